@@ -1,0 +1,204 @@
+"""Descriptions of runs and findings as JSON text and back, exactly.
+
+JSON has no NaN and no infinity: where a number is expected they stand as the strings "NaN", "Infinity", "-Infinity".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+
+from tb_activations.events.errors import UnreadableRunError
+from tb_activations.health.records import Finding, LayerSpec, RunSpec, Severity, WeightSpec
+
+T = TypeVar("T")
+
+_NONFINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def number_to_json(value: float) -> float | str:
+    """`value` itself if finite, else the string that stands for it."""
+    value = float(value)
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def run_to_json(spec: RunSpec) -> str:
+    """JSON of a run's description.
+
+    Raises:
+        ValueError: `spec.cadence` holds NaN or an infinity.
+        TypeError: `spec.cadence` holds something JSON does not know.
+    """
+    fields = dataclasses.asdict(spec) | {
+        "thresholds": {
+            rule: {name: number_to_json(value) for name, value in values.items()}
+            for rule, values in spec.thresholds.items()
+        },
+        "cadence": dict(spec.cadence),
+        "versions": dict(spec.versions),
+    }
+    return json.dumps(fields, allow_nan=False)
+
+
+def finding_to_json(finding: Finding) -> str:
+    """JSON of one finding, NaN and infinities included."""
+    fields = dataclasses.asdict(finding)
+    for name in ("value", "threshold"):
+        fields[name] = number_to_json(fields[name])
+    return json.dumps(fields, allow_nan=False)
+
+
+def run_from_json(text: str | bytes) -> RunSpec:
+    """The run's description from `run_to_json`; members unknown to this version are ignored.
+
+    Raises:
+        UnreadableRunError: the text is not such a description; the message says where it is not.
+    """
+    members = _members(text, "the run's description")
+    return RunSpec(
+        model=_text(members, "model"),
+        layers=tuple(_layer(_object(item, "layers")) for item in _list(members, "layers")),
+        weights=tuple(_weight(_object(item, "weights")) for item in _list(members, "weights")),
+        thresholds={
+            rule: {name: _to_number(value, "thresholds") for name, value in _object(values, "thresholds").items()}
+            for rule, values in _object(members.get("thresholds", {}), "thresholds").items()
+        },
+        cadence=_object(members.get("cadence", {}), "cadence"),
+        versions={name: str(value) for name, value in _object(members.get("versions", {}), "versions").items()},
+    )
+
+
+def finding_from_json(text: str | bytes) -> Finding:
+    """The finding from `finding_to_json`; members unknown to this version are ignored.
+
+    Raises:
+        UnreadableRunError: the text is not a finding; the message says where it is not.
+    """
+    members = _members(text, "a finding")
+    return Finding(
+        **{name: _text(members, name) for name in _FINDING_TEXTS},
+        **{name: _whole(members, name) for name in _FINDING_COUNTS},
+        severity=_severity(_text(members, "severity")),
+        value=_to_number(members.get("value"), "value"),
+        threshold=_to_number(members.get("threshold"), "threshold"),
+        units=tuple(_to_whole(unit, "units") for unit in _list(members, "units")),
+        closed_step=_optional(_to_whole, members, "closed_step"),
+        root=_optional(_to_text, members, "root"),
+    )
+
+
+_FINDING_TEXTS = ("rule", "layer", "quantity", "message", "might_be_wrong", "advice", "source")
+_FINDING_COUNTS = ("samples", "checks", "since_step", "opened_step", "last_step", "unit_count")
+
+
+def _severity(name: str) -> Severity:
+    try:
+        return Severity(name)
+    except ValueError as error:
+        raise UnreadableRunError(f"severity must be one of {', '.join(Severity)}, got {name!r:.40}") from error
+
+
+def _layer(members: Mapping[str, Any]) -> LayerSpec:
+    return LayerSpec(
+        name=_text(members, "name"),
+        class_name=_text(members, "class_name"),
+        call_site=_count(members, "call_site"),
+        output_shape=tuple(
+            None if size is None else _to_count(size, "output_shape") for size in _list(members, "output_shape")
+        ),
+        dtype=_text(members, "dtype"),
+        units=_count(members, "units"),
+        activation=_optional(_to_text, members, "activation"),
+        parameters=_count(members, "parameters"),
+        trainable=_flag(members, "trainable"),
+        not_observed=_text(members, "not_observed"),
+    )
+
+
+def _weight(members: Mapping[str, Any]) -> WeightSpec:
+    return WeightSpec(
+        name=_text(members, "name"),
+        layer=_text(members, "layer"),
+        shape=tuple(_to_count(size, "shape") for size in _list(members, "shape")),
+        has_gradient=_flag(members, "has_gradient"),
+    )
+
+
+def _members(text: str | bytes, what: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableRunError(f"{what} is not JSON: {error}") from error
+    return _object(value, what)
+
+
+def _object(value: object, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise UnreadableRunError(f"{name} must be a JSON object, got {type(value).__name__}")
+    return cast("dict[str, Any]", value)
+
+
+def _list(members: Mapping[str, Any], name: str) -> list[Any]:
+    value = members.get(name, [])
+    if not isinstance(value, list):
+        raise UnreadableRunError(f"{name} must be a list, got {type(value).__name__}")
+    return value
+
+
+def _to_text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise UnreadableRunError(f"{name} must be text, got {type(value).__name__}")
+    return value
+
+
+def _to_whole(value: object, name: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 2**63:
+        raise UnreadableRunError(f"{name} must be a whole number of 64 bits, got {value!r:.40}")
+    return value
+
+
+def _to_count(value: object, name: str) -> int:
+    count = _to_whole(value, name)
+    if count < 0:
+        raise UnreadableRunError(f"{name} must not be negative, got {count}")
+    return count
+
+
+def _to_number(value: object, name: str) -> float:
+    if isinstance(value, str) and value in _NONFINITE:
+        return _NONFINITE[value]
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise UnreadableRunError(f"{name} must be a number, got {value!r:.40}")
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise UnreadableRunError(f"{name} must be a number of 64 bits, got one of {len(str(value))} digits") from error
+
+
+def _text(members: Mapping[str, Any], name: str) -> str:
+    return _to_text(members.get(name), name)
+
+
+def _whole(members: Mapping[str, Any], name: str) -> int:
+    return _to_whole(members.get(name), name)
+
+
+def _count(members: Mapping[str, Any], name: str) -> int:
+    return _to_count(members.get(name), name)
+
+
+def _flag(members: Mapping[str, Any], name: str) -> bool:
+    value = members.get(name)
+    if not isinstance(value, bool):
+        raise UnreadableRunError(f"{name} must be true or false, got {value!r:.40}")
+    return value
+
+
+def _optional(convert: Callable[[object, str], T], members: Mapping[str, Any], name: str) -> T | None:
+    value = members.get(name)
+    return None if value is None else convert(value, name)

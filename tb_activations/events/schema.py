@@ -1,0 +1,42 @@
+"""Names and numbers of the event format, version 1; `docs/events.md` tells it in words."""
+
+from __future__ import annotations
+
+from tb_activations.health.records import (
+    HISTOGRAM_BUCKETS,
+    HISTOGRAM_KINDS,
+    LAYER_COLUMNS,
+    STEP_COLUMNS,
+    WEIGHT_COLUMNS,
+)
+
+PLUGIN_NAME = "layer_health"
+SCHEMA_VERSION = 1
+
+RUN = "layer_health/run"
+LAYERS = "layer_health/layers"
+WEIGHTS = "layer_health/weights"
+STEP = "layer_health/step"
+UNITS = "layer_health/units"
+HISTOGRAMS = "layer_health/histograms"
+OUTCOMES = "layer_health/outcomes"
+FINDINGS = "layer_health/findings"
+COST = "layer_health/cost"
+
+HISTOGRAM_SHAPE = (len(HISTOGRAM_KINDS), HISTOGRAM_BUCKETS + 2)
+"""Of one layer in `HISTOGRAMS`: the kinds, then lowest edge, highest edge and the counts."""
+
+COST_COLUMNS = ("overhead", "observation_seconds", "interval")
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    RUN: (),
+    LAYERS: LAYER_COLUMNS,
+    WEIGHTS: WEIGHT_COLUMNS,
+    STEP: STEP_COLUMNS,
+    UNITS: ("activity", "peak"),
+    HISTOGRAMS: ("low", "high", "counts"),
+    OUTCOMES: (),
+    FINDINGS: (),
+    COST: COST_COLUMNS,
+}
+"""The column names each tag's metadata carries. `OUTCOMES` has the rule ids of the run in their place."""

@@ -1,0 +1,56 @@
+# `make` lists the targets. Everything a target needs it sets up itself, in .venv and frontend/node_modules.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   := .venv
+BIN    := $(VENV)/bin
+NODE   := frontend/node_modules
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check lint bench bundle bundle-check frontend-test browser python-test
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo ## train a healthy and two sick networks and show them in TensorBoard
+	$(BIN)/tb-activations demo
+
+test: lint frontend-test bundle-check browser python-test ## everything that must hold; what continuous integration runs
+
+check: lint frontend-test ## the quick part of it: style, types, unit tests
+	$(BIN)/python -m pytest -q tests/unit
+
+bench: $(VENV)/.dev ## measure what is promised about speed
+	$(BIN)/python -m benchmarks
+
+bundle: $(NODE)/.installed ## build the tab into tb_activations/static
+	cd frontend && npm run --silent build
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+frontend-test: $(NODE)/.installed
+	cd frontend && npm run --silent check && npm run --silent test
+
+bundle-check: bundle
+	@git diff --exit-code --stat -- tb_activations/static || { echo "the built tab is stale: commit what 'make bundle' made"; exit 1; }
+
+browser:
+	@.ci/install-browser
+
+python-test: $(VENV)/.dev browser
+	$(BIN)/python -m pytest -q
+
+# The extra a stamp stands for is installed once, and again when setup.py changes.
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.dev $(VENV)/.demo: $(VENV)/.%: setup.py | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
+	@touch $@
+
+$(NODE)/.installed: frontend/package.json frontend/package-lock.json
+	cd frontend && npm ci --no-audit --no-fund --silent
+	@touch $@

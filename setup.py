@@ -1,0 +1,56 @@
+"""What the package is called and needs; how it is built stands in pyproject.toml."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'^__version__ = "([^"]+)"', (HERE / "tb_activations/__init__.py").read_text("utf-8"), re.M)
+if VERSION is None:
+    raise SystemExit("tb_activations/__init__.py holds no line __version__ = ...")
+
+TENSORFLOW = ["tensorflow>=2.21", "keras>=3.15"]
+
+setup(
+    name="tb-activations",
+    version=VERSION[1],
+    description="Layer health for Keras 3 in TensorBoard: which layers are sick, of what, since when, what to try.",
+    long_description=(HERE / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE", "tb_activations/static/THIRD_PARTY_LICENSES.md"],
+    classifiers=[
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+    packages=find_packages(include=["tb_activations", "tb_activations.*"]),
+    package_data={"tb_activations": ["py.typed", "static/*"]},
+    python_requires=">=3.11",
+    install_requires=["numpy>=1.26", "tensorboard>=2.21", "protobuf>=5", "pillow>=10", "rich>=13"],
+    extras_require={
+        "tensorflow": TENSORFLOW,
+        "demo": [*TENSORFLOW, "scikit-learn>=1.5"],
+        "dev": [
+            "tensorflow==2.21.0",
+            "keras==3.15.1",
+            "tensorboard==2.21.0",
+            "scikit-learn==1.9.1",
+            "numpy==2.4.6",
+            "pillow==13.0.0",
+            "rich==15.0.0",
+            "pytest==9.2.0",
+            "hypothesis==6.170.15",
+            "playwright==1.65.2",
+            "mypy==2.4.1",
+            "ruff==0.17.5",
+            "build==1.6.1",
+        ],
+    },
+    entry_points={
+        "tensorboard_plugins": ["layer_health = tb_activations.plugin.loader:LayerHealthLoader"],
+        "console_scripts": ["tb-activations = tb_activations.cli:main"],
+    },
+)

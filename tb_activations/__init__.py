@@ -1,0 +1,45 @@
+"""Layer health for Keras 3: which layers are sick, of what, since when, and what to try.
+
+`LayerHealth(log_dir)` is the callback, `capture(model)` the live layer outputs, `load(logdir)` a stored run as
+numpy arrays. TensorBoard imports this package to find the plugin, so nothing is loaded before it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tb_activations.callback import LayerHealth as LayerHealth
+    from tb_activations.capture import capture as capture
+    from tb_activations.events.reader import load as load
+
+__version__ = "0.1.0"
+__all__ = ["LayerHealth", "__version__", "capture", "load"]
+
+_HOMES = {"LayerHealth": "callback", "capture": "capture", "load": "events.reader"}
+
+
+class _Package(types.ModuleType):
+    def __setattr__(self, name: str, value: object) -> None:
+        # Importing the subpackage `capture` would bind it here, over the public function of that name.
+        if name in _HOMES and isinstance(value, types.ModuleType):
+            return
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; public are {', '.join(__all__)}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,108 @@
+"""The recorded statistics in words: what each column is called, what it measures, on which scale to draw it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+Scale = Literal["linear", "log", "symlog"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Statistic:
+    """One column of the layer table or of the step's totals.
+
+    Attributes:
+        id: name of the column.
+        title: as a heading.
+        about: one sentence.
+        unit: of the value, "" for pure numbers.
+        scale: that suits it.
+    """
+
+    id: str
+    title: str
+    about: str
+    unit: str
+    scale: Scale
+
+
+LAYER_STATISTICS = (
+    Statistic("elements", "Output values", "Number of values the layer put out in the step.", "values", "log"),
+    Statistic("mean", "Activation mean", "Mean of the layer's outputs.", "", "symlog"),
+    Statistic("std", "Activation std", "Standard deviation of the layer's outputs.", "", "log"),
+    Statistic("min", "Activation min", "Smallest output.", "", "symlog"),
+    Statistic("max", "Activation max", "Largest output.", "", "symlog"),
+    Statistic("zero_fraction", "Zero fraction", "Share of outputs that are exactly zero.", "", "linear"),
+    Statistic("nonfinite", "Non-finite activations", "Number of outputs that are NaN or infinite.", "values", "symlog"),
+    Statistic(
+        "silent_fraction", "Silent units", "Share of units that were zero on every sample of the step.", "", "linear"
+    ),
+    Statistic(
+        "gradient_norm",
+        "Activation gradient norm",
+        "Norm of the gradient of the loss with respect to the layer's outputs, loss scaling undone.",
+        "",
+        "log",
+    ),
+    Statistic(
+        "gradient_mean_abs",
+        "Activation gradient mean |g|",
+        "Mean absolute gradient of the loss with respect to the layer's outputs.",
+        "",
+        "log",
+    ),
+    Statistic(
+        "gradient_nonfinite",
+        "Non-finite activation gradients",
+        "Number of gradients with respect to the outputs that are NaN or infinite.",
+        "values",
+        "symlog",
+    ),
+    Statistic(
+        "weight_gradient_norm",
+        "Weight gradient norm",
+        "Norm of the gradient of the loss with respect to the layer's trainable weights.",
+        "",
+        "log",
+    ),
+    Statistic(
+        "weight_gradient_mean_abs",
+        "Weight gradient mean |g|",
+        "Mean absolute gradient of the loss with respect to the layer's trainable weights.",
+        "",
+        "log",
+    ),
+    Statistic(
+        "weight_gradient_nonfinite",
+        "Non-finite weight gradients",
+        "Number of gradients of trainable weights that are NaN or infinite.",
+        "values",
+        "symlog",
+    ),
+    Statistic("weight_norm", "Weight norm", "Norm of the layer's trainable weights.", "", "log"),
+    Statistic(
+        "weight_nonfinite",
+        "Non-finite weights",
+        "Number of trainable weights that are NaN or infinite.",
+        "values",
+        "symlog",
+    ),
+    Statistic(
+        "update_ratio",
+        "Update-to-weight ratio",
+        "Norm of the step's change of the weights over the norm of the weights before it.",
+        "",
+        "log",
+    ),
+)
+"""In the order of `LAYER_COLUMNS`."""
+
+STEP_STATISTICS = (
+    Statistic("loss", "Loss", "Training loss of the step's batch.", "", "linear"),
+    Statistic("learning_rate", "Learning rate", "The optimizer's learning rate in the step.", "", "log"),
+    Statistic("epoch", "Epoch", "Number of the epoch, counted from 0.", "", "linear"),
+    Statistic("samples", "Batch size", "Rows in the step's batch, of all replicas.", "samples", "linear"),
+    Statistic("loss_scale", "Loss scale", "Factor the loss was multiplied by against underflow in float16.", "", "log"),
+)
+"""In the order of `STEP_COLUMNS`."""

@@ -1,0 +1,349 @@
+"""Believable runs without a training: `python -m tests.synthetic DIR` writes a folder of them.
+
+Everything but the numbers is real: the records pass through the package's own encoder into event files. The same
+arguments give the same bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+from tb_activations.events.encoding import Encoder
+from tb_activations.events.stock import gradient_scalars
+from tb_activations.events.stock import histograms as stock_histograms
+from tb_activations.health.records import (
+    HISTOGRAM_BUCKETS,
+    LAYER_COLUMNS,
+    STEP_COLUMNS,
+    WEIGHT_COLUMNS,
+    Finding,
+    LayerSpec,
+    Outcome,
+    RunSpec,
+    Severity,
+    StepRecord,
+    WeightSpec,
+)
+from tb_activations.health.unit_coding import quantise_activity, quantise_peak, restore_activity, restore_peak
+
+START_TIME = 1_795_219_200.0
+RULES = ("dead_units", "vanishing_gradient", "nonfinite")
+HOSTILE_NAMES = (
+    "<img src=x onerror=alert(1)>",
+    "</script><script>alert(1)</script>",
+    "../../etc/passwd",
+    "layer name with spaces & = ? # %",
+    "Ünïcødé-層-🧠",
+    "javascript:alert(1)",
+    '"quoted" and \\backslashed\\',
+    "{{constructor.constructor('alert(1)')()}}",
+)
+HISTOGRAM_EVERY = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a synthetic run holds.
+
+    Attributes:
+        layers: rows of the layer table, at least 4.
+        steps: observed steps, at least 1.
+        units: of each layer with tracked units.
+        interval: training steps from one observed step to the next.
+        sick: whether the units of the third layer die and the layers before it starve.
+        hostile: whether the layers are called what an attacker would call them.
+        start_step: the first observed step.
+        start_time: seconds since the epoch of the first event.
+    """
+
+    layers: int = 8
+    steps: int = 120
+    units: int = 16
+    interval: int = 10
+    sick: bool = True
+    hostile: bool = False
+    start_step: int = 0
+    start_time: float = START_TIME
+
+    @property
+    def sick_layer(self) -> int:
+        return 2
+
+    @property
+    def death(self) -> int:
+        """Index of the observed step from which on the third layer is dead."""
+        return max(1, self.steps * 3 // 10)
+
+    def step(self, index: int) -> int:
+        return self.start_step + index * self.interval
+
+
+def write_run(
+    log_dir: str | Path, *, seed: int = 0, name: str = "", plan: Plan | None = None, **changes: object
+) -> Path:
+    """Write one run and give the path of its event file.
+
+    Args:
+        log_dir: the log directory.
+        seed: of the numbers.
+        name: the run's folder below `log_dir`; "" writes into `log_dir` itself.
+        plan: of the run.
+        **changes: fields of `Plan` to change, such as `layers=200`.
+    """
+    plan = dataclasses.replace(plan or Plan(), **changes)  # type: ignore[arg-type]
+    spec = run_spec(plan)
+    encoder = Encoder()
+    events = [Event(wall_time=plan.start_time, step=plan.start_step, summary=encoder.run(spec))]
+    for index, (record, histograms) in enumerate(_records(plan, spec, np.random.default_rng(seed))):
+        summary = encoder.record(
+            record,
+            outcomes=_outcomes(plan, index),
+            rules=RULES,
+            findings=_findings(plan, spec, index),
+            histograms=histograms,
+            cost=np.array([0.013, 0.04, plan.interval], np.float32),
+        )
+        summary.value.extend(gradient_scalars(spec, record))
+        if histograms is not None:
+            summary.value.extend(stock_histograms(spec, histograms))
+        events.append(Event(wall_time=plan.start_time + 0.5 * (index + 1), step=record.step, summary=summary))
+    return write_events(Path(log_dir) / name, events, plan.start_time)
+
+
+def write_events(folder: Path, events: Sequence[Event], start_time: float = START_TIME) -> Path:
+    """Write an event file named after `start_time` into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"events.out.tfevents.{int(start_time)}.synthetic.1.0"
+    with path.open("wb") as file:
+        writer = RecordWriter(file)
+        writer.write(Event(wall_time=start_time, file_version="brain.Event:2").SerializeToString())
+        for event in events:
+            writer.write(event.SerializeToString())
+    return path
+
+
+def run_spec(plan: Plan) -> RunSpec:
+    """The description of the run that `plan` gives."""
+    layers = tuple(_layer(plan, index) for index in range(plan.layers))
+    return RunSpec(
+        model="synthetic",
+        layers=layers,
+        weights=tuple(
+            WeightSpec(f"{layer.name}/kernel", layer.name, (plan.units, plan.units))
+            for layer in layers
+            if layer.trainable
+        ),
+        thresholds={rule: {"share": 0.5} for rule in RULES},
+        cadence={"update_freq": plan.interval},
+        versions={"tb_activations": "0.0.0"},
+    )
+
+
+def _layer(plan: Plan, index: int) -> LayerSpec:
+    last = index == plan.layers - 1
+    normalisation = index % 4 == 3 and not last
+    kind = "batch_normalization" if normalisation else "head" if last else "dense"
+    name = HOSTILE_NAMES[index % len(HOSTILE_NAMES)] + f" {index}" if plan.hostile else f"{kind}_{index}"
+    return LayerSpec(
+        name=name,
+        class_name="BatchNormalization" if normalisation else "Dense",
+        output_shape=(None, plan.units),
+        units=0 if normalisation else plan.units,
+        activation=None if normalisation else "softmax" if last else "relu",
+        parameters=4 * plan.units if normalisation else plan.units * (plan.units + 1),
+        trainable=True,
+    )
+
+
+def _records(
+    plan: Plan, spec: RunSpec, random: np.random.Generator
+) -> Iterator[tuple[StepRecord, NDArray[np.float32] | None]]:
+    base_activity = random.uniform(0.2, 0.8, spec.unit_count)
+    for index in range(plan.steps):
+        alive = _alive(plan, spec, index)
+        activity = np.clip(base_activity + random.normal(0, 0.02, spec.unit_count), 0.01, 1) * alive
+        peak = np.abs(random.normal(2, 0.3, spec.unit_count)) * alive
+        record = StepRecord(
+            step=plan.step(index),
+            layers=_layer_table(plan, spec, index, activity, random),
+            weights=_weight_table(plan, index, random),
+            totals=_totals(plan, index, random),
+            unit_activity=restore_activity(quantise_activity(activity)),
+            unit_peak=restore_peak(quantise_peak(peak)),
+        )
+        yield record, _histograms(plan, random) if index % HISTOGRAM_EVERY == 0 else None
+
+
+def _alive(plan: Plan, spec: RunSpec, index: int) -> NDArray[np.float64]:
+    """`[units]`: 0 for a dead unit, else 1. The units of the sick layer die one after the other, and stay dead."""
+    alive = np.ones(spec.unit_count)
+    if plan.sick:
+        dying = alive[spec.unit_slice(plan.sick_layer)]
+        dying[: int(plan.units * min(1.0, index / plan.death))] = 0
+    return alive
+
+
+def _layer_table(
+    plan: Plan, spec: RunSpec, index: int, activity: NDArray[np.float64], random: np.random.Generator
+) -> NDArray[np.float32]:
+    table = {column: np.full(plan.layers, np.nan) for column in LAYER_COLUMNS}
+    noise = np.exp(random.normal(0, 0.1, plan.layers))
+    depth = np.arange(plan.layers) / plan.layers
+    starved = (np.arange(plan.layers) <= plan.sick_layer) & plan.sick & (index >= plan.death)
+    gradient = np.where(starved, 0.0, 0.05 * 10 ** (depth - 1) * np.exp(-index / plan.steps) * noise)
+    zero = np.zeros(plan.layers)
+    for row, layer in enumerate(spec.layers):
+        shares = activity[spec.unit_slice(row)]
+        if layer.units:
+            table["zero_fraction"][row] = 1 - shares.mean()
+            table["silent_fraction"][row] = np.mean(shares == 0)
+    table |= {
+        "elements": zero + 32 * plan.units,
+        "mean": 0.4 * noise,
+        "std": 0.8 * noise,
+        "min": zero,
+        "max": 3 * noise,
+        "nonfinite": zero,
+        "gradient_norm": gradient,
+        "gradient_mean_abs": gradient / 100,
+        "gradient_nonfinite": zero,
+        "weight_gradient_norm": gradient * 3,
+        "weight_gradient_mean_abs": gradient / 50,
+        "weight_gradient_nonfinite": zero,
+        "weight_norm": 4 + depth,
+        "weight_nonfinite": zero,
+        "update_ratio": gradient / 50,
+    }
+    return np.stack([table[column] for column in LAYER_COLUMNS], axis=1).astype(np.float32)
+
+
+def _weight_table(plan: Plan, index: int, random: np.random.Generator) -> NDArray[np.float32]:
+    table = random.uniform(0.01, 0.1, (plan.layers, len(WEIGHT_COLUMNS))).astype(np.float32)
+    starved = plan.sick and index >= plan.death
+    table[: plan.sick_layer + 1 if starved else 0, WEIGHT_COLUMNS.index("gradient_norm")] = 0
+    for column in ("gradient_nonfinite", "weight_nonfinite"):
+        table[:, WEIGHT_COLUMNS.index(column)] = 0
+    return table
+
+
+def _totals(plan: Plan, index: int, random: np.random.Generator) -> NDArray[np.float32]:
+    floor = 1.6 if plan.sick else 0.1
+    totals = {
+        "loss": floor + (2.3 - floor) * np.exp(-3 * index / plan.steps) + random.normal(0, 0.02),
+        "learning_rate": 1e-3,
+        "epoch": index * 5 // plan.steps,
+        "samples": 32,
+        "loss_scale": np.nan,
+    }
+    return np.array([totals[column] for column in STEP_COLUMNS], np.float32)
+
+
+def _histograms(plan: Plan, random: np.random.Generator) -> NDArray[np.float32]:
+    values = np.empty((plan.layers, 2, HISTOGRAM_BUCKETS + 2), np.float32)
+    for kind, width in enumerate((1.0, 0.01)):
+        for row in range(plan.layers):
+            counts, edges = np.histogram(random.normal(0, width, 512), HISTOGRAM_BUCKETS)
+            values[row, kind] = [edges[0], edges[-1], *counts]
+    return values
+
+
+def _outcomes(plan: Plan, index: int) -> NDArray[np.uint8]:
+    outcomes = np.full((plan.layers, len(RULES)), Outcome.OK, np.uint8)
+    outcomes[3::4, 0] = Outcome.NOT_APPLICABLE
+    outcomes[-1, :2] = Outcome.NOT_APPLICABLE
+    if index < 3:
+        outcomes[:, :2] = Outcome.INSUFFICIENT_DATA
+    if plan.sick and index >= plan.death:
+        outcomes[plan.sick_layer, 0] = Outcome.PROBLEM
+        outcomes[: plan.sick_layer, 1] = Outcome.WARNING
+    return outcomes
+
+
+def _findings(plan: Plan, spec: RunSpec, index: int) -> list[Finding] | None:
+    """All findings where they are written: when they open and at the end."""
+    if index not in (0, plan.death, plan.steps - 1):
+        return None
+    if not plan.sick or index < plan.death:
+        return []
+    opened, last = plan.step(plan.death), plan.step(index)
+    name = spec.layers[plan.sick_layer].name
+    root = Finding(
+        rule="dead_units",
+        layer=name,
+        severity=Severity.PROBLEM,
+        quantity="share of units dead",
+        value=1.0,
+        threshold=0.5,
+        samples=32 * (index - plan.death + 1),
+        checks=index - plan.death + 1,
+        since_step=opened,
+        opened_step=opened,
+        last_step=last,
+        message=f"{name}: {plan.units} of {plan.units} units were active on no sample since step {opened}.",
+        might_be_wrong="The units may answer to inputs that these batches do not hold.",
+        advice="Lower the learning rate, or use leaky_relu in this layer.",
+        source="synthetic",
+        units=tuple(range(min(plan.units, 1000))),
+        unit_count=plan.units,
+    )
+    return [root, *(_starved(root, layer.name) for layer in spec.layers[: plan.sick_layer])]
+
+
+def _starved(root: Finding, layer: str) -> Finding:
+    return dataclasses.replace(
+        root,
+        rule="vanishing_gradient",
+        layer=layer,
+        severity=Severity.WARNING,
+        quantity="elasticity of the loss",
+        value=0.0,
+        threshold=1e-4,
+        message=f"{layer}: no gradient arrives since step {root.since_step}.",
+        might_be_wrong="The loss may already be as low as it gets.",
+        advice=f"It follows from {root.layer}: begin there.",
+        units=(),
+        unit_count=0,
+        root=root.id,
+    )
+
+
+def write_newer_schema(log_dir: str | Path, name: str) -> Path:
+    """A run whose tags claim schema version 99."""
+    spec = run_spec(Plan())
+    summary = Encoder().run(spec)
+    content = summary.value[0].metadata.plugin_data.content
+    summary.value[0].metadata.plugin_data.content = content.replace(b'"schema": 1', b'"schema": 99')
+    return write_events(Path(log_dir) / name, [Event(wall_time=START_TIME, summary=summary)])
+
+
+def write_unreadable(log_dir: str | Path, name: str) -> Path:
+    """A run whose description is no JSON."""
+    summary: Summary = Encoder().run(run_spec(Plan()))
+    summary.value[0].tensor.string_val[0] = b"not JSON"
+    return write_events(Path(log_dir) / name, [Event(wall_time=START_TIME, summary=summary)])
+
+
+def write_logdir(log_dir: str | Path) -> None:
+    """The runs a person or a browser test looks at: sick, healthy, hostile, single step, many layers, unreadable."""
+    write_run(log_dir, name="relu_dies", start_time=START_TIME + 60)
+    write_run(log_dir, name="healthy", sick=False, seed=1)
+    write_run(log_dir, name="hostile <b>names</b>", hostile=True, seed=2, start_time=START_TIME + 120)
+    write_run(log_dir, name="single_step", steps=1, sick=False, seed=3, start_time=START_TIME + 180)
+    write_run(log_dir, name="many_layers", layers=200, steps=1000, units=4, seed=4, start_time=START_TIME + 240)
+    write_newer_schema(log_dir, "newer_schema")
+    write_unreadable(log_dir, "unreadable")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m tests.synthetic DIR")
+    write_logdir(sys.argv[1])

@@ -61,6 +61,7 @@ class Plan:
         interval: training steps from one observed step to the next.
         sick: whether the units of the third layer die and the layers before it starve.
         hostile: whether the layers are called what an attacker would call them.
+        stock: whether TensorBoard's own formats are written too.
         start_step: the first observed step.
         start_time: seconds since the epoch of the first event.
     """
@@ -71,6 +72,7 @@ class Plan:
     interval: int = 10
     sick: bool = True
     hostile: bool = False
+    stock: bool = True
     start_step: int = 0
     start_time: float = START_TIME
 
@@ -112,9 +114,10 @@ def write_run(
             histograms=histograms,
             cost=np.array([0.013, 0.04, plan.interval], np.float32),
         )
-        summary.value.extend(gradient_scalars(spec, record))
-        if histograms is not None:
-            summary.value.extend(stock_histograms(spec, histograms))
+        if plan.stock:
+            encoder.add(summary, gradient_scalars(spec, record))
+        if plan.stock and histograms is not None:
+            encoder.add(summary, stock_histograms(spec, histograms))
         events.append(Event(wall_time=plan.start_time + 0.5 * (index + 1), step=record.step, summary=summary))
     return write_events(Path(log_dir) / name, events, plan.start_time)
 
@@ -338,7 +341,9 @@ def write_logdir(log_dir: str | Path) -> None:
     write_run(log_dir, name="healthy", sick=False, seed=1)
     write_run(log_dir, name="hostile <b>names</b>", hostile=True, seed=2, start_time=START_TIME + 120)
     write_run(log_dir, name="single_step", steps=1, sick=False, seed=3, start_time=START_TIME + 180)
-    write_run(log_dir, name="many_layers", layers=200, steps=1000, units=4, seed=4, start_time=START_TIME + 240)
+    write_run(
+        log_dir, name="many_layers", layers=200, steps=1000, units=4, stock=False, seed=4, start_time=START_TIME + 240
+    )
     write_newer_schema(log_dir, "newer_schema")
     write_unreadable(log_dir, "unreadable")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,14 @@ class Encoder:
     def findings(self, findings: Sequence[Finding]) -> Summary:
         """All findings of the run so far, where no step was observed with them: at the end of a training."""
         return Summary(value=[self._findings(findings)])
+
+    def add(self, summary: Summary, values: Iterable[Summary.Value]) -> None:
+        """Append values that carry their metadata, as those of `stock` do, to `summary`; a tag keeps its first."""
+        for value in values:
+            if value.tag in self._described:
+                value.ClearField("metadata")
+            self._described.add(value.tag)
+            summary.value.append(value)
 
     def _findings(self, findings: Sequence[Finding]) -> Summary.Value:
         return self._value(schema.FINDINGS, _text_list_tensor([finding_to_json(finding) for finding in findings]))

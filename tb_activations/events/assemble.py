@@ -1,0 +1,223 @@
+"""From the points of all tags to one `Run`.
+
+The same for event files and for TensorBoard's data provider, whose points may be a sample of what was written, may
+hold what a restart replaced, and may come unsorted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_activations.events import schema
+from tb_activations.events.errors import UnreadableRunError
+from tb_activations.events.json_codec import finding_from_json, run_from_json
+from tb_activations.events.run import Run
+from tb_activations.events.series import Point, Series, columns, ordered
+from tb_activations.health.records import Finding, Outcome, RunSpec
+from tb_activations.health.unit_coding import NOT_MEASURED
+
+_TIME_AXIS = (schema.LAYERS, schema.STEP, schema.WEIGHTS, schema.UNITS, schema.OUTCOMES)
+"""Tags written at every observed step, or nearly; the first one there is gives the steps of the run."""
+
+_EMPTY = Series(b"", ())
+
+
+def decode(series: Mapping[str, Series], name: str = ".") -> Run:
+    """The run that these series hold; tags left out are as if never measured.
+
+    Points that do not fit the run's newest description (another shape or type, or written before the model changed)
+    are left out and counted in `Run.dropped`.
+
+    Args:
+        series: by tag; `schema.RUN` must be among them.
+        name: of the run.
+
+    Raises:
+        SchemaError: a newer version of this package wrote the run.
+        UnreadableRunError: there is no description of the run, or it cannot be read.
+    """
+    return _Decoder(series).run(name)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Description:
+    step: int
+    wall_time: float
+    spec: RunSpec
+
+
+class _Decoder:
+    def __init__(self, series: Mapping[str, Series]) -> None:
+        self._columns = {tag: columns(series[tag], tag) for tag in schema.COLUMNS if tag in series}
+        self._descriptions = _descriptions(series.get(schema.RUN, _EMPTY))
+        self.spec = self._descriptions[-1].spec
+        self.dropped = 0
+        self._first_step = _valid_since(self._descriptions, _layout)
+        self._points = {tag: self._current(series[tag]) for tag in self._columns}
+
+    def run(self, name: str) -> Run:
+        layers, weights, units = len(self.spec.layers), len(self.spec.weights), self.spec.unit_count
+        tables = {
+            schema.LAYERS: self._numbers(schema.LAYERS, (layers,)),
+            schema.WEIGHTS: self._numbers(schema.WEIGHTS, (weights,)),
+            schema.STEP: self._numbers(schema.STEP, ()),
+            schema.UNITS: self._fitting(schema.UNITS, (2, units), np.uint8),
+        }
+        rules = self._rules()
+        tables[schema.OUTCOMES] = self._outcomes(rules)
+        # Sizes in the description are only believed where records bear them out.
+        recorded_units = units if tables[schema.UNITS] else 0
+        axis = next((tables[tag] for tag in _TIME_AXIS if tables[tag]), [])
+        steps = np.array([point.step for point in axis], np.int64)
+        histogram_points = self._fitting(schema.HISTOGRAMS, (layers, *schema.HISTOGRAM_SHAPE), np.float32)
+        histogram_shape = (layers, *schema.HISTOGRAM_SHAPE)
+        return Run(
+            name=name,
+            spec=self.spec,
+            steps=steps,
+            wall_times=np.array([point.wall_time for point in axis], np.float64),
+            layer_table=_aligned(
+                tables[schema.LAYERS], steps, (layers, len(schema.COLUMNS[schema.LAYERS])), np.float32(np.nan)
+            ),
+            weight_table=_aligned(
+                tables[schema.WEIGHTS], steps, (weights, len(schema.COLUMNS[schema.WEIGHTS])), np.float32(np.nan)
+            ),
+            step_table=_aligned(tables[schema.STEP], steps, (len(schema.COLUMNS[schema.STEP]),), np.float32(np.nan)),
+            unit_codes=_aligned(tables[schema.UNITS], steps, (2, recorded_units), np.uint8(NOT_MEASURED)),
+            histogram_steps=np.array([point.step for point in histogram_points], np.int64),
+            histogram_table=_stacked(histogram_points, histogram_shape, np.dtype(np.float32)),
+            outcomes=_held(tables[schema.OUTCOMES], steps, (layers, len(rules))),
+            rules=rules,
+            findings=self._findings(),
+            cost=self._cost(),
+            dropped=self.dropped,
+        )
+
+    def _current(self, series: Series) -> list[Point]:
+        """Points in order, without those that a training started later has taken back, or of another model."""
+        kept = []
+        for point in ordered(series.points):
+            replaced = any(
+                point.step >= description.step and point.wall_time < description.wall_time
+                for description in self._descriptions
+            )
+            if not replaced and point.step >= self._first_step:
+                kept.append(point)
+            elif not replaced:
+                self.dropped += 1
+        return kept
+
+    def _fitting(self, tag: str, shape: tuple[int, ...], kind: type[np.generic]) -> list[Point]:
+        points = self._points.get(tag, [])
+        fitting = [point for point in points if point.value.shape == shape and point.value.dtype == kind]
+        self.dropped += len(points) - len(fitting)
+        return fitting
+
+    def _numbers(self, tag: str, rows: tuple[int, ...]) -> list[Point]:
+        """Float tables with their columns in the order of this version."""
+        stored, wanted = self._columns.get(tag, ()), schema.COLUMNS[tag]
+        points = self._fitting(tag, (*rows, len(stored)), np.float32)
+        if stored == wanted:
+            return points
+        return [point._replace(value=_reordered(point.value, stored, wanted)) for point in points]
+
+    def _rules(self) -> tuple[str, ...]:
+        # TensorBoard keeps a tag's first metadata for ever: after a restart with other rules the description counts.
+        stored, judged = self._columns.get(schema.OUTCOMES, ()), tuple(self.spec.thresholds)
+        return judged if stored and judged and set(judged) != set(stored) else stored
+
+    def _outcomes(self, rules: tuple[str, ...]) -> list[Point]:
+        since = _valid_since(self._descriptions, lambda spec: tuple(spec.thresholds))
+        fitting = self._fitting(schema.OUTCOMES, (len(self.spec.layers), len(rules)), np.uint8)
+        return [point for point in fitting if point.step >= since and point.value.max(initial=0) <= max(Outcome)]
+
+    def _findings(self) -> tuple[Finding, ...]:
+        points = self._points.get(schema.FINDINGS, [])
+        if not points:
+            return ()
+        findings = []
+        for text in points[-1].value.ravel():
+            try:
+                findings.append(finding_from_json(_text(text, "a finding")))
+            except UnreadableRunError:
+                self.dropped += 1
+        return tuple(findings)
+
+    def _cost(self) -> dict[str, float]:
+        points = self._numbers(schema.COST, ())
+        if not points:
+            return {}
+        return dict(zip(schema.COST_COLUMNS, map(float, points[-1].value), strict=True))
+
+
+def _descriptions(series: Series) -> list[_Description]:
+    points = ordered(series.points)
+    if not points:
+        raise UnreadableRunError(f"the run has no description ({schema.RUN}), so its records cannot be told apart")
+    return [
+        _Description(point.step, point.wall_time, run_from_json(_text(point.value, "the run's description")))
+        for point in points
+    ]
+
+
+def _text(value: object, what: str) -> bytes:
+    text = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+    if not isinstance(text, bytes):
+        raise UnreadableRunError(f"{what} is not a text")
+    return text
+
+
+def _layout(spec: RunSpec) -> object:
+    return [(layer.name, layer.units) for layer in spec.layers], [weight.name for weight in spec.weights]
+
+
+def _valid_since(descriptions: Sequence[_Description], part: Callable[[RunSpec], object]) -> int:
+    """Step from which on `part` of the description is what it is in the newest one."""
+    newest = part(descriptions[-1].spec)
+    since = descriptions[-1].step
+    for description in reversed(descriptions):
+        if part(description.spec) != newest:
+            return since
+        since = description.step
+    # Nothing differs: what stands before the first description belongs to it as well.
+    return int(np.iinfo(np.int64).min)
+
+
+def _reordered(value: NDArray[np.float32], stored: Sequence[str], wanted: Sequence[str]) -> NDArray[np.float32]:
+    table = np.full((*value.shape[:-1], len(wanted)), np.nan, np.float32)
+    for position, column in enumerate(wanted):
+        if column in stored:
+            table[..., position] = value[..., stored.index(column)]
+    return table
+
+
+def _stacked(points: Sequence[Point], shape: tuple[int, ...], kind: np.dtype[Any]) -> NDArray[Any]:
+    if not points:
+        return np.empty((0, *shape), kind)
+    return np.stack([point.value for point in points])
+
+
+def _aligned(
+    points: Sequence[Point], steps: NDArray[np.int64], shape: tuple[int, ...], missing: np.generic
+) -> NDArray[Any]:
+    """`[S, *shape]`, `missing` at steps without a point."""
+    own = np.array([point.step for point in points], np.int64)
+    if np.array_equal(own, steps):
+        return _stacked(points, shape, missing.dtype)
+    table = np.full((len(steps), *shape), missing)
+    _, here, there = np.intersect1d(steps, own, assume_unique=True, return_indices=True)
+    table[here] = _stacked(points, shape, missing.dtype)[there]
+    return table
+
+
+def _held(points: Sequence[Point], steps: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """`[S, *shape]`, each point valid until the next; before the first there was not enough data."""
+    own = np.array([point.step for point in points], np.int64)
+    table = _stacked(points, shape, np.dtype(np.uint8))
+    table = np.concatenate([np.full((1, *shape), Outcome.INSUFFICIENT_DATA, np.uint8), table])
+    return table[np.searchsorted(own, steps, side="right")]

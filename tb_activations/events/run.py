@@ -1,0 +1,122 @@
+"""One recorded run as numpy arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_activations.health.records import (
+    HISTOGRAM_KINDS,
+    LAYER_COLUMNS,
+    STEP_COLUMNS,
+    WEIGHT_COLUMNS,
+    Finding,
+    RunSpec,
+    StepRecord,
+)
+from tb_activations.health.unit_coding import restore_activity, restore_peak
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+    """What was recorded of one training; S observed steps, L layers, W weights, U tracked units, H histogram steps.
+
+    Attributes:
+        name: path of the run's folder below the log directory, "." for the log directory itself.
+        spec: the run's description, the newest where a training was continued.
+        steps: `[S]` int64, strictly growing.
+        wall_times: `[S]` float64, seconds since the epoch.
+        layer_table: `[S, L, LAYER_COLUMNS]` float32, NaN where not measured.
+        weight_table: `[S, W, WEIGHT_COLUMNS]` float32, NaN where not measured.
+        step_table: `[S, STEP_COLUMNS]` float32, NaN where not measured.
+        unit_codes: `[S, 2, U]` uint8, activity and peak as the event file codes them; U is 0 when no units were recorded.
+        histogram_steps: `[H]` int64, the observed steps with histograms.
+        histogram_table: `[H, L, 2, 32]` float32: by kind the lowest edge, the highest edge and 30 counts.
+        outcomes: `[S, L, rules]` uint8, values of `Outcome`; a step that was not judged has those of the one before.
+        rules: ids of the rules, the last axis of `outcomes`.
+        findings: all findings, open and closed, as last written.
+        cost: the last record of what observing cost, by `COST_COLUMNS`; empty when there is none.
+        dropped: how many values of the event file did not fit the run's description and were left out.
+    """
+
+    name: str
+    spec: RunSpec
+    steps: NDArray[np.int64]
+    wall_times: NDArray[np.float64]
+    layer_table: NDArray[np.float32]
+    weight_table: NDArray[np.float32]
+    step_table: NDArray[np.float32]
+    unit_codes: NDArray[np.uint8]
+    histogram_steps: NDArray[np.int64]
+    histogram_table: NDArray[np.float32]
+    outcomes: NDArray[np.uint8]
+    rules: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    cost: Mapping[str, float]
+    dropped: int
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers in call order."""
+        return tuple(layer.name for layer in self.spec.layers)
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """Names of the trainable weights."""
+        return tuple(weight.name for weight in self.spec.weights)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory the arrays take, in bytes."""
+        return sum(value.nbytes for value in vars(self).values() if isinstance(value, np.ndarray))
+
+    def stat(self, name: str) -> NDArray[np.float32]:
+        """`[S, L]` float32 of one of `LAYER_COLUMNS`, NaN where not measured. Raises KeyError on another name."""
+        return self.layer_table[:, :, _position(name, LAYER_COLUMNS)]
+
+    def weight_stat(self, name: str) -> NDArray[np.float32]:
+        """`[S, W]` float32 of one of `WEIGHT_COLUMNS`, NaN where not measured. Raises KeyError on another name."""
+        return self.weight_table[:, :, _position(name, WEIGHT_COLUMNS)]
+
+    def step_stat(self, name: str) -> NDArray[np.float32]:
+        """`[S]` float32 of one of `STEP_COLUMNS`, NaN where not measured. Raises KeyError on another name."""
+        return self.step_table[:, _position(name, STEP_COLUMNS)]
+
+    def units(self, layer: str) -> NDArray[np.float32]:
+        """`[S, units]` float32 in [0, 1]: on which share of samples each unit of `layer` was active.
+
+        `[S, 0]` where units are not tracked or were not recorded; NaN where not measured. Raises KeyError on an unknown layer.
+        """
+        return restore_activity(self._codes(layer)[:, 0])
+
+    def unit_peaks(self, layer: str) -> NDArray[np.float32]:
+        """`[S, units]` float32 >= 0: the largest absolute output of each unit of `layer`; else as `units`."""
+        return restore_peak(self._codes(layer)[:, 1])
+
+    def histograms(self, kind: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Steps `[H]` and `[H, L, 32]` float32 of kind "activation" or "gradient". Raises KeyError on another kind."""
+        return self.histogram_steps, self.histogram_table[:, :, _position(kind, HISTOGRAM_KINDS)]
+
+    def records(self) -> Iterator[StepRecord]:
+        """The observed steps in order, as they were when they were recorded."""
+        for index, step in enumerate(self.steps):
+            yield StepRecord(
+                step=int(step),
+                layers=self.layer_table[index],
+                weights=self.weight_table[index],
+                totals=self.step_table[index],
+                unit_activity=restore_activity(self.unit_codes[index, 0]),
+                unit_peak=restore_peak(self.unit_codes[index, 1]),
+            )
+
+    def _codes(self, layer: str) -> NDArray[np.uint8]:
+        return self.unit_codes[:, :, self.spec.unit_slice(self.spec.layer_index(layer))]
+
+
+def _position(name: str, allowed: tuple[str, ...]) -> int:
+    if name not in allowed:
+        raise KeyError(f"no statistic {name!r}; there are {', '.join(allowed)}")
+    return allowed.index(name)

@@ -1,0 +1,248 @@
+"""`LayerHealth`: the Keras callback."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from tb_activations.capture import extras, figures
+from tb_activations.capture.cadence import Cadence, Thinning, UpdateFreq, check_cadence
+from tb_activations.capture.dispatch import Dispatcher, Observed
+from tb_activations.capture.layers import LayerChoice, check_choice, choose_layers, find_layers
+from tb_activations.capture.layout import Layout
+from tb_activations.capture.observation import Options
+from tb_activations.capture.observed_step import ObservedStep
+from tb_activations.events.writer import RunWriter, check_log_dir
+from tb_activations.health.records import Finding, Severity
+from tb_activations.health.rules import configure
+from tb_activations.recording import Recording, RunSettings
+
+_LOGGER = logging.getLogger("tb_activations")
+
+RuleChoice = Sequence[str] | Mapping[str, Mapping[str, float]] | None
+OnProblem = Literal["warn", "stop", "raise"] | Callable[[Finding], None]
+EpochFreq = int | Literal["auto"]
+
+
+class LayerHealthError(RuntimeError):
+    """A training was ended by `on_problem="raise"`; `finding` says why."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message)
+        self.finding = finding
+
+
+class LayerHealth(keras.callbacks.Callback):
+    """Records the health of every layer during `fit` and says which layers are sick, of what and since when.
+
+    ```python
+    model.fit(x, y, callbacks=[LayerHealth("logs/run-1")])
+    ```
+
+    Then `tensorboard --logdir logs` has a tab "Layer Health".
+
+    Args:
+        log_dir: folder of this run, its own: no other callback should write into it. Made if missing.
+        update_freq: which steps are observed. "auto" observes densely at first and then as often as `overhead`
+            allows; "batch" every step; "epoch" the last step of every epoch; a number N every N steps.
+        overhead: share of the training time, above 0 and at most 1, that observing may take; only for "auto".
+        layers: layers to observe: names, a regular expression, or a function from a layer to a bool. None: all.
+        histogram_freq: stock histograms of activations and gradients at the end of every N-th epoch; 0 for none, and
+            then the tab has none either; "auto" for fewer and fewer as epochs go by.
+        image_freq: stock pictures (feature maps, unit lives) at the end of every N-th epoch; 0 or "auto" as above.
+        rules: ids of the rules to judge by, or a mapping from id to thresholds; None for all with their defaults.
+        on_problem: what to do when a finding of severity "problem" opens. "warn" logs it (as every other finding is),
+            "stop" ends the training after this step, "raise" raises `LayerHealthError`, a function is called with
+            the finding.
+        stock_summaries: whether TensorBoard's own tabs get gradient scalars, histograms and pictures too.
+        clock: seconds; only the account of what observing costs reads it.
+
+    Raises:
+        TypeError, ValueError: when made or when training begins, for arguments that are not allowed.
+    """
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str] = "logs",
+        *,
+        update_freq: UpdateFreq = "auto",
+        overhead: float = 0.02,
+        layers: LayerChoice = None,
+        histogram_freq: EpochFreq = "auto",
+        image_freq: EpochFreq = "auto",
+        rules: RuleChoice = None,
+        on_problem: OnProblem = "warn",
+        stock_summaries: bool = True,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        super().__init__()
+        self._log_dir = os.fspath(log_dir)
+        check_log_dir(self._log_dir)
+        check_cadence(update_freq, overhead)
+        check_choice(layers)
+        _check_epoch_freq("histogram_freq", histogram_freq)
+        _check_epoch_freq("image_freq", image_freq)
+        if on_problem not in ("warn", "stop", "raise") and not callable(on_problem):
+            raise ValueError(
+                f"Invalid value for argument `on_problem`: {on_problem!r}. "
+                'Allowed are "warn", "stop", "raise" or a function that takes a finding.'
+            )
+        self._rules = configure(rules)
+        self._cadence_arguments = {"update_freq": update_freq, "overhead": overhead}
+        self._layers = layers
+        self._histograms_due, self._images_due = Thinning(histogram_freq), Thinning(image_freq)
+        self._options = Options(with_histograms=histogram_freq != 0, with_maps=image_freq != 0)
+        self._on_problem = on_problem
+        self._stock_summaries = stock_summaries
+        self._clock = clock
+        self._recording: Recording | None = None
+        self._dispatcher: Dispatcher | None = None
+        self._last: tuple[Layout, tuple[figures.Row, ...], dict[str, Any]] | None = None
+        self._epoch = 0
+        self._step_offset = 0
+        self._is_broken = False
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found so far, during and after training: worst first, closed findings last."""
+        return self._recording.findings if self._recording else ()
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Puts the dispatcher in place."""
+        model = self.model
+        named = choose_layers(find_layers(model), self._layers)
+        if not named:
+            raise ValueError("LayerHealth found no layer in the model; build it or give it layers before training.")
+        if self._recording is None:
+            settings = RunSettings(model.name, self._rules, self._cadence_arguments, self._stock_summaries)
+            self._recording = Recording(settings)
+        self._is_broken = False
+        self._guarded(lambda recording: recording.open(RunWriter(self._log_dir, self._clock)))
+        self._cadence = Cadence(self._cadence_arguments["update_freq"], self._cadence_arguments["overhead"])
+        # After a new `compile` the optimizer counts from 0; steps of a run never go back.
+        self._step_offset = max(0, self._recording.last_step + 1 - int(model.optimizer.iterations.numpy()))
+        self._remove_dispatcher()
+        self._install()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Takes note of the epoch; puts the dispatcher back if the step was compiled anew since."""
+        self._epoch = epoch
+        assert self._dispatcher is not None
+        if self.model.train_function is not self._dispatcher:
+            self._install()
+        self._dispatcher.begin_epoch(self.params.get("steps"))
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Ends the last step's time before validation begins."""
+        if self._dispatcher is not None:
+            self._dispatcher.close_step()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Writes histograms and pictures of the last observed step if they are due; flushes."""
+        assert self._dispatcher is not None
+        self._dispatcher.close_step()
+        if self._histograms_due.is_due(epoch) and self._last and "histograms" in self._last[2]:
+            self._guarded(lambda recording: recording.write_histograms(self._histograms()))
+        if self._images_due.is_due(epoch):
+            self._guarded(lambda recording: recording.write_pictures(self._feature_maps()))
+        self._guarded(Recording.flush)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Gives the model its own step back and closes the file."""
+        self._remove_dispatcher()
+        self._guarded(Recording.finish)
+        self._guarded(Recording.close)
+
+    def _install(self) -> None:
+        model, options = self.model, self._options
+
+        def make() -> ObservedStep:
+            return ObservedStep(model, choose_layers(find_layers(model), self._layers), options)
+
+        self._dispatcher = Dispatcher(model, make, self._cadence, self._clock, self._on_observed)
+        self._dispatcher.install()
+
+    def _remove_dispatcher(self) -> None:
+        if self._dispatcher is not None:
+            self._dispatcher.close_step()
+            self._dispatcher.remove()
+        self._dispatcher = None
+
+    def _on_observed(self, step: ObservedStep, observed: Observed) -> None:
+        changes: tuple[Finding, ...] = ()
+
+        def record(recording: Recording) -> None:
+            nonlocal changes
+            changes = self._record(recording, step, observed)
+
+        self._guarded(record)
+        for finding in changes:
+            self._act_on(finding)
+
+    def _record(self, recording: Recording, step: ObservedStep, observed: Observed) -> tuple[Finding, ...]:
+        packed = observed.packed["figures"].numpy()
+        layout = step.layout(figures.layout_number(packed))
+        seen = figures.unpack(packed, layout, loss=float(observed.logs.get("loss", np.nan)))
+        self._last = (layout, seen.rows, observed.packed)
+        now = self._clock()
+        cost = np.array(
+            [self._cadence.share(now), self._cadence.last_cost, self._cadence.last_interval], dtype=np.float32
+        )
+        at = observed.step + self._step_offset
+        wanted = "histograms" in observed.packed and recording.wants_histograms(at)
+        return recording.record(at, self._epoch, seen, self._histograms() if wanted else None, cost)
+
+    def _histograms(self) -> figures.Array:
+        assert self._last is not None
+        layout, rows, packed = self._last
+        return extras.histograms(packed["histograms"].numpy(), layout.calls, rows)
+
+    def _feature_maps(self) -> Mapping[str, figures.Array]:
+        if self._last is None or "maps" not in self._last[2]:
+            return {}
+        return extras.feature_maps(self._last[2]["maps"].numpy(), self._last[0].calls)
+
+    def _act_on(self, finding: Finding) -> None:
+        if finding.closed_step is not None:
+            _LOGGER.info("Layer health: over at step %d: %s", finding.closed_step, finding.message)
+            return
+        if finding.severity is Severity.NOTE:
+            return
+        _LOGGER.warning("Layer health, %s: %s", finding.severity.value, finding.message)
+        if finding.severity is not Severity.PROBLEM:
+            return
+        if self._on_problem == "stop":
+            self.model.stop_training = True
+        elif self._on_problem == "raise":
+            raise LayerHealthError(finding)
+        elif callable(self._on_problem):
+            self._on_problem(finding)
+
+    def _guarded(self, action: Callable[[Recording], None]) -> None:
+        """Runs what only records; if it fails, says so once and leaves the training alone."""
+        if self._is_broken or self._recording is None:
+            return
+        try:
+            action(self._recording)
+        except Exception as error:
+            self._is_broken = True
+            _LOGGER.warning(
+                "Layer health: nothing more is recorded in %r (%s: %s). The training goes on.",
+                self._log_dir,
+                type(error).__name__,
+                error,
+            )
+
+
+def _check_epoch_freq(name: str, value: object) -> None:
+    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if not is_count and value != "auto":
+        raise ValueError(
+            f'Invalid value for argument `{name}`: {value!r}. Allowed are "auto", 0 for never, or a number of epochs.'
+        )

@@ -1,0 +1,131 @@
+"""Putting the observed step beside Keras' own, for the time of one `fit`."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tb_activations.capture.cadence import Cadence, StepClock
+from tb_activations.capture.observed_step import ObservedStep
+
+_LOGGER = logging.getLogger("tb_activations")
+
+
+@dataclasses.dataclass(frozen=True)
+class Observed:
+    """A finished observed step: `step` counts optimizer iterations before it, `packed` is still on the device."""
+
+    step: int
+    logs: dict[str, Any]
+    packed: dict[str, tf.Tensor]
+
+
+class Dispatcher:
+    """Stands as `model.train_function` during a `fit`.
+
+    A step that is not due calls `plain`, the very function Keras made, and returns what it returns. A step that is
+    due calls the observed step and hands the outcome to `on_observed`. A failing observed step is given up with one
+    warning; training goes on with `plain`.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        observed: Callable[[], ObservedStep],
+        cadence: Cadence,
+        clock: Callable[[], float],
+        on_observed: Callable[[ObservedStep, Observed], None],
+    ) -> None:
+        self.plain = model.train_function
+        self._model = model
+        self._history = model.history
+        self._make_observed = observed
+        self._observed: ObservedStep | None = None
+        self._cadence = cadence
+        self._clock = clock
+        self._on_observed = on_observed
+        self._stride = model.steps_per_execution
+        self._first = self._next = _iterations(model)
+        self._epoch_steps: int | None = None
+        self._in_epoch = 0
+        self._entered: float | None = None
+        self._was_observed: int | None = None
+        self._is_given_up = False
+
+    def begin_epoch(self, steps: int | None) -> None:
+        """Takes note that an epoch begins, with `steps` steps or an unknown number."""
+        self._epoch_steps, self._in_epoch = steps, 0
+
+    def install(self) -> None:
+        self._model.train_function = self
+
+    def remove(self) -> None:
+        """Gives the model its own function back, unless something else has been put in place since."""
+        if self._model.train_function is self:
+            self._model.train_function = self.plain
+
+    def __call__(self, iterator: Any) -> Any:
+        if self._model.history is not self._history:
+            # A `fit` that was interrupted never said goodbye, and this is another one, without us.
+            self.remove()
+            return self.plain(iterator)
+        now = self._clock()
+        self.close_step()
+        self._entered = now
+        first, self._next = self._next, self._next + self._stride
+        self._in_epoch += self._stride
+        if self._is_given_up or not self._is_due(first, now):
+            return self.plain(iterator)
+        return self._observe(first, iterator)
+
+    def _is_due(self, first: int, now: float) -> bool:
+        # Layers that the first call creates cannot carry taps before it.
+        is_epoch_end = self._epoch_steps is not None and self._in_epoch >= self._epoch_steps
+        step = first - self._first
+        return self._model.built and self._cadence.is_due(StepClock(step, is_epoch_end), now)
+
+    def _observe(self, first: int, iterator: Any) -> Any:
+        try:
+            if self._observed is None:
+                self._observed = self._make_observed()
+            logs, packed = self._observed(iterator)
+        except (StopIteration, tf.errors.OutOfRangeError):
+            raise
+        except Exception as error:
+            self._is_given_up = True
+            _LOGGER.warning(
+                "Layer health: this training goes on unobserved, the observed step failed (%s: %s).",
+                type(error).__name__,
+                error,
+            )
+            return self.plain(iterator)
+        done = _iterations(self._model)
+        if done > first:
+            self._next = done
+        self._was_observed = first - self._first
+        self._on_observed(self._observed, Observed(self._next - 1, logs, packed))
+        return logs
+
+    def close_step(self) -> None:
+        """Ends the time of the last step, if it has not ended yet.
+
+        It runs to the beginning of the next step, since until then its work may still be in flight, or to the end of
+        the epoch's training.
+        """
+        if self._entered is None:
+            return
+        seconds = self._clock() - self._entered
+        if self._was_observed is None:
+            self._cadence.plain_step(seconds)
+        else:
+            self._cadence.observed_step(self._was_observed, seconds)
+        self._entered = self._was_observed = None
+
+
+def _iterations(model: keras.Model) -> int:
+    return int(model.optimizer.iterations.numpy())

@@ -1,0 +1,136 @@
+"""Which layers a model has, what they are called, and which of them the user chose."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import keras
+
+LayerChoice = str | re.Pattern[str] | Sequence[str] | Callable[[keras.layers.Layer], bool] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class NamedLayer:
+    """A layer and its name in the run: the names from the model down to the layer, joined by "/".
+
+    `is_cell` marks the cell of an RNN, which is called once a timestep inside a loop.
+    """
+
+    name: str
+    layer: keras.layers.Layer
+    is_cell: bool = False
+
+
+def find_layers(model: keras.Model) -> list[NamedLayer]:
+    """Every layer below `model`, a layer before those inside it; models and inputs are walked through, not listed.
+
+    A layer that is reachable on several ways is listed once. Two layers of one name get "~2", "~3", ... behind it.
+    """
+    found: list[NamedLayer] = []
+    taken: dict[str, int] = {}
+    cells: set[int] = set()
+    for name, layer in _walk(model, "", set()):
+        taken[name] = taken.get(name, 0) + 1
+        if isinstance(layer, keras.layers.RNN):
+            cells |= {id(cell) for cell in layer.cell._flatten_layers()}
+        unique = name if taken[name] == 1 else f"{name}~{taken[name]}"
+        found.append(NamedLayer(unique, layer, id(layer) in cells))
+    return found
+
+
+def _walk(parent: keras.layers.Layer, prefix: str, seen: set[int]) -> Iterator[tuple[str, keras.layers.Layer]]:
+    for layer in parent._flatten_layers(include_self=False, recursive=False):
+        if id(layer) in seen:
+            continue
+        seen.add(id(layer))
+        name = prefix + layer.name
+        if not isinstance(layer, keras.Model | keras.layers.InputLayer):
+            yield name, layer
+        yield from _walk(layer, name + "/", seen)
+
+
+def check_choice(layers: LayerChoice) -> None:
+    """Raises TypeError or ValueError, naming `layers`, for a choice that no model could satisfy."""
+    allowed = "None, a list of layer names, a regular expression or a function that takes a layer and returns a bool"
+    if isinstance(layers, str):
+        try:
+            re.compile(layers)
+        except re.error as error:
+            raise ValueError(
+                f"Invalid value for argument `layers`: {layers!r} is not a regular expression ({error}). "
+                f"Allowed is {allowed}."
+            ) from error
+    elif isinstance(layers, Sequence):
+        strangers = [name for name in layers if not isinstance(name, str)]
+        if strangers or not layers:
+            raise TypeError(f"Invalid value for argument `layers`: {layers!r}. Allowed is {allowed}.")
+    elif layers is not None and not isinstance(layers, re.Pattern) and not callable(layers):
+        raise TypeError(f"Invalid value for argument `layers`: {layers!r}. Allowed is {allowed}.")
+
+
+def choose_layers(named: Sequence[NamedLayer], layers: LayerChoice) -> list[NamedLayer]:
+    """The layers that `layers` chooses, in the order of `named`.
+
+    Names are the run's names or a layer's own name; a string is a regular expression searched in the run's name.
+    Raises ValueError, naming `layers`, for a name that no layer has and for a choice that fits no layer.
+    """
+    if layers is None:
+        return list(named)
+    if isinstance(layers, str | re.Pattern):
+        pattern = re.compile(layers)
+        chosen = [entry for entry in named if pattern.search(entry.name)]
+    elif isinstance(layers, Sequence):
+        known = {entry.name for entry in named} | {entry.layer.name for entry in named}
+        unknown = [name for name in layers if name not in known]
+        if unknown:
+            raise ValueError(
+                f"Invalid value for argument `layers`: the model has no layer called {_listed(unknown)}. "
+                f"Allowed are {_listed(entry.name for entry in named)}."
+            )
+        chosen = [entry for entry in named if entry.name in layers or entry.layer.name in layers]
+    else:
+        chosen = [entry for entry in named if layers(entry.layer)]
+    if not chosen:
+        raise ValueError(
+            f"Invalid value for argument `layers`: {layers!r} fits no layer of the model. "
+            f"Its layers are {_listed(entry.name for entry in named)}."
+        )
+    return chosen
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(repr(name) for name in names)
+
+
+def activation_name(layer: keras.layers.Layer) -> str | None:
+    """Name of the activation function a layer's output went through, None where there is none or it is unknown.
+
+    A `ReLU` layer with a negative slope counts as `leaky_relu`, since its units cannot fall silent.
+    """
+    if isinstance(layer, keras.layers.ReLU):
+        return "leaky_relu" if layer.negative_slope else "relu"
+    for kind, name in _ACTIVATION_LAYERS:
+        if isinstance(layer, kind):
+            return name
+    activation = getattr(layer, "activation", None)
+    return getattr(activation, "__name__", None) if callable(activation) else None
+
+
+_ACTIVATION_LAYERS = (
+    (keras.layers.LeakyReLU, "leaky_relu"),
+    (keras.layers.PReLU, "prelu"),
+    (keras.layers.ELU, "elu"),
+    (keras.layers.Softmax, "softmax"),
+)
+
+
+def unit_axis(layer: keras.layers.Layer, rank: int | None) -> int | None:
+    """The axis of a layer's output that counts units: channels of `channels_first` layers, else the last one.
+
+    None for layers that only move values (reshaping, pooling, dropout): their units are those of the layer before.
+    """
+    if rank is None or rank < 2 or not (layer.weights or activation_name(layer)):
+        return None
+    return 1 if getattr(layer, "data_format", None) == "channels_first" else rank - 1

@@ -1,0 +1,64 @@
+"""What stands where in the vector that an observed step returns."""
+
+from __future__ import annotations
+
+import dataclasses
+
+HEADER = ("layout", "loss_seen", "loss", "learning_rate", "loss_scale", "samples")
+WEIGHT_FIGURES = ("elements", "gradient_norm", "gradient_abs_sum", "gradient_nonfinite", "norm", "nonfinite", "update_norm")
+
+MAX_UNITS = 16_384
+"""Layers with more units than this (large vocabularies) are observed as a whole, not unit by unit."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """One call of a layer in a step.
+
+    Attributes:
+        number: 1 for the layer's first call in the step.
+        shape: of the output as traced, None where it varies; empty if even the rank is unknown.
+        units: length of the unit axis, 0 where units are left out.
+        map_shape: (samples, height, width, channels) of the feature maps that leave with the step; empty for none.
+    """
+
+    name: str
+    class_name: str
+    number: int
+    shape: tuple[int | None, ...]
+    dtype: str
+    units: int
+    activation: str | None
+    parameters: int
+    trainable: bool
+    map_shape: tuple[int, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Weight:
+    """One weight the optimizer was handed; `layer` is "" for a weight that no observed layer owns."""
+
+    name: str
+    layer: str
+    shape: tuple[int, ...]
+    has_gradient: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Unobserved:
+    """A chosen layer without figures, and why."""
+
+    name: str
+    class_name: str
+    parameters: int
+    trainable: bool
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """The order of everything in the packed vectors: header, calls (figures, gradient, active, peak), weights."""
+
+    calls: tuple[Call, ...]
+    weights: tuple[Weight, ...]
+    unobserved: tuple[Unobserved, ...]

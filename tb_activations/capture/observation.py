@@ -1,0 +1,193 @@
+"""What the taps of one traced step see, and how it leaves the step as packed vectors."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tb_activations.capture import feature_maps, statistics, taps
+from tb_activations.capture.layers import NamedLayer, activation_name, unit_axis
+from tb_activations.capture.layout import MAX_UNITS, WEIGHT_FIGURES, Call, Layout, Unobserved, Weight
+
+_LOGGER = logging.getLogger("tb_activations")
+_ELSEWHERE = "it is called inside a loop, a condition or a function of its own, whose values cannot leave it"
+_NOT_CALLED = "it was not called in a training step"
+_NO_FLOATS = "its output holds no floating-point tensor"
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What leaves the step beside the figures."""
+
+    with_histograms: bool
+    with_maps: bool
+
+
+@dataclasses.dataclass
+class _SeenCall:
+    spec: Call
+    activation: statistics.Activation
+    gradient: statistics.Gradient | None = None
+    maps: tf.Tensor | None = None
+
+
+class Observation:
+    """Collects the live figures of one step; belongs to the graph (or the eager call) it was made in."""
+
+    def __init__(self, named: Sequence[NamedLayer], options: Options) -> None:
+        self._named = named
+        self._options = options
+        self._graph = taps.current_graph()
+        self._calls: list[_SeenCall] = []
+        self._weights: dict[int, tuple[Weight, tf.Tensor]] = {}
+        self._reasons: dict[str, str] = {}
+        self.loss: tf.Tensor | None = None
+        self.learning_rate: tf.Tensor = tf.constant(math.nan)
+        self.loss_scale: tf.Tensor = tf.constant(1.0)
+        self.samples: tf.Tensor = tf.constant(math.nan)
+
+    def is_here(self) -> bool:
+        """Whether what is computed now can leave the step."""
+        return taps.current_graph() is self._graph
+
+    def see_call(self, entry: NamedLayer, outputs: Any) -> Any:
+        """Takes the figures of a layer's outputs; returns the outputs to use in their place."""
+        if entry.is_cell or not self.is_here():
+            self._reasons[entry.name] = _ELSEWHERE
+            return outputs
+        self._reasons.setdefault(entry.name, _NO_FLOATS)
+        return taps.map_first_float(outputs, lambda value: self._see_output(entry, value))
+
+    def _see_output(self, entry: NamedLayer, value: tf.Tensor) -> tf.Tensor:
+        try:
+            seen = self._measure(entry, value)
+        except Exception as error:  # A figure that cannot be had must not stop the training.
+            self._reasons[entry.name] = f"its figures could not be computed ({type(error).__name__}: {error})"
+            return value
+        self._calls.append(seen)
+        return taps.see_gradient(value, lambda gradient: self._see_gradient(seen, gradient))
+
+    def _measure(self, entry: NamedLayer, value: tf.Tensor) -> _SeenCall:
+        layer, options = entry.layer, self._options
+        axis = unit_axis(layer, value.shape.rank)
+        units = value.shape[axis] if axis is not None else None
+        if not units or units > MAX_UNITS:
+            axis, units = None, 0
+        value = tf.stop_gradient(value)
+        maps = feature_maps.first_maps(value, axis) if options.with_maps else None
+        spec = Call(
+            name=entry.name,
+            class_name=type(layer).__name__,
+            number=1 + sum(seen.spec.name == entry.name for seen in self._calls),
+            shape=tuple(value.shape) if value.shape.rank is not None else (),
+            dtype=value.dtype.name,
+            units=units,
+            activation=activation_name(layer),
+            parameters=layer.count_params() if layer.built else 0,
+            trainable=bool(layer.trainable_weights),
+            map_shape=tuple(maps.shape) if maps is not None else (),
+        )
+        return _SeenCall(spec, statistics.activation(value, axis, options.with_histograms), maps=maps)
+
+    def _see_gradient(self, seen: _SeenCall, gradient: tf.Tensor) -> None:
+        if not self.is_here():
+            return
+        try:
+            # A gather downstream hands back IndexedSlices.
+            seen.gradient = statistics.gradient(tf.convert_to_tensor(gradient), self._options.with_histograms)
+        except Exception as error:  # As above: the gradient itself goes on untouched.
+            _LOGGER.warning("The gradient at layer %r cannot be observed (%s).", seen.spec.name, error)
+
+    def see_weight(
+        self, key: int, spec: Weight, gradient: tf.Tensor | None, before: tf.Tensor, after: tf.Tensor
+    ) -> None:
+        """Takes the figures of one weight's step; `gradient` is dense or None.
+
+        `key` tells weights apart: one that is updated twice in a step keeps the figures of the last time.
+        """
+        before, after = tf.cast(before, tf.float32), tf.cast(after, tf.float32)
+        if gradient is None:
+            figures = tf.constant([float(math.prod(spec.shape)), math.nan, math.nan, math.nan])
+        else:
+            figures = statistics.gradient(gradient, with_histogram=False).figures
+        update = statistics.norm(after - before)[:1]
+        self._weights[key] = (spec, tf.concat([figures, statistics.norm(before), update], 0))
+
+    def layout(self) -> Layout:
+        """The order in which `pack` writes what was seen."""
+        self._calls = [seen for seen in self._calls if self._reasons[seen.spec.name] != _ELSEWHERE]
+        called = {seen.spec.name for seen in self._calls}
+        return Layout(
+            calls=tuple(seen.spec for seen in self._calls),
+            weights=tuple(
+                dataclasses.replace(spec, layer=_innermost(spec.layer, called)) for spec, _ in self._weights.values()
+            ),
+            unobserved=tuple(
+                Unobserved(
+                    entry.name,
+                    type(entry.layer).__name__,
+                    entry.layer.count_params() if entry.layer.built else 0,
+                    bool(entry.layer.trainable_weights),
+                    self._reasons.get(entry.name, _NOT_CALLED),
+                )
+                for entry in self._named
+                if entry.name not in called
+            ),
+        )
+
+    def pack(self, layout_number: int) -> dict[str, tf.Tensor]:
+        """The vectors that leave the step, each `[replicas, length]` float32 (feature maps: `[1, length]`)."""
+        loss = [0.0, math.nan] if self.loss is None else [1.0, self.loss]
+        header = [float(layout_number), *loss, self.learning_rate, self.loss_scale, self.samples]
+        pieces = [tf.stack([tf.cast(value, tf.float32) for value in header])]
+        no_gradient = tf.fill([len(statistics.GRADIENT_FIGURES)], math.nan)
+        for seen in self._calls:
+            gradient = no_gradient if seen.gradient is None else seen.gradient.figures
+            pieces += [seen.activation.figures, gradient, seen.activation.active, seen.activation.peak]
+        pieces += [figures for _, figures in self._weights.values()]
+        packed = {"figures": _from_all_replicas(tf.concat(pieces, 0))}
+        if self._options.with_histograms and self._calls:
+            packed["histograms"] = _from_all_replicas(tf.concat(self._histograms(), 0))
+        maps = [tf.reshape(seen.maps, [-1]) for seen in self._calls if seen.maps is not None]
+        if maps:
+            packed["maps"] = _from_first_replica(tf.concat(maps, 0))
+        return packed
+
+    def _histograms(self) -> list[tf.Tensor]:
+        none = tf.fill([statistics.histogram_length(True)], math.nan)
+        return [
+            part
+            for seen in self._calls
+            for part in (seen.activation.histogram, none if seen.gradient is None else seen.gradient.histogram)
+        ]
+
+
+def _innermost(layer: str, called: set[str]) -> str:
+    """The innermost observed layer around `layer`: weights of an LSTM's cell count for the LSTM."""
+    around = layer
+    while around and around not in called:
+        around = around.rpartition("/")[0]
+    return around or layer
+
+
+assert len(WEIGHT_FIGURES) == len(statistics.GRADIENT_FIGURES) + 3
+
+
+def _from_all_replicas(vector: tf.Tensor) -> tf.Tensor:
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return vector[None]
+    return context.all_gather(vector[None], axis=0)
+
+
+def _from_first_replica(vector: tf.Tensor) -> tf.Tensor:
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return vector[None]
+    mine = tf.where(tf.equal(context.replica_id_in_sync_group, 0), vector, tf.zeros_like(vector))
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, mine)[None]

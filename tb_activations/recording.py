@@ -1,0 +1,247 @@
+"""From an observed step to an event: judged by the rules, encoded, written. Shared by everything that trains."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tensorboard.compat.proto.summary_pb2 import Summary
+
+from tb_activations.capture.figures import Figures, Row
+from tb_activations.events import pictures, stock
+from tb_activations.events.encoding import Encoder
+from tb_activations.events.writer import RunWriter
+from tb_activations.health.diagnosis import Diagnosis
+from tb_activations.health.records import (
+    LAYER_COLUMNS,
+    STEP_COLUMNS,
+    WEIGHT_COLUMNS,
+    Finding,
+    LayerSpec,
+    RunSpec,
+    StepRecord,
+    WeightSpec,
+)
+from tb_activations.health.rules import Rule
+from tb_activations.health.unit_coding import quantise_activity, quantise_peak, restore_activity, restore_peak
+
+Array = NDArray[np.float32]
+LIFE_MAP_STEPS = 256
+PACKAGES = ("tb-activations", "tensorflow", "keras", "tensorboard", "numpy")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunSettings:
+    """What a run is described with beside its layers.
+
+    Attributes:
+        cadence: the arguments that decided which steps were observed.
+        stock_summaries: whether TensorBoard's own tabs get scalars, histograms and images too.
+    """
+
+    model: str
+    rules: tuple[Rule, ...]
+    cadence: Mapping[str, Any]
+    stock_summaries: bool
+
+
+class Recording:
+    """Everything that the trainings of one model write into one run.
+
+    `open` begins a training; a second one goes on with the history of the first.
+    """
+
+    def __init__(self, settings: RunSettings) -> None:
+        self._settings = settings
+        self._writer: RunWriter | None = None
+        self._encoder = Encoder()
+        self._is_described = False
+        self._spec: RunSpec | None = None
+        self._diagnosis: Diagnosis | None = None
+        self._step = -1
+        self._last_histograms = -1.0
+        self._lives: dict[str, _LifeMap] = {}
+
+    def open(self, writer: RunWriter) -> None:
+        """Writes into this file from now on."""
+        # A tag's metadata must stand in every file anew, hence the new encoder.
+        self._writer, self._encoder, self._is_described = writer, Encoder(), False
+
+    @property
+    def last_step(self) -> int:
+        """The last recorded step, -1 before the first."""
+        return self._step
+
+    def wants_histograms(self, step: int) -> bool:
+        """Whether histograms belong to the record of this step: ever fewer, one in 5 % more steps."""
+        return step >= self._last_histograms * 1.05 + 1
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings so far, open and closed, worst first."""
+        return self._diagnosis.findings if self._diagnosis else ()
+
+    def record(
+        self, step: int, epoch: int, figures: Figures, histograms: Array | None, cost: Array | None
+    ) -> tuple[Finding, ...]:
+        """Judges and writes one observed step; returns the findings that opened, changed or closed with it.
+
+        A step that is not after the last one (an optimizer that skipped its step) is not recorded.
+        """
+        if step <= self._step:
+            return ()
+        self._step = step
+        spec, diagnosis = self._describe(figures)
+        record = step_record(step, epoch, figures)
+        judgement = diagnosis.judge(record)
+        summary = self._encoder.record(
+            record,
+            outcomes=judgement.outcomes,
+            rules=diagnosis.rules,
+            findings=judgement.findings if judgement.changes else None,
+            histograms=histograms,
+            cost=cost,
+        )
+        if self._settings.stock_summaries:
+            self._encoder.add(summary, stock.gradient_scalars(spec, record))
+        self._write(summary)
+        self._remember_units(spec, record)
+        if histograms is not None:
+            self._last_histograms = float(step)
+        return tuple(judgement.changes)
+
+    def write_histograms(self, histograms: Array) -> None:
+        """Writes stock histograms `[rows, 2, 32]` at the last recorded step."""
+        if self._spec is not None and self._settings.stock_summaries:
+            self._add(stock.histograms(self._spec, histograms))
+
+    def write_pictures(self, feature_maps: Mapping[str, Array]) -> None:
+        """Writes feature maps and, for the other layers with units, the map of unit lives, at the last recorded step."""
+        if self._spec is None or not self._settings.stock_summaries:
+            return
+        values = []
+        for name, maps in feature_maps.items():
+            values.append(_image(f"feature_maps/{name}", pictures.feature_maps(maps), "Activation"))
+        for name, lives in self._lives.items():
+            if name not in feature_maps:
+                values.append(_image(f"units/{name}", pictures.life_map(lives.activity()), "Share of samples active"))
+        self._add(values)
+
+    def finish(self) -> None:
+        """Writes the findings as they stand at the end of a training."""
+        if self._diagnosis is not None:
+            self._write(self._encoder.findings(self._diagnosis.findings))
+
+    def flush(self) -> None:
+        """Puts everything written so far on disk."""
+        if self._writer is not None:
+            self._writer.flush()
+
+    def close(self) -> None:
+        """Closes the file; `open` may follow."""
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = None
+
+    def _write(self, summary: Summary) -> None:
+        if self._writer is None:
+            raise RuntimeError("the recording is closed")
+        self._writer.write(summary, self._step)
+
+    def _describe(self, figures: Figures) -> tuple[RunSpec, Diagnosis]:
+        spec = run_spec(figures, self._settings)
+        if self._spec is None or self._diagnosis is None or spec != self._spec:
+            self._spec, self._diagnosis, self._lives = spec, Diagnosis(spec, self._settings.rules), {}
+            self._is_described = False
+        if not self._is_described:
+            self._write(self._encoder.run(spec))
+            self._is_described = True
+        return self._spec, self._diagnosis
+
+    def _add(self, values: Sequence[Any]) -> None:
+        summary = Summary()
+        self._encoder.add(summary, values)
+        if values:
+            self._write(summary)
+
+    def _remember_units(self, spec: RunSpec, record: StepRecord) -> None:
+        for index, layer in enumerate(spec.layers):
+            if layer.units:
+                lives = self._lives.setdefault(layer.name, _LifeMap(layer.units))
+                lives.append(record.unit_activity[spec.unit_slice(index)])
+
+
+class _LifeMap:
+    """Unit activity over the whole run in bounded memory: every 2nd column goes whenever it is full."""
+
+    def __init__(self, units: int) -> None:
+        self._columns: list[Array] = []
+        self._every, self._seen, self._units = 1, 0, units
+
+    def append(self, activity: Array) -> None:
+        if self._seen % self._every == 0:
+            self._columns.append(activity)
+        self._seen += 1
+        if len(self._columns) > LIFE_MAP_STEPS:
+            self._columns, self._every = self._columns[::2], self._every * 2
+
+    def activity(self) -> Array:
+        """`[steps, units]`."""
+        return np.array(self._columns, np.float32).reshape(-1, self._units)
+
+
+def _image(tag: str, picture: pictures.Picture, what: str) -> Any:
+    description = f"{what}, {picture.low:.4g} to {picture.high:.4g} in the first picture"
+    return stock.image(tag, picture.png, picture.width, picture.height, description)
+
+
+def run_spec(figures: Figures, settings: RunSettings) -> RunSpec:
+    """The description of a run whose steps show these figures."""
+    return RunSpec(
+        model=settings.model,
+        layers=tuple(_layer_spec(row) for row in figures.rows),
+        weights=tuple(WeightSpec(w.name, w.layer, w.shape, w.has_gradient) for w in figures.weights),
+        thresholds={rule.id: dict(rule.thresholds) for rule in settings.rules},
+        cadence=dict(settings.cadence),
+        versions={name: _version(name) for name in PACKAGES},
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _layer_spec(row: Row) -> LayerSpec:
+    call = row.call
+    return LayerSpec(
+        name=f"{call.name}@{row.call_site}" if row.call_site else call.name,
+        class_name=call.class_name,
+        call_site=row.call_site,
+        output_shape=call.shape,
+        dtype=call.dtype,
+        units=row.units,
+        activation=call.activation,
+        parameters=call.parameters,
+        trainable=call.trainable,
+        not_observed=row.not_observed,
+    )
+
+
+def step_record(step: int, epoch: int, figures: Figures) -> StepRecord:
+    """The record of one step, units rounded as the event file holds them, so that a stored run judges alike."""
+    totals = {**figures.totals, "epoch": float(epoch)}
+    return StepRecord(
+        step=step,
+        layers=np.stack([figures.layers[name] for name in LAYER_COLUMNS], 1).astype(np.float32),
+        weights=np.stack([figures.weight_columns[name] for name in WEIGHT_COLUMNS], 1).astype(np.float32),
+        totals=np.array([totals[name] for name in STEP_COLUMNS], np.float32),
+        unit_activity=restore_activity(quantise_activity(figures.activity)),
+        unit_peak=restore_peak(quantise_peak(figures.peak)),
+    )

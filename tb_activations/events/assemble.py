@@ -44,6 +44,17 @@ def decode(series: Mapping[str, Series], name: str = ".") -> Run:
     return _Decoder(series).run(name)
 
 
+def describe(series: Series) -> RunSpec:
+    """The newest description of a run, from the points of `schema.RUN`.
+
+    Raises:
+        SchemaError: a newer version of this package wrote the run.
+        UnreadableRunError: there is none, or it cannot be read.
+    """
+    columns(series, schema.RUN)
+    return _descriptions(series)[-1].spec
+
+
 @dataclasses.dataclass(frozen=True)
 class _Description:
     step: int

@@ -1,0 +1,44 @@
+"""What a client is told when it cannot have what it asked for."""
+
+from __future__ import annotations
+
+from tensorboard import errors
+
+
+class BadParameterError(errors.InvalidArgumentError):  # type: ignore[misc]
+    """A missing or malformed parameter of the request (400)."""
+
+    def __init__(self, name: str, got: str | None, allowed: str) -> None:
+        came = "it is missing" if got is None else f"got {got!r:.200}"
+        super().__init__(printable(f"parameter {name!r} must be {allowed}, {came}"))
+
+
+class UnknownError(errors.NotFoundError):  # type: ignore[misc]
+    """A run or layer that is not there (404)."""
+
+    def __init__(self, details: str) -> None:
+        super().__init__(printable(details))
+
+
+class CannotReadError(errors.PublicError):  # type: ignore[misc]
+    """A run that this version cannot read (409)."""
+
+    http_code = 409
+
+    def __init__(self, run: str, reason: str) -> None:
+        super().__init__(printable(f"Run {run!r} cannot be read: {reason}"))
+
+
+class MethodError(errors.PublicError):  # type: ignore[misc]
+    """Another method than GET (405)."""
+
+    http_code = 405
+
+    def __init__(self, method: str) -> None:
+        super().__init__(printable(f"Method must be GET, got {method!r:.40}"))
+        self.headers.append(("Allow", "GET, HEAD"))
+
+
+def printable(text: str) -> str:
+    """`text` with what UTF-8 cannot hold, such as lone surrogates, escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,31 @@
+"""What TensorBoard imports when it starts.
+
+An exception in here would stop `tensorboard` for everyone who has this package installed, so this module imports
+nothing but the base class and does nothing that can fail.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from tensorboard.plugins import base_plugin
+
+PLUGIN_NAME = "layer_health"
+SAMPLES = 5000
+"""Points a tag that TensorBoard is to keep: its default for tags it does not know is 10 or 100, chosen at random."""
+
+
+class LayerHealthLoader(base_plugin.TBLoader):  # type: ignore[misc]
+    """Loads the Layer Health tab."""
+
+    def fix_flags(self, flags: argparse.Namespace) -> None:
+        """Ask for more points unless the user chose a number."""
+        samples = getattr(flags, "samples_per_plugin", None)
+        if isinstance(samples, dict):
+            samples.setdefault(PLUGIN_NAME, SAMPLES)
+
+    def load(self, context: base_plugin.TBContext) -> base_plugin.TBPlugin:
+        """The plugin; TensorBoard logs an exception and goes on without the tab."""
+        from tb_activations.plugin.plugin import LayerHealthPlugin
+
+        return LayerHealthPlugin(context)

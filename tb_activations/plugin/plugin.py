@@ -1,0 +1,141 @@
+"""The TensorBoard plugin: routes to answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from tensorboard import plugin_util
+from tensorboard.backend import http_util
+from tensorboard.plugins import base_plugin
+from werkzeug.wrappers import Request, Response
+
+from tb_activations.events.schema import PLUGIN_NAME
+from tb_activations.health.records import HISTOGRAM_KINDS, LAYER_COLUMNS, STEP_COLUMNS
+from tb_activations.plugin import answers, parameters, store
+from tb_activations.plugin.errors import CannotReadError, MethodError, UnknownError
+from tb_activations.plugin.frames import Frame, to_json
+
+Query = Mapping[str, str]
+Wsgi = Callable[..., Any]
+
+PAGE = Path(__file__).parent.parent / "static" / "index.js"
+_NO_PAGE = """export function render() {
+  document.body.textContent =
+    "The page of Layer Health is not in this installation (bundle missing): run `make bundle`, then reload.";
+}
+"""
+
+
+class LayerHealthPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
+    """Serves the Layer Health tab and its data."""
+
+    plugin_name = PLUGIN_NAME
+
+    def __init__(self, context: base_plugin.TBContext) -> None:
+        self._provider = context.data_provider
+        self._store = store.RunStore()
+
+    def is_active(self) -> bool:
+        """Always False: TensorBoard finds out by itself whether there are data of this plugin."""
+        return False
+
+    def frontend_metadata(self) -> base_plugin.FrontendMetadata:
+        """Name of the tab and address of its page."""
+        return base_plugin.FrontendMetadata(es_module_path="/index.js", tab_name="Layer Health")
+
+    def get_plugin_apps(self) -> dict[str, Wsgi]:
+        """The routes."""
+        return {
+            "/index.js": _application(lambda request: _page(request)),
+            "/runs": _application(self._runs),
+            "/layers": self._of_run(store.TABLES, _layers),
+            "/findings": self._of_run(store.TABLES, _findings),
+            "/matrix": self._of_run(store.TABLES, _matrix),
+            "/series": self._of_run(store.TABLES, _series),
+            "/units": self._of_run(store.UNITS, _units),
+            "/histograms": self._of_run(store.HISTOGRAMS, _histograms),
+        }
+
+    def _source(self, request: Request) -> store.Source:
+        return store.Source(
+            self._provider, plugin_util.context(request.environ), plugin_util.experiment_id(request.environ)
+        )
+
+    def _runs(self, request: Request) -> Response:
+        source = self._source(request)
+        start_times = source.start_times()
+        summaries = [
+            summary
+            for name in source.tags()
+            if (summary := self._summary(source, name, start_times.get(name))) is not None
+        ]
+        summaries.sort(key=lambda summary: (summary["start_time"], summary["name"]))
+        return _respond(request, {"runs": summaries})
+
+    def _summary(self, source: store.Source, name: str, start_time: float | None) -> dict[str, Any] | None:
+        try:
+            return answers.run_summary(self._store.read(source, name, store.OVERVIEW), start_time)
+        except CannotReadError as error:
+            return answers.unreadable_summary(name, str(error))
+        except UnknownError:
+            # Deleted since it was listed.
+            return None
+
+    def _of_run(self, tags: Collection[str], answer: Callable[[store.Run, Query], object]) -> Wsgi:
+        def respond(request: Request) -> Response:
+            name = parameters.text(request.args, "run")
+            run = self._store.read(self._source(request), name, tags)
+            return _respond(request, answer(run, request.args))
+
+        return _application(respond)
+
+
+def _layers(run: store.Run, query: Query) -> object:
+    return answers.layers(run)
+
+
+def _findings(run: store.Run, query: Query) -> object:
+    return answers.findings(run)
+
+
+def _matrix(run: store.Run, query: Query) -> object:
+    stat = parameters.choice(query, "stat", (answers.HEALTH, *LAYER_COLUMNS))
+    return answers.matrix(run, stat, parameters.max_steps(query))
+
+
+def _series(run: store.Run, query: Query) -> object:
+    layer = query.get("layer") or None
+    stats = parameters.choices(query, "stats", STEP_COLUMNS if layer is None else LAYER_COLUMNS)
+    return answers.series(run, layer, stats, parameters.max_steps(query))
+
+
+def _units(run: store.Run, query: Query) -> object:
+    return answers.units(run, parameters.text(query, "layer"), parameters.max_steps(query))
+
+
+def _histograms(run: store.Run, query: Query) -> object:
+    kind = parameters.choice(query, "kind", HISTOGRAM_KINDS)
+    return answers.histograms(run, parameters.text(query, "layer"), kind, parameters.max_steps(query))
+
+
+def _application(answer: Callable[[Request], Response]) -> Wsgi:
+    def respond(request: Request) -> Response:
+        if request.method not in ("GET", "HEAD"):
+            raise MethodError(request.method)
+        return answer(request)
+
+    application: Wsgi = Request.application(respond)
+    return application
+
+
+def _respond(request: Request, answer: object) -> Response:
+    if isinstance(answer, Frame):
+        return http_util.Respond(request, answer.encode(), "application/octet-stream")
+    return http_util.Respond(request, to_json(answer), "application/json")
+
+
+def _page(request: Request) -> Response:
+    content = PAGE.read_bytes() if PAGE.is_file() else _NO_PAGE.encode()
+    return http_util.Respond(request, content, "text/javascript")

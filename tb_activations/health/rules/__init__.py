@@ -1,0 +1,56 @@
+"""The rules, one file each, and how they are chosen and set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from tb_activations.health.rules.base import Rule
+from tb_activations.health.rules.dead_units import DeadUnits
+from tb_activations.health.rules.nonfinite import NonFinite
+from tb_activations.health.rules.vanishing_gradient import VanishingGradient
+
+RULES: dict[str, type[Rule]] = {rule.id: rule for rule in (DeadUnits, VanishingGradient, NonFinite)}
+"""Every rule by its id, in the order of tables."""
+
+RULE_TITLES: dict[str, str] = {name: rule.title for name, rule in RULES.items()}
+
+RuleChoice = Sequence[str] | Mapping[str, Mapping[str, float]] | None
+
+
+def configure(rules: RuleChoice = None) -> tuple[Rule, ...]:
+    """The rules to run, in the order of `RULES`.
+
+    Args:
+        rules: None for all of them, a sequence of ids, or a mapping from id to thresholds that differ from the
+            defaults; a mapping runs the rules it names only.
+
+    Raises:
+        ValueError: an id or threshold does not exist, or a value is out of its limits; the text names `rules`.
+    """
+    if rules is None:
+        return tuple(rule() for rule in RULES.values())
+    if isinstance(rules, str) or not isinstance(rules, Sequence | Mapping):
+        raise _invalid(rules, "None, a list of rule ids or a mapping from rule id to thresholds")
+    unknown = [name for name in rules if name not in RULES]
+    if unknown:
+        raise _invalid(unknown[0], f"the ids {', '.join(RULES)}")
+    thresholds = rules if isinstance(rules, Mapping) else {name: {} for name in rules}
+    return tuple(_configured(rule, thresholds[name]) for name, rule in RULES.items() if name in thresholds)
+
+
+def _configured(rule: type[Rule], thresholds: Mapping[str, float]) -> Rule:
+    if not isinstance(thresholds, Mapping):
+        raise _invalid({rule.id: thresholds}, "a mapping from threshold to number")
+    for name, value in thresholds.items():
+        if name not in rule.limits:
+            raise _invalid({rule.id: {name: value}}, f"for {rule.id} the thresholds {', '.join(rule.limits)}")
+        low, high = rule.limits[name]
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
+        if not is_number or not low <= value <= high:
+            raise _invalid({rule.id: {name: value}}, f"for {name} a number from {low:g} to {high:g}")
+    return rule(**thresholds)
+
+
+def _invalid(received: object, allowed: str) -> ValueError:
+    return ValueError(f"Invalid value for argument `rules`: received {received!r}, allowed is {allowed}.")

@@ -1,0 +1,156 @@
+"""Units of the ReLU family that have been silent on every sample, for long enough to be sure."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_activations.health.history import History
+from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
+from tb_activations.health.rules.base import Evidence, Judged, Rule, percent
+
+RELU_FAMILY = frozenset({"relu", "relu6", "hard_silu", "hard_swish", "sparse_plus", "threshold"})
+"""Activations that are exactly zero, with a zero gradient, on a whole half line: a unit there gets no gradient back."""
+
+UNITS_LISTED = 1000
+FEW_UNITS = 4
+"""Below this many units a share says little: one dead unit of two is no rarity, so only a whole dead layer counts."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DeadUnits(Rule):
+    """Thresholds: the shares of dead units for each severity, and how long a silence must last to be death.
+
+    Attributes:
+        min_samples: by the rule of three, 0 active of 300 samples bounds the unit's activity below 1 % at 95 %.
+        min_checks: observed steps in a row.
+        min_span: the silence's share of the training so far.
+    """
+
+    note_share: float = 0.1
+    warning_share: float = 0.4
+    problem_share: float = 0.7
+    min_samples: float = 300
+    min_checks: float = 5
+    min_span: float = 0.2
+
+    id: ClassVar[str] = "dead_units"
+    title: ClassVar[str] = "Dead units"
+    source: ClassVar[str] = (
+        "Lu et al. 2020 (born dead ReLU), Sokar et al. 2023 (persistence over checks); shares above the 38 % that "
+        "healthy ReLU networks reach; samples by the rule of three"
+    )
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "note_share": (0, 1),
+        "warning_share": (0, 1),
+        "problem_share": (0, 1),
+        "min_samples": (1, 1e9),
+        "min_checks": (1, 1e6),
+        "min_span": (0, 1),
+    }
+
+    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
+        head = _head(history.spec.layers)
+        dead = self._dead(history)
+        return [self._judge_layer(history, row, dead, is_head=row >= head) for row in range(len(history.spec.layers))]
+
+    def _dead(self, history: History) -> NDArray[np.bool_]:
+        units = history.units
+        span = history.step - units.silent_since
+        return (
+            (units.silent_checks >= self.min_checks)
+            & (units.silent_samples >= self.min_samples)
+            & (span >= self.min_span * (history.step - history.first_step))
+        )
+
+    def _judge_layer(self, history: History, row: int, dead: NDArray[np.bool_], *, is_head: bool) -> Judged:
+        layer = history.spec.layers[row]
+        if layer.call_site or layer.activation not in RELU_FAMILY:
+            return Outcome.NOT_APPLICABLE
+        own = history.spec.unit_slice(row)
+        if layer.units == 0 or not np.any(history.units.born[own] >= 0):
+            return Outcome.INSUFFICIENT_DATA
+        share = float(dead[own].mean())
+        severity = self._severity(share, layer, whole_only=is_head or layer.units < FEW_UNITS)
+        if severity is not None:
+            return self._evidence(history, row, dead[own], severity)
+        return Outcome.OK if self._is_sure(history, own) else Outcome.INSUFFICIENT_DATA
+
+    def _severity(self, share: float, layer: LayerSpec, *, whole_only: bool) -> Severity | None:
+        if share == 1:
+            return Severity.PROBLEM
+        if whole_only or share == 0:
+            return None
+        if share >= self.problem_share:
+            return Severity.PROBLEM
+        if share >= self.warning_share:
+            return Severity.WARNING
+        return Severity.NOTE if share >= self.note_share else None
+
+    def _is_sure(self, history: History, own: slice) -> bool:
+        """Whether silence could have been seen by now: few units are in a silence that is still too short to call."""
+        undecided = (history.units.silent_checks[own] > 0) & (history.units.silent_samples[own] < self.min_samples)
+        return history.checks >= self.min_checks and float(undecided.mean()) < self.warning_share
+
+    def _evidence(self, history: History, row: int, dead: NDArray[np.bool_], severity: Severity) -> Evidence:
+        layer, own = history.spec.layers[row], history.spec.unit_slice(row)
+        units, share = history.units, float(dead.mean())
+        threshold = {
+            Severity.NOTE: self.note_share,
+            Severity.WARNING: self.warning_share,
+            Severity.PROBLEM: min(self.problem_share, share),
+        }[severity]
+        began = np.sort(units.silent_since[own][dead])
+        # The share passed its threshold when so many of the units had fallen silent.
+        since = int(began[max(math.ceil(threshold * layer.units), 1) - 1])
+        samples = int(units.silent_samples[own][dead].min())
+        checks = int(units.silent_checks[own][dead].min())
+        unborn = int(np.count_nonzero(units.last_active[own][dead] < 0))
+        indices = np.flatnonzero(dead)
+        return Evidence(
+            severity=severity,
+            quantity="share of units dead",
+            value=share,
+            threshold=threshold,
+            samples=samples,
+            checks=checks,
+            since_step=since,
+            message=(
+                f"{percent(share)} of the units of {layer.name} ({indices.size} of {layer.units}) put out zero on "
+                f"every sample (threshold {percent(threshold)}), since step {since}; {unborn} were never active."
+            ),
+            might_be_wrong=(
+                "Rare features: a unit that answers one sample in thousands looks the same. Wide layers and layers "
+                "with strong sparsity can spare many units; a dropping validation score would show the difference."
+            ),
+            advice=_advice(layer, is_born_dead=unborn > indices.size / 2),
+            units=tuple(int(index) for index in indices[:UNITS_LISTED]),
+            unit_count=int(indices.size),
+        )
+
+    @staticmethod
+    def headline(finding: Finding) -> str:
+        return f"{percent(finding.value)} of units dead"
+
+
+def _head(layers: Sequence[LayerSpec]) -> int:
+    """The first row of the model's head: the last layer with weights and what follows it."""
+    weighted = [row for row, layer in enumerate(layers) if layer.parameters and not layer.call_site]
+    return weighted[-1] if weighted else len(layers)
+
+
+def _advice(layer: LayerSpec, *, is_born_dead: bool) -> str:
+    if is_born_dead:
+        return (
+            f"The units were silent from the start: look at the bias and kernel initialisers of {layer.name} and at "
+            "the scale and mean of its inputs; he_normal with zero bias and standardised inputs is the usual remedy."
+        )
+    return (
+        "The units died in training: try a smaller learning rate or a warm-up, gradient clipping, batch normalisation "
+        f"before {layer.name}, or leaky_relu in place of {layer.activation}, whose units can recover."
+    )

@@ -1,0 +1,149 @@
+"""A trainable layer that the loss hardly pulls at, in terms that depend on no unit."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_activations.health.history import History
+from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
+from tb_activations.health.rules.base import Evidence, Judged, Rule
+
+
+@dataclasses.dataclass(frozen=True)
+class VanishingGradient(Rule):
+    """Elasticity ‖gradient‖·‖weights‖ / loss: how many percent the loss moves when the weights move by one percent.
+
+    Attributes:
+        warning_elasticity, problem_elasticity: a median below is a finding if the layer is below
+        `relative` too; below `uniform` it is a finding whatever the other layers do.
+        relative: share of the largest elasticity among the layers nearer the loss.
+        min_checks: observed steps needed.
+        loss_fallen: once the loss is below this share of its start, the finding is a note: the net learns all the same.
+    """
+
+    warning_elasticity: float = 1e-3
+    problem_elasticity: float = 1e-4
+    uniform: float = 1e-6
+    relative: float = 1e-2
+    min_checks: float = 10
+    loss_fallen: float = 0.7
+
+    id: ClassVar[str] = "vanishing_gradient"
+    title: ClassVar[str] = "Vanishing gradient"
+    source: ClassVar[str] = (
+        "Hochreiter 1991, Glorot & Bengio 2010; dimensionless form after Philipp et al. 2017; thresholds calibrated"
+    )
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "warning_elasticity": (0, 1),
+        "problem_elasticity": (0, 1),
+        "uniform": (0, 1),
+        "relative": (0, 1),
+        "min_checks": (1, 32),
+        "loss_fallen": (0, 1e6),
+    }
+
+    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
+        medians, counts = _median_elasticity(history)
+        reference = _nearer_the_loss(medians, history.spec.layers)
+        answers: list[Judged] = []
+        for row, layer in enumerate(history.spec.layers):
+            if layer.call_site or not layer.trainable:
+                answers.append(Outcome.NOT_APPLICABLE)
+            elif counts[row] < self.min_checks:
+                answers.append(Outcome.INSUFFICIENT_DATA)
+            else:
+                answers.append(self._judge_layer(history, row, medians[row], reference[row], earlier[row]))
+        return answers
+
+    def _judge_layer(
+        self, history: History, row: int, elasticity: float, reference: float, earlier: Finding | None
+    ) -> Judged:
+        is_behind = elasticity < self.relative * reference
+        threshold = self.warning_elasticity if is_behind else self.uniform
+        if not elasticity < threshold:
+            return Outcome.OK
+        has_learnt = history.loss < self.loss_fallen * history.initial_loss
+        is_severe = elasticity < (self.problem_elasticity if is_behind else self.uniform / 10)
+        severity = Severity.NOTE if has_learnt else Severity.PROBLEM if is_severe else Severity.WARNING
+        layer = history.spec.layers[row]
+        checks = earlier.checks + 1 if earlier else min(history.checks, len(history.steps))
+        since = earlier.since_step if earlier else _since(history, row, threshold)
+        beside = f", {elasticity / reference:.1g} of that of the layers nearer the loss" if reference > 0 else ""
+        return Evidence(
+            severity=severity,
+            quantity="elasticity of the loss (gradient norm x weight norm / loss)",
+            value=float(elasticity),
+            threshold=threshold,
+            samples=int(np.nansum(history.stat("elements")[:, row]) / max(layer.units, 1)),
+            checks=checks,
+            since_step=since,
+            message=(
+                f"The loss hardly depends on the weights of {layer.name}: elasticity {elasticity:.1e} "
+                f"(threshold {threshold:.0e}{beside}), since step {since}."
+            ),
+            might_be_wrong=(
+                "The loss has fallen well, so the other layers learn and this one may be content."
+                if has_learnt
+                else "A layer that starts switched off (zero-initialised residual branch, adapter) or that few inputs "
+                "reach looks the same for a while; a converged net too, where its loss has a floor above zero."
+            ),
+            advice=_advice(history.spec.layers, row),
+        )
+
+    @staticmethod
+    def headline(finding: Finding) -> str:
+        return f"gradient vanishes (elasticity {finding.value:.0e})"
+
+
+def elasticity(history: History) -> NDArray[np.float64]:
+    """`[checks kept, layers]`; NaN where gradient, weights or loss were not measured or not finite, or loss is zero."""
+    gradient = history.stat("weight_gradient_norm").astype(np.float64)
+    weights = history.stat("weight_norm").astype(np.float64)
+    loss = np.abs(history.losses)[:, None]
+    usable = np.isfinite(gradient) & np.isfinite(weights) & np.isfinite(loss) & (loss > 0)
+    table = np.full(gradient.shape, np.nan)
+    np.divide(gradient * weights, loss, out=table, where=usable)
+    return table
+
+
+def _median_elasticity(history: History) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """`[layers]` median over the window and over how many checks."""
+    table = elasticity(history)
+    counts = np.count_nonzero(~np.isnan(table), axis=0)
+    medians = np.full(table.shape[1], np.nan)
+    medians[counts > 0] = np.nanmedian(table[:, counts > 0], axis=0)
+    return medians, counts
+
+
+def _nearer_the_loss(medians: NDArray[np.float64], layers: Sequence[LayerSpec]) -> NDArray[np.float64]:
+    """`[layers]` the largest median among the layers called later, 0 where there is none."""
+    is_whole = np.array([not layer.call_site for layer in layers], bool)
+    known = np.where(np.isnan(medians) | ~is_whole, 0, medians)
+    later = np.maximum.accumulate(known[::-1])[::-1]
+    return np.append(later[1:], 0.0)
+
+
+def _since(history: History, row: int, threshold: float) -> int:
+    """First step of the window's end in which the layer stayed below the threshold."""
+    low = elasticity(history)[:, row] < threshold
+    above = np.flatnonzero(~low)
+    first = int(above[-1]) + 1 if above.size else 0
+    return int(history.steps[min(first, len(low) - 1)])
+
+
+def _advice(layers: Sequence[LayerSpec], row: int) -> str:
+    bounded = [layer.name for layer in layers[row:] if layer.activation in {"sigmoid", "tanh", "hard_sigmoid"}]
+    if len(bounded) > 1:
+        return (
+            f"{len(bounded)} bounded activations stand between {layers[row].name} and the loss, each of which shrinks "
+            "the gradient: use relu, gelu or selu in hidden layers, or residual connections, or batch normalisation."
+        )
+    return (
+        "Look at the layers between this one and the loss: an initialiser that suits the activation (he_normal for "
+        "relu, glorot for tanh), normalisation, a residual connection or fewer layers let the gradient through."
+    )

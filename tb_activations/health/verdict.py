@@ -1,0 +1,138 @@
+"""A whole run in one sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_activations.health.records import Finding, Outcome, RunSpec, Severity
+from tb_activations.health.roots import worst_first
+from tb_activations.health.rules import RULES
+
+_JUDGED = (Outcome.OK, Outcome.NOTE, Outcome.WARNING, Outcome.PROBLEM)
+_SEVERITIES = (Severity.PROBLEM, Severity.WARNING, Severity.NOTE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """The state of a run.
+
+    Attributes:
+        severity: of the worst open finding, None without one.
+        sentence: for people.
+        layer: the layer to look at first, "" without a finding.
+        layers_affected: how many layers have an open warning or problem.
+        layers_total: how many layers were judged.
+        rules_checked: how many rules judged at least one layer.
+        rules_not_applicable: how many rules fit no layer of this model.
+    """
+
+    severity: Severity | None
+    sentence: str
+    layer: str
+    layers_affected: int
+    layers_total: int
+    rules_checked: int
+    rules_not_applicable: int
+
+
+@dataclasses.dataclass(frozen=True)
+class _Counts:
+    checked: int
+    not_applicable: int
+    waiting: int
+    failed: int
+
+    def in_words(self) -> str:
+        parts = [_plural(self.checked, "rule") + " checked"]
+        parts += [f"{self.waiting} waiting for more steps"] if self.waiting else []
+        parts += [f"{self.not_applicable} not applicable"] if self.not_applicable else []
+        parts += [f"{self.failed} failed"] if self.failed else []
+        return ", ".join(parts)
+
+
+def verdict(spec: RunSpec, findings: Sequence[Finding], outcomes: NDArray[np.uint8], rules: Sequence[str]) -> Verdict:
+    """The state of a run after its latest judged step.
+
+    Layers that could not be observed and single calls of a shared layer are not counted unless a finding names them.
+
+    Args:
+        findings: closed ones do not count.
+        outcomes: `[layers, rules]` of `Outcome`.
+        rules: ids of the columns.
+
+    Raises:
+        ValueError: `outcomes` does not fit `spec` and `rules`.
+    """
+    if outcomes.shape != (len(spec.layers), len(rules)):
+        raise ValueError(f"outcomes must be [{len(spec.layers)} layers, {len(rules)} rules], got {outcomes.shape}")
+    still_open = worst_first([finding for finding in findings if finding.closed_step is None], spec)
+    pressing = [finding for finding in still_open if finding.severity is not Severity.NOTE]
+    affected = {finding.layer for finding in pressing}
+    counted = [
+        row
+        for row, layer in enumerate(spec.layers)
+        if layer.name in affected or not (layer.call_site or layer.not_observed)
+    ]
+    counts = _count(outcomes[counted])
+    sentence = _sick(pressing, len(affected), len(counted)) if pressing else _healthy(still_open, counts, len(counted))
+    return Verdict(
+        severity=_worst(still_open),
+        sentence=sentence,
+        layer=(pressing or still_open)[0].layer if still_open else "",
+        layers_affected=len(affected),
+        layers_total=len(counted),
+        rules_checked=counts.checked,
+        rules_not_applicable=counts.not_applicable,
+    )
+
+
+def _count(outcomes: NDArray[np.uint8]) -> _Counts:
+    is_judged = np.isin(outcomes, _JUDGED).any(axis=0)
+    is_failed = ~is_judged & (outcomes == Outcome.ERROR).any(axis=0)
+    is_not_applicable = (outcomes == Outcome.NOT_APPLICABLE).all(axis=0) & bool(len(outcomes))
+    is_waiting = ~(is_judged | is_failed | is_not_applicable)
+    return _Counts(*(int(np.count_nonzero(flag)) for flag in (is_judged, is_not_applicable, is_waiting, is_failed)))
+
+
+def _worst(findings: Sequence[Finding]) -> Severity | None:
+    present = {finding.severity for finding in findings}
+    return next((severity for severity in _SEVERITIES if severity in present), None)
+
+
+def _sick(pressing: Sequence[Finding], affected: int, total: int) -> str:
+    first = pressing[0]
+    verb = "needs" if affected == 1 else "need"
+    follows = sum(finding.root == first.id and finding.layer != first.layer for finding in pressing)
+    sentence = (
+        f"{affected} of {_plural(total, 'layer')} {verb} attention. "
+        f"First: {first.layer} - {headline(first)} since step {first.since_step}."
+    )
+    if not follows:
+        return sentence
+    return f"{sentence} {_plural(follows, 'finding')} elsewhere {'follows' if follows == 1 else 'follow'} from it."
+
+
+def headline(finding: Finding) -> str:
+    """A finding in a few words, without layer and step; also for rules this version does not know."""
+    rule = RULES.get(finding.rule)
+    return rule.headline(finding) if rule else f"{finding.rule}: {finding.quantity} {finding.value:.3g}"
+
+
+def _healthy(notes: Sequence[Finding], counts: _Counts, total: int) -> str:
+    if not counts.checked:
+        if counts.failed:
+            return f"{_plural(total, 'layer')} not evaluated: {_plural(counts.failed, 'rule')} failed."
+        if counts.waiting:
+            return f"Not enough data yet to judge {_plural(total, 'layer')}."
+        return f"No rule applies to the {_plural(total, 'layer')} of this model."
+    so_far = " so far" if counts.waiting else ""
+    remarks = f" {_plural(len(notes), 'note')}, first: {notes[0].layer} - {headline(notes[0])}." if notes else ""
+    return f"No problems found{so_far} in {_plural(total, 'layer')}; {counts.in_words()}.{remarks}"
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")

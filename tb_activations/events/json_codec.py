@@ -81,19 +81,26 @@ def finding_from_json(text: str | bytes) -> Finding:
     """
     members = _members(text, "a finding")
     return Finding(
-        **{name: _text(members, name) for name in _FINDING_TEXTS},
-        **{name: _whole(members, name) for name in _FINDING_COUNTS},
+        rule=_text(members, "rule"),
+        layer=_text(members, "layer"),
         severity=_severity(_text(members, "severity")),
+        quantity=_text(members, "quantity"),
         value=_to_number(members.get("value"), "value"),
         threshold=_to_number(members.get("threshold"), "threshold"),
+        samples=_whole(members, "samples"),
+        checks=_whole(members, "checks"),
+        since_step=_whole(members, "since_step"),
+        opened_step=_whole(members, "opened_step"),
+        last_step=_whole(members, "last_step"),
+        message=_text(members, "message"),
+        might_be_wrong=_text(members, "might_be_wrong"),
+        advice=_text(members, "advice"),
+        source=_text(members, "source"),
         units=tuple(_to_whole(unit, "units") for unit in _list(members, "units")),
+        unit_count=_whole(members, "unit_count"),
         closed_step=_optional(_to_whole, members, "closed_step"),
         root=_optional(_to_text, members, "root"),
     )
-
-
-_FINDING_TEXTS = ("rule", "layer", "quantity", "message", "might_be_wrong", "advice", "source")
-_FINDING_COUNTS = ("samples", "checks", "since_step", "opened_step", "last_step", "unit_count")
 
 
 def _severity(name: str) -> Severity:

@@ -32,7 +32,7 @@ class Run:
         layer_table: `[S, L, LAYER_COLUMNS]` float32, NaN where not measured.
         weight_table: `[S, W, WEIGHT_COLUMNS]` float32, NaN where not measured.
         step_table: `[S, STEP_COLUMNS]` float32, NaN where not measured.
-        unit_codes: `[S, 2, U]` uint8, activity and peak as the event file codes them; U is 0 when no units were recorded.
+        unit_codes: `[S, 2, U]` uint8, activity and peak as the event file codes them; U is 0 when none were recorded.
         histogram_steps: `[H]` int64, the observed steps with histograms.
         histogram_table: `[H, L, 2, 32]` float32: by kind the lowest edge, the highest edge and 30 counts.
         outcomes: `[S, L, rules]` uint8, values of `Outcome`; a step that was not judged has those of the one before.
@@ -88,7 +88,8 @@ class Run:
     def units(self, layer: str) -> NDArray[np.float32]:
         """`[S, units]` float32 in [0, 1]: on which share of samples each unit of `layer` was active.
 
-        `[S, 0]` where units are not tracked or were not recorded; NaN where not measured. Raises KeyError on an unknown layer.
+        `[S, 0]` where units are not tracked or not recorded; NaN where not measured. Raises KeyError on an unknown
+        layer.
         """
         return restore_activity(self._codes(layer)[:, 0])
 

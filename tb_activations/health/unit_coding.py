@@ -39,7 +39,8 @@ def _levels(values: NDArray[np.float64], lowest: float, per_decade: float) -> ND
     with np.errstate(divide="ignore", invalid="ignore"):
         exponents = np.log10(values) - lowest
     level = np.rint(np.nan_to_num(exponents, nan=0.0, posinf=0.0, neginf=0.0) * per_decade)
-    return np.clip(level + FIRST_LEVEL, FIRST_LEVEL, LAST_LEVEL)
+    clipped: NDArray[np.float64] = np.clip(level + FIRST_LEVEL, FIRST_LEVEL, LAST_LEVEL)
+    return clipped
 
 
 def _reject_negative(values: NDArray[np.float64], name: str) -> None:

@@ -84,9 +84,7 @@ def findings(run: Run) -> dict[str, Any]:
     return {
         "run": run.name,
         "verdict": dataclasses.asdict(verdict(run.spec, run.findings, _last_outcomes(run), run.rules)),
-        "findings": [
-            {"id": finding.id, **dataclasses.asdict(finding)} for finding in sorted(run.findings, key=order)
-        ],
+        "findings": [{"id": finding.id, **dataclasses.asdict(finding)} for finding in sorted(run.findings, key=order)],
     }
 
 
@@ -173,7 +171,8 @@ def _layer(layer: LayerSpec, outcomes: NDArray[np.uint8]) -> dict[str, Any]:
 def _last_outcomes(run: Run) -> NDArray[np.uint8]:
     """`[layers, rules]`; before the first observed step there is not enough data."""
     if len(run.steps):
-        return run.outcomes[-1]
+        last: NDArray[np.uint8] = run.outcomes[-1]
+        return last
     return np.full((len(run.layers), len(run.rules)), Outcome.INSUFFICIENT_DATA, np.uint8)
 
 

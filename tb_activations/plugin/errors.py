@@ -27,6 +27,7 @@ class CannotReadError(errors.PublicError):  # type: ignore[misc]
 
     def __init__(self, run: str, reason: str) -> None:
         super().__init__(printable(f"Run {run!r} cannot be read: {reason}"))
+        self.reason = printable(reason)
 
 
 class MethodError(errors.PublicError):  # type: ignore[misc]

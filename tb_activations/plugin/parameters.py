@@ -23,7 +23,7 @@ def text(query: Mapping[str, str], name: str) -> str:
 def choice(query: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
     """The parameter's text, one of `allowed`. Raises BadParameterError otherwise."""
     value = query.get(name)
-    if value not in allowed:
+    if value is None or value not in allowed:
         raise BadParameterError(name, value, f"one of {', '.join(allowed)}")
     return value
 

@@ -11,6 +11,7 @@ from tensorboard.backend import http_util
 from tensorboard.plugins import base_plugin
 from werkzeug.wrappers import Request, Response
 
+from tb_activations.events.run import Run
 from tb_activations.events.schema import PLUGIN_NAME
 from tb_activations.health.records import HISTOGRAM_KINDS, LAYER_COLUMNS, STEP_COLUMNS
 from tb_activations.plugin import answers, parameters, store
@@ -78,12 +79,12 @@ class LayerHealthPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
         try:
             return answers.run_summary(self._store.read(source, name, store.OVERVIEW), start_time)
         except CannotReadError as error:
-            return answers.unreadable_summary(name, str(error))
+            return answers.unreadable_summary(name, error.reason)
         except UnknownError:
             # Deleted since it was listed.
             return None
 
-    def _of_run(self, tags: Collection[str], answer: Callable[[store.Run, Query], object]) -> Wsgi:
+    def _of_run(self, tags: Collection[str], answer: Callable[[Run, Query], object]) -> Wsgi:
         def respond(request: Request) -> Response:
             name = parameters.text(request.args, "run")
             run = self._store.read(self._source(request), name, tags)
@@ -92,30 +93,30 @@ class LayerHealthPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
         return _application(respond)
 
 
-def _layers(run: store.Run, query: Query) -> object:
+def _layers(run: Run, query: Query) -> object:
     return answers.layers(run)
 
 
-def _findings(run: store.Run, query: Query) -> object:
+def _findings(run: Run, query: Query) -> object:
     return answers.findings(run)
 
 
-def _matrix(run: store.Run, query: Query) -> object:
+def _matrix(run: Run, query: Query) -> object:
     stat = parameters.choice(query, "stat", (answers.HEALTH, *LAYER_COLUMNS))
     return answers.matrix(run, stat, parameters.max_steps(query))
 
 
-def _series(run: store.Run, query: Query) -> object:
+def _series(run: Run, query: Query) -> object:
     layer = query.get("layer") or None
     stats = parameters.choices(query, "stats", STEP_COLUMNS if layer is None else LAYER_COLUMNS)
     return answers.series(run, layer, stats, parameters.max_steps(query))
 
 
-def _units(run: store.Run, query: Query) -> object:
+def _units(run: Run, query: Query) -> object:
     return answers.units(run, parameters.text(query, "layer"), parameters.max_steps(query))
 
 
-def _histograms(run: store.Run, query: Query) -> object:
+def _histograms(run: Run, query: Query) -> object:
     kind = parameters.choice(query, "kind", HISTOGRAM_KINDS)
     return answers.histograms(run, parameters.text(query, "layer"), kind, parameters.max_steps(query))
 
@@ -131,11 +132,16 @@ def _application(answer: Callable[[Request], Response]) -> Wsgi:
 
 
 def _respond(request: Request, answer: object) -> Response:
-    if isinstance(answer, Frame):
-        return http_util.Respond(request, answer.encode(), "application/octet-stream")
-    return http_util.Respond(request, to_json(answer), "application/json")
+    frame = isinstance(answer, Frame)
+    content = answer.encode() if isinstance(answer, Frame) else to_json(answer)
+    return _response(request, content, "application/octet-stream" if frame else "application/json")
 
 
 def _page(request: Request) -> Response:
     content = PAGE.read_bytes() if PAGE.is_file() else _NO_PAGE.encode()
-    return http_util.Respond(request, content, "text/javascript")
+    return _response(request, content, "text/javascript")
+
+
+def _response(request: Request, content: bytes, content_type: str) -> Response:
+    response: Response = http_util.Respond(request, content, content_type)
+    return response

@@ -18,9 +18,7 @@ from tb_activations.events.series import Point, Series
 from tb_activations.plugin.errors import CannotReadError, UnknownError
 
 OVERVIEW = frozenset({schema.STEP, schema.FINDINGS})
-TABLES = frozenset(
-    {schema.LAYERS, schema.WEIGHTS, schema.STEP, schema.OUTCOMES, schema.FINDINGS, schema.COST}
-)
+TABLES = frozenset({schema.LAYERS, schema.WEIGHTS, schema.STEP, schema.OUTCOMES, schema.FINDINGS, schema.COST})
 UNITS = frozenset({schema.STEP, schema.UNITS})
 HISTOGRAMS = frozenset({schema.STEP, schema.HISTOGRAMS})
 """What the routes read, so that none waits for tags it does not show."""

@@ -1,0 +1,7 @@
+"""`python -m tb_activations` is `tb-activations`."""
+
+import sys
+
+from tb_activations.cli import main
+
+sys.exit(main())

@@ -1,0 +1,262 @@
+"""The first difference between two runs.
+
+Compared is what a training gives when it is repeated: layers, weights, observed steps, every recorded figure, units,
+histograms, outcomes and findings. Never compared: wall time, host, file and run names, what observing cost, versions,
+cadence, thresholds, and the wording of findings.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_activations.events.pairing import Pairing, pair, presence
+from tb_activations.events.run import Run
+from tb_activations.health.records import (
+    HISTOGRAM_BUCKETS,
+    HISTOGRAM_KINDS,
+    LAYER_COLUMNS,
+    STEP_COLUMNS,
+    WEIGHT_COLUMNS,
+    Finding,
+    Outcome,
+)
+from tb_activations.health.unit_coding import FIRST_LEVEL, LAST_LEVEL, restore_activity, restore_peak
+
+_FINDING_FIELDS = ("severity", "samples", "checks", "since_step", "last_step", "closed_step", "units", "unit_count")
+_HISTOGRAM_ENTRIES = ("lowest edge", "highest edge", *(f"bucket {bucket}" for bucket in range(HISTOGRAM_BUCKETS)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """Where two runs part.
+
+    Attributes:
+        what: the statistic or the property that differs.
+        expected: its value in the expected run.
+        actual: its value in the actual run.
+        step: at which observed step, None for what does not depend on one.
+        layer: of which layer (or weight), by its name in the expected run; None for the run as a whole.
+        tolerance: that was exceeded; "" where values must be equal.
+    """
+
+    what: str
+    expected: object
+    actual: object
+    step: int | None = None
+    layer: str | None = None
+    tolerance: str = ""
+
+    def __str__(self) -> str:
+        """One sentence for people."""
+        places = [f"step {self.step}"] if self.step is not None else []
+        places += [f"layer {self.layer!r}"] if self.layer is not None else []
+        where = ", ".join(places) + ": " if places else ""
+        tolerance = f" ({self.tolerance})" if self.tolerance else ""
+        return f"{where}{self.what} expected {self.expected!s}, got {self.actual!s}{tolerance}"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Tolerance:
+    rtol: float
+    atol: float
+
+    def equal(self, expected: NDArray[np.float32], actual: NDArray[np.float32]) -> NDArray[np.bool_]:
+        equal: NDArray[np.bool_] = np.isclose(actual, expected, rtol=self.rtol, atol=self.atol, equal_nan=True)
+        return equal
+
+    def equal_codes(self, expected: NDArray[np.uint8], actual: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Codes next to each other may come from values that are as good as equal."""
+        equal: NDArray[np.bool_] = expected == actual
+        if self.rtol == 0 and self.atol == 0:
+            return equal
+        lower, upper = np.minimum(expected, actual), np.maximum(expected, actual)
+        neighbours = (lower >= FIRST_LEVEL) & (upper <= LAST_LEVEL) & (upper - lower <= 1)
+        return equal | neighbours
+
+    def __str__(self) -> str:
+        return f"rtol={self.rtol:g}, atol={self.atol:g}"
+
+
+def first_difference(expected: Run, actual: Run, rtol: float = 1e-5, atol: float = 1e-8) -> Difference | None:
+    """What differs first: before any step, then at the earliest step, there in call order; None if nothing does.
+
+    Layers match by name; if the names differ but the sequence of classes and output shapes is the same they match by
+    position, since Keras counts automatic names up within a process.
+
+    Args:
+        expected: the run to hold against.
+        actual: the run to judge.
+        rtol: largest allowed difference relative to the expected value, as in `numpy.isclose`.
+        atol: largest allowed absolute difference. NaN equals NaN. Unit figures are stored on a logarithmic scale:
+            neighbouring levels count as equal unless both tolerances are 0.
+
+    Raises:
+        ValueError: a tolerance is negative or NaN.
+    """
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if not value >= 0:
+            raise ValueError(f"{name} must be a number >= 0, got {value}")
+    paired = pair(expected.spec, actual.spec)
+    if not isinstance(paired, Pairing):
+        return Difference(paired.what, paired.expected, paired.actual, layer=paired.layer)
+    if set(expected.rules) != set(actual.rules):
+        return Difference("rules", list(expected.rules), list(actual.rules))
+    differences = list(_Comparison(expected, actual, paired, _Tolerance(rtol, atol)).differences())
+    # The sort is stable: at the same step what is compared first comes first.
+    return min(differences, key=lambda difference: difference.step or 0, default=None)
+
+
+class _Comparison:
+    def __init__(self, expected: Run, actual: Run, pairing: Pairing, tolerance: _Tolerance) -> None:
+        self._expected, self._actual = expected, actual
+        self._pairing = pairing
+        self._tolerance = tolerance
+        self._steps, self._here, self._there = np.intersect1d(
+            expected.steps, actual.steps, assume_unique=True, return_indices=True
+        )
+
+    def differences(self) -> Iterator[Difference]:
+        """At most one of each kind, its first."""
+        kinds: tuple[Callable[[], Difference | None], ...] = (
+            lambda: _one_sided(self._expected.steps, self._actual.steps, "observed step"),
+            self._layers,
+            self._units,
+            self._histogram_steps,
+            self._histograms,
+            self._weights,
+            self._totals,
+            self._outcomes,
+            self._findings,
+        )
+        for kind in kinds:
+            difference = kind()
+            if difference is not None:
+                yield difference
+
+    def _layers(self) -> Difference | None:
+        expected = self._expected.layer_table[self._here]
+        actual = self._actual.layer_table[self._there][:, self._pairing.layers]
+        return self._first(expected, actual, self._expected.layers, LAYER_COLUMNS)
+
+    def _weights(self) -> Difference | None:
+        expected = self._expected.weight_table[self._here]
+        actual = self._actual.weight_table[self._there][:, self._pairing.weights]
+        return self._first(expected, actual, self._expected.weights, WEIGHT_COLUMNS)
+
+    def _totals(self) -> Difference | None:
+        expected = self._expected.step_table[self._here][:, None]
+        actual = self._actual.step_table[self._there][:, None]
+        return self._first(expected, actual, (None,), STEP_COLUMNS)
+
+    def _first(
+        self,
+        expected: NDArray[np.float32],
+        actual: NDArray[np.float32],
+        rows: Sequence[str | None],
+        columns: Sequence[str],
+    ) -> Difference | None:
+        """Of two `[common steps, rows, columns]`."""
+        place = _first_false(self._tolerance.equal(expected, actual))
+        if place is None:
+            return None
+        step, row, column = place
+        return self._difference(step, rows[row], columns[column], expected[place], actual[place])
+
+    def _difference(
+        self, step: int, layer: str | None, what: str, expected: np.float32, actual: np.float32
+    ) -> Difference:
+        return Difference(what, expected, actual, int(self._steps[step]), layer, str(self._tolerance))
+
+    def _units(self) -> Difference | None:
+        expected, actual = self._expected.unit_codes[self._here], self._actual.unit_codes[self._there]
+        if bool(expected.shape[2]) != bool(actual.shape[2]):
+            return Difference("recorded units", expected.shape[2], actual.shape[2])
+        if not expected.shape[2]:
+            return None
+        actual = actual[:, :, self._pairing.units]
+        # By step, then unit, then activity before peak.
+        place = _first_false(self._tolerance.equal_codes(expected, actual).transpose(0, 2, 1))
+        if place is None:
+            return None
+        step, position, kind = place
+        row = int(np.searchsorted(self._pairing.unit_starts, position, side="right")) - 1
+        restore = restore_peak if kind else restore_activity
+        name = f"{'peak' if kind else 'activity'} of unit {position - self._pairing.unit_starts[row]}"
+        values = [np.float32(restore(codes[step, kind, position])) for codes in (expected, actual)]
+        return self._difference(step, self._expected.layers[row], name, values[0], values[1])
+
+    def _histogram_steps(self) -> Difference | None:
+        return _one_sided(self._expected.histogram_steps, self._actual.histogram_steps, "histograms")
+
+    def _histograms(self) -> Difference | None:
+        steps, here, there = np.intersect1d(
+            self._expected.histogram_steps, self._actual.histogram_steps, assume_unique=True, return_indices=True
+        )
+        expected = self._expected.histogram_table[here]
+        actual = self._actual.histogram_table[there][:, self._pairing.layers]
+        place = _first_false(self._tolerance.equal(expected, actual))
+        if place is None:
+            return None
+        step, row, kind, entry = place
+        what = f"{HISTOGRAM_KINDS[kind]} histogram, {_HISTOGRAM_ENTRIES[entry]},"
+        layer = self._expected.layers[row]
+        return Difference(what, expected[place], actual[place], int(steps[step]), layer, str(self._tolerance))
+
+    def _outcomes(self) -> Difference | None:
+        columns = [self._actual.rules.index(rule) for rule in self._expected.rules]
+        expected = self._expected.outcomes[self._here]
+        actual = self._actual.outcomes[self._there][:, self._pairing.layers][:, :, columns]
+        place = _first_false(expected == actual)
+        if place is None:
+            return None
+        step, row, rule = place
+        words = [Outcome(outcome[place]).name.lower() for outcome in (expected, actual)]
+        what = f"outcome of {self._expected.rules[rule]}"
+        return Difference(what, words[0], words[1], int(self._steps[step]), self._expected.layers[row])
+
+    def _findings(self) -> Difference | None:
+        expected = {_key(finding): finding for finding in self._expected.findings}
+        actual = {_key(finding): finding for finding in map(self._renamed, self._actual.findings)}
+        for key in sorted(expected.keys() | actual.keys(), key=lambda key: key[2]):
+            rule, layer, step = key
+            if key not in expected or key not in actual:
+                return Difference(f"finding {rule}", presence(key, expected), presence(key, actual), step, layer)
+            difference = self._finding(expected[key], actual[key])
+            if difference is not None:
+                return difference
+        return None
+
+    def _finding(self, expected: Finding, actual: Finding) -> Difference | None:
+        for name in (*_FINDING_FIELDS, "value", "threshold"):
+            values = getattr(expected, name), getattr(actual, name)
+            close = name in ("value", "threshold") and bool(self._tolerance.equal(*values))
+            if not close and values[0] != values[1]:
+                tolerance = str(self._tolerance) if name in ("value", "threshold") else ""
+                what = f"finding {expected.rule}, {name},"
+                return Difference(what, *values, expected.opened_step, expected.layer, tolerance)
+        return None
+
+    def _renamed(self, finding: Finding) -> Finding:
+        return dataclasses.replace(finding, layer=self._pairing.names.get(finding.layer, finding.layer))
+
+
+def _key(finding: Finding) -> tuple[str, str, int]:
+    return finding.rule, finding.layer, finding.opened_step
+
+
+def _first_false(equal: NDArray[np.bool_]) -> tuple[int, ...] | None:
+    """Index of the first False in row-major order."""
+    if equal.all():
+        return None
+    return tuple(int(index) for index in np.unravel_index(int(np.argmin(equal)), equal.shape))
+
+
+def _one_sided(expected: NDArray[np.int64], actual: NDArray[np.int64], what: str) -> Difference | None:
+    steps = np.setxor1d(expected, actual)
+    if not steps.size:
+        return None
+    return Difference(what, presence(steps[0], expected), presence(steps[0], actual), int(steps[0]))

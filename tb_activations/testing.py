@@ -1,0 +1,55 @@
+"""Event files in tests: is this training still the one that was recorded?"""
+
+from __future__ import annotations
+
+import os
+
+from tb_activations.events.comparison import Difference, first_difference
+from tb_activations.events.reader import load, runs
+
+__all__ = ["Difference", "assert_runs_match", "first_difference", "first_mismatch"]
+
+
+def assert_runs_match(
+    expected_dir: str | os.PathLike[str],
+    actual_dir: str | os.PathLike[str],
+    *,
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+) -> None:
+    """Compare the runs recorded in two folders; wall time, host and file names never count.
+
+    One run in each folder is compared whatever their names are; otherwise runs are compared by name. What is compared,
+    how layers match and what the tolerances mean: `first_difference`.
+
+    Raises:
+        AssertionError: the runs differ; the message names the first step, layer and statistic that do, both values
+            and the tolerance.
+        FileNotFoundError: a folder holds no run.
+        UnreadableRunError: a run cannot be read, for one because a newer version wrote it.
+        ValueError: a tolerance is negative or NaN.
+    """
+    mismatch = first_mismatch(expected_dir, actual_dir, rtol=rtol, atol=atol)
+    if mismatch is not None:
+        raise AssertionError(f"{os.fspath(actual_dir)} differs from {os.fspath(expected_dir)}: {mismatch}")
+
+
+def first_mismatch(
+    expected_dir: str | os.PathLike[str],
+    actual_dir: str | os.PathLike[str],
+    *,
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+) -> str | None:
+    """The sentence `assert_runs_match` fails with, None when the runs match; raises the other errors it raises."""
+    expected_names, actual_names = runs(expected_dir), runs(actual_dir)
+    if len(expected_names) <= 1 and len(actual_names) <= 1:
+        difference = first_difference(load(expected_dir), load(actual_dir), rtol, atol)
+        return None if difference is None else str(difference)
+    for name in sorted({*expected_names, *actual_names}):
+        if name not in expected_names or name not in actual_names:
+            return f"run {name!r} is only in the {'actual' if name in actual_names else 'expected'} folder"
+        difference = first_difference(load(expected_dir, name), load(actual_dir, name), rtol, atol)
+        if difference is not None:
+            return f"run {name!r}, {difference}"
+    return None

@@ -97,19 +97,21 @@ class Dispatcher:
         except (StopIteration, tf.errors.OutOfRangeError):
             raise
         except Exception as error:
-            self._is_given_up = True
-            _LOGGER.warning(
-                "Layer health: this training goes on unobserved, the observed step failed (%s: %s).",
-                type(error).__name__,
-                error,
-            )
+            self._give_up(f"{type(error).__name__}: {error}")
             return self.plain(iterator)
+        if not packed:
+            self._give_up(self._observed.failure)
+            return logs
         done = _iterations(self._model)
         if done > first:
             self._next = done
         self._was_observed = first - self._first
         self._on_observed(self._observed, Observed(self._next - 1, logs, packed))
         return logs
+
+    def _give_up(self, reason: str) -> None:
+        self._is_given_up = True
+        _LOGGER.warning("Layer health: this training goes on unobserved, the observed step failed (%s).", reason)
 
     def close_step(self) -> None:
         """Ends the time of the last step, if it has not ended yet.

@@ -103,9 +103,7 @@ class _Part:
 def _split_calls(values: Vector, calls: Sequence[Call]) -> tuple[list[_Part], Vector]:
     parts = []
     for call in calls:
-        sizes = (MAX_CALL_ROWS = 16
-"""A layer called more often than this in a step (an eager loop) has one row, not one for each call."""
-_ACTIVATION, _GRADIENT, call.units, call.units)
+        sizes = (_ACTIVATION, _GRADIENT, call.units, call.units)
         edges = list(itertools.accumulate(sizes))
         parts.append(_Part(*np.split(values[:, : edges[-1]], edges[:-1], axis=1)))
         values = values[:, edges[-1] :]
@@ -150,13 +148,13 @@ def _columns(parts: Sequence[_Part], units: int, scale: float) -> tuple[dict[str
     if not parts:
         return dict.fromkeys(_OUTPUT_COLUMNS, np.nan), np.zeros(0), np.zeros(0)
     activation = np.concatenate([part.activation for part in parts])
-    elements, mean, squares, low, high, nonzero, nonfinite = activation.T
+    elements, mean, std, low, high, nonzero, nonfinite = activation.T
     count = elements.sum()
     finite = elements - nonfinite
     kept = finite > 0
     # Chan, Golub & LeVeque 1983: moments of parts combine to those of the whole.
     whole_mean = _ratio((finite * mean)[kept].sum(), finite.sum())
-    deviations = (squares + finite * (mean - whole_mean) ** 2)[kept].sum()
+    deviations = (finite * (std**2 + (mean - whole_mean) ** 2))[kept].sum()
     columns = {
         "elements": float(count),
         "mean": whole_mean,

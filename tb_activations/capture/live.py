@@ -17,13 +17,17 @@ class Seen(Mapping[str, Any]):
     """Outputs of layers by name, filled as the layers are called.
 
     A layer that was called several times has its calls as "name@1", "name@2", ... and the last of them as "name".
+    Calls in a graph of their own (inside a loop, a condition, another `tf.function`, or while Keras works out shapes)
+    are left out, since their tensors cannot leave it.
     """
 
     def __init__(self) -> None:
+        self._graph = taps.current_graph()
         self._calls: dict[str, list[Any]] = {}
 
     def _add(self, name: str, output: Any) -> Any:
-        self._calls.setdefault(name, []).append(output)
+        if taps.current_graph() is self._graph:
+            self._calls.setdefault(name, []).append(output)
         return output
 
     def __getitem__(self, name: str) -> Any:

@@ -34,12 +34,16 @@ class ObservedStep:
         self._named = named
         self._options = options
         self._layouts: list[Layout] = []
+        self.failure = ""
         self._local = threading.local()
         self._owners = _weight_owners(named)
         self._function = _make_train_function(model, self._observed_train_step(model.train_step))
 
     def __call__(self, iterator: Any) -> tuple[dict[str, Any], dict[str, tf.Tensor]]:
-        """The step's logs as Keras would return them, and the packed vectors of `Observation.pack`."""
+        """The step's logs as Keras would return them, and the packed vectors of `Observation.pack`.
+
+        Without vectors, `failure` says what went wrong.
+        """
         with taps.installed(self._taps()):
             logs = self._function(iterator)
         logs = dict(logs.get_value() if hasattr(logs, "get_value") else logs)
@@ -56,10 +60,18 @@ class ObservedStep:
             with self._observing() as observation:
                 observation.samples = _batch_size(data)
                 logs = dict(train_step(data))
-                packed = observation.pack(self._number(observation.layout()))
+                packed = self._pack(observation)
             return logs | {_KEY + name: vector for name, vector in packed.items()}
 
         return observed_train_step
+
+    def _pack(self, observation: Observation) -> dict[str, tf.Tensor]:
+        # Raising would abandon a trace in which Keras may have made variables, and with them the training.
+        try:
+            return observation.pack(self._number(observation.layout()))
+        except Exception as error:
+            self.failure = f"{type(error).__name__}: {error}"
+            return {}
 
     @contextlib.contextmanager
     def _observing(self) -> Iterator[Observation]:

@@ -15,7 +15,7 @@ from tb_activations.capture.histograms import BUCKETS, histogram
 _SMALLEST_SAFE_SQUARES = 1e-30
 """Below this sum of squares float32 has lost digits to underflow (its smallest normal number is 1.2e-38)."""
 
-ACTIVATION_FIGURES = ("elements", "mean", "squared_deviations", "min", "max", "nonzero", "nonfinite")
+ACTIVATION_FIGURES = ("elements", "mean", "std", "min", "max", "nonzero", "nonfinite")
 GRADIENT_FIGURES = ("elements", "norm", "abs_sum", "nonfinite")
 
 
@@ -51,8 +51,8 @@ def activation(value: tf.Tensor, unit_axis: int | None, with_histogram: bool) ->
         low, high = tf.reduce_min(lows), tf.reduce_max(highs)
         nonzero = tf.reduce_sum(active)
     moments = tf.cond(
-        tf.math.is_finite(deviations),
-        lambda: tf.stack([mean, deviations, low, high, 0.0]),
+        tf.math.is_finite(deviations) & (deviations > _SMALLEST_SAFE_SQUARES),
+        lambda: tf.stack([mean, tf.sqrt(deviations / _size(value)), low, high, 0.0]),
         lambda: _careful_moments(value),
     )
     figures = tf.stack([_size(value), moments[0], moments[1], moments[2], moments[3], nonzero, moments[4]])
@@ -70,14 +70,14 @@ def _units_last(value: tf.Tensor, axis: int) -> tf.Tensor:
 def _careful_moments(value: tf.Tensor) -> tf.Tensor:
     finite = tf.math.is_finite(value)
     count = tf.reduce_sum(tf.cast(finite, tf.float32))
-    kept = tf.where(finite, value, 0.0)
-    mean = tf.reduce_sum(kept / tf.maximum(count, 1.0))
-    deviations = tf.reduce_sum(tf.where(finite, tf.math.squared_difference(kept, mean), 0.0))
     low = tf.reduce_min(tf.where(finite, value, value.dtype.max))
     high = tf.reduce_max(tf.where(finite, value, value.dtype.min))
-    nothing = tf.constant(float("nan"))
-    some = count > 0
-    figures = [tf.where(some, figure, nothing) for figure in (mean, deviations, low, high)]
+    mean = tf.reduce_sum(tf.where(finite, value, 0.0) / tf.maximum(count, 1.0))
+    # Scaled to at most 1 before squaring, so that neither tiny nor huge deviations leave the range of float32.
+    widest = tf.maximum(high - mean, mean - low)
+    scaled = tf.where(finite, value - mean, 0.0) / tf.where(widest > 0, widest, 1.0)
+    std = widest * tf.sqrt(tf.reduce_sum(tf.square(scaled)) / tf.maximum(count, 1.0))
+    figures = [tf.where(count > 0, figure, float("nan")) for figure in (mean, std, low, high)]
     return tf.stack([*figures, _size(value) - count])
 
 

@@ -1,0 +1,116 @@
+"""Small models of every kind, with data that fits them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+from sklearn.datasets import load_digits
+
+Trainable = tuple[keras.Model, Any, Any]
+
+
+def digits(samples: int = 256) -> tuple[np.ndarray, np.ndarray]:
+    """Images `[samples, 8, 8, 1]` in [0, 1] and labels 0 to 9."""
+    data = load_digits()
+    return (data.images[:samples, ..., None] / 16).astype("float32"), data.target[:samples]
+
+
+def sequential() -> Trainable:
+    x, y = digits()
+    model = keras.Sequential(
+        [
+            layers.Input((8, 8, 1)),
+            layers.Conv2D(8, 3, activation="relu", padding="same", name="conv"),
+            layers.BatchNormalization(name="norm"),
+            layers.MaxPooling2D(name="pool"),
+            layers.Flatten(name="flatten"),
+            layers.Dense(32, "relu", name="hidden"),
+            layers.Dropout(0.3, name="dropout"),
+            layers.Dense(10, name="head"),
+        ]
+    )
+    return model, x, y
+
+
+def functional() -> Trainable:
+    x, y = digits()
+    inputs = layers.Input((8, 8, 1))
+    h = layers.Conv2D(8, 3, padding="same", name="stem")(inputs)
+    branch = layers.Conv2D(8, 3, padding="same", activation="relu", name="branch")(h)
+    h = layers.Add(name="add")([h, branch])
+    h = layers.GlobalAveragePooling2D(name="mean")(h)
+    shared = layers.Dense(8, "tanh", name="shared")
+    return keras.Model(inputs, layers.Dense(10, name="head")(shared(shared(h)))), x, y
+
+
+@keras.saving.register_keras_serializable("tests")
+class Subclassed(keras.Model):
+    """Nested, without `layer.output`, with a loop over a list of layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flatten = layers.Flatten(name="flatten")
+        self.blocks = [layers.Dense(16, "relu", name=f"block_{index}") for index in range(3)]
+        self.inner = keras.Sequential([layers.Dense(16, "gelu", name="first"), layers.Dense(10, name="last")], name="inner")
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        h = self.flatten(x)
+        for block in self.blocks:
+            h = block(h)
+        return self.inner(h)
+
+
+def subclassed() -> Trainable:
+    x, y = digits()
+    return Subclassed(), x, y
+
+
+def lstm() -> Trainable:
+    x, y = digits()
+    model = keras.Sequential(
+        [layers.Input((8, 8)), layers.LSTM(12, return_sequences=True, name="lstm"), layers.GRU(8, name="gru"), layers.Dense(10)]
+    )
+    return model, x[..., 0], y
+
+
+def attention() -> Trainable:
+    x, y = digits()
+    tokens = (x.reshape(len(x), 64)[:, ::4] * 16).astype("int32")
+    inputs = layers.Input((16,), dtype="int32")
+    h = layers.Embedding(17, 12, name="embedding")(inputs)
+    h = layers.Add(name="residual")([h, layers.MultiHeadAttention(2, 6, name="attention")(h, h)])
+    h = layers.LayerNormalization(name="norm")(h)
+    h = layers.GlobalAveragePooling1D(name="mean")(layers.Dense(24, "gelu", name="mlp")(h))
+    return keras.Model(inputs, layers.Dense(10, name="head")(h)), tokens, y
+
+
+KINDS: dict[str, Callable[[], Trainable]] = {
+    "sequential": sequential,
+    "functional": functional,
+    "subclassed": subclassed,
+    "lstm": lstm,
+    "attention": attention,
+}
+
+
+def train(
+    kind: str | Callable[[], Trainable],
+    callbacks: list[keras.callbacks.Callback],
+    *,
+    epochs: int = 2,
+    seed: int = 0,
+    optimizer: Any = "adam",
+    **compile_arguments: Any,
+) -> keras.Model:
+    """Builds, compiles and fits one of `KINDS` (or what the function makes) from a fixed seed."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    model, x, y = (KINDS[kind] if isinstance(kind, str) else kind)()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, **{"jit_compile": False} | compile_arguments)
+    model.fit(x, y, batch_size=32, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks)
+    return model

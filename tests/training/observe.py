@@ -1,0 +1,47 @@
+"""Observing without rules and files: what the capture part alone sees of a training."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import keras
+
+from tb_activations.capture import figures
+from tb_activations.capture.cadence import Cadence
+from tb_activations.capture.dispatch import Dispatcher, Observed
+from tb_activations.capture.layers import find_layers
+from tb_activations.capture.observation import Options
+from tb_activations.capture.observed_step import ObservedStep
+
+
+class Observe(keras.callbacks.Callback):
+    """Collects (step, figures) of every observed step in `seen`."""
+
+    def __init__(self, update_freq: int = 1) -> None:
+        super().__init__()
+        self.seen: list[tuple[int, figures.Figures]] = []
+        self._update_freq = update_freq
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        model, options = self.model, Options(with_histograms=True, with_maps=True)
+        cadence = Cadence(self._update_freq, 0.02)
+        self.dispatcher = Dispatcher(
+            model, lambda: ObservedStep(model, find_layers(model), options), cadence, time.perf_counter, self._take
+        )
+        self.dispatcher.install()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self.dispatcher.remove()
+
+    def _take(self, step: ObservedStep, observed: Observed) -> None:
+        packed = observed.packed["figures"].numpy()
+        self.seen.append((observed.step, figures.unpack(packed, step.layout(figures.layout_number(packed)))))
+
+
+def figure(seen: figures.Figures, layer: str, column: str, call_site: int = 0) -> float:
+    """One figure of one row."""
+    for index, row in enumerate(seen.rows):
+        if (row.call.name, row.call_site) == (layer, call_site):
+            return float(seen.layers[column][index])
+    raise KeyError(layer)

@@ -1,0 +1,101 @@
+"""The public `capture(model)`."""
+
+from __future__ import annotations
+
+import re
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tb_activations import capture
+from tests.training.models import KINDS, digits
+
+
+@pytest.mark.parametrize("kind", ["sequential", "subclassed"])
+def test_every_layer_is_seen_as_layer_by_layer_calls_give_it(kind):
+    keras.utils.set_random_seed(0)
+    model, x, _ = KINDS[kind]()
+    model(x[:1])
+    with capture(model) as seen:
+        model(x[:4])
+    h = x[:4]
+    chain = model.layers if kind == "sequential" else [model.flatten, *model.blocks, *model.inner.layers]
+    names = [layer.name for layer in chain]
+    if kind == "subclassed":
+        names[-2:] = ["inner/first", "inner/last"]
+    for name, layer in zip(names, chain, strict=True):
+        h = layer(h)
+        np.testing.assert_array_equal(seen[name], h)
+    assert list(seen) == names
+
+
+def test_calls_of_a_shared_layer_have_names_of_their_own():
+    model, x, _ = KINDS["functional"]()
+    with capture(model, layers=["shared"]) as seen:
+        model(x[:4])
+    assert list(seen) == ["shared", "shared@1", "shared@2"]
+    np.testing.assert_array_equal(seen["shared"], seen["shared@2"])
+    assert not np.array_equal(seen["shared@1"], seen["shared@2"])
+
+
+def test_a_captured_tensor_can_stand_in_a_loss_inside_a_function():
+    model, x, _ = KINDS["sequential"]()
+    model(x[:1])
+
+    @tf.function
+    def gradient(batch):
+        with tf.GradientTape() as tape, capture(model, layers="hidden") as seen:
+            model(batch)
+            loss = tf.reduce_sum(tf.abs(seen["hidden"]))
+        return tape.gradient(loss, model.get_layer("hidden").kernel.value)
+
+    assert np.abs(gradient(x[:4])).sum() > 0
+
+
+def test_the_model_is_as_before_afterwards_even_after_an_error():
+    model, _, _ = KINDS["sequential"]()
+    with pytest.raises(RuntimeError), capture(model):
+        raise RuntimeError
+    assert not any("call" in vars(layer) for layer in model.layers)
+
+
+def test_captures_can_be_nested():
+    model, x, _ = KINDS["sequential"]()
+    with capture(model) as outer, capture(model, layers=["head"]) as inner:
+        model(x[:2])
+    np.testing.assert_array_equal(outer["head"], inner["head"])
+
+
+def test_a_predicate_and_a_compiled_expression_choose_layers():
+    model, x, _ = KINDS["sequential"]()
+    with capture(model, layers=lambda layer: isinstance(layer, keras.layers.Dense)) as dense:
+        model(x[:2])
+    with capture(model, layers=re.compile("^(hidden|head)$")) as by_name:
+        model(x[:2])
+    assert list(dense) == list(by_name) == ["hidden", "head"]
+
+
+def test_an_unknown_layer_names_those_there_are():
+    model, _, _ = KINDS["sequential"]()
+    with pytest.raises(ValueError, match="`layers`.*'hiden'.*'conv', 'norm'"), capture(model, layers=["hiden"]):
+        pass
+    with capture(model) as seen, pytest.raises(KeyError, match="not called"):
+        seen["head"]
+
+
+def test_two_layers_of_one_name_are_told_apart():
+    class Twins(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.one, self.two = keras.layers.Dense(4, name="twin"), keras.layers.Dense(4, name="twin")
+
+        def call(self, x):
+            return self.two(self.one(x))
+
+    x, _ = digits()
+    model = Twins()
+    with capture(model) as seen:
+        model(x[:2].reshape(2, 64))
+    assert list(seen) == ["twin", "twin~2"]

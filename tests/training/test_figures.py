@@ -1,0 +1,127 @@
+"""The figures of an observed step against an independent reference: the same step by hand, in eager code."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from tests.training.models import digits, functional, train
+from tests.training.observe import Observe, figure
+
+LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def two_layers():
+    x, y = digits()
+    model = keras.Sequential(
+        [
+            layers.Input((64,)),
+            layers.Dense(16, "relu", name="hidden"),
+            layers.Dense(10, name="head"),
+        ]
+    )
+    return model, x.reshape(len(x), 64), y
+
+
+def by_hand(make):
+    """First batch of `make`'s training: activations, their gradients, weight gradients, loss."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(0)
+    model, x, y = make()
+    hidden, head = model.layers
+    with tf.GradientTape(persistent=True) as tape:
+        h = hidden(x[:32])
+        tape.watch(h)
+        out = head(h)
+        tape.watch(out)
+        loss = LOSS(y[:32], out)
+    weights = [*hidden.trainable_weights, *head.trainable_weights]
+    return {
+        "hidden": h.numpy(),
+        "gradient": tape.gradient(loss, h).numpy(),
+        "weights": [w.numpy() for w in weights],
+        "weight_gradients": [g.numpy() for g in tape.gradient(loss, [w.value for w in weights])],
+        "loss": float(loss),
+    }
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_figures_equal_a_step_by_hand(jit_compile):
+    observe = Observe()
+    train(two_layers, [observe], epochs=1, optimizer=keras.optimizers.SGD(0.5), jit_compile=jit_compile)
+    step, seen = observe.seen[0]
+    expected = by_hand(two_layers)
+    hidden = expected["hidden"]
+    assert step == 0
+    assert seen.totals["loss"] == pytest.approx(expected["loss"], rel=1e-5)
+    assert seen.totals["learning_rate"] == pytest.approx(0.5)
+    assert seen.totals["samples"] == 32
+    assert figure(seen, "hidden", "mean") == pytest.approx(hidden.mean(), rel=1e-4)
+    assert figure(seen, "hidden", "std") == pytest.approx(hidden.std(), rel=1e-4)
+    assert figure(seen, "hidden", "zero_fraction") == pytest.approx((hidden == 0).mean(), abs=1e-6)
+    assert figure(seen, "hidden", "silent_fraction") == pytest.approx((hidden == 0).all(0).mean(), abs=1e-6)
+    assert figure(seen, "hidden", "gradient_norm") == pytest.approx(np.linalg.norm(expected["gradient"]), rel=1e-4)
+    assert figure(seen, "hidden", "gradient_mean_abs") == pytest.approx(np.abs(expected["gradient"]).mean(), rel=1e-4)
+    np.testing.assert_allclose(seen.activity[:16], (hidden != 0).mean(0), atol=1e-6)
+    np.testing.assert_allclose(seen.peak[:16], hidden.max(0), rtol=1e-5)
+    assert [weight.name for weight in seen.weights] == ["hidden/kernel", "hidden/bias", "head/kernel", "head/bias"]
+    for index, (weight, gradient) in enumerate(zip(expected["weights"], expected["weight_gradients"], strict=True)):
+        norm = np.linalg.norm(weight)
+        assert seen.weight_columns["gradient_norm"][index] == pytest.approx(np.linalg.norm(gradient), rel=1e-4)
+        assert seen.weight_columns["weight_norm"][index] == pytest.approx(norm, rel=1e-5)
+        # Plain gradient descent moves a weight by learning rate times gradient; a bias of zeros has no ratio.
+        ratio = 0.5 * np.linalg.norm(gradient) / norm if norm else np.nan
+        assert seen.weight_columns["update_ratio"][index] == pytest.approx(ratio, rel=1e-3, nan_ok=True)
+
+
+def test_calls_of_a_shared_layer_are_kept_apart_and_together():
+    observe = Observe()
+    train(functional, [observe], epochs=1)
+    _, seen = observe.seen[0]
+    first, second, whole = (figure(seen, "shared", "elements", site) for site in (1, 2, 0))
+    assert whole == first + second
+    squares = [figure(seen, "shared", "gradient_norm", site) ** 2 for site in (1, 2)]
+    assert figure(seen, "shared", "gradient_norm") ** 2 == pytest.approx(sum(squares), rel=1e-5)
+    assert np.isnan(figure(seen, "shared", "weight_norm", 1))
+    assert figure(seen, "shared", "weight_norm") > 0
+
+
+def test_loss_scaling_is_undone():
+    plain, scaled = Observe(), Observe()
+    train(two_layers, [plain], epochs=1, optimizer=keras.optimizers.SGD(0.1))
+    train(two_layers, [scaled], epochs=1, optimizer=keras.optimizers.SGD(0.1, loss_scale_factor=1024.0))
+    for column in ("gradient_norm", "weight_gradient_norm", "weight_gradient_mean_abs"):
+        expected = figure(plain.seen[0][1], "hidden", column)
+        assert figure(scaled.seen[0][1], "hidden", column) == pytest.approx(expected, rel=1e-4)
+    assert scaled.seen[0][1].totals["loss_scale"] == 1024
+
+
+def test_the_cell_of_an_rnn_is_not_observed_and_its_weights_count_for_the_rnn():
+    observe = Observe()
+    train("lstm", [observe], epochs=1)
+    _, seen = observe.seen[0]
+    cell = next(row for row in seen.rows if row.call.name == "lstm/lstm_cell")
+    assert "loop" in cell.not_observed
+    assert figure(seen, "lstm", "weight_gradient_norm") > 0
+    assert {weight.layer for weight in seen.weights} == {"lstm", "gru", "dense"}
+
+
+def test_a_layer_off_the_loss_path_has_no_gradient():
+    def make():
+        x, y = digits()
+        inputs = layers.Input((64,))
+        side = layers.Dense(4, name="side")(inputs)
+        main = layers.Dense(10, name="main")(inputs)
+        cut = layers.Lambda(lambda tensor: 0.0 * tf.reduce_sum(tf.stop_gradient(tensor), -1, keepdims=True), name="cut")(side)
+        return keras.Model(inputs, layers.Add()([main, cut])), x.reshape(len(x), 64), y
+
+    observe = Observe()
+    with pytest.warns(UserWarning, match="Gradients do not exist"):
+        train(make, [observe], epochs=1)
+    _, seen = observe.seen[0]
+    assert np.isnan(figure(seen, "side", "gradient_norm"))
+    assert np.isnan(figure(seen, "side", "weight_gradient_norm"))
+    assert {weight.name: weight.has_gradient for weight in seen.weights}["side/kernel"] is False

@@ -1,0 +1,36 @@
+"""Observing changes nothing: weights after training, with and without it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.training.models import KINDS, train
+from tests.training.observe import Observe
+
+MODES = {
+    "compiled": {},
+    "eager": {"run_eagerly": True},
+    "four steps an execution": {"steps_per_execution": 4},
+}
+
+
+@pytest.mark.parametrize("mode", list(MODES))
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_weights_are_bit_identical(kind, mode):
+    observe = Observe(update_freq=3)
+    alone = train(kind, [], **MODES[mode]).get_weights()
+    observed = train(kind, [observe], **MODES[mode]).get_weights()
+    assert len(observe.seen) >= 3
+    for one, other in zip(alone, observed, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_under_xla_weights_differ_by_rounding_only(kind):
+    observe = Observe(update_freq=3)
+    alone = train(kind, [], epochs=1, jit_compile=True).get_weights()
+    observed = train(kind, [observe], epochs=1, jit_compile=True).get_weights()
+    assert len(observe.seen) >= 2
+    for one, other in zip(alone, observed, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)

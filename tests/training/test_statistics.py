@@ -1,0 +1,126 @@
+"""The in-graph figures against numpy in float64, in eager code, in a graph and under XLA."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tb_activations.capture import statistics
+from tb_activations.capture.histograms import BUCKETS, SAMPLE, histogram
+
+RUNNERS = {
+    "eager": lambda f: f,
+    "graph": lambda f: tf.function(f, jit_compile=False),
+    "xla": lambda f: tf.function(f, jit_compile=True),
+}
+RANDOM = np.random.default_rng(3)
+RELU = np.maximum(RANDOM.normal(size=(16, 5, 5, 6)), 0).astype(np.float32)
+RELU[..., 2] = 0
+VALUES = {
+    "relu maps": RELU,
+    "far from zero": (1000 + RANDOM.normal(size=(64, 8))).astype(np.float32),
+    "large": (1e25 * RANDOM.normal(size=(64, 8))).astype(np.float32),
+    "tiny": (1e-25 * RANDOM.normal(size=(64, 8))).astype(np.float32),
+    "zeros": np.zeros((64, 8), np.float32),
+    "half precision": RANDOM.normal(size=(64, 8)).astype(np.float16),
+    "one nan, two infinities": np.where(np.arange(512).reshape(64, 8) == 9, np.nan, RANDOM.normal(size=(64, 8))).astype(
+        np.float32
+    ),
+}
+VALUES["one nan, two infinities"][3, :2] = np.inf, -np.inf
+
+
+@pytest.fixture(params=list(RUNNERS))
+def run(request):
+    return RUNNERS[request.param]
+
+
+@pytest.mark.parametrize("name", list(VALUES))
+def test_activation_figures_equal_numpy(run, name):
+    value = VALUES[name]
+    axis = value.ndim - 1
+    seen = run(lambda x: statistics.activation(x, axis, with_histogram=False))(tf.constant(value))
+    exact = value.astype(np.float64)
+    finite = exact[np.isfinite(exact)]
+    expected = [
+        exact.size,
+        finite.mean(),
+        finite.std(),
+        finite.min(),
+        finite.max(),
+        np.count_nonzero(exact),
+        exact.size - finite.size,
+    ]
+    # Under XLA the CPU adds one element after the other, in float32.
+    tolerance = [0, 2e-6 * np.abs(finite).max(), 1e-4 * finite.std(), 0, 0, 0, 0]
+    for figure, want, allowed in zip(seen.figures.numpy(), expected, tolerance, strict=True):
+        assert figure == pytest.approx(want, abs=allowed, rel=0)
+    np.testing.assert_array_equal(seen.active, np.count_nonzero(exact, axis=tuple(range(axis))))
+
+
+def test_peaks_and_activity_are_per_unit(run):
+    seen = run(lambda x: statistics.activation(x, 3, with_histogram=False))(tf.constant(-RELU))
+    np.testing.assert_array_equal(seen.peak, RELU.max(axis=(0, 1, 2)))
+    assert seen.active.numpy()[2] == 0
+
+
+def test_channels_first_counts_channels(run):
+    first = run(lambda x: statistics.activation(x, 1, with_histogram=False))(tf.constant(RELU.transpose(0, 3, 1, 2)))
+    last = run(lambda x: statistics.activation(x, 3, with_histogram=False))(tf.constant(RELU))
+    np.testing.assert_array_equal(first.active, last.active)
+    np.testing.assert_array_equal(first.peak, last.peak)
+
+
+@pytest.mark.parametrize("name", list(VALUES))
+def test_gradient_figures_equal_numpy(run, name):
+    value = VALUES[name]
+    elements, norm, abs_sum, nonfinite = run(lambda x: statistics.gradient(x, False).figures)(tf.constant(value)).numpy()
+    finite = value[np.isfinite(value)].astype(np.float64)
+    assert elements == value.size
+    assert norm == pytest.approx(np.linalg.norm(finite), rel=1e-4)
+    assert abs_sum == pytest.approx(np.abs(finite).sum(), rel=1e-4)
+    assert nonfinite == value.size - finite.size
+
+
+def test_an_empty_tensor_has_no_figures(run):
+    seen = run(lambda x: statistics.activation(x, 1, with_histogram=True))(tf.zeros([0, 4]))
+    assert seen.figures.numpy()[0] == 0
+    gradient = run(lambda x: statistics.gradient(x, True).figures)(tf.zeros([0, 4]))
+    np.testing.assert_array_equal(gradient, [0, 0, 0, 0])
+
+
+def test_histogram_of_few_elements_equals_numpy(run):
+    value = RANDOM.normal(size=(40, 7)).astype(np.float32)
+    low, high = value.min(), value.max()
+    seen = run(lambda x: histogram(x, tf.reduce_min(x), tf.reduce_max(x)))(tf.constant(value)).numpy()
+    counts, _ = np.histogram(value, BUCKETS, (low, high))
+    assert (seen[0], seen[1]) == (low, high)
+    assert seen[2:].sum() == value.size
+    # An element within rounding of an edge may fall on either side.
+    assert np.abs(seen[2:] - counts).sum() <= 2
+
+
+def test_histogram_of_many_elements_is_scaled_to_all_of_them(run):
+    value = RANDOM.normal(size=(64, 40, 40, 3)).astype(np.float32)
+    seen = run(lambda x: histogram(x, None, None))(tf.constant(value)).numpy()
+    assert value.size > SAMPLE
+    assert seen[2:].sum() == pytest.approx(value.size, rel=1e-3)
+    counts, _ = np.histogram(value, BUCKETS, (seen[0], seen[1]))
+    assert np.abs(seen[2:] - counts).max() < 0.02 * value.size
+
+
+def test_histogram_leaves_nonfinite_elements_out(run):
+    seen = run(lambda x: histogram(x, None, None))(tf.constant([[np.nan, 1.0], [np.inf, 3.0]])).numpy()
+    assert seen[:2].tolist() == [1, 3]
+    assert seen[2:].sum() == 2
+
+
+def test_histogram_of_equal_elements_is_one_bucket(run):
+    seen = run(lambda x: histogram(x, None, None))(tf.fill([5, 2], 4.0)).numpy()
+    assert seen[-1] == 10 and seen[2:].sum() == 10
+
+
+def test_histogram_without_finite_elements_has_no_edges(run):
+    seen = run(lambda x: histogram(x, None, None))(tf.fill([5, 2], np.nan)).numpy()
+    assert np.isnan(seen[:2]).all() and seen[2:].sum() == 0

@@ -1,0 +1,79 @@
+import { mapColour, type Palette, parseColour, type Rgb, stateFill } from "../core/colour";
+import type { ValueScale } from "../core/scale";
+import { type HealthState, healthOfCode } from "../core/severity";
+
+/** How one value of a matrix is drawn. */
+export interface CellLook {
+  readonly fill: Rgb;
+  readonly pattern: "none" | "hatch" | "cross";
+  /** Drawn at the start of a stretch of equal cells where there is room. */
+  readonly glyph: string;
+  /** Of glyph, outline and pattern; null draws no outline. */
+  readonly ink: string | null;
+}
+
+export const GLYPHS: Readonly<Record<HealthState, string>> = {
+  problem: "\u25b2",
+  warning: "\u25c6",
+  note: "\u25cb",
+  ok: "\u2713",
+  not_applicable: "\u2013",
+  insufficient_data: "\u2026",
+  error: "!",
+  unobserved: "\u2013",
+};
+
+export type LookOf = (value: number) => CellLook;
+
+function missing(palette: Palette): CellLook {
+  return { fill: parseColour(palette.surface), pattern: "hatch", glyph: "", ink: palette.hatch };
+}
+
+function infinite(palette: Palette): CellLook {
+  return { fill: parseColour(palette["alarm-ground"]), pattern: "cross", glyph: "I", ink: palette.alarm };
+}
+
+export function healthLook(palette: Palette): LookOf {
+  const looks = new Map<HealthState | null, CellLook>();
+  const build = (state: HealthState | null): CellLook => {
+    if (state === null) return missing(palette);
+    const fill = parseColour(stateFill(state, palette));
+    switch (state) {
+      case "problem":
+      case "warning":
+      case "note":
+        return { fill, pattern: "none", glyph: GLYPHS[state], ink: "#000000" };
+      case "error":
+        return { fill, pattern: "cross", glyph: GLYPHS[state], ink: palette.alarm };
+      case "insufficient_data":
+        return { fill, pattern: "hatch", glyph: "", ink: palette.line };
+      case "ok":
+      case "not_applicable":
+      case "unobserved":
+        return { fill, pattern: "none", glyph: "", ink: null };
+      default: {
+        const never: never = state;
+        return never;
+      }
+    }
+  };
+  return (value) => {
+    const state = healthOfCode(value);
+    const known = looks.get(state) ?? build(state);
+    looks.set(state, known);
+    return known;
+  };
+}
+
+/** Values on a colour scale. On a logarithmic scale zero and less have no colour and are drawn as black cells. */
+export function valueLook(scale: ValueScale | null, palette: Palette): LookOf {
+  const hatched = missing(palette);
+  const crossed = infinite(palette);
+  const zero: CellLook = { fill: [0, 0, 0], pattern: "none", glyph: "0", ink: "#ffffff" };
+  return (value) => {
+    if (Number.isNaN(value)) return hatched;
+    if (!Number.isFinite(value)) return crossed;
+    if (scale === null || (scale.kind === "log" && value <= 0)) return zero;
+    return { fill: mapColour(scale.position(value), scale.diverging), pattern: "none", glyph: "", ink: null };
+  };
+}

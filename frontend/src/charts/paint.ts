@@ -1,0 +1,141 @@
+import { pixelColumns, type Reduce, rowPixels, type Stretch, stretches } from "../core/raster";
+import type { StepAxis } from "../core/scale";
+import type { CellLook, LookOf } from "./look";
+
+export interface MatrixData {
+  readonly rowCount: number;
+  readonly steps: readonly number[];
+  /** `[rows, steps]` in row-major order. */
+  readonly values: Float32Array;
+  readonly axis: StepAxis;
+  readonly reduce: Reduce;
+}
+
+export interface PaintSize {
+  /** Of the drawing, in CSS pixels. */
+  readonly width: number;
+  readonly height: number;
+  readonly pixelRatio: number;
+}
+
+const MIN_GLYPH_ROW = 12;
+const MIN_GLYPH_WIDTH = 13;
+const MIN_OUTLINE_ROW = 5;
+const MIN_GAP_ROW = 6;
+
+/** Draws all cells; colours first as one image, then patterns, outlines and glyphs where there is room. */
+export function paintMatrix(canvas: HTMLCanvasElement, data: MatrixData, lookOf: LookOf, size: PaintSize): void {
+  const width = Math.max(1, Math.round(size.width * size.pixelRatio));
+  const height = Math.max(1, Math.round(size.height * size.pixelRatio));
+  canvas.width = width;
+  canvas.height = height;
+  const context = canvas.getContext("2d");
+  if (context === null || data.rowCount === 0 || data.steps.length === 0) return;
+
+  const columns = pixelColumns(data.steps, data.axis, width);
+  const image = new ImageData(width, data.rowCount);
+  const special: { row: number; stretch: Stretch; look: CellLook }[] = [];
+  for (let row = 0; row < data.rowCount; row++) {
+    for (const stretch of stretches(rowPixels(data.values, data.steps.length, row, columns, data.reduce))) {
+      const look = lookOf(stretch.value);
+      fillStretch(image, row, stretch, look);
+      if (look.ink !== null) special.push({ row, stretch, look });
+    }
+  }
+  drawScaled(context, image, width, height);
+  const rowHeight = height / data.rowCount;
+  for (const { row, stretch, look } of special) drawSpecial(context, row, stretch, look, rowHeight, size.pixelRatio);
+  if (rowHeight >= MIN_GAP_ROW * size.pixelRatio) clearGaps(context, data.rowCount, width, rowHeight, size.pixelRatio);
+}
+
+function fillStretch(image: ImageData, row: number, stretch: Stretch, look: CellLook): void {
+  const [red, green, blue] = look.fill;
+  for (let column = stretch.from; column < stretch.to; column++) {
+    const offset = (row * image.width + column) * 4;
+    image.data[offset] = red;
+    image.data[offset + 1] = green;
+    image.data[offset + 2] = blue;
+    image.data[offset + 3] = 255;
+  }
+}
+
+function drawScaled(context: CanvasRenderingContext2D, image: ImageData, width: number, height: number): void {
+  const source = document.createElement("canvas");
+  source.width = image.width;
+  source.height = image.height;
+  source.getContext("2d")?.putImageData(image, 0, 0);
+  context.imageSmoothingEnabled = false;
+  context.drawImage(source, 0, 0, width, height);
+}
+
+function drawSpecial(
+  context: CanvasRenderingContext2D,
+  row: number,
+  stretch: Stretch,
+  look: CellLook,
+  rowHeight: number,
+  pixelRatio: number,
+): void {
+  const left = stretch.from;
+  const top = Math.round(row * rowHeight);
+  const width = stretch.to - stretch.from;
+  const height = Math.round((row + 1) * rowHeight) - top;
+  const ink = look.ink ?? "";
+  if (look.pattern !== "none") drawPattern(context, look.pattern, ink, [left, top, width, height], pixelRatio);
+  const isTall = rowHeight >= MIN_OUTLINE_ROW * pixelRatio;
+  if (look.pattern === "none" && isTall && width >= 3 * pixelRatio) {
+    context.strokeStyle = ink;
+    context.globalAlpha = 0.55;
+    context.lineWidth = pixelRatio;
+    const inset = pixelRatio / 2;
+    context.strokeRect(left + inset, top + inset, width - pixelRatio, height - 2 * pixelRatio);
+    context.globalAlpha = 1;
+  }
+  if (look.glyph !== "" && rowHeight >= MIN_GLYPH_ROW * pixelRatio && width >= MIN_GLYPH_WIDTH * pixelRatio) {
+    const glyphSize = Math.min(11, (rowHeight / pixelRatio) * 0.62);
+    context.font = `${glyphSize * pixelRatio}px sans-serif`;
+    context.fillStyle = ink;
+    context.textBaseline = "middle";
+    context.fillText(look.glyph, left + 3 * pixelRatio, top + height / 2);
+  }
+}
+
+function drawPattern(
+  context: CanvasRenderingContext2D,
+  pattern: "hatch" | "cross",
+  ink: string,
+  [left, top, width, height]: readonly [number, number, number, number],
+  pixelRatio: number,
+): void {
+  const spacing = 6 * pixelRatio;
+  context.save();
+  context.beginPath();
+  context.rect(left, top, width, height);
+  context.clip();
+  context.beginPath();
+  // Anchored at the canvas, so that neighbouring cells join into one hatching.
+  const first = Math.floor((left - (top + height)) / spacing) * spacing;
+  for (let offset = first; offset < left + width + top + height; offset += spacing) {
+    context.moveTo(offset + top, top);
+    context.lineTo(offset + top + height, top + height);
+    if (pattern === "hatch") continue;
+    context.moveTo(offset - top, top);
+    context.lineTo(offset - top - height, top + height);
+  }
+  context.strokeStyle = ink;
+  context.lineWidth = pixelRatio * 0.75;
+  context.stroke();
+  context.restore();
+}
+
+function clearGaps(
+  context: CanvasRenderingContext2D,
+  rowCount: number,
+  width: number,
+  rowHeight: number,
+  pixelRatio: number,
+): void {
+  for (let row = 1; row < rowCount; row++) {
+    context.clearRect(0, Math.round(row * rowHeight) - pixelRatio, width, pixelRatio);
+  }
+}

@@ -1,0 +1,22 @@
+import type { RefObject } from "preact";
+import { useLayoutEffect, useState } from "preact/hooks";
+
+/** Width of an element in CSS pixels, kept up to date; 0 while it is hidden. */
+export function useWidth(element: RefObject<HTMLElement | null>): number {
+  const [width, setWidth] = useState(0);
+  useLayoutEffect(() => {
+    const watched = element.current;
+    if (watched === null) return;
+    const measure = () => setWidth(watched.clientWidth);
+    const observer = new ResizeObserver(measure);
+    observer.observe(watched);
+    // ResizeObserver stays silent when a hidden iframe is shown again.
+    window.addEventListener("resize", measure);
+    measure();
+    return () => {
+      observer.disconnect();
+      window.removeEventListener("resize", measure);
+    };
+  }, [element]);
+  return width;
+}

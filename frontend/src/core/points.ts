@@ -1,0 +1,54 @@
+import type { ScaleKind } from "./types";
+
+/** What a line chart shows of one series: the line, and the steps whose value has no place on the axis. */
+export interface PlottedSeries {
+  readonly line: (number | null)[];
+  /** Indices of steps with zero or less on a logarithmic axis. */
+  readonly below: readonly number[];
+  /** Indices of steps with an infinite value. */
+  readonly infinite: readonly number[];
+}
+
+export function plottedSeries(values: Float32Array, scale: ScaleKind): PlottedSeries {
+  const line: (number | null)[] = [];
+  const below: number[] = [];
+  const infinite: number[] = [];
+  values.forEach((value, index) => {
+    const isBelow = scale === "log" && value <= 0;
+    if (Math.abs(value) === Number.POSITIVE_INFINITY) infinite.push(index);
+    else if (isBelow) below.push(index);
+    line.push(Number.isFinite(value) && !isBelow ? value : null);
+  });
+  return { line, below, infinite };
+}
+
+/** The last index with a value, -1 when there is none. */
+export function lastMeasured(values: Float32Array): number {
+  return values.findLastIndex((value) => !Number.isNaN(value));
+}
+
+/** Rows of a frame of shape `[rows, steps]`. */
+export function frameRow(data: Float32Array, row: number, stepCount: number): Float32Array {
+  return data.subarray(row * stepCount, (row + 1) * stepCount);
+}
+
+/** Which statistics tell most about a finding's rule, best first. */
+const TELLING: Readonly<Record<string, readonly string[]>> = {
+  dead_units: ["silent_fraction", "zero_fraction", "std", "gradient_norm"],
+  dormant_units: ["silent_fraction", "zero_fraction", "std", "gradient_norm"],
+  collapsed_layer: ["std", "mean", "silent_fraction", "gradient_norm"],
+  vanishing_gradient: ["gradient_norm", "weight_gradient_norm", "update_ratio", "std"],
+  no_gradient: ["weight_gradient_norm", "gradient_norm", "update_ratio", "std"],
+  exploding_gradient: ["weight_gradient_norm", "update_ratio", "gradient_norm", "max"],
+  nonfinite: ["nonfinite", "gradient_nonfinite", "weight_nonfinite", "max"],
+  saturated_units: ["std", "min", "max", "gradient_norm"],
+  stagnant_weights: ["update_ratio", "weight_gradient_norm", "weight_norm", "gradient_norm"],
+};
+const GENERAL = ["std", "silent_fraction", "gradient_norm", "update_ratio"];
+
+/** Statistics to show first for a layer whose worst finding comes from `rule`. */
+export function tellingStatistics(rule: string | undefined, available: readonly string[]): string[] {
+  const wanted = (rule === undefined ? undefined : TELLING[rule]) ?? GENERAL;
+  const known = wanted.filter((id) => available.includes(id));
+  return known.length > 0 ? known : available.slice(0, GENERAL.length);
+}

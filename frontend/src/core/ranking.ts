@@ -1,0 +1,65 @@
+import { briefEvidence, formatCount } from "./format";
+import { type HealthState, layerState, stateSentence, urgency } from "./severity";
+import type { Finding, Layer, Rule } from "./types";
+
+/** One line of the list of layers. */
+export interface RankedLayer {
+  readonly layer: Layer;
+  /** Row in model order. */
+  readonly index: number;
+  readonly state: HealthState;
+  /** What is wrong in a few words, or what is known instead. */
+  readonly words: string;
+  /** Further open findings beside the one told in `words`. */
+  readonly more: number;
+}
+
+export type SortOrder = "severity" | "model";
+
+/** Findings must stand worst first, as the server sends them. */
+export function rankLayers(
+  layers: readonly Layer[],
+  findings: readonly Finding[],
+  rules: readonly Rule[],
+  order: SortOrder,
+): RankedLayer[] {
+  const ranked = layers.map((layer, index) => rank(layer, index, openFindings(findings, layer.name), rules));
+  if (order === "model") return ranked;
+  const place = new Map<string, number>();
+  findings.forEach((finding, index) => {
+    if (finding.closed_step === null && !place.has(finding.layer)) place.set(finding.layer, index);
+  });
+  const placeOf = (entry: RankedLayer) => place.get(entry.layer.name) ?? findings.length;
+  return ranked.sort((a, b) => urgency(a.state) - urgency(b.state) || placeOf(a) - placeOf(b) || a.index - b.index);
+}
+
+function rank(layer: Layer, index: number, open: readonly Finding[], rules: readonly Rule[]): RankedLayer {
+  const state = layerState(layer);
+  const worst = open[0];
+  const words = worst === undefined ? stateSentence(layer, rules) : findingWords(worst, rules);
+  return { layer, index, state, words, more: Math.max(0, open.length - 1) };
+}
+
+export function openFindings(findings: readonly Finding[], layer: string): Finding[] {
+  return findings.filter((finding) => finding.layer === layer && finding.closed_step === null);
+}
+
+/** Findings that belong to no row of the layer table, such as those of the model as a whole. */
+export function findingsWithoutLayer(findings: readonly Finding[], layers: readonly Layer[]): Finding[] {
+  const names = new Set(layers.map((layer) => layer.name));
+  return findings.filter((finding) => !names.has(finding.layer));
+}
+
+function findingWords(finding: Finding, rules: readonly Rule[]): string {
+  return `${ruleTitle(finding.rule, rules)}: ${briefEvidence(finding)}, since step ${formatCount(finding.since_step)}`;
+}
+
+export function ruleTitle(id: string, rules: readonly Rule[]): string {
+  return rules.find((rule) => rule.id === id)?.title ?? id;
+}
+
+/** Layers whose name or class holds the text, letter case aside. */
+export function matchLayers(ranked: readonly RankedLayer[], text: string): RankedLayer[] {
+  const wanted = text.trim().toLowerCase();
+  return ranked.filter(({ layer }) => `${layer.name} ${layer.class_name}`.toLowerCase().includes(wanted));
+}

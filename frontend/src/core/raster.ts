@@ -1,0 +1,82 @@
+import type { StepAxis } from "./scale";
+import { worseCode } from "./severity";
+
+/** Which recorded steps each column of pixels shows: from `start` up to, not including, `end`. */
+export interface PixelColumns {
+  readonly start: Int32Array;
+  readonly end: Int32Array;
+}
+
+/** Assigns recorded steps to `width` columns of pixels; every step is shown by at least one column. */
+export function pixelColumns(steps: readonly number[], axis: StepAxis, width: number): PixelColumns {
+  const start = new Int32Array(width);
+  const end = new Int32Array(width);
+  for (let column = 0; column < width; column++) {
+    start[column] = Math.max(0, axis.indexAt(column / width));
+  }
+  for (let column = 0; column < width; column++) {
+    const next = column + 1 < width ? (start[column + 1] ?? 0) : steps.length;
+    end[column] = Math.max(next, (start[column] ?? 0) + 1);
+  }
+  return { start, end };
+}
+
+/** Of several values that share a pixel, the one to show. */
+export type Reduce = (a: number, b: number) => number;
+
+export const reduceHealth: Reduce = worseCode;
+
+/** Keeps the value that is farther from zero; a number wins over NaN, infinity over every number. */
+export const reduceLargest: Reduce = (a, b) => {
+  if (Number.isNaN(a)) return b;
+  if (Number.isNaN(b)) return a;
+  return Math.abs(b) > Math.abs(a) ? b : a;
+};
+
+/** Keeps the smaller value, for figures where small is what must not be overlooked. */
+export const reduceSmallest: Reduce = (a, b) => {
+  if (Number.isNaN(a)) return b;
+  if (Number.isNaN(b)) return a;
+  return Math.min(a, b);
+};
+
+/** The value of row `row` in each column of pixels; `values` is `[rows, steps]`. */
+export function rowPixels(
+  values: Float32Array,
+  stepCount: number,
+  row: number,
+  columns: PixelColumns,
+  reduce: Reduce,
+): Float32Array {
+  const width = columns.start.length;
+  const pixels = new Float32Array(width).fill(Number.NaN);
+  for (let column = 0; column < width; column++) {
+    const end = Math.min(columns.end[column] ?? 0, stepCount);
+    let value = Number.NaN;
+    for (let index = columns.start[column] ?? 0; index < end; index++) {
+      value = reduce(value, values[row * stepCount + index] ?? Number.NaN);
+    }
+    pixels[column] = value;
+  }
+  return pixels;
+}
+
+/** A stretch of equal neighbours in a row of pixels. */
+export interface Stretch {
+  readonly from: number;
+  readonly to: number;
+  readonly value: number;
+}
+
+/** Merges equal neighbours; NaN equals NaN. */
+export function stretches(pixels: Float32Array): Stretch[] {
+  const merged: Stretch[] = [];
+  let from = 0;
+  for (let column = 1; column <= pixels.length; column++) {
+    const value = pixels[from] ?? Number.NaN;
+    if (column < pixels.length && Object.is(pixels[column], value)) continue;
+    merged.push({ from, to: column, value });
+    from = column;
+  }
+  return merged;
+}

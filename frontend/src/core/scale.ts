@@ -1,0 +1,157 @@
+import { scaleLinear, scaleLog, scaleSymlog } from "d3-scale";
+import { unreachable } from "./severity";
+import type { ScaleKind } from "./types";
+
+/** Maps the values of one picture to [0, 1]; what has no place on the scale is told apart. */
+export interface ValueScale {
+  readonly kind: ScaleKind;
+  readonly low: number;
+  readonly high: number;
+  /** Whether 0 is the middle and the two directions differ. */
+  readonly diverging: boolean;
+  /** In [0, 1] for finite values inside the scale's range. Zero and less have no place on a logarithmic scale. */
+  position(value: number): number;
+  readonly ticks: readonly number[];
+}
+
+/** How far below the largest size a symmetric-log scale goes over to linear. */
+const SYMLOG_DECADES = 4;
+const TICKS = 4;
+
+export interface Extent {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Smallest and largest finite value above `floor`; null when there is none. */
+export function extentOf(values: Float32Array, floor = Number.NEGATIVE_INFINITY): Extent | null {
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  for (const value of values) {
+    if (!Number.isFinite(value) || value <= floor) continue;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return low <= high ? { low, high } : null;
+}
+
+/** The range a statistic has by its nature, whatever was measured; null when it has none. */
+export function naturalExtent(statistic: string): Extent | null {
+  return statistic.endsWith("_fraction") ? { low: 0, high: 1 } : null;
+}
+
+/** The scale of `kind` over `bounds` or else over what can be placed on it; null when there is nothing to place. */
+export function valueScale(kind: ScaleKind, values: Float32Array, bounds: Extent | null = null): ValueScale | null {
+  const measured = extentOf(values, kind === "log" ? 0 : Number.NEGATIVE_INFINITY);
+  if (measured === null) return null;
+  const extent = bounds ?? measured;
+  switch (kind) {
+    case "linear":
+      return linear(extent);
+    case "log":
+      return logarithmic(extent);
+    case "symlog":
+      return symmetric(extent);
+    default:
+      return unreachable(kind);
+  }
+}
+
+function linear({ low, high }: Extent): ValueScale {
+  const diverging = low < 0 && high > 0;
+  const reach = Math.max(-low, high);
+  const [from, to] = diverging ? [-reach, reach] : widen(low, high);
+  const scale = scaleLinear([from, to], [0, 1]).clamp(true);
+  return {
+    kind: "linear",
+    low: from,
+    high: to,
+    diverging,
+    position: (value) => scale(value),
+    ticks: scale.ticks(TICKS),
+  };
+}
+
+function logarithmic({ low, high }: Extent): ValueScale {
+  const [from, to] = low === high ? [low / 10, high * 10] : [low, high];
+  const scale = scaleLog([from, to], [0, 1]).clamp(true);
+  return {
+    kind: "log",
+    low: from,
+    high: to,
+    diverging: false,
+    position: (value) => scale(value),
+    ticks: powersOfTen(from, to),
+  };
+}
+
+function symmetric({ low, high }: Extent): ValueScale {
+  const reach = Math.max(Math.abs(low), Math.abs(high)) || 1;
+  const diverging = low < 0;
+  const constant = reach / 10 ** SYMLOG_DECADES;
+  const from = diverging ? -reach : 0;
+  const scale = scaleSymlog([from, reach], [0, 1]).constant(constant).clamp(true);
+  const middle = reach / 10 ** (SYMLOG_DECADES / 2);
+  const ticks = diverging ? [-reach, -middle, 0, middle, reach] : [0, middle, reach];
+  return { kind: "symlog", low: from, high: reach, diverging, position: (value) => scale(value), ticks };
+}
+
+function widen(low: number, high: number): [number, number] {
+  if (low !== high) return [low, high];
+  const margin = Math.abs(low) || 1;
+  return [low - margin, high + margin];
+}
+
+function powersOfTen(low: number, high: number): number[] {
+  const first = Math.ceil(Math.log10(low) - 1e-9);
+  const last = Math.floor(Math.log10(high) + 1e-9);
+  if (last - first < 1) return [low, high];
+  const stride = Math.ceil((last - first) / TICKS);
+  const ticks: number[] = [];
+  for (let exponent = first; exponent <= last; exponent += stride) ticks.push(10 ** exponent);
+  return ticks;
+}
+
+/** Places of steps along a horizontal axis that is linear in the step. */
+export interface StepAxis {
+  readonly first: number;
+  readonly last: number;
+  /** In [0, 1]; steps outside are held at the ends. A single step stands in the middle. */
+  position(step: number): number;
+  /** Index of the recorded step that is shown at a position in [0, 1]; -1 without steps. */
+  indexAt(position: number): number;
+  readonly ticks: readonly number[];
+}
+
+/** Steps must be ascending. Each recorded step holds until the next one. */
+export function stepAxis(steps: readonly number[]): StepAxis {
+  const first = steps[0] ?? 0;
+  const last = steps[steps.length - 1] ?? 0;
+  const end = last + lastInterval(steps);
+  const scale = scaleLinear([first, end], [0, 1]).clamp(true);
+  return {
+    first,
+    last,
+    position: (step) => scale(step),
+    indexAt: (position) => indexOfStep(steps, scale.invert(position)),
+    ticks: scale.ticks(8).filter(Number.isInteger),
+  };
+}
+
+function lastInterval(steps: readonly number[]): number {
+  const last = steps[steps.length - 1];
+  const before = steps[steps.length - 2];
+  return last === undefined || before === undefined ? 1 : last - before;
+}
+
+/** Index of the last recorded step that is not after `step`; the first one when all are after it; -1 without steps. */
+export function indexOfStep(steps: readonly number[], step: number): number {
+  let low = 0;
+  let high = steps.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((steps[middle] ?? Number.POSITIVE_INFINITY) <= step) low = middle + 1;
+    else high = middle;
+  }
+  return steps.length === 0 ? -1 : Math.max(0, low - 1);
+}

@@ -1,0 +1,101 @@
+import type { Theme } from "./core/colour";
+import { isOwnHash, type Place, readPlace, writePlace } from "./core/url";
+
+/**
+ * TensorBoard around the page. The page runs in an iframe of the same origin; where the surrounding document
+ * cannot be reached (another embedding), the page's own window takes its place.
+ */
+export interface Host {
+  readonly place: Place;
+  keepPlace(place: Place): void;
+  /** Calls back with the theme now and at every change. */
+  watchTheme(changed: (theme: Theme) => void): void;
+  /** Calls back when the person asks TensorBoard to reload; put off while the tab is hidden. */
+  watchReload(reload: () => void): void;
+  /** Names the frame for screen readers. */
+  nameFrame(title: string): void;
+}
+
+function reachableWindow(): Window {
+  try {
+    // Reading a property throws when the parent is of another origin.
+    void window.parent.document.body;
+    return window.parent;
+  } catch (error) {
+    if (error instanceof DOMException) return window;
+    throw error;
+  }
+}
+
+export function connectHost(): Host {
+  const outer = reachableWindow();
+  return {
+    place: readPlace(outer.location.hash),
+    keepPlace: (place) => keepPlace(outer, place),
+    watchTheme: (changed) => watchTheme(outer, changed),
+    watchReload,
+    nameFrame: (title) => {
+      if (outer !== window && window.frameElement !== null) window.frameElement.setAttribute("title", title);
+    },
+  };
+}
+
+function keepPlace(outer: Window, place: Place): void {
+  const { pathname, search, hash } = outer.location;
+  if (!isOwnHash(hash)) return;
+  const kept = writePlace(hash, place);
+  if (kept !== hash) outer.history.replaceState(outer.history.state, "", `${pathname}${search}${kept}`);
+}
+
+function watchTheme(outer: Window, changed: (theme: Theme) => void): void {
+  const preference = window.matchMedia("(prefers-color-scheme: dark)");
+  const body = outer.document.body;
+  const report = () => {
+    const isDark = outer === window ? preference.matches : body.classList.contains("dark-mode");
+    changed(isDark ? "dark" : "light");
+  };
+  new MutationObserver(report).observe(body, { attributes: true, attributeFilter: ["class"] });
+  preference.addEventListener("change", report);
+  report();
+}
+
+interface HostMessage {
+  readonly type: string;
+  readonly id: number;
+  readonly isReply: boolean;
+}
+
+function readMessage(data: unknown): HostMessage | null {
+  if (typeof data !== "string") return null;
+  const message: unknown = JSON.parse(data);
+  return typeof message === "object" && message !== null && "type" in message ? (message as HostMessage) : null;
+}
+
+function watchReload(reload: () => void): void {
+  const whenVisible = visibleOnly(reload);
+  const channel = new MessageChannel();
+  channel.port1.onmessage = (event: MessageEvent<unknown>) => {
+    const message = readMessage(event.data);
+    if (message === null || message.isReply) return;
+    // The host keeps an entry for each message until it is replied to.
+    channel.port1.postMessage(
+      JSON.stringify({ type: message.type, id: message.id, payload: null, error: null, isReply: true }),
+    );
+    if (message.type === "experimental.DataReloaded") whenVisible();
+  };
+  window.parent.postMessage("experimental.bootstrap", "*", [channel.port2]);
+}
+
+/** A hidden tab has no height; what was asked for meanwhile is done once when it is shown again. */
+function visibleOnly(action: () => void): () => void {
+  let isWaiting = false;
+  window.addEventListener("resize", () => {
+    if (!isWaiting || window.innerHeight === 0) return;
+    isWaiting = false;
+    action();
+  });
+  return () => {
+    if (window.innerHeight === 0) isWaiting = true;
+    else action();
+  };
+}

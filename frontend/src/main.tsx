@@ -1,0 +1,44 @@
+import { effect } from "@preact/signals";
+import { render as renderInto } from "preact";
+import uplotStyles from "uplot/dist/uPlot.min.css?inline";
+import { PALETTES } from "./core/colour";
+import { connectHost } from "./host";
+import { App } from "./panels/app";
+import { createStore, type Store } from "./state/store";
+import styles from "./style.css?inline";
+
+const TITLE = "Layer Health";
+
+function adoptStyles(): void {
+  document.adoptedStyleSheets = [uplotStyles, styles].map((text) => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(text);
+    return sheet;
+  });
+}
+
+function followTheme(store: Store): void {
+  const root = document.documentElement;
+  effect(() => {
+    const theme = store.theme.value;
+    root.dataset["theme"] = theme;
+    for (const [role, colour] of Object.entries(PALETTES[theme])) root.style.setProperty(`--${role}`, colour);
+  });
+}
+
+/** Called by TensorBoard, which drops what goes wrong in here: so it is shown instead of a blank tab. */
+export async function render(): Promise<void> {
+  try {
+    const host = connectHost();
+    document.documentElement.lang = "en";
+    document.title = TITLE;
+    host.nameFrame(TITLE);
+    adoptStyles();
+    const store = createStore(host);
+    followTheme(store);
+    renderInto(<App store={store} />, document.body);
+  } catch (error) {
+    console.error(error);
+    document.body.textContent = `The Layer Health tab could not start: ${String(error)}`;
+  }
+}

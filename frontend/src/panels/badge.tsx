@@ -1,0 +1,20 @@
+import { GLYPHS } from "../charts/look";
+import { type HealthState, stateWord } from "../core/severity";
+
+/** The shape of a state in its colour; the word stands beside it or is read in its place. */
+export function Shape({ state, isNamed = true }: { readonly state: HealthState; readonly isNamed?: boolean }) {
+  return (
+    <span class={`shape shape-${state}`}>
+      <span aria-hidden="true">{GLYPHS[state]}</span>
+      {isNamed && <span class="only-read">{stateWord(state)}</span>}
+    </span>
+  );
+}
+
+export function Badge({ state }: { readonly state: HealthState }) {
+  return (
+    <span class={`badge badge-${state}`}>
+      <span aria-hidden="true">{GLYPHS[state]}</span> {stateWord(state)}
+    </span>
+  );
+}

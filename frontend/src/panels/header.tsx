@@ -1,0 +1,69 @@
+import { GLYPHS } from "../charts/look";
+import { formatCount, formatDuration, formatValue, plural } from "../core/format";
+import { stateWord } from "../core/severity";
+import type { Run } from "../core/types";
+import type { Store } from "../state/store";
+
+function runLabel(run: Run): string {
+  if (!run.readable) return `${run.name} \u2013 cannot be read`;
+  const state = run.severity ?? "ok";
+  return `${GLYPHS[state]} ${run.name} \u2013 ${stateWord(state).toLowerCase()}`;
+}
+
+/** Run picker, how much was recorded, and the step all panels mark. */
+export function Header({ store, runs }: { readonly store: Store; readonly runs: readonly Run[] }) {
+  const run = store.run.value;
+  return (
+    <div class="bar">
+      <label class="field">
+        Run
+        <select id="run" value={run?.name ?? ""} onChange={(event) => store.chooseRun(event.currentTarget.value)}>
+          {runs.map((each) => (
+            <option key={each.name} value={each.name} selected={each.name === run?.name}>
+              {runLabel(each)}
+            </option>
+          ))}
+        </select>
+      </label>
+      {run?.readable === true && <RunFacts store={store} run={run} />}
+      <StepField store={store} />
+    </div>
+  );
+}
+
+function RunFacts({ store, run }: { readonly store: Store; readonly run: Run }) {
+  const description = store.description.value.value;
+  const shown = store.matrix.value.value?.header;
+  const overhead = description?.cost?.overhead ?? null;
+  return (
+    <p class="facts">
+      {description !== null && <span>{description.model}</span>}
+      <span>{plural(run.layers, "layer")}</span>
+      <span>
+        steps {formatCount(run.first_step)} to {formatCount(run.last_step)}
+        {run.last_time > run.start_time && `, ${formatDuration(run.last_time - run.start_time)}`}
+      </span>
+      {shown !== undefined && (
+        <span>
+          {formatCount(shown.steps.length)} of {plural(shown.recorded_steps, "recorded step")} shown
+        </span>
+      )}
+      {overhead !== null && <span>observing took {formatValue(overhead, "share")} of training time</span>}
+    </p>
+  );
+}
+
+function StepField({ store }: { readonly store: Store }) {
+  const cursor = store.cursor.value;
+  const pinned = store.pinnedStep.value;
+  return (
+    <p class="step-field">
+      <span>{cursor === null ? "Latest step" : `Step ${formatCount(cursor)}`}</span>
+      {pinned !== null && (
+        <button type="button" class="quiet" onClick={() => store.pinStep(null)} title="Show the latest step again">
+          Unpin
+        </button>
+      )}
+    </p>
+  );
+}

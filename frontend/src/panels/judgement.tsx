@@ -1,0 +1,60 @@
+import { formatValue } from "../core/format";
+import { ruleTitle } from "../core/ranking";
+import type { RunDescription } from "../core/types";
+import type { Store } from "../state/store";
+
+/** How the run was observed and judged: thresholds, cadence, versions. */
+export function Judgement({ store }: { readonly store: Store }) {
+  const description = store.description.value.value;
+  if (description === null) return null;
+  return (
+    <details class="judgement">
+      <summary>How this run was observed and judged</summary>
+      <div class="judgement-body">
+        <Thresholds description={description} />
+        <Facts caption="Cadence" facts={description.cadence} />
+        <Facts caption="Versions" facts={{ ...description.versions, "event format": description.schema_version }} />
+      </div>
+    </details>
+  );
+}
+
+function Thresholds({ description }: { readonly description: RunDescription }) {
+  const rows = Object.entries(description.thresholds).flatMap(([rule, parameters]) =>
+    Object.entries(parameters).map(([name, value]) => ({ rule, name, value })),
+  );
+  if (rows.length === 0) return null;
+  return (
+    <table class="facts-table">
+      <caption>Thresholds</caption>
+      <tbody>
+        {rows.map(({ rule, name, value }) => (
+          <tr key={`${rule} ${name}`}>
+            <th scope="row">
+              {ruleTitle(rule, description.rules)}: {name.replaceAll("_", " ")}
+            </th>
+            <td>{formatValue(value)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Facts({ caption, facts }: { readonly caption: string; readonly facts: Readonly<Record<string, unknown>> }) {
+  const rows = Object.entries(facts);
+  if (rows.length === 0) return null;
+  return (
+    <table class="facts-table">
+      <caption>{caption}</caption>
+      <tbody>
+        {rows.map(([name, value]) => (
+          <tr key={name}>
+            <th scope="row">{name.replaceAll("_", " ")}</th>
+            <td>{typeof value === "number" ? formatValue(value) : String(value)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

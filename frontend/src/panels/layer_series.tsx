@@ -1,0 +1,69 @@
+import type { StepMarker } from "../charts/timeseries";
+import { PALETTES, type Palette } from "../core/colour";
+import { openFindings } from "../core/ranking";
+import type { Finding, RunDescription } from "../core/types";
+import type { Store } from "../state/store";
+import { Await, Panel } from "./panel";
+import { SeriesGrid, SeriesTable, useTableChoice } from "./series_grid";
+
+/** The chosen layer's statistics over the steps. */
+export function LayerSeries({ store }: { readonly store: Store }) {
+  const { isTable, button } = useTableChoice();
+  const layer = store.layer.value;
+  const description = store.description.value.value;
+  if (layer === null || description === null) return null;
+  const open = openFindings(store.findings.value.value?.findings ?? [], layer.name);
+  const markers = findingMarkers(open, PALETTES[store.theme.value]);
+  const tools = (
+    <>
+      <SeriesChooser store={store} description={description} />
+      {button}
+    </>
+  );
+  return (
+    <Panel id="series" title={`Figures of ${layer.name}`} tools={tools}>
+      <Await loaded={store.series.value} height={290}>
+        {(frame) =>
+          isTable ? (
+            <SeriesTable frame={frame} statistics={description.statistics} subject={layer.name} />
+          ) : (
+            <SeriesGrid
+              store={store}
+              frame={frame}
+              statistics={description.statistics}
+              markers={markers}
+              subject={layer.name}
+            />
+          )
+        }
+      </Await>
+    </Panel>
+  );
+}
+
+/** Where findings began. */
+function findingMarkers(findings: readonly Finding[], palette: Palette): StepMarker[] {
+  return findings.map(({ since_step, severity }) => ({ step: since_step, colour: palette[severity] }));
+}
+
+function SeriesChooser({ store, description }: { readonly store: Store; readonly description: RunDescription }) {
+  const chosen = store.seriesStats.value;
+  const toggle = (id: string) => {
+    const next = chosen.includes(id) ? chosen.filter((other) => other !== id) : [...chosen, id];
+    store.chooseSeries(description.statistics.map((statistic) => statistic.id).filter((each) => next.includes(each)));
+  };
+  return (
+    <details class="menu">
+      <summary>Statistics</summary>
+      <fieldset>
+        <legend class="only-read">Statistics to draw</legend>
+        {description.statistics.map(({ id, title, about }) => (
+          <label key={id} title={about}>
+            <input type="checkbox" checked={chosen.includes(id)} onChange={() => toggle(id)} />
+            {title}
+          </label>
+        ))}
+      </fieldset>
+    </details>
+  );
+}

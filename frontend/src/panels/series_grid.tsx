@@ -1,0 +1,146 @@
+import { useSignal } from "@preact/signals";
+import { useMemo } from "preact/hooks";
+import { type StepMarker, TimeSeries } from "../charts/timeseries";
+import { PALETTES } from "../core/colour";
+import { formatCount, formatValue } from "../core/format";
+import type { Frame, SeriesHeader } from "../core/frame";
+import { frameRow, lastMeasured } from "../core/points";
+import { indexOfStep } from "../core/scale";
+import type { Statistic } from "../core/types";
+import type { Store } from "../state/store";
+
+interface SeriesProps {
+  readonly store: Store;
+  readonly frame: Frame<SeriesHeader>;
+  readonly statistics: readonly Statistic[];
+  readonly markers: readonly StepMarker[];
+  /** Whose figures these are. */
+  readonly subject: string;
+}
+
+const CHART_HEIGHT = 118;
+
+/** Small line charts, one a statistic, on a common axis of steps. */
+export function SeriesGrid({ store, frame, statistics, markers, subject }: SeriesProps) {
+  return (
+    <div class="series-grid">
+      {frame.header.stats.map((id, row) => {
+        const statistic = statistics.find((each) => each.id === id);
+        if (statistic === undefined) return null;
+        return (
+          <OneSeries
+            key={id}
+            store={store}
+            frame={frame}
+            row={row}
+            statistic={statistic}
+            markers={markers}
+            subject={subject}
+          />
+        );
+      })}
+    </div>
+  );
+}
+
+interface OneSeriesProps extends Omit<SeriesProps, "statistics"> {
+  readonly row: number;
+  readonly statistic: Statistic;
+}
+
+function OneSeries({ store, frame, row, statistic, markers, subject }: OneSeriesProps) {
+  const { steps } = frame.header;
+  const values = useMemo(() => frameRow(frame.data, row, steps.length), [frame, row]);
+  const theme = store.theme.value;
+  return (
+    <figure class="series">
+      <figcaption title={statistic.about}>
+        <span>{statistic.title}</span>
+        <ValueAtCursor store={store} steps={steps} values={values} unit={statistic.unit} />
+      </figcaption>
+      {lastMeasured(values) < 0 ? (
+        <p class="message series-empty">No value was measured.</p>
+      ) : (
+        <TimeSeries
+          name={`${statistic.title} of ${subject} over ${steps.length} steps; the numbers are in the table`}
+          steps={steps}
+          values={values}
+          scale={statistic.scale}
+          unit={statistic.unit}
+          line={row}
+          theme={theme}
+          palette={PALETTES[theme]}
+          height={CHART_HEIGHT}
+          markers={markers}
+          cursor={store.cursor}
+          onPinStep={store.pinStep}
+          onHoverStep={store.hoverStep}
+        />
+      )}
+    </figure>
+  );
+}
+
+interface ValueProps {
+  readonly store: Store;
+  readonly steps: readonly number[];
+  readonly values: Float32Array;
+  readonly unit: string;
+}
+
+function ValueAtCursor({ store, steps, values, unit }: ValueProps) {
+  const index = indexOfStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
+  return <b class="series-value">{formatValue(values[index], unit)}</b>;
+}
+
+/** The same numbers as a table, newest step first. */
+export function SeriesTable({ frame, statistics, subject }: Omit<SeriesProps, "store" | "markers">) {
+  const { steps, stats } = frame.header;
+  const columns = stats.map((id) => statistics.find((each) => each.id === id));
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region is reached with the keyboard
+    <section class="table-scroll" tabIndex={0} aria-label={`Figures of ${subject}`}>
+      <table class="numbers">
+        <thead>
+          <tr>
+            <th scope="col">Step</th>
+            {columns.map((statistic, column) => (
+              <th key={stats[column]} scope="col">
+                {statistic?.title ?? stats[column]}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {steps
+            .map((step, index) => (
+              <tr key={step}>
+                <th scope="row">{formatCount(step)}</th>
+                {stats.map((id, row) => (
+                  <td key={id}>{formatValue(frame.data[row * steps.length + index], columns[row]?.unit)}</td>
+                ))}
+              </tr>
+            ))
+            .reverse()}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+/** Charts or numbers, as the person wants. */
+export function useTableChoice() {
+  const isTable = useSignal(false);
+  const button = (
+    <button
+      type="button"
+      aria-pressed={isTable.value}
+      onClick={() => {
+        isTable.value = !isTable.value;
+      }}
+    >
+      Table
+    </button>
+  );
+  return { isTable: isTable.value, button };
+}

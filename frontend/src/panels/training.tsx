@@ -1,0 +1,22 @@
+import type { Store } from "../state/store";
+import { Await, Panel } from "./panel";
+import { SeriesGrid, SeriesTable, useTableChoice } from "./series_grid";
+
+/** Figures of the training itself: loss and learning rate. */
+export function Training({ store }: { readonly store: Store }) {
+  const { isTable, button } = useTableChoice();
+  const statistics = store.description.value.value?.step_statistics ?? [];
+  return (
+    <Panel id="training" title="Training" tools={button}>
+      <Await loaded={store.training.value} height={150} idle="This run holds no figures of the training itself.">
+        {(frame) =>
+          isTable ? (
+            <SeriesTable frame={frame} statistics={statistics} subject="the training" />
+          ) : (
+            <SeriesGrid store={store} frame={frame} statistics={statistics} markers={[]} subject="the training" />
+          )
+        }
+      </Await>
+    </Panel>
+  );
+}

@@ -1,0 +1,115 @@
+import { useSignal } from "@preact/signals";
+import { useMemo } from "preact/hooks";
+import { ColourBar, specialValues } from "../charts/legend";
+import { valueLook } from "../charts/look";
+import { Matrix } from "../charts/matrix";
+import { PALETTES } from "../core/colour";
+import { formatCount, formatValue } from "../core/format";
+import type { Frame, UnitsHeader } from "../core/frame";
+import { lifeOrder, lifeWord, livesSentence, unitRows } from "../core/lives";
+import { reduceSmallest } from "../core/raster";
+import { indexOfStep, valueScale } from "../core/scale";
+import type { Statistic, UnitLife } from "../core/types";
+import type { Store } from "../state/store";
+import { Await, Panel } from "./panel";
+
+const ACTIVITY: Statistic = {
+  id: "activity",
+  title: "Activity",
+  about: "Share of samples on which the unit's output was not zero. Units are sorted by what became of them.",
+  unit: "share",
+  scale: "log",
+};
+
+/** Units x steps of the chosen layer: which units died, when, and whether they came back. */
+export function UnitLives({ store }: { readonly store: Store }) {
+  const layer = store.layer.value;
+  if (layer === null) return null;
+  const idle =
+    layer.not_observed === "" ? "Units of this layer are not tracked." : `Not observable: ${layer.not_observed}`;
+  return (
+    <Panel id="units" title={`Units of ${layer.name}`}>
+      <Await loaded={store.units.value} height={layer.units === 0 ? 20 : 240} idle={idle}>
+        {(frame) => <LifeMap store={store} frame={frame} />}
+      </Await>
+    </Panel>
+  );
+}
+
+function LifeMap({ store, frame }: { readonly store: Store; readonly frame: Frame<UnitsHeader> }) {
+  const { lives, steps, shape } = frame.header;
+  const selectedRow = useSignal(-1);
+  const hoveredRow = useSignal<number | null>(null);
+  const palette = PALETTES[store.theme.value];
+  const map = useMemo(() => {
+    const order = lifeOrder(lives);
+    const activity = frame.data.subarray(0, (shape[1] ?? 0) * (shape[2] ?? 0));
+    const values = unitRows(activity, steps.length, order);
+    return { order, values, scale: valueScale("log", values), names: order.map((unit) => `unit ${unit}`) };
+  }, [frame]);
+  const lookOf = useMemo(() => valueLook(map.scale, palette), [map, palette]);
+  if (steps.length === 0) return <p class="message">No step has been recorded yet.</p>;
+
+  const row = hoveredRow.value ?? selectedRow.value;
+  const life = lives[map.order[row] ?? -1];
+  return (
+    <>
+      <p class="lives">{livesSentence(lives)}</p>
+      <Matrix
+        name={`Activity of ${lives.length} units over ${steps.length} steps`}
+        rowNames={map.names}
+        steps={steps}
+        values={map.values}
+        lookOf={lookOf}
+        reduce={reduceSmallest}
+        palette={palette}
+        readoutId="units-readout"
+        maxHeight={260}
+        maxRowHeight={14}
+        showRowNames={true}
+        selectedRow={selectedRow.value}
+        cursor={store.cursor}
+        onSelectRow={(selected) => {
+          selectedRow.value = selected;
+        }}
+        onPinStep={store.pinStep}
+        onHover={(hovered, step) => {
+          hoveredRow.value = hovered;
+          store.hoverStep(step);
+        }}
+      />
+      <p class="readout" id="units-readout" aria-live="polite">
+        {life === undefined ? (
+          ACTIVITY.about
+        ) : (
+          <LifeReadout store={store} life={life} steps={steps} values={map.values} row={row} />
+        )}
+      </p>
+      <ColourBar scale={map.scale} statistic={ACTIVITY} specials={specialValues(map.values, map.scale)} />
+    </>
+  );
+}
+
+interface LifeReadoutProps {
+  readonly store: Store;
+  readonly life: UnitLife;
+  readonly steps: readonly number[];
+  readonly values: Float32Array;
+  readonly row: number;
+}
+
+function LifeReadout({ store, life, steps, values, row }: LifeReadoutProps) {
+  const index = indexOfStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
+  const since = life.since_step === null ? "" : ` since step ${formatCount(life.since_step)}`;
+  return (
+    <>
+      <b>unit {life.unit}</b>
+      <span>
+        {lifeWord(life.state)}
+        {since}
+      </span>
+      <span>step {formatCount(steps[index] ?? 0)}</span>
+      <span>active on {formatValue(values[row * steps.length + index], "share")} of samples</span>
+    </>
+  );
+}

@@ -1,0 +1,50 @@
+import { effect, type ReadonlySignal, signal } from "@preact/signals";
+
+/** What is known of an answer: a failed refresh leaves the older value in place. */
+export interface Loaded<Value> {
+  readonly value: Value | null;
+  readonly error: Error | null;
+  readonly isLoading: boolean;
+}
+
+const NOTHING = { value: null, error: null, isLoading: false } as const;
+
+/**
+ * Loads a value whenever what it depends on changes, and again whenever `refresh` changes.
+ *
+ * @param key tells one subject from another; a new key drops the old value, null means there is nothing to load.
+ */
+export function resource<Key, Value>(
+  key: ReadonlySignal<Key | null>,
+  refresh: ReadonlySignal<number>,
+  load: (key: Key, signal: AbortSignal) => Promise<Value>,
+): ReadonlySignal<Loaded<Value>> {
+  const state = signal<Loaded<Value>>(NOTHING);
+  let shownKey: string | null = null;
+  effect(() => {
+    const current = key.value;
+    void refresh.value;
+    const name = JSON.stringify(current);
+    if (current === null) {
+      shownKey = null;
+      state.value = NOTHING;
+      return;
+    }
+    const kept = name === shownKey ? state.peek().value : null;
+    shownKey = name;
+    state.value = { value: kept, error: null, isLoading: true };
+    const controller = new AbortController();
+    load(current, controller.signal).then(
+      (value) => {
+        if (!controller.signal.aborted) state.value = { value, error: null, isLoading: false };
+      },
+      (error: unknown) => {
+        if (controller.signal.aborted) return;
+        const failure = error instanceof Error ? error : new Error(String(error));
+        state.value = { value: kept, error: failure, isLoading: false };
+      },
+    );
+    return () => controller.abort();
+  });
+  return state;
+}

@@ -1,0 +1,198 @@
+import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
+import {
+  fetchDescription,
+  fetchFindings,
+  fetchMatrix,
+  fetchRuns,
+  fetchSeries,
+  fetchStepSeries,
+  fetchUnits,
+} from "../api";
+import type { Theme } from "../core/colour";
+import type { Frame, MatrixHeader, SeriesHeader, UnitsHeader } from "../core/frame";
+import { tellingStatistics } from "../core/points";
+import { openFindings, type SortOrder } from "../core/ranking";
+import type { Findings, Layer, Run, RunDescription } from "../core/types";
+import type { Host } from "../host";
+import { type Loaded, resource } from "./resource";
+
+export const HEALTH = "health";
+
+/** Statistics of the training itself that are drawn; the rest of them is for the table. */
+const TRAINING_STATISTICS = ["loss", "learning_rate"];
+
+/** The state all panels share: what was chosen, and what the server told about it. */
+export interface Store {
+  readonly theme: ReadonlySignal<Theme>;
+  readonly runs: ReadonlySignal<Loaded<readonly Run[]>>;
+  readonly description: ReadonlySignal<Loaded<RunDescription>>;
+  readonly findings: ReadonlySignal<Loaded<Findings>>;
+  readonly matrix: ReadonlySignal<Loaded<Frame<MatrixHeader>>>;
+  readonly series: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
+  readonly training: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
+  readonly units: ReadonlySignal<Loaded<Frame<UnitsHeader>>>;
+
+  readonly run: ReadonlySignal<Run | null>;
+  readonly layer: ReadonlySignal<Layer | null>;
+  readonly stat: ReadonlySignal<string>;
+  readonly seriesStats: ReadonlySignal<readonly string[]>;
+  readonly sort: ReadonlySignal<SortOrder>;
+  /** The step all panels mark: under the pointer, else pinned, else none. */
+  readonly cursor: ReadonlySignal<number | null>;
+  readonly pinnedStep: ReadonlySignal<number | null>;
+
+  chooseRun(name: string): void;
+  chooseLayer(name: string): void;
+  chooseStat(id: string): void;
+  chooseSeries(ids: readonly string[]): void;
+  chooseSort(order: SortOrder): void;
+  pinStep(step: number | null): void;
+  hoverStep(step: number | null): void;
+  reload(): void;
+}
+
+export function createStore(host: Host): Store {
+  const refresh = signal(0);
+  const theme = signal<Theme>("light");
+  const chosenRun = signal(host.place.run);
+  const chosenLayer = signal(host.place.layer);
+  const stat = signal(host.place.stat ?? HEALTH);
+  const chosenSeries = signal(host.place.series);
+  const sort = signal<SortOrder>(host.place.sort ?? "severity");
+  const pinnedStep = signal<number | null>(host.place.step ?? null);
+  const hoveredStep = signal<number | null>(null);
+
+  const runs = resource(signal("runs"), refresh, (_, abort) => fetchRuns(abort));
+  const run = computed(() => pickRun(runs.value.value ?? [], chosenRun.value));
+  const runName = computed(() => (run.value?.readable === true ? run.value.name : null));
+  const description = resource(runName, refresh, fetchDescription);
+  const findings = resource(runName, refresh, fetchFindings);
+  const layer = computed(() =>
+    pickLayer(description.value.value, findings.value.value, findings.value.isLoading, chosenLayer.value),
+  );
+  const layerName = computed(() => layer.value?.name ?? null);
+
+  const knownStat = computed(() => {
+    const known = description.value.value?.statistics.some(({ id }) => id === stat.value) ?? true;
+    return stat.value === HEALTH || known ? stat.value : HEALTH;
+  });
+  const matrixKey = computed(() => (runName.value === null ? null : [runName.value, knownStat.value]));
+  const matrix = resource(matrixKey, refresh, ([name = "", id = ""], abort) => fetchMatrix(name, id, abort));
+
+  const seriesStats = computed(() => {
+    const available = description.value.value?.statistics.map(({ id }) => id) ?? [];
+    const chosen = chosenSeries.value?.filter((id) => available.includes(id)) ?? [];
+    if (chosen.length > 0) return chosen;
+    const worst = openFindings(findings.value.value?.findings ?? [], layerName.value ?? "")[0];
+    return tellingStatistics(worst?.rule, available);
+  });
+  const seriesKey = computed(() => {
+    const stats = seriesStats.value;
+    if (runName.value === null || layerName.value === null || stats.length === 0) return null;
+    return { run: runName.value, layer: layerName.value, stats };
+  });
+  const series = resource(stable(seriesKey), refresh, (key, abort) =>
+    fetchSeries(key.run, key.layer, key.stats, abort),
+  );
+  const trainingKey = computed(() => {
+    const stats = description.value.value?.step_statistics.map(({ id }) => id) ?? [];
+    const drawn = TRAINING_STATISTICS.filter((id) => stats.includes(id));
+    return runName.value === null || drawn.length === 0 ? null : { run: runName.value, stats: drawn };
+  });
+  const training = resource(stable(trainingKey), refresh, (key, abort) => fetchStepSeries(key.run, key.stats, abort));
+  const unitsKey = computed(() => {
+    if (runName.value === null || layer.value === null || layer.value.units === 0) return null;
+    return { run: runName.value, layer: layer.value.name };
+  });
+  const units = resource(stable(unitsKey), refresh, (key, abort) => fetchUnits(key.run, key.layer, abort));
+
+  host.watchTheme((current) => {
+    theme.value = current;
+  });
+  const reload = () => {
+    refresh.value += 1;
+  };
+  host.watchReload(reload);
+  effect(() =>
+    host.keepPlace({
+      run: chosenRun.value,
+      layer: chosenLayer.value,
+      stat: stat.value === HEALTH ? undefined : stat.value,
+      step: pinnedStep.value ?? undefined,
+      sort: sort.value === "model" ? "model" : undefined,
+      series: chosenSeries.value,
+    }),
+  );
+
+  return {
+    theme,
+    runs,
+    description,
+    findings,
+    matrix,
+    series,
+    training,
+    units,
+    run,
+    layer,
+    stat: knownStat,
+    seriesStats,
+    sort,
+    cursor: computed(() => hoveredStep.value ?? pinnedStep.value),
+    pinnedStep,
+    chooseRun: (name) => {
+      chosenRun.value = name;
+      pinnedStep.value = null;
+    },
+    chooseLayer: (name) => {
+      chosenLayer.value = name;
+    },
+    chooseStat: (id) => {
+      stat.value = id;
+    },
+    chooseSeries: (ids) => {
+      chosenSeries.value = ids.length === 0 ? undefined : ids;
+    },
+    chooseSort: (order) => {
+      sort.value = order;
+    },
+    pinStep: (step) => {
+      pinnedStep.value = step;
+    },
+    hoverStep: (step) => {
+      hoveredStep.value = step;
+    },
+    reload,
+  };
+}
+
+/** A key that is a new object with the same content at every reload must not count as a new subject. */
+function stable<Key>(key: ReadonlySignal<Key | null>): ReadonlySignal<Key | null> {
+  let last: Key | null = null;
+  return computed(() => {
+    if (JSON.stringify(key.value) !== JSON.stringify(last)) last = key.value;
+    return last;
+  });
+}
+
+/** The run asked for; else the newest that can be read; else any. */
+function pickRun(runs: readonly Run[], name: string | undefined): Run | null {
+  const asked = runs.find((run) => run.name === name);
+  if (asked !== undefined) return asked;
+  return runs.findLast((run) => run.readable) ?? runs[0] ?? null;
+}
+
+/** The layer asked for; else the one the verdict names; else the first. */
+function pickLayer(
+  description: RunDescription | null,
+  findings: Findings | null,
+  isLoading: boolean,
+  name: string | undefined,
+): Layer | null {
+  if (description === null) return null;
+  const byName = (wanted: string | null | undefined) => description.layers.find((layer) => layer.name === wanted);
+  const asked = byName(name);
+  if (asked !== undefined) return asked;
+  if (findings === null && isLoading) return null;
+  return byName(findings?.verdict.layer) ?? description.layers[0] ?? null;
+}

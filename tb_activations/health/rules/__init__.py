@@ -10,6 +10,8 @@ from tb_activations.health.rules.dead_units import DeadUnits
 from tb_activations.health.rules.nonfinite import NonFinite
 from tb_activations.health.rules.vanishing_gradient import VanishingGradient
 
+__all__ = ["RULES", "RULE_TITLES", "Rule", "RuleChoice", "configure"]
+
 RULES: dict[str, type[Rule]] = {rule.id: rule for rule in (DeadUnits, VanishingGradient, NonFinite)}
 """Every rule by its id, in the order of tables."""
 

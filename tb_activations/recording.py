@@ -63,6 +63,7 @@ class Recording:
         self._spec: RunSpec | None = None
         self._diagnosis: Diagnosis | None = None
         self._step = -1
+        self._findings: tuple[Finding, ...] = ()
         self._last_histograms = -1.0
         self._lives: dict[str, _LifeMap] = {}
 
@@ -83,7 +84,7 @@ class Recording:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """All findings so far, open and closed, worst first."""
-        return self._diagnosis.findings if self._diagnosis else ()
+        return self._findings
 
     def record(
         self, step: int, epoch: int, figures: Figures, histograms: Array | None, cost: Array | None
@@ -98,6 +99,7 @@ class Recording:
         spec, diagnosis = self._describe(figures)
         record = step_record(step, epoch, figures)
         judgement = diagnosis.judge(record)
+        self._findings = tuple(judgement.findings)
         summary = self._encoder.record(
             record,
             outcomes=judgement.outcomes,
@@ -134,7 +136,7 @@ class Recording:
     def finish(self) -> None:
         """Writes the findings as they stand at the end of a training."""
         if self._diagnosis is not None:
-            self._write(self._encoder.findings(self._diagnosis.findings))
+            self._write(self._encoder.findings(self._findings))
 
     def flush(self) -> None:
         """Puts everything written so far on disk."""

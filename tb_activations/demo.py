@@ -1,0 +1,126 @@
+"""`tb-activations demo`: trains one healthy and two sick networks and shows them in TensorBoard.
+
+TensorFlow, Keras and scikit-learn are imported when the training begins, so that the command line works without them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+EPOCHS = 8
+RUNS = ("healthy", "relu_dies", "deep_sigmoid")
+NEEDED = ("tensorflow", "keras", "sklearn")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the demo's options."""
+    parser.add_argument("--logdir", type=Path, default=None, help="folder for the runs (default: a new temporary one)")
+    parser.add_argument("--no-serve", action="store_true", help="train only, start no TensorBoard")
+    parser.add_argument("--port", type=int, default=0, help="port of TensorBoard (default: a free one)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Trains, then serves until interrupted; 2 when a package or a usable port is missing."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        print(f"The demo trains networks and needs {', '.join(missing)}: pip install 'tb-activations[demo]'")
+        return 2
+    if not 0 <= arguments.port <= 65535:
+        print(f"--port must be from 0 (a free one) to 65535, got {arguments.port}")
+        return 2
+    logdir = arguments.logdir or Path(tempfile.mkdtemp(prefix="layer-health-"))
+    for name in RUNS:
+        print(f"Training {name} ...", flush=True)
+        shutil.rmtree(logdir / name, ignore_errors=True)
+        _train(name, logdir / name)
+        print(f"  {_sentence(logdir / name)}")
+    print(f"Runs are in {logdir}")
+    if arguments.no_serve:
+        return 0
+    with serving(logdir, arguments.port) as (process, url):
+        print(f"Layer Health: {url} (Ctrl-C ends it)", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            process.wait()
+    return 0
+
+
+@contextlib.contextmanager
+def serving(logdir: Path, port: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A running TensorBoard over `logdir` and the address of the tab; ended on leaving.
+
+    Raises:
+        RuntimeError: TensorBoard did not start; the text holds what it said.
+    """
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logdir), "--port", str(port)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process, _address(process)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _address(process: subprocess.Popen[str]) -> str:
+    """Reads what TensorBoard says until it names its address; with port 0 only it knows the port."""
+    assert process.stderr is not None
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        _, found, address = line.partition(" at http://")
+        if found:
+            port = address.split("/")[0].rsplit(":", 1)[1]
+            return f"http://localhost:{port}/#layer_health"
+    raise RuntimeError("TensorBoard did not start:\n" + "".join(said))
+
+
+def _sentence(log_dir: Path) -> str:
+    from tb_activations.events.reader import load
+    from tb_activations.health.verdict import verdict
+
+    stored = load(log_dir)
+    return verdict(stored.spec, stored.findings, stored.outcomes[-1], stored.rules).sentence
+
+
+def _train(name: str, log_dir: Path) -> None:
+    import keras
+    from sklearn.datasets import load_digits
+
+    from tb_activations.callback import LayerHealth
+
+    keras.utils.set_random_seed(0)
+    digits = load_digits()
+    model, optimizer = _network(name)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    images = (digits.images[..., None] / 16).astype("float32")
+    model.fit(images, digits.target, epochs=EPOCHS, verbose=0, callbacks=[LayerHealth(log_dir)])
+
+
+def _network(name: str) -> tuple[Any, Any]:
+    """The model of a run and its optimizer."""
+    import keras
+    from keras import layers
+
+    if name == "deep_sigmoid":
+        hidden = [layers.Dense(32, "sigmoid", name=f"hidden_{number}") for number in range(1, 7)]
+        body, optimizer = [layers.Flatten(name="pixels"), *hidden], keras.optimizers.SGD(0.1)
+    else:
+        body = [
+            layers.Conv2D(16, 3, activation="relu", padding="same", name="conv_1"),
+            layers.MaxPooling2D(name="pool_1"),
+            layers.Conv2D(32, 3, activation="relu", padding="same", name="conv_2"),
+            layers.Flatten(name="flat"),
+            layers.Dense(64, "relu", name="hidden"),
+        ]
+        # A step this large throws the units of a ReLU layer to where no input reaches them.
+        optimizer = keras.optimizers.Adam(1e-3 if name == "healthy" else 0.3)
+    model = keras.Sequential([layers.Input((8, 8, 1)), *body, layers.Dense(10, name="logits")], name=name)
+    return model, optimizer

@@ -140,12 +140,16 @@ class _Decoder:
     def _rules(self) -> tuple[str, ...]:
         # TensorBoard keeps a tag's first metadata for ever: after a restart with other rules the description counts.
         stored, judged = self._columns.get(schema.OUTCOMES, ()), tuple(self.spec.thresholds)
-        return judged if stored and judged and set(judged) != set(stored) else stored
+        newest = self._points.get(schema.OUTCOMES, [])[-1:]
+        fits = bool(newest) and newest[0].value.shape[-1:] == (len(judged),)
+        return judged if fits and set(judged) != set(stored) else stored
 
     def _outcomes(self, rules: tuple[str, ...]) -> list[Point]:
         since = _valid_since(self._descriptions, lambda spec: tuple(spec.thresholds))
         fitting = self._fitting(schema.OUTCOMES, (len(self.spec.layers), len(rules)), np.uint8)
-        return [point for point in fitting if point.step >= since and point.value.max(initial=0) <= max(Outcome)]
+        known = [point for point in fitting if point.step >= since and point.value.max(initial=0) <= max(Outcome)]
+        self.dropped += len(fitting) - len(known)
+        return known
 
     def _findings(self) -> tuple[Finding, ...]:
         points = self._points.get(schema.FINDINGS, [])

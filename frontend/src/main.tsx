@@ -21,13 +21,13 @@ function followTheme(store: Store): void {
   const root = document.documentElement;
   effect(() => {
     const theme = store.theme.value;
-    root.dataset["theme"] = theme;
+    root.dataset.theme = theme;
     for (const [role, colour] of Object.entries(PALETTES[theme])) root.style.setProperty(`--${role}`, colour);
   });
 }
 
 /** Called by TensorBoard, which drops what goes wrong in here: so it is shown instead of a blank tab. */
-export async function render(): Promise<void> {
+export function render(): void {
   try {
     const host = connectHost();
     document.documentElement.lang = "en";

@@ -28,6 +28,18 @@ function scaleWords(scale: ValueScale): string {
   }
 }
 
+/** Room an end's label needs, as a share of the bar. */
+const END_LABEL = 0.24;
+
+/** Both ends, and between them what has room. */
+function barTicks(scale: ValueScale): number[] {
+  const inner = scale.ticks.filter((tick) => {
+    const position = scale.position(tick);
+    return position > END_LABEL && position < 1 - END_LABEL;
+  });
+  return [scale.low, ...inner.slice(0, 3), scale.high];
+}
+
 interface ColourBarProps {
   readonly scale: ValueScale | null;
   readonly statistic: Statistic;
@@ -62,7 +74,7 @@ export function ColourBar({ scale, statistic, specials }: ColourBarProps) {
         <div class="colour-bar">
           <span class="colour-bar-strip" style={{ background: gradient(scale.diverging) }} />
           <span class="colour-bar-ticks">
-            {scale.ticks.map((tick) => (
+            {barTicks(scale).map((tick) => (
               <span key={tick} style={{ left: `${scale.position(tick) * 100}%` }}>
                 {formatValue(tick, statistic.unit)}
               </span>
@@ -70,11 +82,7 @@ export function ColourBar({ scale, statistic, specials }: ColourBarProps) {
           </span>
         </div>
       )}
-      {scale !== null && (
-        <span class="legend-note">
-          {`${formatValue(scale.low, statistic.unit)} to ${formatValue(scale.high, statistic.unit)}, ${scaleWords(scale)}`}
-        </span>
-      )}
+      {scale !== null && <span>{scaleWords(scale)}</span>}
       {specials.hasBelow && (
         <span class="legend-item">
           <span class="swatch swatch-zero" />

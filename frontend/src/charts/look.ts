@@ -69,7 +69,7 @@ export function healthLook(palette: Palette): LookOf {
 export function valueLook(scale: ValueScale | null, palette: Palette): LookOf {
   const hatched = missing(palette);
   const crossed = infinite(palette);
-  const zero: CellLook = { fill: [0, 0, 0], pattern: "none", glyph: "0", ink: "#ffffff" };
+  const zero: CellLook = { fill: [0, 0, 0], pattern: "none", glyph: "0", ink: "#c4c7cb" };
   return (value) => {
     if (Number.isNaN(value)) return hatched;
     if (!Number.isFinite(value)) return crossed;

@@ -208,17 +208,27 @@ export function StepMark({
   return <div class="step-mark" style={style} />;
 }
 
+/** Where a centred label would be cut off. */
+const NEAR_END = 0.96;
+
 function Axis({ axis, steps }: { readonly axis: StepAxis; readonly steps: readonly number[] }) {
   const ticks = steps.length <= 1 ? steps : axis.ticks;
   return (
     <div class="matrix-axis" aria-hidden="true">
       <span class="matrix-axis-title">Step</span>
       <div class="matrix-ticks">
-        {ticks.map((tick) => (
-          <span key={tick} style={{ left: `${axis.position(tick) * 100}%` }}>
-            {formatCount(tick)}
-          </span>
-        ))}
+        {ticks.map((tick) => {
+          const position = axis.position(tick);
+          return (
+            <span
+              key={tick}
+              class={position > NEAR_END ? "is-at-end" : undefined}
+              style={{ left: `${position * 100}%` }}
+            >
+              {formatCount(tick)}
+            </span>
+          );
+        })}
       </div>
     </div>
   );

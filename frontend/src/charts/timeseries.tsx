@@ -1,10 +1,10 @@
 import { effect, type ReadonlySignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { LINES, type Palette, type Theme } from "../core/colour";
+import type { Palette } from "../core/colour";
 import { formatCount, formatValue } from "../core/format";
 import { type PlottedSeries, plottedSeries } from "../core/points";
-import { indexOfStep, stepAxis } from "../core/scale";
+import { type Extent, indexOfStep, lineScale, medianSize, type StepAxis, stepAxis } from "../core/scale";
 import { unreachable } from "../core/severity";
 import type { ScaleKind } from "../core/types";
 import { useWidth } from "./size";
@@ -20,10 +20,9 @@ export interface TimeSeriesProps {
   readonly steps: readonly number[];
   readonly values: Float32Array;
   readonly scale: ScaleKind;
+  /** Of the vertical axis, null to follow the values. */
+  readonly bounds: Extent | null;
   readonly unit: string;
-  /** Which of the line styles. */
-  readonly line: number;
-  readonly theme: Theme;
   readonly palette: Palette;
   readonly height: number;
   readonly markers: readonly StepMarker[];
@@ -39,34 +38,48 @@ const AXIS_WIDTH = 58;
 export function TimeSeries(props: TimeSeriesProps) {
   const holder = useRef<HTMLDivElement>(null);
   const width = useWidth(holder);
-  const plotted = useMemo(() => plottedSeries(props.values, props.scale), [props.values, props.scale]);
+  const kind = useMemo(() => lineScale(props.scale, props.values), [props.scale, props.values]);
+  const plotted = useMemo(() => plottedSeries(props.values, kind), [props.values, kind]);
 
   useEffect(() => {
     if (holder.current === null || width === 0) return;
-    const chart = new uPlot(chartOptions(props, plotted, width), [[...props.steps], plotted.line], holder.current);
+    const chart = new uPlot(
+      chartOptions(props, kind, plotted, width),
+      [[...props.steps], plotted.line],
+      holder.current,
+    );
     const stop = attachCursor(chart, props);
     return () => {
       stop();
       chart.destroy();
     };
-  }, [width, plotted, props.steps, props.theme, props.line, props.height, JSON.stringify(props.markers)]);
+  }, [width, plotted, props.steps, props.palette, props.height, JSON.stringify(props.markers)]);
 
   return (
     <div ref={holder} class="series-chart" role="img" aria-label={props.name} style={{ height: `${props.height}px` }} />
   );
 }
 
-function yScale(kind: ScaleKind): uPlot.Scale {
+function yScale(kind: ScaleKind, props: TimeSeriesProps): uPlot.Scale {
   switch (kind) {
     case "linear":
-      return { range: (_, low, high) => (low === null ? [0, 1] : uPlot.rangeNum(low, high, 0.08, true)) };
+      return { range: (_, low, high) => linearRange(low, high, props.bounds) };
     case "log":
       return { distr: 3, range: (_, low, high) => logRange(low, high) };
     case "symlog":
-      return { distr: 4 };
+      return { distr: 4, asinh: medianSize(props.values) };
     default:
       return unreachable(kind);
   }
+}
+
+function linearRange(low: number | null, high: number | null, bounds: Extent | null): [number, number] {
+  if (bounds !== null) return [bounds.low, bounds.high];
+  if (low === null || high === null) return [0, 1];
+  const [from, to] = low === high ? [low, high] : uPlot.rangeNum(low, high, 0.08, true);
+  if (from !== to) return [from ?? low, to ?? high];
+  const margin = Math.abs(low) / 2 || 1;
+  return [low - margin, low + margin];
 }
 
 function logRange(low: number | null, high: number | null): [number, number] {
@@ -84,10 +97,9 @@ function logSplits(_: uPlot, __: number, low: number, high: number): number[] {
   return splits;
 }
 
-function chartOptions(props: TimeSeriesProps, plotted: PlottedSeries, width: number): uPlot.Options {
+function chartOptions(props: TimeSeriesProps, kind: ScaleKind, plotted: PlottedSeries, width: number): uPlot.Options {
   const { palette, steps } = props;
-  const style = LINES[props.line % LINES.length] ?? { light: palette.text, dark: palette.text, dash: [] };
-  const stroke = style[props.theme];
+  const stroke = palette.series;
   const axis = stepAxis(steps);
   const common = { font: FONT, stroke: palette.muted, ticks: { show: false } };
   const grid = { stroke: palette.line, width: 1 };
@@ -98,8 +110,8 @@ function chartOptions(props: TimeSeriesProps, plotted: PlottedSeries, width: num
     legend: { show: false },
     cursor: { show: false },
     scales: {
-      x: { time: false, range: () => [axis.first, Math.max(axis.last, axis.first + 1)] },
-      y: yScale(props.scale),
+      x: { time: false, range: () => stepRange(axis) },
+      y: yScale(kind, props),
     },
     axes: [
       {
@@ -118,7 +130,7 @@ function chartOptions(props: TimeSeriesProps, plotted: PlottedSeries, width: num
         gap: 5,
         space: 26,
         values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : formatValue(tick, props.unit))),
-        ...(props.scale === "log" ? { splits: logSplits, filter: (_: uPlot, splits: number[]) => splits } : {}),
+        ...(kind === "log" ? { splits: logSplits, filter: (_: uPlot, splits: number[]) => splits } : {}),
       },
     ],
     series: [
@@ -126,7 +138,6 @@ function chartOptions(props: TimeSeriesProps, plotted: PlottedSeries, width: num
       {
         stroke,
         width: 1.5,
-        dash: [...style.dash],
         spanGaps: false,
         points: { show: steps.length < 3, size: 5, fill: stroke },
       },
@@ -136,6 +147,17 @@ function chartOptions(props: TimeSeriesProps, plotted: PlottedSeries, width: num
       draw: [(chart) => drawOffScale(chart, plotted, palette)],
     },
   };
+}
+
+/** A single step stands in the middle. */
+function stepRange({ first, last }: StepAxis): [number, number] {
+  return first === last ? [first - 0.4, first + 0.4] : [first, last];
+}
+
+/** In [0, 1]; the chart's own conversion does not work before its first drawing. */
+function positionOf(step: number, axis: StepAxis): number {
+  const [from, to] = stepRange(axis);
+  return Math.min(1, Math.max(0, (step - from) / (to - from)));
 }
 
 const WHOLE_STEPS = Array.from({ length: 13 }, (_, exponent) =>
@@ -158,28 +180,46 @@ function drawMarkers(chart: uPlot, markers: readonly StepMarker[]): void {
   }
 }
 
-/** Zeros on a logarithmic axis as ticks at the bottom, infinite values as ticks at the top: never left out unseen. */
+/** Zeros on a logarithmic axis stand at the bottom, infinite values at the top: never left out unseen. */
 function drawOffScale(chart: uPlot, plotted: PlottedSeries, palette: Palette): void {
+  const { top, height } = chart.bbox;
+  const thickness = 3 * uPlot.pxRatio;
+  drawEdge(chart, plotted.below, top + height - thickness, thickness, palette.text);
+  drawEdge(chart, plotted.infinite, top, thickness, palette.alarm);
+  const [first] = plotted.below;
+  if (first === undefined) return;
+  const { ctx } = chart;
+  ctx.font = FONT.replace("11px", `${11 * uPlot.pxRatio}px`);
+  ctx.fillStyle = palette.text;
+  ctx.textAlign = "left";
+  ctx.textBaseline = "bottom";
+  const x = chart.valToPos(chart.data[0][first] ?? 0, "x", true);
+  ctx.fillText("zero", x + 4 * uPlot.pxRatio, top + height - thickness - uPlot.pxRatio);
+}
+
+/** A bar from each of the steps to the step after it. */
+function drawEdge(chart: uPlot, indices: readonly number[], top: number, thickness: number, colour: string): void {
+  const steps = chart.data[0];
   const { ctx, bbox } = chart;
-  const length = 5 * uPlot.pxRatio;
-  const tick = (index: number, top: number, colour: string) => {
-    const x = chart.valToPos(chart.data[0][index] ?? 0, "x", true);
-    ctx.fillStyle = colour;
-    ctx.fillRect(x - uPlot.pxRatio, top, 2 * uPlot.pxRatio, length);
-  };
-  for (const index of plotted.below) tick(index, bbox.top + bbox.height - length, palette.text);
-  for (const index of plotted.infinite) tick(index, bbox.top, palette.alarm);
+  ctx.fillStyle = colour;
+  for (const index of indices) {
+    const from = chart.valToPos(steps[index] ?? 0, "x", true);
+    const next = steps[index + 1];
+    const to = next === undefined ? bbox.left + bbox.width : chart.valToPos(next, "x", true);
+    ctx.fillRect(from, top, Math.max(to - from, 2 * uPlot.pxRatio), thickness);
+  }
 }
 
 /** Marks the shared step and reports the pointer; returns what undoes it. */
 function attachCursor(chart: uPlot, props: TimeSeriesProps): () => void {
+  const axis = stepAxis(props.steps);
   const mark = document.createElement("div");
   mark.className = "step-mark";
   chart.over.append(mark);
   const stop = effect(() => {
     const step = props.cursor.value;
     mark.style.display = step === null ? "none" : "";
-    if (step !== null) mark.style.left = `${chart.valToPos(step, "x")}px`;
+    if (step !== null) mark.style.left = `${positionOf(step, axis) * 100}%`;
   });
   const stepUnder = (event: MouseEvent): number | null => {
     const box = chart.over.getBoundingClientRect();

@@ -17,6 +17,7 @@ export interface Palette {
   readonly "line-strong": string;
   readonly accent: string;
   readonly selected: string;
+  readonly series: string;
   readonly problem: string;
   readonly warning: string;
   readonly note: string;
@@ -44,9 +45,10 @@ export const PALETTES: Readonly<Record<Theme, Palette>> = {
     "line-strong": "#80868b",
     accent: "#0b66a8",
     selected: "#e6f0f8",
+    series: "#006dab",
     problem: "#a84300",
     warning: "#8a5a00",
-    note: "#0072b2",
+    note: "#006dab",
     "problem-fill": OKABE_ITO.vermillion,
     "warning-fill": OKABE_ITO.orange,
     "note-fill": OKABE_ITO.sky,
@@ -67,6 +69,7 @@ export const PALETTES: Readonly<Record<Theme, Palette>> = {
     "line-strong": "#8e9297",
     accent: "#8ec7f3",
     selected: "#2c3d4b",
+    series: "#56b4e9",
     problem: "#ff9d5c",
     warning: "#e69f00",
     note: "#56b4e9",
@@ -81,16 +84,6 @@ export const PALETTES: Readonly<Record<Theme, Palette>> = {
     "alarm-ground": "#000000",
   },
 };
-
-/** Line colours with their dash patterns, so that a line is known without its colour; at most six at a time. */
-export const LINES: readonly { readonly light: string; readonly dark: string; readonly dash: readonly number[] }[] = [
-  { light: "#0072b2", dark: "#56b4e9", dash: [] },
-  { light: "#d55e00", dark: "#ff9d5c", dash: [6, 3] },
-  { light: "#007a5a", dark: "#2fc79a", dash: [2, 2] },
-  { light: "#b0568a", dark: "#e39cc4", dash: [8, 3, 2, 3] },
-  { light: "#8a5a00", dark: "#e69f00", dash: [4, 2] },
-  { light: "#202124", dark: "#e8eaed", dash: [1, 3] },
-];
 
 export function stateFill(state: HealthState, palette: Palette): string {
   switch (state) {

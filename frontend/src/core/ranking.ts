@@ -51,7 +51,7 @@ export function findingsWithoutLayer(findings: readonly Finding[], layers: reado
 }
 
 function findingWords(finding: Finding, rules: readonly Rule[]): string {
-  return `${ruleTitle(finding.rule, rules)}: ${briefEvidence(finding)}, since step ${formatCount(finding.since_step)}`;
+  return `${ruleTitle(finding.rule, rules)} since step ${formatCount(finding.since_step)}: ${briefEvidence(finding)}`;
 }
 
 export function ruleTitle(id: string, rules: readonly Rule[]): string {

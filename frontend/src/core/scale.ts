@@ -85,7 +85,11 @@ function logarithmic({ low, high }: Extent): ValueScale {
   };
 }
 
+/** Values of one sign within this factor are told apart best on a linear scale. */
+const NARROW = 100;
+
 function symmetric({ low, high }: Extent): ValueScale {
+  if ((low > 0 && high < low * NARROW) || (high < 0 && low > high * NARROW)) return linear({ low, high });
   const reach = Math.max(Math.abs(low), Math.abs(high)) || 1;
   const diverging = low < 0;
   const constant = reach / 10 ** SYMLOG_DECADES;
@@ -110,6 +114,38 @@ function powersOfTen(low: number, high: number): number[] {
   const ticks: number[] = [];
   for (let exponent = first; exponent <= last; exponent += stride) ticks.push(10 ** exponent);
   return ticks;
+}
+
+/** Values within this factor gain nothing from a logarithmic axis. */
+const FLAT = 8;
+/** Sizes this many times the usual one would press a line flat on a linear axis. */
+const SPIKE = 1000;
+
+/** The axis on which a line of these values is read best, given the scale that suits the statistic. */
+export function lineScale(kind: ScaleKind, values: Float32Array): ScaleKind {
+  switch (kind) {
+    case "linear":
+      return "linear";
+    case "log": {
+      const extent = extentOf(values);
+      return extent !== null && extent.low > 0 && extent.high <= extent.low * FLAT ? "linear" : "log";
+    }
+    case "symlog": {
+      const extent = extentOf(values);
+      if (extent === null) return "linear";
+      const reach = Math.max(Math.abs(extent.low), Math.abs(extent.high));
+      return reach > SPIKE * medianSize(values) ? "symlog" : "linear";
+    }
+    default:
+      return unreachable(kind);
+  }
+}
+
+/** Median absolute value of what is finite and not zero; 1 when there is none. */
+export function medianSize(values: Float32Array): number {
+  const sizes = values.filter((value) => Number.isFinite(value) && value !== 0).map(Math.abs);
+  sizes.sort();
+  return sizes[sizes.length >> 1] ?? 1;
 }
 
 /** Places of steps along a horizontal axis that is linear in the step. */

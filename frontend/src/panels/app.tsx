@@ -6,7 +6,7 @@ import { Judgement } from "./judgement";
 import { LayerMatrix } from "./layer_matrix";
 import { LayerSeries } from "./layer_series";
 import { Layers } from "./layers";
-import { EmptyState, FullState, ModelFindings, StaleBanner } from "./states";
+import { EmptyState, FullState, MissingRunBanner, ModelFindings, StaleBanner } from "./states";
 import { Training } from "./training";
 import { UnitLives } from "./unit_lives";
 import { VerdictLine } from "./verdict";
@@ -27,6 +27,7 @@ export function App({ store }: { readonly store: Store }) {
   return (
     <main aria-busy={runs.isLoading}>
       <StaleBanner store={store} />
+      <MissingRunBanner store={store} />
       {runs.value.length === 0 ? <EmptyState store={store} /> : <RunView store={store} runs={runs.value} />}
     </main>
   );

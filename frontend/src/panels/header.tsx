@@ -10,6 +10,11 @@ function runLabel(run: Run): string {
   return `${GLYPHS[state]} ${run.name} \u2013 ${stateWord(state).toLowerCase()}`;
 }
 
+function stepWords({ first_step, last_step }: Run): string {
+  if (first_step === last_step) return `step ${formatCount(first_step)}`;
+  return `steps ${formatCount(first_step)} to ${formatCount(last_step)}`;
+}
+
 /** Run picker, how much was recorded, and the step all panels mark. */
 export function Header({ store, runs }: { readonly store: Store; readonly runs: readonly Run[] }) {
   const run = store.run.value;
@@ -40,7 +45,7 @@ function RunFacts({ store, run }: { readonly store: Store; readonly run: Run }) 
       {description !== null && <span>{description.model}</span>}
       <span>{plural(run.layers, "layer")}</span>
       <span>
-        steps {formatCount(run.first_step)} to {formatCount(run.last_step)}
+        {stepWords(run)}
         {run.last_time > run.start_time && `, ${formatDuration(run.last_time - run.start_time)}`}
       </span>
       {shown !== undefined && (

@@ -1,5 +1,5 @@
 import { useComputed, useSignal } from "@preact/signals";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { matchLayers, type RankedLayer, rankLayers, type SortOrder } from "../core/ranking";
 import type { RunDescription } from "../core/types";
 import type { Store } from "../state/store";
@@ -50,6 +50,17 @@ function LayerList({ store, description }: { readonly store: Store; readonly des
   const selected = store.layer.value?.name;
   const tabStop = shown.some(({ layer }) => layer.name === selected) ? selected : shown[0]?.layer.name;
 
+  // Only the list scrolls: the page stays where it is when a layer is chosen in another panel.
+  useEffect(() => {
+    const box = list.current;
+    const chosen = box?.querySelector<HTMLElement>("[aria-current]");
+    if (box == null || chosen == null) return;
+    const top = chosen.offsetTop - box.offsetTop;
+    const isAbove = top < box.scrollTop;
+    const isBelow = top + chosen.offsetHeight > box.scrollTop + box.clientHeight;
+    if (isAbove || isBelow) box.scrollTop = top - (isAbove ? 0 : box.clientHeight - chosen.offsetHeight);
+  }, [selected, store.sort.value]);
+
   const onKeyDown = (event: KeyboardEvent) => {
     const target = targetOfKey(
       event.key,
@@ -92,7 +103,6 @@ function LayerList({ store, description }: { readonly store: Store; readonly des
           </button>
         </p>
       )}
-      {/* biome-ignore lint/a11y/noNoninteractiveElementInteractions: arrow keys move between the buttons inside */}
       <ol ref={list} class="layer-list" onKeyDown={onKeyDown}>
         {shown.map((entry) => (
           <li key={entry.layer.name}>

@@ -5,7 +5,7 @@ import { PALETTES } from "../core/colour";
 import { formatCount, formatValue } from "../core/format";
 import type { Frame, SeriesHeader } from "../core/frame";
 import { frameRow, lastMeasured } from "../core/points";
-import { indexOfStep } from "../core/scale";
+import { indexOfStep, naturalExtent } from "../core/scale";
 import type { Statistic } from "../core/types";
 import type { Store } from "../state/store";
 
@@ -51,7 +51,6 @@ interface OneSeriesProps extends Omit<SeriesProps, "statistics"> {
 function OneSeries({ store, frame, row, statistic, markers, subject }: OneSeriesProps) {
   const { steps } = frame.header;
   const values = useMemo(() => frameRow(frame.data, row, steps.length), [frame, row]);
-  const theme = store.theme.value;
   return (
     <figure class="series">
       <figcaption title={statistic.about}>
@@ -66,10 +65,9 @@ function OneSeries({ store, frame, row, statistic, markers, subject }: OneSeries
           steps={steps}
           values={values}
           scale={statistic.scale}
+          bounds={naturalExtent(statistic.id)}
           unit={statistic.unit}
-          line={row}
-          theme={theme}
-          palette={PALETTES[theme]}
+          palette={PALETTES[store.theme.value]}
           height={CHART_HEIGHT}
           markers={markers}
           cursor={store.cursor}

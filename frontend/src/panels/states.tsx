@@ -71,6 +71,23 @@ export function StaleBanner({ store }: { readonly store: Store }) {
   );
 }
 
+/** Tells that another run is shown than the one the address names. */
+export function MissingRunBanner({ store }: { readonly store: Store }) {
+  const asked = store.missingRun.value;
+  const shown = store.run.value;
+  if (asked === null || shown === null) return null;
+  return (
+    <div class="banner" role="status">
+      <p>
+        There is no run “{asked}” here. Shown is “{shown.name}”.
+      </p>
+      <button type="button" onClick={() => store.chooseRun(shown.name)}>
+        Dismiss
+      </button>
+    </div>
+  );
+}
+
 /** Findings about the model as a whole. */
 export function ModelFindings({ store }: { readonly store: Store }) {
   const answer = store.findings.value.value;

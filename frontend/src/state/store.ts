@@ -33,6 +33,8 @@ export interface Store {
   readonly units: ReadonlySignal<Loaded<Frame<UnitsHeader>>>;
 
   readonly run: ReadonlySignal<Run | null>;
+  /** The run a link asks for that is not here, null when there is no such trouble. */
+  readonly missingRun: ReadonlySignal<string | null>;
   readonly layer: ReadonlySignal<Layer | null>;
   readonly stat: ReadonlySignal<string>;
   readonly seriesStats: ReadonlySignal<readonly string[]>;
@@ -134,6 +136,10 @@ export function createStore(host: Host): Store {
     training,
     units,
     run,
+    missingRun: computed(() => {
+      const asked = chosenRun.value;
+      return asked === undefined || run.value === null || run.value.name === asked ? null : asked;
+    }),
     layer,
     stat: knownStat,
     seriesStats,

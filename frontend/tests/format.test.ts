@@ -1,0 +1,43 @@
+import { describe, expect, it } from "vitest";
+import { formatDuration, formatShape, formatValue, layerFacts, plural, quantityUnit } from "../src/core/format";
+import { layer } from "./samples";
+
+describe("formatValue", () => {
+  it.each<[number | string | null | undefined, string, string]>([
+    [0, "", "0"],
+    [0.12345, "", "0.1235"],
+    [-0.5, "", "\u22120.5"],
+    [3.04e-9, "", "3.04e\u22129"],
+    [1234567, "", "1.23e6"],
+    [2, "values", "2 values"],
+    [1, "share", "100 %"],
+    [0.7812, "share", "78.1 %"],
+    [2e-6, "share", "2e\u22124 %"],
+    [Number.NaN, "", "no value"],
+    [Number.NEGATIVE_INFINITY, "", "\u2212\u221e"],
+    ["Infinity", "", "Infinity"],
+    [null, "share", "not a number"],
+    [undefined, "", "not a number"],
+  ])("of %s in %j is %s", (value, unit, text) => {
+    expect(formatValue(value, unit)).toBe(text);
+  });
+});
+
+it("reads shares from the wording of a quantity", () => {
+  expect(quantityUnit("share of units dead")).toBe("share");
+  expect(quantityUnit("gradient norm, shareable")).toBe("");
+});
+
+it("writes shapes, counts and durations for people", () => {
+  expect(formatShape([null, 8, 8, 16])).toBe("[batch, 8, 8, 16]");
+  expect(plural(1, "layer")).toBe("1 layer");
+  expect(plural(1200, "layer")).toBe("1,200 layers");
+  expect(formatDuration(42.4)).toBe("42 s");
+  expect(formatDuration(600)).toBe("10 min");
+  expect(formatDuration(9000)).toBe("2.5 h");
+  expect(formatDuration(Number.NaN)).toBe("");
+});
+
+it("tells a frozen layer and a single call", () => {
+  expect(layerFacts(layer({ trainable: false, call_site: 2 }))).toMatch(/272 weights \(frozen\) \u00b7 call 2$/);
+});

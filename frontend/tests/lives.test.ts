@@ -1,0 +1,32 @@
+import { expect, it } from "vitest";
+import { lifeOrder, livesSentence, unitRows } from "../src/core/lives";
+import type { LifeState, UnitLife } from "../src/core/types";
+
+const life = (unit: number, state: LifeState, since_step: number | null = 0): UnitLife => ({
+  unit,
+  state,
+  since_step,
+  revivals: 0,
+});
+const LIVES = [
+  life(0, "alive"),
+  life(1, "died", 90),
+  life(2, "born_dead"),
+  life(3, "died", 20),
+  life(4, "revived", 50),
+];
+
+it("counts lives in words, sickest first, without what there is none of", () => {
+  expect(livesSentence(LIVES)).toBe("5 units: 1 born dead, 2 died, 1 revived, 1 alive.");
+  expect(livesSentence([life(0, "unknown", null)])).toBe("1 unit: 1 unknown.");
+  expect(livesSentence([])).toBe("0 units.");
+});
+
+it("orders units by state, then by when it began", () => {
+  expect(lifeOrder(LIVES)).toEqual([2, 3, 1, 4, 0]);
+});
+
+it("turns steps of units into rows of units", () => {
+  const activity = Float32Array.from([1, 2, 3, 4, 5, 6]);
+  expect([...unitRows(activity, 2, [2, 0, 1])]).toEqual([3, 6, 1, 4, 2, 5]);
+});

@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import { findingsWithoutLayer, matchLayers, rankLayers } from "../src/core/ranking";
+import { finding, layer, RULES } from "./samples";
+
+const LAYERS = [
+  layer({ name: "first", outcomes: ["not_applicable", "not_applicable", "not_applicable"] }),
+  layer({ name: "healthy" }),
+  layer({ name: "starved", severity: "problem" }),
+  layer({ name: "failed", outcomes: ["error", "ok", "ok"] }),
+  layer({ name: "dead", severity: "problem" }),
+  layer({ name: "slow", severity: "warning" }),
+];
+const FINDINGS = [
+  finding({ layer: "dead" }),
+  finding({ layer: "starved", rule: "vanishing_gradient", quantity: "elasticity", value: 3e-9, since_step: 5 }),
+  finding({ layer: "starved", rule: "nonfinite" }),
+  finding({ layer: "slow", severity: "warning" }),
+  finding({ layer: "healthy", closed_step: 90 }),
+  finding({ layer: "" }),
+];
+
+const names = (order: "severity" | "model") =>
+  rankLayers(LAYERS, FINDINGS, RULES, order).map((each) => each.layer.name);
+
+describe("rankLayers", () => {
+  it("puts the most urgent first, equals in the order of the findings", () => {
+    expect(names("severity")).toEqual(["dead", "starved", "slow", "failed", "healthy", "first"]);
+  });
+
+  it("keeps the order of the model when asked", () => {
+    expect(names("model")).toEqual(LAYERS.map(({ name }) => name));
+  });
+
+  it("tells the worst open finding in words and counts the rest", () => {
+    const [dead, starved] = rankLayers(LAYERS, FINDINGS, RULES, "severity");
+    expect(dead?.words).toBe("Dead units since step 1,400: share of units dead 78.1 %");
+    expect(starved?.words).toBe("Vanishing gradient since step 5: elasticity 3e−9");
+    expect(starved?.more).toBe(1);
+  });
+
+  it("leaves closed findings out of the words", () => {
+    const healthy = rankLayers(LAYERS, FINDINGS, RULES, "model")[1];
+    expect(healthy?.words).toBe("3 of 3 rules: no finding");
+  });
+
+  it("does not change what it was given", () => {
+    const before = LAYERS.map(({ name }) => name);
+    names("severity");
+    expect(LAYERS.map(({ name }) => name)).toEqual(before);
+  });
+});
+
+it("finds layers by name or class, letter case aside", () => {
+  const ranked = rankLayers(LAYERS, [], RULES, "model");
+  expect(matchLayers(ranked, " SLOW ").map((each) => each.layer.name)).toEqual(["slow"]);
+  expect(matchLayers(ranked, "dense")).toHaveLength(LAYERS.length);
+  expect(matchLayers(ranked, ".*")).toHaveLength(0);
+});
+
+it("finds the findings that belong to no layer", () => {
+  expect(findingsWithoutLayer(FINDINGS, LAYERS)).toEqual([finding({ layer: "" })]);
+});

@@ -1,0 +1,51 @@
+import type { Finding, Layer, Rule } from "../src/core/types";
+
+export const RULES: readonly Rule[] = [
+  { id: "dead_units", title: "Dead units" },
+  { id: "vanishing_gradient", title: "Vanishing gradient" },
+  { id: "nonfinite", title: "NaN or infinity" },
+];
+
+export function layer(changes: Partial<Layer> = {}): Layer {
+  return {
+    name: "dense",
+    class_name: "Dense",
+    call_site: 0,
+    output_shape: [null, 16],
+    dtype: "float32",
+    units: 16,
+    activation: "relu",
+    parameters: 272,
+    trainable: true,
+    not_observed: "",
+    severity: null,
+    outcomes: ["ok", "ok", "ok"],
+    ...changes,
+  };
+}
+
+export function finding(changes: Partial<Finding> = {}): Finding {
+  return {
+    id: "dead_units:dense:60",
+    rule: "dead_units",
+    layer: "dense",
+    severity: "problem",
+    quantity: "share of units dead",
+    value: 0.781,
+    threshold: 0.5,
+    samples: 1920,
+    checks: 12,
+    since_step: 1400,
+    opened_step: 1460,
+    last_step: 2000,
+    closed_step: null,
+    units: [0, 1],
+    unit_count: 2,
+    message: "",
+    might_be_wrong: "",
+    advice: "",
+    source: "",
+    root: null,
+    ...changes,
+  };
+}

@@ -179,7 +179,10 @@ class _Comparison:
             return None
         actual = actual[:, :, self._pairing.units]
         # By step, then unit, then activity before peak.
-        place = _first_false(self._tolerance.equal_codes(expected, actual).transpose(0, 2, 1))
+        equal = self._tolerance.equal_codes(expected, actual)
+        for kind, restore in enumerate((restore_activity, restore_peak)):
+            equal[:, kind] |= self._tolerance.equal(restore(expected[:, kind]), restore(actual[:, kind]))
+        place = _first_false(equal.transpose(0, 2, 1))
         if place is None:
             return None
         step, position, kind = place

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live_server import Server, serve
+from tests.synthetic import START_TIME, write_newer_schema, write_run, write_unreadable
+
+RUNS = 7
+RECORDS = 500
+
+
+@pytest.fixture(scope="session")
+def log_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of every kind that the server meets."""
+    folder = tmp_path_factory.mktemp("logs")
+    write_run(folder, name="long", steps=RECORDS, layers=6, units=4, stock=False)
+    write_run(folder, name="sick", start_time=START_TIME + 60)
+    write_run(folder, name="healthy", sick=False, start_time=START_TIME + 30)
+    write_run(folder, name="hostile <b>&?#%2F", hostile=True, start_time=START_TIME + 90)
+    write_run(folder, name="single", steps=1, sick=False, start_time=START_TIME + 120)
+    write_newer_schema(folder, "newer")
+    write_unreadable(folder, "damaged")
+    return folder
+
+
+@pytest.fixture(
+    scope="session",
+    params=[(True, ""), (True, "/behind/a/proxy"), (False, ""), (False, "/behind/a/proxy")],
+    ids=["fast", "fast-prefix", "python", "python-prefix"],
+)
+def server(log_dir: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
+    """TensorBoard with all runs loaded, through either loader, at the root and below a prefix."""
+    load_fast, path_prefix = request.param
+    with serve(log_dir, load_fast=load_fast, path_prefix=path_prefix) as running:
+        running.wait_for_records("long", RECORDS)
+        running.wait_for_runs(RUNS)
+        yield running

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,8 @@ def _address(process: subprocess.Popen[str]) -> str:
         said.append(line)
         _, found, address = line.partition(" at http://")
         if found:
+            # Nobody reads on from here, and a full pipe would stop the server.
+            threading.Thread(target=process.stderr.read, daemon=True).start()
             port = address.split("/")[0].rsplit(":", 1)[1]
             return f"http://localhost:{port}/#layer_health"
     raise RuntimeError("TensorBoard did not start:\n" + "".join(said))

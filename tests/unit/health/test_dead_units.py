@@ -25,7 +25,8 @@ def dead(spec: RunSpec, layer: str, units: int, *, since: int = 4, steps: int = 
 )
 def test_the_share_of_dead_units_decides_the_severity(units: int, severity: Severity) -> None:
     (finding,) = dead(SPEC, "b", units)
-    assert (finding.layer, finding.severity, finding.value) == ("b", severity, pytest.approx(units / 10))
+    assert (finding.layer, finding.severity) == ("b", severity)
+    assert finding.value == pytest.approx(units / 10)
     assert finding.units == tuple(range(units))
     assert finding.since_step == 4
     assert finding.checks == 16

@@ -1,0 +1,11 @@
+"""The shell commands of the README and what stands for them in `test_install.py`, which runs every one of them."""
+
+from __future__ import annotations
+
+COMMANDS = {
+    'pip install "tb-activations[tensorflow]"': "the wheel with this extra is installed and trains",
+    'pip install "tb-activations[demo]"': "the same, with scikit-learn",
+    "tensorboard --logdir logs": "serves the tab",
+    "tb-activations demo": "trains and serves",
+    "tb-activations diff logs/run-1 logs/run-1": "equal runs, exit status 0",
+}

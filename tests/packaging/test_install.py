@@ -1,0 +1,184 @@
+"""What a user gets: wheel and sdist in clean environments, without Node and without TensorFlow; the README's commands."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import re
+import shutil
+import signal
+import site
+import subprocess
+import sys
+import threading
+import urllib.request
+import venv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from tests.packaging.readme import COMMANDS
+from tests.synthetic import write_run
+
+ROOT = Path(__file__).parents[2]
+DEADLINE = 120.0
+"""Seconds; reached only when something is broken."""
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Variables for a virtual environment that sees no program but its own: no Node, no other Python."""
+    kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    return {**kept, "PATH": str(folder / "bin")}
+
+
+def run(command: list[str], folder: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    program = str(folder / "bin" / command[0])
+    return subprocess.run([program, *command[1:]], cwd=cwd, env=environment(folder), capture_output=True, text=True)
+
+
+def installed(folder: Path, requirement: str, *, beside: str = "") -> Path:
+    """A new virtual environment with `requirement`; `beside` is a folder of packages it may use as well."""
+    venv.create(folder, with_pip=True)
+    if beside:
+        packages = folder / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
+        (packages / "beside.pth").write_text(beside + "\n")
+    done = run(["python", "-m", "pip", "install", "--quiet", requirement], folder, folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@contextlib.contextmanager
+def speaking(
+    command: list[str], folder: Path, cwd: Path, pattern: str
+) -> Iterator[tuple[subprocess.Popen[str], re.Match[str]]]:
+    """A running program and the first match of `pattern` in what it prints; ended on leaving."""
+    process = subprocess.Popen(
+        [str(folder / "bin" / command[0]), *command[1:]],
+        cwd=cwd,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        yield process, wait_for(pattern, process.stdout)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_for(pattern: str, stream: IO[str]) -> re.Match[str]:
+    lines: queue.Queue[str | None] = queue.Queue()
+
+    def read() -> None:
+        for line in stream:
+            lines.put(line)
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    said = ""
+    while (line := lines.get(timeout=DEADLINE)) is not None:
+        said += line
+        if found := re.search(pattern, line):
+            return found
+    raise AssertionError(f"it ended without printing {pattern!r}:\n{said}")
+
+
+def fetch(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=DEADLINE) as answer:
+        content: bytes = answer.read()
+    return content
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """Wheel and sdist, built from the files under version control alone."""
+    source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).exists():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, source / name)
+    done = subprocess.run(
+        [sys.executable, "-m", "build", "--outdir", str(built), str(source)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {"wheel": next(built.glob("*.whl")), "sdist": next(built.glob("*.tar.gz"))}
+
+
+@pytest.fixture(scope="module", params=["wheel", "sdist"])
+def viewer(
+    request: pytest.FixtureRequest, distributions: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A machine that only looks at runs: nothing but the package and what it needs."""
+    return installed(tmp_path_factory.mktemp(request.param) / "venv", str(distributions[request.param]))
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    write_run(tmp_path / "logs" / "run-1")
+    return tmp_path
+
+
+def test_a_viewer_has_no_framework(viewer: Path, tmp_path: Path) -> None:
+    for name in ("tensorflow", "keras"):
+        done = run(["python", "-c", f"import {name}"], viewer, tmp_path)
+        assert "ModuleNotFoundError" in done.stderr
+    assert shutil.which("node", path=environment(viewer)["PATH"]) is None
+
+
+def test_tensorboard_serves_the_tab(viewer: Path, logs: Path) -> None:
+    command = ["tensorboard", "--logdir", "logs"]
+    assert " ".join(command) in COMMANDS
+    with speaking([*command, "--port", "0"], viewer, logs, r"at (http://\S+/)") as (_, found):
+        address = found[1]
+        plugins = json.loads(fetch(address + "data/plugins_listing"))
+        served = fetch(address + "data/plugin/layer_health/index.js")
+        runs = json.loads(fetch(address + "data/plugin/layer_health/runs"))
+    assert plugins["layer_health"]["tab_name"] == "Layer Health"
+    assert served == (ROOT / "tb_activations/static/index.js").read_bytes()
+    assert "runs" in runs
+
+
+def test_the_command_line_is_there(viewer: Path, logs: Path) -> None:
+    command = ["tb-activations", "diff", "logs/run-1", "logs/run-1"]
+    assert " ".join(command) in COMMANDS
+    done = run(command, viewer, logs)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_demo_without_its_extra_says_what_to_install(viewer: Path, tmp_path: Path) -> None:
+    done = run(["tb-activations", "demo"], viewer, tmp_path)
+    assert done.returncode == 2
+    assert "pip install 'tb-activations[demo]'" in done.stdout
+
+
+@pytest.mark.parametrize("extra", ["tensorflow", "demo"])
+def test_the_extras_are_what_training_needs(extra: str, distributions: Mapping[str, Path], tmp_path: Path) -> None:
+    requirement = f"tb-activations[{extra}]"
+    assert f'pip install "{requirement}"' in COMMANDS
+    # TensorFlow itself is taken from this environment, where the same versions stand.
+    folder = installed(tmp_path / "venv", f"{distributions['wheel']}[{extra}]", beside=site.getsitepackages()[0])
+    where = run(
+        ["python", "-c", "import tb_activations as t; print(t.LayerHealth.__name__, t.__file__)"], folder, tmp_path
+    )
+    name, path = where.stdout.split()
+    assert name == "LayerHealth"
+    assert Path(path).is_relative_to(folder)
+
+
+def test_the_demo_trains_and_prints_an_address_that_answers(distributions: Mapping[str, Path], tmp_path: Path) -> None:
+    assert "tb-activations demo" in COMMANDS
+    folder = installed(tmp_path / "venv", f"{distributions['wheel']}[demo]", beside=site.getsitepackages()[0])
+    command = ["tb-activations", "demo", "--logdir", "logs"]
+    with speaking(command, folder, tmp_path, r"Layer Health: (http://\S+/)#layer_health") as (process, found):
+        plugins = json.loads(fetch(found[1] + "data/plugins_listing"))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=DEADLINE) == 0
+    assert plugins["layer_health"]["tab_name"] == "Layer Health"
+    assert {path.name for path in (tmp_path / "logs").iterdir()} == {"healthy", "relu_dies", "deep_sigmoid"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tensorboard import errors
 
 
-class BadParameterError(errors.InvalidArgumentError):  # type: ignore[misc]
+class BadParameterError(errors.InvalidArgumentError):
     """A missing or malformed parameter of the request (400)."""
 
     def __init__(self, name: str, got: str | None, allowed: str) -> None:
@@ -13,14 +13,14 @@ class BadParameterError(errors.InvalidArgumentError):  # type: ignore[misc]
         super().__init__(printable(f"parameter {name!r} must be {allowed}, {came}"))
 
 
-class UnknownError(errors.NotFoundError):  # type: ignore[misc]
+class UnknownError(errors.NotFoundError):
     """A run or layer that is not there (404)."""
 
     def __init__(self, details: str) -> None:
         super().__init__(printable(details))
 
 
-class CannotReadError(errors.PublicError):  # type: ignore[misc]
+class CannotReadError(errors.PublicError):
     """A run that this version cannot read (409)."""
 
     http_code = 409
@@ -30,7 +30,7 @@ class CannotReadError(errors.PublicError):  # type: ignore[misc]
         self.reason = printable(reason)
 
 
-class MethodError(errors.PublicError):  # type: ignore[misc]
+class MethodError(errors.PublicError):
     """Another method than GET (405)."""
 
     http_code = 405

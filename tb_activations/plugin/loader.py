@@ -15,7 +15,7 @@ SAMPLES = 5000
 """Points a tag that TensorBoard is to keep: its default for tags it does not know is 10 or 100, chosen at random."""
 
 
-class LayerHealthLoader(base_plugin.TBLoader):  # type: ignore[misc]
+class LayerHealthLoader(base_plugin.TBLoader):
     """Loads the Layer Health tab."""
 
     def fix_flags(self, flags: argparse.Namespace) -> None:

@@ -29,7 +29,7 @@ _NO_PAGE = """export function render() {
 """
 
 
-class LayerHealthPlugin(base_plugin.TBPlugin):  # type: ignore[misc]
+class LayerHealthPlugin(base_plugin.TBPlugin):
     """Serves the Layer Health tab and its data."""
 
     plugin_name = PLUGIN_NAME

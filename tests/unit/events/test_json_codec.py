@@ -27,10 +27,18 @@ LAYERS = st.builds(
     not_observed=st.text(),
 )
 WEIGHTS = st.builds(
-    WeightSpec, name=st.text(), layer=st.text(), shape=st.lists(st.integers(0, 9)).map(tuple), has_gradient=st.booleans()
+    WeightSpec,
+    name=st.text(),
+    layer=st.text(),
+    shape=st.lists(st.integers(0, 9)).map(tuple),
+    has_gradient=st.booleans(),
 )
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
@@ -69,29 +77,29 @@ FINDING = Finding("r", "a", Severity.NOTE, "q", 1.0, 2.0, 1, 1, 0, 0, 0, "m", "w
 
 
 @given(RUNS)
-def test_a_run_comes_back(spec):
+def test_a_run_comes_back(spec: RunSpec) -> None:
     assert run_from_json(run_to_json(spec)) == spec
 
 
 @given(FINDINGS)
-def test_a_finding_comes_back(finding):
+def test_a_finding_comes_back(finding: Finding) -> None:
     assert finding_from_json(finding_to_json(finding)) == finding
 
 
-def test_not_a_number_comes_back():
+def test_not_a_number_comes_back() -> None:
     restored = finding_from_json(finding_to_json(dataclasses.replace(FINDING, value=math.nan)))
     assert math.isnan(restored.value)
 
 
-def test_the_text_is_strict_json():
-    def reject(name):
+def test_the_text_is_strict_json() -> None:
+    def reject(name: str) -> None:
         raise AssertionError(name)
 
     text = finding_to_json(dataclasses.replace(FINDING, value=math.nan, threshold=math.inf))
     assert json.loads(text, parse_constant=reject)["threshold"] == "Infinity"
 
 
-def test_members_of_later_versions_are_ignored():
+def test_members_of_later_versions_are_ignored() -> None:
     members = json.loads(finding_to_json(FINDING)) | {"colour": "red"}
     assert finding_from_json(json.dumps(members)) == FINDING
 
@@ -109,14 +117,14 @@ def test_members_of_later_versions_are_ignored():
         ("layer", 3, "layer must be text"),
     ],
 )
-def test_a_damaged_finding_is_refused_by_name(member, value, said):
+def test_a_damaged_finding_is_refused_by_name(member: str, value: object, said: str) -> None:
     members = json.loads(finding_to_json(FINDING)) | {member: value}
     with pytest.raises(UnreadableRunError, match=said):
         finding_from_json(json.dumps(members))
 
 
 @pytest.mark.parametrize("member", ["rule", "severity", "value", "opened_step", "unit_count"])
-def test_a_finding_without_a_member_is_refused(member):
+def test_a_finding_without_a_member_is_refused(member: str) -> None:
     members = json.loads(finding_to_json(FINDING))
     del members[member]
     with pytest.raises(UnreadableRunError, match=member):
@@ -124,7 +132,7 @@ def test_a_finding_without_a_member_is_refused(member):
 
 
 @pytest.mark.parametrize("text", ["", "nope", "[" * 100_000, "[]", "3", b"\xff\xfe"])
-def test_what_is_no_description_is_refused(text):
+def test_what_is_no_description_is_refused(text: str | bytes) -> None:
     with pytest.raises(UnreadableRunError, match="run's description"):
         run_from_json(text)
 
@@ -137,13 +145,13 @@ def test_what_is_no_description_is_refused(text):
         ({"trainable": 1}, "trainable must be true or false"),
     ],
 )
-def test_a_damaged_layer_is_refused_by_name(change, said):
+def test_a_damaged_layer_is_refused_by_name(change: dict[str, object], said: str) -> None:
     members = json.loads(run_to_json(RunSpec("m", (LayerSpec("a", "Dense"),))))
     members["layers"][0] |= change
     with pytest.raises(UnreadableRunError, match=said):
         run_from_json(json.dumps(members))
 
 
-def test_cadence_must_be_json():
+def test_cadence_must_be_json() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         run_to_json(RunSpec("m", (), cadence={"overhead": math.nan}))

@@ -1,28 +1,30 @@
 import io
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tb_activations.events.pictures import LONGEST_SIDE, feature_maps, life_map
+from tb_activations.events.pictures import LONGEST_SIDE, Picture, feature_maps, life_map
 
 DEAD, NOT_A_NUMBER = [213, 94, 0], [204, 121, 167]
 
 
-def pixels(picture):
+def pixels(picture: Picture) -> np.ndarray[Any, np.dtype[np.uint8]]:
     array = np.asarray(Image.open(io.BytesIO(picture.png)))
     assert array.shape == (picture.height, picture.width, 3)
     return array
 
 
-def test_maps_are_enlarged_in_a_grid_with_gaps():
+def test_maps_are_enlarged_in_a_grid_with_gaps() -> None:
     picture = feature_maps(np.zeros((2, 8, 8, 3), np.float32))
     assert (picture.height, picture.width) == (2 * 48 + 1, 3 * 48 + 2)
     assert (pixels(picture)[48] == 255).all()
     assert (pixels(picture)[:, 97] == 255).all()
 
 
-def test_brighter_is_larger_on_the_common_scale():
+def test_brighter_is_larger_on_the_common_scale() -> None:
     maps = np.zeros((1, 4, 4, 3), np.float32)
     maps[..., 1], maps[..., 2] = 1, 4
     picture = feature_maps(maps)
@@ -31,13 +33,13 @@ def test_brighter_is_larger_on_the_common_scale():
     assert brightness[0] < brightness[1] < brightness[2]
 
 
-def test_on_its_own_scale_each_map_has_both_ends():
+def test_on_its_own_scale_each_map_has_both_ends() -> None:
     maps = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1) * np.array([1, 100], np.float32)
     array = pixels(feature_maps(maps, common_scale=False))
     np.testing.assert_array_equal(array[:, :48], array[:, 49:])
 
 
-def test_not_a_number_stands_out():
+def test_not_a_number_stands_out() -> None:
     maps = np.random.default_rng(0).normal(size=(1, 4, 4, 1)).astype(np.float32)
     maps[0, 0, 0, 0] = np.nan
     array = pixels(feature_maps(maps))
@@ -46,16 +48,16 @@ def test_not_a_number_stands_out():
 
 
 @pytest.mark.parametrize("fill", [np.nan, np.inf, 3.0])
-def test_maps_without_a_range_are_drawn(fill):
+def test_maps_without_a_range_are_drawn(fill: float) -> None:
     assert pixels(feature_maps(np.full((1, 4, 4, 1), fill, np.float32))).size
 
 
-def test_pictures_are_bounded():
+def test_pictures_are_bounded() -> None:
     assert max(pixels(feature_maps(np.zeros((100, 100, 100, 300), np.float32))).shape) <= LONGEST_SIDE
     assert max(pixels(life_map(np.zeros((5000, 3000), np.float32))).shape) <= LONGEST_SIDE
 
 
-def test_dead_units_stand_out():
+def test_dead_units_stand_out() -> None:
     activity = np.array([[0.5, 0.5], [0.5, 0.0], [np.nan, 1e-6]], np.float32)
     array = pixels(life_map(activity))
     height, width = array.shape[0] // 2, array.shape[1] // 3
@@ -65,7 +67,7 @@ def test_dead_units_stand_out():
     assert (middle == DEAD).all(axis=2).sum() == 1
 
 
-def test_many_steps_are_averaged_and_dead_when_half_of_them_are():
+def test_many_steps_are_averaged_and_dead_when_half_of_them_are() -> None:
     activity = np.full((3 * LONGEST_SIDE, 1), 0.5, np.float32)
     activity[: 3 * LONGEST_SIDE // 2] = 0
     array = pixels(life_map(activity))
@@ -76,6 +78,6 @@ def test_many_steps_are_averaged_and_dead_when_half_of_them_are():
 
 @pytest.mark.parametrize(("draw", "name"), [(feature_maps, "maps"), (life_map, "activity")])
 @pytest.mark.parametrize("shape", [(3,), (0, 4), (2, 0, 4, 1)])
-def test_a_wrong_shape_is_refused_by_name(draw, name, shape):
+def test_a_wrong_shape_is_refused_by_name(draw: Callable[..., Picture], name: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=f"{name} must have the shape"):
         draw(np.zeros(shape, np.float32))

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from tb_activations.health.records import Finding, RunSpec, Severity
-from tb_activations.health.rules.nonfinite import GRADIENTS, KINDS
+from tb_activations.health.rules.nonfinite import GRADIENTS
 
 NONFINITE = "nonfinite"
 DEAD = "dead_units"
@@ -50,7 +50,7 @@ def name_roots(findings: Sequence[Finding], spec: RunSpec) -> list[Finding]:
             before = [other for other in silent if rows[other.layer] < row and other.since_step <= finding.since_step]
             return min(before, key=lambda other: rows[other.layer], default=None)
         if finding.rule == VANISHING:
-            above = [other for other in dead if rows[other.layer] >= row]
+            above = [other for other in dead if rows[other.layer] >= row and other.since_step <= finding.since_step]
             starved = min(above, key=lambda other: rows[other.layer], default=None)
             return starved or (narrowest if finding is not narrowest else None)
         return None
@@ -69,12 +69,10 @@ def _last_root(finding: Finding, direct: dict[int, Finding | None]) -> str | Non
 
 
 def _first_nonfinite(findings: Sequence[Finding], rows: dict[str, int]) -> Finding | None:
-    def order(finding: Finding) -> tuple[bool, int, int, int]:
-        row = rows[finding.layer]
-        kind = KINDS.index(finding.quantity) if finding.quantity in KINDS else len(KINDS)
+    def order(finding: Finding) -> tuple[bool, int, bool, int]:
+        row, is_backward = rows[finding.layer], finding.quantity == GRADIENTS
         # Gradients travel from the loss down: the one nearest the loss went wrong first.
-        along = -row if finding.quantity == GRADIENTS else row
-        return finding.severity is Severity.NOTE, finding.since_step, kind, along
+        return finding.severity is Severity.NOTE, finding.since_step, is_backward, -row if is_backward else row
 
     return min(findings, key=order, default=None)
 

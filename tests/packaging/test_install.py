@@ -1,4 +1,4 @@
-"""What a user gets: wheel and sdist in clean environments, without Node and without TensorFlow; the README's commands."""
+"""What a user gets: wheel and sdist in clean environments without Node and TensorFlow; the README's commands."""
 
 from __future__ import annotations
 

@@ -18,6 +18,9 @@ RELU_FAMILY = frozenset({"relu", "relu6", "hard_silu", "hard_swish", "sparse_plu
 """Activations that are exactly zero, with a zero gradient, on a whole half line: a unit there gets no gradient back."""
 
 UNITS_LISTED = 1000
+HYSTERESIS = 0.8
+"""An open finding keeps its severity down to this share of the threshold, so that one near it does not come and go."""
+
 FEW_UNITS = 4
 """Below this many units a share says little: one dead unit of two is no rarity, so only a whole dead layer counts."""
 
@@ -57,7 +60,10 @@ class DeadUnits(Rule):
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
         head = _head(history.spec.layers)
         dead = self._dead(history)
-        return [self._judge_layer(history, row, dead, is_head=row >= head) for row in range(len(history.spec.layers))]
+        return [
+            self._judge_layer(history, row, dead, earlier[row], is_head=row >= head)
+            for row in range(len(history.spec.layers))
+        ]
 
     def _dead(self, history: History) -> NDArray[np.bool_]:
         units = history.units
@@ -68,7 +74,9 @@ class DeadUnits(Rule):
             & (span >= self.min_span * (history.step - history.first_step))
         )
 
-    def _judge_layer(self, history: History, row: int, dead: NDArray[np.bool_], *, is_head: bool) -> Judged:
+    def _judge_layer(
+        self, history: History, row: int, dead: NDArray[np.bool_], earlier: Finding | None, *, is_head: bool
+    ) -> Judged:
         layer = history.spec.layers[row]
         if layer.call_site or layer.activation not in RELU_FAMILY:
             return Outcome.NOT_APPLICABLE
@@ -76,13 +84,17 @@ class DeadUnits(Rule):
         if layer.units == 0 or not np.any(history.units.born[own] >= 0):
             return Outcome.INSUFFICIENT_DATA
         share = float(dead[own].mean())
-        severity = self._severity(share, layer, whole_only=is_head or layer.units < FEW_UNITS)
+        whole_only = is_head or layer.units < FEW_UNITS
+        severity = self._severity(share, whole_only=whole_only)
+        if earlier and share and not whole_only:
+            eased = self._severity(share / HYSTERESIS, whole_only=False)
+            severity = earlier.severity if eased is earlier.severity else severity
         if severity is not None:
             return self._evidence(history, row, dead[own], severity)
         return Outcome.OK if self._is_sure(history, own) else Outcome.INSUFFICIENT_DATA
 
-    def _severity(self, share: float, layer: LayerSpec, *, whole_only: bool) -> Severity | None:
-        if share == 1:
+    def _severity(self, share: float, *, whole_only: bool) -> Severity | None:
+        if share >= 1:
             return Severity.PROBLEM
         if whole_only or share == 0:
             return None
@@ -103,11 +115,12 @@ class DeadUnits(Rule):
         threshold = {
             Severity.NOTE: self.note_share,
             Severity.WARNING: self.warning_share,
-            Severity.PROBLEM: min(self.problem_share, share),
+            Severity.PROBLEM: self.problem_share,
         }[severity]
+        threshold = threshold if share >= threshold else threshold * HYSTERESIS
         began = np.sort(units.silent_since[own][dead])
         # The share passed its threshold when so many of the units had fallen silent.
-        since = int(began[max(math.ceil(threshold * layer.units), 1) - 1])
+        since = int(began[min(max(math.ceil(threshold * layer.units), 1), began.size) - 1])
         samples = int(units.silent_samples[own][dead].min())
         checks = int(units.silent_checks[own][dead].min())
         unborn = int(np.count_nonzero(units.last_active[own][dead] < 0))

@@ -1,4 +1,4 @@
-"""NaN and infinity, told to the first layer whose output, then gradient, then weight stopped being finite."""
+"""NaN and infinity: whose weights, then whose outputs, then whose gradients stopped being finite first."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tb_activations.health.rules.base import Evidence, Judged, Rule
 OUTPUTS = "outputs not finite"
 GRADIENTS = "gradients not finite"
 WEIGHTS = "weights not finite"
-KINDS = (OUTPUTS, GRADIENTS, WEIGHTS)
-"""In the order in which a fault is looked for in one step."""
+KINDS = (WEIGHTS, OUTPUTS, GRADIENTS)
+"""In the order of cause within one record: it holds the weights as they were before its step."""
 
 _COLUMNS = {
     OUTPUTS: ("nonfinite",),
@@ -133,4 +133,7 @@ def _advice(layer: LayerSpec, kind: str) -> str:
             "The forward pass was finite: look for sqrt(0), norms of zero vectors or 0 * inf in the loss and behind "
             f"{layer.name}; clip gradients (clipnorm=1.0) or lower the learning rate."
         )
-    return f"The weights of {layer.name} are lost: restart from an earlier checkpoint with a smaller learning rate."
+    return (
+        f"The weights of {layer.name} were lost before this step: restart from an earlier checkpoint with a smaller "
+        "learning rate or clipnorm=1.0; with update_freq=1 the step that broke them is seen itself."
+    )

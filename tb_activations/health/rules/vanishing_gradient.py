@@ -13,6 +13,8 @@ from tb_activations.health.history import History
 from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
 from tb_activations.health.rules.base import Evidence, Judged, Rule
 
+HYSTERESIS = 2.0
+
 
 @dataclasses.dataclass(frozen=True)
 class VanishingGradient(Rule):
@@ -26,8 +28,8 @@ class VanishingGradient(Rule):
         loss_fallen: once the loss is below this share of its start, the finding is a note: the net learns all the same.
     """
 
-    warning_elasticity: float = 1e-3
-    problem_elasticity: float = 1e-4
+    warning_elasticity: float = 1e-2
+    problem_elasticity: float = 1e-3
     uniform: float = 1e-6
     relative: float = 1e-2
     min_checks: float = 10
@@ -63,12 +65,16 @@ class VanishingGradient(Rule):
     def _judge_layer(
         self, history: History, row: int, elasticity: float, reference: float, earlier: Finding | None
     ) -> Judged:
-        is_behind = elasticity < self.relative * reference
+        # An open finding closes only well above the threshold, so that one near it does not come and go.
+        slack = HYSTERESIS if earlier else 1
+        is_behind = elasticity < slack * self.relative * reference
         threshold = self.warning_elasticity if is_behind else self.uniform
+        threshold = threshold if elasticity < threshold else slack * threshold
         if not elasticity < threshold:
             return Outcome.OK
         has_learnt = history.loss < self.loss_fallen * history.initial_loss
-        is_severe = elasticity < (self.problem_elasticity if is_behind else self.uniform / 10)
+        severe = self.problem_elasticity if is_behind else self.uniform / 10
+        is_severe = elasticity < severe * (slack if earlier and earlier.severity is Severity.PROBLEM else 1)
         severity = Severity.NOTE if has_learnt else Severity.PROBLEM if is_severe else Severity.WARNING
         layer = history.spec.layers[row]
         checks = earlier.checks + 1 if earlier else min(history.checks, len(history.steps))

@@ -104,6 +104,13 @@ def test_units_that_are_never_measured_are_never_healthy() -> None:
     assert outcome(SPEC, judgement, "b", 0) == Outcome.INSUFFICIENT_DATA
 
 
+def test_a_share_around_the_threshold_does_not_come_and_go() -> None:
+    spec = chain("a", "b", "out", units=100)
+    records = [record(spec, step, silent={"b": range(42 if step < 20 or step % 8 else 36)}) for step in range(60)]
+    changes = [finding for judgement in judge(spec, records, RULE) for finding in judgement.changes]
+    assert [finding.severity for finding in changes] == [Severity.WARNING]
+
+
 def test_thresholds_are_arguments() -> None:
     records = [record(SPEC, step, silent={"b": [0, 1]}) for step in range(20)]
     (finding,) = judge(SPEC, records, {"dead_units": {"problem_share": 0.2}})[-1].findings

@@ -43,6 +43,14 @@ def test_weights_are_looked_at_though_the_loss_is_finite() -> None:
     assert "checkpoint" in finding.advice
 
 
+def test_lost_weights_explain_the_outputs_of_their_layer() -> None:
+    # Seen so on CPU: relu turns NaN into 0, so that only the head's outputs are NaN though every weight is lost.
+    figures = {layer.name: dict(BAD_WEIGHTS) for layer in SPEC.layers} | {"out": {"nonfinite": 9.0, **BAD_WEIGHTS}}
+    first, *others = judge(SPEC, [record(SPEC, 5, figures=figures, loss=math.nan)], RULE)[-1].findings
+    assert (first.layer, first.quantity) == ("a", "weights not finite")
+    assert {finding.root for finding in others} == {first.id}
+
+
 def test_a_skipped_step_under_loss_scaling_is_a_note_until_it_lasts() -> None:
     figures = {"a": {"gradient_nonfinite": 1.0}}
     records = [record(SPEC, step, figures=figures, loss_scale=2.0**15) for step in range(12)]

@@ -39,7 +39,7 @@ def test_the_unit_of_the_loss_changes_nothing(unit: float) -> None:
 
 def test_a_layer_behind_those_nearer_the_loss_is_found() -> None:
     defaults = configure(RULE)[0].thresholds
-    low, lower = 0.5 * defaults["warning_elasticity"], 0.5 * defaults["problem_elasticity"]
+    low, lower = 0.3 * defaults["warning_elasticity"], 0.3 * defaults["problem_elasticity"]
     assert [finding.severity for finding in trained({"a": low})] == [Severity.WARNING]
     assert [finding.severity for finding in trained({"a": lower})] == [Severity.PROBLEM]
 
@@ -95,6 +95,23 @@ def test_a_layer_that_is_not_trained_is_not_judged() -> None:
     spec = replaced(SPEC, "a", trainable=False)
     judgement = judge(spec, [record(spec, step) for step in range(20)], RULE)[-1]
     assert outcome(spec, judgement, "a", 0) == Outcome.NOT_APPLICABLE
+
+
+def test_a_layer_at_the_threshold_does_not_come_and_go() -> None:
+    threshold = configure(RULE)[0].thresholds["warning_elasticity"]
+    records = [
+        record(
+            SPEC,
+            step,
+            figures={
+                "a": {"weight_gradient_norm": threshold * (0.2 if step < 20 else 1.2) / WEIGHTS},
+                "out": {"weight_gradient_norm": 10.0},
+            },
+        )
+        for step in range(60)
+    ]
+    changes = [finding for judgement in judge(SPEC, records, RULE) for finding in judgement.changes]
+    assert [finding.severity for finding in changes] == [Severity.WARNING]
 
 
 def test_since_is_where_the_silence_began() -> None:

@@ -125,6 +125,7 @@ class DeadUnits(Rule):
         checks = int(units.silent_checks[own][dead].min())
         unborn = int(np.count_nonzero(units.last_active[own][dead] < 0))
         indices = np.flatnonzero(dead)
+        origin = f"; {unborn} of them were never active" if unborn else ""
         return Evidence(
             severity=severity,
             quantity="share of units dead",
@@ -135,7 +136,7 @@ class DeadUnits(Rule):
             since_step=since,
             message=(
                 f"{percent(share)} of the units of {layer.name} ({indices.size} of {layer.units}) put out zero on "
-                f"every sample (threshold {percent(threshold)}), since step {since}; {unborn} were never active."
+                f"every sample (threshold {percent(threshold)}), since step {since}{origin}."
             ),
             might_be_wrong=(
                 "Rare features: a unit that answers one sample in thousands looks the same. Wide layers and layers "

@@ -74,8 +74,9 @@ class VanishingGradient(Rule):
             return Outcome.OK
         has_learnt = history.loss < self.loss_fallen * history.initial_loss
         severe = self.problem_elasticity if is_behind else self.uniform / 10
-        is_severe = elasticity < severe * (slack if earlier and earlier.severity is Severity.PROBLEM else 1)
-        severity = Severity.NOTE if has_learnt else Severity.PROBLEM if is_severe else Severity.WARNING
+        severe *= slack if earlier and earlier.severity is Severity.PROBLEM else 1
+        severity = Severity.NOTE if has_learnt else Severity.PROBLEM if elasticity < severe else Severity.WARNING
+        threshold = severe if severity is Severity.PROBLEM else threshold
         layer = history.spec.layers[row]
         checks = earlier.checks + 1 if earlier else min(history.checks, len(history.steps))
         since = earlier.since_step if earlier else _since(history, row, threshold)

@@ -44,7 +44,7 @@ def test_a_finding_says_what_where_and_since_when() -> None:
 
 def test_born_dead_units_get_other_advice() -> None:
     (born,), (died,) = dead(SPEC, "b", 10, since=0), dead(SPEC, "b", 10)
-    assert "10 were never active" in born.message
+    assert "10 of them were never active" in born.message
     assert "initialisers" in born.advice
     assert "learning rate" in died.advice
 

@@ -103,6 +103,7 @@ class LayerHealth(keras.callbacks.Callback):
         self._clock = clock
         self._recording: Recording | None = None
         self._dispatcher: Dispatcher | None = None
+        self._observed_step: tuple[Callable[[Any], Any], ObservedStep] | None = None
         self._last: tuple[Layout, tuple[figures.Row, ...], dict[str, Any]] | None = None
         self._epoch = 0
         self._step_offset = 0
@@ -162,8 +163,14 @@ class LayerHealth(keras.callbacks.Callback):
     def _install(self) -> None:
         model, options = self.model, self._options
 
+        plain = model.train_function
+
         def make() -> ObservedStep:
-            return ObservedStep(model, choose_layers(find_layers(model), self._layers), options)
+            # Tracing is the dearest part: a later `fit` of the same compiled step goes on with the same trace.
+            if self._observed_step is None or self._observed_step[0] is not plain:
+                step = ObservedStep(model, choose_layers(find_layers(model), self._layers), options)
+                self._observed_step = (plain, step)
+            return self._observed_step[1]
 
         self._dispatcher = Dispatcher(model, make, self._cadence, self._clock, self._on_observed)
         self._dispatcher.install()

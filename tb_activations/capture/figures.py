@@ -168,10 +168,11 @@ def _columns(parts: Sequence[_Part], units: int, scale: float) -> tuple[dict[str
     columns |= _gradient_columns(gradient[~np.isnan(gradient[:, 0])], scale)
     if not units:
         return columns | {"silent_fraction": np.nan}, np.zeros(0), np.zeros(0)
-    active = np.concatenate([part.active for part in parts]).sum(axis=0)
+    if not count:
+        return columns | {"silent_fraction": np.nan}, np.full(units, np.nan), np.full(units, np.nan)
+    activity = np.average(np.concatenate([part.active for part in parts]), axis=0, weights=elements)
     peak = np.concatenate([part.peak for part in parts]).max(axis=0)
-    activity = np.clip(active / (count / units), 0.0, 1.0) if count else np.full(units, np.nan)
-    return columns | {"silent_fraction": float((active == 0).mean()) if count else np.nan}, activity, peak
+    return columns | {"silent_fraction": float((activity == 0).mean())}, activity, peak
 
 
 def _gradient_columns(gradient: Vector, scale: float) -> dict[str, float]:

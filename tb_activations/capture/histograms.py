@@ -9,19 +9,20 @@ from __future__ import annotations
 import tensorflow as tf
 
 BUCKETS = 30
+LENGTH = BUCKETS + 2
 SAMPLE = 16_384
 
 
-def histogram(value: tf.Tensor, low: tf.Tensor | None, high: tf.Tensor | None) -> tf.Tensor:
-    """`[2 + BUCKETS]` float32: lowest edge, highest edge, counts of equally wide buckets between them.
+def histogram(rows: tf.Tensor, low: tf.Tensor | None, high: tf.Tensor | None) -> tf.Tensor:
+    """`[LENGTH]` float32: lowest edge, highest edge, counts of equally wide buckets between them.
 
     Args:
-        value: float32 of any shape. Elements that are not finite are left out.
+        rows: float32 `[rows, columns]`. Elements that are not finite are left out.
         low, high: float32 scalars, smallest and largest element; None takes those of the sample.
 
     A tensor with all elements equal has them in the last bucket. Without finite elements the edges are NaN.
     """
-    sample = strided_sample(value)
+    sample = strided_sample(rows)
     finite = tf.math.is_finite(sample)
     kept = tf.where(finite, sample, 0.0)
     if low is None or high is None:
@@ -36,22 +37,19 @@ def histogram(value: tf.Tensor, low: tf.Tensor | None, high: tf.Tensor | None) -
     place = tf.clip_by_value(tf.where(tf.math.is_finite(place), place, 0.0), 0.0, BUCKETS - 1.0)
     counts = tf.math.unsorted_segment_sum(tf.cast(finite, tf.float32), tf.cast(place, tf.int32), BUCKETS)
     seen = tf.cast(tf.size(sample), tf.float32)
-    scale = tf.cast(tf.size(value, out_type=tf.int64), tf.float32) / tf.maximum(seen, 1.0)
+    scale = tf.cast(tf.size(rows, out_type=tf.int64), tf.float32) / tf.maximum(seen, 1.0)
     return tf.concat([low[None], high[None], counts * scale], 0)
 
 
-def strided_sample(value: tf.Tensor) -> tf.Tensor:
-    """At most `SAMPLE` elements of `value`, evenly spread, as a vector.
+def strided_sample(rows: tf.Tensor) -> tf.Tensor:
+    """About `SAMPLE` elements of `rows` `[rows, columns]`, evenly spread, as a vector; all if there are no more.
 
-    Whole rows of the last axis are taken, so that every unit is seen alike, and the stride is odd, so that it does
-    not keep step with the even sizes of images and sequences.
+    Whole rows are taken, so that every unit is seen alike, and the stride is odd, so that it does not keep step with
+    the even sizes of images and sequences. Rows longer than `SAMPLE` are cut up first.
     """
-    width = value.shape[-1] if value.shape.rank else None
-    if width is None or not 0 < width <= SAMPLE // 16:
-        width = 1
-    rows = tf.reshape(value, [-1, width])
-    wanted = SAMPLE // width
-    count = tf.shape(rows)[0]
-    stride = (count + wanted - 1) // wanted
+    width = tf.shape(rows)[1]
+    rows = tf.reshape(rows, tf.stack([-1, tf.where(width > SAMPLE // 16, 1, width)]))
+    wanted = tf.maximum(SAMPLE // tf.maximum(tf.shape(rows)[1], 1), 1)
+    stride = (tf.shape(rows)[0] + wanted - 1) // wanted
     stride = tf.maximum(stride + (1 - stride % 2), 1)
     return tf.reshape(rows[::stride], [-1])

@@ -110,13 +110,7 @@ class Observation:
 
         `key` tells weights apart: one that is updated twice in a step keeps the figures of the last time.
         """
-        before, after = tf.cast(before, tf.float32), tf.cast(after, tf.float32)
-        if gradient is None:
-            figures = tf.constant([float(math.prod(spec.shape)), math.nan, math.nan, math.nan])
-        else:
-            figures = statistics.gradient(gradient, with_histogram=False).figures
-        update = statistics.norm(after - before)[:1]
-        self._weights[key] = (spec, tf.concat([figures, statistics.norm(before), update], 0))
+        self._weights[key] = (spec, statistics.weight(gradient, before, after))
 
     def layout(self) -> Layout:
         """The order in which `pack` writes what was seen."""

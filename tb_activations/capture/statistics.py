@@ -1,16 +1,20 @@
 """Figures of one tensor, computed in the graph. All of them work in eager code, in a `tf.function` and under XLA.
 
-Each function has a quick way for ordinary values and, behind one `tf.cond`, a careful one for tensors that hold
-NaN or infinities or whose squares leave the range of float32. Figures are over the finite elements.
+Each has a quick way for ordinary values and, behind a `tf.cond`, a careful one for tensors that hold NaN or infinities
+or whose squares leave the range of float32. Figures are over the finite elements.
+
+They are functions of their own, traced once for a process and then called by every observed step: tracing them in
+place for every layer would take ten times as long as tracing the step.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tb_activations.capture.histograms import BUCKETS, histogram
+from tb_activations.capture.histograms import LENGTH, histogram
 
 _SMALLEST_SAFE_SQUARES = 1e-30
 """Below this sum of squares float32 has lost digits to underflow (its smallest normal number is 1.2e-38)."""
@@ -18,9 +22,26 @@ _SMALLEST_SAFE_SQUARES = 1e-30
 ACTIVATION_FIGURES = ("elements", "mean", "std", "min", "max", "nonzero", "nonfinite")
 GRADIENT_FIGURES = ("elements", "norm", "abs_sum", "nonfinite")
 
+_SAFE_DIFFERENCE = 0.05
+"""Where the variance is a smaller share of the mean square, taking the one from the other loses digits."""
+_COUNTED = 2**20
+"""Zeros are counted in this many elements: all of them in most layers, the batch's first samples in large ones."""
+
+_ROWS = tf.TensorSpec([None, None], tf.float32)
+_FLAT = tf.TensorSpec([None], tf.float32)
+
+
+def _once(signature: list[tf.TensorSpec]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A function that is traced once for these inputs, and kept whole in the graphs that call it.
+
+    Inlined into them, its conditions would be optimised again for every layer, which takes longer than all the rest.
+    """
+    return tf.function(input_signature=signature, autograph=False, experimental_attributes={"_noinline": True})
+
 
 class Activation(NamedTuple):
-    """`figures` `[ACTIVATION_FIGURES]`; `active` and `peak` `[units]`, empty without a unit axis; `histogram` `[32]`."""
+    """`figures` `[ACTIVATION_FIGURES]`; `active` (share of samples and positions) and `peak` (largest absolute value)
+    `[units]`, empty without a unit axis; `histogram` `[32]`."""
 
     figures: tf.Tensor
     active: tf.Tensor
@@ -37,34 +58,64 @@ def activation(value: tf.Tensor, unit_axis: int | None, with_histogram: bool) ->
         with_histogram: whether to fill the histogram; otherwise it is empty.
     """
     value = tf.cast(value, tf.float32)
-    mean = tf.reduce_mean(value)
-    deviations = tf.reduce_sum(tf.math.squared_difference(value, mean))
-    if unit_axis is None:
-        active = peak = tf.zeros([0])
-        low, high = tf.reduce_min(value), tf.reduce_max(value)
-        nonzero = tf.reduce_sum(tf.cast(value != 0, tf.float32))
-    else:
-        rows = _units_last(value, unit_axis)
-        active = tf.reduce_sum(tf.cast(rows != 0, tf.float32), 0)
-        lows, highs = tf.reduce_min(rows, 0), tf.reduce_max(rows, 0)
-        peak = tf.maximum(tf.abs(lows), tf.abs(highs))
-        low, high = tf.reduce_min(lows), tf.reduce_max(highs)
-        nonzero = tf.reduce_sum(active)
-    moments = tf.cond(
-        tf.math.is_finite(deviations) & (deviations > _SMALLEST_SAFE_SQUARES),
-        lambda: tf.stack([mean, tf.sqrt(deviations / _size(value)), low, high, 0.0]),
-        lambda: _careful_moments(value),
-    )
-    figures = tf.stack([_size(value), moments[0], moments[1], moments[2], moments[3], nonzero, moments[4]])
-    filled = histogram(value, moments[2], moments[3]) if with_histogram else tf.zeros([0])
-    return Activation(figures, active, peak, filled)
+    rows = _rows(value, value.shape.rank - 1 if unit_axis is None and value.shape.rank else unit_axis)
+    measured = _activation_with_histogram(rows) if with_histogram else _activation(rows)
+    figures, active, peak = measured[:3]
+    units = 0 if unit_axis is None else value.shape[unit_axis]
+    filled = measured[3] if with_histogram else tf.zeros([0])
+    return Activation(figures, tf.ensure_shape(active, [None])[:units], peak[:units], filled)
 
 
-def _units_last(value: tf.Tensor, axis: int) -> tf.Tensor:
+def _rows(value: tf.Tensor, axis: int | None) -> tf.Tensor:
     rank = value.shape.rank
+    if axis is None or rank is None or not value.shape[axis]:
+        return tf.reshape(value, [-1, 1])
     if axis != rank - 1:
         value = tf.transpose(value, [*(index for index in range(rank) if index != axis), axis])
     return tf.reshape(value, [-1, value.shape[-1]])
+
+
+@_once([_ROWS])
+def _activation_with_histogram(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    figures, active, peak = _activation_figures(rows)
+    return figures, active, peak, histogram(rows, figures[3], figures[4])
+
+
+@_once([_ROWS])
+def _activation(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    return _activation_figures(rows)
+
+
+def _activation_figures(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    # Each figure is a pass over memory; without a temporary of the tensor's size where that can be had.
+    mean, mean_square = tf.reduce_mean(rows), 2.0 * tf.nn.l2_loss(rows) / _size(rows)
+    variance = mean_square - tf.square(mean)
+    lows, highs = tf.reduce_min(rows, 0), tf.reduce_max(rows, 0)
+    low, high = tf.reduce_min(lows), tf.reduce_max(highs)
+    moments = tf.cond(
+        tf.math.is_finite(mean_square)
+        & (mean_square * _size(rows) > _SMALLEST_SAFE_SQUARES)
+        & (variance > _SAFE_DIFFERENCE * mean_square),
+        lambda: tf.stack([mean, tf.sqrt(variance), low, high, 0.0]),
+        lambda: _careful_moments(rows),
+    )
+    peak = tf.maximum(tf.abs(lows), tf.abs(highs))
+    active = _active_share(rows, peak)
+    nonzero = tf.reduce_mean(active) * _size(rows)
+    figures = [_size(rows), moments[0], moments[1], moments[2], moments[3], nonzero, moments[4]]
+    return tf.stack(figures), active, peak
+
+
+def _active_share(rows: tf.Tensor, peak: tf.Tensor) -> tf.Tensor:
+    """`[columns]`: share of rows in which the column is not zero, counted in the leading rows of a large tensor.
+
+    Whether a unit was silent is exact all the same: its `peak` tells, over all rows.
+    """
+    counted = tf.maximum(_COUNTED // tf.maximum(tf.shape(rows)[1], 1), 1)
+    leading = rows[:counted]
+    share = tf.reduce_mean(tf.cast(leading != 0, tf.float32), 0)
+    least = tf.cast(1 / tf.maximum(tf.shape(rows)[0], 1), tf.float32)
+    return tf.where(peak == 0, 0.0, tf.maximum(share, least))
 
 
 def _careful_moments(value: tf.Tensor) -> tf.Tensor:
@@ -91,35 +142,63 @@ class Gradient(NamedTuple):
 def gradient(value: tf.Tensor, with_histogram: bool) -> Gradient:
     """Figures of a gradient: floating-point tensor of any shape."""
     value = tf.cast(value, tf.float32)
-    figures = tf.concat([_size(value)[None], _norm_figures(value)], 0)
-    if not with_histogram:
-        return Gradient(figures, tf.zeros([0]))
-    return Gradient(figures, histogram(value, None, None))
+    figures = _gradient(tf.reshape(value, [-1]))
+    axis = value.shape.rank - 1 if value.shape.rank else None
+    return Gradient(figures, _gradient_histogram(_rows(value, axis)) if with_histogram else tf.zeros([0]))
 
 
-def norm(value: tf.Tensor) -> tf.Tensor:
-    """`[2]`: L2 norm of the finite elements, count of the others."""
-    figures = _norm_figures(tf.cast(value, tf.float32))
-    return tf.stack([figures[0], figures[2]])
+@_once([_ROWS])
+def _gradient_histogram(rows: tf.Tensor) -> tf.Tensor:
+    return histogram(rows, None, None)
 
 
-def _norm_figures(value: tf.Tensor) -> tf.Tensor:
+@_once([_FLAT])
+def _gradient(value: tf.Tensor) -> tf.Tensor:
+    return _gradient_figures(value)
+
+
+def _gradient_figures(value: tf.Tensor) -> tf.Tensor:
     squares = 2.0 * tf.nn.l2_loss(value)
     return tf.cond(
         tf.math.is_finite(squares) & (squares > _SMALLEST_SAFE_SQUARES),
-        lambda: tf.stack([tf.sqrt(squares), tf.reduce_sum(tf.abs(value)), 0.0]),
-        lambda: _careful_norm_figures(value),
+        lambda: tf.stack([_size(value), tf.sqrt(squares), tf.reduce_sum(tf.abs(value)), 0.0]),
+        lambda: _careful_gradient(value),
     )
 
 
-def _careful_norm_figures(value: tf.Tensor) -> tf.Tensor:
+def _careful_gradient(value: tf.Tensor) -> tf.Tensor:
     finite = tf.math.is_finite(value)
     kept = tf.abs(tf.where(finite, value, 0.0))
     # The maximum of no elements is -infinity.
     largest = tf.maximum(tf.reduce_max(kept), 0.0)
     scaled = kept / tf.where(largest > 0, largest, 1.0)
     length = largest * tf.sqrt(tf.reduce_sum(tf.square(scaled)))
-    return tf.stack([length, tf.reduce_sum(kept), _size(value) - tf.reduce_sum(tf.cast(finite, tf.float32))])
+    nonfinite = _size(value) - tf.reduce_sum(tf.cast(finite, tf.float32))
+    return tf.stack([_size(value), length, tf.reduce_sum(kept), nonfinite])
+
+
+def weight(gradient_of_it: tf.Tensor | None, before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
+    """`[7]`: the gradient's figures (NaN but for the number of elements without one), then the weight before its
+    update: L2 norm and how many elements were not finite, then the L2 norm of the update."""
+    values = (before, after) if gradient_of_it is None else (before, after, gradient_of_it)
+    flat = [tf.reshape(tf.cast(value, tf.float32), [-1]) for value in values]
+    return _unmoved_weight(*flat) if gradient_of_it is None else _weight(*flat)
+
+
+@_once([_FLAT, _FLAT, _FLAT])
+def _weight(before: tf.Tensor, after: tf.Tensor, gradient_of_it: tf.Tensor) -> tf.Tensor:
+    return tf.concat([_gradient_figures(gradient_of_it), _step_figures(before, after)], 0)
+
+
+@_once([_FLAT, _FLAT])
+def _unmoved_weight(before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
+    none = tf.fill([len(GRADIENT_FIGURES) - 1], float("nan"))
+    return tf.concat([_size(before)[None], none, _step_figures(before, after)], 0)
+
+
+def _step_figures(before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
+    whole, update = _gradient_figures(before), _gradient_figures(after - before)
+    return tf.stack([whole[1], whole[3], update[1]])
 
 
 def _size(value: tf.Tensor) -> tf.Tensor:
@@ -128,4 +207,4 @@ def _size(value: tf.Tensor) -> tf.Tensor:
 
 def histogram_length(with_histogram: bool) -> int:
     """Length of the `histogram` fields above."""
-    return BUCKETS + 2 if with_histogram else 0
+    return LENGTH if with_histogram else 0

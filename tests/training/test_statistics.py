@@ -56,13 +56,22 @@ def test_activation_figures_equal_numpy(run, name):
     tolerance = [0, 2e-6 * np.abs(finite).max(), 1e-4 * finite.std(), 0, 0, 0, 0]
     for figure, want, allowed in zip(seen.figures.numpy(), expected, tolerance, strict=True):
         assert figure == pytest.approx(want, abs=allowed, rel=0)
-    np.testing.assert_array_equal(seen.active, np.count_nonzero(exact, axis=tuple(range(axis))))
+    np.testing.assert_allclose(seen.active, (exact != 0).mean(axis=tuple(range(axis))), rtol=1e-6)
 
 
 def test_peaks_and_activity_are_per_unit(run):
     seen = run(lambda x: statistics.activation(x, 3, with_histogram=False))(tf.constant(-RELU))
     np.testing.assert_array_equal(seen.peak, RELU.max(axis=(0, 1, 2)))
     assert seen.active.numpy()[2] == 0
+
+
+def test_a_unit_that_speaks_once_in_a_large_tensor_is_not_silent(run):
+    value = np.zeros((2**17, 16), np.float32)
+    value[:, 1] = 1
+    value[-1, 2] = 3
+    seen = run(lambda x: statistics.activation(x, 1, with_histogram=False))(tf.constant(value))
+    assert seen.active.numpy()[:4].tolist() == [0, 1, np.float32(1 / 2**17), 0]
+    assert seen.peak.numpy()[:4].tolist() == [0, 1, 3, 0]
 
 
 def test_channels_first_counts_channels(run):
@@ -103,7 +112,7 @@ def test_histogram_of_few_elements_equals_numpy(run):
 
 def test_histogram_of_many_elements_is_scaled_to_all_of_them(run):
     value = RANDOM.normal(size=(64, 40, 40, 3)).astype(np.float32)
-    seen = run(lambda x: histogram(x, None, None))(tf.constant(value)).numpy()
+    seen = run(lambda x: histogram(tf.reshape(x, [-1, 3]), None, None))(tf.constant(value)).numpy()
     assert value.size > SAMPLE
     assert seen[2:].sum() == pytest.approx(value.size, rel=1e-3)
     counts, _ = np.histogram(value, BUCKETS, (seen[0], seen[1]))

@@ -1,0 +1,38 @@
+"""Prints what observing costs."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow as tf
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.measure import STEPS, TURNS, measure
+from benchmarks.models import WORKLOADS
+
+
+def main() -> None:
+    table = Table("model", "XLA", "plain step", *(f"every {n}" for n in STEPS), "not observed", "tracing", "bytes a record")
+    for name, make in WORKLOADS.items():
+        for jit_compile in (False, True):
+            figures = measure(make, jit_compile)
+            table.add_row(
+                name,
+                "on" if jit_compile else "off",
+                f"{1000 * figures.plain_step:.1f} ms",
+                *(str(figures.factors[interval]) for interval in STEPS),
+                str(figures.unobserved),
+                f"{figures.plain_tracing:.1f} s plain, {figures.observed_tracing:.1f} s observed",
+                f"{figures.record_bytes:,.0f}",
+            )
+    console = Console(width=max(150, Console().width))
+    console.print(f"{os.cpu_count()} cores, {platform.machine()}, TensorFlow {tf.__version__}, no GPU in use")
+    console.print(f"Time of observed over plain training: median (lowest-highest) of {TURNS} turns, all figures on.")
+    console.print(table)
+
+
+main()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +24,7 @@ class History:
         checks: observed steps taken in so far.
         first_step, step: the first and the latest observed step, -1 before the first.
         units: of all tracked layers, in the order of a record's unit vectors.
+        unit_slices: where each layer's units stand in them.
         initial_loss: mean of the first finite losses, NaN before the first.
     """
 
@@ -30,6 +33,9 @@ class History:
         self.checks = 0
         self.first_step = self.step = -1
         self.units = UnitHistory(spec.unit_count)
+        # Asking the description for each would be quadratic in the layers, at every observed step.
+        ends = np.cumsum([0, *(layer.units for layer in spec.layers)]).tolist()
+        self.unit_slices = [slice(start, end) for start, end in itertools.pairwise(ends)]
         self._units_per_layer = np.array([layer.units for layer in spec.layers], np.int64)
         self._steps = np.zeros(window, np.int64)
         self._tables = np.full((window, len(spec.layers), len(LAYER_COLUMNS)), np.nan, np.float32)

@@ -80,7 +80,7 @@ class DeadUnits(Rule):
         layer = history.spec.layers[row]
         if layer.call_site or layer.activation not in RELU_FAMILY:
             return Outcome.NOT_APPLICABLE
-        own = history.spec.unit_slice(row)
+        own = history.unit_slices[row]
         if layer.units == 0 or not np.any(history.units.born[own] >= 0):
             return Outcome.INSUFFICIENT_DATA
         share = float(dead[own].mean())
@@ -110,7 +110,7 @@ class DeadUnits(Rule):
         return history.checks >= self.min_checks and float(undecided.mean()) < self.warning_share
 
     def _evidence(self, history: History, row: int, dead: NDArray[np.bool_], severity: Severity) -> Evidence:
-        layer, own = history.spec.layers[row], history.spec.unit_slice(row)
+        layer, own = history.spec.layers[row], history.unit_slices[row]
         units, share = history.units, float(dead.mean())
         threshold = {
             Severity.NOTE: self.note_share,

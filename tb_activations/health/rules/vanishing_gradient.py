@@ -52,6 +52,7 @@ class VanishingGradient(Rule):
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
         medians, counts = _median_elasticity(history)
         reference = _nearer_the_loss(medians, history.spec.layers)
+        has_learnt = history.loss < self.loss_fallen * history.initial_loss
         answers: list[Judged] = []
         for row, layer in enumerate(history.spec.layers):
             if layer.call_site or not layer.trainable:
@@ -59,11 +60,19 @@ class VanishingGradient(Rule):
             elif counts[row] < self.min_checks:
                 answers.append(Outcome.INSUFFICIENT_DATA)
             else:
-                answers.append(self._judge_layer(history, row, medians[row], reference[row], earlier[row]))
+                figures = float(medians[row]), float(reference[row])
+                answers.append(self._judge_layer(history, row, *figures, earlier[row], has_learnt=has_learnt))
         return answers
 
     def _judge_layer(
-        self, history: History, row: int, elasticity: float, reference: float, earlier: Finding | None
+        self,
+        history: History,
+        row: int,
+        elasticity: float,
+        reference: float,
+        earlier: Finding | None,
+        *,
+        has_learnt: bool,
     ) -> Judged:
         # An open finding closes only well above the threshold, so that one near it does not come and go.
         slack = HYSTERESIS if earlier else 1
@@ -72,14 +81,13 @@ class VanishingGradient(Rule):
         threshold = threshold if elasticity < threshold else slack * threshold
         if not elasticity < threshold:
             return Outcome.OK
-        has_learnt = history.loss < self.loss_fallen * history.initial_loss
+        layer = history.spec.layers[row]
+        since = earlier.since_step if earlier else _since(history, row, threshold)
+        checks = earlier.checks + 1 if earlier else int(np.count_nonzero(history.steps >= since))
         severe = self.problem_elasticity if is_behind else self.uniform / 10
         severe *= slack if earlier and earlier.severity is Severity.PROBLEM else 1
         severity = Severity.NOTE if has_learnt else Severity.PROBLEM if elasticity < severe else Severity.WARNING
         threshold = severe if severity is Severity.PROBLEM else threshold
-        layer = history.spec.layers[row]
-        checks = earlier.checks + 1 if earlier else min(history.checks, len(history.steps))
-        since = earlier.since_step if earlier else _since(history, row, threshold)
         beside = f", {elasticity / reference:.1g} of that of the layers nearer the loss" if reference > 0 else ""
         return Evidence(
             severity=severity,

@@ -40,7 +40,8 @@ def output_hashes(static: Path) -> dict[str, str]:
 
 
 def manifest() -> dict[str, dict[str, str]]:
-    return json.loads((STATIC / MANIFEST).read_text("utf-8"))
+    content: dict[str, dict[str, str]] = json.loads((STATIC / MANIFEST).read_text("utf-8"))
+    return content
 
 
 def test_bundle_was_built_from_these_sources() -> None:

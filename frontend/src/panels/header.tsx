@@ -20,8 +20,8 @@ export function Header({ store, runs }: { readonly store: Store; readonly runs: 
   const run = store.run.value;
   return (
     <div class="bar">
-      <label class="field">
-        Run
+      <div class="field">
+        <label for="run">Run</label>
         <select id="run" value={run?.name ?? ""} onChange={(event) => store.chooseRun(event.currentTarget.value)}>
           {runs.map((each) => (
             <option key={each.name} value={each.name} selected={each.name === run?.name}>
@@ -29,7 +29,7 @@ export function Header({ store, runs }: { readonly store: Store; readonly runs: 
             </option>
           ))}
         </select>
-      </label>
+      </div>
       {run?.readable === true && <RunFacts store={store} run={run} />}
       <StepField store={store} />
     </div>

@@ -33,8 +33,8 @@ interface ViewProps {
 
 function StatisticChooser({ store, description }: ViewProps) {
   return (
-    <label class="field">
-      Show
+    <div class="field">
+      <label for="statistic">Show</label>
       <select id="statistic" value={store.stat.value} onChange={(event) => store.chooseStat(event.currentTarget.value)}>
         <option value={HEALTH}>Health</option>
         {description.statistics.map(({ id, title }) => (
@@ -43,7 +43,7 @@ function StatisticChooser({ store, description }: ViewProps) {
           </option>
         ))}
       </select>
-    </label>
+    </div>
   );
 }
 

@@ -1,0 +1,86 @@
+"""Everything by keyboard alone."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenTab
+from tests.live_server import Server
+
+SICK = "&p.layer_health.run=relu_dies"
+
+
+def test_arrow_keys_walk_through_the_layers(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=SICK)
+    tab.frame.locator(".layer-list [aria-current=true]").focus()
+    tab.page.keyboard.press("ArrowDown")
+    expect(tab.selected_layer).to_have_text("dense_0")
+    expect(tab.layers.nth(1)).to_be_focused()
+    tab.page.keyboard.press("End")
+    expect(tab.selected_layer).to_have_text("head_7")
+    tab.page.keyboard.press("Home")
+    expect(tab.selected_layer).to_have_text("dense_2")
+
+
+def test_arrow_keys_walk_through_the_matrix(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=SICK)
+    readout = tab.panel("matrix").locator(".readout")
+    matrix = tab.frame.get_by_role("application", name="Health of 8 layers")
+    matrix.focus()
+    tab.page.keyboard.press("Home")
+    expect(readout).to_have_text("dense_2step 0No finding")
+    tab.page.keyboard.press("ArrowRight")
+    expect(readout).to_contain_text("step 10")
+    tab.page.keyboard.press("Shift+ArrowRight")
+    expect(readout).to_contain_text("step 110")
+    tab.page.keyboard.press("End")
+    tab.page.keyboard.press("ArrowUp")
+    expect(readout).to_have_text("dense_1step 1,190Warning")
+    expect(tab.selected_layer).to_have_text("dense_1")
+    tab.page.keyboard.press("Escape")
+    expect(tab.frame.locator(".step-field")).to_have_text("Latest step")
+
+
+def test_arrow_keys_walk_through_the_units(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=SICK)
+    tab.frame.get_by_role("application", name="Activity of 16 units").focus()
+    tab.page.keyboard.press("ArrowDown")
+    tab.page.keyboard.press("End")
+    expect(tab.panel("units").locator(".readout")).to_contain_text("unit 0")
+    expect(tab.panel("units").locator(".readout")).to_contain_text("active on 0 % of samples")
+
+
+def test_tab_key_reaches_every_control_once(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=SICK)
+    tab.frame.get_by_label("Run", exact=True).focus()
+    reached = []
+    for _ in range(40):
+        tab.page.keyboard.press("Tab")
+        reached.append(
+            tab.frame.locator("html").evaluate(
+                """() => {
+                  const element = document.activeElement;
+                  return element === document.body ? "" :
+                    element.getAttribute("aria-label") ?? element.labels?.[0]?.textContent ?? element.textContent;
+                }"""
+            )
+        )
+        if reached[-1].startswith("How this run"):
+            break
+    told = " | ".join(reached)
+    wanted = ["Severity", "Model order", "dense_2", "step 360", "Show", "Health of 8 layers", "Statistics", "Table"]
+    wanted += ["Activity of 16 units", "Table", "How this run was observed and judged"]
+    position = 0
+    for name in wanted:
+        found = told.find(name, position)
+        assert found >= 0, f"{name!r} is not reached after {told[:position]!r} in {told!r}"
+        position = found
+    assert "dense_5" not in told, "the list of layers takes more than one stop"
+
+
+def test_focus_is_visible(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=SICK)
+    tab.frame.get_by_label("Run", exact=True).focus()
+    tab.page.keyboard.press("Tab")
+    outline = tab.frame.locator(":focus-visible").evaluate("element => getComputedStyle(element).outlineStyle")
+    assert outline == "solid"

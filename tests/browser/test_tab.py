@@ -1,0 +1,165 @@
+"""What a person sees of a sick run, and what choosing changes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenTab, Tab, Theme
+from tests.live_server import Server
+from tests.synthetic import HOSTILE_NAMES
+
+SICK = "&p.layer_health.run=relu_dies"
+
+
+def ground_colour(tab: Tab) -> tuple[int, ...]:
+    colour = tab.frame.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
+    return tuple(int(part) for part in re.findall(r"\d+", colour))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 700])
+def test_verdict_names_the_sick_layer(open_tab: OpenTab, server: Server, theme: Theme, width: int) -> None:
+    tab = open_tab(server, theme=theme, width=width, height=1700, place=SICK)
+    expect(tab.verdict).to_contain_text("3 of 8 layers")
+    expect(tab.verdict).to_contain_text("dense_2")
+    expect(tab.selected_layer).to_have_text("dense_2")
+    assert (max(ground_colour(tab)) < 128) == (theme == "dark")
+    overflow = tab.frame.locator("html").evaluate("root => root.scrollWidth - root.clientWidth")
+    assert overflow == 0, "the page scrolls sideways"
+
+
+def test_theme_follows_tensorboard_while_open(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, theme="light", place=SICK)
+    assert min(ground_colour(tab)) > 200
+    tab.page.get_by_label("Menu for changing light or dark theme").click()
+    tab.page.get_by_role("menuitemradio", name="Dark").or_(tab.page.get_by_role("menuitem", name="Dark")).click()
+    expect(tab.frame.locator("html")).to_have_attribute("data-theme", "dark")
+    assert max(ground_colour(tab)) < 128
+
+
+def test_layers_are_ranked_by_severity_or_in_model_order(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=SICK)
+    names = tab.frame.locator(".layer-list .layer-name")
+    assert names.all_inner_texts()[:3] == ["dense_2", "dense_0", "dense_1"]
+    tab.frame.get_by_role("button", name="Model order").click()
+    assert names.all_inner_texts()[:4] == ["dense_0", "dense_1", "dense_2", "batch_normalization_3"]
+    expect(tab.selected_layer).to_have_text("dense_2")
+
+
+def test_finding_tells_evidence_cause_and_cure(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=SICK)
+    findings = tab.panel("findings")
+    for text in ("share of units dead 100 %", "threshold 50 %", "step 360", "leaky_relu", "inputs that these batches"):
+        expect(findings).to_contain_text(text)
+    tab.layers.filter(has_text="dense_0").click()
+    expect(findings).to_contain_text("no gradient arrives")
+    findings.get_by_role("button", name="Dead units in dense_2").click()
+    expect(tab.selected_layer).to_have_text("dense_2")
+
+
+def test_choosing_a_layer_changes_every_panel(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=SICK)
+    expect(tab.panel("units")).to_contain_text("16 units: 16 died.")
+    tab.layers.filter(has_text="dense_5").click()
+    expect(tab.panel("findings").locator("h2")).to_have_text("dense_5")
+    expect(tab.panel("findings")).to_contain_text("3 of 3 rules: no finding")
+    expect(tab.panel("series").locator("h2")).to_have_text("Figures of dense_5")
+    expect(tab.panel("units")).to_contain_text("16 units: 16 alive.")
+    tab.layers.filter(has_text="batch_normalization_3").click()
+    expect(tab.panel("units")).to_contain_text("Units of this layer are not tracked.")
+
+
+def test_choosing_a_statistic_shows_its_scale(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=SICK)
+    expect(tab.panel("matrix")).to_contain_text("Not enough data yet")
+    before = tab.frame.locator("#matrix canvas").evaluate("canvas => canvas.toDataURL()")
+    tab.frame.get_by_label("Show", exact=True).select_option(label="Weight gradient norm")
+    expect(tab.panel("matrix")).to_contain_text("logarithmic")
+    expect(tab.panel("matrix").locator(".legend")).to_contain_text("zero")
+    assert tab.frame.locator("#matrix canvas").evaluate("canvas => canvas.toDataURL()") != before
+
+
+def test_choosing_a_run(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=SICK)
+    tab.frame.get_by_label("Run", exact=True).select_option("healthy")
+    expect(tab.verdict).to_contain_text(re.compile("No problems found", re.I))
+    expect(tab.frame.locator(".verdict")).to_contain_text("No finding")
+    expect(tab.frame.locator(".shape-problem, .shape-warning")).to_have_count(0)
+
+
+def test_figures_are_there_as_a_table(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=SICK)
+    series = tab.panel("series")
+    series.get_by_text("Statistics", exact=True).click()
+    series.get_by_label("Weight norm").check()
+    expect(series.locator("figure")).to_have_count(5)
+    series.get_by_text("Statistics", exact=True).click()
+    series.get_by_role("button", name="Table").click()
+    table = series.get_by_role("table")
+    expect(table.get_by_role("columnheader")).to_have_count(6)
+    expect(table.locator("tbody tr")).to_have_count(120)
+    expect(table.locator("tbody tr").first).to_contain_text("1,190")
+
+
+def test_training_figures_are_shown(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=SICK)
+    figures = tab.panel("training").locator("figure")
+    expect(figures).to_have_count(2)
+    expect(figures.first.locator("canvas")).to_have_count(1)
+    expect(tab.panel("training")).to_contain_text("Learning rate")
+
+
+def test_pointing_at_one_panel_marks_the_step_in_all(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, height=1700, place=SICK)
+    plot = tab.frame.locator("#matrix .matrix-plot")
+    box = plot.bounding_box()
+    assert box is not None
+    plot.hover(position={"x": box["width"] / 2 + 2, "y": 5})
+    expect(tab.frame.locator(".step-field")).to_contain_text("Step 600")
+    expect(tab.panel("matrix").locator(".readout")).to_contain_text("dense_0")
+    expect(tab.panel("matrix").locator(".readout")).to_contain_text("Warning")
+    marks = tab.frame.locator(".step-mark")
+    assert marks.count() == 2 + 4 + 2
+    for mark in marks.all():
+        expect(mark).to_be_visible()
+    plot.click(position={"x": box["width"] / 4 + 2, "y": 5})
+    tab.verdict.hover()
+    expect(tab.frame.locator(".step-field")).to_contain_text("Step 300")
+    expect(tab.selected_layer).to_have_text("dense_0")
+    tab.frame.get_by_role("button", name="Unpin").click()
+    expect(tab.frame.locator(".step-field")).to_have_text("Latest step")
+
+
+def test_names_from_the_file_are_text(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place="&p.layer_health.run=hostile%20%3Cb%3Enames%3C%2Fb%3E")
+    listed = tab.frame.locator(".layer-list .layer-name").all_inner_texts()
+    assert sorted(listed) == sorted(f"{name} {index}" for index, name in enumerate(HOSTILE_NAMES))
+    assert HOSTILE_NAMES[0] == "<img src=x onerror=alert(1)>"
+    for button in tab.layers.all():
+        button.click()
+        name = button.locator(".layer-name").inner_text()
+        expect(tab.panel("findings").locator("h2")).to_have_text(name)
+        expect(tab.panel("series").locator("figure").first).to_be_visible()
+    assert tab.frame.locator("img, script:not([type=module]), b.names").count() == 0
+
+
+def test_many_layers_stay_usable(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place="&p.layer_health.run=many_layers")
+    expect(tab.verdict).to_contain_text("of 200 layers")
+    search = tab.frame.get_by_label("Filter layers")
+    search.fill("DENSE_17")
+    expect(tab.layers.first).to_contain_text("dense_17")
+    assert tab.layers.count() < 12
+    search.fill("nothing like it")
+    expect(tab.panel("layers")).to_contain_text("No layer matches “nothing like it” out of 200.")
+    tab.frame.get_by_role("button", name="Clear filter").click()
+    expect(tab.layers).to_have_count(200)
+
+
+def test_tab_says_what_it_is(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=SICK)
+    expect(tab.page.locator("iframe")).to_have_attribute("title", "Layer Health")
+    expect(tab.frame.locator("html")).to_have_attribute("lang", "en")

@@ -61,6 +61,7 @@ class Recording:
         self._encoder = Encoder()
         self._is_described = False
         self._spec: RunSpec | None = None
+        self._shape: tuple[object, ...] = ()
         self._diagnosis: Diagnosis | None = None
         self._step = -1
         self._findings: tuple[Finding, ...] = ()
@@ -155,12 +156,12 @@ class Recording:
         self._writer.write(summary, self._step)
 
     def _describe(self, figures: Figures) -> tuple[RunSpec, Diagnosis]:
-        spec = run_spec(figures, self._settings)
-        if self._spec is None or self._diagnosis is None or spec != self._spec:
-            self._spec, self._diagnosis, self._lives = spec, Diagnosis(spec, self._settings.rules), {}
-            self._is_described = False
+        shape = (figures.rows, figures.weights)
+        if self._spec is None or self._diagnosis is None or shape != self._shape:
+            self._spec, self._shape, self._is_described = run_spec(figures, self._settings), shape, False
+            self._diagnosis, self._lives = Diagnosis(self._spec, self._settings.rules), {}
         if not self._is_described:
-            self._write(self._encoder.run(spec))
+            self._write(self._encoder.run(self._spec))
             self._is_described = True
         return self._spec, self._diagnosis
 

@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import importlib.util
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"Runs are in {logdir}")
     if arguments.no_serve:
         return 0
+    # Being ended by a service manager must end TensorBoard too, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with serving(logdir, arguments.port) as (process, url):
         print(f"Layer Health: {url} (Ctrl-C ends it)", flush=True)
         with contextlib.suppress(KeyboardInterrupt):

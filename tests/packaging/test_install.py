@@ -8,7 +8,6 @@ import os
 import queue
 import re
 import shutil
-import signal
 import site
 import subprocess
 import sys
@@ -65,22 +64,26 @@ def speaking(
         text=True,
     )
     assert process.stdout is not None
-    try:
-        yield process, wait_for(pattern, process.stdout)
-    finally:
-        process.kill()
-        process.wait()
-
-
-def wait_for(pattern: str, stream: IO[str]) -> re.Match[str]:
     lines: queue.Queue[str | None] = queue.Queue()
+    # Somebody must go on reading, or a full pipe would stop the program.
+    reader = threading.Thread(target=pass_on, args=(process.stdout, lines))
+    reader.start()
+    try:
+        yield process, wait_for(pattern, lines)
+    finally:
+        process.terminate()
+        process.wait(timeout=DEADLINE)
+        reader.join(timeout=DEADLINE)
+        process.stdout.close()
 
-    def read() -> None:
-        for line in stream:
-            lines.put(line)
-        lines.put(None)
 
-    threading.Thread(target=read, daemon=True).start()
+def pass_on(stream: IO[str], lines: queue.Queue[str | None]) -> None:
+    for line in stream:
+        lines.put(line)
+    lines.put(None)
+
+
+def wait_for(pattern: str, lines: queue.Queue[str | None]) -> re.Match[str]:
     said = ""
     while (line := lines.get(timeout=DEADLINE)) is not None:
         said += line
@@ -178,7 +181,7 @@ def test_the_demo_trains_and_prints_an_address_that_answers(distributions: Mappi
     command = ["tb-activations", "demo", "--logdir", "logs"]
     with speaking(command, folder, tmp_path, r"Layer Health: (http://\S+/)#layer_health") as (process, found):
         plugins = json.loads(fetch(found[1] + "data/plugins_listing"))
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         assert process.wait(timeout=DEADLINE) == 0
     assert plugins["layer_health"]["tab_name"] == "Layer Health"
     assert {path.name for path in (tmp_path / "logs").iterdir()} == {"healthy", "relu_dies", "deep_sigmoid"}

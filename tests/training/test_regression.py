@@ -1,0 +1,52 @@
+"""Event files as regression tests: the same training twice, and one that differs."""
+
+from __future__ import annotations
+
+import keras
+import pytest
+from keras import layers
+
+from tb_activations import LayerHealth
+from tb_activations.cli import main
+from tb_activations.testing import assert_runs_match
+from tests.training.models import digits, train
+
+
+def network(initializer):
+    def make():
+        x, y = digits()
+        model = keras.Sequential(
+            [
+                layers.Input((64,)),
+                layers.Dense(16, "relu", name="first"),
+                layers.Dense(16, "relu", kernel_initializer=initializer, name="second"),
+                layers.Dense(10, name="head"),
+            ]
+        )
+        return model, x.reshape(len(x), 64), y
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    for name, initializer in {"one": "glorot_uniform", "two": "glorot_uniform", "other": "random_normal"}.items():
+        train(network(initializer), [LayerHealth(folder / name)], epochs=3)
+    return folder
+
+
+def test_the_same_training_writes_the_same_records(folder):
+    assert_runs_match(folder / "one", folder / "two", rtol=0, atol=0)
+
+
+def test_another_initialiser_is_found_at_its_step_and_layer(folder):
+    with pytest.raises(AssertionError, match=r"step 0\b.*layer 'second'.*rtol"):
+        assert_runs_match(folder / "one", folder / "other", rtol=1e-5, atol=1e-8)
+
+
+def test_the_command_says_the_same(folder, capsys):
+    assert main(["diff", str(folder / "one"), str(folder / "two")]) == 0
+    assert main(["diff", str(folder / "one"), str(folder / "other")]) == 1
+    said = capsys.readouterr().out
+    assert "second" in said and "step 0" in said

@@ -35,7 +35,8 @@ frontend-test: $(NODE)/.installed
 	cd frontend && npm run --silent check && npm run --silent test
 
 bundle-check: bundle
-	@git diff --exit-code --stat -- tb_activations/static || { echo "the built tab is stale: commit what 'make bundle' made"; exit 1; }
+	@git diff --exit-code --stat -- tb_activations/static && test -z "$$(git ls-files --others -- tb_activations/static)" \
+	  || { echo "The built tab is stale: commit what 'make bundle' made."; exit 1; }
 
 browser:
 	@.ci/install-browser
@@ -52,5 +53,5 @@ $(VENV)/.dev $(VENV)/.demo: $(VENV)/.%: setup.py | $(VENV)/bin/python
 	@touch $@
 
 $(NODE)/.installed: frontend/package.json frontend/package-lock.json
-	cd frontend && npm ci --no-audit --no-fund --silent
+	cd frontend && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -26,7 +26,17 @@ from tb_activations.health.records import (
 )
 from tb_activations.health.unit_coding import FIRST_LEVEL, LAST_LEVEL, restore_activity, restore_peak
 
-_FINDING_FIELDS = ("severity", "samples", "checks", "since_step", "last_step", "closed_step", "units", "unit_count")
+_FINDING_FIELDS = (
+    "severity",
+    "samples",
+    "checks",
+    "since_step",
+    "last_step",
+    "closed_step",
+    "units",
+    "unit_count",
+    "root",
+)
 _HISTOGRAM_ENTRIES = ("lowest edge", "highest edge", *(f"bucket {bucket}" for bucket in range(HISTOGRAM_BUCKETS)))
 
 
@@ -244,7 +254,15 @@ class _Comparison:
         return None
 
     def _renamed(self, finding: Finding) -> Finding:
-        return dataclasses.replace(finding, layer=self._pairing.names.get(finding.layer, finding.layer))
+        names = {other.id: self._renamed_id(other) for other in self._actual.findings}
+        root = None if finding.root is None else names.get(finding.root, finding.root)
+        return dataclasses.replace(finding, layer=self._name(finding), root=root)
+
+    def _renamed_id(self, finding: Finding) -> str:
+        return dataclasses.replace(finding, layer=self._name(finding)).id
+
+    def _name(self, finding: Finding) -> str:
+        return self._pairing.names.get(finding.layer, finding.layer)
 
 
 def _key(finding: Finding) -> tuple[str, str, int]:

@@ -16,6 +16,9 @@ from tb_activations.health.records import Finding, LayerSpec, RunSpec, Severity,
 
 T = TypeVar("T")
 
+DEEPEST = 20
+"""Levels of lists and objects that a run's cadence may have."""
+
 _NONFINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -68,7 +71,7 @@ def run_from_json(text: str | bytes) -> RunSpec:
             rule: {name: _to_number(value, "thresholds") for name, value in _object(values, "thresholds").items()}
             for rule, values in _object(members.get("thresholds", {}), "thresholds").items()
         },
-        cadence=_object(members.get("cadence", {}), "cadence"),
+        cadence=_shallow(_object(members.get("cadence", {}), "cadence"), "cadence", DEEPEST),
         versions={name: str(value) for name, value in _object(members.get("versions", {}), "versions").items()},
     )
 
@@ -148,6 +151,16 @@ def _object(value: object, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UnreadableRunError(f"{name} must be a JSON object, got {type(value).__name__}")
     return cast("dict[str, Any]", value)
+
+
+def _shallow(value: T, name: str, levels: int) -> T:
+    """`value` if nothing in it is nested deeper: who goes through it later need not fear the recursion limit."""
+    if levels < 0:
+        raise UnreadableRunError(f"{name} must not be nested more than {DEEPEST} levels deep")
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for member in inner:
+        _shallow(member, name, levels - 1)
+    return value
 
 
 def _list(members: Mapping[str, Any], name: str) -> list[Any]:

@@ -53,14 +53,22 @@ class Source:
         return {run.run_name: run.start_time for run in listed}
 
     def series(self, run: str, tag: str, content: bytes, points: int) -> Series:
-        """At most `points` points of one tag."""
-        read = self.provider.read_tensors(
-            self.context,
-            experiment_id=self.experiment,
-            plugin_name=schema.PLUGIN_NAME,
-            downsample=points,
-            run_tag_filter=RunTagFilter(runs=[run], tags=[tag]),
-        )
+        """At most `points` points of one tag.
+
+        Raises:
+            UnreadableRunError: a point of the tag is no tensor.
+        """
+        try:
+            read = self.provider.read_tensors(
+                self.context,
+                experiment_id=self.experiment,
+                plugin_name=schema.PLUGIN_NAME,
+                downsample=points,
+                run_tag_filter=RunTagFilter(runs=[run], tags=[tag]),
+            )
+        except (TypeError, ValueError, MemoryError) as error:
+            # The provider turns protos into arrays, and trusts what the protos say of their shape.
+            raise UnreadableRunError(f"{tag} holds a value that is no tensor: {error}") from error
         data = read.get(run, {}).get(tag, ())
         return Series(content, [Point(datum.step, datum.wall_time, datum.numpy) for datum in data])
 

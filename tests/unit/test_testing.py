@@ -158,7 +158,11 @@ def renamed(run: Run) -> Run:
             for weight in run.spec.weights
         ),
     )
-    findings = tuple(dataclasses.replace(finding, layer=name(finding.layer)) for finding in run.findings)
+    roots = {finding.id: dataclasses.replace(finding, layer=name(finding.layer)).id for finding in run.findings}
+    findings = tuple(
+        dataclasses.replace(finding, layer=name(finding.layer), root=finding.root and roots[finding.root])
+        for finding in run.findings
+    )
     return dataclasses.replace(run, spec=spec, findings=findings)
 
 
@@ -210,6 +214,7 @@ def test_findings_on_one_side_only_differ(run: Run) -> None:
         ({"value": 0.5}, "finding dead_units, value,"),
         ({"closed_step": 80}, "finding dead_units, closed_step,"),
         ({"units": (1,)}, "finding dead_units, units,"),
+        ({"root": "nonfinite:dense_0:10"}, "finding dead_units, root,"),
     ],
 )
 def test_what_a_finding_says_is_compared(run: Run, change: dict[str, Any], what: str) -> None:

@@ -155,3 +155,10 @@ def test_a_damaged_layer_is_refused_by_name(change: dict[str, object], said: str
 def test_cadence_must_be_json() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         run_to_json(RunSpec("m", (), cadence={"overhead": math.nan}))
+
+
+def test_cadence_must_not_be_nested_deeply() -> None:
+    members = json.loads(run_to_json(RunSpec("m", ())))
+    text = json.dumps(members).replace('"cadence": {}', '"cadence": {"a": ' + "[" * 500 + "]" * 500 + "}")
+    with pytest.raises(UnreadableRunError, match="cadence must not be nested more than 20 levels deep"):
+        run_from_json(text)

@@ -128,10 +128,20 @@ class Recording:
             return
         values = []
         for name, maps in feature_maps.items():
-            values.append(_image(f"feature_maps/{name}", pictures.feature_maps(maps), "Activation"))
+            picture = pictures.feature_maps(maps)
+            about = (
+                "First samples of the last observed step (down), channels (across). "
+                f"Activation from {picture.low:.4g} to {picture.high:.4g} in the first picture; each shows its own range."
+            )
+            values.append(stock.image(f"feature_maps/{name}", picture.png, picture.width, picture.height, about))
         for name, lives in self._lives.items():
             if name not in feature_maps:
-                values.append(_image(f"units/{name}", pictures.life_map(lives.activity()), "Share of samples active"))
+                picture = pictures.life_map(lives.activity())
+                about = (
+                    "Units (down) over observed steps (across): share of samples on which the unit was active, "
+                    f"logarithmic from {picture.low:.4g} to {picture.high:.4g}, and where it was active on none."
+                )
+                values.append(stock.image(f"units/{name}", picture.png, picture.width, picture.height, about))
         self._add(values)
 
     def finish(self) -> None:
@@ -195,11 +205,6 @@ class _LifeMap:
     def activity(self) -> Array:
         """`[steps, units]`."""
         return np.array(self._columns, np.float32).reshape(-1, self._units)
-
-
-def _image(tag: str, picture: pictures.Picture, what: str) -> Any:
-    description = f"{what}, {picture.low:.4g} to {picture.high:.4g} in the first picture"
-    return stock.image(tag, picture.png, picture.width, picture.height, description)
 
 
 def run_spec(figures: Figures, settings: RunSettings) -> RunSpec:

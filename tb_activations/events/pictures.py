@@ -9,13 +9,14 @@ from __future__ import annotations
 import dataclasses
 import io
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 LONGEST_SIDE = 1024
-"""Pixels; larger pictures are drawn from averages (life maps) or with fewer maps."""
+"""Pixels, without the legend below; larger pictures are drawn from averages (life maps) or with fewer maps."""
 SMALLEST_MAP = 48
 """Pixels a feature map is at least enlarged to."""
 LARGEST_GRID = 64
@@ -25,13 +26,15 @@ _SCALE = np.array([[10, 30, 85], [72, 84, 110], [125, 125, 122], [185, 172, 105]
 _NOT_A_NUMBER = np.array([204, 121, 167], np.uint8)
 _DEAD = np.array([213, 94, 0], np.uint8)
 _GAP = 255
+_LEGEND_TEXT, _LEGEND_GAP, _LEGEND_BAR = 12, 6, 96
+LEGEND_HEIGHT = _LEGEND_TEXT + 2 * _LEGEND_GAP
 _LOWEST_ACTIVITY = -4.0
 """Decimal logarithm of the activity that gets the darkest colour."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A picture and what its colours mean.
+    """A picture with a legend of `LEGEND_HEIGHT` pixels below it that says what its colours mean.
 
     Attributes:
         png: the encoded picture.
@@ -70,7 +73,8 @@ def feature_maps(maps: NDArray[np.float32], *, common_scale: bool = True) -> Pic
     limits = [(low, high) if common_scale else _limits(one) for one in shown.reshape(-1, height, width)]
     colours = [_coloured(one, *limit) for one, limit in zip(shown.reshape(-1, height, width), limits, strict=True)]
     tiles = np.stack(colours).repeat(zoom, axis=1).repeat(zoom, axis=2)
-    return _picture(_grid(tiles, rows, columns), low, high)
+    legend = _legend(f"{low:.4g}", f"{high:.4g}" if common_scale else f"{high:.4g}, each map its own")
+    return _picture(_grid(tiles, rows, columns), legend, low, high)
 
 
 def life_map(activity: NDArray[np.float32]) -> Picture:
@@ -93,7 +97,9 @@ def life_map(activity: NDArray[np.float32]) -> Picture:
     colours[values == 0] = _DEAD
     for axis in (0, 1):
         colours = colours.repeat(max(1, LONGEST_SIDE // 2 // colours.shape[axis]), axis=axis)
-    return _picture(colours, 10**_LOWEST_ACTIVITY, 1.0)
+    low, high = 10**_LOWEST_ACTIVITY, 1.0
+    legend = _legend("active on 0.01 %", "100 % of samples", ((_DEAD, "never active"),))
+    return _picture(colours, legend, low, high)
 
 
 def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -141,8 +147,32 @@ def _block_sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values
 
 
-def _picture(colours: NDArray[np.uint8], low: float, high: float) -> Picture:
+def _legend(low: str, high: str, marks: Sequence[tuple[NDArray[np.uint8], str]] = ()) -> Image.Image:
+    """What the colours mean, as a strip to stand below a picture: marks, then the scale between its two ends."""
+    font = ImageFont.load_default(_LEGEND_TEXT)
+    bar = Image.fromarray(np.tile(_coloured(np.linspace(0, 1, _LEGEND_BAR)[None], 0, 1), (_LEGEND_TEXT, 1, 1)))
+    pieces: list[Image.Image | str] = []
+    for colour, name in marks:
+        pieces += [Image.new("RGB", (_LEGEND_TEXT, _LEGEND_TEXT), tuple(colour.tolist())), name]
+    pieces += [low, bar, high]
+    widths = [round(font.getlength(piece)) if isinstance(piece, str) else piece.width for piece in pieces]
+    strip = Image.new("RGB", (sum(widths) + _LEGEND_GAP * (len(pieces) + 1), LEGEND_HEIGHT), "white")
+    draw = ImageDraw.Draw(strip)
+    left = _LEGEND_GAP
+    for piece, width in zip(pieces, widths, strict=True):
+        if isinstance(piece, str):
+            draw.text((left, _LEGEND_GAP - 1), piece, fill="black", font=font)
+        else:
+            strip.paste(piece, (left, _LEGEND_GAP))
+        left += width + _LEGEND_GAP
+    return strip
+
+
+def _picture(colours: NDArray[np.uint8], legend: Image.Image, low: float, high: float) -> Picture:
+    drawn = Image.fromarray(colours)
+    whole = Image.new("RGB", (max(drawn.width, legend.width), drawn.height + legend.height), "white")
+    whole.paste(drawn, (0, 0))
+    whole.paste(legend, (0, drawn.height))
     encoded = io.BytesIO()
-    Image.fromarray(colours).save(encoded, "PNG")
-    height, width = colours.shape[:2]
-    return Picture(encoded.getvalue(), width, height, low, high)
+    whole.save(encoded, "PNG")
+    return Picture(encoded.getvalue(), whole.width, whole.height, low, high)

@@ -6,20 +6,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tb_activations.events.pictures import LONGEST_SIDE, Picture, feature_maps, life_map
+from tb_activations.events.pictures import LEGEND_HEIGHT, LONGEST_SIDE, Picture, feature_maps, life_map
 
 DEAD, NOT_A_NUMBER = [213, 94, 0], [204, 121, 167]
 
 
 def pixels(picture: Picture) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Without the legend."""
     array = np.asarray(Image.open(io.BytesIO(picture.png)))
     assert array.shape == (picture.height, picture.width, 3)
-    return array
+    return array[:-LEGEND_HEIGHT]
 
 
 def test_maps_are_enlarged_in_a_grid_with_gaps() -> None:
     picture = feature_maps(np.zeros((2, 8, 8, 3), np.float32))
-    assert (picture.height, picture.width) == (2 * 48 + 1, 3 * 48 + 2)
+    assert (picture.height - LEGEND_HEIGHT, picture.width) == (2 * 48 + 1, 3 * 48 + 2)
     assert (pixels(picture)[48] == 255).all()
     assert (pixels(picture)[:, 97] == 255).all()
 
@@ -36,7 +37,15 @@ def test_brighter_is_larger_on_the_common_scale() -> None:
 def test_on_its_own_scale_each_map_has_both_ends() -> None:
     maps = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1) * np.array([1, 100], np.float32)
     array = pixels(feature_maps(maps, common_scale=False))
-    np.testing.assert_array_equal(array[:, :48], array[:, 49:])
+    np.testing.assert_array_equal(array[:, :48], array[:, 49 : 49 + 48])
+
+
+def test_the_legend_runs_from_dark_to_light() -> None:
+    picture = feature_maps(np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1))
+    legend = np.asarray(Image.open(io.BytesIO(picture.png)))[-LEGEND_HEIGHT:]
+    coloured = legend[LEGEND_HEIGHT // 2].astype(int)
+    brightness = coloured[np.ptp(coloured, axis=1) > 30].sum(axis=1)
+    assert brightness[0] < 200 and brightness[-1] > 500
 
 
 def test_not_a_number_stands_out() -> None:

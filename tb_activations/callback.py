@@ -94,7 +94,7 @@ class LayerHealth(keras.callbacks.Callback):
                 'Allowed are "warn", "stop", "raise" or a function that takes a finding.'
             )
         self._rules = configure(rules)
-        self._cadence_arguments = {"update_freq": update_freq, "overhead": overhead}
+        self._update_freq, self._overhead = update_freq, float(overhead)
         self._layers = layers
         self._histograms_due, self._images_due = Thinning(histogram_freq), Thinning(image_freq)
         self._options = Options(with_histograms=histogram_freq != 0, with_maps=image_freq != 0)
@@ -121,11 +121,12 @@ class LayerHealth(keras.callbacks.Callback):
         if not named:
             raise ValueError("LayerHealth found no layer in the model; build it or give it layers before training.")
         if self._recording is None:
-            settings = RunSettings(model.name, self._rules, self._cadence_arguments, self._stock_summaries)
+            cadence = {"update_freq": self._update_freq, "overhead": self._overhead}
+            settings = RunSettings(model.name, self._rules, cadence, self._stock_summaries)
             self._recording = Recording(settings)
         self._is_broken = False
         self._guarded(lambda recording: recording.open(RunWriter(self._log_dir, self._clock)))
-        self._cadence = Cadence(self._cadence_arguments["update_freq"], self._cadence_arguments["overhead"])
+        self._cadence = Cadence(self._update_freq, self._overhead)
         # After a new `compile` the optimizer counts from 0; steps of a run never go back.
         self._step_offset = max(0, self._recording.last_step + 1 - int(model.optimizer.iterations.numpy()))
         self._remove_dispatcher()

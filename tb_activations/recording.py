@@ -123,7 +123,7 @@ class Recording:
             self._add(stock.histograms(self._spec, histograms))
 
     def write_pictures(self, feature_maps: Mapping[str, Array]) -> None:
-        """Writes feature maps and, for the other layers with units, the map of unit lives, at the last recorded step."""
+        """Writes feature maps, and unit lives of the other layers with units, at the last recorded step."""
         if self._spec is None or not self._settings.stock_summaries:
             return
         values = []
@@ -131,7 +131,8 @@ class Recording:
             picture = pictures.feature_maps(maps)
             about = (
                 "First samples of the last observed step (down), channels (across). "
-                f"Activation from {picture.low:.4g} to {picture.high:.4g} in the first picture; each shows its own range."
+                f"Activation from {picture.low:.4g} to {picture.high:.4g} in the first picture; "
+                "each shows its own range."
             )
             values.append(stock.image(f"feature_maps/{name}", picture.png, picture.width, picture.height, about))
         for name, lives in self._lives.items():

@@ -36,7 +36,7 @@ def check_cadence(update_freq: UpdateFreq, overhead: float) -> None:
         raise TypeError(f"Invalid value for argument `overhead`: {overhead!r}. Allowed is a number above 0, at most 1.")
     if not 0 < overhead <= 1:
         raise ValueError(
-            f"Invalid value for argument `overhead`: {overhead!r}. Allowed is a share of training time above 0, at most 1."
+            f"Invalid value for argument `overhead`: {overhead!r}. Allowed is a number above 0, at most 1."
         )
 
 

@@ -16,7 +16,8 @@ _LENGTH = 32
 
 def histograms(packed: Array, calls: Sequence[Call], rows: Sequence[Row]) -> Array:
     """`[rows, 2, 32]` float32 from `[replicas, calls * 2 * 32]`: activation, then gradient; lowest edge, highest edge
-    and 30 counts. NaN where nothing was measured."""
+    and 30 counts. NaN where nothing was measured.
+    """
     table = packed.reshape(len(packed), len(calls), 2, _LENGTH)
     result = np.full((len(rows), 2, _LENGTH), np.nan, np.float32)
     for index, row in enumerate(rows):
@@ -47,7 +48,8 @@ def merge_histograms(parts: Array) -> Array:
 
 def feature_maps(packed: Array, calls: Sequence[Call]) -> Mapping[str, Array]:
     """Layer name to `[samples, height, width, channels]` float32: the first call's maps. Samples that the batch did
-    not have are left out."""
+    not have are left out.
+    """
     maps: dict[str, Array] = {}
     values = packed[0]
     for call in calls:

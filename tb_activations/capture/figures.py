@@ -181,7 +181,9 @@ def _gradient_columns(gradient: Vector, scale: float) -> dict[str, float]:
         return dict.fromkeys(names, np.nan)
     elements, norm, abs_sum, nonfinite = gradient.T
     mean_abs = _ratio(abs_sum.sum(), (elements - nonfinite).sum())
-    return dict(zip(names, (float(np.linalg.norm(norm)) / scale, mean_abs / scale, float(nonfinite.sum())), strict=True))
+    return dict(
+        zip(names, (float(np.linalg.norm(norm)) / scale, mean_abs / scale, float(nonfinite.sum())), strict=True)
+    )
 
 
 _WEIGHT_COLUMNS = (

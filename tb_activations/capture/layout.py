@@ -5,7 +5,15 @@ from __future__ import annotations
 import dataclasses
 
 HEADER = ("layout", "loss_seen", "loss", "learning_rate", "loss_scale", "samples")
-WEIGHT_FIGURES = ("elements", "gradient_norm", "gradient_abs_sum", "gradient_nonfinite", "norm", "nonfinite", "update_norm")
+WEIGHT_FIGURES = (
+    "elements",
+    "gradient_norm",
+    "gradient_abs_sum",
+    "gradient_nonfinite",
+    "norm",
+    "nonfinite",
+    "update_norm",
+)
 
 MAX_UNITS = 16_384
 """Layers with more units than this (large vocabularies) are observed as a whole, not unit by unit."""

@@ -72,7 +72,5 @@ def capture(model: keras.Model, layers: LayerChoice = None) -> Iterator[Seen]:
     check_choice(layers)
     seen = Seen()
     chosen = choose_layers(find_layers(model), layers)
-    with taps.installed(
-        taps.after(entry.layer, "call", functools.partial(seen._add, entry.name)) for entry in chosen
-    ):
+    with taps.installed(taps.after(entry.layer, "call", functools.partial(seen._add, entry.name)) for entry in chosen):
         yield seen

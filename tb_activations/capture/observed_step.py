@@ -140,7 +140,7 @@ class ObservedStep:
             observation.see_weight(id(variable), spec, gradient, old, tf.convert_to_tensor(variable))
 
 
-def _make_train_function(model: keras.Model, train_step: StepFunction) -> Callable[[Any], Any]:
+def _make_train_function(model: keras.Model, train_step: StepFunction) -> Any:
     """What `model.make_train_function` makes of another train step; the model keeps its own."""
     plain = model.train_function
     with taps.installed([taps.Tap(model, "train_step", train_step)]):

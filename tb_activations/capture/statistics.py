@@ -36,12 +36,14 @@ def _once(signature: list[tf.TensorSpec]) -> Callable[[Callable[..., Any]], Call
 
     Inlined into them, its conditions would be optimised again for every layer, which takes longer than all the rest.
     """
-    return tf.function(input_signature=signature, autograph=False, experimental_attributes={"_noinline": True})
+    whole = {"_noinline": True}
+    return lambda f: tf.function(f, input_signature=signature, autograph=False, experimental_attributes=whole)
 
 
 class Activation(NamedTuple):
     """`figures` `[ACTIVATION_FIGURES]`; `active` (share of samples and positions) and `peak` (largest absolute value)
-    `[units]`, empty without a unit axis; `histogram` `[32]`."""
+    `[units]`, empty without a unit axis; `histogram` `[32]`.
+    """
 
     figures: tf.Tensor
     active: tf.Tensor
@@ -179,7 +181,8 @@ def _careful_gradient(value: tf.Tensor) -> tf.Tensor:
 
 def weight(gradient_of_it: tf.Tensor | None, before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
     """`[7]`: the gradient's figures (NaN but for the number of elements without one), then the weight before its
-    update: L2 norm and how many elements were not finite, then the L2 norm of the update."""
+    update: L2 norm and how many elements were not finite, then the L2 norm of the update.
+    """
     values = (before, after) if gradient_of_it is None else (before, after, gradient_of_it)
     flat = [tf.reshape(tf.cast(value, tf.float32), [-1]) for value in values]
     return _unmoved_weight(*flat) if gradient_of_it is None else _weight(*flat)

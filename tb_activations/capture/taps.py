@@ -79,7 +79,6 @@ def _keep_mask(before: tf.Tensor, now: tf.Tensor) -> tf.Tensor:
 def see_gradient(value: tf.Tensor, on_gradient: Callable[[tf.Tensor], None]) -> tf.Tensor:
     """`value` itself; when a gradient with respect to it is computed, `on_gradient` is called with it."""
 
-    @tf.custom_gradient
     def identity(tensor: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
         def backward(gradient: tf.Tensor) -> tf.Tensor:
             on_gradient(gradient)
@@ -87,7 +86,7 @@ def see_gradient(value: tf.Tensor, on_gradient: Callable[[tf.Tensor], None]) -> 
 
         return tf.identity(tensor), backward
 
-    return identity(value)
+    return tf.custom_gradient(identity)(value)
 
 
 def current_graph() -> Any:

@@ -110,6 +110,23 @@ def test_failed_refresh_is_told_and_can_be_retried(open_tab: OpenTab, server: Se
     expect(banner).to_have_count(0)
 
 
+def test_a_part_that_fails_leaves_the_others_alive(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place="&p.layer_health.run=relu_dies")
+    tab.expected = "unexpected value unheard-of"
+    answer = server.get("findings", run="relu_dies").text
+    # The server never sends such an answer: it stands for any mistake in a part of the page.
+    nonsense = answer.replace('"severity": "problem", "quantity"', '"severity": "unheard-of", "quantity"')
+    assert nonsense != answer
+    tab.page.route("**/findings?*", lambda route: route.fulfill(content_type="application/json", body=nonsense))
+    tab.press_reload()
+    expect(tab.panel("findings").get_by_role("alert")).to_contain_text("This part could not be drawn")
+    expect(tab.verdict).to_contain_text("dense_2")
+    expect(tab.frame.locator("#matrix canvas")).to_be_visible()
+    tab.layers.filter(has_text="dense_5").click()
+    expect(tab.panel("findings")).to_contain_text("3 of 3 rules: no finding")
+    expect(tab.panel("units")).to_contain_text("16 units: 16 alive.")
+
+
 def test_what_was_not_evaluated_never_looks_healthy(
     open_tab: OpenTab, start_server: StartServer, tmp_path: Path
 ) -> None:
@@ -145,7 +162,7 @@ def test_what_was_not_evaluated_never_looks_healthy(
         "spared": ("– Not applicable", "No rule applies"),
     }
     assert list(words) == ["failed", "hidden", "waiting", "judged", "spared"]
-    expect(tab.frame.locator(".verdict")).to_contain_text("Not evaluated")
+    expect(tab.frame.locator(".verdict")).to_contain_text("A rule failed on 1 layer")
 
 
 def _write_judged(folder: Path, names: list[str], outcomes: np.ndarray) -> None:

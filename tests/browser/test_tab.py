@@ -68,6 +68,11 @@ def test_choosing_a_layer_changes_every_panel(open_tab: OpenTab, server: Server)
     expect(tab.panel("findings")).to_contain_text("3 of 3 rules: no finding")
     expect(tab.panel("series").locator("h2")).to_have_text("Figures of dense_5")
     expect(tab.panel("units")).to_contain_text("16 units: 16 alive.")
+    tab.frame.locator("html").evaluate("root => root.scrollTo(0, root.scrollHeight)")
+    scrolled = tab.frame.locator("html").evaluate("root => root.scrollTop")
+    tab.frame.locator("html").evaluate("() => document.querySelector('.layer-list li:nth-child(6) button').click()")
+    expect(tab.panel("units")).to_contain_text("16 units: 16 alive.")
+    assert tab.frame.locator("html").evaluate("root => root.scrollTop") == scrolled, "the page jumps"
     tab.layers.filter(has_text="batch_normalization_3").click()
     expect(tab.panel("units")).to_contain_text("Units of this layer are not tracked.")
 

@@ -46,7 +46,7 @@ export function healthLook(palette: Palette): LookOf {
       case "error":
         return { fill, pattern: "cross", glyph: GLYPHS[state], ink: palette.alarm };
       case "insufficient_data":
-        return { fill, pattern: "hatch", glyph: "", ink: palette.line };
+        return { fill, pattern: "hatch", glyph: "", ink: palette.hatch };
       case "ok":
       case "not_applicable":
       case "unobserved":

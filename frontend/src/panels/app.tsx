@@ -6,6 +6,7 @@ import { Judgement } from "./judgement";
 import { LayerMatrix } from "./layer_matrix";
 import { LayerSeries } from "./layer_series";
 import { Layers } from "./layers";
+import { Fence } from "./panel";
 import { EmptyState, FullState, MissingRunBanner, ModelFindings, StaleBanner } from "./states";
 import { Training } from "./training";
 import { UnitLives } from "./unit_lives";
@@ -89,7 +90,9 @@ function RunBody({ store }: { readonly store: Store }) {
   }
   return (
     <>
-      <VerdictLine store={store} />
+      <Fence subject={run.name}>
+        <VerdictLine store={store} />
+      </Fence>
       <div class="columns">
         <div class="column">
           <Layers store={store} />

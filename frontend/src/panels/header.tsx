@@ -6,8 +6,8 @@ import type { Store } from "../state/store";
 
 function runLabel(run: Run): string {
   if (!run.readable) return `${run.name} \u2013 cannot be read`;
-  const state = run.severity ?? "ok";
-  return `${GLYPHS[state]} ${run.name} \u2013 ${stateWord(state).toLowerCase()}`;
+  if (run.severity === null) return `${run.name} \u2013 no open finding`;
+  return `${GLYPHS[run.severity]} ${run.name} \u2013 ${stateWord(run.severity).toLowerCase()}`;
 }
 
 function stepWords({ first_step, last_step }: Run): string {
@@ -44,7 +44,7 @@ function RunFacts({ store, run }: { readonly store: Store; readonly run: Run }) 
     <p class="facts">
       {description !== null && <span>{description.model}</span>}
       <span>{plural(run.layers, "layer")}</span>
-      <span>
+      <span title={`last record ${new Date(run.last_time * 1000).toLocaleString()}`}>
         {stepWords(run)}
         {run.last_time > run.start_time && `, ${formatDuration(run.last_time - run.start_time)}`}
       </span>

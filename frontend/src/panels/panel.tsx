@@ -1,4 +1,5 @@
 import { Component, type ComponentChildren } from "preact";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Loaded } from "../state/resource";
 
 interface PanelProps {
@@ -17,16 +18,23 @@ export function Panel({ id, title, tools, children }: PanelProps) {
         <h2 id={`${id}-title`}>{title}</h2>
         {tools !== undefined && <div class="panel-tools">{tools}</div>}
       </header>
-      <Fence>{children}</Fence>
+      <Fence subject={title}>{children}</Fence>
     </section>
   );
+}
+
+interface FenceProps {
+  /** A failure is forgotten when the subject changes. */
+  readonly subject: string;
+  readonly children: ComponentChildren;
 }
 
 interface FenceState {
   readonly failure: string | null;
 }
 
-class Fence extends Component<{ readonly children: ComponentChildren }, FenceState> {
+/** Keeps a failure of what is inside from reaching what is around it. */
+export class Fence extends Component<FenceProps, FenceState> {
   override state: FenceState = { failure: null };
 
   static override getDerivedStateFromError(error: unknown): FenceState {
@@ -37,11 +45,15 @@ class Fence extends Component<{ readonly children: ComponentChildren }, FenceSta
     console.error(error);
   }
 
+  override componentDidUpdate(previous: FenceProps): void {
+    if (previous.subject !== this.props.subject && this.state.failure !== null) this.setState({ failure: null });
+  }
+
   override render() {
     if (this.state.failure === null) return this.props.children;
     return (
       <div class="message message-error" role="alert">
-        <p>This panel could not be drawn: {this.state.failure}</p>
+        <p>This part could not be drawn: {this.state.failure}</p>
         <button type="button" onClick={() => this.setState({ failure: null })}>
           Try again
         </button>
@@ -52,7 +64,7 @@ class Fence extends Component<{ readonly children: ComponentChildren }, FenceSta
 
 interface AwaitProps<Value> {
   readonly loaded: Loaded<Value>;
-  /** Height of the place kept free while loading, so that nothing jumps. */
+  /** Height kept free while loading for the first time; later the last height is kept, so that nothing jumps. */
   readonly height: number;
   /** What to say when there is nothing to load. */
   readonly idle?: string;
@@ -61,7 +73,12 @@ interface AwaitProps<Value> {
 
 /** Shows a value that is being loaded: a placeholder, the value, or why it is not there. */
 export function Await<Value>({ loaded, height, idle, children }: AwaitProps<Value>) {
-  if (loaded.value !== null) return <>{children(loaded.value)}</>;
+  const shown = useRef<HTMLDivElement>(null);
+  const lastHeight = useRef(height);
+  useLayoutEffect(() => {
+    if (shown.current !== null) lastHeight.current = shown.current.offsetHeight;
+  });
+  if (loaded.value !== null) return <div ref={shown}>{children(loaded.value)}</div>;
   if (loaded.error !== null) {
     return (
       <p class="message message-error" role="alert">
@@ -70,5 +87,5 @@ export function Await<Value>({ loaded, height, idle, children }: AwaitProps<Valu
     );
   }
   if (!loaded.isLoading && idle !== undefined) return <p class="message">{idle}</p>;
-  return <div class="skeleton" aria-hidden="true" style={{ height: `${height}px` }} />;
+  return <div class="skeleton" aria-hidden="true" style={{ height: `${lastHeight.current}px` }} />;
 }

@@ -1,3 +1,4 @@
+import { plural } from "../core/format";
 import type { Verdict } from "../core/types";
 import type { Store } from "../state/store";
 import { Badge } from "./badge";
@@ -14,12 +15,18 @@ export function VerdictLine({ store }: { readonly store: Store }) {
     );
   }
   const { verdict } = loaded.value;
-  const isFailing = store.description.value.value?.layers.some(({ outcomes }) => outcomes.includes("error")) ?? false;
-  const state = verdict.severity ?? (isFailing ? "error" : "ok");
+  const description = store.description.value.value;
+  // Whether nothing was found or nothing was evaluated is known only with the layers.
+  if (description === null) return <div class="verdict skeleton" aria-hidden="true" />;
+  const failing = description.layers.filter(({ outcomes }) => outcomes.includes("error")).length;
+  const state = verdict.severity ?? (failing > 0 ? "error" : "ok");
   return (
     <div class={`verdict verdict-${state}`}>
       <Badge state={state} />
-      <h1>{verdict.sentence}</h1>
+      <div class="verdict-words">
+        <h1>{verdict.sentence}</h1>
+        {failing > 0 && <p>A rule failed on {plural(failing, "layer")}: not everything was evaluated.</p>}
+      </div>
       <ShowLayer store={store} verdict={verdict} />
     </div>
   );

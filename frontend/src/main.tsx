@@ -5,16 +5,22 @@ import { PALETTES } from "./core/colour";
 import { connectHost } from "./host";
 import { App } from "./panels/app";
 import { createStore, type Store } from "./state/store";
-import styles from "./style.css?inline";
+import baseStyles from "./styles/base.css?inline";
+import chartsStyles from "./styles/charts.css?inline";
+import layersStyles from "./styles/layers.css?inline";
+import pageStyles from "./styles/page.css?inline";
+import statesStyles from "./styles/states.css?inline";
 
 const TITLE = "Layer Health";
 
 function adoptStyles(): void {
-  document.adoptedStyleSheets = [uplotStyles, styles].map((text) => {
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(text);
-    return sheet;
-  });
+  document.adoptedStyleSheets = [uplotStyles, baseStyles, pageStyles, layersStyles, chartsStyles, statesStyles].map(
+    (text) => {
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(text);
+      return sheet;
+    },
+  );
 }
 
 function followTheme(store: Store): void {

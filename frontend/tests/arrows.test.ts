@@ -13,7 +13,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   charts: ["core", "charts"],
   state: ["core", "state", "api", "host"],
   panels: ["core", "charts", "state", "panels"],
-  main: ["core", "state", "panels", "host", "style"],
+  main: ["core", "state", "panels", "host", "styles"],
   "vite-env": [],
 };
 

@@ -16,7 +16,8 @@ from benchmarks.models import WORKLOADS
 
 
 def main() -> None:
-    table = Table("model", "XLA", "plain step", *(f"every {n}" for n in STEPS), "not observed", "tracing", "bytes a record")
+    intervals = [f"every {n}" for n in STEPS]
+    table = Table("model", "XLA", "plain step", *intervals, "not observed", "tracing", "bytes a record")
     for name, make in WORKLOADS.items():
         for jit_compile in (False, True):
             figures = measure(make, jit_compile)

@@ -55,7 +55,8 @@ class Subclassed(keras.Model):
         super().__init__()
         self.flatten = layers.Flatten(name="flatten")
         self.blocks = [layers.Dense(16, "relu", name=f"block_{index}") for index in range(3)]
-        self.inner = keras.Sequential([layers.Dense(16, "gelu", name="first"), layers.Dense(10, name="last")], name="inner")
+        first, last = layers.Dense(16, "gelu", name="first"), layers.Dense(10, name="last")
+        self.inner = keras.Sequential([first, last], name="inner")
 
     def call(self, x: Any, training: bool = False) -> Any:
         h = self.flatten(x)
@@ -72,7 +73,12 @@ def subclassed() -> Trainable:
 def lstm() -> Trainable:
     x, y = digits()
     model = keras.Sequential(
-        [layers.Input((8, 8)), layers.LSTM(12, return_sequences=True, name="lstm"), layers.GRU(8, name="gru"), layers.Dense(10)]
+        [
+            layers.Input((8, 8)),
+            layers.LSTM(12, return_sequences=True, name="lstm"),
+            layers.GRU(8, name="gru"),
+            layers.Dense(10),
+        ]
     )
     return model, x[..., 0], y
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
 from tb_activations.capture.cadence import GUARANTEED, Cadence, StepClock, Thinning, check_cadence
 
 
-def simulate(cadence, steps, *, plain, extra, trace=0.0, epoch=None):
+def simulate(
+    cadence: Cadence, steps: int, *, plain: float, extra: float, trace: float = 0.0, epoch: int | None = None
+) -> tuple[list[int], float]:
     """Runs `steps` steps that take `plain` seconds, observed ones `extra` more; returns the observed steps and time."""
-    now, observed = 0.0, []
+    now = 0.0
+    observed: list[int] = []
     for step in range(steps):
         is_end = epoch is not None and step % epoch == epoch - 1
         if cadence.is_due(StepClock(step, is_end), now):
@@ -27,7 +31,7 @@ def simulate(cadence, steps, *, plain, extra, trace=0.0, epoch=None):
 
 @pytest.mark.parametrize("extra", [0.02, 0.1, 1.0])
 @pytest.mark.parametrize("plain", [0.002, 0.05, 0.5])
-def test_auto_keeps_its_budget_on_runs_longer_than_a_few_minutes(plain, extra):
+def test_auto_keeps_its_budget_on_runs_longer_than_a_few_minutes(plain: float, extra: float) -> None:
     cadence = Cadence("auto", 0.02)
     steps = int(1800 / plain)
     observed, now = simulate(cadence, steps, plain=plain, extra=extra, trace=5.0)
@@ -36,49 +40,49 @@ def test_auto_keeps_its_budget_on_runs_longer_than_a_few_minutes(plain, extra):
     assert cadence.share(now) == pytest.approx((now - steps * plain) / now, abs=1e-3)
 
 
-def test_a_short_run_gets_enough_observations_and_the_ends_of_epochs():
+def test_a_short_run_gets_enough_observations_and_the_ends_of_epochs() -> None:
     observed, _ = simulate(Cadence("auto", 0.02), 120, plain=0.01, extra=0.05, epoch=40)
     assert observed[:10] == list(range(10))
     assert {39, 79, 119} <= set(observed)
     assert len(observed) >= 30
 
 
-def test_the_first_observations_do_not_depend_on_the_clock():
+def test_the_first_observations_do_not_depend_on_the_clock() -> None:
     slow, _ = simulate(Cadence("auto", 0.02), 150, plain=0.1, extra=0.2)
     quick, _ = simulate(Cadence("auto", 0.02), 150, plain=0.001, extra=0.002)
     assert slow[:30] == quick[:30]
 
 
-def test_records_are_bounded_however_cheap_they_are():
+def test_records_are_bounded_however_cheap_they_are() -> None:
     steps = 200_000
     observed, _ = simulate(Cadence("auto", 0.02), steps, plain=0.01, extra=0.0)
     assert len(observed) <= 400 * (1 + math.log(steps / 400)) + GUARANTEED
 
 
-def test_a_number_is_every_so_many_steps():
+def test_a_number_is_every_so_many_steps() -> None:
     observed, _ = simulate(Cadence(16, 0.02), 100, plain=0.01, extra=9.0)
     assert observed == [0, 16, 32, 48, 64, 80, 96]
 
 
-def test_batch_is_every_step_and_epoch_its_last():
+def test_batch_is_every_step_and_epoch_its_last() -> None:
     assert simulate(Cadence("batch", 0.02), 5, plain=0.01, extra=0.1)[0] == [0, 1, 2, 3, 4]
     assert simulate(Cadence("epoch", 0.02), 10, plain=0.01, extra=0.1, epoch=5)[0] == [4, 9]
 
 
 @pytest.mark.parametrize("value", ["often", 0, -3, 2.5, True, None])
-def test_an_update_freq_that_is_none_is_named(value):
+def test_an_update_freq_that_is_none_is_named(value: Any) -> None:
     with pytest.raises(ValueError, match=r'`update_freq`.*"auto", "batch", "epoch"'):
         check_cadence(value, 0.02)
 
 
 @pytest.mark.parametrize(("value", "error"), [(-1, ValueError), (0, ValueError), (1.5, ValueError), ("2%", TypeError)])
-def test_an_overhead_that_is_no_share_is_named(value, error):
+def test_an_overhead_that_is_no_share_is_named(value: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match=f"`overhead`.*{value}"):
         check_cadence("auto", value)
 
 
-def test_thinning():
-    def due(frequency, epochs):
+def test_thinning() -> None:
+    def due(frequency: int | str, epochs: int) -> list[int]:
         thinning = Thinning(frequency)
         return [epoch for epoch in range(epochs) if thinning.is_due(epoch)]
 

@@ -6,6 +6,8 @@ import io
 import logging
 import re
 import shutil
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,10 +20,11 @@ from tensorboard.util import tensor_util
 from tb_activations import LayerHealth, load
 from tb_activations.callback import LayerHealthError
 from tb_activations.health.diagnosis import replay
-from tests.training.models import KINDS, digits, sequential, train
+from tb_activations.health.records import Finding
+from tests.training.models import KINDS, Trainable, digits, sequential, train
 
 
-def dying():
+def dying() -> Trainable:
     """A network whose second hidden layer is dead from the start."""
     x, y = digits()
     model = keras.Sequential(
@@ -36,12 +39,12 @@ def dying():
 
 
 @pytest.fixture
-def log_dir(tmp_path):
+def log_dir(tmp_path: Path) -> str:
     return str(tmp_path / "run")
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_a_run_of_every_kind_of_model_can_be_loaded(kind, log_dir):
+def test_a_run_of_every_kind_of_model_can_be_loaded(kind: str, log_dir: str) -> None:
     callback = LayerHealth(log_dir, update_freq=2)
     alone = train(kind, []).get_weights()
     model = train(kind, [callback])
@@ -57,11 +60,12 @@ def test_a_run_of_every_kind_of_model_can_be_loaded(kind, log_dir):
         np.testing.assert_array_equal(one, other)
 
 
-def test_stock_tabs_have_scalars_histograms_and_pictures(log_dir):
+def test_stock_tabs_have_scalars_histograms_and_pictures(log_dir: str) -> None:
     train("sequential", [LayerHealth(log_dir, update_freq=2, histogram_freq=1, image_freq=1)], epochs=3)
     events = EventAccumulator(log_dir, size_guidance={"tensors": 0}).Reload()
     tags = events.Tags()["tensors"]
-    assert {"gradient_norm/conv", "activation/hidden", "gradient/hidden", "feature_maps/conv", "units/hidden"} <= set(tags)
+    expected = {"gradient_norm/conv", "activation/hidden", "gradient/hidden", "feature_maps/conv", "units/hidden"}
+    assert expected <= set(tags)
     assert len(events.Tensors("gradient_norm/conv")) == 12
     run = load(log_dir)
     norms = [float(tensor_util.make_ndarray(event.tensor_proto)) for event in events.Tensors("gradient_norm/conv")]
@@ -75,32 +79,33 @@ def test_stock_tabs_have_scalars_histograms_and_pictures(log_dir):
     assert re.search(r"\d.* to \d", description)
 
 
-def test_stock_summaries_can_be_switched_off(log_dir):
+def test_stock_summaries_can_be_switched_off(log_dir: str) -> None:
     train("sequential", [LayerHealth(log_dir, update_freq=2, stock_summaries=False)], epochs=1)
     tags = EventAccumulator(log_dir).Reload().Tags()["tensors"]
     assert all(tag.startswith("layer_health/") for tag in tags)
 
 
-def test_without_histograms_and_images_none_are_written(log_dir):
+def test_without_histograms_and_images_none_are_written(log_dir: str) -> None:
     train("sequential", [LayerHealth(log_dir, update_freq=2, histogram_freq=0, image_freq=0)], epochs=1)
     tags = EventAccumulator(log_dir).Reload().Tags()["tensors"]
     assert not [tag for tag in tags if re.match("layer_health/histograms|activation/|feature_maps/|units/", tag)]
 
 
-def test_a_dead_layer_is_found_during_training_and_said_once(log_dir, caplog):
+def test_a_dead_layer_is_found_during_training_and_said_once(log_dir: str, caplog: pytest.LogCaptureFixture) -> None:
     callback = LayerHealth(log_dir, update_freq=1)
-    during = []
+    during: list[tuple[Finding, ...]] = []
     look = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: during.append(callback.findings))
     with caplog.at_level(logging.WARNING, "tb_activations"):
         train(dying, [callback, look], epochs=5)
     dead = [finding for finding in callback.findings if finding.rule == "dead_units" and finding.layer == "dead"]
     assert len(dead) == 1
-    assert dead[0].unit_count == 16 and dead[0].since_step == 0
+    assert dead[0].unit_count == 16
+    assert dead[0].since_step == 0
     assert any(finding.layer == "dead" for finding in during[-1])
     assert sum("dead" in record.message and "16 of 16" in record.message for record in caplog.records) == 1
 
 
-def test_a_stored_run_judges_as_the_training_did(log_dir):
+def test_a_stored_run_judges_as_the_training_did(log_dir: str) -> None:
     callback = LayerHealth(log_dir, update_freq=1)
     train(dying, [callback], epochs=5)
     run = load(log_dir)
@@ -109,25 +114,25 @@ def test_a_stored_run_judges_as_the_training_did(log_dir):
     np.testing.assert_array_equal(again.outcomes, run.outcomes[-1])
 
 
-def test_on_problem_stop_ends_the_training(log_dir):
+def test_on_problem_stop_ends_the_training(log_dir: str) -> None:
     train(dying, [stop := LayerHealth(log_dir, update_freq=1, on_problem="stop")], epochs=20)
     assert stop.findings
     assert load(log_dir).steps[-1] < 8 * 20 - 1
 
 
-def test_on_problem_raise_names_the_finding(log_dir):
+def test_on_problem_raise_names_the_finding(log_dir: str) -> None:
     with pytest.raises(LayerHealthError, match="16 of 16") as raised:
         train(dying, [LayerHealth(log_dir, update_freq=1, on_problem="raise")], epochs=20)
     assert raised.value.finding.layer == "dead"
 
 
-def test_on_problem_calls_a_function(log_dir):
-    seen = []
+def test_on_problem_calls_a_function(log_dir: str) -> None:
+    seen: list[Finding] = []
     train(dying, [LayerHealth(log_dir, update_freq=1, on_problem=seen.append)], epochs=5)
     assert "dead" in {finding.layer for finding in seen}
 
 
-def test_a_second_fit_goes_on_where_the_first_ended(log_dir):
+def test_a_second_fit_goes_on_where_the_first_ended(log_dir: str) -> None:
     x, y = digits()
     keras.utils.clear_session()
     model, _, _ = sequential()
@@ -139,16 +144,19 @@ def test_a_second_fit_goes_on_where_the_first_ended(log_dir):
     model.compile("sgd", "sparse_categorical_crossentropy")
     model.fit(x, y, batch_size=32, verbose=0, callbacks=[callback])
     steps = load(log_dir).steps
-    assert (np.diff(steps) > 0).all() and len(steps) == 6
+    assert (np.diff(steps) > 0).all()
+    assert len(steps) == 6
 
 
-def test_layers_can_be_chosen(log_dir):
+def test_layers_can_be_chosen(log_dir: str) -> None:
     train("sequential", [LayerHealth(log_dir, layers=["conv", "head"], update_freq=4)], epochs=1)
     assert load(log_dir).layers == ("conv", "head")
 
 
-def test_a_folder_that_goes_away_never_stops_the_training(log_dir, caplog):
-    def remove(epoch, logs):
+def test_a_folder_that_goes_away_never_stops_the_training(log_dir: str, caplog: pytest.LogCaptureFixture) -> None:
+    def remove(epoch: int, logs: Any) -> None:
+        if epoch != 1:
+            return
         shutil.rmtree(log_dir)
         with open(log_dir, "w") as file:
             file.write("in the way")
@@ -156,16 +164,18 @@ def test_a_folder_that_goes_away_never_stops_the_training(log_dir, caplog):
     alone = train("sequential", [], epochs=3).get_weights()
     callback = LayerHealth(log_dir, update_freq=1)
     with caplog.at_level(logging.WARNING, "tb_activations"):
-        broken = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: remove(epoch, logs) if epoch == 1 else None)
+        broken = keras.callbacks.LambdaCallback(on_epoch_begin=remove)
         model = train("sequential", [callback, broken], epochs=3)
     for one, other in zip(alone, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_recording_that_fails_is_said_once_and_training_goes_on(log_dir, caplog, monkeypatch):
+def test_a_recording_that_fails_is_said_once_and_training_goes_on(
+    log_dir: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from tb_activations.events.writer import RunWriter
 
-    def full(*_args):
+    def full(*_args: Any) -> None:
         raise OSError("no space left on device")
 
     alone = train("sequential", []).get_weights()
@@ -173,7 +183,8 @@ def test_a_recording_that_fails_is_said_once_and_training_goes_on(log_dir, caplo
     with caplog.at_level(logging.WARNING, "tb_activations"):
         model = train("sequential", [LayerHealth(log_dir, update_freq=1)])
     said = [record.message for record in caplog.records if "no space left" in record.message]
-    assert len(said) == 1 and "The training goes on" in said[0]
+    assert len(said) == 1
+    assert "The training goes on" in said[0]
     for one, other in zip(alone, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -181,36 +192,36 @@ def test_a_recording_that_fails_is_said_once_and_training_goes_on(log_dir, caplo
 class TestArguments:
     """Every bad argument is refused before a step is trained, with its name, what came, and what is allowed."""
 
-    def test_log_dir_that_is_a_file(self, tmp_path):
+    def test_log_dir_that_is_a_file(self, tmp_path: Path) -> None:
         path = tmp_path / "taken"
         path.write_text("")
-        with pytest.raises(ValueError, match="`log_dir`.*taken.*is a file.*folder"):
+        with pytest.raises(ValueError, match=r"`log_dir`.*taken.*is a file.*folder"):
             LayerHealth(path)
 
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
             ({"overhead": -1}, "`overhead`.*-1.*above 0"),
-            ({"update_freq": "often"}, "`update_freq`.*'often'.*\"auto\", \"batch\", \"epoch\""),
+            ({"update_freq": "often"}, '`update_freq`.*\'often\'.*"auto", "batch", "epoch"'),
             ({"histogram_freq": -2}, "`histogram_freq`.*-2.*number of epochs"),
             ({"image_freq": "never"}, "`image_freq`.*'never'.*0 for never"),
             ({"rules": ["dead_unit"]}, "`rules`.*'dead_unit'.*dead_units"),
-            ({"on_problem": "panic"}, "`on_problem`.*'panic'.*\"warn\", \"stop\", \"raise\""),
+            ({"on_problem": "panic"}, '`on_problem`.*\'panic\'.*"warn", "stop", "raise"'),
             ({"layers": "dense("}, "`layers`.*dense.*regular expression"),
         ],
     )
-    def test_bad_values(self, tmp_path, arguments, said):
+    def test_bad_values(self, tmp_path: Path, arguments: dict[str, Any], said: str) -> None:
         with pytest.raises(ValueError, match=said):
             LayerHealth(tmp_path, **arguments)
 
     @pytest.mark.parametrize("value", [3, [1, 2], []])
-    def test_layers_of_another_kind(self, tmp_path, value):
-        with pytest.raises(TypeError, match="`layers`.*names"):
+    def test_layers_of_another_kind(self, tmp_path: Path, value: Any) -> None:
+        with pytest.raises(TypeError, match=r"`layers`.*names"):
             LayerHealth(tmp_path, layers=value)
 
-    def test_an_unknown_layer_is_refused_before_training(self, log_dir):
-        weights = []
-        remember = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: weights.append(batch))
-        with pytest.raises(ValueError, match="`layers`.*'convolution'.*'conv', 'norm'"):
+    def test_an_unknown_layer_is_refused_before_training(self, log_dir: str) -> None:
+        trained: list[int] = []
+        remember = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: trained.append(batch))
+        with pytest.raises(ValueError, match=r"`layers`.*'convolution'.*'conv', 'norm'"):
             train("sequential", [LayerHealth(log_dir, layers=["convolution"]), remember])
-        assert weights == []
+        assert trained == []

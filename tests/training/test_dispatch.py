@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ import tensorflow as tf
 from keras import layers
 
 from tb_activations.capture.observation import Observation
-from tests.training.models import sequential, train
+from tests.training.models import Trainable, sequential, train
 from tests.training.observe import Observe
 
 
@@ -22,10 +23,10 @@ class CountPlain(keras.callbacks.Callback):
         super().__init__()
         self.calls = 0
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         self.made = made = self.model.train_function
 
-        def counted(iterator):
+        def counted(iterator: Any) -> Any:
             self.calls += 1
             return made(iterator)
 
@@ -33,7 +34,7 @@ class CountPlain(keras.callbacks.Callback):
         self.model.train_function = counted
 
 
-def test_an_unobserved_step_calls_the_very_function_keras_made():
+def test_an_unobserved_step_calls_the_very_function_keras_made() -> None:
     count, observe = CountPlain(), Observe(update_freq=4)
     train("sequential", [count, observe], epochs=2)
     assert observe.dispatcher.plain is count.counted
@@ -41,16 +42,16 @@ def test_an_unobserved_step_calls_the_very_function_keras_made():
     assert count.calls == 16 - 4
 
 
-def test_nothing_is_left_on_model_layers_and_optimizer():
+def test_nothing_is_left_on_model_layers_and_optimizer() -> None:
     before: dict[str, set[str]] = {}
 
     class Remember(keras.callbacks.Callback):
-        def on_train_begin(self, logs=None):
+        def on_train_begin(self, logs: Any = None) -> None:
             self.function = self.model.train_function
             for name, owner in owners(self.model).items():
                 before[name] = set(vars(owner))
 
-    def owners(model):
+    def owners(model: keras.Model) -> dict[str, Any]:
         return {"model": model, "optimizer": model.optimizer} | {layer.name: layer for layer in model.layers}
 
     remember = Remember()
@@ -62,11 +63,11 @@ def test_nothing_is_left_on_model_layers_and_optimizer():
     assert before["conv"] <= set(vars(model.get_layer("conv")))
 
 
-def test_taps_are_off_between_steps_and_after_a_step_that_raises():
-    seen = []
+def test_taps_are_off_between_steps_and_after_a_step_that_raises() -> None:
+    seen: list[bool] = []
 
     class Look(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             seen.append("call" in vars(self.model.layers[0]))
             if batch == 3:
                 raise RuntimeError("stop here")
@@ -78,9 +79,9 @@ def test_taps_are_off_between_steps_and_after_a_step_that_raises():
     assert len(observe.seen) == 4
 
 
-def test_a_fit_after_an_interrupted_one_is_not_observed():
+def test_a_fit_after_an_interrupted_one_is_not_observed() -> None:
     class Interrupt(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             raise KeyboardInterrupt
 
     keras.utils.clear_session()
@@ -96,8 +97,10 @@ def test_a_fit_after_an_interrupted_one_is_not_observed():
     assert model.train_function is observe.dispatcher.plain
 
 
-def test_a_failing_observed_step_is_given_up_and_training_goes_on(monkeypatch, caplog):
-    def fail(*_args):
+def test_a_failing_observed_step_is_given_up_and_training_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_args: Any) -> None:
         raise ValueError("no room")
 
     alone = train("sequential", [], epochs=1).get_weights()
@@ -113,10 +116,10 @@ def test_a_failing_observed_step_is_given_up_and_training_goes_on(monkeypatch, c
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_layer_whose_figures_fail_is_left_out_alone(monkeypatch):
+def test_a_layer_whose_figures_fail_is_left_out_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     measure = Observation._measure
 
-    def fail_in_conv(self, entry, value):
+    def fail_in_conv(self: Observation, entry: Any, value: Any) -> Any:
         if entry.name == "conv":
             raise ValueError("not this one")
         return measure(self, entry, value)
@@ -132,19 +135,19 @@ def test_a_layer_whose_figures_fail_is_left_out_alone(monkeypatch):
         np.testing.assert_array_equal(one, other)
 
 
-def test_layers_inside_a_condition_are_said_to_be_not_observable():
+def test_layers_inside_a_condition_are_said_to_be_not_observable() -> None:
     class Sometimes(layers.Layer):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__(name="sometimes")
             self.inner = layers.Dense(10, name="inner")
 
-        def build(self, shape):
+        def build(self, shape: Any) -> None:
             self.inner.build(shape)
 
-        def call(self, x):
+        def call(self, x: Any) -> Any:
             return tf.cond(tf.reduce_sum(x) > 0, lambda: self.inner(x), lambda: tf.zeros([tf.shape(x)[0], 10]))
 
-    def make():
+    def make() -> Trainable:
         _, x, y = sequential()
         return keras.Sequential([layers.Input((8, 8, 1)), layers.Flatten(), Sometimes()]), x, y
 
@@ -155,19 +158,19 @@ def test_layers_inside_a_condition_are_said_to_be_not_observable():
     assert rows["sometimes"] == ""
 
 
-def test_a_custom_train_step_with_two_optimizers_is_observed():
+def test_a_custom_train_step_with_two_optimizers_is_observed() -> None:
     class Two(keras.Model):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.flatten = layers.Flatten()
             self.hidden = layers.Dense(8, "relu", name="hidden")
             self.head = layers.Dense(10, name="head")
             self.second = keras.optimizers.SGD(0.01)
 
-        def call(self, x):
+        def call(self, x: Any) -> Any:
             return self.head(self.hidden(self.flatten(x)))
 
-        def train_step(self, data):
+        def train_step(self, data: Any) -> dict[str, Any]:
             x, y = data
             with tf.GradientTape() as tape:
                 loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(y, self(x), from_logits=True))
@@ -177,7 +180,7 @@ def test_a_custom_train_step_with_two_optimizers_is_observed():
             self.second.apply_gradients(zip(gradients[1], groups[1], strict=True))
             return {"loss": loss}
 
-    def make():
+    def make() -> Trainable:
         _, x, y = sequential()
         model = Two()
         model(x[:1])

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
 
-from tests.training.models import digits, functional, train
+from tests.training.models import Trainable, digits, functional, train
 from tests.training.observe import Observe, figure
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
-def two_layers():
+def two_layers() -> Trainable:
     x, y = digits()
     model = keras.Sequential(
         [
@@ -26,7 +29,7 @@ def two_layers():
     return model, x.reshape(len(x), 64), y
 
 
-def by_hand(make):
+def by_hand(make: Callable[[], Trainable]) -> dict[str, Any]:
     """First batch of `make`'s training: activations, their gradients, weight gradients, loss."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(0)
@@ -49,7 +52,7 @@ def by_hand(make):
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
-def test_figures_equal_a_step_by_hand(jit_compile):
+def test_figures_equal_a_step_by_hand(jit_compile: bool) -> None:
     observe = Observe()
     train(two_layers, [observe], epochs=1, optimizer=keras.optimizers.SGD(0.5), jit_compile=jit_compile)
     step, seen = observe.seen[0]
@@ -77,7 +80,7 @@ def test_figures_equal_a_step_by_hand(jit_compile):
         assert seen.weight_columns["update_ratio"][index] == pytest.approx(ratio, rel=1e-3, nan_ok=True)
 
 
-def test_calls_of_a_shared_layer_are_kept_apart_and_together():
+def test_calls_of_a_shared_layer_are_kept_apart_and_together() -> None:
     observe = Observe()
     train(functional, [observe], epochs=1)
     _, seen = observe.seen[0]
@@ -89,7 +92,7 @@ def test_calls_of_a_shared_layer_are_kept_apart_and_together():
     assert figure(seen, "shared", "weight_norm") > 0
 
 
-def test_loss_scaling_is_undone():
+def test_loss_scaling_is_undone() -> None:
     plain, scaled = Observe(), Observe()
     train(two_layers, [plain], epochs=1, optimizer=keras.optimizers.SGD(0.1))
     train(two_layers, [scaled], epochs=1, optimizer=keras.optimizers.SGD(0.1, loss_scale_factor=1024.0))
@@ -99,7 +102,7 @@ def test_loss_scaling_is_undone():
     assert scaled.seen[0][1].totals["loss_scale"] == 1024
 
 
-def test_the_cell_of_an_rnn_is_not_observed_and_its_weights_count_for_the_rnn():
+def test_the_cell_of_an_rnn_is_not_observed_and_its_weights_count_for_the_rnn() -> None:
     observe = Observe()
     train("lstm", [observe], epochs=1)
     _, seen = observe.seen[0]
@@ -109,14 +112,14 @@ def test_the_cell_of_an_rnn_is_not_observed_and_its_weights_count_for_the_rnn():
     assert {weight.layer for weight in seen.weights} == {"lstm", "gru", "dense"}
 
 
-def test_a_layer_off_the_loss_path_has_no_gradient():
-    def make():
+def test_a_layer_off_the_loss_path_has_no_gradient() -> None:
+    def make() -> Trainable:
         x, y = digits()
         inputs = layers.Input((64,))
         side = layers.Dense(4, name="side")(inputs)
         main = layers.Dense(10, name="main")(inputs)
-        cut = layers.Lambda(lambda tensor: 0.0 * tf.reduce_sum(tf.stop_gradient(tensor), -1, keepdims=True), name="cut")(side)
-        return keras.Model(inputs, layers.Add()([main, cut])), x.reshape(len(x), 64), y
+        cut = layers.Lambda(lambda tensor: 0.0 * tf.reduce_sum(tf.stop_gradient(tensor), -1, keepdims=True), name="cut")
+        return keras.Model(inputs, layers.Add()([main, cut(side)])), x.reshape(len(x), 64), y
 
     observe = Observe()
     with pytest.warns(UserWarning, match="Gradients do not exist"):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from tests.training.models import KINDS, train
 from tests.training.observe import Observe
 
-MODES = {
+MODES: dict[str, dict[str, Any]] = {
     "compiled": {},
     "eager": {"run_eagerly": True},
     "four steps an execution": {"steps_per_execution": 4},
@@ -17,7 +19,7 @@ MODES = {
 
 @pytest.mark.parametrize("mode", list(MODES))
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_weights_are_bit_identical(kind, mode):
+def test_weights_are_bit_identical(kind: str, mode: str) -> None:
     observe = Observe(update_freq=3)
     alone = train(kind, [], **MODES[mode]).get_weights()
     observed = train(kind, [observe], **MODES[mode]).get_weights()
@@ -27,7 +29,7 @@ def test_weights_are_bit_identical(kind, mode):
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_under_xla_weights_differ_by_rounding_only(kind):
+def test_under_xla_weights_differ_by_rounding_only(kind: str) -> None:
     observe = Observe(update_freq=3)
     alone = train(kind, [], epochs=1, jit_compile=True).get_weights()
     observed = train(kind, [observe], epochs=1, jit_compile=True).get_weights()

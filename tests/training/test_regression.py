@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import keras
 import pytest
 from keras import layers
@@ -9,11 +12,11 @@ from keras import layers
 from tb_activations import LayerHealth
 from tb_activations.cli import main
 from tb_activations.testing import assert_runs_match
-from tests.training.models import digits, train
+from tests.training.models import Trainable, digits, train
 
 
-def network(initializer):
-    def make():
+def network(initializer: str) -> Callable[[], Trainable]:
+    def make() -> Trainable:
         x, y = digits()
         model = keras.Sequential(
             [
@@ -29,24 +32,25 @@ def network(initializer):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     for name, initializer in {"one": "glorot_uniform", "two": "glorot_uniform", "other": "random_normal"}.items():
         train(network(initializer), [LayerHealth(folder / name)], epochs=3)
     return folder
 
 
-def test_the_same_training_writes_the_same_records(folder):
+def test_the_same_training_writes_the_same_records(folder: Path) -> None:
     assert_runs_match(folder / "one", folder / "two", rtol=0, atol=0)
 
 
-def test_another_initialiser_is_found_at_its_step_and_layer(folder):
+def test_another_initialiser_is_found_at_its_step_and_layer(folder: Path) -> None:
     with pytest.raises(AssertionError, match=r"step 0\b.*layer 'second'.*rtol"):
         assert_runs_match(folder / "one", folder / "other", rtol=1e-5, atol=1e-8)
 
 
-def test_the_command_says_the_same(folder, capsys):
+def test_the_command_says_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diff", str(folder / "one"), str(folder / "two")]) == 0
     assert main(["diff", str(folder / "one"), str(folder / "other")]) == 1
     said = capsys.readouterr().out
-    assert "second" in said and "step 0" in said
+    assert "second" in said
+    assert "step 0" in said

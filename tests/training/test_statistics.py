@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from tb_activations.capture import statistics
 from tb_activations.capture.histograms import BUCKETS, SAMPLE, histogram
 
-RUNNERS = {
+Runner = Callable[[Callable[[Any], Any]], Callable[[Any], Any]]
+"""Makes a function of a tensor run in one of TensorFlow's ways."""
+
+RUNNERS: dict[str, Runner] = {
     "eager": lambda f: f,
     "graph": lambda f: tf.function(f, jit_compile=False),
     "xla": lambda f: tf.function(f, jit_compile=True),
@@ -17,7 +24,7 @@ RUNNERS = {
 RANDOM = np.random.default_rng(3)
 RELU = np.maximum(RANDOM.normal(size=(16, 5, 5, 6)), 0).astype(np.float32)
 RELU[..., 2] = 0
-VALUES = {
+VALUES: dict[str, NDArray[np.floating[Any]]] = {
     "relu maps": RELU,
     "far from zero": (1000 + RANDOM.normal(size=(64, 8))).astype(np.float32),
     "large": (1e25 * RANDOM.normal(size=(64, 8))).astype(np.float32),
@@ -32,12 +39,12 @@ VALUES["one nan, two infinities"][3, :2] = np.inf, -np.inf
 
 
 @pytest.fixture(params=list(RUNNERS))
-def run(request):
+def run(request: pytest.FixtureRequest) -> Runner:
     return RUNNERS[request.param]
 
 
 @pytest.mark.parametrize("name", list(VALUES))
-def test_activation_figures_equal_numpy(run, name):
+def test_activation_figures_equal_numpy(run: Runner, name: str) -> None:
     value = VALUES[name]
     axis = value.ndim - 1
     seen = run(lambda x: statistics.activation(x, axis, with_histogram=False))(tf.constant(value))
@@ -59,13 +66,13 @@ def test_activation_figures_equal_numpy(run, name):
     np.testing.assert_allclose(seen.active, (exact != 0).mean(axis=tuple(range(axis))), rtol=1e-6)
 
 
-def test_peaks_and_activity_are_per_unit(run):
+def test_peaks_and_activity_are_per_unit(run: Runner) -> None:
     seen = run(lambda x: statistics.activation(x, 3, with_histogram=False))(tf.constant(-RELU))
     np.testing.assert_array_equal(seen.peak, RELU.max(axis=(0, 1, 2)))
     assert seen.active.numpy()[2] == 0
 
 
-def test_a_unit_that_speaks_once_in_a_large_tensor_is_not_silent(run):
+def test_a_unit_that_speaks_once_in_a_large_tensor_is_not_silent(run: Runner) -> None:
     value = np.zeros((2**17, 16), np.float32)
     value[:, 1] = 1
     value[-1, 2] = 3
@@ -74,7 +81,7 @@ def test_a_unit_that_speaks_once_in_a_large_tensor_is_not_silent(run):
     assert seen.peak.numpy()[:4].tolist() == [0, 1, 3, 0]
 
 
-def test_channels_first_counts_channels(run):
+def test_channels_first_counts_channels(run: Runner) -> None:
     first = run(lambda x: statistics.activation(x, 1, with_histogram=False))(tf.constant(RELU.transpose(0, 3, 1, 2)))
     last = run(lambda x: statistics.activation(x, 3, with_histogram=False))(tf.constant(RELU))
     np.testing.assert_array_equal(first.active, last.active)
@@ -82,9 +89,10 @@ def test_channels_first_counts_channels(run):
 
 
 @pytest.mark.parametrize("name", list(VALUES))
-def test_gradient_figures_equal_numpy(run, name):
+def test_gradient_figures_equal_numpy(run: Runner, name: str) -> None:
     value = VALUES[name]
-    elements, norm, abs_sum, nonfinite = run(lambda x: statistics.gradient(x, False).figures)(tf.constant(value)).numpy()
+    figures = run(lambda x: statistics.gradient(x, False).figures)(tf.constant(value))
+    elements, norm, abs_sum, nonfinite = figures.numpy()
     finite = value[np.isfinite(value)].astype(np.float64)
     assert elements == value.size
     assert norm == pytest.approx(np.linalg.norm(finite), rel=1e-4)
@@ -92,14 +100,14 @@ def test_gradient_figures_equal_numpy(run, name):
     assert nonfinite == value.size - finite.size
 
 
-def test_an_empty_tensor_has_no_figures(run):
+def test_an_empty_tensor_has_no_figures(run: Runner) -> None:
     seen = run(lambda x: statistics.activation(x, 1, with_histogram=True))(tf.zeros([0, 4]))
     assert seen.figures.numpy()[0] == 0
     gradient = run(lambda x: statistics.gradient(x, True).figures)(tf.zeros([0, 4]))
     np.testing.assert_array_equal(gradient, [0, 0, 0, 0])
 
 
-def test_histogram_of_few_elements_equals_numpy(run):
+def test_histogram_of_few_elements_equals_numpy(run: Runner) -> None:
     value = RANDOM.normal(size=(40, 7)).astype(np.float32)
     low, high = value.min(), value.max()
     seen = run(lambda x: histogram(x, tf.reduce_min(x), tf.reduce_max(x)))(tf.constant(value)).numpy()
@@ -110,7 +118,7 @@ def test_histogram_of_few_elements_equals_numpy(run):
     assert np.abs(seen[2:] - counts).sum() <= 2
 
 
-def test_histogram_of_many_elements_is_scaled_to_all_of_them(run):
+def test_histogram_of_many_elements_is_scaled_to_all_of_them(run: Runner) -> None:
     value = RANDOM.normal(size=(64, 40, 40, 3)).astype(np.float32)
     seen = run(lambda x: histogram(tf.reshape(x, [-1, 3]), None, None))(tf.constant(value)).numpy()
     assert value.size > SAMPLE
@@ -119,17 +127,19 @@ def test_histogram_of_many_elements_is_scaled_to_all_of_them(run):
     assert np.abs(seen[2:] - counts).max() < 0.02 * value.size
 
 
-def test_histogram_leaves_nonfinite_elements_out(run):
+def test_histogram_leaves_nonfinite_elements_out(run: Runner) -> None:
     seen = run(lambda x: histogram(x, None, None))(tf.constant([[np.nan, 1.0], [np.inf, 3.0]])).numpy()
     assert seen[:2].tolist() == [1, 3]
     assert seen[2:].sum() == 2
 
 
-def test_histogram_of_equal_elements_is_one_bucket(run):
+def test_histogram_of_equal_elements_is_one_bucket(run: Runner) -> None:
     seen = run(lambda x: histogram(x, None, None))(tf.fill([5, 2], 4.0)).numpy()
-    assert seen[-1] == 10 and seen[2:].sum() == 10
+    assert seen[-1] == 10
+    assert seen[2:].sum() == 10
 
 
-def test_histogram_without_finite_elements_has_no_edges(run):
+def test_histogram_without_finite_elements_has_no_edges(run: Runner) -> None:
     seen = run(lambda x: histogram(x, None, None))(tf.fill([5, 2], np.nan)).numpy()
-    assert np.isnan(seen[:2]).all() and seen[2:].sum() == 0
+    assert np.isnan(seen[:2]).all()
+    assert seen[2:].sum() == 0

@@ -26,6 +26,20 @@ from tb_activations.health.records import (
 )
 from tb_activations.health.unit_coding import FIRST_LEVEL, LAST_LEVEL, restore_activity, restore_peak
 
+_FORWARD = (
+    "weight_norm",
+    "weight_nonfinite",
+    "elements",
+    "mean",
+    "std",
+    "min",
+    "max",
+    "zero_fraction",
+    "nonfinite",
+    "silent_fraction",
+)
+"""What a layer's forward pass starts from and gives: the weights are those before the update."""
+_BACKWARD = tuple(column for column in LAYER_COLUMNS if column not in _FORWARD)
 _FINDING_FIELDS = (
     "severity",
     "samples",
@@ -92,7 +106,17 @@ class _Tolerance:
 
 
 def first_difference(expected: Run, actual: Run, rtol: float = 1e-5, atol: float = 1e-8) -> Difference | None:
-    """What differs first: before any step, then at the earliest step, there in call order; None if nothing does.
+    """What differs first: before any step, then at the earliest step; None if nothing does.
+
+    Within a step causes come before what follows from them:
+
+    1. steps that only one of the runs observed;
+    2. the forward pass, from the first layer to the last: of each layer its weights before the update, its
+       activation, its units;
+    3. the step as a whole: loss, then learning rate, epoch, samples and loss scale;
+    4. the backward pass and the update, from the last layer to the first: of each layer the gradient with respect to
+       its activation, that of its weights, its update;
+    5. histograms, single weights, outcomes of the rules, findings.
 
     Layers match by name; if the names differ but the sequence of classes and output shapes is the same they match by
     position, since Keras counts automatic names up within a process.
@@ -116,8 +140,8 @@ def first_difference(expected: Run, actual: Run, rtol: float = 1e-5, atol: float
     if set(expected.rules) != set(actual.rules):
         return Difference("rules", list(expected.rules), list(actual.rules))
     differences = list(_Comparison(expected, actual, paired, _Tolerance(rtol, atol)).differences())
-    # The sort is stable: at the same step what is compared first comes first.
-    return min(differences, key=lambda difference: difference.step or 0, default=None)
+    # Of equals `min` takes the first: at the same step what is compared first comes first.
+    return min(differences, key=_when, default=None)
 
 
 class _Comparison:
@@ -133,12 +157,12 @@ class _Comparison:
         """At most one of each kind, its first."""
         kinds: tuple[Callable[[], Difference | None], ...] = (
             lambda: _one_sided(self._expected.steps, self._actual.steps, "observed step"),
-            self._layers,
-            self._units,
+            self._forward,
+            self._totals,
+            self._backward,
             self._histogram_steps,
             self._histograms,
             self._weights,
-            self._totals,
             self._outcomes,
             self._findings,
         )
@@ -147,10 +171,25 @@ class _Comparison:
             if difference is not None:
                 yield difference
 
-    def _layers(self) -> Difference | None:
-        expected = self._expected.layer_table[self._here]
-        actual = self._actual.layer_table[self._there][:, self._pairing.layers]
-        return self._first(expected, actual, self._expected.layers, LAYER_COLUMNS)
+    def _forward(self) -> Difference | None:
+        rows = range(len(self._expected.layers))
+        found = [difference for difference in (self._layers(rows, _FORWARD), self._units()) if difference is not None]
+        return min(found, key=lambda difference: (_when(difference), self._row(difference)), default=None)
+
+    def _backward(self) -> Difference | None:
+        return self._layers(range(len(self._expected.layers))[::-1], _BACKWARD)
+
+    def _layers(self, rows: Sequence[int], columns: Sequence[str]) -> Difference | None:
+        """The first by step, then in the order of `rows`, then in that of `columns`."""
+        places = [LAYER_COLUMNS.index(column) for column in columns]
+        others = [self._pairing.layers[row] for row in rows]
+        expected = self._expected.layer_table[self._here][:, list(rows)][:, :, places]
+        actual = self._actual.layer_table[self._there][:, others][:, :, places]
+        return self._first(expected, actual, [self._expected.layers[row] for row in rows], columns)
+
+    def _row(self, difference: Difference) -> int:
+        """Of the layer in the expected run, -1 for the run as a whole."""
+        return -1 if difference.layer is None else self._expected.layers.index(difference.layer)
 
     def _weights(self) -> Difference | None:
         expected = self._expected.weight_table[self._here]
@@ -263,6 +302,11 @@ class _Comparison:
 
     def _name(self, finding: Finding) -> str:
         return self._pairing.names.get(finding.layer, finding.layer)
+
+
+def _when(difference: Difference) -> int:
+    """For sorting: what does not depend on a step comes before all steps."""
+    return -1 if difference.step is None else difference.step
 
 
 def _key(finding: Finding) -> tuple[str, str, int]:

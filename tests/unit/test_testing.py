@@ -62,6 +62,63 @@ def test_the_first_step_then_the_first_layer_then_the_first_statistic_is_named(r
     assert "rtol=1e-05, atol=1e-08" in str(difference)
 
 
+CAUSES_FIRST = [
+    ("layer_table", (2, 1, column("weight_norm")), "weight_norm", "dense_1"),
+    ("layer_table", (2, 1, column("elements")), "elements", "dense_1"),
+    ("layer_table", (2, 1, column("silent_fraction")), "silent_fraction", "dense_1"),
+    ("unit_codes", (2, 0, 7), "activity of unit 3", "dense_1"),
+    ("unit_codes", (2, 1, 7), "peak of unit 3", "dense_1"),
+    ("layer_table", (2, 2, column("mean")), "mean", "dense_2"),
+    ("unit_codes", (2, 0, 13), "activity of unit 1", "dense_4"),
+    ("layer_table", (2, 5, column("weight_norm")), "weight_norm", "head_5"),
+    ("step_table", (2, STEP_COLUMNS.index("loss")), "loss", None),
+    ("step_table", (2, STEP_COLUMNS.index("learning_rate")), "learning_rate", None),
+    ("layer_table", (2, 5, column("gradient_norm")), "gradient_norm", "head_5"),
+    ("layer_table", (2, 5, column("update_ratio")), "update_ratio", "head_5"),
+    ("layer_table", (2, 0, column("gradient_norm")), "gradient_norm", "dense_0"),
+    ("layer_table", (2, 0, column("weight_gradient_norm")), "weight_gradient_norm", "dense_0"),
+    ("weight_table", (2, 0, 0), "gradient_norm", "dense_0/kernel"),
+    ("outcomes", (2, 0, 2), "outcome of nonfinite", "dense_0"),
+]
+"""What stands above is named before all that stands below, at the same step."""
+
+
+@pytest.mark.parametrize("first", range(len(CAUSES_FIRST)))
+def test_within_a_step_causes_are_named_before_what_follows_from_them(run: Run, first: int) -> None:
+    def change_at(place: tuple[int, ...]) -> Callable[[Any], None]:
+        def change(array: Any) -> None:
+            array[place] += 3
+
+        return change
+
+    other = run
+    for name, place, _, _ in CAUSES_FIRST[first:]:
+        other = changed(other, name, change_at(place))
+    difference = first_difference(run, other)
+    assert difference is not None
+    assert (difference.step, difference.what, difference.layer) == (20, *CAUSES_FIRST[first][2:])
+
+
+def test_an_earlier_step_comes_before_an_earlier_cause(run: Run) -> None:
+    def change(table: Any) -> None:
+        table[2, 0, column("update_ratio")] += 1
+        table[3, 0, column("weight_norm")] += 1
+
+    difference = first_difference(run, changed(run, "layer_table", change))
+    assert difference is not None
+    assert (difference.step, difference.what) == (20, "update_ratio")
+
+
+def test_what_does_not_depend_on_a_step_comes_before_the_first_step(run: Run) -> None:
+    def change(table: Any) -> None:
+        table[0, 0, column("mean")] += 1
+
+    other = dataclasses.replace(changed(run, "layer_table", change), unit_codes=run.unit_codes[:, :, :0])
+    difference = first_difference(run, other)
+    assert difference is not None
+    assert (difference.step, difference.what) == (None, "recorded units")
+
+
 @pytest.mark.parametrize(
     ("name", "place", "what", "layer", "step"),
     [

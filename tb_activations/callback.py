@@ -105,6 +105,7 @@ class LayerHealth(keras.callbacks.Callback):
         self._dispatcher: Dispatcher | None = None
         self._observed_step: tuple[Callable[[Any], Any], ObservedStep] | None = None
         self._last: tuple[Layout, tuple[figures.Row, ...], dict[str, Any]] | None = None
+        self._last_histograms: figures.Array | None = None
         self._epoch = 0
         self._step_offset = 0
         self._is_broken = False
@@ -138,7 +139,7 @@ class LayerHealth(keras.callbacks.Callback):
         assert self._dispatcher is not None
         if self.model.train_function is not self._dispatcher:
             self._install()
-        self._dispatcher.begin_epoch(self.params.get("steps"))
+        self._dispatcher.begin_epoch(self.params.get("steps"), epoch + 1 == self.params.get("epochs"))
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Ends the last step's time before validation begins."""
@@ -149,10 +150,13 @@ class LayerHealth(keras.callbacks.Callback):
         """Writes histograms and pictures of the last observed step if they are due; flushes."""
         assert self._dispatcher is not None
         self._dispatcher.close_step()
-        if self._histograms_due.is_due(epoch) and self._last and "histograms" in self._last[2]:
-            self._guarded(lambda recording: recording.write_histograms(self._histograms()))
+        histograms = self._last_histograms
+        if self._histograms_due.is_due(epoch) and histograms is not None:
+            self._guarded(lambda recording: recording.write_histograms(histograms))
+            self._histograms_due.done(epoch)
         if self._images_due.is_due(epoch):
             self._guarded(lambda recording: recording.write_pictures(self._feature_maps()))
+            self._images_due.done(epoch)
         self._guarded(Recording.flush)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
@@ -173,7 +177,9 @@ class LayerHealth(keras.callbacks.Callback):
                 self._observed_step = (plain, step)
             return self._observed_step[1]
 
-        self._dispatcher = Dispatcher(model, make, self._cadence, self._clock, self._on_observed)
+        self._dispatcher = Dispatcher(
+            model, make, self._cadence, self._clock, self._wants_histograms, self._on_observed
+        )
         self._dispatcher.install()
 
     def _remove_dispatcher(self) -> None:
@@ -181,6 +187,11 @@ class LayerHealth(keras.callbacks.Callback):
             self._dispatcher.close_step()
             self._dispatcher.remove()
         self._dispatcher = None
+
+    def _wants_histograms(self, step: int, is_epoch_end: bool) -> bool:
+        assert self._recording is not None
+        at_end = is_epoch_end and self._histograms_due.is_due(self._epoch)
+        return at_end or self._recording.wants_histograms(step + self._step_offset)
 
     def _on_observed(self, step: ObservedStep, observed: Observed) -> None:
         changes: tuple[Finding, ...] = ()
@@ -203,13 +214,11 @@ class LayerHealth(keras.callbacks.Callback):
             [self._cadence.share(now), self._cadence.last_cost, self._cadence.last_interval], dtype=np.float32
         )
         at = observed.step + self._step_offset
-        wanted = "histograms" in observed.packed and recording.wants_histograms(at)
-        return recording.record(at, self._epoch, seen, self._histograms() if wanted else None, cost)
-
-    def _histograms(self) -> figures.Array:
-        assert self._last is not None
-        layout, rows, packed = self._last
-        return extras.histograms(packed["histograms"].numpy(), layout.calls, rows)
+        histograms = None
+        if "histograms" in observed.packed and observed.has_extras:
+            histograms = extras.histograms(observed.packed["histograms"].numpy(), layout.calls, seen.rows)
+            self._last_histograms = histograms
+        return recording.record(at, self._epoch, seen, histograms, cost)
 
     def _feature_maps(self) -> Mapping[str, figures.Array]:
         if self._last is None or "maps" not in self._last[2]:

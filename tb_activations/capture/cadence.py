@@ -6,22 +6,25 @@ import collections
 import dataclasses
 import statistics
 
-GUARANTEED = 48
-"""Observations that an "auto" run makes whatever they cost: fewer are not enough for the rules to judge."""
+FREE_SECONDS = 60.0
+"""So long an "auto" run is observed by a fixed schedule, whatever that costs: fewer observations would not be enough
+for the rules to judge a short training."""
+_DENSE_STEPS = 10
 _GROWTH = 1.12
+_EPOCH_END_SHARE = 1 / 50
 _FINEST_SHARE = 1 / 400
 _RECENT = 31
-_LONG_RUN_SECONDS = 60.0
 
 UpdateFreq = int | str
 
 
 @dataclasses.dataclass(frozen=True)
 class StepClock:
-    """Where a step stands: its number in the training, its number in the epoch, whether the epoch ends with it."""
+    """Where a step stands: its number in the training, whether an epoch or the training as planned ends with it."""
 
     step: int
     is_epoch_end: bool
+    is_last: bool = False
 
 
 def check_cadence(update_freq: UpdateFreq, overhead: float) -> None:
@@ -43,10 +46,10 @@ def check_cadence(update_freq: UpdateFreq, overhead: float) -> None:
 class Cadence:
     """Decides step by step, and keeps the account of what observing has cost.
 
-    In mode "auto" the first `GUARANTEED` observations follow a fixed schedule (the first ten steps, then ever wider
-    spaced, and ends of epochs); after them, or once the run has lasted a minute, a step is observed only if what all
-    observations have cost, this one included, stays under `overhead` of the time that training took. In no case are
-    there more than `400 (1 + ln(steps / 400))` of them.
+    In mode "auto" the observations of the first minute follow a fixed schedule: the first ten steps, then ever wider
+    spaced ones, and ends of epochs as far as they are not closer. Later a step is observed only if what all
+    observations have cost, this one included, stays under `overhead` of the time that training took. The last step is
+    observed where it is known. There are never more than about `400 (1 + ln(steps / 400))` observations.
 
     All times are seconds of one clock, handed in by the caller.
     """
@@ -73,9 +76,12 @@ class Cadence:
             return self._last is None or clock.step - self._last >= self._freq
         if self._freq == "epoch":
             return clock.is_epoch_end
-        if self.observations < GUARANTEED and now - self._began < _LONG_RUN_SECONDS:
-            return clock.step >= self._scheduled or clock.is_epoch_end
         since = clock.step - (self._last if self._last is not None else -1)
+        if clock.is_last:
+            return True
+        if now - self._began < FREE_SECONDS:
+            is_end = clock.is_epoch_end and since >= clock.step * _EPOCH_END_SHARE
+            return is_end or clock.step >= self._scheduled
         return since >= max(1.0, clock.step * _FINEST_SHARE) and self._is_affordable(now)
 
     def _is_affordable(self, now: float) -> bool:
@@ -103,7 +109,7 @@ class Cadence:
         self._observed_total += seconds
         self.observations += 1
         if step >= self._scheduled:
-            self._scheduled = max(step + 1, int(step * _GROWTH)) if step >= 10 else step + 1
+            self._scheduled = max(step + 1, int(step * _GROWTH)) if step >= _DENSE_STEPS else step + 1
         self.last_interval = step - self._last if self._last is not None else 0
         self._last = step
 
@@ -129,7 +135,8 @@ class Thinning:
         """Whether the end of this epoch (from 0) is one of them."""
         if isinstance(self._frequency, int):
             return self._frequency > 0 and (epoch + 1) % self._frequency == 0
-        if epoch < self._next:
-            return False
+        return epoch >= self._next
+
+    def done(self, epoch: int) -> None:
+        """Takes note that this epoch had its turn."""
         self._next = max(epoch + 1, int(epoch * 1.2))
-        return True

@@ -18,9 +18,13 @@ _LOGGER = logging.getLogger("tb_activations")
 
 @dataclasses.dataclass(frozen=True)
 class Observed:
-    """A finished observed step: `step` counts optimizer iterations before it, `packed` is still on the device."""
+    """A finished observed step: `step` counts optimizer iterations before it, `packed` is still on the device.
+
+    `has_extras` tells whether histograms were filled.
+    """
 
     step: int
+    has_extras: bool
     logs: dict[str, Any]
     packed: dict[str, tf.Tensor]
 
@@ -39,6 +43,7 @@ class Dispatcher:
         observed: Callable[[], ObservedStep],
         cadence: Cadence,
         clock: Callable[[], float],
+        wants_extras: Callable[[int, bool], bool],
         on_observed: Callable[[ObservedStep, Observed], None],
     ) -> None:
         self.plain = model.train_function
@@ -48,18 +53,20 @@ class Dispatcher:
         self._observed: ObservedStep | None = None
         self._cadence = cadence
         self._clock = clock
+        self._wants_extras = wants_extras
         self._on_observed = on_observed
         self._stride = model.steps_per_execution
         self._first = self._next = _iterations(model)
         self._epoch_steps: int | None = None
         self._in_epoch = 0
+        self._is_last_epoch = False
         self._entered: float | None = None
         self._was_observed: int | None = None
         self._is_given_up = False
 
-    def begin_epoch(self, steps: int | None) -> None:
-        """Takes note that an epoch begins, with `steps` steps or an unknown number."""
-        self._epoch_steps, self._in_epoch = steps, 0
+    def begin_epoch(self, steps: int | None, is_last: bool) -> None:
+        """Takes note that an epoch begins, with `steps` steps or an unknown number; `is_last` of those planned."""
+        self._epoch_steps, self._in_epoch, self._is_last_epoch = steps, 0, is_last
 
     def install(self) -> None:
         self._model.train_function = self
@@ -79,21 +86,19 @@ class Dispatcher:
         self._entered = now
         first, self._next = self._next, self._next + self._stride
         self._in_epoch += self._stride
-        if self._is_given_up or not self._is_due(first, now):
-            return self.plain(iterator)
-        return self._observe(first, iterator)
-
-    def _is_due(self, first: int, now: float) -> bool:
-        # Layers that the first call creates cannot carry taps before it.
         is_epoch_end = self._epoch_steps is not None and self._in_epoch >= self._epoch_steps
-        step = first - self._first
-        return self._model.built and self._cadence.is_due(StepClock(step, is_epoch_end), now)
+        clock = StepClock(first - self._first, is_epoch_end, is_epoch_end and self._is_last_epoch)
+        # Layers that the first call creates cannot carry taps before it.
+        if self._is_given_up or not self._model.built or not self._cadence.is_due(clock, now):
+            return self.plain(iterator)
+        return self._observe(first, is_epoch_end, iterator)
 
-    def _observe(self, first: int, iterator: Any) -> Any:
+    def _observe(self, first: int, is_epoch_end: bool, iterator: Any) -> Any:
         try:
             if self._observed is None:
                 self._observed = self._make_observed()
-            logs, packed = self._observed(iterator)
+            has_extras = self._wants_extras(first, is_epoch_end)
+            logs, packed = self._observed(iterator, has_extras)
         except (StopIteration, tf.errors.OutOfRangeError):
             raise
         except Exception as error:
@@ -106,7 +111,7 @@ class Dispatcher:
         if done > first:
             self._next = done
         self._was_observed = first - self._first
-        self._on_observed(self._observed, Observed(self._next - 1, logs, packed))
+        self._on_observed(self._observed, Observed(self._next - 1, has_extras, logs, packed))
         return logs
 
     def _give_up(self, reason: str) -> None:

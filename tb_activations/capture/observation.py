@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tb_activations.capture import feature_maps, statistics, taps
+from tb_activations.capture import feature_maps, histograms, statistics, taps
 from tb_activations.capture.layers import NamedLayer, activation_name, unit_axis
 from tb_activations.capture.layout import MAX_UNITS, WEIGHT_FIGURES, Call, Layout, Unobserved, Weight
 
@@ -39,8 +39,9 @@ class _SeenCall:
 class Observation:
     """Collects the live figures of one step; belongs to the graph (or the eager call) it was made in."""
 
-    def __init__(self, named: Sequence[NamedLayer], options: Options) -> None:
+    def __init__(self, named: Sequence[NamedLayer], options: Options, with_extras: tf.Tensor) -> None:
         self._named = named
+        self._wanted = with_extras if options.with_histograms else None
         self._options = options
         self._graph = taps.current_graph()
         self._calls: list[_SeenCall] = []
@@ -92,14 +93,14 @@ class Observation:
             trainable=bool(layer.trainable_weights),
             map_shape=tuple(maps.shape) if maps is not None else (),
         )
-        return _SeenCall(spec, statistics.activation(value, axis, options.with_histograms), maps=maps)
+        return _SeenCall(spec, statistics.activation(value, axis, self._wanted), maps=maps)
 
     def _see_gradient(self, seen: _SeenCall, gradient: tf.Tensor) -> None:
         if not self.is_here():
             return
         try:
             # A gather downstream hands back IndexedSlices.
-            seen.gradient = statistics.gradient(tf.convert_to_tensor(gradient), self._options.with_histograms)
+            seen.gradient = statistics.gradient(tf.convert_to_tensor(gradient), self._wanted)
         except Exception as error:  # As above: the gradient itself goes on untouched.
             _LOGGER.warning("The gradient at layer %r cannot be observed (%s).", seen.spec.name, error)
 
@@ -153,7 +154,7 @@ class Observation:
         return packed
 
     def _histograms(self) -> list[tf.Tensor]:
-        none = tf.fill([statistics.histogram_length(True)], math.nan)
+        none = tf.fill([histograms.LENGTH], math.nan)
         return [
             part
             for seen in self._calls

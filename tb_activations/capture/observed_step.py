@@ -37,13 +37,21 @@ class ObservedStep:
         self.failure = ""
         self._local = threading.local()
         self._owners = _weight_owners(named)
+        with model.distribute_strategy.scope():
+            # A number, since truth values cannot be variables on every device.
+            self._extras = tf.Variable(0.0, trainable=False, name="layer_health_extras")
+        self._has_extras = False
         self._function = _make_train_function(model, self._observed_train_step(model.train_step))
 
-    def __call__(self, iterator: Any) -> tuple[dict[str, Any], dict[str, tf.Tensor]]:
+    def __call__(self, iterator: Any, with_extras: bool) -> tuple[dict[str, Any], dict[str, tf.Tensor]]:
         """The step's logs as Keras would return them, and the packed vectors of `Observation.pack`.
 
-        Without vectors, `failure` says what went wrong.
+        `with_extras` tells whether histograms are wanted of this step; they are NaN otherwise. Without vectors,
+        `failure` says what went wrong.
         """
+        if with_extras != self._has_extras:
+            self._extras.assign(float(with_extras))
+            self._has_extras = with_extras
         with taps.installed(self._taps()):
             logs = self._function(iterator)
         logs = dict(logs.get_value() if hasattr(logs, "get_value") else logs)
@@ -76,7 +84,7 @@ class ObservedStep:
     @contextlib.contextmanager
     def _observing(self) -> Iterator[Observation]:
         # Replicas are traced in threads of their own, each with its own observation.
-        self._local.observation = observation = Observation(self._named, self._options)
+        self._local.observation = observation = Observation(self._named, self._options, self._extras > 0)
         try:
             yield observation
         finally:

@@ -24,11 +24,12 @@ GRADIENT_FIGURES = ("elements", "norm", "abs_sum", "nonfinite")
 
 _SAFE_DIFFERENCE = 0.05
 """Where the variance is a smaller share of the mean square, taking the one from the other loses digits."""
-_COUNTED = 2**20
+_COUNTED = 2**18
 """Zeros are counted in this many elements: all of them in most layers, the batch's first samples in large ones."""
 
 _ROWS = tf.TensorSpec([None, None], tf.float32)
 _FLAT = tf.TensorSpec([None], tf.float32)
+_WANTED = tf.TensorSpec([], tf.bool)
 
 
 def _once(signature: list[tf.TensorSpec]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -51,20 +52,20 @@ class Activation(NamedTuple):
     histogram: tf.Tensor
 
 
-def activation(value: tf.Tensor, unit_axis: int | None, with_histogram: bool) -> Activation:
+def activation(value: tf.Tensor, unit_axis: int | None, with_histogram: tf.Tensor | None) -> Activation:
     """Figures of a layer's output.
 
     Args:
         value: floating-point tensor of rank >= 1; may be empty, then means and extremes are NaN or infinite.
         unit_axis: the axis that counts units, None to leave units out.
-        with_histogram: whether to fill the histogram; otherwise it is empty.
+        with_histogram: boolean scalar, whether to fill the histogram, NaN otherwise; None makes it empty.
     """
     value = tf.cast(value, tf.float32)
     rows = _rows(value, value.shape.rank - 1 if unit_axis is None and value.shape.rank else unit_axis)
-    measured = _activation_with_histogram(rows) if with_histogram else _activation(rows)
+    measured = _activation(rows) if with_histogram is None else _activation_with_histogram(rows, with_histogram)
     figures, active, peak = measured[:3]
     units = 0 if unit_axis is None else value.shape[unit_axis]
-    filled = measured[3] if with_histogram else tf.zeros([0])
+    filled = tf.zeros([0]) if with_histogram is None else measured[3]
     return Activation(figures, tf.ensure_shape(active, [None])[:units], peak[:units], filled)
 
 
@@ -77,10 +78,11 @@ def _rows(value: tf.Tensor, axis: int | None) -> tf.Tensor:
     return tf.reshape(value, [-1, value.shape[-1]])
 
 
-@_once([_ROWS])
-def _activation_with_histogram(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+@_once([_ROWS, _WANTED])
+def _activation_with_histogram(rows: tf.Tensor, is_wanted: tf.Tensor) -> tuple[tf.Tensor, ...]:
     figures, active, peak = _activation_figures(rows)
-    return figures, active, peak, histogram(rows, figures[3], figures[4])
+    filled = tf.cond(is_wanted, lambda: histogram(rows, figures[3], figures[4]), _no_histogram)
+    return figures, active, peak, filled
 
 
 @_once([_ROWS])
@@ -141,17 +143,23 @@ class Gradient(NamedTuple):
     histogram: tf.Tensor
 
 
-def gradient(value: tf.Tensor, with_histogram: bool) -> Gradient:
-    """Figures of a gradient: floating-point tensor of any shape."""
+def gradient(value: tf.Tensor, with_histogram: tf.Tensor | None) -> Gradient:
+    """Figures of a gradient: floating-point tensor of any shape; `with_histogram` as for `activation`."""
     value = tf.cast(value, tf.float32)
     figures = _gradient(tf.reshape(value, [-1]))
     axis = value.shape.rank - 1 if value.shape.rank else None
-    return Gradient(figures, _gradient_histogram(_rows(value, axis)) if with_histogram else tf.zeros([0]))
+    if with_histogram is None:
+        return Gradient(figures, tf.zeros([0]))
+    return Gradient(figures, _gradient_histogram(_rows(value, axis), with_histogram))
 
 
-@_once([_ROWS])
-def _gradient_histogram(rows: tf.Tensor) -> tf.Tensor:
-    return histogram(rows, None, None)
+@_once([_ROWS, _WANTED])
+def _gradient_histogram(rows: tf.Tensor, is_wanted: tf.Tensor) -> tf.Tensor:
+    return tf.cond(is_wanted, lambda: histogram(rows, None, None), _no_histogram)
+
+
+def _no_histogram() -> tf.Tensor:
+    return tf.fill([LENGTH], float("nan"))
 
 
 @_once([_FLAT])
@@ -206,8 +214,3 @@ def _step_figures(before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
 
 def _size(value: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.size(value, out_type=tf.int64), tf.float32)
-
-
-def histogram_length(with_histogram: bool) -> int:
-    """Length of the `histogram` fields above."""
-    return LENGTH if with_histogram else 0

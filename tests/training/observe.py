@@ -27,7 +27,12 @@ class Observe(keras.callbacks.Callback):
         model, options = self.model, Options(with_histograms=True, with_maps=True)
         cadence = Cadence(self._update_freq, 0.02)
         self.dispatcher = Dispatcher(
-            model, lambda: ObservedStep(model, find_layers(model), options), cadence, time.perf_counter, self._take
+            model,
+            lambda: ObservedStep(model, find_layers(model), options),
+            cadence,
+            time.perf_counter,
+            lambda *_: True,
+            self._take,
         )
         self.dispatcher.install()
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
 import pytest
 
-from tb_activations.capture.cadence import GUARANTEED, Cadence, StepClock, Thinning, check_cadence
+from tb_activations.capture.cadence import FREE_SECONDS, Cadence, StepClock, Thinning, check_cadence
 
 
 def simulate(
@@ -18,7 +19,7 @@ def simulate(
     observed: list[int] = []
     for step in range(steps):
         is_end = epoch is not None and step % epoch == epoch - 1
-        if cadence.is_due(StepClock(step, is_end), now):
+        if cadence.is_due(StepClock(step, is_end, is_last=step == steps - 1), now):
             seconds = plain + extra + (trace if not observed else 0.0)
             observed.append(step)
             cadence.observed_step(step, seconds)
@@ -35,8 +36,10 @@ def test_auto_keeps_its_budget_on_runs_longer_than_a_few_minutes(plain: float, e
     cadence = Cadence("auto", 0.02)
     steps = int(1800 / plain)
     observed, now = simulate(cadence, steps, plain=plain, extra=extra, trace=5.0)
-    guaranteed = min(GUARANTEED, len(observed)) * extra + 5.0
-    assert (now - steps * plain) / now <= max(0.02, guaranteed / now) + 1e-6
+    # The first minute and the very last step are observed whatever it costs.
+    free = sum(step * plain <= FREE_SECONDS for step in observed) * extra + 5.0
+    assert now - steps * plain <= max(0.02 * now, free) + extra + 1e-6
+    assert observed[-1] == steps - 1
     assert cadence.share(now) == pytest.approx((now - steps * plain) / now, abs=1e-3)
 
 
@@ -45,6 +48,14 @@ def test_a_short_run_gets_enough_observations_and_the_ends_of_epochs() -> None:
     assert observed[:10] == list(range(10))
     assert {39, 79, 119} <= set(observed)
     assert len(observed) >= 30
+
+
+def test_a_run_below_a_minute_is_observed_to_its_end() -> None:
+    observed, now = simulate(Cadence("auto", 0.02), 1140, plain=0.004, extra=0.01, trace=3.0, epoch=57)
+    assert now < FREE_SECONDS
+    assert observed[-1] == 1139
+    assert max(later - earlier for earlier, later in itertools.pairwise(observed)) <= 0.15 * 1140
+    assert len(observed) < 100
 
 
 def test_the_first_observations_do_not_depend_on_the_clock() -> None:
@@ -56,7 +67,7 @@ def test_the_first_observations_do_not_depend_on_the_clock() -> None:
 def test_records_are_bounded_however_cheap_they_are() -> None:
     steps = 200_000
     observed, _ = simulate(Cadence("auto", 0.02), steps, plain=0.01, extra=0.0)
-    assert len(observed) <= 400 * (1 + math.log(steps / 400)) + GUARANTEED
+    assert len(observed) <= 400 * (1 + math.log(steps / 400)) + 100
 
 
 def test_a_number_is_every_so_many_steps() -> None:
@@ -84,7 +95,12 @@ def test_an_overhead_that_is_no_share_is_named(value: Any, error: type[Exception
 def test_thinning() -> None:
     def due(frequency: int | str, epochs: int) -> list[int]:
         thinning = Thinning(frequency)
-        return [epoch for epoch in range(epochs) if thinning.is_due(epoch)]
+        taken = []
+        for epoch in range(epochs):
+            if thinning.is_due(epoch):
+                thinning.done(epoch)
+                taken.append(epoch)
+        return taken
 
     assert due(0, 9) == []
     assert due(3, 9) == [2, 5, 8]

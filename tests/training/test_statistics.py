@@ -47,7 +47,7 @@ def run(request: pytest.FixtureRequest) -> Runner:
 def test_activation_figures_equal_numpy(run: Runner, name: str) -> None:
     value = VALUES[name]
     axis = value.ndim - 1
-    seen = run(lambda x: statistics.activation(x, axis, with_histogram=False))(tf.constant(value))
+    seen = run(lambda x: statistics.activation(x, axis, with_histogram=None))(tf.constant(value))
     exact = value.astype(np.float64)
     finite = exact[np.isfinite(exact)]
     expected = [
@@ -67,7 +67,7 @@ def test_activation_figures_equal_numpy(run: Runner, name: str) -> None:
 
 
 def test_peaks_and_activity_are_per_unit(run: Runner) -> None:
-    seen = run(lambda x: statistics.activation(x, 3, with_histogram=False))(tf.constant(-RELU))
+    seen = run(lambda x: statistics.activation(x, 3, with_histogram=None))(tf.constant(-RELU))
     np.testing.assert_array_equal(seen.peak, RELU.max(axis=(0, 1, 2)))
     assert seen.active.numpy()[2] == 0
 
@@ -76,14 +76,14 @@ def test_a_unit_that_speaks_once_in_a_large_tensor_is_not_silent(run: Runner) ->
     value = np.zeros((2**17, 16), np.float32)
     value[:, 1] = 1
     value[-1, 2] = 3
-    seen = run(lambda x: statistics.activation(x, 1, with_histogram=False))(tf.constant(value))
+    seen = run(lambda x: statistics.activation(x, 1, with_histogram=None))(tf.constant(value))
     assert seen.active.numpy()[:4].tolist() == [0, 1, np.float32(1 / 2**17), 0]
     assert seen.peak.numpy()[:4].tolist() == [0, 1, 3, 0]
 
 
 def test_channels_first_counts_channels(run: Runner) -> None:
-    first = run(lambda x: statistics.activation(x, 1, with_histogram=False))(tf.constant(RELU.transpose(0, 3, 1, 2)))
-    last = run(lambda x: statistics.activation(x, 3, with_histogram=False))(tf.constant(RELU))
+    first = run(lambda x: statistics.activation(x, 1, with_histogram=None))(tf.constant(RELU.transpose(0, 3, 1, 2)))
+    last = run(lambda x: statistics.activation(x, 3, with_histogram=None))(tf.constant(RELU))
     np.testing.assert_array_equal(first.active, last.active)
     np.testing.assert_array_equal(first.peak, last.peak)
 
@@ -91,7 +91,7 @@ def test_channels_first_counts_channels(run: Runner) -> None:
 @pytest.mark.parametrize("name", list(VALUES))
 def test_gradient_figures_equal_numpy(run: Runner, name: str) -> None:
     value = VALUES[name]
-    figures = run(lambda x: statistics.gradient(x, False).figures)(tf.constant(value))
+    figures = run(lambda x: statistics.gradient(x, None).figures)(tf.constant(value))
     elements, norm, abs_sum, nonfinite = figures.numpy()
     finite = value[np.isfinite(value)].astype(np.float64)
     assert elements == value.size
@@ -101,9 +101,9 @@ def test_gradient_figures_equal_numpy(run: Runner, name: str) -> None:
 
 
 def test_an_empty_tensor_has_no_figures(run: Runner) -> None:
-    seen = run(lambda x: statistics.activation(x, 1, with_histogram=True))(tf.zeros([0, 4]))
+    seen = run(lambda x: statistics.activation(x, 1, with_histogram=tf.constant(True)))(tf.zeros([0, 4]))
     assert seen.figures.numpy()[0] == 0
-    gradient = run(lambda x: statistics.gradient(x, True).figures)(tf.zeros([0, 4]))
+    gradient = run(lambda x: statistics.gradient(x, tf.constant(True)).figures)(tf.zeros([0, 4]))
     np.testing.assert_array_equal(gradient, [0, 0, 0, 0])
 
 
@@ -137,6 +137,14 @@ def test_histogram_of_equal_elements_is_one_bucket(run: Runner) -> None:
     seen = run(lambda x: histogram(x, None, None))(tf.fill([5, 2], 4.0)).numpy()
     assert seen[-1] == 10
     assert seen[2:].sum() == 10
+
+
+def test_a_histogram_that_is_not_wanted_is_not_a_number(run: Runner) -> None:
+    value = tf.constant([[1.0, 2.0]])
+    wanted = run(lambda x: statistics.activation(x, 1, tf.constant(True)).histogram)(value)
+    unwanted = run(lambda x: statistics.activation(x, 1, tf.constant(False)).histogram)(value)
+    assert wanted.numpy()[:2].tolist() == [1, 2]
+    assert np.isnan(unwanted).all()
 
 
 def test_histogram_without_finite_elements_has_no_edges(run: Runner) -> None:

@@ -1,6 +1,6 @@
-"""Writes the golden event file of the current schema version: `python -m tests.golden.make_golden`.
+"""Writes the golden event files of the current schema version: `python -m tests.golden.make_golden`.
 
-Only for a new version, into a new folder: files of versions that were released must never change.
+Only what is missing is written: files of versions that were released must never change.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tb_activations.events.schema import SCHEMA_VERSION
 from tests.synthetic import Plan, write_run
 
 FOLDER = Path(__file__).parent
+TRAINED = "trained"
 RUNS = {"sick": Plan(layers=5, steps=12, units=3), "hostile": Plan(layers=4, steps=4, units=2, hostile=True)}
 ARRAYS = (
     "steps",
@@ -51,13 +52,48 @@ def _array(array: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write the runs and what they hold."""
+    """Write the runs that are missing, and what they hold."""
     folder = FOLDER / f"v{SCHEMA_VERSION}"
-    if folder.exists():
-        sys.exit(f"{folder} exists; golden files are written once")
-    for name, plan in RUNS.items():
-        write_run(folder, name=name, plan=plan)
+    missing = [name for name in (*RUNS, TRAINED) if not (folder / name).exists()]
+    if not missing:
+        sys.exit(f"{folder} holds every run; golden files are written once")
+    for name in missing:
+        if name == TRAINED:
+            write_trained_run(folder / name)
+        else:
+            write_run(folder, name=name, plan=RUNS[name])
         (folder / f"{name}.json").write_text(json.dumps(contents(load(folder, name))) + "\n", "utf-8")
+
+
+def write_trained_run(folder: Path) -> None:
+    """What a real training writes: a layer whose activations are punished until it dies, after the first steps."""
+    import keras
+    from keras import layers
+
+    from tb_activations import LayerHealth
+    from tests.training.models import digits
+
+    keras.utils.set_random_seed(0)
+    x, y = digits(256)
+    model = keras.Sequential(
+        [
+            layers.Input((8, 8, 1)),
+            layers.Conv2D(
+                4, 3, strides=2, activation="relu", activity_regularizer=keras.regularizers.L1(1.0), name="dying"
+            ),
+            layers.Flatten(name="flatten"),
+            layers.Dense(8, "relu", name="hidden"),
+            layers.Dense(10, name="head"),
+        ],
+        name="digits",
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.1), loss, jit_compile=False)
+    callback = LayerHealth(folder, update_freq=4, image_freq=0, stock_summaries=True)
+    model.fit(x, y, batch_size=16, epochs=2, shuffle=False, verbose=0, callbacks=[callback])
+    for path in folder.iterdir():
+        # TensorFlow puts host and process into the name.
+        path.rename(folder / f"events.out.tfevents.{path.name.split('.')[3]}.trained.1.0.v2")
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import { withUnit } from "./core/format";
 import { decodeFrame, type Frame, type MatrixHeader, type SeriesHeader, type UnitsHeader } from "./core/frame";
 import type { Findings, Run, RunDescription } from "./core/types";
 
@@ -84,8 +85,9 @@ export async function fetchRuns(signal: AbortSignal): Promise<readonly Run[]> {
   return (await getJson<{ readonly runs: readonly Run[] }>("runs", {}, signal)).runs;
 }
 
-export function fetchDescription(run: string, signal: AbortSignal): Promise<RunDescription> {
-  return getJson("layers", { run }, signal);
+export async function fetchDescription(run: string, signal: AbortSignal): Promise<RunDescription> {
+  const description = await getJson<RunDescription>("layers", { run }, signal);
+  return { ...description, statistics: description.statistics.map(withUnit) };
 }
 
 export function fetchFindings(run: string, signal: AbortSignal): Promise<Findings> {

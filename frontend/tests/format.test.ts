@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { formatDuration, formatShape, formatValue, layerFacts, plural, quantityUnit } from "../src/core/format";
-import { layer } from "./samples";
+import {
+  briefEvidence,
+  formatDuration,
+  formatShape,
+  formatValue,
+  layerFacts,
+  plural,
+  quantityUnit,
+  withUnit,
+} from "../src/core/format";
+import { finding, layer } from "./samples";
 
 describe("formatValue", () => {
   it.each<[number | string | null | undefined, string, string]>([
@@ -12,6 +21,8 @@ describe("formatValue", () => {
     [2, "values", "2 values"],
     [1, "share", "100 %"],
     [0.7812, "share", "78.1 %"],
+    [0.9998, "share", "> 99.9 %"],
+    [0.9994, "share", "99.9 %"],
     [2e-6, "share", "2e\u22124 %"],
     [Number.NaN, "", "no value"],
     [Number.NEGATIVE_INFINITY, "", "\u2212\u221e"],
@@ -36,6 +47,17 @@ it("writes shapes, counts and durations for people", () => {
   expect(formatDuration(600)).toBe("10 min");
   expect(formatDuration(9000)).toBe("2.5 h");
   expect(formatDuration(Number.NaN)).toBe("");
+});
+
+it("tells evidence in few words", () => {
+  expect(briefEvidence(finding())).toBe("share of units dead 78.1 %");
+  expect(briefEvidence(finding({ quantity: "elasticity (norm x norm / loss)", value: 0.5 }))).toBe("elasticity 0.5");
+});
+
+it("gives shares a unit", () => {
+  const statistic = { id: "zero_fraction", title: "", about: "", unit: "", scale: "linear" } as const;
+  expect(withUnit(statistic).unit).toBe("share");
+  expect(withUnit({ ...statistic, id: "mean" }).unit).toBe("");
 });
 
 it("tells a frozen layer and a single call", () => {

@@ -40,7 +40,7 @@ describe("rankLayers", () => {
 
   it("leaves closed findings out of the words", () => {
     const healthy = rankLayers(LAYERS, FINDINGS, RULES, "model")[1];
-    expect(healthy?.words).toBe("3 of 3 rules: no finding");
+    expect(healthy?.words).toBe("No finding: 3 rules checked");
   });
 
   it("does not change what it was given", () => {

@@ -57,6 +57,9 @@ describe("lineScale", () => {
   });
 
   it("leaves the linear axis only for spikes", () => {
+    expect(lineScale("linear", of(1000, 2, 2, 2, 2))).toBe("log");
+    expect(lineScale("linear", of(1000, 2, 2, 0, 2))).toBe("linear");
+    expect(lineScale("linear", of(3, 2, 0.001))).toBe("linear");
     expect(lineScale("symlog", of(-1, 2, 5))).toBe("linear");
     expect(lineScale("symlog", of(1, 1, 1, 1e6))).toBe("symlog");
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  failedRules,
   HEALTH_CODES,
   layerState,
   stateSentence,
@@ -43,9 +44,15 @@ describe("layerState", () => {
 describe("stateSentence", () => {
   it("counts only the rules that were really checked", () => {
     expect(stateSentence(layer({ outcomes: ["ok", "insufficient_data", "not_applicable"] }), RULES)).toBe(
-      "1 of 3 rules: no finding, 1 waiting for data",
+      "No finding: 1 rule checked, 1 waiting for data, 1 not applicable",
     );
   });
+});
+
+it("names the rules that failed, and on how many layers", () => {
+  const layers = [layer({ outcomes: ["ok", "error", "ok"] }), layer({ outcomes: ["error", "error", "problem"] })];
+  expect(failedRules(layers, RULES)).toBe("dead units on 1 layer, vanishing gradient on 2 layers");
+  expect(failedRules([layer()], RULES)).toBe("");
 });
 
 describe("worst of several", () => {

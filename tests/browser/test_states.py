@@ -92,7 +92,7 @@ def test_lost_server_keeps_what_was_loaded(open_tab: OpenTab, start_server: Star
     tab.layers.filter(has_text="dense_5").click()
     expect(tab.panel("series").get_by_role("alert")).to_contain_text("TensorBoard does not answer")
     expect(tab.verdict).to_contain_text("dense_2")
-    expect(tab.panel("findings")).to_contain_text("3 of 3 rules: no finding")
+    expect(tab.panel("findings")).to_contain_text("No finding: 3 rules checked")
     expect(tab.frame.locator("#matrix canvas")).to_be_visible()
 
 
@@ -123,7 +123,7 @@ def test_a_part_that_fails_leaves_the_others_alive(open_tab: OpenTab, server: Se
     expect(tab.verdict).to_contain_text("dense_2")
     expect(tab.frame.locator("#matrix canvas")).to_be_visible()
     tab.layers.filter(has_text="dense_5").click()
-    expect(tab.panel("findings")).to_contain_text("3 of 3 rules: no finding")
+    expect(tab.panel("findings")).to_contain_text("No finding: 3 rules checked")
     expect(tab.panel("units")).to_contain_text("16 units: 16 alive.")
 
 
@@ -158,11 +158,12 @@ def test_what_was_not_evaluated_never_looks_healthy(
         "failed": ("! Not evaluated", "Not evaluated: vanishing gradient failed"),
         "hidden": ("– Not observable", "called inside tf.while_loop"),
         "waiting": ("… Not enough data yet", "Not enough data yet"),
-        "judged": ("✓ No finding", "2 of 2 rules: no finding"),
+        "judged": ("✓ No finding", "No finding: 2 rules checked"),
         "spared": ("– Not applicable", "No rule applies"),
     }
     assert list(words) == ["failed", "hidden", "waiting", "judged", "spared"]
-    expect(tab.frame.locator(".verdict")).to_contain_text("A rule failed on 1 layer")
+    expect(tab.frame.locator(".verdict")).to_contain_text("Not fully evaluated")
+    expect(tab.frame.locator(".verdict")).to_contain_text("Could not be evaluated: vanishing gradient on 1 layer.")
 
 
 def _write_judged(folder: Path, names: list[str], outcomes: np.ndarray) -> None:

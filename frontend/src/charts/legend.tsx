@@ -1,7 +1,7 @@
 import { mapColour, type Palette, stateFill } from "../core/colour";
 import { formatValue } from "../core/format";
-import type { ValueScale } from "../core/scale";
-import { type HealthState, stateWord, unreachable } from "../core/severity";
+import { scaleName, type ValueScale } from "../core/scale";
+import { type HealthState, stateWord } from "../core/severity";
 import type { Statistic } from "../core/types";
 import { GLYPHS } from "./look";
 
@@ -15,17 +15,8 @@ function gradient(diverging: boolean): string {
   return `linear-gradient(to right, ${stops.join(", ")})`;
 }
 
-function scaleWords(scale: ValueScale): string {
-  switch (scale.kind) {
-    case "linear":
-      return scale.diverging ? "linear, around zero" : "linear";
-    case "log":
-      return "logarithmic";
-    case "symlog":
-      return "symmetric logarithmic";
-    default:
-      return unreachable(scale.kind);
-  }
+function scaleWords({ kind, diverging }: ValueScale): string {
+  return kind === "linear" && diverging ? "linear, around zero" : scaleName(kind);
 }
 
 /** Room an end's label needs, as a share of the bar. */

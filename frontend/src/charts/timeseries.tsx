@@ -4,7 +4,7 @@ import uPlot from "uplot";
 import type { Palette } from "../core/colour";
 import { formatCount, formatValue } from "../core/format";
 import { type PlottedSeries, plottedSeries } from "../core/points";
-import { type Extent, indexOfStep, lineScale, medianSize, type StepAxis, stepAxis } from "../core/scale";
+import { type Extent, indexOfStep, medianSize, type StepAxis, stepAxis } from "../core/scale";
 import { unreachable } from "../core/severity";
 import type { ScaleKind } from "../core/types";
 import { useWidth } from "./size";
@@ -19,8 +19,9 @@ export interface TimeSeriesProps {
   readonly name: string;
   readonly steps: readonly number[];
   readonly values: Float32Array;
+  /** Of the vertical axis. */
   readonly scale: ScaleKind;
-  /** Of the vertical axis, null to follow the values. */
+  /** Its ends, null to follow the values. */
   readonly bounds: Extent | null;
   readonly unit: string;
   readonly palette: Palette;
@@ -38,16 +39,11 @@ const AXIS_WIDTH = 58;
 export function TimeSeries(props: TimeSeriesProps) {
   const holder = useRef<HTMLDivElement>(null);
   const width = useWidth(holder);
-  const kind = useMemo(() => lineScale(props.scale, props.values), [props.scale, props.values]);
-  const plotted = useMemo(() => plottedSeries(props.values, kind), [props.values, kind]);
+  const plotted = useMemo(() => plottedSeries(props.values, props.scale), [props.values, props.scale]);
 
   useEffect(() => {
     if (holder.current === null || width === 0) return;
-    const chart = new uPlot(
-      chartOptions(props, kind, plotted, width),
-      [[...props.steps], plotted.line],
-      holder.current,
-    );
+    const chart = new uPlot(chartOptions(props, plotted, width), [[...props.steps], plotted.line], holder.current);
     const stop = attachCursor(chart, props);
     return () => {
       stop();
@@ -60,8 +56,8 @@ export function TimeSeries(props: TimeSeriesProps) {
   );
 }
 
-function yScale(kind: ScaleKind, props: TimeSeriesProps): uPlot.Scale {
-  switch (kind) {
+function yScale(props: TimeSeriesProps): uPlot.Scale {
+  switch (props.scale) {
     case "linear":
       return { range: (_, low, high) => linearRange(low, high, props.bounds) };
     case "log":
@@ -69,7 +65,7 @@ function yScale(kind: ScaleKind, props: TimeSeriesProps): uPlot.Scale {
     case "symlog":
       return { distr: 4, asinh: medianSize(props.values) };
     default:
-      return unreachable(kind);
+      return unreachable(props.scale);
   }
 }
 
@@ -97,7 +93,7 @@ function logSplits(_: uPlot, __: number, low: number, high: number): number[] {
   return splits;
 }
 
-function chartOptions(props: TimeSeriesProps, kind: ScaleKind, plotted: PlottedSeries, width: number): uPlot.Options {
+function chartOptions(props: TimeSeriesProps, plotted: PlottedSeries, width: number): uPlot.Options {
   const { palette, steps } = props;
   const stroke = palette.series;
   const axis = stepAxis(steps);
@@ -111,7 +107,7 @@ function chartOptions(props: TimeSeriesProps, kind: ScaleKind, plotted: PlottedS
     cursor: { show: false },
     scales: {
       x: { time: false, range: () => stepRange(axis) },
-      y: yScale(kind, props),
+      y: yScale(props),
     },
     axes: [
       {
@@ -130,7 +126,7 @@ function chartOptions(props: TimeSeriesProps, kind: ScaleKind, plotted: PlottedS
         gap: 5,
         space: 26,
         values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : formatValue(tick, props.unit))),
-        ...(kind === "log" ? { splits: logSplits, filter: (_: uPlot, splits: number[]) => splits } : {}),
+        ...(props.scale === "log" ? { splits: logSplits, filter: (_: uPlot, splits: number[]) => splits } : {}),
       },
     ],
     series: [

@@ -1,10 +1,12 @@
 import { format } from "d3-format";
-import type { Finding, Layer } from "./types";
+import { naturalExtent } from "./scale";
+import type { Finding, Layer, Statistic } from "./types";
 
 const MINUS = "\u2212";
 const plain = format(".4~g");
 const scientific = format(".2~e");
 const grouped = format(",");
+const ALMOST_ALL = 0.9995;
 const ratio = format(".3~p");
 
 /** A count or a step: whole, digits grouped. */
@@ -25,6 +27,11 @@ export function formatValue(value: number | string | null | undefined, unit = ""
   return text.replace("-", MINUS).replace("e+", "e") + suffix;
 }
 
+/** The statistic with its unit; shares come without one, and are told by their range. */
+export function withUnit(statistic: Statistic): Statistic {
+  return naturalExtent(statistic.id) === null ? statistic : { ...statistic, unit: "share" };
+}
+
 /** Whether a unit means a part of one, shown in percent. */
 export function isShare(unit: string): boolean {
   return unit === "share" || unit === "fraction" || unit === "%";
@@ -32,6 +39,8 @@ export function isShare(unit: string): boolean {
 
 function formatShare(value: number): string {
   if (value !== 0 && Math.abs(value) < 1e-4) return `${scientific(value * 100).replace("-", MINUS)} %`;
+  // Almost all must not read as all.
+  if (value < 1 && value >= ALMOST_ALL) return "> 99.9 %";
   return ratio(value).replace("%", " %").replace("-", MINUS);
 }
 
@@ -49,10 +58,10 @@ export function quantityUnit(quantity: string): string {
   return /\bshare\b|\bfraction\b/i.test(quantity) ? "share" : "";
 }
 
-/** Evidence in few characters, for a list: "share of units dead 78 %". */
+/** Evidence in few characters, for a list: "share of units dead 78 %"; a formula in brackets is left out. */
 export function briefEvidence(finding: Finding): string {
   const unit = quantityUnit(finding.quantity);
-  return `${finding.quantity} ${formatValue(finding.value, unit)}`;
+  return `${finding.quantity.replace(/ *\([^)]*\)/g, "")} ${formatValue(finding.value, unit)}`;
 }
 
 export function layerFacts(layer: Layer): string {

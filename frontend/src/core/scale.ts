@@ -14,6 +14,19 @@ export interface ValueScale {
   readonly ticks: readonly number[];
 }
 
+export function scaleName(kind: ScaleKind): string {
+  switch (kind) {
+    case "linear":
+      return "linear";
+    case "log":
+      return "logarithmic";
+    case "symlog":
+      return "symmetric logarithmic";
+    default:
+      return unreachable(kind);
+  }
+}
+
 /** How far below the largest size a symmetric-log scale goes over to linear. */
 const SYMLOG_DECADES = 4;
 const TICKS = 4;
@@ -120,12 +133,16 @@ function powersOfTen(low: number, high: number): number[] {
 const FLAT = 8;
 /** Sizes this many times the usual one would press a line flat on a linear axis. */
 const SPIKE = 1000;
+/** A loss that was this many times the usual one would hide everything that came after. */
+const BLOW_UP = 100;
 
 /** The axis on which a line of these values is read best, given the scale that suits the statistic. */
 export function lineScale(kind: ScaleKind, values: Float32Array): ScaleKind {
   switch (kind) {
-    case "linear":
-      return "linear";
+    case "linear": {
+      const extent = extentOf(values);
+      return extent !== null && extent.low > 0 && extent.high > BLOW_UP * medianSize(values) ? "log" : "linear";
+    }
     case "log": {
       const extent = extentOf(values);
       return extent !== null && extent.low > 0 && extent.high <= extent.low * FLAT ? "linear" : "log";

@@ -110,13 +110,27 @@ export function stateSentence(layer: Layer, rules: readonly Rule[]): string {
     case "not_applicable":
       return "No rule applies";
     case "ok": {
-      const waiting = count("insufficient_data");
-      const checked = `${count("ok")} of ${layer.outcomes.length} rules: no finding`;
-      return waiting > 0 ? `${checked}, ${waiting} waiting for data` : checked;
+      const told: readonly (readonly [Outcome, string])[] = [
+        ["insufficient_data", "waiting for data"],
+        ["not_applicable", "not applicable"],
+      ];
+      const rest = told
+        .filter(([outcome]) => count(outcome) > 0)
+        .map(([outcome, word]) => `, ${count(outcome)} ${word}`);
+      return `No finding: ${count("ok")} ${count("ok") === 1 ? "rule" : "rules"} checked${rest.join("")}`;
     }
     default:
       return unreachable(state);
   }
+}
+
+/** Which rules failed on how many layers: "vanishing gradient on 2 layers"; empty when none failed. */
+export function failedRules(layers: readonly Layer[], rules: readonly Rule[]): string {
+  return rules
+    .map((rule, index) => ({ rule, count: layers.filter(({ outcomes }) => outcomes[index] === "error").length }))
+    .filter(({ count }) => count > 0)
+    .map(({ rule, count }) => `${rule.title.toLowerCase()} on ${count} ${count === 1 ? "layer" : "layers"}`)
+    .join(", ");
 }
 
 function namesOf(layer: Layer, rules: readonly Rule[], outcome: Outcome): string {

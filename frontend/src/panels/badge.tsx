@@ -11,10 +11,16 @@ export function Shape({ state, isNamed = true }: { readonly state: HealthState; 
   );
 }
 
-export function Badge({ state }: { readonly state: HealthState }) {
+interface BadgeProps {
+  readonly state: HealthState;
+  /** In place of the state's own word. */
+  readonly word?: string | undefined;
+}
+
+export function Badge({ state, word }: BadgeProps) {
   return (
     <span class={`badge badge-${state}`}>
-      <span aria-hidden="true">{GLYPHS[state]}</span> {stateWord(state)}
+      <span aria-hidden="true">{GLYPHS[state]}</span> {word ?? stateWord(state)}
     </span>
   );
 }

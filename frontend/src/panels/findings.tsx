@@ -87,7 +87,8 @@ function FindingArticle({ store, finding, all, rules }: FindingProps) {
         <dt>Since</dt>
         <dd>
           <StepButton store={store} step={finding.since_step} />
-          {finding.opened_step !== finding.since_step && `, certain at ${formatCount(finding.opened_step)}`}
+          {finding.opened_step > finding.since_step && `, certain at ${formatCount(finding.opened_step)}`}
+          {finding.opened_step < finding.since_step && `, opened at ${formatCount(finding.opened_step)}`}
           {finding.closed_step === null
             ? `, last confirmed at ${formatCount(finding.last_step)}`
             : `, gone at ${formatCount(finding.closed_step)}`}

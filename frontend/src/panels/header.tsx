@@ -36,6 +36,13 @@ export function Header({ store, runs }: { readonly store: Store; readonly runs: 
   );
 }
 
+/** A budget spreads the cost over the run; a run of seconds is over before it can. */
+function overheadWords(overhead: number, budget: unknown): string {
+  const words = `observing took ${formatValue(overhead, "share")} of training time`;
+  if (typeof budget !== "number" || overhead <= budget) return words;
+  return `${words} (budget ${formatValue(budget, "share")}, kept on longer runs)`;
+}
+
 function RunFacts({ store, run }: { readonly store: Store; readonly run: Run }) {
   const description = store.description.value.value;
   const shown = store.matrix.value.value?.header;
@@ -53,7 +60,7 @@ function RunFacts({ store, run }: { readonly store: Store; readonly run: Run }) 
           {formatCount(shown.steps.length)} of {plural(shown.recorded_steps, "recorded step")} shown
         </span>
       )}
-      {overhead !== null && <span>observing took {formatValue(overhead, "share")} of training time</span>}
+      {overhead !== null && <span>{overheadWords(overhead, description?.cadence.overhead)}</span>}
     </p>
   );
 }

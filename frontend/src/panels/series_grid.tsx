@@ -5,7 +5,7 @@ import { PALETTES } from "../core/colour";
 import { formatCount, formatValue } from "../core/format";
 import type { Frame, SeriesHeader } from "../core/frame";
 import { frameRow, lastMeasured } from "../core/points";
-import { indexOfStep, naturalExtent } from "../core/scale";
+import { indexOfStep, lineScale, naturalExtent, scaleName } from "../core/scale";
 import type { Statistic } from "../core/types";
 import type { Store } from "../state/store";
 
@@ -51,10 +51,14 @@ interface OneSeriesProps extends Omit<SeriesProps, "statistics"> {
 function OneSeries({ store, frame, row, statistic, markers, subject }: OneSeriesProps) {
   const { steps } = frame.header;
   const values = useMemo(() => frameRow(frame.data, row, steps.length), [frame, row]);
+  const kind = useMemo(() => lineScale(statistic.scale, values), [statistic, values]);
   return (
     <figure class="series">
       <figcaption title={statistic.about}>
-        <span>{statistic.title}</span>
+        <span>
+          {statistic.title}
+          {kind !== "linear" && `, ${scaleName(kind)}`}
+        </span>
         <ValueAtCursor store={store} steps={steps} values={values} unit={statistic.unit} />
       </figcaption>
       {lastMeasured(values) < 0 ? (
@@ -64,7 +68,7 @@ function OneSeries({ store, frame, row, statistic, markers, subject }: OneSeries
           name={`${statistic.title} of ${subject} over ${steps.length} steps; the numbers are in the table`}
           steps={steps}
           values={values}
-          scale={statistic.scale}
+          scale={kind}
           bounds={naturalExtent(statistic.id)}
           unit={statistic.unit}
           palette={PALETTES[store.theme.value]}

@@ -8,7 +8,7 @@ import { formatCount, formatValue } from "../core/format";
 import type { Frame, UnitsHeader } from "../core/frame";
 import { lifeOrder, lifeWord, livesSentence, unitRows } from "../core/lives";
 import { reduceSmallest } from "../core/raster";
-import { indexOfStep, valueScale } from "../core/scale";
+import { extentOf, indexOfStep, valueScale } from "../core/scale";
 import type { Statistic, UnitLife } from "../core/types";
 import type { Store } from "../state/store";
 import { Await, Panel } from "./panel";
@@ -20,6 +20,9 @@ const ACTIVITY: Statistic = {
   unit: "share",
   scale: "log",
 };
+
+/** Up to every sample, and down to a hundredth or less, so that layers compare. */
+const activityBounds = (values: Float32Array) => ({ low: Math.min(0.01, extentOf(values, 0)?.low ?? 0.01), high: 1 });
 
 /** Units x steps of the chosen layer: which units died, when, and whether they came back. */
 export function UnitLives({ store }: { readonly store: Store }) {
@@ -45,7 +48,12 @@ function LifeMap({ store, frame }: { readonly store: Store; readonly frame: Fram
     const order = lifeOrder(lives);
     const activity = frame.data.subarray(0, (shape[1] ?? 0) * (shape[2] ?? 0));
     const values = unitRows(activity, steps.length, order);
-    return { order, values, scale: valueScale("log", values), names: order.map((unit) => `unit ${unit}`) };
+    return {
+      order,
+      values,
+      scale: valueScale("log", values, activityBounds(values)),
+      names: order.map((unit) => `unit ${unit}`),
+    };
   }, [frame]);
   const lookOf = useMemo(() => valueLook(map.scale, palette), [map, palette]);
   if (steps.length === 0) return <p class="message">No step has been recorded yet.</p>;

@@ -1,4 +1,4 @@
-import { plural } from "../core/format";
+import { failedRules } from "../core/severity";
 import type { Verdict } from "../core/types";
 import type { Store } from "../state/store";
 import { Badge } from "./badge";
@@ -18,14 +18,15 @@ export function VerdictLine({ store }: { readonly store: Store }) {
   const description = store.description.value.value;
   // Whether nothing was found or nothing was evaluated is known only with the layers.
   if (description === null) return <div class="verdict skeleton" aria-hidden="true" />;
-  const failing = description.layers.filter(({ outcomes }) => outcomes.includes("error")).length;
-  const state = verdict.severity ?? (failing > 0 ? "error" : "ok");
+  const failed = failedRules(description.layers, description.rules);
+  const state = verdict.severity ?? (failed === "" ? "ok" : "error");
+  const isPartly = state === "error" && verdict.rules_checked > 0;
   return (
     <div class={`verdict verdict-${state}`}>
-      <Badge state={state} />
+      <Badge state={state} word={isPartly ? "Not fully evaluated" : undefined} />
       <div class="verdict-words">
         <h1>{verdict.sentence}</h1>
-        {failing > 0 && <p>A rule failed on {plural(failing, "layer")}: not everything was evaluated.</p>}
+        {failed !== "" && <p>Could not be evaluated: {failed}.</p>}
       </div>
       <ShowLayer store={store} verdict={verdict} />
     </div>

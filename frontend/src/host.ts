@@ -12,6 +12,8 @@ export interface Host {
   watchTheme(changed: (theme: Theme) => void): void;
   /** Calls back when the person asks TensorBoard to reload; put off while the tab is hidden. */
   watchReload(reload: () => void): void;
+  /** Calls back with the time, in seconds since the epoch, now and every second while the tab is shown. */
+  watchClock(changed: (now: number) => void): void;
   /** Names the frame for screen readers. */
   nameFrame(title: string): void;
 }
@@ -34,6 +36,7 @@ export function connectHost(): Host {
     keepPlace: (place) => keepPlace(outer, place),
     watchTheme: (changed) => watchTheme(outer, changed),
     watchReload,
+    watchClock,
     nameFrame: (title) => {
       if (outer !== window && window.frameElement !== null) window.frameElement.setAttribute("title", title);
     },
@@ -45,6 +48,12 @@ function keepPlace(outer: Window, place: Place): void {
   if (!isOwnHash(hash)) return;
   const kept = writePlace(hash, place);
   if (kept !== hash) outer.history.replaceState(outer.history.state, "", `${pathname}${search}${kept}`);
+}
+
+function watchClock(changed: (now: number) => void): void {
+  const report = () => changed(Date.now() / 1000);
+  window.setInterval(() => window.innerHeight > 0 && report(), 1000);
+  report();
 }
 
 function watchTheme(outer: Window, changed: (theme: Theme) => void): void {

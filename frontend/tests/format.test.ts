@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   briefEvidence,
+  formatAge,
   formatDuration,
   formatShape,
   formatValue,
@@ -47,6 +48,17 @@ it("writes shapes, counts and durations for people", () => {
   expect(formatDuration(600)).toBe("10 min");
   expect(formatDuration(9000)).toBe("2.5 h");
   expect(formatDuration(Number.NaN)).toBe("");
+});
+
+it.each([
+  [-3, "just now"],
+  [8.4, "8 s ago"],
+  [600, "10 min ago"],
+  [90_000, "25 h ago"],
+  [400_000, "5 days ago"],
+  [Number.NaN, ""],
+])("says that something was %s seconds ago: %s", (seconds, words) => {
+  expect(formatAge(seconds)).toBe(words);
 });
 
 it("tells evidence in few words", () => {

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import re
+import time
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import OpenTab, Tab, Theme
+from tests.browser.conftest import OpenTab, StartServer, Tab, Theme
 from tests.live_server import Server
-from tests.synthetic import HOSTILE_NAMES
+from tests.synthetic import HOSTILE_NAMES, write_run
 
 SICK = "&p.layer_health.run=relu_dies"
 
@@ -107,6 +110,29 @@ def test_figures_are_there_as_a_table(open_tab: OpenTab, server: Server) -> None
     expect(table.get_by_role("columnheader")).to_have_count(6)
     expect(table.locator("tbody tr")).to_have_count(120)
     expect(table.locator("tbody tr").first).to_contain_text("1,190")
+
+
+def test_figures_can_be_saved(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=SICK)
+    series = tab.panel("series")
+    series.get_by_role("button", name="Table").click()
+    with tab.page.expect_download() as download:
+        series.get_by_role("button", name="Download CSV").click()
+    assert download.value.suggested_filename == "relu_dies_dense_2.csv"
+    with download.value.path().open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0][0] == "Step"
+    assert "Silent units" in rows[0]
+    assert [row[0] for row in rows[1:]] == [str(10 * index) for index in reversed(range(120))]
+    assert {row[rows[0].index("Silent units")] for row in rows[1:80]} == {"1"}
+
+
+def test_header_tells_how_fresh_the_run_is(open_tab: OpenTab, start_server: StartServer, tmp_path: Path) -> None:
+    write_run(tmp_path, name="fresh", steps=20, start_time=time.time() - 600)
+    server = start_server(tmp_path)
+    server.wait_for_records("fresh", 20)
+    tab = open_tab(server)
+    expect(tab.frame.locator(".facts")).to_contain_text("last step 190, 10 min ago")
 
 
 def test_training_figures_are_shown(open_tab: OpenTab, server: Server) -> None:

@@ -6,6 +6,8 @@ const MINUS = "\u2212";
 const plain = format(".4~g");
 const scientific = format(".2~e");
 const grouped = format(",");
+const DAY = 86_400;
+const TWO_DAYS = 2 * DAY;
 const ALMOST_ALL = 0.9995;
 const ratio = format(".3~p");
 
@@ -72,6 +74,14 @@ export function layerFacts(layer: Layer): string {
   if (layer.parameters > 0) facts.push(`${plural(layer.parameters, "weight")}${layer.trainable ? "" : " (frozen)"}`);
   if (layer.call_site > 0) facts.push(`call ${layer.call_site}`);
   return facts.join(" \u00b7 ");
+}
+
+/** How long ago something was, coarser the longer ago. Clocks that differ a little must not give a future. */
+export function formatAge(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "";
+  if (seconds < 2) return "just now";
+  if (seconds < TWO_DAYS) return `${formatDuration(seconds)} ago`;
+  return `${formatCount(Math.round(seconds / DAY))} days ago`;
 }
 
 /** Seconds of wall time between two moments, in the largest fitting unit. */

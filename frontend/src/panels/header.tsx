@@ -1,5 +1,5 @@
 import { GLYPHS } from "../charts/look";
-import { formatCount, formatDuration, formatValue, plural } from "../core/format";
+import { formatAge, formatCount, formatDuration, formatValue, plural } from "../core/format";
 import { stateWord } from "../core/severity";
 import type { Run } from "../core/types";
 import type { Store } from "../state/store";
@@ -36,6 +36,14 @@ export function Header({ store, runs }: { readonly store: Store; readonly runs: 
   );
 }
 
+function Freshness({ store, run }: { readonly store: Store; readonly run: Run }) {
+  return (
+    <span title={`recorded ${new Date(run.last_time * 1000).toLocaleString()}`}>
+      last step {formatCount(run.last_step)}, {formatAge(store.now.value - run.last_time)}
+    </span>
+  );
+}
+
 /** A budget spreads the cost over the run; a run of seconds is over before it can. */
 function overheadWords(overhead: number, budget: unknown): string {
   const words = `observing took ${formatValue(overhead, "share")} of training time`;
@@ -51,10 +59,11 @@ function RunFacts({ store, run }: { readonly store: Store; readonly run: Run }) 
     <p class="facts">
       {description !== null && <span>{description.model}</span>}
       <span>{plural(run.layers, "layer")}</span>
-      <span title={`last record ${new Date(run.last_time * 1000).toLocaleString()}`}>
+      <span>
         {stepWords(run)}
-        {run.last_time > run.start_time && `, ${formatDuration(run.last_time - run.start_time)}`}
+        {run.last_time > run.start_time && ` in ${formatDuration(run.last_time - run.start_time)}`}
       </span>
+      {run.records > 0 && <Freshness store={store} run={run} />}
       {shown !== undefined && (
         <span>
           {formatCount(shown.steps.length)} of {plural(shown.recorded_steps, "recorded step")} shown

@@ -3,8 +3,9 @@ import { PALETTES, type Palette } from "../core/colour";
 import { openFindings } from "../core/ranking";
 import type { Finding, RunDescription } from "../core/types";
 import type { Store } from "../state/store";
+import { useTableChoice } from "./number_table";
 import { Await, Panel } from "./panel";
-import { SeriesGrid, SeriesTable, useTableChoice } from "./series_grid";
+import { SeriesGrid, SeriesTable } from "./series_grid";
 
 /** The chosen layer's statistics over the steps. */
 export function LayerSeries({ store }: { readonly store: Store }) {
@@ -25,7 +26,7 @@ export function LayerSeries({ store }: { readonly store: Store }) {
       <Await loaded={store.series.value} height={290}>
         {(frame) =>
           isTable ? (
-            <SeriesTable frame={frame} statistics={description.statistics} subject={layer.name} />
+            <SeriesTable store={store} frame={frame} statistics={description.statistics} subject={layer.name} />
           ) : (
             <SeriesGrid
               store={store}

@@ -1,13 +1,14 @@
-import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { type StepMarker, TimeSeries } from "../charts/timeseries";
 import { PALETTES } from "../core/colour";
-import { formatCount, formatValue } from "../core/format";
+import { formatValue } from "../core/format";
 import type { Frame, SeriesHeader } from "../core/frame";
 import { frameRow, lastMeasured } from "../core/points";
 import { indexOfStep, lineScale, naturalExtent, scaleName } from "../core/scale";
+import type { NumberTable } from "../core/table";
 import type { Statistic } from "../core/types";
 import type { Store } from "../state/store";
+import { Numbers } from "./number_table";
 
 interface SeriesProps {
   readonly store: Store;
@@ -96,53 +97,22 @@ function ValueAtCursor({ store, steps, values, unit }: ValueProps) {
 }
 
 /** The same numbers as a table, newest step first. */
-export function SeriesTable({ frame, statistics, subject }: Omit<SeriesProps, "store" | "markers">) {
+export function SeriesTable({ store, frame, statistics, subject }: Omit<SeriesProps, "markers">) {
   const { steps, stats } = frame.header;
-  const columns = stats.map((id) => statistics.find((each) => each.id === id));
+  const table = useMemo<NumberTable>(
+    () => ({
+      rowTitle: "Step",
+      columns: stats.map((id) => statistics.find((each) => each.id === id) ?? { title: id, unit: "" }),
+      rows: steps
+        .map((step, index) => ({
+          name: step,
+          values: stats.map((_, row) => frame.data[row * steps.length + index] ?? Number.NaN),
+        }))
+        .reverse(),
+    }),
+    [frame, statistics],
+  );
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region is reached with the keyboard
-    <section class="table-scroll" tabIndex={0} aria-label={`Figures of ${subject}`}>
-      <table class="numbers">
-        <thead>
-          <tr>
-            <th scope="col">Step</th>
-            {columns.map((statistic, column) => (
-              <th key={stats[column]} scope="col">
-                {statistic?.title ?? stats[column]}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {steps
-            .map((step, index) => (
-              <tr key={step}>
-                <th scope="row">{formatCount(step)}</th>
-                {stats.map((id, row) => (
-                  <td key={id}>{formatValue(frame.data[row * steps.length + index], columns[row]?.unit)}</td>
-                ))}
-              </tr>
-            ))
-            .reverse()}
-        </tbody>
-      </table>
-    </section>
+    <Numbers name={`Table of figures of ${subject}`} table={table} file={[store.run.value?.name ?? "", subject]} />
   );
-}
-
-/** Charts or numbers, as the person wants. */
-export function useTableChoice() {
-  const isTable = useSignal(false);
-  const button = (
-    <button
-      type="button"
-      aria-pressed={isTable.value}
-      onClick={() => {
-        isTable.value = !isTable.value;
-      }}
-    >
-      Table
-    </button>
-  );
-  return { isTable: isTable.value, button };
 }

@@ -1,6 +1,7 @@
 import type { Store } from "../state/store";
+import { useTableChoice } from "./number_table";
 import { Await, Panel } from "./panel";
-import { SeriesGrid, SeriesTable, useTableChoice } from "./series_grid";
+import { SeriesGrid, SeriesTable } from "./series_grid";
 
 /** Figures of the training itself: loss and learning rate. */
 export function Training({ store }: { readonly store: Store }) {
@@ -11,7 +12,7 @@ export function Training({ store }: { readonly store: Store }) {
       <Await loaded={store.training.value} height={150} idle="This run holds no figures of the training itself.">
         {(frame) =>
           isTable ? (
-            <SeriesTable frame={frame} statistics={statistics} subject="the training" />
+            <SeriesTable store={store} frame={frame} statistics={statistics} subject="the training" />
           ) : (
             <SeriesGrid store={store} frame={frame} statistics={statistics} markers={[]} subject="the training" />
           )

@@ -24,6 +24,8 @@ const TRAINING_STATISTICS = ["loss", "learning_rate"];
 /** The state all panels share: what was chosen, and what the server told about it. */
 export interface Store {
   readonly theme: ReadonlySignal<Theme>;
+  /** Seconds since the epoch. */
+  readonly now: ReadonlySignal<number>;
   readonly runs: ReadonlySignal<Loaded<readonly Run[]>>;
   readonly description: ReadonlySignal<Loaded<RunDescription>>;
   readonly findings: ReadonlySignal<Loaded<Findings>>;
@@ -56,6 +58,7 @@ export interface Store {
 export function createStore(host: Host): Store {
   const refresh = signal(0);
   const theme = signal<Theme>("light");
+  const now = signal(0);
   const chosenRun = signal(host.place.run);
   const chosenLayer = signal(host.place.layer);
   const stat = signal(host.place.stat ?? HEALTH);
@@ -111,6 +114,9 @@ export function createStore(host: Host): Store {
   host.watchTheme((current) => {
     theme.value = current;
   });
+  host.watchClock((seconds) => {
+    now.value = seconds;
+  });
   const reload = () => {
     refresh.value += 1;
   };
@@ -128,6 +134,7 @@ export function createStore(host: Host): Store {
 
   return {
     theme,
+    now,
     runs,
     description,
     findings,

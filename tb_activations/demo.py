@@ -126,7 +126,10 @@ def _network(name: str) -> tuple[Any, Any]:
             layers.Flatten(name="flat"),
             layers.Dense(64, "relu", name="hidden"),
         ]
-        # A step this large throws the units of a ReLU layer to where no input reaches them.
-        optimizer = keras.optimizers.Adam(1e-3 if name == "healthy" else 0.3)
+        optimizer = keras.optimizers.SGD(0.05, momentum=0.9)
+        if name == "relu_dies":
+            # Steps this large throw the units of a ReLU layer to where no input reaches them.
+            schedule = keras.optimizers.schedules.PiecewiseConstantDecay([150], [1e-3, 0.1])
+            optimizer = keras.optimizers.Adam(schedule)
     model = keras.Sequential([layers.Input((8, 8, 1)), *body, layers.Dense(10, name="logits")], name=name)
     return model, optimizer

@@ -36,7 +36,7 @@ class DeadUnits(Rule):
     """
 
     note_share: float = 0.1
-    warning_share: float = 0.4
+    warning_share: float = 0.5
     problem_share: float = 0.7
     min_samples: float = 300
     min_checks: float = 5
@@ -45,7 +45,7 @@ class DeadUnits(Rule):
     id: ClassVar[str] = "dead_units"
     title: ClassVar[str] = "Dead units"
     source: ClassVar[str] = (
-        "Lu et al. 2020 (born dead ReLU), Sokar et al. 2023 (persistence over checks); shares above the 38 % that "
+        "Lu et al. 2020 (born dead ReLU), Sokar et al. 2023 (persistence over checks); shares above the 40 % that "
         "healthy ReLU networks reach; samples by the rule of three"
     )
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {

@@ -21,7 +21,7 @@ def dead(spec: RunSpec, layer: str, units: int, *, since: int = 4, steps: int = 
 
 @pytest.mark.parametrize(
     ("units", "severity"),
-    [(1, Severity.NOTE), (3, Severity.NOTE), (4, Severity.WARNING), (7, Severity.PROBLEM), (10, Severity.PROBLEM)],
+    [(1, Severity.NOTE), (4, Severity.NOTE), (5, Severity.WARNING), (7, Severity.PROBLEM), (10, Severity.PROBLEM)],
 )
 def test_the_share_of_dead_units_decides_the_severity(units: int, severity: Severity) -> None:
     (finding,) = dead(SPEC, "b", units)
@@ -106,7 +106,7 @@ def test_units_that_are_never_measured_are_never_healthy() -> None:
 
 def test_a_share_around_the_threshold_does_not_come_and_go() -> None:
     spec = chain("a", "b", "out", units=100)
-    records = [record(spec, step, silent={"b": range(42 if step < 20 or step % 8 else 36)}) for step in range(60)]
+    records = [record(spec, step, silent={"b": range(52 if step < 20 or step % 8 else 45)}) for step in range(60)]
     changes = [finding for judgement in judge(spec, records, RULE) for finding in judgement.changes]
     assert [finding.severity for finding in changes] == [Severity.WARNING]
 

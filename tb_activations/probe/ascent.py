@@ -1,0 +1,215 @@
+"""The input that a unit answers to most."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import ArrayLike, NDArray
+
+from tb_activations.capture.layers import unit_axis
+from tb_activations.probe.blur import blurred
+from tb_activations.probe.calls import find_output, recorded
+from tb_activations.probe.inputs import check_count, check_number
+from tb_activations.probe.state import build, preserved
+
+_STARTS = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Maximised:
+    """The outcome of `maximize_activation`.
+
+    Attributes:
+        input: one sample, float32.
+        activation: the unit's mean output for it, in inference mode.
+        history: `[steps]` float32: the same before each step, for the input as it was then (shifted, with jitter).
+    """
+
+    input: NDArray[np.float32]
+    activation: float
+    history: NDArray[np.float32]
+
+
+@dataclasses.dataclass(frozen=True)
+class Regularisers:
+    """What keeps a maximised input from turning into noise; 0 switches one off.
+
+    Attributes:
+        jitter: images are shifted by up to so many pixels, at random, before each step, and back after it.
+        blur: standard deviation, in pixels, of a Gaussian filter over images after each step.
+        norm: share by which each step shrinks the input towards zero.
+        bounds: lowest and highest value allowed, None for any.
+    """
+
+    jitter: int = 0
+    blur: float = 0.0
+    norm: float = 0.0
+    bounds: tuple[float, float] | None = None
+
+
+def maximize_activation(
+    model: keras.Model,
+    layer: str,
+    unit: int,
+    *,
+    shape: Sequence[int] | None = None,
+    start: ArrayLike | None = None,
+    steps: int = 200,
+    learning_rate: float = 0.1,
+    seed: int = 0,
+    jitter: int = 0,
+    blur: float = 0.0,
+    norm: float = 0.0,
+    bounds: tuple[float, float] | None = None,
+) -> Maximised:
+    """Climbs from `start` to an input for which one unit's mean output is large (Erhan et al. 2009).
+
+    Each step moves along the gradient, scaled to a root mean square of 1, by a `learning_rate` that falls linearly to
+    0; then the regularisers act, then the bounds.
+
+    Args:
+        model: any Keras model with one input, an image `[height, width, channels]` or anything else without a batch
+            axis, in floating-point numbers.
+        layer: the layer's name, as `activations` names outputs.
+        unit: index on its feature axis (channels of convolutions); the mean over all other axes counts.
+        shape: of one sample, if no `start` is given; 16 random starts are drawn and the best is taken: uniform within
+            the bounds, standard normal without.
+        start: one sample to start from instead.
+        steps: how many.
+        learning_rate: the first step's length, per value; try a twentieth of the range of your data and more.
+        seed: of starts and jitter; the same seed gives the same answer.
+        jitter, blur, norm, bounds: see `Regularisers`; the first two are for images `[height, width, channels]`.
+
+    Raises:
+        ValueError: an argument that is not allowed, or no gradient reaches the start, as for a unit that is off there.
+        FloatingPointError: the activation or its gradient stopped being finite; the message names the step.
+    """
+    check_count("steps", steps)
+    regularisers = Regularisers(jitter, blur, norm, bounds)
+    for argument, value in (("learning_rate", learning_rate), ("seed", seed), ("jitter", jitter), ("blur", blur)):
+        check_number(argument, value, 0.0)
+    check_number("norm", norm, 0.0)
+    if norm > 1:
+        raise ValueError(f"Invalid value for argument `norm`: {norm!r}. Allowed is a number from 0 to 1.")
+    _check_bounds(bounds)
+    random = np.random.default_rng(seed)
+    starts = _starts(shape, start, bounds, random)
+    if (jitter or blur) and starts.ndim != 4:
+        raise ValueError(
+            f"Invalid value for argument `{'jitter' if jitter else 'blur'}`: it is for images of shape (height, width, "
+            f"channels), not for {starts.shape[1:]}. Allowed is 0."
+        )
+    build(model, tf.convert_to_tensor(starts))
+    with preserved(model):
+        objective = _Objective(model, layer, unit)
+        first = np.argmax(np.nan_to_num(objective(tf.convert_to_tensor(starts)).numpy(), nan=-np.inf))
+        x, history = _climb(objective, starts[first], steps, learning_rate, regularisers, random)
+        activation = float(objective(x)[0])
+    _check_finite(activation, steps)
+    return Maximised(x[0].numpy(), activation, history)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Objective:
+    model: keras.Model
+    layer: str
+    unit: int
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        """`[samples]` float32: the unit's mean output."""
+        with recorded(self.model) as recording:
+            self.model(x, training=False)
+        outputs = recording.outputs()
+        name = find_output(outputs, self.layer, "layer")
+        output = outputs[name] if outputs[name].shape.rank > 1 else outputs[name][:, None]
+        axis = unit_axis(recording.owners()[name], output.shape.rank) or output.shape.rank - 1
+        units = output.shape[axis]
+        if isinstance(self.unit, bool) or not isinstance(self.unit, int | np.integer) or not 0 <= self.unit < units:
+            raise ValueError(
+                f"Invalid value for argument `unit`: {self.unit!r}. "
+                f"Allowed is a whole number from 0 to {units - 1}, the units of layer {self.layer!r}."
+            )
+        values = tf.gather(output, self.unit, axis=axis)
+        return tf.reduce_mean(tf.reshape(tf.cast(values, tf.float32), [len(x), -1]), axis=1)
+
+
+def _climb(
+    objective: _Objective,
+    start: NDArray[np.float32],
+    steps: int,
+    learning_rate: float,
+    regularisers: Regularisers,
+    random: np.random.Generator,
+) -> tuple[tf.Tensor, NDArray[np.float32]]:
+    x, history = tf.convert_to_tensor(start[None]), np.zeros(steps, np.float32)
+    for step in range(steps):
+        shift = random.integers(-regularisers.jitter, regularisers.jitter, size=2, endpoint=True)
+        shifted = tf.roll(x, shift, [1, 2]) if regularisers.jitter else x
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(shifted)
+            score = objective(shifted)
+        history[step] = score[0]
+        _check_finite(float(score[0]), step)
+        direction = _direction(tape.gradient(score, shifted), objective, step)
+        x = shifted + learning_rate * (1 - step / steps) * direction
+        x = _regularised(tf.roll(x, -shift, [1, 2]) if regularisers.jitter else x, regularisers)
+    return x, history
+
+
+def _direction(gradient: tf.Tensor | None, objective: _Objective, step: int) -> tf.Tensor:
+    if gradient is not None:
+        size = tf.sqrt(tf.reduce_mean(tf.square(gradient)))
+        _check_finite(float(size), step)
+        # A unit that saturates on the way has a gradient of 0: there is nowhere left to climb.
+        if size > 0 or step:
+            return tf.math.divide_no_nan(gradient, size)
+    raise ValueError(
+        f"No gradient of unit {objective.unit} of layer {objective.layer!r} reaches the start: it is off there or does "
+        "not depend on the input. Try another `seed` or `start`, or the layer before its activation."
+    )
+
+
+def _regularised(x: tf.Tensor, regularisers: Regularisers) -> tf.Tensor:
+    if regularisers.blur:
+        x = blurred(x, regularisers.blur)
+    x *= 1 - regularisers.norm
+    return x if regularisers.bounds is None else tf.clip_by_value(x, *map(float, regularisers.bounds))
+
+
+def _check_finite(value: float, step: int) -> None:
+    if not np.isfinite(value):
+        raise FloatingPointError(
+            f"The activation or its gradient is {value} at step {step}. If the model itself is sound, try a smaller "
+            "`learning_rate`, `bounds`, or a `norm` above 0."
+        )
+
+
+def _check_bounds(bounds: tuple[float, float] | None) -> None:
+    if bounds is not None and not (len(bounds) == 2 and np.all(np.isfinite(bounds)) and bounds[0] < bounds[1]):
+        raise ValueError(
+            f"Invalid value for argument `bounds`: {bounds!r}. Allowed are None or two finite numbers, lowest first."
+        )
+
+
+def _starts(
+    shape: Sequence[int] | None,
+    start: ArrayLike | None,
+    bounds: tuple[float, float] | None,
+    random: np.random.Generator,
+) -> NDArray[np.float32]:
+    """`[starts, ...]`: the one given, or random ones."""
+    if (shape is None) == (start is None):
+        given = "neither" if shape is None else "both"
+        raise ValueError(f"Invalid values for arguments `shape` and `start`: {given} given. Allowed is exactly one.")
+    if start is not None:
+        return np.asarray(start, np.float32)[None]
+    sizes = tuple(shape or ())
+    if not sizes or not all(isinstance(size, int | np.integer) and size > 0 for size in sizes):
+        raise ValueError(f"Invalid value for argument `shape`: {shape!r}. Allowed are whole numbers from 1.")
+    if bounds is None:
+        return random.standard_normal((_STARTS, *sizes), np.float32)
+    return random.uniform(*bounds, (_STARTS, *sizes)).astype(np.float32)

@@ -1,0 +1,96 @@
+"""Where a model behaves differently in training than in use."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from tb_activations.capture.layers import LayerChoice
+from tb_activations.probe.calls import LayerCall, parts, recorded, to_numpy
+from tb_activations.probe.inputs import batches
+from tb_activations.probe.state import build, preserved
+
+
+@dataclasses.dataclass(frozen=True)
+class ModeDifference:
+    """Relative distances ‖training - inference‖ / ‖inference‖ of one layer's output, over all values and samples.
+
+    0 is no difference, infinity a difference to an output that is all zero, NaN an output that is not finite.
+
+    Attributes:
+        whole: with all layers in the mode; holds what the layers before it do differently.
+        own: with only this layer in training mode, on the inputs it has in inference mode.
+    """
+
+    whole: float
+    own: float
+
+
+def compare_modes(
+    model: keras.Model, x: Any, layers: LayerChoice = None, batch_size: int = 32
+) -> dict[str, ModeDifference]:
+    """How far each layer's output in training mode is from that in inference mode, for the same inputs.
+
+    A dropout layer, or batch normalisation whose moving averages do not fit the data, shows in `own`; all behind it
+    show in `whole`. Nothing is learned from the calls: weights, moving averages, seeds and metrics stay as they were,
+    so the same call gives the same answer. Batch normalisation in training mode depends on the `batch_size`: give the
+    one you train with.
+
+    Args:
+        model: any Keras model.
+        x: as for `activations`.
+        layers: layer names, a regular expression, or a function from a layer to a bool; None takes all.
+        batch_size: samples a call; not used for a dataset.
+
+    Returns:
+        Distances by the names of `activations`, in call order. A layer that is called in only one of the two modes is
+        left out.
+
+    Raises:
+        ValueError, TypeError: as `activations`.
+    """
+    sums: dict[str, NDArray[np.float64]] = {}
+    for batch in batches(x, batch_size):
+        build(model, batch)
+        with preserved(model), recorded(model, layers) as plain:
+            model(batch, training=False)
+        with preserved(model), recorded(model, layers) as trained:
+            model(batch, training=True)
+        in_training = trained.outputs()
+        with preserved(model):
+            alone = {name: dict(parts(name, _in_training(call))) for name, call in plain.calls().items()}
+        for name, call in plain.calls().items():
+            for key, output in parts(name, call.output):
+                if key in in_training and key in alone[name]:
+                    squares = _squares(key, output, in_training[key], alone[name][key])
+                    sums[key] = sums.get(key, np.zeros(3)) + squares
+    return {name: ModeDifference(_ratio(whole, base), _ratio(own, base)) for name, (base, whole, own) in sums.items()}
+
+
+def _in_training(call: LayerCall) -> Any:
+    keywords = {name: value for name, value in call.keywords.items() if name != "training"}
+    # A call of its own, outside any other, so that layers inside this one are in training mode too.
+    return call.layer(*call.arguments, **keywords, training=True)
+
+
+def _squares(name: str, output: tf.Tensor, whole: tf.Tensor, own: tf.Tensor) -> NDArray[np.float64]:
+    """Sums of squares: of the output, of the whole difference, of the layer's own."""
+    base = np.asarray(to_numpy(name, output), np.float64)
+    others = [np.asarray(to_numpy(name, value), np.float64) for value in (whole, own)]
+    if any(other.shape != base.shape for other in others):
+        return np.full(3, math.nan)
+    return np.array([np.square(base).sum(), *(np.square(other - base).sum() for other in others)])
+
+
+def _ratio(difference: float, base: float) -> float:
+    if not math.isfinite(base) or not math.isfinite(difference):
+        return math.nan
+    if base == 0:
+        return math.inf if difference else 0.0
+    return math.sqrt(difference / base)

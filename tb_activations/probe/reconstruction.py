@@ -1,0 +1,99 @@
+"""How well a model gives back what it was given."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from tb_activations.probe.calls import find_output, parts, recorded
+from tb_activations.probe.inputs import batches, check_samples
+from tb_activations.probe.state import build, preserved
+
+
+@dataclasses.dataclass(frozen=True)
+class ReconstructionError:
+    """Mean squared differences, float64.
+
+    Attributes:
+        per_sample: `[samples]`: over every value of every output.
+        per_output: output name to `[samples]`: over that output's values.
+        per_element: output name to an array like one sample of that output: over all samples.
+    """
+
+    per_sample: NDArray[np.float64]
+    per_output: dict[str, NDArray[np.float64]]
+    per_element: dict[str, NDArray[np.float64]]
+
+
+def reconstruction_error(
+    model: keras.Model, x: Any, between: tuple[str, str] | None = None, batch_size: int = 32
+) -> ReconstructionError:
+    """Squared error between what goes in and what comes out, in inference mode.
+
+    Args:
+        model: an autoencoder, or any model with `between`.
+        x: an array or a tuple, list or dict of arrays, samples on the first axis, or a batched `tf.data.Dataset`,
+            whose elements may be `(x, y)`; y is not used.
+        between: two layers, named as `activations` names outputs, whose outputs are compared in place of the model's
+            input and output; the one output is then called as the second layer.
+        batch_size: samples a call; not used for a dataset.
+
+    Returns:
+        The errors. The model's outputs are compared with its inputs one by one, in the order of their structures; a
+        single output is called "output", several by their index or key, as in "[decoded]". NaN in either stays NaN.
+
+    Raises:
+        ValueError: no samples; a layer that is not there; inputs and outputs that differ in number or shape, both
+            named.
+    """
+    if between is not None and (isinstance(between, str) or len(between) != 2):
+        raise ValueError(f"Invalid value for argument `between`: {between!r}. Allowed are two layer names, or None.")
+    squared: dict[str, list[NDArray[np.float64]]] = {}
+    sums: dict[str, NDArray[np.float64]] = {}
+    for batch in batches(x, batch_size):
+        build(model, batch)
+        with preserved(model):
+            pairs = _through(model, batch) if between is None else _between(model, batch, between)
+        for name, (expected, actual) in pairs.items():
+            difference = _squared_difference(name, expected, actual, check_samples(batch))
+            squared.setdefault(name, []).append(difference.reshape(len(difference), -1).mean(axis=1))
+            sums[name] = sums.get(name, np.zeros(difference.shape[1:])) + difference.sum(axis=0)
+    per_output = {name: np.concatenate(pieces) for name, pieces in squared.items()}
+    sizes = [total.size for total in sums.values()]
+    per_sample = np.average(list(per_output.values()), axis=0, weights=sizes)
+    count = len(per_sample)
+    return ReconstructionError(per_sample, per_output, {name: total / count for name, total in sums.items()})
+
+
+def _through(model: keras.Model, batch: Any) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
+    inputs = keras.tree.flatten(batch)
+    outputs = dict(parts("", model(batch, training=False)))
+    if len(inputs) != len(outputs):
+        raise ValueError(
+            f"Invalid value for argument `model`: it has {len(outputs)} outputs for {len(inputs)} inputs, so they "
+            "cannot be compared one by one. Name two layers with `between`."
+        )
+    pairs = zip(inputs, outputs.items(), strict=True)
+    return {name or "output": (expected, actual) for expected, (name, actual) in pairs}
+
+
+def _between(model: keras.Model, batch: Any, between: tuple[str, str]) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
+    with recorded(model) as recording:
+        model(batch, training=False)
+    seen = recording.outputs()
+    first, second = (seen[find_output(seen, name, "between")] for name in between)
+    return {between[1]: (first, second)}
+
+
+def _squared_difference(name: str, expected: tf.Tensor, actual: tf.Tensor, samples: int) -> NDArray[np.float64]:
+    if expected.shape != actual.shape or expected.shape.rank < 1 or expected.shape[0] != samples:
+        raise ValueError(
+            f"Cannot compare {tuple(expected.shape)} with {tuple(actual.shape)} (output {name!r}): the shapes must be "
+            f"equal, with {samples} samples on the first axis. Name two layers that fit with `between`."
+        )
+    return np.square(np.asarray(actual, np.float64) - np.asarray(expected, np.float64))

@@ -1,0 +1,41 @@
+"""Calling a model and leaving it as it was."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def build(model: keras.Model, batch: Any) -> None:
+    """Calls the model once in inference mode if any of its layers has yet to make its weights or its inner layers."""
+    if not all(layer.built for layer in model._flatten_layers()):
+        with preserved(model):
+            model(batch, training=False)
+
+
+@contextlib.contextmanager
+def preserved(model: keras.Model) -> Iterator[None]:
+    """Gives every variable of the model and of its metrics its value back when the block ends, also by an exception.
+
+    That covers weights, moving averages, states of stateful RNNs and of seed generators. Metrics that came into being
+    within the block are reset. Random numbers that a layer draws from outside the model stay drawn.
+    """
+    before = [(variable, tf.identity(variable)) for variable in _variables(model)]
+    known = {id(variable) for variable, _ in before}
+    try:
+        yield
+    finally:
+        for metric in model.metrics:
+            if any(id(variable) not in known for variable in metric.variables):
+                metric.reset_state()
+        for variable, value in before:
+            variable.assign(value)
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    metrics = [variable for metric in model.metrics for variable in metric.variables]
+    return list({id(variable): variable for variable in [*model.variables, *metrics]}.values())

@@ -1,0 +1,91 @@
+"""Which number of a model's output a question is about."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+Target = int | Sequence[int] | NDArray[np.integer[Any]] | Callable[[Any], tf.Tensor] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Scorer:
+    """One number a sample: what `pick` takes of the output of `model` in inference mode."""
+
+    model: keras.Model
+    pick: Callable[[Any], tf.Tensor]
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        """`[samples]` for `x` `[samples, ...]`."""
+        return self.pick(self.model(x, training=False))
+
+    def gradient(self, x: tf.Tensor) -> tf.Tensor:
+        """Gradient of each sample's number by that sample, shaped as `x`. ValueError if it does not depend on it."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            score = self(x)
+        gradient = tape.gradient(score, x)
+        if gradient is None:
+            raise ValueError(
+                "Invalid value for argument `x`: the model's output has no gradient with respect to it, as is so for "
+                "inputs that are looked up or rounded."
+            )
+        return tf.convert_to_tensor(gradient)
+
+    def epsilon(self, x: tf.Tensor) -> float:
+        """The relative rounding of the scores: that of the model's least precise layer."""
+        names = {layer.compute_dtype for layer in self.model._flatten_layers()} | {x.dtype.name}
+        types = [tf.as_dtype(name) for name in names]
+        return max(float(tf.experimental.numpy.finfo(kind.as_numpy_dtype).eps) for kind in types if kind.is_floating)
+
+
+def scorer(model: keras.Model, x: tf.Tensor, target: Target, start: int) -> Scorer:
+    """The score of `target` for the samples `x`, which stand from `start` on in the user's array.
+
+    A function takes the model's outputs and returns `[samples]`. Otherwise the outputs must be one tensor `[samples]`
+    or `[samples, units]`, and `target` is a unit for all samples, one for each, or None for the largest at `x`.
+
+    Raises:
+        ValueError: `target` does not fit the model's outputs.
+    """
+    if callable(target):
+        function = target
+        return Scorer(model, lambda outputs: _checked(function(outputs), len(x)))
+    outputs = model(x, training=False)
+    if not tf.is_tensor(outputs) or outputs.shape.rank not in (1, 2):
+        shapes = keras.tree.map_structure(lambda part: tuple(part.shape), outputs)
+        raise ValueError(
+            f"Invalid value for argument `target`: {target!r} names no single number of outputs of shape {shapes}. "
+            "Allowed is a function from the outputs to one number a sample."
+        )
+    table = tf.reshape(outputs, [len(x), -1])
+    units = tf.argmax(table, axis=1) if target is None else _units(target, start, len(x), table.shape[1])
+    return Scorer(model, lambda now: tf.gather(tf.reshape(now, [len(x), -1]), units, axis=1, batch_dims=1))
+
+
+def _units(target: Any, start: int, count: int, units: int) -> NDArray[np.int64]:
+    given = np.asarray(target)
+    is_whole = np.issubdtype(given.dtype, np.integer)
+    chosen = np.full(count, given) if given.ndim == 0 else given[start : start + count]
+    if not is_whole or given.ndim > 1 or len(chosen) != count or np.any((chosen < 0) | (chosen >= units)):
+        raise ValueError(
+            f"Invalid value for argument `target`: {target!r}. Allowed are a whole number from 0 to {units - 1}, one "
+            "such number for each sample, a function from the outputs to one number a sample, or None."
+        )
+    return chosen.astype(np.int64)
+
+
+def _checked(score: Any, count: int) -> tf.Tensor:
+    if not tf.is_tensor(score) or tuple(score.shape) != (count,):
+        what = tuple(score.shape) if tf.is_tensor(score) else type(score).__name__
+        raise ValueError(
+            f"Invalid value for argument `target`: the function returned {what}. "
+            f"Allowed is a tensor of one number a sample, here of shape ({count},)."
+        )
+    return score

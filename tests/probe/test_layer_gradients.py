@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from tb_activations.probe import gradients
+from tests.probe.models import KINDS, digits, is_same, make, state, trained
+
+CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def assert_close(actual: Any, expected: Any, name: str = "") -> None:
+    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-7, err_msg=name)
+
+
+def loss_of(y: Any, outputs: Any) -> Any:
+    return CROSS_ENTROPY(y, outputs)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_activation_gradients_equal_a_hand_written_tape(kind: str) -> None:
+    known, (x, y) = make(kind), digits(16)
+    known.model(x)
+    with tf.GradientTape() as tape:
+        batch = tf.constant(x)
+        tape.watch(batch)
+        seen = known.one_by_one(batch)
+        loss = loss_of(y, seen["head"] if "head" in seen else seen["dense"])
+    expected = dict(zip(seen, tape.gradient(loss, list(seen.values())), strict=True))
+    found = gradients(known.model, x, y, "activations", loss_of)
+    for name, gradient in expected.items():
+        # The gate was called a second time here, apart from its inner layer.
+        if name not in ("gate/strength", "gate[strength]"):
+            assert_close(found[name], gradient, name)
+    assert set(found) == set(expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weight_and_input_gradients_equal_a_hand_written_tape(kind: str) -> None:
+    model, (x, y) = trained(make(kind)), digits(16)
+    with tf.GradientTape() as tape:
+        batch = tf.constant(x)
+        tape.watch(batch)
+        loss = loss_of(y, model(batch, training=False))
+    weights = [weight.value for weight in model.trainable_weights]
+    *expected, by_input = tape.gradient(loss, [*weights, batch])
+    found = gradients(model, x, y, "weights")
+    assert len(found) == len(weights)
+    for (name, actual), gradient in zip(found.items(), expected, strict=True):
+        assert_close(actual, gradient, name)
+    assert_close(gradients(model, x, y, "inputs", loss_of), by_input)
+
+
+def test_weights_are_named_by_their_innermost_layer() -> None:
+    found = gradients(make("subclassed").model, *digits(4), "weights", loss_of)
+    assert {"gate/strength/kernel", "gate/strength/bias", "head/kernel"} <= set(found)
+
+
+def test_each_call_of_a_shared_layer_has_its_own_gradient() -> None:
+    found = gradients(make("shared").model, *digits(4), "activations", loss_of)
+    first, second = found["twice@1"], found["twice@2"]
+    assert first is not None
+    assert second is not None
+    assert not np.allclose(first, second)
+
+
+def test_a_layer_that_returns_its_input_has_only_what_passes_through_it() -> None:
+    inputs = layers.Input((3,))
+    h = layers.Dense(3, name="dense")(inputs)
+    summed = layers.Add(name="add")([layers.Dropout(0.5, name="drop")(h), h])
+    model = keras.Model(inputs, summed)
+    found = gradients(model, np.ones((2, 3)), None, "activations", lambda _, outputs: tf.reduce_sum(outputs))
+    assert np.all(found["drop"] == 1)
+    assert np.all(found["dense"] == 2)
+
+
+def test_none_where_the_loss_does_not_depend() -> None:
+    inputs = layers.Input((3,))
+    used, idle = layers.Dense(2, name="used")(inputs), layers.Dense(2, name="idle")(inputs)
+    model = keras.Model(inputs, [used, idle])
+    found = gradients(model, np.ones((2, 3)), None, "weights", lambda _, outputs: outputs[0])
+    assert found["idle/kernel"] is None
+    assert found["used/kernel"] is not None
+    assert gradients(model, np.ones((2, 3)), None, "activations", lambda _, outputs: outputs[0])["idle"] is None
+
+
+def test_lookups_give_dense_gradients_and_tokens_none() -> None:
+    model = keras.Sequential([layers.Input((4,), dtype="int32"), layers.Embedding(6, 3, name="look"), layers.Flatten()])
+    tokens = np.array([[1, 1, 2, 5]], "int32")
+    by_weight = gradients(model, tokens, None, "weights", lambda _, outputs: tf.reduce_sum(outputs))["look/embeddings"]
+    assert by_weight is not None
+    assert by_weight[:, 0].tolist() == [0, 2, 1, 0, 0, 1]
+    assert gradients(model, tokens, None, "inputs", lambda _, outputs: outputs) is None
+
+
+def test_the_compiled_loss_includes_regularisation() -> None:
+    x, y = np.zeros((2, 3), "float32"), np.zeros((2, 1), "float32")
+    dense = layers.Dense(1, use_bias=False, name="dense", kernel_regularizer=keras.regularizers.L2(0.5))
+    model = keras.Sequential([layers.Input((3,)), dense])
+    model.compile("sgd", "mse")
+    assert_close(gradients(model, x, y, "weights")["dense/kernel"], dense.kernel.numpy())
+
+
+def test_nothing_is_changed_even_in_training_mode() -> None:
+    model, (x, y) = trained(make("functional")), digits(16)
+    before = state(model)
+    plain = gradients(model, x, y, "weights")["conv/kernel"]
+    in_training = gradients(model, x, y, "weights", training=True)["conv/kernel"]
+    assert is_same(before, state(model))
+    assert plain is not None
+    assert in_training is not None
+    assert not np.allclose(plain, in_training)
+
+
+def test_metrics_that_came_into_being_are_reset() -> None:
+    model, (x, y) = make("functional").model, digits(16)
+    model.compile("sgd", CROSS_ENTROPY)
+    gradients(model, x, y, "weights")
+    assert all(not np.any(variable) for metric in model.metrics for variable in metric.variables)
+
+
+def test_a_loss_by_name_is_averaged() -> None:
+    model, (x, y) = make("nested").model, digits(8)
+    one_hot = np.eye(10)[y]
+    by_name = gradients(model, x, one_hot, "inputs", "mse")
+    assert_close(by_name, gradients(model, x, one_hot, "inputs", keras.losses.MeanSquaredError()))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"wrt": "layers"}, ValueError, "`wrt`: 'layers'"),
+        ({"wrt": "weights", "layers": ["head"]}, ValueError, "`layers`"),
+        ({"loss": None}, ValueError, "`loss`: None, and the model is not compiled"),
+        ({"loss": 3}, ValueError, "`loss`: 3"),
+        ({"x": tf.data.Dataset.range(3).batch(1)}, TypeError, "`x`: a dataset"),
+    ],
+)
+def test_arguments_that_are_not_allowed(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+    x, y = digits(2)
+    given: dict[str, Any] = {"x": x, "y": y, "loss": loss_of} | arguments
+    with pytest.raises(error, match=message):
+        gradients(make("shared").model, **given)

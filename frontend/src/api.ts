@@ -1,5 +1,13 @@
 import { withUnit } from "./core/format";
-import { decodeFrame, type Frame, type MatrixHeader, type SeriesHeader, type UnitsHeader } from "./core/frame";
+import {
+  decodeFrame,
+  type Frame,
+  type HistogramKind,
+  type HistogramsHeader,
+  type MatrixHeader,
+  type SeriesHeader,
+  type UnitsHeader,
+} from "./core/frame";
 import type { Findings, Run, RunDescription } from "./core/types";
 
 /** Why the server gave no answer. */
@@ -117,4 +125,13 @@ export function fetchStepSeries(
 
 export function fetchUnits(run: string, layer: string, signal: AbortSignal): Promise<Frame<UnitsHeader>> {
   return getFrame("units", { run, layer, max_steps: MAX_UNIT_STEPS }, signal);
+}
+
+export function fetchHistograms(
+  run: string,
+  layer: string,
+  kind: HistogramKind,
+  signal: AbortSignal,
+): Promise<Frame<HistogramsHeader>> {
+  return getFrame("histograms", { run, layer, kind, max_steps: MAX_STEPS }, signal);
 }

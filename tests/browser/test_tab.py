@@ -90,6 +90,60 @@ def test_choosing_a_statistic_shows_its_scale(open_tab: OpenTab, server: Server)
     assert tab.frame.locator("#matrix canvas").evaluate("canvas => canvas.toDataURL()") != before
 
 
+def test_profile_over_the_depth_at_the_step(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, height=1700, place=SICK)
+    depth = tab.panel("depth")
+    expect(depth.locator(".readout")).to_have_text("dense_2step 1,1900")
+    expect(depth.locator(".swatch-zero.profile-mark")).to_have_count(3)
+    expect(depth.locator("circle")).to_have_count(5)
+    expect(depth.locator(".legend")).to_contain_text("logarithmic")
+    tab.panel("findings").get_by_role("button", name="step 360").click()
+    depth.get_by_role("application").focus()
+    tab.page.keyboard.press("ArrowLeft")
+    expect(depth.locator(".readout")).to_contain_text("step 350")
+    expect(depth.locator("circle")).to_have_count(8)
+    tab.page.keyboard.press("ArrowDown")
+    expect(tab.selected_layer).to_have_text("batch_normalization_3")
+    depth.get_by_label("Profile of").select_option(label="Silent units")
+    expect(depth.locator(".legend")).to_contain_text("linear")
+    expect(depth.locator(".legend")).to_contain_text("no value")
+    depth.get_by_role("button", name="Table").click()
+    rows = depth.locator("tbody tr")
+    expect(rows).to_have_count(8)
+    expect(rows.nth(2)).to_have_text("dense_2" + "93.8 %")
+    assert "depth=silent_fraction" in tab.page.url
+
+
+def test_profile_counts_what_layers_do_not_have_apart(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place="&p.layer_health.run=healthy&p.layer_health.depth=silent_fraction")
+    depth = tab.panel("depth")
+    expect(depth.locator("circle")).to_have_count(7)
+    expect(depth.locator(".swatch-hatch.profile-mark")).to_have_count(1)
+
+
+def test_distribution_over_the_steps(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, height=1700, place=SICK)
+    panel = tab.panel("distribution")
+    expect(panel).to_contain_text("12 steps with a histogram")
+    expect(panel).to_contain_text("evenly strided sample")
+    expect(panel.locator(".readout")).to_contain_text("step 1,100")
+    before = panel.locator("canvas").evaluate("canvas => canvas.toDataURL()")
+    bars = panel.locator(".bars").inner_html()
+    panel.get_by_role("application", name="Distribution of activations").focus()
+    tab.page.keyboard.press("Home")
+    tab.page.keyboard.press("ArrowDown")
+    expect(panel.locator(".readout")).to_contain_text(re.compile(r"step 0.* of values from .* to "))
+    assert panel.locator(".bars").inner_html() != bars
+    panel.get_by_role("button", name="Gradients").click()
+    expect(panel).to_contain_text("gradients with respect to the outputs")
+    expect(panel.get_by_role("application", name="Distribution of gradients")).to_be_visible()
+    assert panel.locator("canvas").evaluate("canvas => canvas.toDataURL()") != before
+    assert "kind=gradient" in tab.page.url
+    panel.get_by_role("button", name="Table").click()
+    expect(panel.locator("tbody tr")).to_have_count(30)
+    expect(panel.get_by_role("columnheader")).to_have_text(["Bucket", "From", "To", "Values", "Share"])
+
+
 def test_choosing_a_run(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, place=SICK)
     tab.frame.get_by_label("Run", exact=True).select_option("healthy")
@@ -153,7 +207,7 @@ def test_pointing_at_one_panel_marks_the_step_in_all(open_tab: OpenTab, server: 
     expect(tab.panel("matrix").locator(".readout")).to_contain_text("dense_0")
     expect(tab.panel("matrix").locator(".readout")).to_contain_text("Warning")
     marks = tab.frame.locator(".step-mark")
-    assert marks.count() == 2 + 4 + 2
+    assert marks.count() == 3 + 4 + 2
     for mark in marks.all():
         expect(mark).to_be_visible()
     plot.click(position={"x": box["width"] / 4 + 2, "y": 5})

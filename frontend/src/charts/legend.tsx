@@ -23,7 +23,7 @@ function scaleWords({ kind, diverging }: ValueScale): string {
 const END_LABEL = 0.24;
 
 /** Both ends, and between them what has room. */
-function barTicks(scale: ValueScale): number[] {
+export function barTicks(scale: ValueScale): number[] {
   const inner = scale.ticks.filter((tick) => {
     const position = scale.position(tick);
     return position > END_LABEL && position < 1 - END_LABEL;
@@ -74,6 +74,15 @@ export function ColourBar({ scale, statistic, specials }: ColourBarProps) {
         </div>
       )}
       {scale !== null && <span>{scaleWords(scale)}</span>}
+      <SpecialLegend specials={specials} />
+    </div>
+  );
+}
+
+/** What stands for values without a place on the scale. */
+export function SpecialLegend({ specials }: { readonly specials: SpecialValues }) {
+  return (
+    <>
       {specials.hasBelow && (
         <span class="legend-item">
           <span class="swatch swatch-zero" />
@@ -92,7 +101,7 @@ export function ColourBar({ scale, statistic, specials }: ColourBarProps) {
           infinite
         </span>
       )}
-    </div>
+    </>
   );
 }
 

@@ -5,8 +5,10 @@ import type { Palette } from "../core/colour";
 import { formatCount } from "../core/format";
 import type { Reduce } from "../core/raster";
 import { type StepAxis, stepAxis } from "../core/scale";
+import { moveByKey } from "./keys";
 import type { LookOf } from "./look";
 import { paintMatrix } from "./paint";
+import { RowNames } from "./row_names";
 import { useWidth } from "./size";
 
 export interface MatrixProps {
@@ -25,15 +27,14 @@ export interface MatrixProps {
   readonly maxRowHeight: number;
   /** Whether rows are named beside the picture. */
   readonly showRowNames: boolean;
+  /** In pixels, from one row's name to the next; as close as they can be read when left out. */
+  readonly nameSpacing?: number;
   readonly selectedRow: number;
   readonly cursor: ReadonlySignal<number | null>;
   onSelectRow(row: number): void;
   onPinStep(step: number | null): void;
   onHover(row: number | null, step: number | null): void;
 }
-
-const MIN_LABEL_HEIGHT = 13;
-const LEAP = 10;
 
 /** Rows x steps as one picture. Pointer: hover reads, click selects a row and pins a step. Arrow keys do the same. */
 export function Matrix(props: MatrixProps) {
@@ -89,6 +90,7 @@ export function Matrix(props: MatrixProps) {
             names={rowNames}
             rowHeight={rowHeight}
             selectedRow={props.selectedRow}
+            spacing={props.nameSpacing}
             onSelectRow={props.onSelectRow}
           />
         )}
@@ -113,81 +115,6 @@ export function Matrix(props: MatrixProps) {
         </div>
       </div>
       <Axis axis={axis} steps={steps} />
-    </div>
-  );
-}
-
-function moveByKey(event: KeyboardEvent, props: MatrixProps, steps: readonly number[]): boolean {
-  if (event.ctrlKey || event.metaKey || event.altKey) return false;
-  const leap = event.shiftKey ? LEAP : 1;
-  const last = steps.length - 1;
-  const current = props.cursor.peek();
-  const index =
-    current === null
-      ? last
-      : Math.max(
-          0,
-          steps.findLastIndex((step) => step <= current),
-        );
-  const toStep = (target: number) => props.onPinStep(steps[Math.min(last, Math.max(0, target))] ?? null);
-  const toRow = (target: number) => props.onSelectRow(Math.min(props.rowNames.length - 1, Math.max(0, target)));
-  switch (event.key) {
-    case "ArrowLeft":
-      toStep(index - leap);
-      return true;
-    case "ArrowRight":
-      toStep(index + leap);
-      return true;
-    case "Home":
-      toStep(0);
-      return true;
-    case "End":
-      toStep(last);
-      return true;
-    case "ArrowUp":
-      toRow(props.selectedRow - leap);
-      return true;
-    case "ArrowDown":
-      toRow(props.selectedRow + leap);
-      return true;
-    case "Escape":
-      props.onPinStep(null);
-      return true;
-    default:
-      return false;
-  }
-}
-
-interface RowNamesProps {
-  readonly names: readonly string[];
-  readonly rowHeight: number;
-  readonly selectedRow: number;
-  onSelectRow(row: number): void;
-}
-
-/** Only as many names as there is room for; the selected row is always named. */
-function RowNames({ names, rowHeight, selectedRow, onSelectRow }: RowNamesProps) {
-  const stride = Math.ceil(MIN_LABEL_HEIGHT / rowHeight);
-  const isNear = (row: number) => row !== selectedRow && Math.abs(row - selectedRow) < stride;
-  return (
-    <div class="matrix-names" aria-hidden="true" style={{ height: `${names.length * rowHeight}px` }}>
-      {names.map((name, row) => {
-        if (row !== selectedRow && (row % stride !== 0 || (selectedRow >= 0 && isNear(row)))) return null;
-        const style = { top: `${(row + 0.5) * rowHeight}px` };
-        return (
-          // biome-ignore lint/a11y/useKeyWithClickEvents: the region around it takes the keys
-          // biome-ignore lint/a11y/noStaticElementInteractions: a shortcut for the pointer, hidden from others
-          <div
-            key={name}
-            class={row === selectedRow ? "matrix-name is-selected" : "matrix-name"}
-            style={style}
-            title={name}
-            onClick={() => onSelectRow(row)}
-          >
-            <bdi>{name}</bdi>
-          </div>
-        );
-      })}
     </div>
   );
 }

@@ -29,6 +29,13 @@ export interface UnitsHeader extends FrameHeader {
   readonly lives: readonly UnitLife[];
 }
 
+export type HistogramKind = "activation" | "gradient";
+
+export interface HistogramsHeader extends FrameHeader {
+  readonly layer: string;
+  readonly kind: HistogramKind;
+}
+
 const LENGTH_BYTES = 4;
 
 function isCount(value: unknown): value is number {

@@ -6,6 +6,8 @@ export interface Place {
   readonly step?: number | undefined;
   readonly sort?: "model" | undefined;
   readonly series?: readonly string[] | undefined;
+  readonly depth?: string | undefined;
+  readonly kind?: "gradient" | undefined;
 }
 
 const PLUGIN = "layer_health";
@@ -45,6 +47,8 @@ export function readPlace(hash: string): Place {
     step: step !== undefined && /^\d{1,15}$/.test(step) ? Number(step) : undefined,
     sort: values.get("sort") === "model" ? "model" : undefined,
     series: values.get("series")?.split(","),
+    depth: values.get("depth"),
+    kind: values.get("kind") === "gradient" ? "gradient" : undefined,
   };
 }
 

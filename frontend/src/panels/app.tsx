@@ -1,5 +1,7 @@
 import type { Run } from "../core/types";
 import type { Store } from "../state/store";
+import { DepthProfile } from "./depth_profile";
+import { Distribution } from "./distribution";
 import { LayerFindings } from "./findings";
 import { Header } from "./header";
 import { Judgement } from "./judgement";
@@ -101,7 +103,9 @@ function RunBody({ store }: { readonly store: Store }) {
         </div>
         <div class="column">
           <LayerMatrix store={store} />
+          <DepthProfile store={store} />
           <LayerSeries store={store} />
+          <Distribution store={store} />
           <UnitLives store={store} />
           <Training store={store} />
         </div>

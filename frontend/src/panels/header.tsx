@@ -10,11 +10,6 @@ function runLabel(run: Run): string {
   return `${GLYPHS[run.severity]} ${run.name} \u2013 ${stateWord(run.severity).toLowerCase()}`;
 }
 
-function stepWords({ first_step, last_step }: Run): string {
-  if (first_step === last_step) return `step ${formatCount(first_step)}`;
-  return `steps ${formatCount(first_step)} to ${formatCount(last_step)}`;
-}
-
 /** Run picker, how much was recorded, and the step all panels mark. */
 export function Header({ store, runs }: { readonly store: Store; readonly runs: readonly Run[] }) {
   const run = store.run.value;
@@ -37,8 +32,10 @@ export function Header({ store, runs }: { readonly store: Store; readonly runs: 
 }
 
 function Freshness({ store, run }: { readonly store: Store; readonly run: Run }) {
+  const recorded = new Date(run.last_time * 1000).toLocaleString();
+  const duration = formatDuration(run.last_time - run.start_time);
   return (
-    <span title={`recorded ${new Date(run.last_time * 1000).toLocaleString()}`}>
+    <span title={`recorded ${recorded}, ${duration} after the start; first step ${formatCount(run.first_step)}`}>
       last step {formatCount(run.last_step)}, {formatAge(store.now.value - run.last_time)}
     </span>
   );
@@ -59,10 +56,6 @@ function RunFacts({ store, run }: { readonly store: Store; readonly run: Run }) 
     <p class="facts">
       {description !== null && <span>{description.model}</span>}
       <span>{plural(run.layers, "layer")}</span>
-      <span>
-        {stepWords(run)}
-        {run.last_time > run.start_time && ` in ${formatDuration(run.last_time - run.start_time)}`}
-      </span>
       {run.records > 0 && <Freshness store={store} run={run} />}
       {shown !== undefined && (
         <span>

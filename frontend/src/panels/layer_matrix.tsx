@@ -12,11 +12,20 @@ import { healthOfCode, stateWord } from "../core/severity";
 import type { RunDescription, Statistic } from "../core/types";
 import { HEALTH, type Store } from "../state/store";
 import { Await, Panel } from "./panel";
+import { StatisticChooser } from "./statistic_chooser";
 
 /** Layers x steps: where in depth, and when, it began. */
 export function LayerMatrix({ store }: { readonly store: Store }) {
   const description = store.description.value.value;
-  const tools = description !== null && <StatisticChooser store={store} description={description} />;
+  const tools = description !== null && (
+    <StatisticChooser
+      id="statistic"
+      label="Show"
+      value={store.stat.value}
+      statistics={[{ id: HEALTH, title: "Health" }, ...description.statistics]}
+      onChoose={store.chooseStat}
+    />
+  );
   return (
     <Panel id="matrix" title="Layers over steps" tools={tools}>
       <Await loaded={store.matrix.value} height={360}>
@@ -29,22 +38,6 @@ export function LayerMatrix({ store }: { readonly store: Store }) {
 interface ViewProps {
   readonly store: Store;
   readonly description: RunDescription;
-}
-
-function StatisticChooser({ store, description }: ViewProps) {
-  return (
-    <div class="field">
-      <label for="statistic">Show</label>
-      <select id="statistic" value={store.stat.value} onChange={(event) => store.chooseStat(event.currentTarget.value)}>
-        <option value={HEALTH}>Health</option>
-        {description.statistics.map(({ id, title }) => (
-          <option key={id} value={id} selected={id === store.stat.value}>
-            {title}
-          </option>
-        ))}
-      </select>
-    </div>
-  );
 }
 
 interface MatrixViewProps extends ViewProps {

@@ -55,6 +55,8 @@ export function StaleBanner({ store }: { readonly store: Store }) {
     store.description,
     store.findings,
     store.matrix,
+    store.depth,
+    store.histograms,
     store.series,
     store.training,
     store.units,

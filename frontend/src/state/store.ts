@@ -2,6 +2,7 @@ import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import {
   fetchDescription,
   fetchFindings,
+  fetchHistograms,
   fetchMatrix,
   fetchRuns,
   fetchSeries,
@@ -9,7 +10,7 @@ import {
   fetchUnits,
 } from "../api";
 import type { Theme } from "../core/colour";
-import type { Frame, MatrixHeader, SeriesHeader, UnitsHeader } from "../core/frame";
+import type { Frame, HistogramKind, HistogramsHeader, MatrixHeader, SeriesHeader, UnitsHeader } from "../core/frame";
 import { tellingStatistics } from "../core/points";
 import { openFindings, type SortOrder } from "../core/ranking";
 import type { Findings, Layer, Run, RunDescription } from "../core/types";
@@ -17,6 +18,7 @@ import type { Host } from "../host";
 import { type Loaded, resource } from "./resource";
 
 export const HEALTH = "health";
+const DEFAULT_DEPTH = "gradient_norm";
 
 /** Statistics of the training itself that are drawn; the rest of them is for the table. */
 const TRAINING_STATISTICS = ["loss", "learning_rate"];
@@ -30,6 +32,9 @@ export interface Store {
   readonly description: ReadonlySignal<Loaded<RunDescription>>;
   readonly findings: ReadonlySignal<Loaded<Findings>>;
   readonly matrix: ReadonlySignal<Loaded<Frame<MatrixHeader>>>;
+  /** The statistic that is shown over the depth. */
+  readonly depth: ReadonlySignal<Loaded<Frame<MatrixHeader>>>;
+  readonly histograms: ReadonlySignal<Loaded<Frame<HistogramsHeader>>>;
   readonly series: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
   readonly training: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
   readonly units: ReadonlySignal<Loaded<Frame<UnitsHeader>>>;
@@ -39,6 +44,8 @@ export interface Store {
   readonly missingRun: ReadonlySignal<string | null>;
   readonly layer: ReadonlySignal<Layer | null>;
   readonly stat: ReadonlySignal<string>;
+  readonly depthStat: ReadonlySignal<string>;
+  readonly histogramKind: ReadonlySignal<HistogramKind>;
   readonly seriesStats: ReadonlySignal<readonly string[]>;
   readonly sort: ReadonlySignal<SortOrder>;
   /** The step all panels mark: under the pointer, else pinned, else none. */
@@ -48,6 +55,8 @@ export interface Store {
   chooseRun(name: string): void;
   chooseLayer(name: string): void;
   chooseStat(id: string): void;
+  chooseDepthStat(id: string): void;
+  chooseHistogramKind(kind: HistogramKind): void;
   chooseSeries(ids: readonly string[]): void;
   chooseSort(order: SortOrder): void;
   pinStep(step: number | null): void;
@@ -62,6 +71,8 @@ export function createStore(host: Host): Store {
   const chosenRun = signal(host.place.run);
   const chosenLayer = signal(host.place.layer);
   const stat = signal(host.place.stat ?? HEALTH);
+  const chosenDepth = signal(host.place.depth ?? DEFAULT_DEPTH);
+  const histogramKind = signal<HistogramKind>(host.place.kind ?? "activation");
   const chosenSeries = signal(host.place.series);
   const sort = signal<SortOrder>(host.place.sort ?? "severity");
   const pinnedStep = signal<number | null>(host.place.step ?? null);
@@ -83,6 +94,16 @@ export function createStore(host: Host): Store {
   });
   const matrixKey = computed(() => (runName.value === null ? null : [runName.value, knownStat.value]));
   const matrix = resource(matrixKey, refresh, ([name = "", id = ""], abort) => fetchMatrix(name, id, abort));
+
+  const depthStat = computed(() => {
+    const available = description.value.value?.statistics.map(({ id }) => id) ?? [];
+    return available.includes(chosenDepth.value) ? chosenDepth.value : (available[0] ?? chosenDepth.value);
+  });
+  const depthKey = computed(() => {
+    const isKnown = description.value.value !== null && description.value.value.statistics.length > 0;
+    return runName.value === null || !isKnown ? null : { run: runName.value, stat: depthStat.value };
+  });
+  const depth = resource(stable(depthKey), refresh, (key, abort) => fetchMatrix(key.run, key.stat, abort));
 
   const seriesStats = computed(() => {
     const available = description.value.value?.statistics.map(({ id }) => id) ?? [];
@@ -109,6 +130,13 @@ export function createStore(host: Host): Store {
     if (runName.value === null || layer.value === null || layer.value.units === 0) return null;
     return { run: runName.value, layer: layer.value.name };
   });
+  const histogramsKey = computed(() => {
+    if (runName.value === null || layer.value === null || layer.value.not_observed !== "") return null;
+    return { run: runName.value, layer: layer.value.name, kind: histogramKind.value };
+  });
+  const histograms = resource(stable(histogramsKey), refresh, (key, abort) =>
+    fetchHistograms(key.run, key.layer, key.kind, abort),
+  );
   const units = resource(stable(unitsKey), refresh, (key, abort) => fetchUnits(key.run, key.layer, abort));
 
   host.watchTheme((current) => {
@@ -129,6 +157,8 @@ export function createStore(host: Host): Store {
       step: pinnedStep.value ?? undefined,
       sort: sort.value === "model" ? "model" : undefined,
       series: chosenSeries.value,
+      depth: chosenDepth.value === DEFAULT_DEPTH ? undefined : chosenDepth.value,
+      kind: histogramKind.value === "gradient" ? "gradient" : undefined,
     }),
   );
 
@@ -139,6 +169,8 @@ export function createStore(host: Host): Store {
     description,
     findings,
     matrix,
+    depth,
+    histograms,
     series,
     training,
     units,
@@ -149,6 +181,8 @@ export function createStore(host: Host): Store {
     }),
     layer,
     stat: knownStat,
+    depthStat,
+    histogramKind,
     seriesStats,
     sort,
     cursor: computed(() => hoveredStep.value ?? pinnedStep.value),
@@ -162,6 +196,12 @@ export function createStore(host: Host): Store {
     },
     chooseStat: (id) => {
       stat.value = id;
+    },
+    chooseDepthStat: (id) => {
+      chosenDepth.value = id;
+    },
+    chooseHistogramKind: (kind) => {
+      histogramKind.value = kind;
     },
     chooseSeries: (ids) => {
       chosenSeries.value = ids.length === 0 ? undefined : ids;

@@ -1,0 +1,106 @@
+import { extentOf, medianSize } from "./scale";
+
+/** Numbers that a histogram takes in an answer: lowest and highest edge, then the counts. */
+const EDGES = 2;
+
+/** One step's histogram; buckets are equally wide. */
+export interface Histogram {
+  readonly low: number;
+  readonly high: number;
+  readonly counts: Float32Array;
+  readonly total: number;
+}
+
+/** The histogram of one step of an answer of shape `[steps, 2 + buckets]`; null where none was measured. */
+export function histogramAt(data: Float32Array, width: number, index: number): Histogram | null {
+  const row = data.subarray(index * width, (index + 1) * width);
+  const [low = Number.NaN, high = Number.NaN] = row;
+  const counts = row.subarray(EDGES);
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  if (!Number.isFinite(low) || !Number.isFinite(high) || high < low || !(total > 0)) return null;
+  return { low, high, counts, total };
+}
+
+/** From where to where a bucket reaches. */
+export function bucketBounds({ low, high, counts }: Histogram, bucket: number): readonly [number, number] {
+  const width = (high - low) / counts.length;
+  return [low + bucket * width, bucket === counts.length - 1 ? high : low + (bucket + 1) * width];
+}
+
+/** When the widest histogram is this much wider than the usual one, equal rows would show the usual as one line. */
+const UNEVEN = 20;
+/** The usual width spans this much of the symmetric-log axis' bent part. */
+const BEND = 0.05;
+
+export interface ValueRows {
+  /** Ascending, one more than there are rows. */
+  readonly edges: readonly number[];
+  readonly isSymlog: boolean;
+}
+
+/** Rows of values that hold all histograms; null when there is none. */
+export function valueRows(histograms: readonly (Histogram | null)[], count: number): ValueRows | null {
+  const known = histograms.filter((each) => each !== null);
+  const ends = Float32Array.from(known.flatMap(({ low, high }) => [low, high]));
+  const extent = extentOf(ends);
+  if (extent === null) return null;
+  const { low, high } = widened(extent.low, extent.high);
+  const reaches = Float32Array.from(known.map((each) => Math.max(Math.abs(each.low), Math.abs(each.high))));
+  const usual = medianSize(reaches);
+  const isSymlog = Math.max(Math.abs(low), Math.abs(high)) > UNEVEN * usual;
+  const constant = usual * BEND;
+  const bend = (value: number) => (isSymlog ? Math.sign(value) * Math.log1p(Math.abs(value) / constant) : value);
+  const straighten = (place: number) => (isSymlog ? Math.sign(place) * constant * Math.expm1(Math.abs(place)) : place);
+  const [from, to] = [bend(low), bend(high)];
+  const edges = Array.from({ length: count + 1 }, (_, index) => straighten(from + ((to - from) * index) / count));
+  // Rounding must not leave the ends outside.
+  edges[0] = low;
+  edges[count] = high;
+  return { edges, isSymlog };
+}
+
+function widened(low: number, high: number) {
+  if (low !== high) return { low, high };
+  const margin = Math.abs(low) / 2 || 1;
+  return { low: low - margin, high: high + margin };
+}
+
+/**
+ * Shares of the values in each row at each step, `[rows, steps]`, the highest values in the first row.
+ * Within a bucket values count as evenly spread. NaN where no histogram was measured.
+ */
+export function shareRows(histograms: readonly (Histogram | null)[], { edges }: ValueRows): Float32Array {
+  const rows = edges.length - 1;
+  const steps = histograms.length;
+  const shares = new Float32Array(rows * steps);
+  histograms.forEach((histogram, step) => {
+    const column = histogram === null ? new Float32Array(rows).fill(Number.NaN) : sharesOf(histogram, edges);
+    column.forEach((share, row) => {
+      shares[(rows - 1 - row) * steps + step] = share;
+    });
+  });
+  return shares;
+}
+
+function sharesOf(histogram: Histogram, edges: readonly number[]): Float32Array {
+  const shares = new Float32Array(edges.length - 1);
+  histogram.counts.forEach((count, bucket) => {
+    if (count === 0) return;
+    const [from, to] = bucketBounds(histogram, bucket);
+    const first = rowOf(from, edges);
+    const last = from === to ? first : rowOf(to, edges);
+    for (let row = first; row <= last; row++) {
+      const overlap = Math.min(to, edges[row + 1] ?? to) - Math.max(from, edges[row] ?? from);
+      const part = from === to ? 1 : Math.max(0, overlap) / (to - from);
+      shares[row] = (shares[row] ?? 0) + (part * count) / histogram.total;
+    }
+  });
+  return shares;
+}
+
+/** The row whose edges hold the value; the upper edge of the last row belongs to it. */
+function rowOf(value: number, edges: readonly number[]): number {
+  let row = edges.findLastIndex((edge) => edge <= value);
+  row = Math.min(edges.length - 2, row);
+  return Math.max(0, row);
+}

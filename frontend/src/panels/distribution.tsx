@@ -1,0 +1,216 @@
+import { useSignal } from "@preact/signals";
+import { useMemo } from "preact/hooks";
+import { Bars } from "../charts/bars";
+import { ColourBar, specialValues } from "../charts/legend";
+import { type LookOf, valueLook } from "../charts/look";
+import { Matrix } from "../charts/matrix";
+import { PALETTES, type Palette, parseColour } from "../core/colour";
+import { formatCount, formatValue, plural } from "../core/format";
+import type { Frame, HistogramKind, HistogramsHeader } from "../core/frame";
+import { bucketBounds, type Histogram, histogramAt, shareRows, type ValueRows, valueRows } from "../core/histogram";
+import { reduceLargest } from "../core/raster";
+import { indexOfStep, valueScale } from "../core/scale";
+import type { NumberTable } from "../core/table";
+import type { Statistic } from "../core/types";
+import type { Store } from "../state/store";
+import { Numbers, useTableChoice } from "./number_table";
+import { Await, Panel } from "./panel";
+
+const SHARE: Statistic = { id: "share", title: "Share of values", about: "", unit: "share", scale: "log" };
+const SHARE_BOUNDS = { low: 1e-4, high: 1 };
+
+const ROWS = 40;
+const HEIGHT = 200;
+const NAME_SPACING = 24;
+
+const KINDS: readonly { readonly kind: HistogramKind; readonly word: string; readonly values: string }[] = [
+  { kind: "activation", word: "Activations", values: "outputs" },
+  { kind: "gradient", word: "Gradients", values: "gradients with respect to the outputs" },
+];
+
+/** How the chosen layer's values are spread, and how that changed over the steps. */
+export function Distribution({ store }: { readonly store: Store }) {
+  const { isTable, button } = useTableChoice();
+  const layer = store.layer.value;
+  if (layer === null) return null;
+  const tools = (
+    <>
+      <fieldset class="choice">
+        <legend class="only-read">Distribution of</legend>
+        {KINDS.map(({ kind, word }) => (
+          <button
+            key={kind}
+            type="button"
+            aria-pressed={store.histogramKind.value === kind}
+            onClick={() => store.chooseHistogramKind(kind)}
+          >
+            {word}
+          </button>
+        ))}
+      </fieldset>
+      {button}
+    </>
+  );
+  return (
+    <Panel id="distribution" title={`Distribution in ${layer.name}`} tools={tools}>
+      <Await loaded={store.histograms.value} height={300} idle={`Not observable: ${layer.not_observed}`}>
+        {(frame) => <DistributionView store={store} frame={frame} isTable={isTable} />}
+      </Await>
+    </Panel>
+  );
+}
+
+interface ViewProps {
+  readonly store: Store;
+  readonly frame: Frame<HistogramsHeader>;
+  readonly isTable: boolean;
+}
+
+function DistributionView({ store, frame, isTable }: ViewProps) {
+  const { steps, shape, kind } = frame.header;
+  const histograms = useMemo(() => steps.map((_, index) => histogramAt(frame.data, shape[1] ?? 0, index)), [frame]);
+  const rows = useMemo(() => valueRows(histograms, ROWS), [histograms]);
+  const index = indexOfStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
+  const words = KINDS.find((each) => each.kind === kind);
+  if (steps.length === 0) return <p class="message">No histogram has been recorded yet.</p>;
+  if (rows === null) return <p class="message">No {words?.values} of this layer were recorded in a histogram.</p>;
+  return (
+    <>
+      <p class="about">
+        How the {words?.values} are spread at {plural(steps.length, "step")} with a histogram. Buckets are counted over
+        an evenly strided sample of at most 65,536 values and scaled to all of them.
+      </p>
+      {isTable ? (
+        <HistogramTable store={store} step={steps[index] ?? 0} histogram={histograms[index] ?? null} kind={kind} />
+      ) : (
+        <Raster store={store} frame={frame} histograms={histograms} rows={rows} index={index} />
+      )}
+    </>
+  );
+}
+
+interface TableProps {
+  readonly store: Store;
+  readonly step: number;
+  readonly histogram: Histogram | null;
+  readonly kind: HistogramKind;
+}
+
+function HistogramTable({ store, step, histogram, kind }: TableProps) {
+  if (histogram === null) return <p class="message">No value was measured at step {formatCount(step)}.</p>;
+  const layer = store.layer.value?.name ?? "";
+  const table: NumberTable = {
+    rowTitle: "Bucket",
+    columns: [
+      { title: "From", unit: "" },
+      { title: "To", unit: "" },
+      { title: "Values", unit: "" },
+      { title: "Share", unit: "share" },
+    ],
+    rows: [...histogram.counts].map((count, bucket) => ({
+      name: bucket + 1,
+      values: [...bucketBounds(histogram, bucket), count, count / histogram.total],
+    })),
+  };
+  return (
+    <Numbers
+      name={`Table of the ${kind} histogram of ${layer} at step ${formatCount(step)}`}
+      table={table}
+      file={[store.run.value?.name ?? "", layer, kind, `step-${step}`]}
+    />
+  );
+}
+
+interface RasterProps {
+  readonly store: Store;
+  readonly frame: Frame<HistogramsHeader>;
+  readonly histograms: readonly (Histogram | null)[];
+  readonly rows: ValueRows;
+  readonly index: number;
+}
+
+function Raster({ store, frame, histograms, rows, index }: RasterProps) {
+  const { steps, kind } = frame.header;
+  const selectedRow = useSignal(-1);
+  const hoveredRow = useSignal<number | null>(null);
+  const palette = PALETTES[store.theme.value];
+  const picture = useMemo(() => {
+    const values = shareRows(histograms, rows);
+    return { values, names: rowNames(rows), scale: valueScale("log", values, SHARE_BOUNDS) };
+  }, [histograms, rows]);
+  const lookOf = useMemo(() => shareLook(picture, palette), [picture, palette]);
+  const shares = Float32Array.from({ length: ROWS }, (_, row) => picture.values[row * steps.length + index] ?? 0);
+  const row = hoveredRow.value ?? selectedRow.value;
+  return (
+    <>
+      <div class="distribution">
+        <Matrix
+          name={`Distribution of ${kind}s over ${steps.length} steps`}
+          rowNames={picture.names}
+          steps={steps}
+          values={picture.values}
+          lookOf={lookOf}
+          reduce={reduceLargest}
+          palette={palette}
+          readoutId="distribution-readout"
+          maxHeight={HEIGHT}
+          maxRowHeight={HEIGHT / ROWS}
+          showRowNames={true}
+          nameSpacing={NAME_SPACING}
+          selectedRow={selectedRow.value}
+          cursor={store.cursor}
+          onSelectRow={(selected) => {
+            selectedRow.value = selected;
+          }}
+          onPinStep={store.pinStep}
+          onHover={(hovered, step) => {
+            hoveredRow.value = hovered;
+            store.hoverStep(step);
+          }}
+        />
+        <figure>
+          <Bars shares={shares} height={HEIGHT} />
+          <figcaption>step {formatCount(steps[index] ?? 0)}</figcaption>
+        </figure>
+      </div>
+      <p class="readout" id="distribution-readout" aria-live="polite">
+        <span>step {formatCount(steps[index] ?? 0)}</span>
+        <span>{shareWords(rows, row, shares, histograms[index] ?? null)}</span>
+      </p>
+      <ColourBar
+        scale={picture.scale}
+        statistic={SHARE}
+        specials={{ ...specialValues(picture.values, picture.scale), hasBelow: false }}
+      />
+      {rows.isSymlog && <p class="about">The value axis is symmetric logarithmic: the spread changed much.</p>}
+    </>
+  );
+}
+
+/** Rows are named by the edge nearer zero, the highest values first. */
+function rowNames({ edges }: ValueRows): string[] {
+  return edges
+    .slice(0, -1)
+    .map((from, row) => {
+      const to = edges[row + 1] ?? from;
+      return formatValue(from < 0 && to > 0 ? 0 : from >= 0 ? from : to);
+    })
+    .reverse();
+}
+
+/** Where no value lies the ground shows. */
+function shareLook({ scale }: { scale: ReturnType<typeof valueScale> }, palette: Palette): LookOf {
+  const look = valueLook(scale, palette);
+  const nothing = { fill: parseColour(palette.surface), pattern: "none", glyph: "", ink: null } as const;
+  return (value) => (value === 0 ? nothing : look(value));
+}
+
+function shareWords({ edges }: ValueRows, row: number, shares: Float32Array, histogram: Histogram | null): string {
+  if (histogram === null) return "no value";
+  const from = edges[ROWS - 1 - row];
+  const to = edges[ROWS - row];
+  if (row < 0 || from === undefined || to === undefined) {
+    return `all values from ${formatValue(histogram.low)} to ${formatValue(histogram.high)}`;
+  }
+  return `${formatValue(shares[row], "share")} of values from ${formatValue(from)} to ${formatValue(to)}`;
+}

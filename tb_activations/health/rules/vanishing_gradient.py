@@ -98,7 +98,7 @@ class VanishingGradient(Rule):
             checks=checks,
             since_step=since,
             message=(
-                f"The loss hardly depends on the weights of {layer.name}: elasticity {elasticity:.1e} "
+                f"The gradient vanishes at {layer.name}: elasticity {elasticity:.1e} "
                 f"(threshold {threshold:.0e}{beside}), since step {since}."
             ),
             might_be_wrong=(

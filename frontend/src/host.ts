@@ -14,6 +14,9 @@ export interface Host {
   watchReload(reload: () => void): void;
   /** Calls back with the time, in seconds since the epoch, now and every second while the tab is shown. */
   watchClock(changed: (now: number) => void): void;
+  /** Whether keys of a single character are wanted; kept in this browser. */
+  readonly hasShortcuts: boolean;
+  keepShortcuts(isOn: boolean): void;
   /** Names the frame for screen readers. */
   nameFrame(title: string): void;
 }
@@ -37,10 +40,27 @@ export function connectHost(): Host {
     watchTheme: (changed) => watchTheme(outer, changed),
     watchReload,
     watchClock,
+    hasShortcuts: withStorage((storage) => storage.getItem(SHORTCUTS_KEY)) !== OFF,
+    keepShortcuts: (isOn) => {
+      withStorage((storage) => (isOn ? storage.removeItem(SHORTCUTS_KEY) : storage.setItem(SHORTCUTS_KEY, OFF)));
+    },
     nameFrame: (title) => {
       if (outer !== window && window.frameElement !== null) window.frameElement.setAttribute("title", title);
     },
   };
+}
+
+const SHORTCUTS_KEY = "layer_health.shortcuts";
+const OFF = "off";
+
+/** Null where the browser keeps nothing, as in a private window: a choice then lasts as long as the page. */
+function withStorage<Value>(use: (storage: Storage) => Value): Value | null {
+  try {
+    return use(window.localStorage);
+  } catch (error) {
+    if (error instanceof DOMException) return null;
+    throw error;
+  }
 }
 
 function keepPlace(outer: Window, place: Place): void {

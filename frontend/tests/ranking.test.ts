@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { findingsWithoutLayer, matchLayers, rankLayers } from "../src/core/ranking";
+import { findingsWithoutLayer, matchLayers, neighbourFinding, rankLayers } from "../src/core/ranking";
 import { finding, layer, RULES } from "./samples";
 
 const LAYERS = [
@@ -59,4 +59,28 @@ it("finds layers by name or class, letter case aside", () => {
 
 it("finds the findings that belong to no layer", () => {
   expect(findingsWithoutLayer(FINDINGS, LAYERS)).toEqual([finding({ layer: "" })]);
+});
+
+describe("neighbourFinding", () => {
+  const open = ["a", "b", "b2"].map((id) => finding({ id, layer: id.slice(0, 1) }));
+  const all = [...open, finding({ id: "closed", layer: "c", closed_step: 3 })];
+
+  it.each<[string | null, string, 1 | -1, string]>([
+    [null, "b", 1, "b"],
+    [null, "healthy", 1, "a"],
+    [null, "healthy", -1, "b2"],
+    ["a", "a", 1, "b"],
+    ["b", "b", 1, "b2"],
+    ["b2", "b", 1, "a"],
+    ["a", "a", -1, "b2"],
+    ["a", "b", 1, "b"],
+    ["b2", "a", -1, "a"],
+    ["gone", "b", 1, "b"],
+  ])("after %s with layer %s in direction %s is %s", (last, layerName, direction, id) => {
+    expect(neighbourFinding(all, last, layerName, direction)?.id).toBe(id);
+  });
+
+  it("is null without an open finding", () => {
+    expect(neighbourFinding(all.slice(3), null, "a", 1)).toBeNull();
+  });
 });

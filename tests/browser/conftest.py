@@ -134,9 +134,7 @@ def open_tab(
     def open_one(
         server: Server, *, theme: Theme = "light", width: int = 1280, height: int = 900, place: str = ""
     ) -> Tab:
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=theme
-        )
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
         context.set_default_timeout(DEADLINE)
         page = context.new_page()
         tab = Tab(page, page.frame_locator("iframe"))

@@ -47,6 +47,15 @@ def test_of_tables(open_tab: OpenTab, server: Server, theme: Theme) -> None:
 
 
 @themes
+def test_of_the_keyboard_help(open_tab: OpenTab, server: Server, theme: Theme) -> None:
+    tab = open_tab(server, theme=theme, place=SICK)
+    tab.frame.get_by_role("button", name="Keyboard help").click()
+    tab.frame.get_by_label("Keys of a single character").uncheck()
+    expect(tab.frame.get_by_role("dialog")).to_be_visible()
+    assert violations(tab) == []
+
+
+@themes
 def test_of_a_statistic_of_many_layers(open_tab: OpenTab, server: Server, theme: Theme) -> None:
     tab = open_tab(server, theme=theme, place="&p.layer_health.run=many_layers&p.layer_health.stat=gradient_norm")
     assert violations(tab) == []

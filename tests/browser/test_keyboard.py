@@ -68,14 +68,70 @@ def test_tab_key_reaches_every_control_once(open_tab: OpenTab, server: Server) -
         if reached[-1].startswith("How this run"):
             break
     told = " | ".join(reached)
-    wanted = ["Severity", "Model order", "dense_2", "step 360", "Show", "Health of 8 layers", "Statistics", "Table"]
-    wanted += ["Activity of 16 units", "Table", "How this run was observed and judged"]
+    wanted = ["Keyboard help", "Severity", "Model order", "dense_2", "step 360", "Show", "Health of 8 layers"]
+    wanted += ["Profile of", "Table", "gradient norm of 8 layers", "Statistics", "Table", "Activations", "Gradients"]
+    wanted += [
+        "Table",
+        "Distribution of activations",
+        "Activity of 16 units",
+        "Table",
+        "How this run was observed and judged",
+    ]
     position = 0
     for name in wanted:
         found = told.find(name, position)
         assert found >= 0, f"{name!r} is not reached after {told[:position]!r} in {told!r}"
         position = found
     assert "dense_5" not in told, "the list of layers takes more than one stop"
+
+
+def test_letters_go_through_the_findings(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=SICK)
+    tab.layers.first.focus()
+    focused = tab.frame.locator("article:focus")
+    for layer in ("dense_2", "dense_0", "dense_1", "dense_2"):
+        tab.page.keyboard.press("n")
+        expect(tab.selected_layer).to_have_text(layer)
+        expect(focused).to_contain_text(f"{layer}:")
+    tab.page.keyboard.press("p")
+    expect(tab.selected_layer).to_have_text("dense_1")
+    tab.frame.get_by_label("Run", exact=True).select_option("healthy")
+    expect(tab.verdict).to_contain_text("No problems found")
+    tab.layers.first.focus()
+    tab.page.keyboard.press("n")
+    expect(tab.layers.first).to_be_focused()
+
+
+def test_slash_filters_the_layers(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=SICK)
+    tab.layers.first.focus()
+    tab.page.keyboard.press("/")
+    expect(tab.frame.get_by_label("Filter layers")).to_be_focused()
+    tab.page.keyboard.type("nn/?")
+    expect(tab.panel("layers")).to_contain_text("No layer matches “nn/?” out of 8.")
+    expect(tab.frame.get_by_role("dialog")).to_have_count(0)
+
+
+def test_help_names_the_keys_and_turns_letters_off(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=SICK)
+    tab.layers.first.focus()
+    tab.page.keyboard.press("?")
+    dialog = tab.frame.get_by_role("dialog", name="Keyboard")
+    expect(dialog).to_contain_text("Next open finding")
+    dialog.get_by_label("Keys of a single character").uncheck()
+    tab.page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    for key in ("n", "/", "?"):
+        tab.page.keyboard.press(key)
+    expect(tab.frame.locator("article:focus")).to_have_count(0)
+    expect(tab.frame.get_by_label("Filter layers")).to_have_count(0)
+    expect(dialog).to_have_count(0)
+    tab.page.reload()
+    tab.wait_until_loaded()
+    tab.frame.get_by_role("button", name="Keyboard help").click()
+    expect(dialog.get_by_label("Keys of a single character")).not_to_be_checked()
+    dialog.get_by_role("button", name="Close").click()
+    expect(tab.frame.get_by_role("button", name="Keyboard help")).to_be_focused()
 
 
 def test_focus_is_visible(open_tab: OpenTab, server: Server) -> None:

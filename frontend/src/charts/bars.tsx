@@ -15,12 +15,7 @@ export function Bars({ shares, height }: BarsProps) {
       {[...shares].map(
         (share, row) =>
           share > 0 && (
-            <rect
-              key={row}
-              y={row * rowHeight}
-              width={(share / largest) * WIDTH}
-              height={Math.max(1, rowHeight - 1)}
-            />
+            <rect key={row} y={row * rowHeight} width={(share / largest) * WIDTH} height={Math.max(1, rowHeight - 1)} />
           ),
       )}
     </svg>

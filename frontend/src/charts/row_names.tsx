@@ -4,7 +4,7 @@ interface RowNamesProps {
   readonly names: readonly string[];
   readonly rowHeight: number;
   readonly selectedRow: number;
-  /** In pixels, from one name to the next. */
+  /** In pixels, from one name to the next. Rows with an empty name have none. */
   readonly spacing?: number | undefined;
   onSelectRow(row: number): void;
 }
@@ -16,6 +16,7 @@ export function RowNames({ names, rowHeight, selectedRow, spacing = MIN_LABEL_HE
   return (
     <div class="matrix-names" aria-hidden="true" style={{ height: `${names.length * rowHeight}px` }}>
       {names.map((name, row) => {
+        if (name === "") return null;
         if (row !== selectedRow && (row % stride !== 0 || (selectedRow >= 0 && isNear(row)))) return null;
         const style = { top: `${(row + 0.5) * rowHeight}px` };
         return (

@@ -44,6 +44,23 @@ export function openFindings(findings: readonly Finding[], layer: string): Findi
   return findings.filter((finding) => finding.layer === layer && finding.closed_step === null);
 }
 
+/**
+ * The open finding after or before the one last gone to, round at the ends. When another layer was chosen since, the
+ * first finding of that layer; when it has none, the first of all, or the last. Null without any.
+ */
+export function neighbourFinding(
+  findings: readonly Finding[],
+  last: string | null,
+  layer: string,
+  direction: 1 | -1,
+): Finding | null {
+  const open = findings.filter((finding) => finding.closed_step === null);
+  const current = open.findIndex((finding) => finding.id === last && finding.layer === layer);
+  if (current >= 0) return open[(current + direction + open.length) % open.length] ?? null;
+  const chosen = open.find((finding) => finding.layer === layer);
+  return chosen ?? open.at(direction === 1 ? 0 : -1) ?? null;
+}
+
 /** Findings that belong to no row of the layer table, such as those of the model as a whole. */
 export function findingsWithoutLayer(findings: readonly Finding[], layers: readonly Layer[]): Finding[] {
   const names = new Set(layers.map((layer) => layer.name));

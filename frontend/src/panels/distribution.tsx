@@ -21,7 +21,8 @@ const SHARE_BOUNDS = { low: 1e-4, high: 1 };
 
 const ROWS = 40;
 const HEIGHT = 200;
-const NAME_SPACING = 24;
+/** From one row with a name to the next. */
+const NAMED_ROWS = 5;
 
 const KINDS: readonly { readonly kind: HistogramKind; readonly word: string; readonly values: string }[] = [
   { kind: "activation", word: "Activations", values: "outputs" },
@@ -156,7 +157,7 @@ function Raster({ store, frame, histograms, rows, index }: RasterProps) {
           maxHeight={HEIGHT}
           maxRowHeight={HEIGHT / ROWS}
           showRowNames={true}
-          nameSpacing={NAME_SPACING}
+          nameSpacing={HEIGHT / ROWS}
           selectedRow={selectedRow.value}
           cursor={store.cursor}
           onSelectRow={(selected) => {
@@ -187,15 +188,15 @@ function Raster({ store, frame, histograms, rows, index }: RasterProps) {
   );
 }
 
-/** Rows are named by the edge nearer zero, the highest values first. */
+/** Rows are named by the edge nearer zero, every few of them beginning with zero's; the highest values first. */
 function rowNames({ edges }: ValueRows): string[] {
-  return edges
-    .slice(0, -1)
-    .map((from, row) => {
-      const to = edges[row + 1] ?? from;
-      return formatValue(from < 0 && to > 0 ? 0 : from >= 0 ? from : to);
-    })
-    .reverse();
+  const nearest = edges.slice(0, -1).map((from, row) => {
+    const to = edges[row + 1] ?? from;
+    return from < 0 && to > 0 ? 0 : from >= 0 ? from : to;
+  });
+  const smallest = Math.min(...nearest.map(Math.abs));
+  const middle = nearest.findIndex((value) => Math.abs(value) === smallest);
+  return nearest.map((value, row) => ((row - middle) % NAMED_ROWS === 0 ? formatValue(value) : "")).reverse();
 }
 
 /** Where no value lies the ground shows. */
@@ -209,6 +210,7 @@ function shareWords({ edges }: ValueRows, row: number, shares: Float32Array, his
   if (histogram === null) return "no value";
   const from = edges[ROWS - 1 - row];
   const to = edges[ROWS - row];
+  if (histogram.low === histogram.high) return `all values are ${formatValue(histogram.low)}`;
   if (row < 0 || from === undefined || to === undefined) {
     return `all values from ${formatValue(histogram.low)} to ${formatValue(histogram.high)}`;
   }

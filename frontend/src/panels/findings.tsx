@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "preact/hooks";
 import { formatCount, formatValue, layerFacts, plural, quantityUnit } from "../core/format";
 import { ruleTitle } from "../core/ranking";
 import { stateSentence, stateWord } from "../core/severity";
@@ -71,8 +72,15 @@ const SHOWN_UNITS = 12;
 
 function FindingArticle({ store, finding, all, rules }: FindingProps) {
   const unit = quantityUnit(finding.quantity);
+  const article = useRef<HTMLElement>(null);
+  const isWanted = store.wantedFinding.value === finding.id;
+  useEffect(() => {
+    if (!isWanted) return;
+    article.current?.focus();
+    store.arriveAtFinding();
+  }, [isWanted]);
   return (
-    <article class="finding">
+    <article ref={article} class="finding" tabIndex={-1}>
       <h3>
         <Badge state={finding.severity} /> {ruleTitle(finding.rule, rules)}
       </h3>

@@ -3,6 +3,7 @@ import { formatAge, formatCount, formatDuration, formatValue, plural } from "../
 import { stateWord } from "../core/severity";
 import type { Run } from "../core/types";
 import type { Store } from "../state/store";
+import { KeyboardHelp } from "./keyboard_help";
 
 function runLabel(run: Run): string {
   if (!run.readable) return `${run.name} \u2013 cannot be read`;
@@ -27,6 +28,7 @@ export function Header({ store, runs }: { readonly store: Store; readonly runs: 
       </div>
       {run?.readable === true && <RunFacts store={store} run={run} />}
       <StepField store={store} />
+      <KeyboardHelp store={store} />
     </div>
   );
 }

@@ -42,6 +42,10 @@ const MANY_LAYERS = 12;
 function LayerList({ store, description }: { readonly store: Store; readonly description: RunDescription }) {
   const filter = useSignal("");
   const list = useRef<HTMLOListElement>(null);
+  const field = useRef<HTMLInputElement>(null);
+  const requests = store.filterRequests.value;
+  const answered = useRef(requests);
+  const hasFilter = description.layers.length > MANY_LAYERS || requests > 0;
   const ranked = useComputed(() => {
     const { layers, rules } = store.description.value.value ?? description;
     return rankLayers(layers, store.findings.value.value?.findings ?? [], rules, store.sort.value);
@@ -61,6 +65,11 @@ function LayerList({ store, description }: { readonly store: Store; readonly des
     if (isAbove || isBelow) box.scrollTop = top - (isAbove ? 0 : box.clientHeight - chosen.offsetHeight);
   }, [selected, store.sort.value]);
 
+  useEffect(() => {
+    if (requests !== answered.current) field.current?.focus();
+    answered.current = requests;
+  }, [requests]);
+
   const onKeyDown = (event: KeyboardEvent) => {
     const target = targetOfKey(
       event.key,
@@ -76,10 +85,11 @@ function LayerList({ store, description }: { readonly store: Store; readonly des
 
   return (
     <>
-      {description.layers.length > MANY_LAYERS && (
+      {hasFilter && (
         <label class="field filter">
           <span class="only-read">Filter layers</span>
           <input
+            ref={field}
             type="search"
             placeholder="Filter layers"
             value={filter.value}

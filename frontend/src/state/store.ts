@@ -13,7 +13,7 @@ import type { Theme } from "../core/colour";
 import type { Frame, HistogramKind, HistogramsHeader, MatrixHeader, SeriesHeader, UnitsHeader } from "../core/frame";
 import { tellingStatistics } from "../core/points";
 import { openFindings, type SortOrder } from "../core/ranking";
-import type { Findings, Layer, Run, RunDescription } from "../core/types";
+import type { Finding, Findings, Layer, Run, RunDescription } from "../core/types";
 import type { Host } from "../host";
 import { type Loaded, resource } from "./resource";
 
@@ -52,6 +52,12 @@ export interface Store {
   readonly cursor: ReadonlySignal<number | null>;
   readonly pinnedStep: ReadonlySignal<number | null>;
 
+  /** Counts how often the filter of layers was asked for. */
+  readonly filterRequests: ReadonlySignal<number>;
+  /** Id of the finding to bring into view, null when there is none or it has been done. */
+  readonly wantedFinding: ReadonlySignal<string | null>;
+  readonly hasShortcuts: ReadonlySignal<boolean>;
+
   chooseRun(name: string): void;
   chooseLayer(name: string): void;
   chooseStat(id: string): void;
@@ -61,6 +67,11 @@ export interface Store {
   chooseSort(order: SortOrder): void;
   pinStep(step: number | null): void;
   hoverStep(step: number | null): void;
+  askForFilter(): void;
+  goToFinding(finding: Finding): void;
+  /** To be called when the wanted finding has been brought into view. */
+  arriveAtFinding(): void;
+  allowShortcuts(isOn: boolean): void;
   reload(): void;
 }
 
@@ -76,6 +87,9 @@ export function createStore(host: Host): Store {
   const chosenSeries = signal(host.place.series);
   const sort = signal<SortOrder>(host.place.sort ?? "severity");
   const pinnedStep = signal<number | null>(host.place.step ?? null);
+  const filterRequests = signal(0);
+  const wantedFinding = signal<string | null>(null);
+  const hasShortcuts = signal(host.hasShortcuts);
   const hoveredStep = signal<number | null>(null);
 
   const runs = resource(signal("runs"), refresh, (_, abort) => fetchRuns(abort));
@@ -187,6 +201,9 @@ export function createStore(host: Host): Store {
     sort,
     cursor: computed(() => hoveredStep.value ?? pinnedStep.value),
     pinnedStep,
+    filterRequests,
+    wantedFinding,
+    hasShortcuts,
     chooseRun: (name) => {
       chosenRun.value = name;
       pinnedStep.value = null;
@@ -214,6 +231,20 @@ export function createStore(host: Host): Store {
     },
     hoverStep: (step) => {
       hoveredStep.value = step;
+    },
+    askForFilter: () => {
+      filterRequests.value += 1;
+    },
+    goToFinding: ({ id, layer: name }) => {
+      if (description.peek().value?.layers.some((each) => each.name === name)) chosenLayer.value = name;
+      wantedFinding.value = id;
+    },
+    arriveAtFinding: () => {
+      wantedFinding.value = null;
+    },
+    allowShortcuts: (isOn) => {
+      hasShortcuts.value = isOn;
+      host.keepShortcuts(isOn);
     },
     reload,
   };

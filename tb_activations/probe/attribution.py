@@ -40,7 +40,7 @@ def saliency(
             times the range of the sample's values (Smilkov et al. 2017, who use 0.1 to 0.2).
         "integrated": integrated gradients from `baseline` to the sample (Sundararajan et al. 2017, equation 1). They
             sum to the difference of the outputs at both ends; steps are refined, from `steps` on, until that holds
-            within 1 %.
+            within 1 %, or within the rounding of the model's numbers if that is more, as in half precision.
         "gradcam": feature maps weighted by their mean gradient, negative sums cut off (Selvaraju et al. 2017,
             equations 1 and 2), enlarged bilinearly to the input's height and width.
 

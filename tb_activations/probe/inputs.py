@@ -71,7 +71,7 @@ def rows(x: Any, start: int, stop: int) -> Any:
 
 
 def _as_array(part: Any) -> Any:
-    return part if isinstance(part, tf.Tensor) else np.asarray(part)
+    return part if tf.is_tensor(part) else np.asarray(part)
 
 
 def tensors(x: Any) -> Any:

@@ -63,12 +63,11 @@ def compare_modes(
         with preserved(model), recorded(model, layers) as trained:
             model(batch, training=True)
         in_training = trained.outputs()
-        with preserved(model):
-            alone = {name: dict(parts(name, _in_training(call))) for name, call in plain.calls().items()}
         for name, call in plain.calls().items():
+            alone = dict(parts(name, _in_training(call)))
             for key, output in parts(name, call.output):
-                if key in in_training and key in alone[name]:
-                    squares = _squares(key, output, in_training[key], alone[name][key])
+                if key in in_training and key in alone:
+                    squares = _squares(key, output, in_training[key], alone[key])
                     sums[key] = sums.get(key, np.zeros(3)) + squares
     return {name: ModeDifference(_ratio(whole, base), _ratio(own, base)) for name, (base, whole, own) in sums.items()}
 
@@ -76,7 +75,8 @@ def compare_modes(
 def _in_training(call: LayerCall) -> Any:
     keywords = {name: value for name, value in call.keywords.items() if name != "training"}
     # A call of its own, outside any other, so that layers inside this one are in training mode too.
-    return call.layer(*call.arguments, **keywords, training=True)
+    with preserved(call.layer):
+        return call.layer(*call.arguments, **keywords, training=True)
 
 
 def _squares(name: str, output: tf.Tensor, whole: tf.Tensor, own: tf.Tensor) -> NDArray[np.float64]:

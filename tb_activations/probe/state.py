@@ -18,24 +18,28 @@ def build(model: keras.Model, batch: Any) -> None:
 
 
 @contextlib.contextmanager
-def preserved(model: keras.Model) -> Iterator[None]:
-    """Gives every variable of the model and of its metrics its value back when the block ends, also by an exception.
+def preserved(layer: keras.layers.Layer) -> Iterator[None]:
+    """Gives every variable of a model or layer, and of a model's metrics, its value back, also after an exception.
 
     That covers weights, moving averages, states of stateful RNNs and of seed generators. Metrics that came into being
     within the block are reset. Random numbers that a layer draws from outside the model stay drawn.
     """
-    before = [(variable, tf.identity(variable)) for variable in _variables(model)]
+    before = [(variable, tf.identity(variable)) for variable in _variables(layer)]
     known = {id(variable) for variable, _ in before}
     try:
         yield
     finally:
-        for metric in model.metrics:
+        for metric in _metrics(layer):
             if any(id(variable) not in known for variable in metric.variables):
                 metric.reset_state()
         for variable, value in before:
             variable.assign(value)
 
 
-def _variables(model: keras.Model) -> list[Any]:
-    metrics = [variable for metric in model.metrics for variable in metric.variables]
-    return list({id(variable): variable for variable in [*model.variables, *metrics]}.values())
+def _variables(layer: keras.layers.Layer) -> list[Any]:
+    of_metrics = [variable for metric in _metrics(layer) for variable in metric.variables]
+    return list({id(variable): variable for variable in [*layer.variables, *of_metrics]}.values())
+
+
+def _metrics(layer: keras.layers.Layer) -> list[keras.Metric]:
+    return list(layer.metrics) if isinstance(layer, keras.Model) else []

@@ -136,8 +136,10 @@ def make(kind: str, seed: int = 0) -> Known:
 
 def trained(known: Known, epochs: int = 1) -> keras.Model:
     """The model after a short training on digits, so that moving averages and biases are not those of the start."""
-    known.model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
-    known.model.fit(*digits(), batch_size=32, epochs=epochs, verbose=0)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    # For so few steps, tracing them would take longer than they do.
+    known.model.compile("adam", loss, run_eagerly=True)
+    known.model.fit(*digits(), batch_size=32, epochs=epochs, shuffle=False, verbose=0)
     return known.model
 
 

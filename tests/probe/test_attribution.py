@@ -97,6 +97,16 @@ def test_integrated_gradients_of_a_product_are_known_exactly() -> None:
     np.testing.assert_allclose(saliency(model, x, 0, "integrated", baseline=[1.0, 0.0]), [[4, 8]], rtol=1e-5)
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_integrated_gradients_allow_for_the_rounding_of_half_precision(policy: str) -> None:
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([layers.Input((64,)), layers.Dense(16, "relu", dtype=policy), layers.Dense(3)])
+    x = digits(6)[0].reshape(6, 64)
+    difference = model(x).numpy()[:, 1] - model(np.zeros_like(x)).numpy()[:, 1]
+    found = saliency(model, x, 1, "integrated")
+    np.testing.assert_allclose(found.sum(axis=1), difference, rtol=0.05, atol=0.1)
+
+
 def test_integrated_gradients_refuse_an_output_that_jumps() -> None:
     inputs = layers.Input((1,))
     model = keras.Model(inputs, layers.Lambda(lambda x: tf.where(x > 0.5, x + 1, x))(inputs))

@@ -92,6 +92,15 @@ def test_masks_pass_the_taps() -> None:
     assert np.array_equal(activations(model, tokens)["lstm"], expected)
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision_is_left_as_it_is(policy: str) -> None:
+    dense = layers.Dense(4, name="dense", dtype=policy)
+    model, x = keras.Sequential([layers.Input((3,)), dense]), np.ones((2, 3), "float32")
+    seen = activations(model, x)["dense"]
+    assert seen.dtype.name == policy.removeprefix("mixed_")
+    assert np.array_equal(seen, dense(tf.constant(x)).numpy())
+
+
 def test_batches_are_made_as_they_are_asked_for() -> None:
     asked: list[int] = []
 

@@ -41,7 +41,7 @@ bundle-check: bundle
 browser:
 	@.ci/install-browser
 
-python-test: $(VENV)/.dev browser
+python-test: $(VENV)/.dev $(NODE)/.installed browser
 	$(BIN)/python -m pytest -q
 
 # The extra a stamp stands for is installed once, and again when setup.py changes.
@@ -52,8 +52,6 @@ $(VENV)/.dev $(VENV)/.demo: $(VENV)/.%: setup.py | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
 	@touch $@
 
-# Not `npm ci`: it refuses a lock file without the binaries of other platforms, which a registry that does not carry them
-# leaves out. Versions are exact and checksums come from the lock file all the same, and it is not rewritten.
 $(NODE)/.installed: frontend/package.json frontend/package-lock.json
-	cd frontend && npm install --no-save --no-audit --no-fund --loglevel=error
+	cd frontend && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -27,8 +27,10 @@ export function Header({ store, runs }: { readonly store: Store; readonly runs: 
         </select>
       </div>
       {run?.readable === true && <RunFacts store={store} run={run} />}
-      <StepField store={store} />
-      <KeyboardHelp store={store} />
+      <div class="bar-end">
+        <StepField store={store} />
+        <KeyboardHelp store={store} />
+      </div>
     </div>
   );
 }
@@ -47,7 +49,7 @@ function Freshness({ store, run }: { readonly store: Store; readonly run: Run })
 function overheadWords(overhead: number, budget: unknown): string {
   const words = `observing took ${formatValue(overhead, "share")} of training time`;
   if (typeof budget !== "number" || overhead <= budget) return words;
-  return `${words} (budget ${formatValue(budget, "share")}, kept on longer runs)`;
+  return `${words} (budget ${formatValue(budget, "share")} on longer runs)`;
 }
 
 function RunFacts({ store, run }: { readonly store: Store; readonly run: Run }) {
@@ -57,7 +59,6 @@ function RunFacts({ store, run }: { readonly store: Store; readonly run: Run }) 
   return (
     <p class="facts">
       {description !== null && <span>{description.model}</span>}
-      <span>{plural(run.layers, "layer")}</span>
       {run.records > 0 && <Freshness store={store} run={run} />}
       {shown !== undefined && (
         <span>

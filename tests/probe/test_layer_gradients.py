@@ -118,10 +118,30 @@ def test_nothing_is_changed_even_in_training_mode() -> None:
 
 
 def test_metrics_that_came_into_being_are_reset() -> None:
-    model, (x, y) = make("functional").model, digits(16)
-    model.compile("sgd", CROSS_ENTROPY)
-    gradients(model, x, y, "weights")
-    assert all(not np.any(variable) for metric in model.metrics for variable in metric.variables)
+    # Keras keeps a mean of each output's loss, made when the loss is first computed.
+    inputs = layers.Input((3,))
+    model = keras.Model(inputs, {"a": layers.Dense(1, name="a")(inputs), "b": layers.Dense(1, name="b")(inputs)})
+    model.compile("sgd", {"a": "mse", "b": "mae"})
+    gradients(model, np.ones((4, 3)), {"a": np.ones((4, 1)), "b": np.ones((4, 1))}, "weights")
+    assert len(model.metrics) >= 3
+    assert all(not np.any(variable.numpy()) for metric in model.metrics for variable in metric.variables)
+
+
+class Masks(layers.Layer):
+    """Marks the mask on its output itself."""
+
+    def call(self, x: Any) -> Any:
+        result = tf.identity(x)
+        result._keras_mask = tf.constant([[True, True, False]])
+        return result
+
+
+def test_masks_that_a_layer_marks_itself_pass_the_taps() -> None:
+    inputs = layers.Input((3, 1))
+    pooled = layers.GlobalAveragePooling1D(name="mean")(Masks(name="masks")(inputs))
+    model = keras.Model(inputs, pooled)
+    found = gradients(model, np.ones((1, 3, 1)), None, "activations", lambda _, outputs: tf.reduce_sum(outputs))
+    assert_close(found["masks"], [[[0.5], [0.5], [0]]])
 
 
 def test_a_loss_by_name_is_averaged() -> None:

@@ -104,6 +104,12 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(repr(name) for name in names)
 
 
+def weight_owners(named: Sequence[NamedLayer]) -> dict[int, str]:
+    """Id of every weight to the name of the innermost of these layers that holds it."""
+    # A layer stands before those inside it, so the innermost owner stays.
+    return {id(weight): entry.name for entry in named for weight in entry.layer.weights}
+
+
 def activation_name(layer: keras.layers.Layer) -> str | None:
     """Name of the activation function a layer's output went through, None where there is none or it is unknown.
 

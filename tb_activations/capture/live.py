@@ -64,13 +64,15 @@ def capture(model: keras.Model, layers: LayerChoice = None) -> Iterator[Seen]:
 
     Yields:
         A mapping from layer name to that layer's output, in call order, as the layer returned it: a tensor or a
-        structure of tensors. Names are those from the model down to the layer, joined by "/".
+        structure of tensors. Names are those from the model down to the layer, joined by "/"; cells of RNNs are left
+        out.
 
     Raises:
         ValueError: `layers` names a layer that the model does not have.
     """
     check_choice(layers)
     seen = Seen()
-    chosen = choose_layers(find_layers(model), layers)
+    # A cell is called once a timestep inside a loop; in eager code each call would be seen, in a graph none.
+    chosen = [entry for entry in choose_layers(find_layers(model), layers) if not entry.is_cell]
     with taps.installed(taps.after(entry.layer, "call", functools.partial(seen._add, entry.name)) for entry in chosen):
         yield seen

@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from tb_activations.capture import taps
-from tb_activations.capture.layers import NamedLayer
+from tb_activations.capture.layers import NamedLayer, weight_owners
 from tb_activations.capture.layout import Layout, Weight
 from tb_activations.capture.observation import Observation, Options
 
@@ -36,7 +36,7 @@ class ObservedStep:
         self._layouts: list[Layout] = []
         self.failure = ""
         self._local = threading.local()
-        self._owners = _weight_owners(named)
+        self._owners = weight_owners(named)
         with model.distribute_strategy.scope():
             # A number, since truth values cannot be variables on every device.
             self._extras = tf.Variable(0.0, trainable=False, name="layer_health_extras")
@@ -155,11 +155,6 @@ def _make_train_function(model: keras.Model, train_step: StepFunction) -> Any:
         model.make_train_function(force=True)
     made, model.train_function = model.train_function, plain
     return made
-
-
-def _weight_owners(named: Sequence[NamedLayer]) -> dict[int, str]:
-    # A layer stands before those inside it, so the innermost owner stays.
-    return {id(weight): entry.name for entry in named for weight in entry.layer.weights}
 
 
 def _optimizers(model: keras.Model) -> list[keras.optimizers.Optimizer]:

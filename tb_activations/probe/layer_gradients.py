@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tb_activations.capture.layers import LayerChoice, find_layers
+from tb_activations.capture.layers import LayerChoice, find_layers, weight_owners
 from tb_activations.probe.calls import recorded
 from tb_activations.probe.inputs import one_batch, tensors
 from tb_activations.probe.state import build, preserved
@@ -143,8 +143,7 @@ def _given_loss(loss: str | Callable[[Any, Any], Any]) -> Callable[[Any, Any], t
 
 
 def _named_weights(model: keras.Model) -> dict[str, tf.Variable]:
-    # A layer stands before those inside it, so the innermost owner stays.
-    owners = {id(weight): entry.name for entry in find_layers(model) for weight in entry.layer.weights}
+    owners = weight_owners(find_layers(model))
     named: dict[str, tf.Variable] = {}
     for weight in model.trainable_weights:
         name = f"{owners[id(weight)]}/{weight.name}" if id(weight) in owners else weight.path

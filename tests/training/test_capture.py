@@ -99,3 +99,10 @@ def test_two_layers_of_one_name_are_told_apart() -> None:
     with capture(model) as seen:
         model(x[:2].reshape(2, 64))
     assert list(seen) == ["twin", "twin~2"]
+
+
+def test_the_cell_of_an_rnn_is_left_out_in_eager_code_too() -> None:
+    model, x, _ = KINDS["lstm"]()
+    with capture(model) as seen:
+        model(x[:2])
+    assert list(seen) == ["lstm", "gru", model.layers[-1].name]

@@ -45,7 +45,8 @@ def test_the_legend_runs_from_dark_to_light() -> None:
     legend = np.asarray(Image.open(io.BytesIO(picture.png)))[-LEGEND_HEIGHT:]
     coloured = legend[LEGEND_HEIGHT // 2].astype(int)
     brightness = coloured[np.ptp(coloured, axis=1) > 30].sum(axis=1)
-    assert brightness[0] < 200 and brightness[-1] > 500
+    assert brightness[0] < 200
+    assert brightness[-1] > 500
 
 
 def test_not_a_number_stands_out() -> None:

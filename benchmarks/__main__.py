@@ -16,12 +16,22 @@ from benchmarks.models import WORKLOADS
 
 
 def main() -> None:
-    intervals = [f"every {n}" for n in STEPS]
-    table = Table("model", "XLA", "plain step", *intervals, "not observed", "tracing", "bytes a record")
+    columns = [
+        "model",
+        "XLA",
+        "plain step",
+        *(f"every {n}" for n in STEPS),
+        "not observed",
+        "tracing",
+        "bytes a record",
+    ]
+    table = Table(*columns)
+    console = Console(width=max(150, Console().width))
     for name, make in WORKLOADS.items():
         for jit_compile in (False, True):
-            figures = measure(make, jit_compile)
-            table.add_row(
+            with console.status(f"{name}, XLA {'on' if jit_compile else 'off'}"):
+                figures = measure(make, jit_compile)
+            row = [
                 name,
                 "on" if jit_compile else "off",
                 f"{1000 * figures.plain_step:.1f} ms",
@@ -29,8 +39,10 @@ def main() -> None:
                 str(figures.unobserved),
                 f"{figures.plain_tracing:.1f} s plain, {figures.observed_tracing:.1f} s observed",
                 f"{figures.record_bytes:,.0f}",
-            )
-    console = Console(width=max(150, Console().width))
+            ]
+            table.add_row(*row)
+            if not console.is_terminal:
+                console.print(*row, sep=" | ")
     console.print(f"{os.cpu_count()} cores, {platform.machine()}, TensorFlow {tf.__version__}, no GPU in use")
     console.print(f"Time of observed over plain training: median (lowest-highest) of {TURNS} turns, all figures on.")
     console.print(table)

@@ -15,7 +15,7 @@ import tensorflow as tf
 from benchmarks.models import Workload
 from tb_activations import LayerHealth, load
 
-TURNS = 5
+TURNS = 3
 STEPS = {1: 24, 16: 64, 256: 256}
 
 

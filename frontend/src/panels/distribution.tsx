@@ -79,7 +79,7 @@ function DistributionView({ store, frame, isTable }: ViewProps) {
     <>
       <p class="about">
         How the {words?.values} are spread at {plural(steps.length, "step")} with a histogram. Buckets are counted over
-        an evenly strided sample of at most 65,536 values and scaled to all of them.
+        an evenly strided sample of about 16,384 values and scaled to all of them.
       </p>
       {isTable ? (
         <HistogramTable store={store} step={steps[index] ?? 0} histogram={histograms[index] ?? null} kind={kind} />

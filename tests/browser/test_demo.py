@@ -51,7 +51,7 @@ SENTENCES = {
 
 @pytest.mark.parametrize("run", list(SENTENCES))
 def test_the_first_sentence_names_the_sick_layer(demo: Server, open_tab: OpenTab, run: str) -> None:
-    tab = open_tab(demo, place=f"&p.layer_health.run={run}", height=1180)
+    tab = open_tab(demo, place=f"&p.layer_health.run={run}", height=1075)
     expect(tab.verdict).to_have_text(re.compile(SENTENCES[run]))
 
 

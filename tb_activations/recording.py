@@ -246,11 +246,13 @@ def _layer_spec(row: Row) -> LayerSpec:
 def step_record(step: int, epoch: int, figures: Figures) -> StepRecord:
     """The record of one step, units rounded as the event file holds them, so that a stored run judges alike."""
     totals = {**figures.totals, "epoch": float(epoch)}
+    # What only probing tells is filled in when the model is probed.
+    not_probed = np.full(len(figures.rows), np.nan)
     return StepRecord(
         step=step,
-        layers=np.stack([figures.layers[name] for name in LAYER_COLUMNS], 1).astype(np.float32),
+        layers=np.stack([figures.layers.get(name, not_probed) for name in LAYER_COLUMNS], 1).astype(np.float32),
         weights=np.stack([figures.weight_columns[name] for name in WEIGHT_COLUMNS], 1).astype(np.float32),
-        totals=np.array([totals[name] for name in STEP_COLUMNS], np.float32),
+        totals=np.array([totals.get(name, np.nan) for name in STEP_COLUMNS], np.float32),
         unit_activity=restore_activity(quantise_activity(figures.activity)),
         unit_peak=restore_peak(quantise_peak(figures.peak)),
     )

@@ -246,6 +246,7 @@ def _totals(plan: Plan, index: int, random: np.random.Generator) -> NDArray[np.f
         "epoch": index * 5 // plan.steps,
         "samples": 32,
         "loss_scale": np.nan,
+        "reconstruction_error": np.nan,
     }
     return np.array([totals[column] for column in STEP_COLUMNS], np.float32)
 

@@ -31,11 +31,14 @@ LAYER_COLUMNS = (
     "weight_norm",
     "weight_nonfinite",
     "update_ratio",
+    "mode_difference",
 )
 """Columns of the layer table. Activations: `elements` (how many values the layer put out in this step), their
 mean, standard deviation, extremes, share of exact zeros, count of NaN and infinities, share of units that were
 zero on every sample. `gradient_*`: gradient of the loss with respect to the activation, loss scaling undone.
-`weight_*`: all trainable weights of the layer taken together; `update_ratio` is ‖w_after - w_before‖ / ‖w_before‖."""
+`weight_*`: all trainable weights of the layer taken together; `update_ratio` is ‖w_after - w_before‖ / ‖w_before‖.
+`mode_difference`, only at steps after which the model was probed, is ‖training - inference‖ / ‖inference‖ of the
+layer's outputs for the same inputs."""
 
 WEIGHT_COLUMNS = (
     "gradient_norm",
@@ -45,8 +48,9 @@ WEIGHT_COLUMNS = (
     "weight_nonfinite",
     "update_ratio",
 )
-STEP_COLUMNS = ("loss", "learning_rate", "epoch", "samples", "loss_scale")
-"""`samples` is the number of rows in the step's batch (all replicas); `epoch` counts from 0."""
+STEP_COLUMNS = ("loss", "learning_rate", "epoch", "samples", "loss_scale", "reconstruction_error")
+"""`samples` is the number of rows in the step's batch (all replicas); `epoch` counts from 0; `reconstruction_error`, of
+autoencoders and only at steps after which the model was probed, is the mean squared error on the probe data."""
 
 HISTOGRAM_KINDS = ("activation", "gradient")
 HISTOGRAM_BUCKETS = 30

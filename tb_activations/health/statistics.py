@@ -95,6 +95,14 @@ LAYER_STATISTICS = (
         "",
         "log",
     ),
+    Statistic(
+        "mode_difference",
+        "Mode difference",
+        "Distance between the layer's outputs in training and in inference mode, for the same inputs, over their norm "
+        "in inference mode; measured where the model was probed.",
+        "",
+        "symlog",
+    ),
 )
 """In the order of `LAYER_COLUMNS`."""
 
@@ -104,5 +112,12 @@ STEP_STATISTICS = (
     Statistic("epoch", "Epoch", "Number of the epoch, counted from 0.", "", "linear"),
     Statistic("samples", "Batch size", "Rows in the step's batch, of all replicas.", "samples", "linear"),
     Statistic("loss_scale", "Loss scale", "Factor the loss was multiplied by against underflow in float16.", "", "log"),
+    Statistic(
+        "reconstruction_error",
+        "Reconstruction error",
+        "Mean squared error of what an autoencoder gives back of the probe data; measured where the model was probed.",
+        "",
+        "log",
+    ),
 )
 """In the order of `STEP_COLUMNS`."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from tb_activations.events import schema
 from tb_activations.events.reader import load
+from tb_activations.events.run import Run
 from tb_activations.events.schema import SCHEMA_VERSION
 from tb_activations.testing import assert_runs_match
 from tests.golden.make_golden import FOLDER, RUNS, TRAINED, contents
 from tests.synthetic import write_run
 
+TABLES = {schema.LAYERS: "layer_table", schema.WEIGHTS: "weight_table", schema.STEP: "step_table"}
 EXPECTED = sorted(FOLDER.glob("v*/*.json"))
 
 
@@ -23,7 +28,31 @@ def test_there_are_files_of_every_version() -> None:
 
 @pytest.mark.parametrize("expected", EXPECTED, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_a_golden_run_reads_as_ever(expected: Path) -> None:
-    assert contents(load(expected.with_suffix(""))) == json.loads(expected.read_text("utf-8"))
+    run = load(expected.with_suffix(""))
+    assert contents(as_written(run, expected.with_suffix(""))) == json.loads(expected.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("expected", EXPECTED, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_columns_that_came_later_are_not_measured(expected: Path) -> None:
+    run = load(expected.with_suffix(""))
+    for tag, table in TABLES.items():
+        later = [name for name in schema.COLUMNS[tag] if name not in stored_columns(expected.with_suffix(""), tag)]
+        places = [schema.COLUMNS[tag].index(name) for name in later]
+        assert np.isnan(getattr(run, table)[..., places]).all()
+
+
+def stored_columns(folder: Path, tag: str) -> list[str]:
+    """The columns that a tag had when the run was written."""
+    events = EventAccumulator(str(folder)).Reload()
+    columns: list[str] = json.loads(events.SummaryMetadata(tag).plugin_data.content)["columns"]
+    return columns
+
+
+def as_written(run: Run, folder: Path) -> Run:
+    """The run with the columns it was written with."""
+    places = {tag: [schema.COLUMNS[tag].index(name) for name in stored_columns(folder, tag)] for tag in TABLES}
+    tables = {table: getattr(run, table)[..., places[tag]] for tag, table in TABLES.items()}
+    return dataclasses.replace(run, **tables)
 
 
 @pytest.mark.parametrize("name", RUNS)

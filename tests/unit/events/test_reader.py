@@ -15,7 +15,14 @@ from tensorboard.compat.proto.types_pb2 import DT_FLOAT
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.errors import SchemaError, UnreadableRunError
 from tb_activations.events.reader import load, runs
-from tb_activations.health.records import HISTOGRAM_BUCKETS, LAYER_COLUMNS, Outcome, RunSpec, StepRecord
+from tb_activations.health.records import (
+    HISTOGRAM_BUCKETS,
+    LAYER_COLUMNS,
+    STEP_COLUMNS,
+    Outcome,
+    RunSpec,
+    StepRecord,
+)
 from tests.synthetic import (
     RULES,
     START_TIME,
@@ -76,7 +83,7 @@ def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
         step=7,
         layers=random.normal(size=(8, len(LAYER_COLUMNS))).astype(np.float32),
         weights=random.normal(size=(8, 6)).astype(np.float32),
-        totals=np.array([np.inf, np.nan, 0, 32, 1], np.float32),
+        totals=np.array([np.inf, np.nan, 0, 32, 1, 0.5], np.float32),
         unit_activity=np.linspace(0, 1, spec.unit_count).astype(np.float32),
         unit_peak=np.linspace(0, 9, spec.unit_count).astype(np.float32),
     )
@@ -236,7 +243,7 @@ def _record(spec: RunSpec) -> StepRecord:
         step=0,
         layers=np.ones((len(spec.layers), len(LAYER_COLUMNS)), np.float32),
         weights=np.ones((len(spec.weights), 6), np.float32),
-        totals=np.ones(5, np.float32),
+        totals=np.ones(len(STEP_COLUMNS), np.float32),
         unit_activity=np.ones(spec.unit_count, np.float32),
         unit_peak=np.ones(spec.unit_count, np.float32),
     )

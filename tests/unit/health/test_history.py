@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tb_activations.health.history import History
+from tb_activations.health.records import LAYER_COLUMNS
 from tests.unit.health.trainings import chain, record
 
 SPEC = chain("a", "b", "out")
@@ -38,5 +39,7 @@ def test_the_initial_loss_skips_what_is_not_finite_and_stays() -> None:
 
 def test_a_record_of_another_run_is_refused() -> None:
     other = chain("a", "out")
-    with pytest.raises(ValueError, match=r"record of step 7 has layers \(2, 17\) and 20 units, the run has \(3, 17\)"):
+    columns = len(LAYER_COLUMNS)
+    message = rf"record of step 7 has layers \(2, {columns}\) and 20 units, the run has \(3, {columns}\)"
+    with pytest.raises(ValueError, match=message):
         History(SPEC).update(record(other, 7))

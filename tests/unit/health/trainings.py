@@ -38,6 +38,7 @@ HEALTHY = {
     "weight_norm": 5.0,
     "weight_nonfinite": 0.0,
     "update_ratio": 1e-3,
+    "mode_difference": float("nan"),
 }
 
 
@@ -80,6 +81,7 @@ def record(
         if silent and layer.name in silent:
             activity[spec.unit_slice(row)][np.asarray(silent[layer.name], int)] = 0
     totals = {"loss": loss, "learning_rate": 1e-3, "epoch": 0, "samples": batch, "loss_scale": loss_scale}
+    totals["reconstruction_error"] = float("nan")
     return StepRecord(
         step=step,
         layers=layers,

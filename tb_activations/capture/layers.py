@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import keras
 
@@ -38,6 +39,19 @@ def find_layers(model: keras.Model) -> list[NamedLayer]:
         unique = name if taken[name] == 1 else f"{name}~{taken[name]}"
         found.append(NamedLayer(unique, layer, id(layer) in cells))
     return found
+
+
+def find_layers_of(models: Mapping[str, keras.layers.Layer]) -> list[NamedLayer]:
+    """Every layer below these models; names begin with the model's, but for a model called "".
+
+    A layer that several models share is listed under the first.
+    """
+    found: dict[int, NamedLayer] = {}
+    for prefix, model in models.items():
+        for entry in find_layers(model):
+            name = f"{prefix}/{entry.name}" if prefix else entry.name
+            found.setdefault(id(entry.layer), dataclasses.replace(entry, name=name))
+    return list(found.values())
 
 
 def _walk(parent: keras.layers.Layer, prefix: str, seen: set[int]) -> Iterator[tuple[str, keras.layers.Layer]]:
@@ -105,9 +119,14 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def weight_owners(named: Sequence[NamedLayer]) -> dict[int, str]:
-    """Id of every weight to the name of the innermost of these layers that holds it."""
+    """`weight_key` of every weight to the name of the innermost of these layers that holds it."""
     # A layer stands before those inside it, so the innermost owner stays.
-    return {id(weight): entry.name for entry in named for weight in entry.layer.weights}
+    return {weight_key(weight): entry.name for entry in named for weight in entry.layer.weights}
+
+
+def weight_key(variable: Any) -> int:
+    """One number for a Keras variable and the TensorFlow variable that it wraps, while the model lives."""
+    return id(variable._value if isinstance(variable, keras.Variable) else variable)
 
 
 def activation_name(layer: keras.layers.Layer) -> str | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -30,17 +31,37 @@ class Options:
 
 @dataclasses.dataclass
 class _SeenCall:
+    """`gradients` holds one for every loss that was differentiated, by the loss's place among them."""
+
     spec: Call
+    models: frozenset[str]
     activation: statistics.Activation
-    gradient: statistics.Gradient | None = None
+    gradients: dict[int, tf.Tensor] = dataclasses.field(default_factory=dict)
     maps: tf.Tensor | None = None
 
 
 class Observation:
     """Collects the live figures of one step; belongs to the graph (or the eager call) it was made in."""
 
-    def __init__(self, named: Sequence[NamedLayer], options: Options, with_extras: tf.Tensor) -> None:
+    def __init__(
+        self,
+        named: Sequence[NamedLayer],
+        options: Options,
+        with_extras: tf.Tensor,
+        in_models: Mapping[int, frozenset[str]],
+        known_reasons: dict[str, str],
+    ) -> None:
+        """`in_models` names the models that hold a layer, by its id.
+
+        `known_reasons` says why layers could not be observed in steps before; a step that calls what was traced before
+        does not see it again. What this step finds is added.
+        """
         self._named = named
+        self._in_models = in_models
+        self._known_reasons = known_reasons
+        self._targets: list[Any] = []
+        self._losses: list[tf.Tensor] = []
+        self._differentiated: tuple[int, frozenset[str]] | None = None
         self._wanted = with_extras if options.with_histograms else None
         self._options = options
         self._graph = taps.current_graph()
@@ -50,7 +71,7 @@ class Observation:
         self.loss: tf.Tensor | None = None
         self.learning_rate: tf.Tensor = tf.constant(math.nan)
         self.loss_scale: tf.Tensor = tf.constant(1.0)
-        self.samples: tf.Tensor = tf.constant(math.nan)
+        self.samples: tf.Tensor | None = None
 
     def is_here(self) -> bool:
         """Whether what is computed now can leave the step."""
@@ -59,7 +80,7 @@ class Observation:
     def see_call(self, entry: NamedLayer, outputs: Any) -> Any:
         """Takes the figures of a layer's outputs; returns the outputs to use in their place."""
         if entry.is_cell or not self.is_here():
-            self._reasons[entry.name] = _ELSEWHERE
+            self._reasons[entry.name] = self._known_reasons[entry.name] = _ELSEWHERE
             return outputs
         self._reasons.setdefault(entry.name, _NO_FLOATS)
         return taps.map_first_float(outputs, lambda value: self._see_output(entry, value))
@@ -80,12 +101,15 @@ class Observation:
         if not units or units > MAX_UNITS:
             axis, units = None, 0
         value = tf.stop_gradient(value)
+        if self.samples is None and value.shape.rank:
+            self.samples = tf.cast(tf.shape(value)[0], tf.float32)
         maps = feature_maps.first_maps(value, axis) if options.with_maps else None
         spec = Call(
             name=entry.name,
             class_name=type(layer).__name__,
             number=1 + sum(seen.spec.name == entry.name for seen in self._calls),
-            shape=tuple(value.shape) if value.shape.rank is not None else (),
+            # The batch varies: another last batch does not make another layer.
+            shape=(None, *value.shape[1:]) if value.shape.rank else (),
             dtype=value.dtype.name,
             units=units,
             activation=activation_name(layer),
@@ -93,16 +117,59 @@ class Observation:
             trainable=bool(layer.trainable_weights),
             map_shape=tuple(maps.shape) if maps is not None else (),
         )
-        return _SeenCall(spec, statistics.activation(value, axis, self._wanted), maps=maps)
+        models = self._in_models.get(id(layer), frozenset())
+        return _SeenCall(spec, models, statistics.activation(value, axis, self._wanted), maps=maps)
+
+    @contextlib.contextmanager
+    def differentiating(self, target: Any, models: frozenset[str]) -> Iterator[None]:
+        """Stands around a backward pass from `target` to weights of these models.
+
+        Gradients that arrive at layers of other models meanwhile are on their way to somewhere else, such as those of
+        a generator's loss at the layers of its discriminator, and do not count; nor do those of a penalty's inner
+        gradient, which is taken by inputs.
+        """
+        if not self.is_here():
+            yield
+            return
+        self._differentiated = (self._place(target, bool(models)), models)
+        try:
+            yield
+        finally:
+            self._differentiated = None
+
+    def _place(self, target: Any, is_loss: bool) -> int:
+        place = next((place for place, known in enumerate(self._targets) if known is target), len(self._targets))
+        if place == len(self._targets):
+            self._targets.append(target)
+            if is_loss:
+                self._losses += [
+                    tf.reduce_sum(tf.cast(tf.stop_gradient(value), tf.float32))
+                    for value in tf.nest.flatten(target)
+                    if isinstance(value, tf.Tensor)
+                ]
+        return place
 
     def _see_gradient(self, seen: _SeenCall, gradient: tf.Tensor) -> None:
         if not self.is_here():
             return
+        place, models = self._differentiated or (0, seen.models)
+        if not seen.models or seen.models & models:
+            # Measured when the step is packed, so that an outer backward pass does not go through figures.
+            seen.gradients[place] = gradient
+
+    def _gradient_figures(self, seen: _SeenCall) -> statistics.Gradient:
+        none = statistics.Gradient(
+            tf.fill([len(statistics.GRADIENT_FIGURES)], math.nan), tf.fill([histograms.LENGTH], math.nan)
+        )
+        if not seen.gradients:
+            return none
         try:
-            # A gather downstream hands back IndexedSlices.
-            seen.gradient = statistics.gradient(tf.convert_to_tensor(gradient), self._wanted)
-        except Exception as error:  # As above: the gradient itself goes on untouched.
+            # A gather downstream hands back IndexedSlices. Losses that were differentiated one by one add up.
+            whole = tf.add_n([tf.convert_to_tensor(gradient) for gradient in seen.gradients.values()])
+            return statistics.gradient(whole, self._wanted)
+        except Exception as error:  # As above: the step itself is done.
             _LOGGER.warning("The gradient at layer %r cannot be observed (%s).", seen.spec.name, error)
+            return none
 
     def see_weight(
         self, key: int, spec: Weight, gradient: tf.Tensor | None, before: tf.Tensor, after: tf.Tensor
@@ -128,7 +195,7 @@ class Observation:
                     type(entry.layer).__name__,
                     entry.layer.count_params() if entry.layer.built else 0,
                     bool(entry.layer.trainable_weights),
-                    self._reasons.get(entry.name, _NOT_CALLED),
+                    self._reasons.get(entry.name, self._known_reasons.get(entry.name, _NOT_CALLED)),
                 )
                 for entry in self._named
                 if entry.name not in called
@@ -137,29 +204,37 @@ class Observation:
 
     def pack(self, layout_number: int) -> dict[str, tf.Tensor]:
         """The vectors that leave the step, each `[replicas, length]` float32 (feature maps: `[1, length]`)."""
-        loss = [0.0, math.nan] if self.loss is None else [1.0, self.loss]
-        header = [float(layout_number), *loss, self.learning_rate, self.loss_scale, self.samples]
+        header = [
+            float(layout_number),
+            *self._loss(),
+            self.learning_rate,
+            self.loss_scale,
+            math.nan if self.samples is None else self.samples,
+        ]
         pieces = [tf.stack([tf.cast(value, tf.float32) for value in header])]
-        no_gradient = tf.fill([len(statistics.GRADIENT_FIGURES)], math.nan)
-        for seen in self._calls:
-            gradient = no_gradient if seen.gradient is None else seen.gradient.figures
-            pieces += [seen.activation.figures, gradient, seen.activation.active, seen.activation.peak]
+        gradients = [self._gradient_figures(seen) for seen in self._calls]
+        for seen, gradient in zip(self._calls, gradients, strict=True):
+            pieces += [seen.activation.figures, gradient.figures, seen.activation.active, seen.activation.peak]
         pieces += [figures for _, figures in self._weights.values()]
         packed = {"figures": _from_all_replicas(tf.concat(pieces, 0))}
         if self._options.with_histograms and self._calls:
-            packed["histograms"] = _from_all_replicas(tf.concat(self._histograms(), 0))
+            pairs = [
+                (seen.activation.histogram, gradient.histogram)
+                for seen, gradient in zip(self._calls, gradients, strict=True)
+            ]
+            packed["histograms"] = _from_all_replicas(tf.concat([part for pair in pairs for part in pair], 0))
         maps = [tf.reshape(seen.maps, [-1]) for seen in self._calls if seen.maps is not None]
         if maps:
             packed["maps"] = _from_first_replica(tf.concat(maps, 0))
         return packed
 
-    def _histograms(self) -> list[tf.Tensor]:
-        none = tf.fill([histograms.LENGTH], math.nan)
-        return [
-            part
-            for seen in self._calls
-            for part in (seen.activation.histogram, none if seen.gradient is None else seen.gradient.histogram)
-        ]
+    def _loss(self) -> tuple[float, float | tf.Tensor]:
+        """Whether a loss was seen, and it: as computed, or else the sum of what was differentiated, unscaled."""
+        if self.loss is not None:
+            return 1.0, self.loss
+        if self._losses:
+            return 1.0, tf.add_n(self._losses) / self.loss_scale
+        return 0.0, math.nan
 
 
 def _innermost(layer: str, called: set[str]) -> str:

@@ -16,7 +16,7 @@ _ABSENT = object()
 
 @dataclasses.dataclass(frozen=True)
 class Tap:
-    """A method of one object and what stands in its place while the tap is on."""
+    """A method of one object (or of a class) and what stands in its place while the tap is on."""
 
     owner: Any
     method: str
@@ -25,24 +25,28 @@ class Tap:
 
 @contextlib.contextmanager
 def installed(taps: Iterable[Tap]) -> Iterator[None]:
-    """Puts the replacements on their instances and always takes them off again, last first.
+    """Puts the replacements on their owners and always takes them off again, last first.
 
-    An instance that had a replacement of somebody else gets that one back.
+    An owner that had a replacement of somebody else gets that one back.
     """
     with contextlib.ExitStack() as stack:
         for tap in taps:
             before = vars(tap.owner).get(tap.method, _ABSENT)
             # Past Keras' own __setattr__, which would track the function and refuse it on a locked layer.
-            object.__setattr__(tap.owner, tap.method, tap.replacement)
+            _kind(tap.owner).__setattr__(tap.owner, tap.method, tap.replacement)
             stack.callback(_restore, tap, before)
         yield
 
 
 def _restore(tap: Tap, before: Any) -> None:
     if before is _ABSENT:
-        object.__delattr__(tap.owner, tap.method)
+        _kind(tap.owner).__delattr__(tap.owner, tap.method)
     else:
-        object.__setattr__(tap.owner, tap.method, before)
+        _kind(tap.owner).__setattr__(tap.owner, tap.method, before)
+
+
+def _kind(owner: Any) -> Any:
+    return type if isinstance(owner, type) else object
 
 
 def after(owner: Any, method: str, transform: Callable[[Any], Any]) -> Tap:

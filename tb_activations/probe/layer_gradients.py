@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tb_activations.capture.layers import LayerChoice, find_layers, weight_owners
+from tb_activations.capture.layers import LayerChoice, find_layers, weight_key, weight_owners
 from tb_activations.probe.calls import recorded
 from tb_activations.probe.inputs import one_batch, tensors
 from tb_activations.probe.state import build, preserved
@@ -146,7 +146,8 @@ def _named_weights(model: keras.Model) -> dict[str, tf.Variable]:
     owners = weight_owners(find_layers(model))
     named: dict[str, tf.Variable] = {}
     for weight in model.trainable_weights:
-        name = f"{owners[id(weight)]}/{weight.name}" if id(weight) in owners else weight.path
+        owner = owners.get(weight_key(weight))
+        name = f"{owner}/{weight.name}" if owner else weight.path
         named[_free(name, named)] = weight.value
     return named
 

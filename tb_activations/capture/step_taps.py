@@ -1,0 +1,127 @@
+"""Taps on models for the time of one step, whoever runs it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tb_activations.capture import hooks, taps
+from tb_activations.capture.layers import NamedLayer, weight_key, weight_owners
+from tb_activations.capture.layout import Layout
+from tb_activations.capture.observation import Observation, Options
+from tb_activations.capture.updates import Owners, Updates
+
+Models = Mapping[str, keras.layers.Layer]
+"""Models by the name that stands before those of their layers; a single one has the name ""."""
+
+
+class StepTaps:
+    """Sees a step of these models: its layers' outputs and gradients, its weights.
+
+    `failure` says why a step could not be packed.
+    """
+
+    def __init__(self, models: Models, named: Sequence[NamedLayer], options: Options) -> None:
+        self._models = models
+        self._named = named
+        self._options = options
+        self._layouts: list[Layout] = []
+        self._reasons: dict[str, str] = {}
+        self._local = threading.local()
+        self._owners = Owners(weight_owners(named), _models_of_weights(models))
+        self._in_models = _models_of_layers(models)
+        self.failure = ""
+        with strategy_of(models).scope():
+            # A number, since truth values cannot be variables on every device.
+            self._extras = tf.Variable(0.0, trainable=False, name="layer_health_extras")
+        self._has_extras = False
+
+    def want_extras(self, wanted: bool) -> None:
+        """Whether histograms are filled from now on."""
+        if wanted != self._has_extras:
+            self._extras.assign(float(wanted))
+            self._has_extras = wanted
+
+    def layout(self, number: int) -> Layout:
+        """The layout whose number stands first in a packed vector."""
+        return self._layouts[number]
+
+    def on_layers(self) -> Iterator[taps.Tap]:
+        """Taps on every layer; they see nothing but within `observing`."""
+        for entry in self._named:
+            yield taps.after(entry.layer, "call", functools.partial(self._see_call, entry))
+
+    @contextlib.contextmanager
+    def observing(self) -> Iterator[Observation]:
+        """Within the block this thread's calls of layers, gradients and updates are seen."""
+        # Replicas are traced in threads of their own, each with its own observation.
+        observation = Observation(self._named, self._options, self._extras > 0, self._in_models, self._reasons)
+        self._local.observation = observation
+        updates = Updates(observation, self._owners)
+        try:
+            with hooks.listening(updates):
+                yield observation
+            updates.finish()
+        finally:
+            self._local.observation = None
+
+    def current(self) -> Observation | None:
+        """The observation of this thread's step."""
+        return getattr(self._local, "observation", None)
+
+    def pack(self, observation: Observation) -> dict[str, tf.Tensor]:
+        """What leaves the step, see `Observation.pack`; empty if that fails.
+
+        Raising would abandon a trace in which Keras may have made variables, and with them the training.
+        """
+        try:
+            return observation.pack(self._number(observation.layout()))
+        except Exception as error:
+            self.failure = f"{type(error).__name__}: {error}"
+            return {}
+
+    def _number(self, layout: Layout) -> int:
+        if layout not in self._layouts:
+            self._layouts.append(layout)
+        return self._layouts.index(layout)
+
+    def _see_call(self, entry: NamedLayer, outputs: Any) -> Any:
+        observation = self.current()
+        return outputs if observation is None else observation.see_call(entry, outputs)
+
+
+def strategy_of(models: Models) -> tf.distribute.Strategy:
+    """The distribution strategy under which the models were made."""
+    for model in models.values():
+        if isinstance(model, keras.Model):
+            return model.distribute_strategy
+    return tf.distribute.get_strategy()
+
+
+def batch_size(data: Any) -> tf.Tensor | None:
+    """Length of the first tensor with a batch axis, None if there is none."""
+    for value in keras.tree.flatten(data):
+        if isinstance(value, tf.Tensor) and value.shape.rank:
+            return tf.cast(tf.shape(value)[0], tf.float32)
+    return None
+
+
+def _models_of_weights(models: Models) -> dict[int, frozenset[str]]:
+    return _gathered((weight_key(weight), name) for name, model in models.items() for weight in model.weights)
+
+
+def _models_of_layers(models: Models) -> dict[int, frozenset[str]]:
+    return _gathered((id(layer), name) for name, model in models.items() for layer in model._flatten_layers())
+
+
+def _gathered(pairs: Iterator[tuple[int, str]]) -> dict[int, frozenset[str]]:
+    found: dict[int, frozenset[str]] = {}
+    for key, name in pairs:
+        found[key] = found.get(key, frozenset()) | {name}
+    return found

@@ -4,6 +4,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 NODE   := frontend/node_modules
+# Tests run side by side; whoever is done takes tests from the other. WORKERS=0 runs them one after another.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -18,7 +21,7 @@ demo: $(VENV)/.demo ## train a healthy and two sick networks and show them in Te
 test: lint frontend-test bundle-check browser python-test ## everything that must hold; what continuous integration runs
 
 check: lint frontend-test ## the quick part of it: style, types, unit tests
-	$(BIN)/python -m pytest -q tests/unit
+	$(PYTEST) tests/unit
 
 bench: $(VENV)/.dev ## measure what is promised about speed
 	$(BIN)/python -m benchmarks
@@ -42,7 +45,7 @@ browser:
 	@.ci/install-browser
 
 python-test: $(VENV)/.dev $(NODE)/.installed browser
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 # The extra a stamp stands for is installed once, and again when setup.py changes.
 $(VENV)/bin/python:

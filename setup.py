@@ -42,6 +42,7 @@ setup(
             "pillow==13.0.0",
             "rich==15.0.0",
             "pytest==9.2.0",
+            "pytest-xdist==3.8.0",
             "hypothesis==6.170.15",
             "playwright==1.65.2",
             "mypy==2.4.1",

@@ -6,3 +6,8 @@ import os
 
 # TensorFlow's start-up messages would bury what a failing test prints.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# Tests run side by side, a process a core: threads beyond that only take the cores from each other. The libraries read
+# this when they are first imported, and programs that tests start inherit it.
+for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(threads, "1")

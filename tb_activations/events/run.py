@@ -14,6 +14,7 @@ from tb_activations.health.records import (
     STEP_COLUMNS,
     WEIGHT_COLUMNS,
     Finding,
+    Outcome,
     RunSpec,
     StepRecord,
 )
@@ -67,6 +68,14 @@ class Run:
     def weights(self) -> tuple[str, ...]:
         """Names of the trainable weights."""
         return tuple(weight.name for weight in self.spec.weights)
+
+    @property
+    def last_outcomes(self) -> NDArray[np.uint8]:
+        """`[L, rules]` uint8 after the last observed step; before the first there is not enough data."""
+        if len(self.steps):
+            last: NDArray[np.uint8] = self.outcomes[-1]
+            return last
+        return np.full((len(self.layers), len(self.rules)), Outcome.INSUFFICIENT_DATA, np.uint8)
 
     @property
     def nbytes(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from tb_activations.health.records import Finding, Outcome, RunSpec, Severity
 from tb_activations.health.roots import worst_first
 from tb_activations.health.rules import RULES
+
+RuleState = Literal["checked", "waiting", "not_applicable", "failed"]
+"""What became of a rule in a run: it judged a layer; it has too little data yet; it fits no layer; it raised."""
 
 _JUDGED = (Outcome.OK, Outcome.NOTE, Outcome.WARNING, Outcome.PROBLEM)
 _SEVERITIES = (Severity.PROBLEM, Severity.WARNING, Severity.NOTE)
@@ -70,14 +74,10 @@ def verdict(spec: RunSpec, findings: Sequence[Finding], outcomes: NDArray[np.uin
     if outcomes.shape != (len(spec.layers), len(rules)):
         raise ValueError(f"outcomes must be [{len(spec.layers)} layers, {len(rules)} rules], got {outcomes.shape}")
     still_open = worst_first([finding for finding in findings if finding.closed_step is None], spec)
-    pressing = [finding for finding in still_open if finding.severity is not Severity.NOTE]
+    pressing = [finding for finding in still_open if _is_pressing(finding)]
     affected = {finding.layer for finding in pressing}
-    counted = [
-        row
-        for row, layer in enumerate(spec.layers)
-        if layer.name in affected or not (layer.call_site or layer.not_observed)
-    ]
-    counts = _count(outcomes[counted])
+    counted = _counted(spec, affected)
+    counts = _count(_states(outcomes[counted]))
     sentence = _sick(pressing, len(affected), len(counted)) if pressing else _healthy(still_open, counts, len(counted))
     return Verdict(
         severity=_worst(still_open),
@@ -90,12 +90,41 @@ def verdict(spec: RunSpec, findings: Sequence[Finding], outcomes: NDArray[np.uin
     )
 
 
-def _count(outcomes: NDArray[np.uint8]) -> _Counts:
-    is_judged = np.isin(outcomes, _JUDGED).any(axis=0)
-    is_failed = ~is_judged & (outcomes == Outcome.ERROR).any(axis=0)
-    is_not_applicable = (outcomes == Outcome.NOT_APPLICABLE).all(axis=0) & bool(len(outcomes))
-    is_waiting = ~(is_judged | is_failed | is_not_applicable)
-    return _Counts(*(int(np.count_nonzero(flag)) for flag in (is_judged, is_not_applicable, is_waiting, is_failed)))
+def rule_states(
+    spec: RunSpec, findings: Sequence[Finding], outcomes: NDArray[np.uint8], rules: Sequence[str]
+) -> dict[str, RuleState]:
+    """What became of each rule, on the layers that `verdict` counts; the arguments are the same."""
+    affected = {finding.layer for finding in findings if _is_pressing(finding)}
+    return dict(zip(rules, _states(outcomes[_counted(spec, affected)]), strict=True))
+
+
+def _is_pressing(finding: Finding) -> bool:
+    return finding.closed_step is None and finding.severity is not Severity.NOTE
+
+
+def _counted(spec: RunSpec, affected: set[str]) -> list[int]:
+    return [
+        row
+        for row, layer in enumerate(spec.layers)
+        if layer.name in affected or not (layer.call_site or layer.not_observed)
+    ]
+
+
+def _states(outcomes: NDArray[np.uint8]) -> list[RuleState]:
+    """One state a rule, from `[layers, rules]` outcomes."""
+    return [_state(column) for column in outcomes.T]
+
+
+def _state(outcomes: NDArray[np.uint8]) -> RuleState:
+    if np.isin(outcomes, _JUDGED).any():
+        return "checked"
+    if (outcomes == Outcome.ERROR).any():
+        return "failed"
+    return "not_applicable" if len(outcomes) and (outcomes == Outcome.NOT_APPLICABLE).all() else "waiting"
+
+
+def _count(states: Sequence[RuleState]) -> _Counts:
+    return _Counts(*(states.count(state) for state in ("checked", "not_applicable", "waiting", "failed")))
 
 
 def _worst(findings: Sequence[Finding]) -> Severity | None:

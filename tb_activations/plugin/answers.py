@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tb_activations.events.run import Run
 from tb_activations.events.schema import SCHEMA_VERSION
+from tb_activations.events.thinning import health, shown
 from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
 from tb_activations.health.rules import RULE_TITLES
 from tb_activations.health.statistics import LAYER_STATISTICS, STEP_STATISTICS
@@ -18,7 +19,6 @@ from tb_activations.health.units import unit_lives
 from tb_activations.health.verdict import verdict
 from tb_activations.plugin.errors import UnknownError
 from tb_activations.plugin.frames import Frame
-from tb_activations.plugin.thinning import health, shown
 
 HEALTH = "health"
 _SEVERITIES = (Severity.NOTE, Severity.WARNING, Severity.PROBLEM)
@@ -51,7 +51,7 @@ def unreadable_summary(name: str, reason: str) -> dict[str, Any]:
 
 def layers(run: Run) -> dict[str, Any]:
     """The answer of `layers`."""
-    last = _last_outcomes(run)
+    last = run.last_outcomes
     return {
         "run": run.name,
         "model": run.spec.model,
@@ -83,7 +83,7 @@ def findings(run: Run) -> dict[str, Any]:
 
     return {
         "run": run.name,
-        "verdict": dataclasses.asdict(verdict(run.spec, run.findings, _last_outcomes(run), run.rules)),
+        "verdict": dataclasses.asdict(verdict(run.spec, run.findings, run.last_outcomes, run.rules)),
         "findings": [{"id": finding.id, **dataclasses.asdict(finding)} for finding in sorted(run.findings, key=order)],
     }
 
@@ -166,14 +166,6 @@ def _layer(layer: LayerSpec, outcomes: NDArray[np.uint8]) -> dict[str, Any]:
     words = [Outcome(outcome).name.lower() for outcome in outcomes]
     worst = _worst([_FINDING_OUTCOMES[word] for word in words if word in _FINDING_OUTCOMES])
     return {**dataclasses.asdict(layer), "severity": worst, "outcomes": words}
-
-
-def _last_outcomes(run: Run) -> NDArray[np.uint8]:
-    """`[layers, rules]`; before the first observed step there is not enough data."""
-    if len(run.steps):
-        last: NDArray[np.uint8] = run.outcomes[-1]
-        return last
-    return np.full((len(run.layers), len(run.rules)), Outcome.INSUFFICIENT_DATA, np.uint8)
 
 
 def _worst(severities: Sequence[Severity]) -> Severity | None:

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from tensorboard.data.provider import RunTagFilter, TensorDatum, TensorTimeSeries
 
-from tb_activations.events import schema
+from tb_activations.events import schema, thinning
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.json_codec import run_to_json
 from tb_activations.health.records import Outcome
-from tb_activations.plugin import store, thinning
+from tb_activations.plugin import store
 from tb_activations.plugin.errors import CannotReadError, UnknownError
 from tb_activations.plugin.frames import Frame, to_json
 from tb_activations.plugin.loader import SAMPLES, LayerHealthLoader

@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint bench bundle bundle-check frontend-test browser python-test
+.PHONY: help demo test check lint bench accuracy accuracy-seeds bundle bundle-check frontend-test browser python-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,12 @@ check: lint frontend-test ## the quick part of it: style, types, unit tests
 
 bench: $(VENV)/.dev ## measure what is promised about speed
 	$(BIN)/python -m benchmarks
+
+accuracy: $(VENV)/.dev ## train known healthy and sick networks and print how often the rules are right
+	$(BIN)/python -m benchmarks.accuracy
+
+accuracy-seeds: $(VENV)/.dev ## false alarms over thirty fresh seeds of ten healthy trainings
+	$(BIN)/python -m benchmarks.accuracy --seeds 30
 
 bundle: $(NODE)/.installed ## build the tab into tb_activations/static
 	cd frontend && npm run --silent build

@@ -1,0 +1,112 @@
+"""Trains the known cases and prints how often the rules are right.
+
+python -m benchmarks.accuracy                       # train all, judge all
+python -m benchmarks.accuracy --rejudge logs/accuracy   # judge stored trainings with the rules as they are now
+python -m benchmarks.accuracy --seeds 30            # false alarms over fresh seeds of healthy trainings
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import logging
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from rich.console import Console
+
+from benchmarks.cases import CASES, RULES, SEED_CASES, tables
+from benchmarks.cases.scoring import judge, score
+from benchmarks.cases.training import train
+
+FIRST_SEED = 1000
+"""Seeds of `--seeds` begin here; the cases themselves are trained from 0."""
+
+Job = tuple[str, Path, int, bool]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status 0 when every target is met, else 1."""
+    chosen = _parser().parse_args(arguments)
+    console = Console(width=max(140, Console().width))
+    folder = chosen.rejudge or chosen.keep
+    if chosen.seeds:
+        return _seeds(console, folder / "seeds", chosen)
+    names = [name for name in CASES if _is_wanted(name, chosen.case, chosen.rule)]
+    if chosen.rejudge:
+        names = [name for name in names if (folder / name / "measured.json").exists()]
+    failed = set() if chosen.rejudge else _train(console, [(n, folder / n, 0, True) for n in names], chosen.jobs)
+    results = [score(CASES[name], folder / name) for name in names if name not in failed]
+    tables.show(console, results, failed)
+    if chosen.markdown:
+        chosen.markdown.write_text(tables.markdown(results), "utf-8")
+    return 0 if not failed and tables.are_targets_met(results) else 1
+
+
+def _seeds(console: Console, folder: Path, chosen: argparse.Namespace) -> int:
+    names = [name for name in SEED_CASES if _is_wanted(name, chosen.case, None)]
+    jobs = [
+        (name, folder / name / str(seed), seed, False)
+        for name in names
+        for seed in range(FIRST_SEED, FIRST_SEED + chosen.seeds)
+    ]
+    failed = set() if chosen.rejudge else _train(console, jobs, chosen.jobs)
+    stored = {name: sorted((folder / name).iterdir(), key=lambda path: int(path.name)) for name in names}
+    alarms = {name: {path.name: judge(path / "run") for path in paths} for name, paths in stored.items()}
+    return 0 if tables.show_seeds(console, alarms) and not failed else 1
+
+
+def _train(console: Console, jobs: Sequence[Job], workers: int) -> set[str]:
+    """Trains everything in `workers` processes; names of the cases that could not be trained."""
+    failed = set()
+    began = time.monotonic()
+    context = multiprocessing.get_context("spawn")
+    # A process collects graphs as it goes from model to model, so it does not live for ever.
+    with concurrent.futures.ProcessPoolExecutor(workers, context, max_tasks_per_child=30) as pool:
+        waiting = {pool.submit(_train_one, job): job for job in jobs}
+        for done, future in enumerate(concurrent.futures.as_completed(waiting), 1):
+            name, _, seed, _ = waiting[future]
+            error = future.exception()
+            if error is not None:
+                failed.add(name)
+            outcome = f"[red]{type(error).__name__}: {error}" if error else f"{future.result():.1f} s"
+            console.print(f"{done}/{len(jobs)} {name} seed {seed}: {outcome}")
+    console.print(f"{len(jobs)} trainings in {time.monotonic() - began:.0f} s")
+    return failed
+
+
+def _train_one(job: Job) -> float:
+    name, folder, seed, with_truth = job
+    logging.getLogger("tb_activations").setLevel(logging.ERROR)
+    began = time.monotonic()
+    train(CASES[name], folder, seed, with_truth)
+    return time.monotonic() - began
+
+
+def _is_wanted(name: str, names: Iterable[str] | None, rule: str | None) -> bool:
+    return (not names or name in names) and (rule is None or CASES[name].rule == rule)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m benchmarks.accuracy", description="How often the rules are right.")
+    parser.add_argument("--rule", choices=RULES, help="only the cases that are sick of this")
+    parser.add_argument("--case", nargs="+", choices=CASES, metavar="NAME", help="only these cases")
+    parser.add_argument("--jobs", type=int, default=2, help="processes that train side by side (default: 2)")
+    parser.add_argument("--keep", type=Path, default=Path("logs/accuracy"), help="folder for trainings and truths")
+    parser.add_argument("--rejudge", type=Path, metavar="DIR", help="judge what this folder keeps, training nothing")
+    parser.add_argument("--seeds", type=int, default=0, help="instead: so many fresh seeds of ten healthy cases")
+    parser.add_argument("--markdown", type=Path, help="also write the table to this file")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

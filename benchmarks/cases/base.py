@@ -1,0 +1,111 @@
+"""What a known case is, and the lists that the modules of cases fill."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+RULES = (
+    "dead_units",
+    "dormant_units",
+    "vanishing_gradient",
+    "exploding_gradient",
+    "nonfinite",
+    "saturated_units",
+    "stagnant_weights",
+    "no_gradient",
+    "collapsed_layer",
+    "poor_init",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """A functional network that is measured, and the loss it is measured with.
+
+    Attributes:
+        network: Sequential or functional, without networks inside it.
+        x, y: the whole data set, as arrays or structures of arrays.
+        loss: from the network's outputs for all of `x` to a scalar; None for the loss the model was compiled with.
+        prefix: what stands before the names of the network's layers in the run, with its "/".
+    """
+
+    network: keras.Model
+    x: Any
+    y: Any = None
+    loss: Callable[[Any], Any] | None = None
+    prefix: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """A compiled model and what `fit` gets.
+
+    Attributes:
+        views: what is measured; empty for the model itself on all of `x` and `y`.
+        gates: names of layers whose outputs only open and close others.
+        fit: further arguments of `fit`.
+        constant_loss: loss of the best constant predictor where the loss function is no common one.
+    """
+
+    model: keras.Model
+    x: Any
+    y: Any
+    epochs: int = 8
+    batch_size: int = 32
+    views: Sequence[View] = ()
+    gates: tuple[str, ...] = ()
+    fit: dict[str, Any] = dataclasses.field(default_factory=dict)
+    constant_loss: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A training and what is known of it.
+
+    Attributes:
+        about: what makes it sick, or nasty.
+        rule: the sickness, None for a healthy training.
+        layers: the layers that are the root cause; naming any of them is right.
+        also: further rules that are true of this training, as consequences or beside it.
+        onset: the step it begins at where the case makes it so, None to take it from the measurements.
+    """
+
+    name: str
+    about: str
+    build: Callable[[], Training]
+    rule: str | None = None
+    layers: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    onset: int | None = None
+
+
+CASES: dict[str, Case] = {}
+"""Every case by its name, in the order of the modules."""
+
+Build = Callable[[], Training]
+
+
+def _add(build: Build, **known: Any) -> Build:
+    name = build.__name__
+    if name in CASES:
+        raise ValueError(f"two cases are called {name}")
+    CASES[name] = Case(name, " ".join((build.__doc__ or "").split()), build, **known)
+    return build
+
+
+def healthy(build: Build) -> Build:
+    """Registers a training that nothing is wrong with; its docstring says what is nasty about it."""
+    return _add(build)
+
+
+def sick(
+    rule: str, layers: Sequence[str], *, also: Sequence[str] = (), onset: int | None = None
+) -> Callable[[Build], Build]:
+    """Registers a training that has `rule`, rooted in one of `layers`."""
+    if rule not in RULES or not set(also) <= set(RULES):
+        raise ValueError(f"no such rule among {rule}, {also}")
+    return lambda build: _add(build, rule=rule, layers=tuple(layers), also=tuple(also), onset=onset)

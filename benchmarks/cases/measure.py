@@ -1,0 +1,234 @@
+"""What is true of a training, measured in plain eager TensorFlow over the whole data set.
+
+Nothing here uses `tb_activations`: layers' outputs come from a second functional model over the same layers,
+gradients from a `GradientTape`, steps from copies of the weights.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from benchmarks.cases.base import Training, View
+
+Array = NDArray[Any]
+
+BOUNDED = {"tanh": (-1, 1), "sigmoid": (0, 1), "hard_sigmoid": (0, 1), "hard_tanh": (-1, 1), "softsign": (-1, 1)}
+"""Activations with two bounds, and these."""
+
+RECTIFIERS = {"relu", "relu6"}
+"""Activations that are exactly zero on a half line."""
+
+BOUND_SHARE = 0.025
+"""An output counts as at its bound within this share of the range from either end."""
+
+
+class Measured(keras.callbacks.Callback):
+    """Measures a training before its first step, after every epoch and, for the weights, around every step.
+
+    `moments` has one entry a measurement: its step, the loss, and by layer name the figures of `_outputs` and
+    `_weights`. `steps` has by layer name the relative sizes of all steps, `broken_step` the first step after which
+    a weight was not finite.
+    """
+
+    def __init__(self, training: Training) -> None:
+        super().__init__()
+        self.views = training.views or (View(training.model, training.x, training.y),)
+        self.moments: list[dict[str, Any]] = []
+        self.steps: dict[str, list[float]] = {}
+        self.broken_step: int | None = None
+        self._count = 0
+        self._probes = [_probe(view.network) for view in self.views]
+        self._kernels: dict[str, list[Any]] = {}
+        self._before: dict[str, Array] = {}
+        self._start: dict[str, Array] = {}
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._kernels = {name: kernels for view in self.views for name, kernels in _kernels(view)}
+        self._before = self._start = self._copy()
+        self._measure()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        after = self._copy()
+        for name, value in after.items():
+            self.steps.setdefault(name, []).append(_relative(value - self._before[name], self._before[name]))
+        is_finite = all(np.isfinite(weight.numpy()).all() for weight in self.model.trainable_weights)
+        if self.broken_step is None and not is_finite:
+            self.broken_step = self._count
+        self._before = after
+        self._count += 1
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._measure()
+
+    def _copy(self) -> dict[str, Array]:
+        return {
+            name: np.concatenate([kernel.numpy().astype("float64").ravel() for kernel in kernels])
+            for name, kernels in self._kernels.items()
+        }
+
+    def _measure(self) -> None:
+        layers: dict[str, dict[str, Any]] = {}
+        losses = []
+        for view, probe in zip(self.views, self._probes, strict=True):
+            loss, found = _look(self.model, view, probe)
+            losses.append(loss)
+            layers.update(found)
+        for name, value in self._copy().items():
+            layers[name]["moved"] = _relative(value - self._start[name], self._start[name])
+        self.moments.append({"step": self._count, "loss": losses[0], "layers": layers})
+
+
+def static(training: Training) -> dict[str, dict[str, Any]]:
+    """By layer name what does not change: class, activation, whether it is the head, a gate, trained."""
+    known = {}
+    for view in training.views or (View(training.model, training.x, training.y),):
+        heads = {tensor._keras_history.operation.name for tensor in view.network.outputs}
+        for layer in _layers(view.network):
+            known[view.prefix + layer.name] = {
+                "class": type(layer).__name__,
+                "activation": _activation(layer),
+                "head": layer.name in heads,
+                "gate": layer.name in training.gates,
+                "trained": bool(layer.trainable_weights),
+            }
+    return known
+
+
+def _probe(network: keras.Model) -> keras.Model:
+    """From the network's inputs to every layer's first input, its outputs, and the network's outputs."""
+    inputs = {layer.name: _nodes(network, layer)[0].input_tensors[:1] for layer in _layers(network)}
+    outputs = {layer.name: _output_tensors(network, layer) for layer in _layers(network)}
+    given = network.inputs[0] if len(network.inputs) == 1 else network.input
+    return keras.Model(given, [inputs, outputs, network.outputs])
+
+
+def _look(model: keras.Model, view: View, probe: keras.Model) -> tuple[float, dict[str, dict[str, Any]]]:
+    """The loss over all data and, by layer name, the figures of every layer."""
+    network, layers = view.network, _layers(view.network)
+    with _unchanged(network), tf.GradientTape() as tape:
+        given, seen, last = probe(view.x, training=True)
+        answer = last[0] if len(network.outputs) == 1 else keras.tree.pack_sequence_as(network.output, last)
+        loss = view.loss(answer) if view.loss else model.compute_loss(view.x, view.y, answer, training=True)
+        loss = tf.cast(loss, "float32")
+    trained = {layer.name: [weight.value for weight in layer.trainable_weights] for layer in layers}
+    gradients = tape.gradient(loss, trained)
+    found = {}
+    for layer in layers:
+        figures = _outputs(_activation(layer), [np.asarray(value) for value in seen[layer.name]])
+        figures |= _weights(layer, gradients[layer.name], float(loss))
+        if "gain" in figures and given[layer.name]:
+            # What a kernel of this size makes of these inputs, before any bias or activation.
+            figures["drive"] = figures["gain"] * math.sqrt(
+                np.square(np.asarray(given[layer.name][0], "float64")).mean()
+            )
+        found[view.prefix + layer.name] = figures
+    return float(loss), found
+
+
+def _layers(network: keras.Model) -> list[keras.layers.Layer]:
+    return [layer for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
+
+
+def _nodes(network: keras.Model, layer: keras.layers.Layer) -> list[Any]:
+    graph = network._functional if isinstance(network, keras.Sequential) else network
+    inside = {id(node) for nodes in graph._nodes_by_depth.values() for node in nodes}
+    return [node for node in layer._inbound_nodes if id(node) in inside]
+
+
+def _output_tensors(network: keras.Model, layer: keras.layers.Layer) -> list[Any]:
+    tensors = [tensor for node in _nodes(network, layer) for tensor in node.output_tensors[:1]]
+    return [tensor for tensor in tensors if "float" in tensor.dtype]
+
+
+def _kernels(view: View) -> Iterator[tuple[str, list[Any]]]:
+    """By layer name its trained weights of two and more axes, or where there are none all that are trained."""
+    for layer in _layers(view.network):
+        weights = layer.trainable_weights
+        if weights:
+            yield view.prefix + layer.name, [weight for weight in weights if len(weight.shape) > 1] or weights
+
+
+@contextlib.contextmanager
+def _unchanged(network: keras.Model) -> Iterator[None]:
+    """Moving averages and the state of random draws are as before when the block ends."""
+    kept = [(variable, variable.numpy()) for variable in network.non_trainable_variables]
+    yield
+    for variable, value in kept:
+        variable.assign(value)
+
+
+def _outputs(activation: str | None, values: Sequence[Array]) -> dict[str, Any]:
+    """Figures of a layer's outputs `[samples, ..., units]`, one array a call."""
+    if not values:
+        return {}
+    flat = [value.reshape(len(value), -1, value.shape[-1]).astype("float64") for value in values]
+    joined = np.concatenate(flat, 1)
+    finite = np.isfinite(joined)
+    figures: dict[str, Any] = {"nonfinite": int((~finite).sum()), "std": None}
+    if not finite.all():
+        return figures
+    rms = math.sqrt(np.square(joined).mean())
+    figures["std"], figures["rms"] = float(joined.std()), rms
+    # How far the samples differ from each other, beside how large the outputs are.
+    figures["spread"] = math.sqrt(joined.var(0).mean()) / rms if rms > 0 else 0.0
+    sizes = np.abs(joined).mean((0, 1))
+    figures["size"] = (sizes / sizes.mean() if sizes.mean() > 0 else sizes).round(6).tolist()
+    if activation in RECTIFIERS:
+        figures["active"] = (joined > 0).mean((0, 1)).round(6).tolist()
+    if activation in BOUNDED:
+        low, high = BOUNDED[activation]
+        margin = BOUND_SHARE * (high - low)
+        figures["at_bound"] = ((joined < low + margin) | (joined > high - margin)).mean((0, 1)).round(6).tolist()
+    return figures
+
+
+def _weights(layer: keras.layers.Layer, gradients: Sequence[Any], loss: float) -> dict[str, Any]:
+    """Figures of a layer's trained weights and of the gradient of the loss over all data with respect to them."""
+    weights = layer.trainable_weights
+    if not weights:
+        return {}
+    values = [weight.numpy().astype("float64") for weight in weights]
+    arrived = [tf.convert_to_tensor(gradient).numpy() for gradient in gradients if gradient is not None]
+    figures: dict[str, Any] = {"weights_nonfinite": _count_nonfinite(values)}
+    figures["gradient"] = None if not arrived else _norm(arrived)
+    figures["gradients_nonfinite"] = _count_nonfinite(arrived)
+    figures["norm"] = _norm(values)
+    if arrived and loss:
+        figures["elasticity"] = _norm(arrived) * _norm(values) / abs(loss)
+    kernel = next((value for value, weight in zip(values, weights, strict=True) if len(weight.shape) > 1), None)
+    if kernel is not None and np.isfinite(kernel).all():
+        columns = kernel.reshape(-1, kernel.shape[-1])
+        figures["gain"] = math.sqrt(np.square(kernel).mean() * len(columns))
+        figures["units_equal"] = bool(
+            kernel.shape[-1] > 1 and np.ptp(columns, axis=1).max() <= 1e-6 * np.abs(kernel).max()
+        )
+    return figures
+
+
+def _count_nonfinite(values: Sequence[Array]) -> int:
+    return int(sum((~np.isfinite(value)).sum() for value in values))
+
+
+def _norm(values: Sequence[Array]) -> float:
+    return math.sqrt(sum(float(np.square(value.astype("float64")).sum()) for value in values))
+
+
+def _relative(change: Array, base: Array) -> float:
+    size = float(np.linalg.norm(base))
+    return float(np.linalg.norm(change)) / size if size > 0 else (math.inf if change.any() else 0.0)
+
+
+def _activation(layer: keras.layers.Layer) -> str | None:
+    if isinstance(layer, keras.layers.ReLU):
+        return "leaky_relu" if layer.negative_slope else "relu"
+    if isinstance(layer, keras.layers.LeakyReLU | keras.layers.ELU | keras.layers.PReLU | keras.layers.Softmax):
+        return type(layer).__name__.lower()
+    return getattr(getattr(layer, "activation", None), "__name__", None)

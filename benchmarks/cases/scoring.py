@@ -1,0 +1,165 @@
+"""Holds what the rules said of a stored training against what is known of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Container, Iterable, Sequence
+from pathlib import Path
+
+from benchmarks.cases.base import RULES, Case
+from benchmarks.cases.training import load_measurements
+from benchmarks.cases.truth import Fact, facts
+from tb_activations.events.reader import load
+from tb_activations.health.diagnosis import Diagnosis
+from tb_activations.health.records import Finding, Severity
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """One training, judged.
+
+    Attributes:
+        found: every finding that was ever a warning or a problem, as last seen.
+        false_alarms: those of them that are not true.
+        unconfirmed: what the measurements do not bear out of what the case says; a fault of the case.
+        is_found: whether the sickness was found, in any layer.
+        is_right_layer: whether its roots name the root cause and no layer that is well; None when nothing was found.
+        late_by: steps from the onset to the first finding of the sickness, None when nothing was found.
+    """
+
+    case: Case
+    found: tuple[Finding, ...]
+    false_alarms: tuple[Finding, ...]
+    unconfirmed: tuple[str, ...]
+    is_found: bool = False
+    is_right_layer: bool | None = None
+    late_by: int | None = None
+
+
+def judge(folder: Path) -> list[Finding]:
+    """Every finding that was ever a warning or a problem while the stored training ran, as last seen."""
+    run = load(folder)
+    diagnosis = Diagnosis(run.spec)
+    alarms: set[str] = set()
+    latest: dict[str, Finding] = {}
+    for record in run.records():
+        for finding in diagnosis.judge(record).findings:
+            latest[finding.id] = finding
+            if finding.severity is not Severity.NOTE and finding.closed_step is None:
+                alarms.add(finding.id)
+    return [finding for name, finding in latest.items() if name in alarms]
+
+
+def score(case: Case, folder: Path) -> Result:
+    """The result of the training that `train` stored in `folder`."""
+    known = facts(load_measurements(folder))
+    found = judge(folder / "run")
+    allowed = {case.rule, *case.also}
+    true = {(fact.rule, fact.layer) for fact in known if fact.rule in allowed}
+    named = [finding for finding in found if finding.rule == case.rule]
+    onset = _onset(case, known)
+    return Result(
+        case,
+        tuple(found),
+        tuple(finding for finding in found if (finding.rule, finding.layer) not in true),
+        _unconfirmed(case, known),
+        bool(named),
+        _is_right_layer(case, roots_of(named, found), true) if named else None,
+        min(finding.opened_step for finding in named) - onset if named else None,
+    )
+
+
+def roots_of(findings: Iterable[Finding], among: Iterable[Finding]) -> list[Finding]:
+    """What `findings` follow from in the end; one whose root is not `among` them stands for itself."""
+    by_id = {finding.id: finding for finding in among}
+    roots = {}
+    for finding in findings:
+        root, passed = finding, {finding.id}
+        while root.root in by_id and root.root not in passed:
+            root = by_id[root.root]
+            passed.add(root.id)
+        roots[root.id] = root
+    return list(roots.values())
+
+
+def _is_right_layer(case: Case, roots: Sequence[Finding], true: Container[tuple[str | None, str]]) -> bool:
+    """Whether some root lies in the root cause's layers and every other one is at least true."""
+    is_named = any(root.layer in case.layers for root in roots)
+    return is_named and all(root.layer in case.layers or (root.rule, root.layer) in true for root in roots)
+
+
+def _onset(case: Case, known: Iterable[Fact]) -> int:
+    if case.onset is not None:
+        return case.onset
+    return min((fact.onset for fact in known if fact.rule == case.rule and fact.certain), default=0)
+
+
+def _unconfirmed(case: Case, known: Sequence[Fact]) -> tuple[str, ...]:
+    certain = {(fact.rule, fact.layer) for fact in known if fact.certain}
+    if case.rule is None:
+        return tuple(f"{fact.layer} has {fact.rule}: {fact.why}" for fact in known if fact.certain)
+    said = [(case.rule, layer) for layer in case.layers]
+    missing = () if any(entry in certain for entry in said) else (f"{case.rule} of {', '.join(case.layers)}",)
+    seen = {fact.rule for fact in known}
+    return missing + tuple(f"{rule} anywhere" for rule in case.also if rule not in seen)
+
+
+@dataclasses.dataclass(frozen=True)
+class RuleScore:
+    """How one rule did over all cases.
+
+    Attributes:
+        sick: cases that have the sickness as their root cause.
+        found: those of them in which the rule found it.
+        right_layer: those of them in which its roots named the right layer.
+        true_cases, false_cases: cases with at least one true finding of this rule, with at least one false alarm.
+        healthy_alarms: healthy cases with a false alarm.
+        late_by: steps from onset to finding, one a case found.
+    """
+
+    rule: str
+    sick: int
+    found: int
+    right_layer: int
+    true_cases: int
+    false_cases: int
+    healthy_alarms: int
+    late_by: tuple[int, ...]
+
+    @property
+    def recall(self) -> float | None:
+        return self.found / self.sick if self.sick else None
+
+    @property
+    def precision(self) -> float | None:
+        claims = self.true_cases + self.false_cases
+        return self.true_cases / claims if claims else None
+
+    @property
+    def right_layer_rate(self) -> float | None:
+        return self.right_layer / self.found if self.found else None
+
+    @property
+    def median_late_by(self) -> float | None:
+        return statistics.median(self.late_by) if self.late_by else None
+
+
+def rule_scores(results: Sequence[Result]) -> list[RuleScore]:
+    """One score a rule, in the order of `RULES`."""
+    return [_rule_score(rule, results) for rule in RULES]
+
+
+def _rule_score(rule: str, results: Sequence[Result]) -> RuleScore:
+    sick = [result for result in results if result.case.rule == rule]
+    alarming = [result for result in results if any(finding.rule == rule for finding in result.false_alarms)]
+    return RuleScore(
+        rule,
+        len(sick),
+        sum(result.is_found for result in sick),
+        sum(bool(result.is_right_layer) for result in sick),
+        sum(any(f.rule == rule and f not in result.false_alarms for f in result.found) for result in results),
+        len(alarming),
+        sum(result.case.rule is None for result in alarming),
+        tuple(result.late_by for result in sick if result.late_by is not None),
+    )

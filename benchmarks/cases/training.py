@@ -1,0 +1,75 @@
+"""Trains a case and stores what the callback wrote, and beside it what was measured."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from benchmarks.cases.base import Case, Training
+from benchmarks.cases.measure import Measured, static
+from benchmarks.cases.truth import Measurements
+from tb_activations.callback import LayerHealth
+
+MEASURED = "measured.json"
+
+
+def train(case: Case, folder: Path, seed: int = 0, with_truth: bool = True) -> None:
+    """Trains `case` from `seed` with the callback as a user has it, into `folder`, which is emptied first."""
+    shutil.rmtree(folder, ignore_errors=True)
+    keras.backend.clear_session()
+    keras.mixed_precision.set_dtype_policy("float32")
+    keras.utils.set_random_seed(seed)
+    training = case.build()
+    ticks = itertools.count()
+    # Times do not decide what is observed: the clock stands nearly still.
+    health = LayerHealth(
+        folder / "run", histogram_freq=0, image_freq=0, stock_summaries=False, clock=lambda: next(ticks) * 1e-6
+    )
+    measured = Measured(training) if with_truth else None
+    callbacks = [*training.fit.get("callbacks", ()), health, *([measured] if measured else [])]
+    options = {"batch_size": training.batch_size, "epochs": training.epochs, "verbose": 0, **training.fit}
+    training.model.fit(training.x, training.y, **{**options, "callbacks": callbacks})
+    if measured is not None:
+        stored = {
+            "layers": static(training),
+            "constant_loss": constant_loss(training),
+            "broken_step": measured.broken_step,
+            "moments": measured.moments,
+            "steps": {name: [float(f"{size:.3g}") for size in sizes] for name, sizes in measured.steps.items()},
+        }
+        (folder / MEASURED).write_text(json.dumps(stored), "utf-8")
+    keras.mixed_precision.set_dtype_policy("float32")
+
+
+def load_measurements(folder: Path) -> Measurements:
+    """What `train` stored in `folder`."""
+    return Measurements(**json.loads((folder / MEASURED).read_text("utf-8")))
+
+
+def constant_loss(training: Training) -> float:
+    """Loss of the best constant predictor for the common losses, NaN for others."""
+    if training.constant_loss is not None:
+        return training.constant_loss
+    loss, y = training.model.loss, training.y
+    name = getattr(loss, "name", None) or (loss if isinstance(loss, str) else "")
+    if not isinstance(y, np.ndarray):
+        return math.nan
+    if "crossentropy" in name:
+        shares = _class_shares(y)
+        return float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
+    if name in ("mse", "mean_squared_error"):
+        return float(y.reshape(len(y), -1).astype("float64").var(0).mean())
+    return math.nan
+
+
+def _class_shares(y: Any) -> Any:
+    if y.ndim > 1 and y.shape[-1] > 1:
+        return y.mean(tuple(range(y.ndim - 1)))
+    return np.bincount(y.ravel().astype(int)) / y.size

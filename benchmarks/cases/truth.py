@@ -1,0 +1,290 @@
+"""The written criteria: which layers of a measured training have which sickness.
+
+A fact is `certain` when anyone would agree, otherwise it is *arguable*: an alarm about it is no false alarm, and
+the lack of one no miss. Criteria look at the whole data set after every epoch, never at what `tb_activations` saw.
+"Late" is the last fifth of the measurements and at least two of them. Learned: the last loss is below `LEARNED` of
+that of the best constant predictor (of the first loss, where that is smaller or the constant one is unknown).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+LEARNED = 0.9
+
+
+@dataclasses.dataclass(frozen=True)
+class Fact:
+    """That `layer` has the sickness `rule`, since `onset`, by what figure; `certain` or only arguable."""
+
+    rule: str
+    layer: str
+    certain: bool
+    onset: int
+    why: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurements:
+    """What `measure.Measured` left of one training, as stored.
+
+    Attributes:
+        moments: step, loss and layers' figures before training and after every epoch.
+        steps: by layer the relative size of every step of its kernels.
+        layers: by layer what never changes.
+        constant_loss: loss of the best constant predictor, NaN if unknown.
+    """
+
+    moments: list[dict[str, Any]]
+    steps: Mapping[str, list[float]]
+    layers: Mapping[str, dict[str, Any]]
+    broken_step: int | None
+    constant_loss: float
+
+    def series(self, layer: str, figure: str) -> list[Any]:
+        """One figure of one layer at every measurement, None where it could not be had."""
+        return [moment["layers"][layer].get(figure) for moment in self.moments]
+
+    def step_of(self, measurement: int) -> int:
+        return int(self.moments[measurement]["step"])
+
+    @property
+    def losses(self) -> list[float]:
+        return [float(moment["loss"]) for moment in self.moments]
+
+    @property
+    def late(self) -> int:
+        """How many of the last measurements count as late."""
+        return max(2, len(self.moments) // 5)
+
+    @property
+    def reference_loss(self) -> float:
+        """What a network that learned nothing is at."""
+        known = [loss for loss in (self.constant_loss, self.losses[0]) if math.isfinite(loss)]
+        return min(known) if known else math.inf
+
+    @property
+    def has_learned(self) -> bool:
+        return self.losses[-1] < LEARNED * self.reference_loss
+
+
+Flags = list[bool]
+
+
+def facts(measured: Measurements) -> list[Fact]:
+    """Everything that is certain or arguable of this training."""
+    return [fact for criterion in _CRITERIA for fact in criterion(measured)]
+
+
+def _lasting(measured: Measurements, flags: Flags) -> int | None:
+    """The step since which `flags` holds without a break to the end, None unless it does so through the late part."""
+    if not all(flags[-measured.late :]):
+        return None
+    first = len(flags)
+    while first and flags[first - 1]:
+        first -= 1
+    return measured.step_of(first)
+
+
+def _ever(measured: Measurements, flags: Flags, in_a_row: int = 1) -> int | None:
+    """The first step from which on `flags` holds at so many measurements in a row, None if it never does."""
+    for first in range(len(flags) - in_a_row + 1):
+        if all(flags[first : first + in_a_row]):
+            return measured.step_of(first)
+    return None
+
+
+def _fact(rule: str, layer: str, certain: int | None, arguable: int | None, why: str) -> Iterator[Fact]:
+    """The fact whose certainty began at `certain`, else the arguable one; nothing when both are None."""
+    if certain is not None:
+        yield Fact(rule, layer, True, certain, why)
+    elif arguable is not None:
+        yield Fact(rule, layer, False, arguable, why)
+
+
+def dead_units(measured: Measurements) -> Iterator[Fact]:
+    """Rectifier units that are zero on all data: half of a hidden layer late. Arguable: a third, twice in a row.
+
+    Of a head only if all units are dead.
+    """
+    for layer, known in measured.layers.items():
+        shares = [_share(active, lambda values: values <= 0) for active in measured.series(layer, "active")]
+        if known["head"]:
+            shares = [float(share == 1) for share in shares]
+        certain = _lasting(measured, [share >= 0.5 for share in shares])
+        yield from _fact(
+            "dead_units", layer, certain, _ever(measured, [s >= 0.33 for s in shares], 2), f"{shares[-1]:.2f} dead"
+        )
+
+
+def dormant_units(measured: Measurements) -> Iterator[Fact]:
+    """Units of any other activation whose mean size is under 2.5 % of the layer's mean: half of a hidden layer late.
+
+    Arguable: a quarter of the units under 10 %.
+    """
+    for layer, known in measured.layers.items():
+        if known["activation"] in (None, "relu", "relu6") or known["head"]:
+            continue
+        sizes = measured.series(layer, "size")
+        certain = _lasting(measured, [_share(size, lambda v: v <= 0.025) >= 0.5 for size in sizes])
+        arguable = _ever(measured, [_share(size, lambda v: v <= 0.1) >= 0.25 for size in sizes], 2)
+        last = _share(sizes[-1], lambda v: v <= 0.025)
+        yield from _fact("dormant_units", layer, certain, arguable, f"{last:.2f} dormant")
+
+
+def vanishing_gradient(measured: Measurements) -> Iterator[Fact]:
+    """Elasticity under 0.005 in the median, and nothing learned.
+
+    Elasticity is ‖gradient‖·‖weights‖ / loss. Arguable: under 0.02 at two measurements in a row.
+    """
+    for layer in _trained(measured):
+        values = [_number(value) for value in measured.series(layer, "elasticity")]
+        if not any(math.isfinite(value) for value in values):
+            continue
+        median = float(np.nanmedian(values))
+        low = [value < 0.005 for value in values]
+        certain = _ever(measured, low) if median < 0.005 and not measured.has_learned else None
+        arguable = _ever(measured, [value < 0.02 for value in values], 2)
+        yield from _fact("vanishing_gradient", layer, certain, arguable, f"median elasticity {median:.2g}")
+
+
+def exploding_gradient(measured: Measurements) -> Iterator[Fact]:
+    """A step more than ten times as long as the kernel, a loss over 1000 times that of a constant, elasticity over 100.
+
+    The loss counts for every layer, elasticity at two measurements. Arguable: steps longer than the kernel in one step
+    of twenty, a loss over 20 times, elasticity over 20.
+    """
+    base = measured.constant_loss if math.isfinite(measured.constant_loss) else measured.losses[0]
+    blown_up = _ever(measured, [loss > 1000 * base for loss in measured.losses])
+    risen = _ever(measured, [loss > 20 * base for loss in measured.losses])
+    for layer in _trained(measured):
+        sizes = [_number(size) for size in measured.steps.get(layer, [])]
+        huge = [step for step, size in enumerate(sizes) if size > 10]
+        large = [step for step, size in enumerate(sizes) if size > 1]
+        elasticity = [_number(value) for value in measured.series(layer, "elasticity")]
+        certain = _earliest(huge[:1], blown_up, _ever(measured, [value > 100 for value in elasticity], 2))
+        often = large[:1] if len(large) > len(sizes) / 20 else []
+        arguable = _earliest(often, risen, _ever(measured, [value > 20 for value in elasticity]))
+        yield from _fact("exploding_gradient", layer, certain, arguable, f"largest step {max(sizes, default=0):.2g}")
+
+
+def nonfinite(measured: Measurements) -> Iterator[Fact]:
+    """Any output, gradient or weight that is NaN or infinite, on all data or after a step."""
+    for layer in measured.layers:
+        flags = [
+            any(moment["layers"][layer].get(f"{part}nonfinite", 0) for part in ("", "weights_", "gradients_"))
+            for moment in measured.moments
+        ]
+        since = _ever(measured, flags)
+        if since is not None and not flags[0] and measured.broken_step is not None:
+            since = min(since, measured.broken_step)
+        yield from _fact("nonfinite", layer, since, None, "not finite")
+
+
+def saturated_units(measured: Measurements) -> Iterator[Fact]:
+    """Bounded hidden activations: half of the units within 2.5 % of a bound on 90 % of the data, late.
+
+    Or 80 % of all outputs. Arguable: half of all outputs, twice in a row. Heads and gates are left out.
+    """
+    for layer, known in measured.layers.items():
+        if known["head"] or known["gate"]:
+            continue
+        shares = measured.series(layer, "at_bound")
+        units = [_share(share, lambda v: v >= 0.9) for share in shares]
+        overall = [0.0 if share is None else float(np.mean(share)) for share in shares]
+        certain = _lasting(measured, [unit >= 0.5 or all_ >= 0.8 for unit, all_ in zip(units, overall, strict=True)])
+        arguable = _ever(measured, [share >= 0.5 for share in overall], 2)
+        yield from _fact("saturated_units", layer, certain, arguable, f"{overall[-1]:.2f} at the bounds")
+
+
+def stagnant_weights(measured: Measurements) -> Iterator[Fact]:
+    """Kernels that moved less than 1e-4 of their norm in all while nothing was learned; or steps over 0.1 of it.
+
+    The latter in the median of the second half of the training. Arguable: less than 3e-3; steps over 0.03.
+    """
+    for layer in _trained(measured):
+        moved = [_number(value) for value in measured.series(layer, "moved")]
+        sizes = [_number(size) for size in measured.steps.get(layer, [])]
+        half = sizes[len(sizes) // 2 :]
+        fast = float(np.nanmedian(half)) if half and not np.isnan(half).all() else 0.0
+        is_still = moved[-1] < 1e-4 and not measured.has_learned
+        certain = 0 if is_still or fast > 0.1 else None
+        arguable = 0 if moved[-1] < 3e-3 or fast > 0.03 else None
+        why = f"moved {moved[-1]:.2g}, median late step {fast:.2g}"
+        yield from _fact("stagnant_weights", layer, certain, arguable, why)
+
+
+def no_gradient(measured: Measurements) -> Iterator[Fact]:
+    """A trained layer for which the tape has no gradient at any measurement. Arguable: it is exactly zero at two."""
+    for layer in _trained(measured):
+        gradients = measured.series(layer, "gradient")
+        certain = 0 if all(gradient is None for gradient in gradients) else None
+        arguable = _ever(measured, [not gradient for gradient in gradients], 2)
+        yield from _fact("no_gradient", layer, certain, arguable, f"last gradient {gradients[-1]}")
+
+
+def collapsed_layer(measured: Measurements) -> Iterator[Fact]:
+    """Outputs that differ between samples by less than 1e-3 of their size, late. Arguable: 2e-2, at one measurement."""
+    for layer in measured.layers:
+        spreads = [_number(value) for value in measured.series(layer, "spread")]
+        certain = _lasting(measured, [spread < 1e-3 for spread in spreads])
+        arguable = _ever(measured, [spread < 2e-2 for spread in spreads])
+        yield from _fact("collapsed_layer", layer, certain, arguable, f"spread {spreads[-1]:.2g}")
+
+
+def poor_init(measured: Measurements) -> Iterator[Fact]:
+    """Before the first step: a kernel far off, alone or on its inputs; or units that start equal and stay equal.
+
+    Gain is the kernel's root mean square times the root of its fan-in: 1 keeps the signal's size. Far off: over 5 or
+    under 0.05, or gain times the inputs' root mean square over 30. Equal units: of a layer that is not the head, at
+    the start and at the end. Arguable: over 2.5, under 0.2, over 6, equal at the start only.
+    """
+    for layer, known in measured.layers.items():
+        start, end = (measured.moments[at]["layers"][layer] for at in (0, -1))
+        gain, drive = _number(start.get("gain"), 1.0), _number(start.get("drive"), 1.0)
+        equal = bool(start.get("units_equal")) and not known["head"]
+        stays = equal and bool(end.get("units_equal"))
+        is_table = known["class"] == "Embedding"
+        off = not is_table and known["trained"] and (gain > 5 or gain < 0.05 or drive > 30)
+        slightly = not is_table and (gain > 2.5 or gain < 0.2 or drive > 6 or equal)
+        why = f"gain {gain:.2g}, drive {drive:.2g}, equal units {equal}"
+        is_zero_start = gain == 0 and not stays
+        certain = 0 if stays or (off and not is_zero_start) else None
+        yield from _fact("poor_init", layer, certain, 0 if slightly else None, why)
+
+
+def _trained(measured: Measurements) -> Iterator[str]:
+    return (layer for layer, known in measured.layers.items() if known["trained"])
+
+
+def _share(values: Any, condition: Callable[[Any], Any]) -> float:
+    """Share of units of which `condition` holds, 0 where there is no figure."""
+    return float(np.mean(condition(np.asarray(values)))) if values else 0.0
+
+
+def _number(value: Any, missing: float = math.nan) -> float:
+    return missing if value is None else float(value)
+
+
+def _earliest(found: list[int], *more: int | None) -> int | None:
+    known = [*found, *(step for step in more if step is not None)]
+    return min(known, default=None)
+
+
+_CRITERIA: tuple[Callable[[Measurements], Iterator[Fact]], ...] = (
+    dead_units,
+    dormant_units,
+    vanishing_gradient,
+    exploding_gradient,
+    nonfinite,
+    saturated_units,
+    stagnant_weights,
+    no_gradient,
+    collapsed_layer,
+    poor_init,
+)

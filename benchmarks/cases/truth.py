@@ -156,9 +156,11 @@ def vanishing_gradient(measured: Measurements) -> Iterator[Fact]:
 def exploding_gradient(measured: Measurements) -> Iterator[Fact]:
     """A step more than ten times as long as the kernel, a loss over 1000 times that of a constant, elasticity over 100.
 
-    The loss counts for every layer, elasticity at two measurements. Arguable: steps longer than the kernel in one step
-    of twenty, a loss over 20 times, elasticity over 20.
+    The loss counts for every layer, elasticity at two measurements, and only while the loss is above half of what it
+    is for a network that learned nothing: it is a small loss that makes it large later. Arguable: steps longer than
+    the kernel in one step of twenty, a loss over 20 times, elasticity over 20.
     """
+    is_early = [loss > measured.reference_loss / 2 for loss in measured.losses]
     base = measured.constant_loss if math.isfinite(measured.constant_loss) else measured.losses[0]
     blown_up = _ever(measured, [loss > 1000 * base for loss in measured.losses])
     risen = _ever(measured, [loss > 20 * base for loss in measured.losses])
@@ -166,7 +168,8 @@ def exploding_gradient(measured: Measurements) -> Iterator[Fact]:
         sizes = [_number(size) for size in measured.steps.get(layer, [])]
         huge = [step for step, size in enumerate(sizes) if size > 10]
         large = [step for step, size in enumerate(sizes) if size > 1]
-        elasticity = [_number(value) for value in measured.series(layer, "elasticity")]
+        values = [_number(value) for value in measured.series(layer, "elasticity")]
+        elasticity = [value if early else 0.0 for value, early in zip(values, is_early, strict=True)]
         certain = _earliest(huge[:1], blown_up, _ever(measured, [value > 100 for value in elasticity], 2))
         often = large[:1] if len(large) > len(sizes) / 20 else []
         arguable = _earliest(often, risen, _ever(measured, [value > 20 for value in elasticity]))

@@ -8,12 +8,12 @@ python -m benchmarks.accuracy --seeds 30            # false alarms over fresh se
 from __future__ import annotations
 
 import argparse
-import concurrent.futures
 import logging
 import multiprocessing
 import os
 import sys
 import time
+import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -71,25 +71,25 @@ def _train(console: Console, jobs: Sequence[Job], workers: int) -> set[str]:
     began = time.monotonic()
     context = multiprocessing.get_context("spawn")
     # A process collects graphs as it goes from model to model, so it does not live for ever.
-    with concurrent.futures.ProcessPoolExecutor(workers, context, max_tasks_per_child=30) as pool:
-        waiting = {pool.submit(_train_one, job): job for job in jobs}
-        for done, future in enumerate(concurrent.futures.as_completed(waiting), 1):
-            name, _, seed, _ = waiting[future]
-            error = future.exception()
-            if error is not None:
+    with context.Pool(workers, maxtasksperchild=30) as pool:
+        for done, (name, seed, outcome, is_trained) in enumerate(pool.imap_unordered(_train_one, jobs), 1):
+            if not is_trained:
                 failed.add(name)
-            outcome = f"[red]{type(error).__name__}: {error}" if error else f"{future.result():.1f} s"
-            console.print(f"{done}/{len(jobs)} {name} seed {seed}: {outcome}")
+            console.print(f"{done}/{len(jobs)} {name} seed {seed}: {outcome}", markup=False)
     console.print(f"{len(jobs)} trainings in {time.monotonic() - began:.0f} s")
     return failed
 
 
-def _train_one(job: Job) -> float:
+def _train_one(job: Job) -> tuple[str, int, str, bool]:
+    """Name, seed, seconds or error, and whether it went well."""
     name, folder, seed, with_truth = job
     logging.getLogger("tb_activations").setLevel(logging.ERROR)
-    began = time.monotonic()
-    train(CASES[name], folder, seed, with_truth)
-    return time.monotonic() - began
+    began = time.process_time()
+    try:
+        train(CASES[name], folder, seed, with_truth)
+    except Exception as error:
+        return name, seed, "".join(traceback.format_exception(error)), False
+    return name, seed, f"{time.process_time() - began:.1f} s of processor time", True
 
 
 def _is_wanted(name: str, names: Iterable[str] | None, rule: str | None) -> bool:

@@ -222,8 +222,9 @@ def _norm(values: Sequence[Array]) -> float:
 
 
 def _relative(change: Array, base: Array) -> float:
+    """Size of a change beside where it began, NaN for one that began at zero."""
     size = float(np.linalg.norm(base))
-    return float(np.linalg.norm(change)) / size if size > 0 else (math.inf if change.any() else 0.0)
+    return float(np.linalg.norm(change)) / size if size > 0 else (math.nan if change.any() else 0.0)
 
 
 def _activation(layer: keras.layers.Layer) -> str | None:

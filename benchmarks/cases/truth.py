@@ -158,7 +158,7 @@ def exploding_gradient(measured: Measurements) -> Iterator[Fact]:
 
     The loss counts for every layer, elasticity at two measurements, and only while the loss is above half of what it
     is for a network that learned nothing: it is a small loss that makes it large later. Arguable: steps longer than
-    the kernel in one step of twenty, a loss over 20 times, elasticity over 20.
+    the kernel in one step of twenty, a loss over 20 times, elasticity over 50.
     """
     is_early = [loss > measured.reference_loss / 2 for loss in measured.losses]
     base = measured.constant_loss if math.isfinite(measured.constant_loss) else measured.losses[0]
@@ -172,7 +172,7 @@ def exploding_gradient(measured: Measurements) -> Iterator[Fact]:
         elasticity = [value if early else 0.0 for value, early in zip(values, is_early, strict=True)]
         certain = _earliest(huge[:1], blown_up, _ever(measured, [value > 100 for value in elasticity], 2))
         often = large[:1] if len(large) > len(sizes) / 20 else []
-        arguable = _earliest(often, risen, _ever(measured, [value > 20 for value in elasticity]))
+        arguable = _earliest(often, risen, _ever(measured, [value > 50 for value in elasticity]))
         yield from _fact("exploding_gradient", layer, certain, arguable, f"largest step {max(sizes, default=0):.2g}")
 
 
@@ -206,18 +206,20 @@ def saturated_units(measured: Measurements) -> Iterator[Fact]:
 
 
 def stagnant_weights(measured: Measurements) -> Iterator[Fact]:
-    """Kernels that moved less than 1e-4 of their norm in all while nothing was learned; or steps over 0.1 of it.
+    """Kernels that moved less than 1e-4 of their norm in all while nothing was learned, or less than 1e-6 anyway.
 
-    The latter in the median of the second half of the training. Arguable: less than 3e-3; steps over 0.03.
+    Or that move too fast: steps over 0.1 of the norm in the median of the second half. Arguable: moved less than 3e-3;
+    stands still in the second half with nothing learned; steps over 0.03.
     """
     for layer in _trained(measured):
         moved = [_number(value) for value in measured.series(layer, "moved")]
         sizes = [_number(size) for size in measured.steps.get(layer, [])]
         half = sizes[len(sizes) // 2 :]
         fast = float(np.nanmedian(half)) if half and not np.isnan(half).all() else 0.0
-        is_still = moved[-1] < 1e-4 and not measured.has_learned
+        is_still = moved[-1] < (1e-6 if measured.has_learned else 1e-4)
+        has_stopped = fast < 1e-7 and not measured.has_learned
         certain = 0 if is_still or fast > 0.1 else None
-        arguable = 0 if moved[-1] < 3e-3 or fast > 0.03 else None
+        arguable = 0 if moved[-1] < 3e-3 or has_stopped or fast > 0.03 else None
         why = f"moved {moved[-1]:.2g}, median late step {fast:.2g}"
         yield from _fact("stagnant_weights", layer, certain, arguable, why)
 
@@ -252,12 +254,12 @@ def poor_init(measured: Measurements) -> Iterator[Fact]:
         gain, drive = _number(start.get("gain"), 1.0), _number(start.get("drive"), 1.0)
         equal = bool(start.get("units_equal")) and not known["head"]
         stays = equal and bool(end.get("units_equal"))
-        is_table = known["class"] == "Embedding"
-        off = not is_table and known["trained"] and (gain > 5 or gain < 0.05 or drive > 30)
-        slightly = not is_table and (gain > 2.5 or gain < 0.2 or drive > 6 or equal)
+        # A kernel of zeros is no matter of scale: either its units stay equal or they do not.
+        is_scaled = gain > 0 and known["class"] != "Embedding"
+        off = is_scaled and known["trained"] and (gain > 5 or gain < 0.05 or drive > 30)
+        slightly = equal or (is_scaled and (gain > 2.5 or gain < 0.2 or drive > 6))
         why = f"gain {gain:.2g}, drive {drive:.2g}, equal units {equal}"
-        is_zero_start = gain == 0 and not stays
-        certain = 0 if stays or (off and not is_zero_start) else None
+        certain = 0 if stays or off else None
         yield from _fact("poor_init", layer, certain, 0 if slightly else None, why)
 
 

@@ -239,6 +239,8 @@ def _layer_spec(row: Row) -> LayerSpec:
         activation=call.activation,
         parameters=call.parameters,
         trainable=call.trainable,
+        inputs=call.inputs,
+        is_gate=call.is_gate,
         not_observed=row.not_observed,
     )
 

@@ -248,7 +248,7 @@ def _totals(plan: Plan, index: int, random: np.random.Generator) -> NDArray[np.f
         "loss_scale": np.nan,
         "reconstruction_error": np.nan,
     }
-    return np.array([totals[column] for column in STEP_COLUMNS], np.float32)
+    return np.array([totals.get(column, np.nan) for column in STEP_COLUMNS], np.float32)
 
 
 def _histograms(plan: Plan, random: np.random.Generator) -> NDArray[np.float32]:

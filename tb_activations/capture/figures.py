@@ -15,7 +15,7 @@ Vector = NDArray[np.float64]
 Array = NDArray[np.float32]
 MAX_CALL_ROWS = 16
 """A layer called more often than this in a step (an eager loop) has one row, not one for each call."""
-_ACTIVATION, _GRADIENT, _WEIGHT = 7, 4, len(WEIGHT_FIGURES)
+_ACTIVATION, _GRADIENT, _WEIGHT = 10, 4, len(WEIGHT_FIGURES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +69,7 @@ def unpack(packed: Array, layout: Layout, loss: float = np.nan) -> Figures:
     totals = {
         "loss": own_loss if values[0, HEADER.index("loss_seen")] else loss,
         "samples": float(values[:, HEADER.index("samples")].sum()),
+        "input_rms": _rms(values[:, HEADER.index("input_rms")], values[:, HEADER.index("samples")]),
         "learning_rate": float(header["learning_rate"]),
         "loss_scale": float(scale),
     }
@@ -141,6 +142,9 @@ _OUTPUT_COLUMNS = (
     "gradient_norm",
     "gradient_mean_abs",
     "gradient_nonfinite",
+    "sample_std",
+    "unit_std",
+    "saturated_fraction",
 )
 
 
@@ -148,7 +152,7 @@ def _columns(parts: Sequence[_Part], units: int, scale: float) -> tuple[dict[str
     if not parts:
         return dict.fromkeys(_OUTPUT_COLUMNS, np.nan), np.zeros(0), np.zeros(0)
     activation = np.concatenate([part.activation for part in parts])
-    elements, mean, std, low, high, nonzero, nonfinite = activation.T
+    elements, mean, std, low, high, nonzero, nonfinite, sample_std, unit_std, saturated = activation.T
     count = elements.sum()
     finite = elements - nonfinite
     kept = finite > 0
@@ -163,6 +167,9 @@ def _columns(parts: Sequence[_Part], units: int, scale: float) -> tuple[dict[str
         "max": float(high[kept].max()) if kept.any() else np.nan,
         "zero_fraction": 1.0 - _ratio(nonzero.sum(), count),
         "nonfinite": float(nonfinite.sum()),
+        "sample_std": _rms(sample_std, elements),
+        "unit_std": _rms(unit_std, elements) if units > 1 else np.nan,
+        "saturated_fraction": _average(saturated, elements),
     }
     gradient = np.concatenate([part.gradient for part in parts])
     columns |= _gradient_columns(gradient[~np.isnan(gradient[:, 0])], scale)
@@ -246,6 +253,15 @@ def _together(mine: Mapping[str, Vector]) -> dict[str, float]:
         "weight_nonfinite": float(mine["weight_nonfinite"].sum()),
         "update_ratio": _ratio(float(np.linalg.norm(mine["update_norm"])), norm),
     }
+
+
+def _rms(parts: Vector, weights: Vector) -> float:
+    """Root mean square of the whole from those of its parts."""
+    return float(np.sqrt(_average(parts**2, weights)))
+
+
+def _average(values: Vector, weights: Vector) -> float:
+    return _ratio((values * weights)[weights > 0].sum(), weights.sum())
 
 
 def _ratio(numerator: float, denominator: float) -> float:

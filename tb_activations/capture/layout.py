@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-HEADER = ("layout", "loss_seen", "loss", "learning_rate", "loss_scale", "samples")
+HEADER = ("layout", "loss_seen", "loss", "learning_rate", "loss_scale", "samples", "input_rms")
 WEIGHT_FIGURES = (
     "elements",
     "gradient_norm",
@@ -27,6 +27,8 @@ class Call:
         number: 1 for the layer's first call in the step.
         shape: of the output as traced, None where it varies; empty if even the rank is unknown.
         units: length of the unit axis, 0 where units are left out.
+        inputs: names of the observed layers whose outputs the call was computed from.
+        is_gate: whether the output is multiplied with that of another layer.
         map_shape: (samples, height, width, channels) of the feature maps that leave with the step; empty for none.
     """
 
@@ -39,6 +41,8 @@ class Call:
     activation: str | None
     parameters: int
     trainable: bool
+    inputs: tuple[str, ...] = ()
+    is_gate: bool = False
     map_shape: tuple[int, ...] = ()
 
 

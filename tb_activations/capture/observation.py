@@ -14,6 +14,7 @@ import tensorflow as tf
 from tb_activations.capture import feature_maps, histograms, statistics, taps
 from tb_activations.capture.layers import NamedLayer, activation_name, unit_axis
 from tb_activations.capture.layout import MAX_UNITS, WEIGHT_FIGURES, Call, Layout, Unobserved, Weight
+from tb_activations.capture.wiring import Wiring
 
 _LOGGER = logging.getLogger("tb_activations")
 _ELSEWHERE = "it is called inside a loop, a condition or a function of its own, whose values cannot leave it"
@@ -65,6 +66,7 @@ class Observation:
         self._wanted = with_extras if options.with_histograms else None
         self._options = options
         self._graph = taps.current_graph()
+        self._wiring = Wiring()
         self._calls: list[_SeenCall] = []
         self._weights: dict[int, tuple[Weight, tf.Tensor]] = {}
         self._reasons: dict[str, str] = {}
@@ -72,6 +74,7 @@ class Observation:
         self.learning_rate: tf.Tensor = tf.constant(math.nan)
         self.loss_scale: tf.Tensor = tf.constant(1.0)
         self.samples: tf.Tensor | None = None
+        self.input_rms: tf.Tensor = tf.constant(math.nan)
 
     def is_here(self) -> bool:
         """Whether what is computed now can leave the step."""
@@ -83,19 +86,23 @@ class Observation:
             self._reasons[entry.name] = self._known_reasons[entry.name] = _ELSEWHERE
             return outputs
         self._reasons.setdefault(entry.name, _NO_FLOATS)
-        return taps.map_first_float(outputs, lambda value: self._see_output(entry, value))
+        inputs = self._wiring.sources(outputs)
+        outputs = taps.map_first_float(outputs, lambda value: self._see_output(entry, value, inputs))
+        self._wiring.made(outputs, entry.name)
+        return outputs
 
-    def _see_output(self, entry: NamedLayer, value: tf.Tensor) -> tf.Tensor:
+    def _see_output(self, entry: NamedLayer, value: tf.Tensor, inputs: tuple[str, ...]) -> tf.Tensor:
         try:
-            seen = self._measure(entry, value)
+            seen = self._measure(entry, value, inputs)
         except Exception as error:  # A figure that cannot be had must not stop the training.
             self._reasons[entry.name] = f"its figures could not be computed ({type(error).__name__}: {error})"
             return value
         self._calls.append(seen)
         return taps.see_gradient(value, lambda gradient: self._see_gradient(seen, gradient))
 
-    def _measure(self, entry: NamedLayer, value: tf.Tensor) -> _SeenCall:
+    def _measure(self, entry: NamedLayer, value: tf.Tensor, inputs: tuple[str, ...]) -> _SeenCall:
         layer, options = entry.layer, self._options
+        activation = activation_name(layer)
         axis = unit_axis(layer, value.shape.rank)
         units = value.shape[axis] if axis is not None else None
         if not units or units > MAX_UNITS:
@@ -112,13 +119,14 @@ class Observation:
             shape=(None, *value.shape[1:]) if value.shape.rank else (),
             dtype=value.dtype.name,
             units=units,
-            activation=activation_name(layer),
+            activation=activation,
             parameters=layer.count_params() if layer.built else 0,
             trainable=bool(layer.trainable_weights),
+            inputs=inputs,
             map_shape=tuple(maps.shape) if maps is not None else (),
         )
         models = self._in_models.get(id(layer), frozenset())
-        return _SeenCall(spec, models, statistics.activation(value, axis, self._wanted), maps=maps)
+        return _SeenCall(spec, models, statistics.activation(value, axis, self._wanted, activation), maps=maps)
 
     @contextlib.contextmanager
     def differentiating(self, target: Any, models: frozenset[str]) -> Iterator[None]:
@@ -185,7 +193,9 @@ class Observation:
         self._calls = [seen for seen in self._calls if self._reasons[seen.spec.name] != _ELSEWHERE]
         called = {seen.spec.name for seen in self._calls}
         return Layout(
-            calls=tuple(seen.spec for seen in self._calls),
+            calls=tuple(
+                dataclasses.replace(seen.spec, is_gate=seen.spec.name in self._wiring.gates) for seen in self._calls
+            ),
             weights=tuple(
                 dataclasses.replace(spec, layer=_innermost(spec.layer, called)) for spec, _ in self._weights.values()
             ),
@@ -210,6 +220,7 @@ class Observation:
             self.learning_rate,
             self.loss_scale,
             math.nan if self.samples is None else self.samples,
+            self.input_rms,
         ]
         pieces = [tf.stack([tf.cast(value, tf.float32) for value in header])]
         gradients = [self._gradient_figures(seen) for seen in self._calls]

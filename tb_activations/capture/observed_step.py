@@ -13,7 +13,7 @@ from tb_activations.capture import taps
 from tb_activations.capture.layers import NamedLayer
 from tb_activations.capture.layout import Layout
 from tb_activations.capture.observation import Options
-from tb_activations.capture.step_taps import StepTaps, batch_size
+from tb_activations.capture.step_taps import StepTaps, batch_size, input_rms
 
 _KEY = "layer_health/"
 
@@ -58,6 +58,7 @@ class ObservedStep:
         def observed_train_step(data: Any) -> dict[str, Any]:
             with self._taps.observing() as observation:
                 observation.samples = batch_size(data)
+                observation.input_rms = input_rms(data)
                 logs = dict(train_step(data))
             packed = self._taps.pack(observation)
             return logs | {_KEY + name: vector for name, vector in packed.items()}

@@ -19,7 +19,18 @@ from tb_activations.capture.histograms import LENGTH, histogram
 _SMALLEST_SAFE_SQUARES = 1e-30
 """Below this sum of squares float32 has lost digits to underflow (its smallest normal number is 1.2e-38)."""
 
-ACTIVATION_FIGURES = ("elements", "mean", "std", "min", "max", "nonzero", "nonfinite")
+ACTIVATION_FIGURES = (
+    "elements",
+    "mean",
+    "std",
+    "min",
+    "max",
+    "nonzero",
+    "nonfinite",
+    "sample_std",
+    "unit_std",
+    "saturated",
+)
 GRADIENT_FIGURES = ("elements", "norm", "abs_sum", "nonfinite")
 
 _SAFE_DIFFERENCE = 0.05
@@ -27,9 +38,27 @@ _SAFE_DIFFERENCE = 0.05
 _COUNTED = 2**18
 """Zeros are counted in this many elements: all of them in most layers, the batch's first samples in large ones."""
 
+_SPREAD = 2**16
+"""Spreads and saturation are taken over an evenly strided sample of rows of about this many elements..."""
+_SPREAD_ROWS = 64
+"""... but over so many rows at least, where there are as many."""
+
+BOUNDS = {
+    "tanh": (-1.0, 1.0),
+    "sigmoid": (0.0, 1.0),
+    "hard_sigmoid": (0.0, 1.0),
+    "hard_tanh": (-1.0, 1.0),
+    "softsign": (-1.0, 1.0),
+    "soft_sign": (-1.0, 1.0),
+}
+"""Activations that level off on both sides, and where."""
+_OUTER = 0.95
+"""An output further out than this share of the way from the middle of its range to a bound is saturated."""
+
 _ROWS = tf.TensorSpec([None, None], tf.float32)
 _FLAT = tf.TensorSpec([None], tf.float32)
 _WANTED = tf.TensorSpec([], tf.bool)
+_NUMBER = tf.TensorSpec([], tf.float32)
 
 
 def _once(signature: list[tf.TensorSpec]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -52,18 +81,22 @@ class Activation(NamedTuple):
     histogram: tf.Tensor
 
 
-def activation(value: tf.Tensor, unit_axis: int | None, with_histogram: tf.Tensor | None) -> Activation:
+def activation(
+    value: tf.Tensor, unit_axis: int | None, with_histogram: tf.Tensor | None, name: str | None = None
+) -> Activation:
     """Figures of a layer's output.
 
     Args:
         value: floating-point tensor of rank >= 1; may be empty, then means and extremes are NaN or infinite.
         unit_axis: the axis that counts units, None to leave units out.
         with_histogram: boolean scalar, whether to fill the histogram, NaN otherwise; None makes it empty.
+        name: of the activation function; of one in `BOUNDS` the saturated share is measured.
     """
     value = tf.cast(value, tf.float32)
     rows = _rows(value, value.shape.rank - 1 if unit_axis is None and value.shape.rank else unit_axis)
     measured = _activation(rows) if with_histogram is None else _activation_with_histogram(rows, with_histogram)
     figures, active, peak = measured[:3]
+    figures = tf.concat([figures, [_saturated(rows, BOUNDS[name]) if name in BOUNDS else float("nan")]], 0)
     units = 0 if unit_axis is None else value.shape[unit_axis]
     filled = tf.zeros([0]) if with_histogram is None else measured[3]
     return Activation(figures, tf.ensure_shape(active, [None])[:units], peak[:units], filled)
@@ -106,7 +139,7 @@ def _activation_figures(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
     peak = tf.maximum(tf.abs(lows), tf.abs(highs))
     active = _active_share(rows, peak)
     nonzero = tf.reduce_mean(active) * _size(rows)
-    figures = [_size(rows), moments[0], moments[1], moments[2], moments[3], nonzero, moments[4]]
+    figures = [_size(rows), moments[0], moments[1], moments[2], moments[3], nonzero, moments[4], *_spreads(rows)]
     return tf.stack(figures), active, peak
 
 
@@ -120,6 +153,30 @@ def _active_share(rows: tf.Tensor, peak: tf.Tensor) -> tf.Tensor:
     share = tf.reduce_mean(tf.cast(leading != 0, tf.float32), 0)
     least = tf.cast(1 / tf.maximum(tf.shape(rows)[0], 1), tf.float32)
     return tf.where(peak == 0, 0.0, tf.maximum(share, least))
+
+
+def _sampled(rows: tf.Tensor) -> tf.Tensor:
+    shape = tf.shape(rows)
+    wanted = tf.maximum(_SPREAD // tf.maximum(shape[1], 1), _SPREAD_ROWS)
+    # An odd stride does not keep to one column of a picture.
+    return rows[:: tf.maximum(shape[0] // wanted, 1) | 1]
+
+
+def _spreads(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    sampled = _sampled(rows)
+    means = tf.reduce_mean(sampled, 0)
+    # From the differences: squares of outputs that are all the same would leave rounding in place of 0.
+    return tf.sqrt(tf.reduce_mean(tf.square(sampled - means))), tf.math.reduce_std(means)
+
+
+def _saturated(rows: tf.Tensor, bounds: tuple[float, float]) -> tf.Tensor:
+    low, high = bounds
+    return _outer_share(rows, tf.constant((low + high) / 2), tf.constant((high - low) / 2 * _OUTER))
+
+
+@_once([_ROWS, _NUMBER, _NUMBER])
+def _outer_share(rows: tf.Tensor, middle: tf.Tensor, outer: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.cast(tf.abs(_sampled(rows) - middle) > outer, tf.float32))
 
 
 def _careful_moments(value: tf.Tensor) -> tf.Tensor:

@@ -125,3 +125,12 @@ def _gathered(pairs: Iterator[tuple[int, str]]) -> dict[int, frozenset[str]]:
     for key, name in pairs:
         found[key] = found.get(key, frozenset()) | {name}
     return found
+
+
+def input_rms(data: Any) -> tf.Tensor:
+    """Root mean square of the model's first floating-point input in a `fit` step's data, NaN if it has none."""
+    inputs, *_ = keras.utils.unpack_x_y_sample_weight(data)
+    for value in keras.tree.flatten(inputs):
+        if isinstance(value, tf.Tensor) and value.dtype.is_floating:
+            return tf.sqrt(tf.reduce_mean(tf.square(tf.cast(value, tf.float32))))
+    return tf.constant(float("nan"))

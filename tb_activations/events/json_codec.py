@@ -126,6 +126,8 @@ def _layer(members: Mapping[str, Any]) -> LayerSpec:
         activation=_optional(_to_text, members, "activation"),
         parameters=_count(members, "parameters"),
         trainable=_flag(members, "trainable"),
+        inputs=tuple(_to_text(name, "inputs") for name in _list({"inputs": [], **members}, "inputs")),
+        is_gate=_flag({"is_gate": False, **members}, "is_gate"),
         not_observed=_text(members, "not_observed"),
     )
 

@@ -32,13 +32,19 @@ LAYER_COLUMNS = (
     "weight_nonfinite",
     "update_ratio",
     "mode_difference",
+    "sample_std",
+    "unit_std",
+    "saturated_fraction",
 )
 """Columns of the layer table. Activations: `elements` (how many values the layer put out in this step), their
 mean, standard deviation, extremes, share of exact zeros, count of NaN and infinities, share of units that were
 zero on every sample. `gradient_*`: gradient of the loss with respect to the activation, loss scaling undone.
 `weight_*`: all trainable weights of the layer taken together; `update_ratio` is ‖w_after - w_before‖ / ‖w_before‖.
 `mode_difference`, only at steps after which the model was probed, is ‖training - inference‖ / ‖inference‖ of the
-layer's outputs for the same inputs."""
+layer's outputs for the same inputs. `sample_std`: how far outputs spread around the mean of their unit, from sample to
+sample; `unit_std`: how far the means of the units spread around each other; `saturated_fraction`: share of outputs of a
+bounded activation in the outer 5 % of its range, NaN for other activations. New columns are appended, never put in
+between."""
 
 WEIGHT_COLUMNS = (
     "gradient_norm",
@@ -48,9 +54,10 @@ WEIGHT_COLUMNS = (
     "weight_nonfinite",
     "update_ratio",
 )
-STEP_COLUMNS = ("loss", "learning_rate", "epoch", "samples", "loss_scale", "reconstruction_error")
+STEP_COLUMNS = ("loss", "learning_rate", "epoch", "samples", "loss_scale", "reconstruction_error", "input_rms")
 """`samples` is the number of rows in the step's batch (all replicas); `epoch` counts from 0; `reconstruction_error`, of
-autoencoders and only at steps after which the model was probed, is the mean squared error on the probe data."""
+autoencoders and only at steps after which the model was probed, is the mean squared error on the probe data;
+`input_rms` is the root mean square of the model's first floating-point input."""
 
 HISTOGRAM_KINDS = ("activation", "gradient")
 HISTOGRAM_BUCKETS = 30
@@ -89,6 +96,9 @@ class LayerSpec:
         activation: name of the activation function the layer ends in, None where it has none or it is unknown.
         parameters: number of weights, trainable or not.
         trainable: whether any weight of the layer is trained.
+        inputs: names of the layers whose outputs this one was computed from, directly or through plain operations;
+            empty where that is unknown (eager steps) or the data come from outside.
+        is_gate: whether the output is multiplied with that of another layer, as in squeeze-and-excite blocks.
         not_observed: why the layer has no figures ("" if it has).
     """
 
@@ -101,6 +111,8 @@ class LayerSpec:
     activation: str | None = None
     parameters: int = 0
     trainable: bool = False
+    inputs: tuple[str, ...] = ()
+    is_gate: bool = False
     not_observed: str = ""
 
 

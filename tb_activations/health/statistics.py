@@ -103,6 +103,21 @@ LAYER_STATISTICS = (
         "",
         "symlog",
     ),
+    Statistic(
+        "sample_std",
+        "Spread over samples",
+        "How far outputs spread around the mean of their unit, from sample to sample.",
+        "",
+        "log",
+    ),
+    Statistic("unit_std", "Spread over units", "How far the means of the units spread around each other.", "", "log"),
+    Statistic(
+        "saturated_fraction",
+        "Saturated outputs",
+        "Share of outputs of a bounded activation in the outer 5 % of its range.",
+        "",
+        "linear",
+    ),
 )
 """In the order of `LAYER_COLUMNS`."""
 
@@ -118,6 +133,9 @@ STEP_STATISTICS = (
         "Mean squared error of what an autoencoder gives back of the probe data; measured where the model was probed.",
         "",
         "log",
+    ),
+    Statistic(
+        "input_rms", "Input RMS", "Root mean square of the model's first floating-point input in the step.", "", "log"
     ),
 )
 """In the order of `STEP_COLUMNS`."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +33,28 @@ ARRAYS = (
 )
 
 
-def contents(run: Run) -> dict[str, Any]:
-    """All that a run holds, in JSON's own types; float32 as their exact float64, NaN and infinities as text."""
+def contents(run: Run, like: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """All that a run holds, in JSON's own types; float32 as their exact float64, NaN and infinities as text.
+
+    Args:
+        like: what an earlier version of this function gave. Members of layers that came later are then left out, if
+            they hold nothing.
+    """
+    spec = json.loads(run_to_json(run.spec))
+    if like:
+        spec["layers"] = [_known(*pair) for pair in zip(spec["layers"], like["spec"]["layers"], strict=True)]
     return {
-        "spec": json.loads(run_to_json(run.spec)),
+        "spec": spec,
         "rules": list(run.rules),
         "findings": [json.loads(finding_to_json(finding)) for finding in run.findings],
         "cost": dict(run.cost),
         "dropped": run.dropped,
         "arrays": {name: _array(getattr(run, name)) for name in ARRAYS},
     }
+
+
+def _known(layer: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in layer.items() if name in like or value}
 
 
 def _array(array: Any) -> dict[str, Any]:

@@ -28,8 +28,9 @@ def test_there_are_files_of_every_version() -> None:
 
 @pytest.mark.parametrize("expected", EXPECTED, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_a_golden_run_reads_as_ever(expected: Path) -> None:
-    run = load(expected.with_suffix(""))
-    assert contents(as_written(run, expected.with_suffix(""))) == json.loads(expected.read_text("utf-8"))
+    folder = expected.with_suffix("")
+    stored = json.loads(expected.read_text("utf-8"))
+    assert contents(as_written(load(folder), folder), stored) == stored
 
 
 @pytest.mark.parametrize("expected", EXPECTED, ids=lambda path: f"{path.parent.name}-{path.stem}")
@@ -53,6 +54,13 @@ def as_written(run: Run, folder: Path) -> Run:
     places = {tag: [schema.COLUMNS[tag].index(name) for name in stored_columns(folder, tag)] for tag in TABLES}
     tables = {table: getattr(run, table)[..., places[tag]] for tag, table in TABLES.items()}
     return dataclasses.replace(run, **tables)
+
+
+def test_a_change_of_meaning_would_be_seen() -> None:
+    expected = json.loads(EXPECTED[0].read_text("utf-8"))
+    expected["spec"]["layers"][0]["units"] += 1
+    folder = EXPECTED[0].with_suffix("")
+    assert contents(as_written(load(folder), folder), expected) != expected
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -61,9 +61,43 @@ def test_activation_figures_equal_numpy(run: Runner, name: str) -> None:
     ]
     # Under XLA the CPU adds one element after the other, in float32.
     tolerance = [0, 2e-6 * np.abs(finite).max(), 1e-4 * finite.std(), 0, 0, 0, 0]
-    for figure, want, allowed in zip(seen.figures.numpy(), expected, tolerance, strict=True):
+    for figure, want, allowed in zip(seen.figures.numpy()[: len(expected)], expected, tolerance, strict=True):
         assert figure == pytest.approx(want, abs=allowed, rel=0)
     np.testing.assert_allclose(seen.active, (exact != 0).mean(axis=tuple(range(axis))), rtol=1e-6)
+
+
+def spreads(figures: Any) -> dict[str, float]:
+    named = dict(zip((*statistics.ACTIVATION_FIGURES,), figures.numpy().tolist(), strict=True))
+    return {name: named[name] for name in ("sample_std", "unit_std", "saturated")}
+
+
+@pytest.mark.parametrize("name", ["relu maps", "far from zero", "zeros", "half precision"])
+def test_spreads_equal_numpy(run: Runner, name: str) -> None:
+    rows = VALUES[name].astype(np.float64).reshape(-1, VALUES[name].shape[-1])
+    axis = VALUES[name].ndim - 1
+    seen = spreads(run(lambda x: statistics.activation(x, axis, None).figures)(tf.constant(VALUES[name])))
+    assert seen["sample_std"] == pytest.approx(np.sqrt(((rows - rows.mean(0)) ** 2).mean()), rel=1e-3, abs=1e-9)
+    assert seen["unit_std"] == pytest.approx(rows.mean(0).std(), rel=1e-3, abs=1e-9)
+    assert np.isnan(seen["saturated"])
+
+
+def test_spread_of_equal_samples_is_exactly_nothing(run: Runner) -> None:
+    value = np.tile(RANDOM.normal(size=(1, 8)).astype(np.float32) * 1000, (64, 1))
+    seen = spreads(run(lambda x: statistics.activation(x, 1, None).figures)(tf.constant(value)))
+    assert seen["sample_std"] <= 1e-6 * seen["unit_std"]
+
+
+@pytest.mark.parametrize(("name", "low", "high"), [("tanh", -0.95, 0.95), ("sigmoid", 0.025, 0.975)])
+def test_saturated_outputs_are_those_near_a_bound(run: Runner, name: str, low: float, high: float) -> None:
+    value = np.array([[low - 0.01, low + 0.01], [high + 0.01, high - 0.01]], np.float32)
+    seen = spreads(run(lambda x: statistics.activation(x, 1, None, name).figures)(tf.constant(value)))
+    assert seen["saturated"] == 0.5
+
+
+def test_spread_of_a_large_tensor_comes_from_a_sample_of_it(run: Runner) -> None:
+    value = RANDOM.normal(2, 3, size=(2**14, 64)).astype(np.float32)
+    seen = spreads(run(lambda x: statistics.activation(x, 1, None).figures)(tf.constant(value)))
+    assert seen["sample_std"] == pytest.approx(3, rel=0.02)
 
 
 def test_peaks_and_activity_are_per_unit(run: Runner) -> None:

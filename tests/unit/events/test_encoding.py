@@ -19,7 +19,7 @@ def record(step: int = 0, units: int = 3) -> StepRecord:
         step=step,
         layers=np.arange(3 * 17, dtype=np.float32).reshape(3, 17),
         weights=np.ones((1, 6), np.float32),
-        totals=np.array([0.5, 1e-3, 0, 32, np.nan], np.float32),
+        totals=np.resize(np.array([0.5, 1e-3, 0, 32, np.nan], np.float32), len(STEP_COLUMNS)),
         unit_activity=np.array([0, 0.5, 1], np.float32)[:units],
         unit_peak=np.array([0, 2, np.inf], np.float32)[:units],
     )

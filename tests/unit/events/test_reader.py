@@ -83,7 +83,7 @@ def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
         step=7,
         layers=random.normal(size=(8, len(LAYER_COLUMNS))).astype(np.float32),
         weights=random.normal(size=(8, 6)).astype(np.float32),
-        totals=np.array([np.inf, np.nan, 0, 32, 1, 0.5], np.float32),
+        totals=np.resize(np.array([np.inf, np.nan, 0, 32, 1], np.float32), len(STEP_COLUMNS)),
         unit_activity=np.linspace(0, 1, spec.unit_count).astype(np.float32),
         unit_peak=np.linspace(0, 9, spec.unit_count).astype(np.float32),
     )

@@ -39,6 +39,9 @@ HEALTHY = {
     "weight_nonfinite": 0.0,
     "update_ratio": 1e-3,
     "mode_difference": float("nan"),
+    "sample_std": 1.0,
+    "unit_std": 0.5,
+    "saturated_fraction": float("nan"),
 }
 
 
@@ -82,6 +85,7 @@ def record(
             activity[spec.unit_slice(row)][np.asarray(silent[layer.name], int)] = 0
     totals = {"loss": loss, "learning_rate": 1e-3, "epoch": 0, "samples": batch, "loss_scale": loss_scale}
     totals["reconstruction_error"] = float("nan")
+    totals["input_rms"] = 1.0
     return StepRecord(
         step=step,
         layers=layers,

@@ -8,7 +8,7 @@ from tensorboard.util.tensor_util import make_ndarray
 
 from tb_activations.events import schema, stock
 from tb_activations.events.encoding import Encoder
-from tb_activations.health.records import LAYER_COLUMNS, LayerSpec, RunSpec, StepRecord
+from tb_activations.health.records import LAYER_COLUMNS, STEP_COLUMNS, LayerSpec, RunSpec, StepRecord
 from tb_activations.health.unit_coding import quantise_activity, quantise_peak
 
 SPEC = RunSpec("m", (LayerSpec("a", "Dense", units=3), LayerSpec("a@1", "Dense", call_site=1), LayerSpec("b", "Add")))

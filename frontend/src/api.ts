@@ -8,7 +8,7 @@ import {
   type SeriesHeader,
   type UnitsHeader,
 } from "./core/frame";
-import type { Findings, Run, RunDescription } from "./core/types";
+import type { Findings, Picture, Run, RunDescription } from "./core/types";
 
 /** Why the server gave no answer. */
 export type FailureKind = "newer_schema" | "not_found" | "bad_request" | "server" | "network" | "malformed";
@@ -52,12 +52,15 @@ async function reasonOf(response: Response): Promise<string> {
 }
 
 /** The address stays relative: the page's base is the plugin's folder, below any path prefix. */
-async function get(route: string, parameters: Parameters, signal: AbortSignal): Promise<Response> {
+function addressOf(route: string, parameters: Parameters): string {
   const query = new URLSearchParams(Object.entries(parameters).map(([key, value]) => [key, String(value)]));
-  const address = query.size === 0 ? `./${route}` : `./${route}?${query.toString()}`;
+  return query.size === 0 ? `./${route}` : `./${route}?${query.toString()}`;
+}
+
+async function get(route: string, parameters: Parameters, signal: AbortSignal): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(address, { signal });
+    response = await fetch(addressOf(route, parameters), { signal });
   } catch (error) {
     if (signal.aborted) throw error;
     throw new ApiError("network", "TensorBoard does not answer. Is it still running?");
@@ -91,6 +94,20 @@ async function readable<Answer>(route: string, read: () => Promise<Answer>): Pro
 
 export async function fetchRuns(signal: AbortSignal): Promise<readonly Run[]> {
   return (await getJson<{ readonly runs: readonly Run[] }>("runs", {}, signal)).runs;
+}
+
+/** Names of all runs of the log directory in the order in which TensorBoard gives out colours. */
+export function fetchRunOrder(signal: AbortSignal): Promise<readonly string[]> {
+  return getJson("../../runs", {}, signal);
+}
+
+export async function fetchPictures(run: string, signal: AbortSignal): Promise<readonly Picture[]> {
+  return (await getJson<{ readonly pictures: readonly Picture[] }>("pictures", { run }, signal)).pictures;
+}
+
+/** For the browser to load by itself. */
+export function pictureAddress(run: string, tag: string, step: number): string {
+  return addressOf("picture", { run, tag, step });
 }
 
 export async function fetchDescription(run: string, signal: AbortSignal): Promise<RunDescription> {

@@ -1,5 +1,6 @@
 import type { Theme } from "./core/colour";
-import { isOwnHash, type Place, readPlace, writePlace } from "./core/url";
+import type { HostSelection } from "./core/runs";
+import { hashValues, isOwnHash, type Place, readPlace, writePlace } from "./core/url";
 
 /**
  * TensorBoard around the page. The page runs in an iframe of the same origin; where the surrounding document
@@ -7,6 +8,10 @@ import { isOwnHash, type Place, readPlace, writePlace } from "./core/url";
  */
 export interface Host {
   readonly place: Place;
+  /** What TensorBoard's own tabs show, as far as the address tells. */
+  readonly selection: HostSelection;
+  /** Address of one of TensorBoard's own tabs with only the tags that match; to be opened in the surrounding page. */
+  stockAddress(tab: string, tagPattern: string): string;
   keepPlace(place: Place): void;
   /** Calls back with the theme now and at every change. */
   watchTheme(changed: (theme: Theme) => void): void;
@@ -36,6 +41,11 @@ export function connectHost(): Host {
   const outer = reachableWindow();
   return {
     place: readPlace(outer.location.hash),
+    selection: readSelection(outer.location),
+    stockAddress: (tab, tagPattern) => {
+      const { pathname, search } = outer.location;
+      return `${pathname}${search}#${tab}&tagFilter=${encodeURIComponent(tagPattern)}`;
+    },
     keepPlace: (place) => keepPlace(outer, place),
     watchTheme: (changed) => watchTheme(outer, changed),
     watchReload,
@@ -48,6 +58,27 @@ export function connectHost(): Host {
       if (outer !== window && window.frameElement !== null) window.frameElement.setAttribute("title", title);
     },
   };
+}
+
+/** The Time Series tab keeps its pattern in the query, the older tabs pattern and ticks in the hash. */
+function readSelection({ search, hash }: Location): HostSelection {
+  const values = hashValues(hash);
+  return {
+    pattern: new URLSearchParams(search).get("runFilter") ?? values.get("regexInput") ?? "",
+    ticked: readTicks(values.get("runSelectionState")),
+  };
+}
+
+/** TensorBoard writes JSON in base 64; anything else counts as no choice. */
+function readTicks(text: string | undefined): Readonly<Record<string, boolean>> {
+  if (text === undefined) return {};
+  try {
+    const ticks: unknown = JSON.parse(atob(text));
+    return typeof ticks === "object" && ticks !== null ? (ticks as Record<string, boolean>) : {};
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof DOMException) return {};
+    throw error;
+  }
 }
 
 const SHORTCUTS_KEY = "layer_health.shortcuts";

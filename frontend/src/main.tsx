@@ -9,18 +9,25 @@ import baseStyles from "./styles/base.css?inline";
 import chartsStyles from "./styles/charts.css?inline";
 import layersStyles from "./styles/layers.css?inline";
 import pageStyles from "./styles/page.css?inline";
+import panelsStyles from "./styles/panels.css?inline";
 import statesStyles from "./styles/states.css?inline";
 
 const TITLE = "Layer Health";
 
 function adoptStyles(): void {
-  document.adoptedStyleSheets = [uplotStyles, baseStyles, pageStyles, layersStyles, chartsStyles, statesStyles].map(
-    (text) => {
-      const sheet = new CSSStyleSheet();
-      sheet.replaceSync(text);
-      return sheet;
-    },
-  );
+  document.adoptedStyleSheets = [
+    uplotStyles,
+    baseStyles,
+    pageStyles,
+    layersStyles,
+    chartsStyles,
+    panelsStyles,
+    statesStyles,
+  ].map((text) => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(text);
+    return sheet;
+  });
 }
 
 function followTheme(store: Store): void {

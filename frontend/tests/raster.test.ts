@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { stepAxis } from "../src/core/axis";
 import { pixelColumns, reduceHealth, reduceLargest, reduceSmallest, rowPixels, stretches } from "../src/core/raster";
-import { stepAxis } from "../src/core/scale";
+
 import { HEALTH_CODES } from "../src/core/severity";
 
 const PROBLEM = HEALTH_CODES.indexOf("problem");
@@ -8,7 +9,7 @@ const PROBLEM = HEALTH_CODES.indexOf("problem");
 describe("pixelColumns", () => {
   it("shows every step at least once, however many there are to a pixel", () => {
     const steps = [0, 1, 2, 3, 4, 5, 50, 100, 1000];
-    const columns = pixelColumns(steps, stepAxis(steps), 7);
+    const columns = pixelColumns(stepAxis(steps), 7);
     const shown = new Set<number>();
     columns.start.forEach((start, column) => {
       for (let index = start; index < (columns.end[column] ?? 0); index++) shown.add(index);
@@ -19,7 +20,7 @@ describe("pixelColumns", () => {
 
 describe("rowPixels", () => {
   const steps = Array.from({ length: 1000 }, (_, index) => index);
-  const columns = pixelColumns(steps, stepAxis(steps), 50);
+  const columns = pixelColumns(stepAxis(steps), 50);
 
   it("never loses one sick step among a thousand", () => {
     const values = new Float32Array(2000);

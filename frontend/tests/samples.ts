@@ -18,6 +18,7 @@ export function layer(changes: Partial<Layer> = {}): Layer {
     parameters: 272,
     trainable: true,
     not_observed: "",
+    inputs: [],
     severity: null,
     outcomes: ["ok", "ok", "ok"],
     ...changes,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { indexOfStep, lineScale, naturalExtent, stepAxis, valueScale } from "../src/core/scale";
+import { indexOfStep, lineScale, naturalExtent, valueScale } from "../src/core/scale";
 
 const of = (...values: number[]) => Float32Array.from(values);
 
@@ -62,21 +62,6 @@ describe("lineScale", () => {
     expect(lineScale("linear", of(3, 2, 0.001))).toBe("linear");
     expect(lineScale("symlog", of(-1, 2, 5))).toBe("linear");
     expect(lineScale("symlog", of(1, 1, 1, 1e6))).toBe("symlog");
-  });
-});
-
-describe("stepAxis", () => {
-  it("gives every recorded step a width, also the last", () => {
-    const axis = stepAxis([0, 10, 20]);
-    expect(axis.position(20)).toBeCloseTo(2 / 3);
-    expect(axis.indexAt(0)).toBe(0);
-    expect(axis.indexAt(0.5)).toBe(1);
-    expect(axis.indexAt(1)).toBe(2);
-  });
-
-  it("works with one step and with none", () => {
-    expect(stepAxis([7]).indexAt(0.9)).toBe(0);
-    expect(stepAxis([]).indexAt(0.5)).toBe(-1);
   });
 });
 

@@ -8,11 +8,22 @@ const FULL: Place = {
   step: 420,
   sort: "model",
   series: ["mean", "std"],
+  others: ["b,c", "100%", ","],
+  scale: "symlog",
+  depth: "std",
+  kind: "gradient",
+  picture: "feature_maps/conv 1",
+  x: "epoch",
+  zoom: { from: -0.5, to: 300.2 },
+  filter: "conv & more",
+  flag: "dead_units",
+  folded: ["a/b"],
 };
 
 describe("place in the address", () => {
   it("comes back as it was written, whatever the names hold", () => {
     expect(readPlace(writePlace("", FULL))).toEqual(FULL);
+    expect(readPlace(writePlace("", { others: [] })).others).toEqual([]);
   });
 
   it("leaves out what is default", () => {
@@ -25,15 +36,9 @@ describe("place in the address", () => {
   });
 
   it("ignores what cannot be read", () => {
-    const place = readPlace("#layer_health&p.layer_health.run=%E0%A4%A&p.layer_health.step=-3&p.layer_health.sort=up");
-    expect(place).toEqual({
-      run: undefined,
-      layer: undefined,
-      stat: undefined,
-      step: undefined,
-      sort: undefined,
-      series: undefined,
-    });
+    const keys = ["run=%E0%A4%A", "step=-3", "sort=up", "x=day", "zoom=9~3", "scale=cubic", "kind=weight"];
+    const place = readPlace(`#layer_health&${keys.map((key) => `p.layer_health.${key}`).join("&")}`);
+    expect(Object.values(place).filter((value) => value !== undefined)).toEqual([]);
   });
 });
 

@@ -1,22 +1,23 @@
-import type { ReadonlySignal } from "@preact/signals";
+import { wholeWindow, zoomBy } from "../core/axis";
+import type { StepView } from "../core/view";
 
 /** What the arrow keys move through: rows, and the step all panels share. */
 export interface Movable {
   readonly rowNames: readonly string[];
+  readonly steps: readonly number[];
   readonly selectedRow: number;
-  readonly cursor: ReadonlySignal<number | null>;
+  readonly view: StepView;
   onSelectRow(row: number): void;
-  onPinStep(step: number | null): void;
 }
 
 const LEAP = 10;
 
 /** Whether the key meant anything. */
-export function moveByKey(event: KeyboardEvent, props: Movable, steps: readonly number[]): boolean {
+export function moveByKey(event: KeyboardEvent, { rowNames, steps, selectedRow, view, onSelectRow }: Movable): boolean {
   if (event.ctrlKey || event.metaKey || event.altKey) return false;
   const leap = event.shiftKey ? LEAP : 1;
   const last = steps.length - 1;
-  const current = props.cursor.peek();
+  const current = view.cursor.peek();
   const index =
     current === null
       ? last
@@ -24,8 +25,9 @@ export function moveByKey(event: KeyboardEvent, props: Movable, steps: readonly 
           0,
           steps.findLastIndex((step) => step <= current),
         );
-  const toStep = (target: number) => props.onPinStep(steps[Math.min(last, Math.max(0, target))] ?? null);
-  const toRow = (target: number) => props.onSelectRow(Math.min(props.rowNames.length - 1, Math.max(0, target)));
+  const toStep = (target: number) => view.onPinStep(steps[Math.min(last, Math.max(0, target))] ?? null);
+  const toRow = (target: number) => onSelectRow(Math.min(rowNames.length - 1, Math.max(0, target)));
+  const zoom = (factor: number) => view.onZoom(zoomBy(view.zoom, wholeWindow(steps), current, factor));
   switch (event.key) {
     case "ArrowLeft":
       toStep(index - leap);
@@ -40,13 +42,24 @@ export function moveByKey(event: KeyboardEvent, props: Movable, steps: readonly 
       toStep(last);
       return true;
     case "ArrowUp":
-      toRow(props.selectedRow - leap);
+      toRow(selectedRow - leap);
       return true;
     case "ArrowDown":
-      toRow(props.selectedRow + leap);
+      toRow(selectedRow + leap);
+      return true;
+    case "+":
+    case "=":
+      zoom(0.5);
+      return true;
+    case "-":
+      zoom(2);
+      return true;
+    case "0":
+      view.onZoom(null);
       return true;
     case "Escape":
-      props.onPinStep(null);
+      view.onPinStep(null);
+      view.onZoom(null);
       return true;
     default:
       return false;

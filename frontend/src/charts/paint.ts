@@ -1,10 +1,11 @@
+import type { StepAxis } from "../core/axis";
 import { pixelColumns, type Reduce, rowPixels, type Stretch, stretches } from "../core/raster";
-import type { StepAxis } from "../core/scale";
+
 import type { CellLook, LookOf } from "./look";
 
 export interface MatrixData {
   readonly rowCount: number;
-  readonly steps: readonly number[];
+  readonly stepCount: number;
   /** `[rows, steps]` in row-major order. */
   readonly values: Float32Array;
   readonly axis: StepAxis;
@@ -30,13 +31,13 @@ export function paintMatrix(canvas: HTMLCanvasElement, data: MatrixData, lookOf:
   canvas.width = width;
   canvas.height = height;
   const context = canvas.getContext("2d");
-  if (context === null || data.rowCount === 0 || data.steps.length === 0) return;
+  if (context === null || data.rowCount === 0 || data.stepCount === 0) return;
 
-  const columns = pixelColumns(data.steps, data.axis, width);
+  const columns = pixelColumns(data.axis, width);
   const image = new ImageData(width, data.rowCount);
   const special: { row: number; stretch: Stretch; look: CellLook }[] = [];
   for (let row = 0; row < data.rowCount; row++) {
-    for (const stretch of stretches(rowPixels(data.values, data.steps.length, row, columns, data.reduce))) {
+    for (const stretch of stretches(rowPixels(data.values, data.stepCount, row, columns, data.reduce))) {
       const look = lookOf(stretch.value);
       fillStretch(image, row, stretch, look);
       if (look.ink !== null) special.push({ row, stretch, look });

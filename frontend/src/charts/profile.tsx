@@ -1,30 +1,32 @@
-import type { ReadonlySignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { formatValue } from "../core/format";
 import { lineRuns, type ProfilePoint, profilePoints } from "../core/profile";
 import type { ValueScale } from "../core/scale";
 import { unreachable } from "../core/severity";
-import { moveByKey } from "./keys";
+import type { Movable } from "./keys";
 import { barTicks } from "./legend";
-import { RowNames } from "./row_names";
+import { Region, RowMark, rowUnder } from "./region";
 import { useWidth } from "./size";
 
-export interface ProfileProps {
+/** One run's figures, one a row. */
+export interface ProfileLine {
+  readonly name: string;
+  readonly values: Float32Array;
+  readonly colour: string;
+  /** In pixels, on and off in turns; empty for a whole line. */
+  readonly dash: readonly number[];
+}
+
+export interface ProfileProps extends Movable {
   /** Accessible name. */
   readonly name: string;
-  readonly rowNames: readonly string[];
-  /** One value a row. */
-  readonly values: Float32Array;
+  /** The first is drawn on top. */
+  readonly lines: readonly ProfileLine[];
   /** Null when no value has a place on a scale. */
   readonly scale: ValueScale | null;
   readonly unit: string;
-  readonly steps: readonly number[];
-  readonly selectedRow: number;
-  readonly cursor: ReadonlySignal<number | null>;
   /** Id of the element that tells the value of the row. */
   readonly readoutId: string;
-  onSelectRow(row: number): void;
-  onPinStep(step: number | null): void;
   onHoverRow(row: number | null): void;
 }
 
@@ -35,37 +37,30 @@ const GUTTER = 16;
 
 /** One value a row, the rows from top to bottom: how a figure changes with depth. */
 export function Profile(props: ProfileProps) {
-  const { rowNames, values, scale, selectedRow } = props;
+  const { rowNames, scale, selectedRow } = props;
   const plot = useRef<HTMLDivElement>(null);
   const width = useWidth(plot);
   const rowHeight = Math.min(MAX_ROW_HEIGHT, MAX_HEIGHT / Math.max(1, rowNames.length));
   const height = Math.max(1, rowHeight * rowNames.length);
-  const points = profilePoints(values, scale);
-  const rowAt = (event: MouseEvent): number | null => {
-    const box = plot.current?.getBoundingClientRect();
-    if (box === undefined) return null;
-    return Math.min(rowNames.length - 1, Math.max(0, Math.floor((event.clientY - box.top) / rowHeight)));
-  };
-  const onClick = (event: MouseEvent) => {
+  const rowAt = (event: MouseEvent) => rowUnder(event, plot.current, rowHeight, rowNames.length);
+  const select = (event: MouseEvent) => {
     const row = rowAt(event);
     if (row !== null) props.onSelectRow(row);
   };
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (moveByKey(event, props, props.steps)) event.preventDefault();
-  };
   return (
-    <div class="matrix matrix-named">
-      <div
-        class="matrix-body"
-        role="application"
-        aria-roledescription="profile"
-        aria-label={`${props.name}. Arrow keys move between layers and steps.`}
-        aria-describedby={props.readoutId}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: an application region takes keys itself
-        tabIndex={0}
-        onKeyDown={onKeyDown}
+    <div class="matrix">
+      <Region
+        kind="profile"
+        name={props.name}
+        rows="layers"
+        rowNames={rowNames}
+        steps={props.steps}
+        rowHeight={rowHeight}
+        selectedRow={selectedRow}
+        view={props.view}
+        readoutId={props.readoutId}
+        onSelectRow={props.onSelectRow}
       >
-        <RowNames names={rowNames} rowHeight={rowHeight} selectedRow={selectedRow} onSelectRow={props.onSelectRow} />
         {/* biome-ignore lint/a11y/noStaticElementInteractions: the region around it takes the keys */}
         {/* biome-ignore lint/a11y/useKeyWithClickEvents: the region around it takes the keys */}
         <div
@@ -74,86 +69,88 @@ export function Profile(props: ProfileProps) {
           style={{ height: `${height}px` }}
           onPointerMove={(event) => props.onHoverRow(rowAt(event))}
           onPointerLeave={() => props.onHoverRow(null)}
-          onClick={onClick}
+          onClick={select}
         >
-          {width > 0 && <Drawing points={points} scale={scale} width={width} rowHeight={rowHeight} />}
-          {selectedRow >= 0 && (
-            <div
-              class="matrix-row-mark"
-              style={{ top: `${selectedRow * rowHeight}px`, height: `${Math.max(2, rowHeight)}px` }}
-            />
+          {width > 0 && (
+            <svg class="profile" width={width} height={height} aria-hidden="true">
+              {scale !== null && <Grid scale={scale} width={width} height={height} />}
+              {[...props.lines].reverse().map((line) => (
+                <Line key={line.name} line={line} scale={scale} width={width} rowHeight={rowHeight} />
+              ))}
+            </svg>
           )}
+          <RowMark row={selectedRow} rowHeight={rowHeight} />
         </div>
-      </div>
+      </Region>
       {scale !== null && <ValueAxis scale={scale} unit={props.unit} />}
     </div>
   );
 }
 
-interface DrawingProps {
-  readonly points: readonly ProfilePoint[];
+const placeOf = (position: number, width: number) => GUTTER + position * (width - 2 * GUTTER);
+
+function Grid({
+  scale,
+  width,
+  height,
+}: {
+  readonly scale: ValueScale;
+  readonly width: number;
+  readonly height: number;
+}) {
+  const lines = barTicks(scale).map((tick) => `M${placeOf(scale.position(tick), width).toFixed(1)} 0v${height}`);
+  return <path class="profile-grid" d={lines.join("")} />;
+}
+
+interface LineProps {
+  readonly line: ProfileLine;
   readonly scale: ValueScale | null;
   readonly width: number;
   readonly rowHeight: number;
 }
 
-function Drawing({ points, scale, width, rowHeight }: DrawingProps) {
-  const x = (position: number) => GUTTER + position * (width - 2 * GUTTER);
-  const y = (row: number) => (row + 0.5) * rowHeight;
-  const height = points.length * rowHeight;
-  const radius = Math.min(3.5, Math.max(1, rowHeight / 3));
+/** Few elements however many rows there are: the picture follows the step cursor. */
+function Line({ line, scale, width, rowHeight }: LineProps) {
+  const points = profilePoints(line.values, scale);
+  const at = (row: number, position: number) =>
+    `${placeOf(position, width).toFixed(1)} ${((row + 0.5) * rowHeight).toFixed(1)}`;
+  const runs = lineRuns(points);
+  const diameter = Math.min(7, Math.max(2, rowHeight / 1.5));
+  const size = Math.min(9, Math.max(2, rowHeight - 2));
+  const marks = (kind: ProfilePoint["kind"]) =>
+    points.map((point, row) => (point.kind === kind ? markPath(point, row, width, rowHeight, size) : "")).join("");
   return (
-    <>
-      <svg class="profile" width={width} height={height} aria-hidden="true">
-        {scale !== null &&
-          barTicks(scale).map((tick) => (
-            <line
-              key={tick}
-              class="profile-grid"
-              x1={x(scale.position(tick))}
-              x2={x(scale.position(tick))}
-              y2={height}
-            />
-          ))}
-        {lineRuns(points).map((run) => (
-          <polyline
-            key={run[0]?.row}
-            class="profile-line"
-            points={run.map(({ row, position }) => `${x(position).toFixed(1)},${y(row).toFixed(1)}`).join(" ")}
-          />
-        ))}
-        {lineRuns(points)
-          .flat()
-          .map(({ row, position }) => (
-            <circle key={row} class="profile-point" cx={x(position)} cy={y(row)} r={radius} />
-          ))}
-      </svg>
-      {points.map((point, row) => (
-        <OffScale key={row} point={point} top={y(row)} rowHeight={rowHeight} />
-      ))}
-    </>
+    <g data-run={line.name} stroke={line.colour}>
+      <path
+        class="profile-line"
+        stroke-dasharray={line.dash.join(" ")}
+        d={runs.map((run) => `M${run.map(({ row, position }) => at(row, position)).join("L")}`).join("")}
+      />
+      <path
+        class="profile-points"
+        stroke-width={diameter}
+        d={runs.flatMap((run) => run.map(({ row, position }) => `M${at(row, position)}h0`)).join("")}
+      />
+      <path class="profile-zero" d={marks("zero")} />
+      <path class="profile-infinite" d={marks("infinite")} />
+      <path class="profile-missing" d={marks("missing")} />
+    </g>
   );
 }
 
-interface OffScaleProps {
-  readonly point: ProfilePoint;
-  readonly top: number;
-  readonly rowHeight: number;
-}
-
-/** What has no place on the scale, marked as the legend tells: at the left what is too small, at the right what is too large. */
-function OffScale({ point, top, rowHeight }: OffScaleProps) {
-  const height = Math.min(10, Math.max(2, rowHeight - 2));
-  const style = { top: `${top - height / 2}px`, height: `${height}px` };
+/** What has no place on the scale: at the left what is too small, at the right what is too large. */
+function markPath(point: ProfilePoint, row: number, width: number, rowHeight: number, size: number): string {
+  const top = (row + 0.5) * rowHeight - size / 2;
+  const square = (left: number) => `M${left} ${top.toFixed(1)}h${size}v${size}h${-size}z`;
   switch (point.kind) {
     case "value":
-      return null;
+      return "";
     case "zero":
-      return <span class="swatch swatch-zero profile-mark" style={style} />;
+      return square(3);
     case "missing":
-      return <span class="swatch swatch-hatch profile-mark" style={style} />;
+      return `${square(3)}m0 ${size}l${size} ${-size}`;
     case "infinite":
-      return <span class={`swatch swatch-alarm profile-mark ${point.isNegative ? "" : "is-high"}`} style={style} />;
+      return square(point.isNegative ? 3 : width - 3 - size);
     default:
       return unreachable(point);
   }
@@ -167,7 +164,7 @@ function ValueAxis({ scale, unit }: { readonly scale: ValueScale; readonly unit:
         {barTicks(scale).map((tick, index, all) => (
           <span
             key={tick}
-            class={index === all.length - 1 ? "is-at-end" : undefined}
+            class={index === all.length - 1 ? "is-at-end" : index === 0 ? "is-at-start" : undefined}
             style={{ left: `${scale.position(tick) * 100}%` }}
           >
             {formatValue(tick, unit)}

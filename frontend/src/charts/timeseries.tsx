@@ -1,12 +1,16 @@
-import { effect, type ReadonlySignal } from "@preact/signals";
+import { effect } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import uPlot from "uplot";
+import { type StepAxis, stepAxis } from "../core/axis";
 import type { Palette } from "../core/colour";
-import { formatCount, formatValue } from "../core/format";
+import { formatValue } from "../core/format";
 import { type PlottedSeries, plottedSeries } from "../core/points";
-import { type Extent, indexOfStep, medianSize, type StepAxis, stepAxis } from "../core/scale";
+import { type Extent, medianSize } from "../core/scale";
 import { unreachable } from "../core/severity";
+import type { Timeline } from "../core/timeline";
 import type { ScaleKind } from "../core/types";
+import type { StepView } from "../core/view";
+import { followPointer } from "./pointer";
 import { useWidth } from "./size";
 
 export interface StepMarker {
@@ -14,11 +18,21 @@ export interface StepMarker {
   readonly colour: string;
 }
 
+/** One run's values; steps ascend. */
+export interface TimeLine {
+  readonly steps: readonly number[];
+  readonly values: Float32Array;
+  readonly timeline: Timeline;
+  readonly colour: string;
+  /** In pixels, on and off in turns; empty for a whole line. */
+  readonly dash: readonly number[];
+}
+
 export interface TimeSeriesProps {
   /** Accessible name. */
   readonly name: string;
-  readonly steps: readonly number[];
-  readonly values: Float32Array;
+  /** The first is the one that the step cursor and marks belong to. */
+  readonly lines: readonly [TimeLine, ...TimeLine[]];
   /** Of the vertical axis. */
   readonly scale: ScaleKind;
   /** Its ends, null to follow the values. */
@@ -27,9 +41,7 @@ export interface TimeSeriesProps {
   readonly palette: Palette;
   readonly height: number;
   readonly markers: readonly StepMarker[];
-  readonly cursor: ReadonlySignal<number | null>;
-  onPinStep(step: number | null): void;
-  onHoverStep(step: number | null): void;
+  readonly view: StepView;
 }
 
 const FONT = "11px Roboto, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif";
@@ -39,21 +51,43 @@ const AXIS_WIDTH = 58;
 export function TimeSeries(props: TimeSeriesProps) {
   const holder = useRef<HTMLDivElement>(null);
   const width = useWidth(holder);
-  const plotted = useMemo(() => plottedSeries(props.values, props.scale), [props.values, props.scale]);
+  const { lines, view } = props;
+  const plotted = useMemo(() => lines.map(({ values }) => plottedSeries(values, props.scale)), [lines, props.scale]);
+  const axis = useMemo(() => sharedAxis(lines, view), [lines, view.timeline, view.zoom]);
 
   useEffect(() => {
     if (holder.current === null || width === 0) return;
-    const chart = new uPlot(chartOptions(props, plotted, width), [[...props.steps], plotted.line], holder.current);
-    const stop = attachCursor(chart, props);
+    const chart = new uPlot(chartOptions(props, plotted, axis, width), chartData(lines, plotted), holder.current);
+    const stop = attachCursor(chart, props, axis);
     return () => {
       stop();
       chart.destroy();
     };
-  }, [width, plotted, props.steps, props.palette, props.height, JSON.stringify(props.markers)]);
+  }, [width, plotted, axis, props.palette, props.height, JSON.stringify(props.markers)]);
 
   return (
     <div ref={holder} class="series-chart" role="img" aria-label={props.name} style={{ height: `${props.height}px` }} />
   );
+}
+
+/** The first line's axis, long enough for all lines. */
+function sharedAxis([main, ...others]: TimeSeriesProps["lines"], { timeline, zoom }: StepView): StepAxis {
+  if (zoom !== null) return stepAxis(main.steps, timeline, zoom);
+  const last = (line: TimeLine) => line.steps[line.steps.length - 1] ?? 0;
+  const end = Math.max(last(main), ...others.map((line) => timeline.stepAt(line.timeline.at(last(line)))));
+  const start = main.steps[0] ?? 0;
+  return end > start ? stepAxis(main.steps, timeline, { from: start, to: end }) : stepAxis(main.steps, timeline);
+}
+
+/** Lines with figures of their own on one common axis; where another line has one, a line has `undefined`. */
+function chartData(lines: readonly TimeLine[], plotted: readonly PlottedSeries[]): uPlot.AlignedData {
+  const tables = lines.map(
+    ({ steps, timeline }, index): uPlot.AlignedData => [
+      steps.map((step) => timeline.at(step)),
+      plotted[index]?.line ?? [],
+    ],
+  );
+  return tables.length === 1 && tables[0] !== undefined ? tables[0] : uPlot.join(tables);
 }
 
 function yScale(props: TimeSeriesProps): uPlot.Scale {
@@ -63,7 +97,7 @@ function yScale(props: TimeSeriesProps): uPlot.Scale {
     case "log":
       return { distr: 3, range: (_, low, high) => logRange(low, high) };
     case "symlog":
-      return { distr: 4, asinh: medianSize(props.values) };
+      return { distr: 4, asinh: medianSize(props.lines[0].values) };
     default:
       return unreachable(props.scale);
   }
@@ -93,12 +127,16 @@ function logSplits(_: uPlot, __: number, low: number, high: number): number[] {
   return splits;
 }
 
-function chartOptions(props: TimeSeriesProps, plotted: PlottedSeries, width: number): uPlot.Options {
-  const { palette, steps } = props;
-  const stroke = palette.series;
-  const axis = stepAxis(steps);
+function chartOptions(
+  props: TimeSeriesProps,
+  plotted: readonly PlottedSeries[],
+  axis: StepAxis,
+  width: number,
+): uPlot.Options {
+  const { palette, lines, view } = props;
   const common = { font: FONT, stroke: palette.muted, ticks: { show: false } };
   const grid = { stroke: palette.line, width: 1 };
+  const splits = axis.ticks.map(({ position }) => axis.from + position * (axis.to - axis.from));
   return {
     width,
     height: props.height,
@@ -106,7 +144,7 @@ function chartOptions(props: TimeSeriesProps, plotted: PlottedSeries, width: num
     legend: { show: false },
     cursor: { show: false },
     scales: {
-      x: { time: false, range: () => stepRange(axis) },
+      x: { time: false, range: () => [axis.from, axis.to] },
       y: yScale(props),
     },
     axes: [
@@ -115,9 +153,8 @@ function chartOptions(props: TimeSeriesProps, plotted: PlottedSeries, width: num
         grid: { show: false },
         size: 20,
         gap: 3,
-        space: 70,
-        incrs: WHOLE_STEPS,
-        values: (_, ticks) => ticks.map(formatCount),
+        splits: () => spaced(splits, width),
+        values: (_, shown) => shown.map((figure) => axis.ticks[splits.indexOf(figure)]?.label ?? ""),
       },
       {
         ...common,
@@ -131,39 +168,40 @@ function chartOptions(props: TimeSeriesProps, plotted: PlottedSeries, width: num
     ],
     series: [
       {},
-      {
-        stroke,
+      ...lines.map(({ colour, dash, steps }) => ({
+        stroke: colour,
         width: 1.5,
+        dash: [...dash],
         spanGaps: false,
-        points: { show: steps.length < 3, size: 5, fill: stroke },
-      },
+        points: { show: steps.length < 3, size: 5, fill: colour },
+      })),
     ],
     hooks: {
-      drawAxes: [(chart) => drawMarkers(chart, props.markers)],
-      draw: [(chart) => drawOffScale(chart, plotted, palette)],
+      drawAxes: [(chart) => drawMarkers(chart, props.markers, view.timeline)],
+      draw: [
+        (chart) => {
+          for (const [index, { below, infinite }] of plotted.entries()) {
+            const line = lines[index];
+            if (line !== undefined)
+              drawOffScale(chart, line, below, infinite, index === 0 ? palette.text : line.colour, palette);
+          }
+        },
+      ],
     },
   };
 }
 
-/** A single step stands in the middle. */
-function stepRange({ first, last }: StepAxis): [number, number] {
-  return first === last ? [first - 0.4, first + 0.4] : [first, last];
+/** Every so many of the ticks that their labels do not touch. */
+function spaced(splits: readonly number[], width: number): number[] {
+  const stride = Math.max(1, Math.ceil((splits.length * 62) / Math.max(1, width - AXIS_WIDTH)));
+  return splits.filter((_, index) => index % stride === 0);
 }
 
-/** In [0, 1]; the chart's own conversion does not work before its first drawing. */
-function positionOf(step: number, axis: StepAxis): number {
-  const [from, to] = stepRange(axis);
-  return Math.min(1, Math.max(0, (step - from) / (to - from)));
-}
-
-const WHOLE_STEPS = Array.from({ length: 13 }, (_, exponent) =>
-  [1, 2, 5].map((digit) => digit * 10 ** exponent),
-).flat();
-
-function drawMarkers(chart: uPlot, markers: readonly StepMarker[]): void {
+function drawMarkers(chart: uPlot, markers: readonly StepMarker[], timeline: Timeline): void {
   const { ctx, bbox } = chart;
   for (const { step, colour } of markers) {
-    const x = Math.round(chart.valToPos(step, "x", true)) + 0.5;
+    const x = Math.round(chart.valToPos(timeline.at(step), "x", true)) + 0.5;
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
     ctx.save();
     ctx.strokeStyle = colour;
     ctx.lineWidth = uPlot.pxRatio;
@@ -177,52 +215,73 @@ function drawMarkers(chart: uPlot, markers: readonly StepMarker[]): void {
 }
 
 /** Zeros on a logarithmic axis stand at the bottom, infinite values at the top: never left out unseen. */
-function drawOffScale(chart: uPlot, plotted: PlottedSeries, palette: Palette): void {
-  const { top, height } = chart.bbox;
+function drawOffScale(
+  chart: uPlot,
+  line: TimeLine,
+  below: readonly number[],
+  infinite: readonly number[],
+  colour: string,
+  palette: Palette,
+): void {
+  const { ctx, bbox } = chart;
   const thickness = 3 * uPlot.pxRatio;
-  drawEdge(chart, plotted.below, top + height - thickness, thickness, palette.text);
-  drawEdge(chart, plotted.infinite, top, thickness, palette.alarm);
-  const [first] = plotted.below;
-  if (first === undefined) return;
-  const { ctx } = chart;
-  ctx.font = FONT.replace("11px", `${11 * uPlot.pxRatio}px`);
-  ctx.fillStyle = palette.text;
-  ctx.textAlign = "left";
-  ctx.textBaseline = "bottom";
-  const x = chart.valToPos(chart.data[0][first] ?? 0, "x", true);
-  ctx.fillText("zero", x + 4 * uPlot.pxRatio, top + height - thickness - uPlot.pxRatio);
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  const bottom = bbox.top + bbox.height - thickness;
+  drawEdge(chart, line, below, bottom, thickness, colour);
+  drawEdge(chart, line, infinite, bbox.top, thickness, palette.alarm);
+  const [first] = below;
+  if (first !== undefined) {
+    ctx.font = FONT.replace("11px", `${11 * uPlot.pxRatio}px`);
+    ctx.fillStyle = palette.text;
+    ctx.textAlign = "left";
+    ctx.textBaseline = "bottom";
+    const x = Math.max(bbox.left, positionOf(chart, line, first));
+    ctx.fillText("zero", x + 4 * uPlot.pxRatio, bottom - uPlot.pxRatio);
+  }
+  ctx.restore();
+}
+
+function positionOf(chart: uPlot, { steps, timeline }: TimeLine, index: number): number {
+  return chart.valToPos(timeline.at(steps[index] ?? 0), "x", true);
 }
 
 /** A bar from each of the steps to the step after it. */
-function drawEdge(chart: uPlot, indices: readonly number[], top: number, thickness: number, colour: string): void {
-  const steps = chart.data[0];
+function drawEdge(
+  chart: uPlot,
+  line: TimeLine,
+  indices: readonly number[],
+  top: number,
+  thickness: number,
+  colour: string,
+): void {
   const { ctx, bbox } = chart;
   ctx.fillStyle = colour;
   for (const index of indices) {
-    const from = chart.valToPos(steps[index] ?? 0, "x", true);
-    const next = steps[index + 1];
-    const to = next === undefined ? bbox.left + bbox.width : chart.valToPos(next, "x", true);
+    const from = positionOf(chart, line, index);
+    const isLast = index + 1 >= line.steps.length;
+    const to = isLast ? bbox.left + bbox.width : positionOf(chart, line, index + 1);
     ctx.fillRect(from, top, Math.max(to - from, 2 * uPlot.pxRatio), thickness);
   }
 }
 
-/** Marks the shared step and reports the pointer; returns what undoes it. */
-function attachCursor(chart: uPlot, props: TimeSeriesProps): () => void {
-  const axis = stepAxis(props.steps);
+/** Marks the shared step and follows the pointer; returns what undoes it. */
+function attachCursor(chart: uPlot, { lines, view }: TimeSeriesProps, axis: StepAxis): () => void {
+  const { steps } = lines[0];
   const mark = document.createElement("div");
   mark.className = "step-mark";
   chart.over.append(mark);
-  const stop = effect(() => {
-    const step = props.cursor.value;
-    mark.style.display = step === null ? "none" : "";
-    if (step !== null) mark.style.left = `${positionOf(step, axis) * 100}%`;
+  const stopMarking = effect(() => {
+    const step = view.cursor.value;
+    const isShown = step !== null && axis.shows(step);
+    mark.style.display = isShown ? "" : "none";
+    if (isShown) mark.style.left = `${axis.position(step) * 100}%`;
   });
-  const stepUnder = (event: MouseEvent): number | null => {
-    const box = chart.over.getBoundingClientRect();
-    return props.steps[indexOfStep(props.steps, chart.posToVal(event.clientX - box.left, "x"))] ?? null;
+  const stopFollowing = followPointer(chart.over, () => ({ axis, steps, view }));
+  return () => {
+    stopMarking();
+    stopFollowing();
   };
-  chart.over.addEventListener("pointermove", (event) => props.onHoverStep(stepUnder(event)));
-  chart.over.addEventListener("pointerleave", () => props.onHoverStep(null));
-  chart.over.addEventListener("click", (event) => props.onPinStep(stepUnder(event)));
-  return stop;
 }

@@ -13,6 +13,8 @@ export interface FrameHeader {
 }
 
 export interface MatrixHeader extends FrameHeader {
+  /** Names of the rows. */
+  readonly layers: readonly string[];
   readonly stat: string;
   readonly wall_times: readonly number[];
   readonly low: number | null;

@@ -40,21 +40,32 @@ export function livesSentence(lives: readonly UnitLife[]): string {
   return told.length === 0 ? `${total}.` : `${total}: ${told.join(", ")}.`;
 }
 
-/** Positions of the units in `lives`: by state, then by the step since when, then by number. */
-export function lifeOrder(lives: readonly UnitLife[]): number[] {
-  const never = Number.POSITIVE_INFINITY;
+export type LifeOrder = "fate" | "lifetime" | "number";
+
+export const LIFE_ORDERS: readonly { readonly id: LifeOrder; readonly word: string }[] = [
+  { id: "fate", word: "fate" },
+  { id: "lifetime", word: "lifetime" },
+  { id: "number", word: "number" },
+];
+
+/** Positions of the units in `lives`: by state and then lifetime, by lifetime with the shortest first, or by number. */
+export function lifeOrder(lives: readonly UnitLife[], by: LifeOrder = "fate"): number[] {
   return lives
     .map((_, index) => index)
     .sort((a, b) => {
       const left = lives[a];
       const right = lives[b];
       if (left === undefined || right === undefined) return 0;
-      return (
-        LIFE_STATES.indexOf(left.state) - LIFE_STATES.indexOf(right.state) ||
-        compare(left.since_step ?? never, right.since_step ?? never) ||
-        left.unit - right.unit
-      );
+      const fate = by === "fate" ? LIFE_STATES.indexOf(left.state) - LIFE_STATES.indexOf(right.state) : 0;
+      const time = by === "number" ? 0 : compare(lifetime(left, by), lifetime(right, by));
+      return fate || time || left.unit - right.unit;
     });
+}
+
+/** Until which step a unit lived; what lives or came back lives on. */
+function lifetime({ state, since_step }: UnitLife, by: LifeOrder): number {
+  const isDead = state === "died" || state === "born_dead";
+  return (by === "fate" || isDead ? since_step : null) ?? Number.POSITIVE_INFINITY;
 }
 
 function compare(a: number, b: number): number {

@@ -80,3 +80,8 @@ export function matchLayers(ranked: readonly RankedLayer[], text: string): Ranke
   const wanted = text.trim().toLowerCase();
   return ranked.filter(({ layer }) => `${layer.name} ${layer.class_name}`.toLowerCase().includes(wanted));
 }
+
+/** The name of the layer as a whole, for one of its calls too. */
+export function baseName({ name, call_site }: Layer): string {
+  return call_site > 0 ? name.replace(/@\d+$/, "") : name;
+}

@@ -1,4 +1,4 @@
-import type { StepAxis } from "./scale";
+import type { StepAxis } from "./axis";
 import { worseCode } from "./severity";
 
 /** Which recorded steps each column of pixels shows: from `start` up to, not including, `end`. */
@@ -7,15 +7,16 @@ export interface PixelColumns {
   readonly end: Int32Array;
 }
 
-/** Assigns recorded steps to `width` columns of pixels; every step is shown by at least one column. */
-export function pixelColumns(steps: readonly number[], axis: StepAxis, width: number): PixelColumns {
+/** Assigns recorded steps to `width` columns of pixels; every step on the axis is shown by at least one column. */
+export function pixelColumns(axis: StepAxis, width: number): PixelColumns {
   const start = new Int32Array(width);
   const end = new Int32Array(width);
   for (let column = 0; column < width; column++) {
     start[column] = Math.max(0, axis.indexAt(column / width));
   }
+  const past = axis.indexAt(1) + 1;
   for (let column = 0; column < width; column++) {
-    const next = column + 1 < width ? (start[column + 1] ?? 0) : steps.length;
+    const next = column + 1 < width ? (start[column + 1] ?? 0) : past;
     end[column] = Math.max(next, (start[column] ?? 0) + 1);
   }
   return { start, end };
@@ -79,4 +80,14 @@ export function stretches(pixels: Float32Array): Stretch[] {
     from = column;
   }
   return merged;
+}
+
+/** Some rows of `[rows, steps]`, in the given order; the same array when all are kept as they are. */
+export function pickRows(values: Float32Array, stepCount: number, rows: readonly number[]): Float32Array {
+  if (rows.length * stepCount === values.length && rows.every((row, index) => row === index)) return values;
+  const picked = new Float32Array(rows.length * stepCount);
+  rows.forEach((row, index) => {
+    picked.set(values.subarray(row * stepCount, (row + 1) * stepCount), index * stepCount);
+  });
+  return picked;
 }

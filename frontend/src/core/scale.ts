@@ -165,38 +165,6 @@ export function medianSize(values: Float32Array): number {
   return sizes[sizes.length >> 1] ?? 1;
 }
 
-/** Places of steps along a horizontal axis that is linear in the step. */
-export interface StepAxis {
-  readonly first: number;
-  readonly last: number;
-  /** In [0, 1]; steps outside are held at the ends. A single step stands in the middle. */
-  position(step: number): number;
-  /** Index of the recorded step that is shown at a position in [0, 1]; -1 without steps. */
-  indexAt(position: number): number;
-  readonly ticks: readonly number[];
-}
-
-/** Steps must be ascending. Each recorded step holds until the next one. */
-export function stepAxis(steps: readonly number[]): StepAxis {
-  const first = steps[0] ?? 0;
-  const last = steps[steps.length - 1] ?? 0;
-  const end = last + lastInterval(steps);
-  const scale = scaleLinear([first, end], [0, 1]).clamp(true);
-  return {
-    first,
-    last,
-    position: (step) => scale(step),
-    indexAt: (position) => indexOfStep(steps, scale.invert(position)),
-    ticks: scale.ticks(8).filter(Number.isInteger),
-  };
-}
-
-function lastInterval(steps: readonly number[]): number {
-  const last = steps[steps.length - 1];
-  const before = steps[steps.length - 2];
-  return last === undefined || before === undefined ? 1 : last - before;
-}
-
 /** Index of the last recorded step that is not after `step`; the first one when all are after it; -1 without steps. */
 export function indexOfStep(steps: readonly number[], step: number): number {
   let low = 0;

@@ -32,6 +32,8 @@ export interface Layer {
   readonly parameters: number;
   readonly trainable: boolean;
   readonly not_observed: string;
+  /** Names of the layers whose outputs it takes; empty when that is not known. */
+  readonly inputs: readonly string[];
   readonly severity: Severity | null;
   readonly outcomes: readonly Outcome[];
 }
@@ -113,4 +115,16 @@ export interface UnitLife {
   readonly state: LifeState;
   readonly since_step: number | null;
   readonly revivals: number;
+}
+
+/** One series of pictures of a run. */
+export interface Picture {
+  readonly tag: string;
+  readonly kind: string;
+  /** Layer or other subject of the picture. */
+  readonly subject: string;
+  readonly description: string;
+  readonly steps: readonly number[];
+  /** Width and height in pixels at each step. */
+  readonly sizes: readonly (readonly [number, number])[];
 }

@@ -1,13 +1,24 @@
+import type { StepWindow } from "./axis";
+import type { ScaleKind } from "./types";
+
 /** What a link to this page keeps; undefined means the default, which is left out of the address. */
 export interface Place {
   readonly run?: string | undefined;
+  readonly others?: readonly string[] | undefined;
   readonly layer?: string | undefined;
   readonly stat?: string | undefined;
+  readonly scale?: ScaleKind | undefined;
   readonly step?: number | undefined;
   readonly sort?: "model" | undefined;
   readonly series?: readonly string[] | undefined;
   readonly depth?: string | undefined;
   readonly kind?: "gradient" | undefined;
+  readonly picture?: string | undefined;
+  readonly x?: "epoch" | "time" | undefined;
+  readonly zoom?: StepWindow | undefined;
+  readonly filter?: string | undefined;
+  readonly flag?: string | undefined;
+  readonly folded?: readonly string[] | undefined;
 }
 
 const PLUGIN = "layer_health";
@@ -30,25 +41,40 @@ function decode(text: string): string | undefined {
   }
 }
 
-/** Reads this page's keys; a key that cannot be read counts as absent. */
-export function readPlace(hash: string): Place {
+/** The values of a hash by key, decoded; a part that cannot be read counts as absent. */
+export function hashValues(hash: string): Map<string, string> {
   const values = new Map<string, string>();
   for (const part of parts(hash)) {
     const split = part.indexOf("=");
     const key = decode(part.slice(0, split));
     const value = decode(part.slice(split + 1));
-    if (split > 0 && key?.startsWith(PREFIX) && value) values.set(key.slice(PREFIX.length), value);
+    if (split > 0 && key !== undefined && value) values.set(key, value);
   }
-  const step = values.get("step");
+  return values;
+}
+
+/** Reads this page's keys; a key that cannot be read counts as absent. */
+export function readPlace(hash: string): Place {
+  const all = hashValues(hash);
+  const get = (key: string) => all.get(PREFIX + key);
+  const step = get("step");
   return {
-    run: values.get("run"),
-    layer: values.get("layer"),
-    stat: values.get("stat"),
+    run: get("run"),
+    others: readNames(get("others")),
+    layer: get("layer"),
+    stat: get("stat"),
+    scale: oneOf(get("scale"), ["linear", "log", "symlog"] as const),
     step: step !== undefined && /^\d{1,15}$/.test(step) ? Number(step) : undefined,
-    sort: values.get("sort") === "model" ? "model" : undefined,
-    series: values.get("series")?.split(","),
-    depth: values.get("depth"),
-    kind: values.get("kind") === "gradient" ? "gradient" : undefined,
+    sort: oneOf(get("sort"), ["model"] as const),
+    series: get("series")?.split(","),
+    depth: get("depth"),
+    kind: oneOf(get("kind"), ["gradient"] as const),
+    picture: get("picture"),
+    x: oneOf(get("x"), ["epoch", "time"] as const),
+    zoom: readWindow(get("zoom")),
+    filter: get("filter"),
+    flag: get("flag"),
+    folded: readNames(get("folded")),
   };
 }
 
@@ -56,10 +82,41 @@ export function readPlace(hash: string): Place {
 export function writePlace(hash: string, place: Place): string {
   const others = parts(hash).filter((part) => !decode(part)?.startsWith(PREFIX));
   if (others.length === 0) others.push(PLUGIN);
-  const own = Object.entries(place)
+  const texts = {
+    ...place,
+    others: writeNames(place.others),
+    folded: writeNames(place.folded),
+    zoom: place.zoom && `${place.zoom.from.toFixed(1)}~${place.zoom.to.toFixed(1)}`,
+  };
+  const own = Object.entries(texts)
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${PREFIX}${key}=${encodeURIComponent(String(value))}`);
   return `#${[...others, ...own].join("&")}`;
+}
+
+function oneOf<Value extends string>(text: string | undefined, allowed: readonly Value[]): Value | undefined {
+  return allowed.find((value) => value === text);
+}
+
+/** Names may hold commas; a comma alone stands for none at all. */
+function writeNames(names: readonly string[] | undefined): string | undefined {
+  if (names === undefined) return undefined;
+  return names.length === 0 ? NO_NAMES : names.map(encodeURIComponent).join(",");
+}
+
+const NO_NAMES = ",";
+
+function readNames(text: string | undefined): readonly string[] | undefined {
+  if (text === undefined) return undefined;
+  if (text === NO_NAMES) return [];
+  return text.split(",").flatMap((name) => decode(name) ?? []);
+}
+
+function readWindow(text: string | undefined): StepWindow | undefined {
+  const [, from, to] = /^(-?\d{1,15}(?:\.\d)?)~(-?\d{1,15}(?:\.\d)?)$/.exec(text ?? "") ?? [];
+  return from !== undefined && to !== undefined && Number(from) < Number(to)
+    ? { from: Number(from), to: Number(to) }
+    : undefined;
 }
 
 /** Whether the address shows this tab; an empty hash is the first active tab, which may be this one. */

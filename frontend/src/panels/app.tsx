@@ -1,5 +1,7 @@
 import type { Run } from "../core/types";
 import type { Store } from "../state/store";
+import { Comparison } from "./comparison";
+import { CostPanel } from "./cost";
 import { DepthProfile } from "./depth_profile";
 import { Distribution } from "./distribution";
 import { LayerFindings } from "./findings";
@@ -8,7 +10,9 @@ import { Judgement } from "./judgement";
 import { LayerMatrix } from "./layer_matrix";
 import { LayerSeries } from "./layer_series";
 import { Layers } from "./layers";
+import { ModelMap } from "./model_map";
 import { Fence } from "./panel";
+import { Pictures } from "./pictures";
 import { EmptyState, FullState, MissingRunBanner, ModelFindings, StaleBanner } from "./states";
 import { Training } from "./training";
 import { UnitLives } from "./unit_lives";
@@ -102,12 +106,16 @@ function RunBody({ store }: { readonly store: Store }) {
           <LayerFindings store={store} />
         </div>
         <div class="column">
+          <Comparison store={store} />
           <LayerMatrix store={store} />
           <DepthProfile store={store} />
           <LayerSeries store={store} />
           <Distribution store={store} />
           <UnitLives store={store} />
+          <Pictures store={store} />
           <Training store={store} />
+          <ModelMap store={store} />
+          <CostPanel store={store} />
         </div>
       </div>
       <Judgement store={store} />

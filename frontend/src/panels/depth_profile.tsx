@@ -1,15 +1,17 @@
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { SpecialLegend, specialValues } from "../charts/legend";
-import { Profile } from "../charts/profile";
+import { Profile, type ProfileLine } from "../charts/profile";
+import { PALETTES } from "../core/colour";
 import { formatCount, formatValue } from "../core/format";
 import type { Frame, MatrixHeader } from "../core/frame";
-import { indexOfStep, naturalExtent, scaleName, valueScale } from "../core/scale";
+import { extentOf, indexOfStep, naturalExtent, scaleName, type ValueScale, valueScale } from "../core/scale";
 import type { NumberTable } from "../core/table";
 import type { RunDescription, Statistic } from "../core/types";
-import type { Store } from "../state/store";
+import type { RunStyle, Store } from "../state/store";
 import { Numbers, useTableChoice } from "./number_table";
 import { Await, Panel } from "./panel";
+import { RunKey } from "./run_key";
 import { StatisticChooser } from "./statistic_chooser";
 
 /** One statistic of all layers at the shared step, in call order: where on the way a signal is lost or blows up. */
@@ -47,19 +49,13 @@ interface DepthViewProps {
 }
 
 function DepthView({ store, description, frame, isTable }: DepthViewProps) {
-  const { steps, stat, shape } = frame.header;
-  const names = useMemo(() => description.layers.map(({ name }) => name), [description]);
+  const { steps, stat, layers: names } = frame.header;
   const statistic = description.statistics.find(({ id }) => id === stat);
   const index = indexOfStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
-  const values = useMemo(
-    () => Float32Array.from(names, (_, row) => frame.data[row * steps.length + index] ?? Number.NaN),
-    [frame, names, index],
-  );
   const step = steps[index];
   if (step === undefined) return <p class="message">No step has been recorded yet.</p>;
-  if (statistic === undefined || shape[0] !== names.length) {
-    return <p class="message">The layers of this run have changed; reload.</p>;
-  }
+  if (statistic === undefined) return <p class="message">The statistics of this run have changed; reload.</p>;
+  const runs = runsAt(store, frame);
   if (isTable) {
     const name = `Table of ${statistic.title.toLowerCase()} at step ${formatCount(step)}`;
     return (
@@ -67,20 +63,47 @@ function DepthView({ store, description, frame, isTable }: DepthViewProps) {
         <p class="about">Layers in call order at step {formatCount(step)}.</p>
         <Numbers
           name={name}
-          table={tableOf(statistic, names, values)}
+          table={tableOf(statistic, names, runs)}
           file={[store.run.value?.name ?? "", statistic.id, `step-${step}`]}
         />
       </>
     );
   }
-  return <DepthChart store={store} frame={frame} statistic={statistic} names={names} values={values} step={step} />;
+  return <DepthChart store={store} frame={frame} statistic={statistic} runs={runs} step={step} />;
 }
 
-function tableOf(statistic: Statistic, names: readonly string[], values: Float32Array): NumberTable {
+interface RunValues {
+  readonly style: RunStyle;
+  /** One a layer of the main run, NaN where the run has no such layer or figure. */
+  readonly values: Float32Array;
+}
+
+/** Figures of the main run and of those beside it at the shared step. */
+function runsAt(store: Store, frame: Frame<MatrixHeader>): RunValues[] {
+  const others = store.otherDepths.value.value;
+  const cursor = store.cursor.value ?? Number.POSITIVE_INFINITY;
+  return store.runStyles.value.flatMap((style, place): RunValues[] => {
+    const source = place === 0 ? frame : others?.get(style.name);
+    if (source === undefined) return [];
+    const { steps, layers } = source.header;
+    const index = indexOfStep(steps, cursor);
+    const rowOf = source === frame ? null : new Map(layers.map((name, row) => [name, row]));
+    const values = Float32Array.from(frame.header.layers, (name, row) => {
+      const sourceRow = rowOf === null ? row : rowOf.get(name);
+      return (sourceRow === undefined ? undefined : source.data[sourceRow * steps.length + index]) ?? Number.NaN;
+    });
+    return [{ style, values }];
+  });
+}
+
+function tableOf(statistic: Statistic, names: readonly string[], runs: readonly RunValues[]): NumberTable {
   return {
     rowTitle: "Layer",
-    columns: [statistic],
-    rows: names.map((name, row) => ({ name, values: [values[row] ?? Number.NaN] })),
+    columns:
+      runs.length === 1
+        ? [statistic]
+        : runs.map(({ style }) => ({ title: `${statistic.title}, ${style.name}`, unit: statistic.unit })),
+    rows: names.map((name, row) => ({ name, values: runs.map(({ values }) => values[row] ?? Number.NaN) })),
   };
 }
 
@@ -88,35 +111,42 @@ interface DepthChartProps {
   readonly store: Store;
   readonly frame: Frame<MatrixHeader>;
   readonly statistic: Statistic;
-  readonly names: readonly string[];
-  readonly values: Float32Array;
+  readonly runs: readonly RunValues[];
   readonly step: number;
 }
 
-function DepthChart({ store, frame, statistic, names, values, step }: DepthChartProps) {
+function DepthChart({ store, frame, statistic, runs, step }: DepthChartProps) {
   const hoveredRow = useSignal<number | null>(null);
-  // Of all steps, so that the axis stands still while the step moves.
-  const scale = useMemo(() => valueScale(statistic.scale, frame.data, naturalExtent(statistic.id)), [statistic, frame]);
+  const { layers: names, steps } = frame.header;
+  const others = store.otherDepths.value.value;
+  // Of all steps and runs, so that the axis stands still while the step moves.
+  const scale = useMemo(() => sharedScale(statistic, [frame, ...(others?.values() ?? [])]), [statistic, frame, others]);
   const selectedRow = names.indexOf(store.layer.value?.name ?? "");
   const row = hoveredRow.value ?? selectedRow;
+  const lines = runs.map(
+    ({ style, values }): ProfileLine => ({
+      ...style,
+      values,
+      colour: runs.length === 1 ? PALETTES[store.theme.value].series : style.colour,
+    }),
+  );
   return (
     <>
       <p class="about">{statistic.about} First layer at the top.</p>
       <Profile
         name={`${statistic.title} of ${names.length} layers at step ${formatCount(step)}`}
         rowNames={names}
-        values={values}
+        lines={lines}
         scale={scale}
         unit={statistic.unit}
-        steps={frame.header.steps}
+        steps={steps}
         selectedRow={selectedRow}
-        cursor={store.cursor}
+        view={store.view.value}
         readoutId="depth-readout"
         onSelectRow={(selected) => {
           const name = names[selected];
           if (name !== undefined) store.chooseLayer(name);
         }}
-        onPinStep={store.pinStep}
         onHoverRow={(hovered) => {
           hoveredRow.value = hovered;
         }}
@@ -124,12 +154,38 @@ function DepthChart({ store, frame, statistic, names, values, step }: DepthChart
       <p class="readout" id="depth-readout" aria-live="polite">
         {names[row] !== undefined && <b>{names[row]}</b>}
         <span>step {formatCount(step)}</span>
-        {names[row] !== undefined && <span>{formatValue(values[row], statistic.unit)}</span>}
+        {names[row] !== undefined &&
+          runs.map(({ style, values }) => (
+            <span key={style.name}>
+              {runs.length > 1 && `${style.name}: `}
+              {formatValue(values[row], statistic.unit)}
+            </span>
+          ))}
       </p>
       <div class="legend">
         {scale !== null && <span>{scaleName(scale.kind)}</span>}
-        <SpecialLegend specials={specialValues(values, scale)} />
+        {runs.length > 1 && runs.map(({ style }) => <RunKey key={style.name} style={style} />)}
+        <SpecialLegend specials={specialsOf(runs, scale)} />
       </div>
     </>
   );
+}
+
+function sharedScale(statistic: Statistic, frames: readonly Frame<MatrixHeader>[]): ValueScale | null {
+  const natural = naturalExtent(statistic.id);
+  if (natural !== null && statistic.scale === "linear") {
+    return valueScale(statistic.scale, frames[0]?.data ?? new Float32Array(), natural);
+  }
+  const floor = statistic.scale === "log" ? 0 : Number.NEGATIVE_INFINITY;
+  const ends = frames.map(({ data }) => extentOf(data, floor)).filter((extent) => extent !== null);
+  return valueScale(statistic.scale, Float32Array.from(ends.flatMap(({ low, high }) => [low, high])));
+}
+
+function specialsOf(runs: readonly RunValues[], scale: ValueScale | null) {
+  const each = runs.map(({ values }) => specialValues(values, scale));
+  return {
+    hasBelow: each.some(({ hasBelow }) => hasBelow),
+    hasMissing: each.some(({ hasMissing }) => hasMissing),
+    hasInfinite: each.some(({ hasInfinite }) => hasInfinite),
+  };
 }

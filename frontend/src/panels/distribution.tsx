@@ -1,9 +1,7 @@
-import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
-import { Bars } from "../charts/bars";
 import { ColourBar, specialValues } from "../charts/legend";
 import { type LookOf, valueLook } from "../charts/look";
-import { Matrix } from "../charts/matrix";
+import { Ridge } from "../charts/ridge";
 import { PALETTES, type Palette, parseColour } from "../core/colour";
 import { formatCount, formatValue, plural } from "../core/format";
 import type { Frame, HistogramKind, HistogramsHeader } from "../core/frame";
@@ -15,6 +13,7 @@ import type { Statistic } from "../core/types";
 import type { Store } from "../state/store";
 import { Numbers, useTableChoice } from "./number_table";
 import { Await, Panel } from "./panel";
+import { RowMatrix } from "./row_matrix";
 
 const SHARE: Statistic = { id: "share", title: "Share of values", about: "", unit: "share", scale: "log" };
 const SHARE_BOUNDS = { low: 1e-4, high: 1 };
@@ -132,57 +131,50 @@ interface RasterProps {
 
 function Raster({ store, frame, histograms, rows, index }: RasterProps) {
   const { steps, kind } = frame.header;
-  const selectedRow = useSignal(-1);
-  const hoveredRow = useSignal<number | null>(null);
   const palette = PALETTES[store.theme.value];
   const picture = useMemo(() => {
     const values = shareRows(histograms, rows);
-    return { values, names: rowNames(rows), scale: valueScale("log", values, SHARE_BOUNDS) };
+    const scale = valueScale("log", values, SHARE_BOUNDS);
+    const specials = { ...specialValues(values, scale), hasBelow: false };
+    return { values, names: rowNames(rows), scale, specials };
   }, [histograms, rows]);
   const lookOf = useMemo(() => shareLook(picture, palette), [picture, palette]);
-  const shares = Float32Array.from({ length: ROWS }, (_, row) => picture.values[row * steps.length + index] ?? 0);
-  const row = hoveredRow.value ?? selectedRow.value;
+  const sharesAt = (column: number) =>
+    Float32Array.from({ length: ROWS }, (_, row) => picture.values[row * steps.length + column] ?? 0);
+  const first = useMemo(() => sharesAt(0), [picture]);
+  const shares = sharesAt(index);
+  const step = formatCount(steps[index] ?? 0);
   return (
     <>
-      <div class="distribution">
-        <Matrix
-          name={`Distribution of ${kind}s over ${steps.length} steps`}
-          rowNames={picture.names}
-          steps={steps}
-          values={picture.values}
-          lookOf={lookOf}
-          reduce={reduceLargest}
-          palette={palette}
-          readoutId="distribution-readout"
-          maxHeight={HEIGHT}
-          maxRowHeight={HEIGHT / ROWS}
-          showRowNames={true}
-          nameSpacing={HEIGHT / ROWS}
-          selectedRow={selectedRow.value}
-          cursor={store.cursor}
-          onSelectRow={(selected) => {
-            selectedRow.value = selected;
-          }}
-          onPinStep={store.pinStep}
-          onHover={(hovered, step) => {
-            hoveredRow.value = hovered;
-            store.hoverStep(step);
-          }}
-        />
-        <figure>
-          <Bars shares={shares} height={HEIGHT} />
-          <figcaption>step {formatCount(steps[index] ?? 0)}</figcaption>
-        </figure>
-      </div>
-      <p class="readout" id="distribution-readout" aria-live="polite">
-        <span>step {formatCount(steps[index] ?? 0)}</span>
-        <span>{shareWords(rows, row, shares, histograms[index] ?? null)}</span>
-      </p>
-      <ColourBar
-        scale={picture.scale}
-        statistic={SHARE}
-        specials={{ ...specialValues(picture.values, picture.scale), hasBelow: false }}
+      <RowMatrix
+        store={store}
+        id="distribution"
+        name={`Distribution of ${kind}s over ${steps.length} steps`}
+        rowNames={picture.names}
+        steps={steps}
+        values={picture.values}
+        lookOf={lookOf}
+        reduce={reduceLargest}
+        maxHeight={HEIGHT}
+        maxRowHeight={HEIGHT / ROWS}
+        nameSpacing={HEIGHT / ROWS}
+        beside={
+          <figure class="ridge-figure">
+            <Ridge shares={shares} reference={index === 0 ? null : first} height={HEIGHT} />
+            <figcaption>
+              step {step}
+              {index > 0 && <span class="ridge-key">step {formatCount(steps[0] ?? 0)}</span>}
+            </figcaption>
+          </figure>
+        }
+        readout={(row) => (
+          <>
+            <span>step {step}</span>
+            <span>{shareWords(rows, row, shares, histograms[index] ?? null)}</span>
+          </>
+        )}
       />
+      <ColourBar scale={picture.scale} statistic={SHARE} specials={picture.specials} />
       {rows.isSymlog && <p class="about">The value axis is symmetric logarithmic: the spread changed much.</p>}
     </>
   );

@@ -5,16 +5,19 @@ import { stateSentence, stateWord } from "../core/severity";
 import type { Finding, Layer, Rule } from "../core/types";
 import type { Store } from "../state/store";
 import { Badge, Shape } from "./badge";
+import { CallSites, StockLinks } from "./layer_links";
 import { Await, Panel } from "./panel";
 
 /** Everything that was found about the chosen layer, in words. */
 export function LayerFindings({ store }: { readonly store: Store }) {
   const layer = store.layer.value;
-  const rules = store.description.value.value?.rules ?? [];
-  if (layer === null) return null;
+  const description = store.description.value.value;
+  const rules = description?.rules ?? [];
+  if (layer === null || description === null) return null;
   return (
     <Panel id="findings" title={layer.name}>
       <p class="layer-facts">{layerFacts(layer)}</p>
+      <CallSites store={store} layer={layer} description={description} />
       {layer.not_observed !== "" && <p class="message">Not observable: {layer.not_observed}</p>}
       <Await loaded={store.findings.value} height={220}>
         {(answer) => (
@@ -28,6 +31,7 @@ export function LayerFindings({ store }: { readonly store: Store }) {
         )}
       </Await>
       <RuleOutcomes layer={layer} rules={rules} />
+      <StockLinks store={store} layer={layer} />
     </Panel>
   );
 }

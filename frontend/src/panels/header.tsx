@@ -1,6 +1,9 @@
 import { GLYPHS } from "../charts/look";
+import { panBy, wholeWindow } from "../core/axis";
 import { formatAge, formatCount, formatDuration, formatValue, plural } from "../core/format";
+import { MOST_RUNS } from "../core/runs";
 import { stateWord } from "../core/severity";
+import { X_KINDS, type XKind } from "../core/timeline";
 import type { Run } from "../core/types";
 import type { Store } from "../state/store";
 import { KeyboardHelp } from "./keyboard_help";
@@ -26,12 +29,86 @@ export function Header({ store, runs }: { readonly store: Store; readonly runs: 
           ))}
         </select>
       </div>
+      <RunChooser store={store} runs={runs} />
+      <AxisChooser store={store} />
       {run?.readable === true && <RunFacts store={store} run={run} />}
       <div class="bar-end">
         <StepField store={store} />
         <KeyboardHelp store={store} />
       </div>
     </div>
+  );
+}
+
+/** The runs to show beside the main one. */
+function RunChooser({ store, runs }: { readonly store: Store; readonly runs: readonly Run[] }) {
+  const candidates = runs.filter(({ name, readable }) => readable && name !== store.run.value?.name);
+  if (candidates.length === 0) return null;
+  const chosen = store.others.value.map(({ name }) => name);
+  const isFull = chosen.length >= MOST_RUNS - 1;
+  return (
+    <details class="menu">
+      <summary>{chosen.length === 0 ? "Compare" : `Compare: ${chosen.length} more`}</summary>
+      <fieldset>
+        <legend class="only-read">Runs to show beside it</legend>
+        {candidates.map(({ name }) => {
+          const isOn = chosen.includes(name);
+          return (
+            <label key={name}>
+              <input
+                type="checkbox"
+                checked={isOn}
+                disabled={isFull && !isOn}
+                onChange={() => store.chooseOthers(isOn ? chosen.filter((each) => each !== name) : [...chosen, name])}
+              />
+              {name}
+            </label>
+          );
+        })}
+        {isFull && <p class="menu-note">At most {MOST_RUNS} runs can be told apart.</p>}
+      </fieldset>
+    </details>
+  );
+}
+
+const X_WORDS: Readonly<Record<XKind, string>> = { step: "Step", epoch: "Epoch", time: "Time" };
+
+/** What the horizontal axes count, and which stretch of it they show. */
+function AxisChooser({ store }: { readonly store: Store }) {
+  return (
+    <div class="field">
+      <fieldset class="choice">
+        <legend class="only-read">Horizontal axis</legend>
+        {X_KINDS.map((kind) => (
+          <button key={kind} type="button" aria-pressed={store.x.value === kind} onClick={() => store.chooseX(kind)}>
+            {X_WORDS[kind]}
+          </button>
+        ))}
+      </fieldset>
+      {!store.isXKnown.value && !store.training.value.isLoading && <span>not recorded: shown by step</span>}
+      <ZoomField store={store} />
+    </div>
+  );
+}
+
+function ZoomField({ store }: { readonly store: Store }) {
+  const zoom = store.zoom.value;
+  const steps = store.health.value.value?.header.steps;
+  if (zoom === null || steps === undefined) return null;
+  const pan = (share: number) => store.zoomTo(panBy(zoom, wholeWindow(steps), share));
+  return (
+    <span class="zoom-field">
+      <button type="button" aria-label="Earlier steps" onClick={() => pan(-0.5)}>
+        ‹
+      </button>
+      steps {formatCount(Math.ceil(zoom.from))} to {formatCount(Math.floor(zoom.to))}
+      <button type="button" aria-label="Later steps" onClick={() => pan(0.5)}>
+        ›
+      </button>
+      <button type="button" class="quiet" onClick={() => store.zoomTo(null)}>
+        All steps
+      </button>
+    </span>
   );
 }
 
@@ -54,7 +131,7 @@ function overheadWords(overhead: number, budget: unknown): string {
 
 function RunFacts({ store, run }: { readonly store: Store; readonly run: Run }) {
   const description = store.description.value.value;
-  const shown = store.matrix.value.value?.header;
+  const shown = store.health.value.value?.header;
   const overhead = description?.cost?.overhead ?? null;
   return (
     <p class="facts">

@@ -6,41 +6,68 @@ import { Matrix } from "../charts/matrix";
 import { PALETTES, type Palette } from "../core/colour";
 import { formatCount, formatValue } from "../core/format";
 import type { Frame, MatrixHeader } from "../core/frame";
-import { reduceHealth, reduceLargest } from "../core/raster";
-import { indexOfStep, naturalExtent, valueScale } from "../core/scale";
+import { pickRows, reduceHealth, reduceLargest } from "../core/raster";
+import { indexOfStep, naturalExtent, scaleName, valueScale } from "../core/scale";
 import { healthOfCode, stateWord } from "../core/severity";
-import type { RunDescription, Statistic } from "../core/types";
-import { HEALTH, type Store } from "../state/store";
+import type { RunDescription, ScaleKind, Statistic } from "../core/types";
+import { HEALTH } from "../state/choices";
+import type { Store } from "../state/store";
 import { Await, Panel } from "./panel";
 import { StatisticChooser } from "./statistic_chooser";
 
 /** Layers x steps: where in depth, and when, it began. */
 export function LayerMatrix({ store }: { readonly store: Store }) {
   const description = store.description.value.value;
+  const isHealth = store.stat.value === HEALTH;
+  const statistic = description?.statistics.find(({ id }) => id === store.stat.value);
   const tools = description !== null && (
-    <StatisticChooser
-      id="statistic"
-      label="Show"
-      value={store.stat.value}
-      statistics={[{ id: HEALTH, title: "Health" }, ...description.statistics]}
-      onChoose={store.chooseStat}
-    />
+    <>
+      {statistic !== undefined && <ScaleChooser store={store} usual={statistic.scale} />}
+      <StatisticChooser
+        id="statistic"
+        label="Show"
+        value={store.stat.value}
+        statistics={[{ id: HEALTH, title: "Health" }, ...description.statistics]}
+        onChoose={store.chooseStat}
+      />
+    </>
   );
   return (
     <Panel id="matrix" title="Layers over steps" tools={tools}>
-      <Await loaded={store.matrix.value} height={360}>
+      <Await loaded={isHealth ? store.health.value : store.matrix.value} height={360}>
         {(frame) => description !== null && <MatrixView store={store} description={description} frame={frame} />}
       </Await>
     </Panel>
   );
 }
 
-interface ViewProps {
-  readonly store: Store;
-  readonly description: RunDescription;
+const SCALES: readonly ScaleKind[] = ["linear", "log", "symlog"];
+
+function ScaleChooser({ store, usual }: { readonly store: Store; readonly usual: ScaleKind }) {
+  const chosen = store.scale.value ?? usual;
+  return (
+    <label class="field">
+      Scale
+      <select
+        value={chosen}
+        onChange={(event) => {
+          const kind = SCALES.find((each) => each === event.currentTarget.value);
+          store.chooseScale(kind === usual ? undefined : kind);
+        }}
+      >
+        {SCALES.map((kind) => (
+          <option key={kind} value={kind} selected={kind === chosen}>
+            {scaleName(kind)}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
 }
 
-interface MatrixViewProps extends ViewProps {
+interface MatrixViewProps {
+  readonly store: Store;
+  readonly description: RunDescription;
   readonly frame: Frame<MatrixHeader>;
 }
 
@@ -49,45 +76,55 @@ function MatrixView({ store, description, frame }: MatrixViewProps) {
   const { header, data } = frame;
   const palette = PALETTES[store.theme.value];
   const statistic = description.statistics.find(({ id }) => id === header.stat) ?? null;
-  const picture = useMemo(() => pictureOf(statistic, data, palette), [statistic, data, palette]);
-  const names = useMemo(() => description.layers.map(({ name }) => name), [description]);
-  const selectedRow = names.indexOf(store.layer.value?.name ?? "");
+  const scaleKind = store.scale.value;
+  const picture = useMemo(() => pictureOf(statistic, scaleKind, data, palette), [statistic, scaleKind, data, palette]);
+  // In call order, whatever the order of the list.
+  const shown = store.shownLayers.value;
+  const rows = useMemo(() => {
+    const names = new Set(shown.map(({ layer }) => layer.name));
+    const kept = header.layers.flatMap((name, row) => (names.has(name) ? [row] : []));
+    return { names: kept.map((row) => header.layers[row] ?? ""), values: pickRows(data, header.steps.length, kept) };
+  }, [shown, frame]);
+  const selectedRow = rows.names.indexOf(store.layer.value?.name ?? "");
   const selectRow = (row: number) => {
-    const name = names[row];
+    const name = rows.names[row];
     if (name !== undefined) store.chooseLayer(name);
   };
   if (header.steps.length === 0) return <p class="message">No step has been recorded yet.</p>;
-  if (header.shape[0] !== names.length) return <p class="message">The layers of this run have changed; reload.</p>;
+  if (rows.names.length === 0) return <p class="message">No layer passes the filter of the list.</p>;
 
   return (
     <>
       {statistic !== null && <p class="about">{statistic.about}</p>}
+      {rows.names.length < header.layers.length && (
+        <p class="about">
+          Filtered: {formatCount(rows.names.length)} of {formatCount(header.layers.length)} layers.
+        </p>
+      )}
       <Matrix
-        name={`${statistic?.title ?? "Health"} of ${names.length} layers over ${header.steps.length} steps`}
-        rowNames={names}
+        name={`${statistic?.title ?? "Health"} of ${rows.names.length} layers over ${header.steps.length} steps`}
+        rowNames={rows.names}
         steps={header.steps}
-        values={data}
+        values={rows.values}
         lookOf={picture.lookOf}
         reduce={statistic === null ? reduceHealth : reduceLargest}
         palette={palette}
         readoutId="matrix-readout"
         maxHeight={440}
         maxRowHeight={24}
-        showRowNames={true}
         selectedRow={selectedRow}
-        cursor={store.cursor}
+        view={store.view.value}
         onSelectRow={selectRow}
-        onPinStep={store.pinStep}
-        onHover={(row, step) => {
+        onHoverRow={(row) => {
           hoveredRow.value = row;
-          store.hoverStep(step);
         }}
       />
       <p class="readout" id="matrix-readout" aria-live="polite">
         <Readout
           store={store}
-          frame={frame}
-          names={names}
+          steps={header.steps}
+          names={rows.names}
+          values={rows.values}
           row={hoveredRow.value ?? selectedRow}
           statistic={statistic}
         />
@@ -95,33 +132,39 @@ function MatrixView({ store, description, frame }: MatrixViewProps) {
       {statistic === null ? (
         <HealthLegend palette={palette} />
       ) : (
-        <ColourBar scale={picture.scale} statistic={statistic} specials={specialValues(data, picture.scale)} />
+        <ColourBar scale={picture.scale} statistic={statistic} specials={picture.specials} />
       )}
     </>
   );
 }
 
-function pictureOf(statistic: Statistic | null, values: Float32Array, palette: Palette) {
-  if (statistic === null) return { scale: null, lookOf: healthLook(palette) };
-  const scale = valueScale(statistic.scale, values, naturalExtent(statistic.id));
-  return { scale, lookOf: valueLook(scale, palette) };
+function pictureOf(
+  statistic: Statistic | null,
+  scaleKind: ScaleKind | undefined,
+  values: Float32Array,
+  palette: Palette,
+) {
+  if (statistic === null) return { scale: null, lookOf: healthLook(palette), specials: specialValues(values, null) };
+  const kind = scaleKind ?? statistic.scale;
+  const scale = valueScale(kind, values, kind === "linear" ? naturalExtent(statistic.id) : null);
+  return { scale, lookOf: valueLook(scale, palette), specials: specialValues(values, scale) };
 }
 
 interface ReadoutProps {
   readonly store: Store;
-  readonly frame: Frame<MatrixHeader>;
+  readonly steps: readonly number[];
   readonly names: readonly string[];
+  readonly values: Float32Array;
   readonly row: number;
   readonly statistic: Statistic | null;
 }
 
-function Readout({ store, frame, names, row, statistic }: ReadoutProps) {
-  const { steps } = frame.header;
+function Readout({ store, steps, names, values, row, statistic }: ReadoutProps) {
   const index = indexOfStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
   const step = steps[index];
   const name = names[row];
   if (step === undefined || name === undefined) return <>Point at a cell to read it.</>;
-  const value = frame.data[row * steps.length + index] ?? Number.NaN;
+  const value = values[row * steps.length + index] ?? Number.NaN;
   return (
     <>
       <b>{name}</b>

@@ -5,6 +5,7 @@ import type { Finding, RunDescription } from "../core/types";
 import type { Store } from "../state/store";
 import { useTableChoice } from "./number_table";
 import { Await, Panel } from "./panel";
+import { RunKey } from "./run_key";
 import { SeriesGrid, SeriesTable } from "./series_grid";
 
 /** The chosen layer's statistics over the steps. */
@@ -14,7 +15,9 @@ export function LayerSeries({ store }: { readonly store: Store }) {
   const description = store.description.value.value;
   if (layer === null || description === null) return null;
   const open = openFindings(store.findings.value.value?.findings ?? [], layer.name);
-  const markers = findingMarkers(open, PALETTES[store.theme.value]);
+  const palette = PALETTES[store.theme.value];
+  const markers = findingMarkers(open, palette);
+  const styles = store.runStyles.value;
   const tools = (
     <>
       <SeriesChooser store={store} description={description} />
@@ -23,6 +26,13 @@ export function LayerSeries({ store }: { readonly store: Store }) {
   );
   return (
     <Panel id="series" title={`Figures of ${layer.name}`} tools={tools}>
+      {styles.length > 1 && (
+        <p class="legend">
+          {styles.map((style) => (
+            <RunKey key={style.name} style={style} />
+          ))}
+        </p>
+      )}
       <Await loaded={store.series.value} height={290}>
         {(frame) =>
           isTable ? (
@@ -31,6 +41,7 @@ export function LayerSeries({ store }: { readonly store: Store }) {
             <SeriesGrid
               store={store}
               frame={frame}
+              others={store.otherSeries.value.value}
               statistics={description.statistics}
               markers={markers}
               subject={layer.name}

@@ -1,9 +1,14 @@
-import { useComputed, useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
-import { matchLayers, type RankedLayer, rankLayers, type SortOrder } from "../core/ranking";
+import { useSignal } from "@preact/signals";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import { flagsOf } from "../core/filter";
+import { allGroups, outline, type TreeNode } from "../core/groups";
+import { frameRow } from "../core/points";
+import type { RankedLayer, SortOrder } from "../core/ranking";
+import { naturalExtent, valueScale } from "../core/scale";
+import { sparkPath } from "../core/spark";
 import type { RunDescription } from "../core/types";
 import type { Store } from "../state/store";
-import { Shape } from "./badge";
+import { GroupRow, LayerRow } from "./layer_row";
 import { Await, Panel } from "./panel";
 
 const ORDERS: readonly { readonly order: SortOrder; readonly word: string }[] = [
@@ -11,7 +16,7 @@ const ORDERS: readonly { readonly order: SortOrder; readonly word: string }[] = 
   { order: "model", word: "Model order" },
 ];
 
-/** The layers of the run, the sickest first. */
+/** The layers of the run, the sickest first, or in model order with nested models as groups. */
 export function Layers({ store }: { readonly store: Store }) {
   const tools = (
     <fieldset class="choice">
@@ -37,22 +42,26 @@ export function Layers({ store }: { readonly store: Store }) {
   );
 }
 
-const MANY_LAYERS = 12;
+interface ListProps {
+  readonly store: Store;
+  readonly description: RunDescription;
+}
 
-function LayerList({ store, description }: { readonly store: Store; readonly description: RunDescription }) {
-  const filter = useSignal("");
+function LayerList({ store, description }: ListProps) {
   const list = useRef<HTMLOListElement>(null);
-  const field = useRef<HTMLInputElement>(null);
-  const requests = store.filterRequests.value;
-  const answered = useRef(requests);
-  const hasFilter = description.layers.length > MANY_LAYERS || requests > 0;
-  const ranked = useComputed(() => {
-    const { layers, rules } = store.description.value.value ?? description;
-    return rankLayers(layers, store.findings.value.value?.findings ?? [], rules, store.sort.value);
-  });
-  const shown = matchLayers(ranked.value, filter.value);
+  const shown = store.shownLayers.value;
+  const isModelOrder = store.sort.value === "model";
+  const folded = store.folded.value;
+  const rows = useMemo<readonly TreeNode<RankedLayer>[]>(
+    () =>
+      isModelOrder
+        ? outline(shown, ({ layer }) => layer.name, folded)
+        : shown.map((item) => ({ kind: "item", item, depth: 0 })),
+    [shown, isModelOrder, folded],
+  );
+  const sparks = useSparks(store);
   const selected = store.layer.value?.name;
-  const tabStop = shown.some(({ layer }) => layer.name === selected) ? selected : shown[0]?.layer.name;
+  const isSeen = rows.some((row) => row.kind === "item" && row.item.layer.name === selected);
 
   // Only the list scrolls: the page stays where it is when a layer is chosen in another panel.
   useEffect(() => {
@@ -65,68 +74,69 @@ function LayerList({ store, description }: { readonly store: Store; readonly des
     if (isAbove || isBelow) box.scrollTop = top - (isAbove ? 0 : box.clientHeight - chosen.offsetHeight);
   }, [selected, store.sort.value]);
 
-  useEffect(() => {
-    if (requests !== answered.current) field.current?.focus();
-    answered.current = requests;
-  }, [requests]);
-
   const onKeyDown = (event: KeyboardEvent) => {
-    const target = targetOfKey(
-      event.key,
-      shown.findIndex(({ layer }) => layer.name === selected),
-      shown.length,
-    );
-    const name = target === null ? undefined : shown[target]?.layer.name;
-    if (name === undefined || target === null) return;
+    const buttons = [...(list.current?.querySelectorAll<HTMLButtonElement>("button.layer") ?? [])];
+    const current = buttons.findIndex((button) => button === event.target);
+    const row = rows[current];
+    if (row?.kind === "group" && (event.key === "ArrowLeft" || event.key === "ArrowRight")) {
+      store.fold([row.path], event.key === "ArrowLeft");
+      event.preventDefault();
+      return;
+    }
+    const target = targetOfKey(event.key, current, rows.length);
+    if (target === null) return;
     event.preventDefault();
-    store.chooseLayer(name);
-    list.current?.querySelectorAll<HTMLButtonElement>("button.layer")[target]?.focus();
+    const reached = rows[target];
+    if (reached?.kind === "item") store.chooseLayer(reached.item.layer.name);
+    buttons[target]?.focus();
   };
 
   return (
     <>
-      {hasFilter && (
-        <label class="field filter">
-          <span class="only-read">Filter layers</span>
-          <input
-            ref={field}
-            type="search"
-            placeholder="Filter layers"
-            value={filter.value}
-            onInput={(event) => {
-              filter.value = event.currentTarget.value;
-            }}
-          />
-        </label>
-      )}
-      {shown.length === 0 && (
-        <p class="message">
-          No layer matches “{filter.value}” out of {description.layers.length}.{" "}
-          <button
-            type="button"
-            class="quiet"
-            onClick={() => {
-              filter.value = "";
-            }}
-          >
-            Clear filter
-          </button>
-        </p>
-      )}
+      <FilterField store={store} description={description} />
+      <Flags store={store} description={description} />
+      {isModelOrder && <FoldAll store={store} names={description.layers.map(({ name }) => name)} />}
+      {shown.length === 0 && <NothingMatches store={store} count={description.layers.length} />}
       <ol ref={list} class="layer-list" onKeyDown={onKeyDown}>
-        {shown.map((entry) => (
-          <li key={entry.layer.name}>
-            <LayerButton
-              entry={entry}
-              isSelected={entry.layer.name === selected}
-              isTabStop={entry.layer.name === tabStop}
-              onChoose={() => store.chooseLayer(entry.layer.name)}
-            />
+        {rows.map((row, index) => (
+          <li key={row.kind === "group" ? `group ${row.path}` : row.item.layer.name}>
+            {row.kind === "group" ? (
+              <GroupRow
+                group={row}
+                isTabStop={!isSeen && index === 0}
+                onFold={(isFolded) => store.fold([row.path], isFolded)}
+              />
+            ) : (
+              <LayerRow
+                entry={row.item}
+                depth={row.depth}
+                spark={sparks?.pathOf(row.item.index)}
+                isSelected={row.item.layer.name === selected}
+                isTabStop={isSeen ? row.item.layer.name === selected : index === 0}
+                onChoose={() => store.chooseLayer(row.item.layer.name)}
+              />
+            )}
           </li>
         ))}
       </ol>
+      {sparks !== null && shown.length > 0 && <p class="list-foot">Lines: {sparks.title} over the steps</p>}
     </>
   );
+}
+
+/** Small lines of the statistic that is shown through the depth, all on one scale. */
+function useSparks(store: Store) {
+  const frame = store.depth.value.value;
+  const description = store.description.value.value;
+  return useMemo(() => {
+    const statistic = description?.statistics.find(({ id }) => id === frame?.header.stat);
+    if (frame === null || statistic === undefined) return null;
+    const scale = valueScale(statistic.scale, frame.data, naturalExtent(statistic.id));
+    const paths = frame.header.layers.map((_, row) =>
+      sparkPath(frameRow(frame.data, row, frame.header.steps.length), scale),
+    );
+    return { title: statistic.title.toLowerCase(), pathOf: (row: number) => paths[row] };
+  }, [frame, description]);
 }
 
 function targetOfKey(key: string, current: number, count: number): number | null {
@@ -144,31 +154,80 @@ function targetOfKey(key: string, current: number, count: number): number | null
   }
 }
 
-interface LayerButtonProps {
-  readonly entry: RankedLayer;
-  readonly isSelected: boolean;
-  readonly isTabStop: boolean;
-  onChoose(): void;
+const MANY_LAYERS = 12;
+
+function FilterField({ store, description }: ListProps) {
+  const field = useRef<HTMLInputElement>(null);
+  const requests = store.filterRequests.value;
+  const answered = useSignal(requests);
+  useEffect(() => {
+    if (requests !== answered.peek()) field.current?.focus();
+    answered.value = requests;
+  }, [requests]);
+  if (description.layers.length <= MANY_LAYERS && requests === 0 && store.filter.value === "") return null;
+  return (
+    <label class="field filter">
+      <span class="only-read">Filter layers</span>
+      <input
+        ref={field}
+        type="search"
+        placeholder="Filter layers"
+        value={store.filter.value}
+        onInput={(event) => store.filterLayers(event.currentTarget.value)}
+      />
+    </label>
+  );
 }
 
-function LayerButton({ entry, isSelected, isTabStop, onChoose }: LayerButtonProps) {
+/** One button a rule that found something: shows only its layers, in the list and over the steps. */
+function Flags({ store, description }: ListProps) {
+  const flags = flagsOf(store.ranked.value, store.findings.value.value?.findings ?? [], description.rules);
+  if (flags.length === 0) return null;
   return (
-    <button
-      type="button"
-      class="layer"
-      aria-current={isSelected ? "true" : undefined}
-      tabIndex={isTabStop ? 0 : -1}
-      onClick={onChoose}
-    >
-      <Shape state={entry.state} />
-      <span class="layer-name" title={entry.layer.name}>
-        {entry.layer.name}
-      </span>
-      <span class="layer-class">{entry.layer.class_name}</span>
-      <span class="layer-words">
-        {entry.words}
-        {entry.more > 0 && ` (+${entry.more} more)`}
-      </span>
-    </button>
+    <fieldset class="flags">
+      <legend class="only-read">Only layers with</legend>
+      {flags.map(({ rule, title, count }) => {
+        const isOn = store.flag.value === rule;
+        return (
+          <button
+            key={rule}
+            type="button"
+            aria-pressed={isOn}
+            onClick={() => store.flagLayers(isOn ? undefined : rule)}
+          >
+            {title} {count}
+          </button>
+        );
+      })}
+    </fieldset>
+  );
+}
+
+function FoldAll({ store, names }: { readonly store: Store; readonly names: readonly string[] }) {
+  const groups = allGroups(names);
+  if (groups.length === 0) return null;
+  const isAnyOpen = groups.some((path) => !store.folded.value.has(path));
+  return (
+    <p class="list-head">
+      <button type="button" class="quiet" onClick={() => store.fold(groups, isAnyOpen)}>
+        {isAnyOpen ? "Fold all nested models" : "Unfold all nested models"}
+      </button>
+    </p>
+  );
+}
+
+function NothingMatches({ store, count }: { readonly store: Store; readonly count: number }) {
+  const { value: text } = store.filter;
+  const clear = () => {
+    store.filterLayers("");
+    store.flagLayers(undefined);
+  };
+  return (
+    <p class="message">
+      {text === "" ? "No layer has such a finding" : `No layer matches “${text}”`} out of {count}.{" "}
+      <button type="button" class="quiet" onClick={clear}>
+        Clear filter
+      </button>
+    </p>
   );
 }

@@ -1,5 +1,5 @@
 import { useMemo } from "preact/hooks";
-import { type StepMarker, TimeSeries } from "../charts/timeseries";
+import { type StepMarker, type TimeLine, TimeSeries } from "../charts/timeseries";
 import { PALETTES } from "../core/colour";
 import { formatValue } from "../core/format";
 import type { Frame, SeriesHeader } from "../core/frame";
@@ -7,12 +7,15 @@ import { frameRow, lastMeasured } from "../core/points";
 import { indexOfStep, lineScale, naturalExtent, scaleName } from "../core/scale";
 import type { NumberTable } from "../core/table";
 import type { Statistic } from "../core/types";
+import type { ByRun } from "../state/answers";
 import type { Store } from "../state/store";
 import { Numbers } from "./number_table";
 
 interface SeriesProps {
   readonly store: Store;
   readonly frame: Frame<SeriesHeader>;
+  /** The same of the runs beside the main one. */
+  readonly others: ByRun<Frame<SeriesHeader>> | null;
   readonly statistics: readonly Statistic[];
   readonly markers: readonly StepMarker[];
   /** Whose figures these are. */
@@ -22,7 +25,7 @@ interface SeriesProps {
 const CHART_HEIGHT = 118;
 
 /** Small line charts, one a statistic, on a common axis of steps. */
-export function SeriesGrid({ store, frame, statistics, markers, subject }: SeriesProps) {
+export function SeriesGrid({ store, frame, others, statistics, markers, subject }: SeriesProps) {
   return (
     <div class="series-grid">
       {frame.header.stats.map((id, row) => {
@@ -33,6 +36,7 @@ export function SeriesGrid({ store, frame, statistics, markers, subject }: Serie
             key={id}
             store={store}
             frame={frame}
+            others={others}
             row={row}
             statistic={statistic}
             markers={markers}
@@ -49,10 +53,25 @@ interface OneSeriesProps extends Omit<SeriesProps, "statistics"> {
   readonly statistic: Statistic;
 }
 
-function OneSeries({ store, frame, row, statistic, markers, subject }: OneSeriesProps) {
+function OneSeries({ store, frame, others, row, statistic, markers, subject }: OneSeriesProps) {
   const { steps } = frame.header;
+  const styles = store.runStyles.value;
+  const view = store.view.value;
+  const palette = PALETTES[store.theme.value];
   const values = useMemo(() => frameRow(frame.data, row, steps.length), [frame, row]);
-  const kind = useMemo(() => lineScale(statistic.scale, values), [statistic, values]);
+  const lines = useMemo<readonly [TimeLine, ...TimeLine[]]>(() => {
+    const beside = styles.slice(1).flatMap(({ name, colour, dash }): TimeLine[] => {
+      const other = others?.get(name);
+      if (other === undefined) return [];
+      const { steps: recorded, stats } = other.header;
+      const found = frameRow(other.data, stats.indexOf(statistic.id), recorded.length);
+      return [{ steps: recorded, values: found, timeline: store.timelineOfOther(name), colour, dash }];
+    });
+    const colour = styles.length > 1 ? (styles[0]?.colour ?? palette.series) : palette.series;
+    return [{ steps, values, timeline: view.timeline, colour, dash: [] }, ...beside];
+  }, [frame, others, values, styles, view.timeline, palette]);
+  const kind = useMemo(() => lineScale(statistic.scale, joined(lines)), [statistic, lines]);
+  const isMeasured = lines.some((line) => lastMeasured(line.values) >= 0);
   return (
     <figure class="series">
       <figcaption title={statistic.about}>
@@ -62,26 +81,27 @@ function OneSeries({ store, frame, row, statistic, markers, subject }: OneSeries
         </span>
         <ValueAtCursor store={store} steps={steps} values={values} unit={statistic.unit} />
       </figcaption>
-      {lastMeasured(values) < 0 ? (
-        <p class="message series-empty">No value was measured.</p>
-      ) : (
+      {isMeasured ? (
         <TimeSeries
           name={`${statistic.title} of ${subject} over ${steps.length} steps; the numbers are in the table`}
-          steps={steps}
-          values={values}
+          lines={lines}
           scale={kind}
           bounds={naturalExtent(statistic.id)}
           unit={statistic.unit}
-          palette={PALETTES[store.theme.value]}
+          palette={palette}
           height={CHART_HEIGHT}
           markers={markers}
-          cursor={store.cursor}
-          onPinStep={store.pinStep}
-          onHoverStep={store.hoverStep}
+          view={view}
         />
+      ) : (
+        <p class="message series-empty">No value was measured.</p>
       )}
     </figure>
   );
+}
+
+function joined([main, ...others]: readonly [TimeLine, ...TimeLine[]]): Float32Array {
+  return others.length === 0 ? main.values : Float32Array.from([main, ...others].flatMap(({ values }) => [...values]));
 }
 
 interface ValueProps {
@@ -97,7 +117,7 @@ function ValueAtCursor({ store, steps, values, unit }: ValueProps) {
 }
 
 /** The same numbers as a table, newest step first. */
-export function SeriesTable({ store, frame, statistics, subject }: Omit<SeriesProps, "markers">) {
+export function SeriesTable({ store, frame, statistics, subject }: Omit<SeriesProps, "markers" | "others">) {
   const { steps, stats } = frame.header;
   const table = useMemo<NumberTable>(
     () => ({

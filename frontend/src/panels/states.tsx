@@ -50,18 +50,7 @@ export function EmptyState({ store }: { readonly store: Store }) {
 
 /** What could not be refreshed while older answers are still shown. */
 export function StaleBanner({ store }: { readonly store: Store }) {
-  const resources = [
-    store.runs,
-    store.description,
-    store.findings,
-    store.matrix,
-    store.depth,
-    store.histograms,
-    store.series,
-    store.training,
-    store.units,
-  ];
-  const stale = resources.map(({ value }) => value).find(({ value, error }) => value !== null && error !== null);
+  const stale = store.loaded.map(({ value }) => value).find(({ value, error }) => value !== null && error !== null);
   if (stale?.error == null) return null;
   return (
     <div class="banner" role="status">

@@ -2,21 +2,21 @@ import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { ColourBar, specialValues } from "../charts/legend";
 import { valueLook } from "../charts/look";
-import { Matrix } from "../charts/matrix";
 import { PALETTES } from "../core/colour";
 import { formatCount, formatValue } from "../core/format";
 import type { Frame, UnitsHeader } from "../core/frame";
-import { lifeOrder, lifeWord, livesSentence, unitRows } from "../core/lives";
+import { LIFE_ORDERS, type LifeOrder, lifeOrder, lifeWord, livesSentence, unitRows } from "../core/lives";
 import { reduceSmallest } from "../core/raster";
 import { extentOf, indexOfStep, valueScale } from "../core/scale";
 import type { Statistic, UnitLife } from "../core/types";
 import type { Store } from "../state/store";
 import { Await, Panel } from "./panel";
+import { RowMatrix } from "./row_matrix";
 
 const ACTIVITY: Statistic = {
   id: "activity",
   title: "Activity",
-  about: "Share of samples on which the unit's output was not zero. Units are sorted by what became of them.",
+  about: "Share of samples on which the unit's output was not zero. Point at a unit to read its life.",
   unit: "share",
   scale: "log",
 };
@@ -26,74 +26,83 @@ const activityBounds = (values: Float32Array) => ({ low: Math.min(0.01, extentOf
 
 /** Units x steps of the chosen layer: which units died, when, and whether they came back. */
 export function UnitLives({ store }: { readonly store: Store }) {
+  const order = useSignal<LifeOrder>("fate");
   const layer = store.layer.value;
   if (layer === null) return null;
   const idle =
     layer.not_observed === "" ? "Units of this layer are not tracked." : `Not observable: ${layer.not_observed}`;
+  const tools = layer.units > 0 && (
+    <label class="field">
+      Sort by
+      <select
+        value={order.value}
+        onChange={(event) => {
+          order.value = LIFE_ORDERS.find(({ id }) => id === event.currentTarget.value)?.id ?? "fate";
+        }}
+      >
+        {LIFE_ORDERS.map(({ id, word }) => (
+          <option key={id} value={id}>
+            {word}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
   return (
-    <Panel id="units" title={`Units of ${layer.name}`}>
+    <Panel id="units" title={`Units of ${layer.name}`} tools={tools}>
       <Await loaded={store.units.value} height={layer.units === 0 ? 20 : 240} idle={idle}>
-        {(frame) => <LifeMap store={store} frame={frame} />}
+        {(frame) => <LifeMap store={store} frame={frame} by={order.value} />}
       </Await>
     </Panel>
   );
 }
 
-function LifeMap({ store, frame }: { readonly store: Store; readonly frame: Frame<UnitsHeader> }) {
+interface LifeMapProps {
+  readonly store: Store;
+  readonly frame: Frame<UnitsHeader>;
+  readonly by: LifeOrder;
+}
+
+function LifeMap({ store, frame, by }: LifeMapProps) {
   const { lives, steps, shape } = frame.header;
-  const selectedRow = useSignal(-1);
-  const hoveredRow = useSignal<number | null>(null);
   const palette = PALETTES[store.theme.value];
   const map = useMemo(() => {
-    const order = lifeOrder(lives);
+    const order = lifeOrder(lives, by);
     const activity = frame.data.subarray(0, (shape[1] ?? 0) * (shape[2] ?? 0));
     const values = unitRows(activity, steps.length, order);
+    const scale = valueScale("log", values, activityBounds(values));
     return {
       order,
       values,
-      scale: valueScale("log", values, activityBounds(values)),
+      scale,
+      specials: specialValues(values, scale),
       names: order.map((unit) => `unit ${unit}`),
     };
-  }, [frame]);
+  }, [frame, by]);
   const lookOf = useMemo(() => valueLook(map.scale, palette), [map, palette]);
   if (steps.length === 0) return <p class="message">No step has been recorded yet.</p>;
 
-  const row = hoveredRow.value ?? selectedRow.value;
-  const life = lives[map.order[row] ?? -1];
   return (
     <>
       <p class="lives">{livesSentence(lives)}</p>
-      <Matrix
+      <RowMatrix
+        store={store}
+        id="units"
         name={`Activity of ${lives.length} units over ${steps.length} steps`}
         rowNames={map.names}
         steps={steps}
         values={map.values}
         lookOf={lookOf}
         reduce={reduceSmallest}
-        palette={palette}
-        readoutId="units-readout"
         maxHeight={260}
         maxRowHeight={14}
-        showRowNames={true}
-        selectedRow={selectedRow.value}
-        cursor={store.cursor}
-        onSelectRow={(selected) => {
-          selectedRow.value = selected;
-        }}
-        onPinStep={store.pinStep}
-        onHover={(hovered, step) => {
-          hoveredRow.value = hovered;
-          store.hoverStep(step);
+        readout={(row) => {
+          const life = lives[map.order[row] ?? -1];
+          if (life === undefined) return ACTIVITY.about;
+          return <LifeReadout store={store} life={life} steps={steps} values={map.values} row={row} />;
         }}
       />
-      <p class="readout" id="units-readout" aria-live="polite">
-        {life === undefined ? (
-          ACTIVITY.about
-        ) : (
-          <LifeReadout store={store} life={life} steps={steps} values={map.values} row={row} />
-        )}
-      </p>
-      <ColourBar scale={map.scale} statistic={ACTIVITY} specials={specialValues(map.values, map.scale)} />
+      <ColourBar scale={map.scale} statistic={ACTIVITY} specials={map.specials} />
     </>
   );
 }

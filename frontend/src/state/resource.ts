@@ -16,7 +16,7 @@ const NOTHING = { value: null, error: null, isLoading: false } as const;
  */
 export function resource<Key, Value>(
   key: ReadonlySignal<Key | null>,
-  refresh: ReadonlySignal<number>,
+  refresh: ReadonlySignal<unknown>,
   load: (key: Key, signal: AbortSignal) => Promise<Value>,
 ): ReadonlySignal<Loaded<Value>> {
   const state = signal<Loaded<Value>>(NOTHING);

@@ -1,70 +1,76 @@
-import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
-import {
-  fetchDescription,
-  fetchFindings,
-  fetchHistograms,
-  fetchMatrix,
-  fetchRuns,
-  fetchSeries,
-  fetchStepSeries,
-  fetchUnits,
-} from "../api";
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
+import { pictureAddress } from "../api";
+import { panTo, type StepWindow } from "../core/axis";
 import type { Theme } from "../core/colour";
-import type { Frame, HistogramKind, HistogramsHeader, MatrixHeader, SeriesHeader, UnitsHeader } from "../core/frame";
-import { tellingStatistics } from "../core/points";
-import { openFindings, type SortOrder } from "../core/ranking";
-import type { Finding, Findings, Layer, Run, RunDescription } from "../core/types";
+import { filterLayers } from "../core/filter";
+import type { Frame, HistogramKind, SeriesHeader } from "../core/frame";
+import { type RankedLayer, rankLayers, type SortOrder } from "../core/ranking";
+import { runColour, runDash } from "../core/runs";
+import { BY_STEP, type Timeline, timelineOf, type XKind } from "../core/timeline";
+import type { Finding, ScaleKind } from "../core/types";
+import type { StepView } from "../core/view";
 import type { Host } from "../host";
-import { type Loaded, resource } from "./resource";
+import { type Answers, createAnswers } from "./answers";
+import { type Choices, createChoices } from "./choices";
+import type { Loaded } from "./resource";
 
-export const HEALTH = "health";
-const DEFAULT_DEPTH = "gradient_norm";
+/** How a run is drawn. */
+export interface RunStyle {
+  readonly name: string;
+  readonly colour: string;
+  readonly dash: readonly number[];
+}
 
-/** Statistics of the training itself that are drawn; the rest of them is for the table. */
-const TRAINING_STATISTICS = ["loss", "learning_rate"];
+type Chosen = Pick<
+  Choices,
+  "scale" | "histogramKind" | "picture" | "sort" | "x" | "zoom" | "pinnedStep" | "filter" | "flag" | "folded"
+>;
 
 /** The state all panels share: what was chosen, and what the server told about it. */
-export interface Store {
+export interface Store extends Answers, Readonly<{ [Name in keyof Chosen]: ReadonlySignal<Chosen[Name]["value"]> }> {
   readonly theme: ReadonlySignal<Theme>;
   /** Seconds since the epoch. */
   readonly now: ReadonlySignal<number>;
-  readonly runs: ReadonlySignal<Loaded<readonly Run[]>>;
-  readonly description: ReadonlySignal<Loaded<RunDescription>>;
-  readonly findings: ReadonlySignal<Loaded<Findings>>;
-  readonly matrix: ReadonlySignal<Loaded<Frame<MatrixHeader>>>;
-  /** The statistic that is shown over the depth. */
-  readonly depth: ReadonlySignal<Loaded<Frame<MatrixHeader>>>;
-  readonly histograms: ReadonlySignal<Loaded<Frame<HistogramsHeader>>>;
-  readonly series: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
-  readonly training: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
-  readonly units: ReadonlySignal<Loaded<Frame<UnitsHeader>>>;
-
-  readonly run: ReadonlySignal<Run | null>;
   /** The run a link asks for that is not here, null when there is no such trouble. */
   readonly missingRun: ReadonlySignal<string | null>;
-  readonly layer: ReadonlySignal<Layer | null>;
-  readonly stat: ReadonlySignal<string>;
-  readonly depthStat: ReadonlySignal<string>;
-  readonly histogramKind: ReadonlySignal<HistogramKind>;
-  readonly seriesStats: ReadonlySignal<readonly string[]>;
-  readonly sort: ReadonlySignal<SortOrder>;
-  /** The step all panels mark: under the pointer, else pinned, else none. */
   readonly cursor: ReadonlySignal<number | null>;
-  readonly pinnedStep: ReadonlySignal<number | null>;
-
+  readonly view: ReadonlySignal<StepView>;
+  /** All layers in the chosen order. */
+  readonly ranked: ReadonlySignal<readonly RankedLayer[]>;
+  /** Those of them that pass the filters. */
+  readonly shownLayers: ReadonlySignal<readonly RankedLayer[]>;
+  /** The main run and those beside it. */
+  readonly runStyles: ReadonlySignal<readonly RunStyle[]>;
+  /** Whether the horizontal axes count what was asked for; a run may not tell it. */
+  readonly isXKnown: ReadonlySignal<boolean>;
   /** Counts how often the filter of layers was asked for. */
   readonly filterRequests: ReadonlySignal<number>;
   /** Id of the finding to bring into view, null when there is none or it has been done. */
   readonly wantedFinding: ReadonlySignal<string | null>;
   readonly hasShortcuts: ReadonlySignal<boolean>;
+  /** All answers, to tell what could not be refreshed. */
+  readonly loaded: readonly ReadonlySignal<Loaded<unknown>>[];
+
+  /** How the steps of one of the runs beside the main one lie on the common axis. */
+  timelineOfOther(run: string): Timeline;
+  pictureAddress(tag: string, step: number): string;
+  stockAddress(tab: string, tagPattern: string): string;
 
   chooseRun(name: string): void;
+  chooseOthers(names: readonly string[]): void;
   chooseLayer(name: string): void;
   chooseStat(id: string): void;
+  chooseScale(kind: ScaleKind | undefined): void;
   chooseDepthStat(id: string): void;
   chooseHistogramKind(kind: HistogramKind): void;
   chooseSeries(ids: readonly string[]): void;
+  choosePicture(kind: string): void;
   chooseSort(order: SortOrder): void;
+  chooseX(kind: XKind): void;
+  zoomTo(zoom: StepWindow | null): void;
+  filterLayers(text: string): void;
+  flagLayers(rule: string | undefined): void;
+  fold(paths: readonly string[], isFolded: boolean): void;
   pinStep(step: number | null): void;
   hoverStep(step: number | null): void;
   askForFilter(): void;
@@ -76,83 +82,12 @@ export interface Store {
 }
 
 export function createStore(host: Host): Store {
-  const refresh = signal(0);
+  const reloads = signal(0);
   const theme = signal<Theme>("light");
   const now = signal(0);
-  const chosenRun = signal(host.place.run);
-  const chosenLayer = signal(host.place.layer);
-  const stat = signal(host.place.stat ?? HEALTH);
-  const chosenDepth = signal(host.place.depth ?? DEFAULT_DEPTH);
-  const histogramKind = signal<HistogramKind>(host.place.kind ?? "activation");
-  const chosenSeries = signal(host.place.series);
-  const sort = signal<SortOrder>(host.place.sort ?? "severity");
-  const pinnedStep = signal<number | null>(host.place.step ?? null);
   const filterRequests = signal(0);
   const wantedFinding = signal<string | null>(null);
   const hasShortcuts = signal(host.hasShortcuts);
-  const hoveredStep = signal<number | null>(null);
-
-  const runs = resource(signal("runs"), refresh, (_, abort) => fetchRuns(abort));
-  const run = computed(() => pickRun(runs.value.value ?? [], chosenRun.value));
-  const runName = computed(() => (run.value?.readable === true ? run.value.name : null));
-  const description = resource(runName, refresh, fetchDescription);
-  const findings = resource(runName, refresh, fetchFindings);
-  const layer = computed(() =>
-    pickLayer(description.value.value, findings.value.value, findings.value.isLoading, chosenLayer.value),
-  );
-  const layerName = computed(() => layer.value?.name ?? null);
-
-  const knownStat = computed(() => {
-    const known = description.value.value?.statistics.some(({ id }) => id === stat.value) ?? true;
-    return stat.value === HEALTH || known ? stat.value : HEALTH;
-  });
-  const matrixKey = computed(() => (runName.value === null ? null : [runName.value, knownStat.value]));
-  const matrix = resource(matrixKey, refresh, ([name = "", id = ""], abort) => fetchMatrix(name, id, abort));
-
-  const depthStat = computed(() => {
-    const available = description.value.value?.statistics.map(({ id }) => id) ?? [];
-    return available.includes(chosenDepth.value) ? chosenDepth.value : (available[0] ?? chosenDepth.value);
-  });
-  const depthKey = computed(() => {
-    const isKnown = description.value.value !== null && description.value.value.statistics.length > 0;
-    return runName.value === null || !isKnown ? null : { run: runName.value, stat: depthStat.value };
-  });
-  const depth = resource(stable(depthKey), refresh, (key, abort) => fetchMatrix(key.run, key.stat, abort));
-
-  const seriesStats = computed(() => {
-    const available = description.value.value?.statistics.map(({ id }) => id) ?? [];
-    const chosen = chosenSeries.value?.filter((id) => available.includes(id)) ?? [];
-    if (chosen.length > 0) return chosen;
-    const worst = openFindings(findings.value.value?.findings ?? [], layerName.value ?? "")[0];
-    return tellingStatistics(worst?.rule, available);
-  });
-  const seriesKey = computed(() => {
-    const stats = seriesStats.value;
-    if (runName.value === null || layerName.value === null || stats.length === 0) return null;
-    return { run: runName.value, layer: layerName.value, stats };
-  });
-  const series = resource(stable(seriesKey), refresh, (key, abort) =>
-    fetchSeries(key.run, key.layer, key.stats, abort),
-  );
-  const trainingKey = computed(() => {
-    const stats = description.value.value?.step_statistics.map(({ id }) => id) ?? [];
-    const drawn = TRAINING_STATISTICS.filter((id) => stats.includes(id));
-    return runName.value === null || drawn.length === 0 ? null : { run: runName.value, stats: drawn };
-  });
-  const training = resource(stable(trainingKey), refresh, (key, abort) => fetchStepSeries(key.run, key.stats, abort));
-  const unitsKey = computed(() => {
-    if (runName.value === null || layer.value === null || layer.value.units === 0) return null;
-    return { run: runName.value, layer: layer.value.name };
-  });
-  const histogramsKey = computed(() => {
-    if (runName.value === null || layer.value === null || layer.value.not_observed !== "") return null;
-    return { run: runName.value, layer: layer.value.name, kind: histogramKind.value };
-  });
-  const histograms = resource(stable(histogramsKey), refresh, (key, abort) =>
-    fetchHistograms(key.run, key.layer, key.kind, abort),
-  );
-  const units = resource(stable(unitsKey), refresh, (key, abort) => fetchUnits(key.run, key.layer, abort));
-
   host.watchTheme((current) => {
     theme.value = current;
   });
@@ -160,83 +95,133 @@ export function createStore(host: Host): Store {
     now.value = seconds;
   });
   const reload = () => {
-    refresh.value += 1;
+    reloads.value += 1;
   };
   host.watchReload(reload);
-  effect(() =>
-    host.keepPlace({
-      run: chosenRun.value,
-      layer: chosenLayer.value,
-      stat: stat.value === HEALTH ? undefined : stat.value,
-      step: pinnedStep.value ?? undefined,
-      sort: sort.value === "model" ? "model" : undefined,
-      series: chosenSeries.value,
-      depth: chosenDepth.value === DEFAULT_DEPTH ? undefined : chosenDepth.value,
-      kind: histogramKind.value === "gradient" ? "gradient" : undefined,
-    }),
-  );
+
+  const choices = createChoices(host);
+  const answers = createAnswers(host, choices, reloads, now);
+  const { run, others, runs, runOrder, training, otherTrainings } = answers;
+
+  const timeline = computed(() => timelineIn(choices.x.value, training.value.value));
+  const pinStep = (step: number | null) => {
+    choices.pinnedStep.value = step;
+    const zoom = choices.zoom.peek();
+    if (step !== null && zoom !== null) choices.zoom.value = panTo(zoom, step);
+  };
+  const hoverStep = (step: number | null) => {
+    choices.hoveredStep.value = step;
+  };
+  const zoomTo = (zoom: StepWindow | null) => {
+    choices.zoom.value = zoom;
+  };
+  const view = computed<StepView>(() => ({
+    timeline: timeline.value ?? BY_STEP,
+    zoom: choices.zoom.value,
+    cursor: choices.cursor,
+    onPinStep: pinStep,
+    onHoverStep: hoverStep,
+    onZoom: zoomTo,
+  }));
+  const runStyles = computed(() => {
+    const order = runOrder.value.value ?? (runs.value.value ?? []).map(({ name }) => name);
+    const shown = run.value === null ? [] : [run.value, ...others.value];
+    return shown.map(({ name }, place) => ({
+      name,
+      colour: runColour(order.indexOf(name), theme.value),
+      dash: runDash(place),
+    }));
+  });
+
+  const known = computed(() => answers.findings.value.value?.findings ?? []);
+  const ranked = computed(() => {
+    const { value } = answers.description.value;
+    return value === null ? [] : rankLayers(value.layers, known.value, value.rules, choices.sort.value);
+  });
 
   return {
+    ...choices,
+    ...answers,
     theme,
     now,
-    runs,
-    description,
-    findings,
-    matrix,
-    depth,
-    histograms,
-    series,
-    training,
-    units,
-    run,
+    view,
+    ranked,
+    shownLayers: computed(() => filterLayers(ranked.value, known.value, choices.filter.value, choices.flag.value)),
+    runStyles,
+    isXKnown: computed(() => timeline.value !== null),
     missingRun: computed(() => {
-      const asked = chosenRun.value;
+      const asked = choices.run.value;
       return asked === undefined || run.value === null || run.value.name === asked ? null : asked;
     }),
-    layer,
-    stat: knownStat,
-    depthStat,
-    histogramKind,
-    seriesStats,
-    sort,
-    cursor: computed(() => hoveredStep.value ?? pinnedStep.value),
-    pinnedStep,
     filterRequests,
     wantedFinding,
     hasShortcuts,
+    loaded: Object.values(answers).filter(isLoadedSignal),
+    timelineOfOther: (name) =>
+      timelineIn(choices.x.value, otherTrainings.value.value?.get(name) ?? null) ?? view.value.timeline,
+    pictureAddress: (tag, step) => pictureAddress(run.value?.name ?? "", tag, step),
+    stockAddress: host.stockAddress,
     chooseRun: (name) => {
-      chosenRun.value = name;
-      pinnedStep.value = null;
+      // The two change places when the other one was shown beside it.
+      const beside = others.peek().map((each) => (each.name === name ? (run.peek()?.name ?? "") : each.name));
+      if (beside.length > 0) choices.others.value = beside;
+      choices.run.value = name;
+      choices.pinnedStep.value = null;
+      choices.zoom.value = null;
+    },
+    chooseOthers: (names) => {
+      choices.run.value = run.peek()?.name;
+      choices.others.value = names;
     },
     chooseLayer: (name) => {
-      chosenLayer.value = name;
+      choices.layer.value = name;
     },
     chooseStat: (id) => {
-      stat.value = id;
+      choices.stat.value = id;
+    },
+    chooseScale: (kind) => {
+      choices.scale.value = kind;
     },
     chooseDepthStat: (id) => {
-      chosenDepth.value = id;
+      choices.depth.value = id;
     },
     chooseHistogramKind: (kind) => {
-      histogramKind.value = kind;
+      choices.histogramKind.value = kind;
     },
     chooseSeries: (ids) => {
-      chosenSeries.value = ids.length === 0 ? undefined : ids;
+      choices.series.value = ids.length === 0 ? undefined : ids;
+    },
+    choosePicture: (kind) => {
+      choices.picture.value = kind;
     },
     chooseSort: (order) => {
-      sort.value = order;
+      choices.sort.value = order;
     },
-    pinStep: (step) => {
-      pinnedStep.value = step;
+    chooseX: (kind) => {
+      choices.x.value = kind;
     },
-    hoverStep: (step) => {
-      hoveredStep.value = step;
+    zoomTo,
+    filterLayers: (text) => {
+      choices.filter.value = text;
     },
+    flagLayers: (rule) => {
+      choices.flag.value = rule;
+    },
+    fold: (paths, isFolded) => {
+      const folded = new Set(choices.folded.peek());
+      for (const path of paths) {
+        if (isFolded) folded.add(path);
+        else folded.delete(path);
+      }
+      choices.folded.value = folded;
+    },
+    pinStep,
+    hoverStep,
     askForFilter: () => {
       filterRequests.value += 1;
     },
     goToFinding: ({ id, layer: name }) => {
-      if (description.peek().value?.layers.some((each) => each.name === name)) chosenLayer.value = name;
+      if (answers.description.peek().value?.layers.some((each) => each.name === name)) choices.layer.value = name;
       wantedFinding.value = id;
     },
     arriveAtFinding: () => {
@@ -250,33 +235,17 @@ export function createStore(host: Host): Store {
   };
 }
 
-/** A key that is a new object with the same content at every reload must not count as a new subject. */
-function stable<Key>(key: ReadonlySignal<Key | null>): ReadonlySignal<Key | null> {
-  let last: Key | null = null;
-  return computed(() => {
-    if (JSON.stringify(key.value) !== JSON.stringify(last)) last = key.value;
-    return last;
-  });
+function isLoadedSignal(each: ReadonlySignal<unknown>): each is ReadonlySignal<Loaded<unknown>> {
+  const value = each.peek();
+  return typeof value === "object" && value !== null && "isLoading" in value;
 }
 
-/** The run asked for; else the newest that can be read; else any. */
-function pickRun(runs: readonly Run[], name: string | undefined): Run | null {
-  const asked = runs.find((run) => run.name === name);
-  if (asked !== undefined) return asked;
-  return runs.findLast((run) => run.readable) ?? runs[0] ?? null;
-}
-
-/** The layer asked for; else the one the verdict names; else the first. */
-function pickLayer(
-  description: RunDescription | null,
-  findings: Findings | null,
-  isLoading: boolean,
-  name: string | undefined,
-): Layer | null {
-  if (description === null) return null;
-  const byName = (wanted: string | null | undefined) => description.layers.find((layer) => layer.name === wanted);
-  const asked = byName(name);
-  if (asked !== undefined) return asked;
-  if (findings === null && isLoading) return null;
-  return byName(findings?.verdict.layer) ?? description.layers[0] ?? null;
+/** Null while the steps' times and epochs are not known, or when the run does not tell them. */
+function timelineIn(kind: XKind, training: Frame<SeriesHeader> | null): Timeline | null {
+  if (kind === "step") return BY_STEP;
+  if (training === null) return null;
+  const { steps, wall_times, stats } = training.header;
+  const row = stats.indexOf("epoch");
+  const epochs = row < 0 ? null : training.data.subarray(row * steps.length, (row + 1) * steps.length);
+  return timelineOf(kind, { steps, wallTimes: wall_times, epochs });
 }

@@ -1,0 +1,109 @@
+import type { StepAxis } from "../core/axis";
+import type { StepView } from "../core/view";
+
+/** What the pointer acts on; asked for at each event, so that it is never out of date. */
+export interface PointerTarget {
+  readonly axis: StepAxis;
+  readonly steps: readonly number[];
+  readonly view: StepView;
+  /** Where the pointer is, null when it has left. */
+  onPoint?(event: MouseEvent | null): void;
+  onPick?(event: MouseEvent): void;
+}
+
+/** In pixels; less is a click. */
+const MIN_DRAG = 6;
+
+/** Hover reads a step, click pins it, drag zooms, double click shows all steps again. Returns what undoes it. */
+export function followPointer(plot: HTMLElement, target: () => PointerTarget): () => void {
+  const listening = new AbortController();
+  const options = { signal: listening.signal };
+  const band = document.createElement("div");
+  band.className = "zoom-band";
+  band.hidden = true;
+  plot.append(band);
+  let start: number | null = null;
+  let isDragging = false;
+
+  const placeOf = (event: MouseEvent) => {
+    const box = plot.getBoundingClientRect();
+    return box.width === 0 ? 0 : Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+  };
+  const stepAt = (event: MouseEvent): number | null => {
+    const { steps, axis } = target();
+    return steps[axis.indexAt(placeOf(event))] ?? null;
+  };
+  const finish = () => {
+    start = null;
+    band.hidden = true;
+  };
+
+  plot.addEventListener(
+    "pointerdown",
+    (event) => {
+      isDragging = false;
+      if (event.button === 0) start = placeOf(event);
+    },
+    options,
+  );
+  plot.addEventListener(
+    "pointermove",
+    (event) => {
+      const place = placeOf(event);
+      if (start !== null && event.buttons === 0) finish();
+      if (start !== null && !isDragging && Math.abs(place - start) * plot.clientWidth >= MIN_DRAG) {
+        isDragging = true;
+        plot.setPointerCapture(event.pointerId);
+      }
+      if (isDragging && start !== null) {
+        band.hidden = false;
+        band.style.left = `${Math.min(start, place) * 100}%`;
+        band.style.width = `${Math.abs(place - start) * 100}%`;
+      }
+      target().onPoint?.(event);
+      target().view.onHoverStep(stepAt(event));
+    },
+    options,
+  );
+  plot.addEventListener(
+    "pointerup",
+    (event) => {
+      if (isDragging && start !== null) zoomTo(target(), start, placeOf(event));
+      finish();
+    },
+    options,
+  );
+  plot.addEventListener("pointercancel", finish, options);
+  plot.addEventListener(
+    "pointerleave",
+    () => {
+      target().onPoint?.(null);
+      target().view.onHoverStep(null);
+    },
+    options,
+  );
+  plot.addEventListener(
+    "click",
+    (event) => {
+      // The click that ends a drag.
+      if (isDragging) {
+        isDragging = false;
+        return;
+      }
+      target().view.onPinStep(stepAt(event));
+      target().onPick?.(event);
+    },
+    options,
+  );
+  plot.addEventListener("dblclick", () => target().view.onZoom(null), options);
+  return () => {
+    listening.abort();
+    band.remove();
+  };
+}
+
+/** A stretch without two recorded steps would show nothing. */
+function zoomTo({ axis, steps, view }: PointerTarget, start: number, end: number): void {
+  const [from, to] = [axis.stepAt(Math.min(start, end)), axis.stepAt(Math.max(start, end))];
+  if (steps.filter((step) => step >= from && step <= to).length >= 2) view.onZoom({ from, to });
+}

@@ -1,0 +1,15 @@
+import type { ReadonlySignal } from "@preact/signals";
+import type { StepWindow } from "./axis";
+import type { Timeline } from "./timeline";
+
+/** What all pictures over steps share. */
+export interface StepView {
+  readonly timeline: Timeline;
+  /** Null shows all steps. */
+  readonly zoom: StepWindow | null;
+  /** The step that all of them mark. */
+  readonly cursor: ReadonlySignal<number | null>;
+  onPinStep(step: number | null): void;
+  onHoverStep(step: number | null): void;
+  onZoom(zoom: StepWindow | null): void;
+}

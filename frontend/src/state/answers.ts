@@ -1,0 +1,287 @@
+import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
+import {
+  ApiError,
+  fetchDescription,
+  fetchFindings,
+  fetchHistograms,
+  fetchMatrix,
+  fetchPictures,
+  fetchRunOrder,
+  fetchRuns,
+  fetchSeries,
+  fetchStepSeries,
+  fetchUnits,
+} from "../api";
+import type { Frame, HistogramsHeader, MatrixHeader, SeriesHeader, UnitsHeader } from "../core/frame";
+import { tellingStatistics } from "../core/points";
+import { openFindings } from "../core/ranking";
+import { pickOthers, pickRun, selectedRuns } from "../core/runs";
+import type { Findings, Layer, Picture, Run, RunDescription } from "../core/types";
+import type { Host } from "../host";
+import { type Choices, HEALTH } from "./choices";
+import { type Loaded, resource } from "./resource";
+
+/** Statistics of the training itself that are drawn; `epoch` is for the horizontal axis. */
+export const TRAINING_STATISTICS: readonly string[] = ["loss", "learning_rate"];
+const EPOCH = "epoch";
+
+/** Seconds from one look for new records to the next, while a run seems to go on. */
+const POLL_EVERY = 10;
+/** Seconds after its last record up to which a run seems to go on. */
+const FRESH = 120;
+
+/** Answers for several runs, by name; a run that lacks what was asked for is not in it. */
+export type ByRun<Value> = ReadonlyMap<string, Value>;
+
+/** What the server told about what was chosen. */
+export interface Answers {
+  readonly runs: ReadonlySignal<Loaded<readonly Run[]>>;
+  readonly runOrder: ReadonlySignal<Loaded<readonly string[]>>;
+  readonly run: ReadonlySignal<Run | null>;
+  /** The runs shown beside it. */
+  readonly others: ReadonlySignal<readonly Run[]>;
+  readonly layer: ReadonlySignal<Layer | null>;
+  readonly stat: ReadonlySignal<string>;
+  readonly depthStat: ReadonlySignal<string>;
+  readonly seriesStats: ReadonlySignal<readonly string[]>;
+  readonly description: ReadonlySignal<Loaded<RunDescription>>;
+  readonly findings: ReadonlySignal<Loaded<Findings>>;
+  /** Health of all layers at all steps. */
+  readonly health: ReadonlySignal<Loaded<Frame<MatrixHeader>>>;
+  /** The statistic of the matrix; nothing while it shows health. */
+  readonly matrix: ReadonlySignal<Loaded<Frame<MatrixHeader>>>;
+  /** The statistic that is shown over the depth. */
+  readonly depth: ReadonlySignal<Loaded<Frame<MatrixHeader>>>;
+  readonly histograms: ReadonlySignal<Loaded<Frame<HistogramsHeader>>>;
+  readonly series: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
+  readonly training: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
+  readonly units: ReadonlySignal<Loaded<Frame<UnitsHeader>>>;
+  readonly pictures: ReadonlySignal<Loaded<readonly Picture[]>>;
+  readonly otherFindings: ReadonlySignal<Loaded<ByRun<Findings>>>;
+  readonly otherDepths: ReadonlySignal<Loaded<ByRun<Frame<MatrixHeader>>>>;
+  readonly otherSeries: ReadonlySignal<Loaded<ByRun<Frame<SeriesHeader>>>>;
+  readonly otherTrainings: ReadonlySignal<Loaded<ByRun<Frame<SeriesHeader>>>>;
+}
+
+interface RunList {
+  readonly runs: readonly Run[];
+  /** Which reload it answers. */
+  readonly reload: number;
+}
+
+export function createAnswers(
+  host: Host,
+  choices: Choices,
+  reloads: ReadonlySignal<number>,
+  now: ReadonlySignal<number>,
+): Answers {
+  const polls = signal(0);
+  const listed = resource<string, RunList>(
+    signal("runs"),
+    computed(() => reloads.value + polls.value),
+    async (_, abort) => {
+      const reload = reloads.peek();
+      return { runs: await fetchRuns(abort), reload };
+    },
+  );
+  const runs = computed(() => ({ ...listed.value, value: listed.value.value?.runs ?? null }));
+  const known = computed(() => listed.value.value?.runs ?? []);
+  const selected = computed(() => selectedRuns(known.value, host.selection));
+  const run = computed(() => pickRun(known.value, choices.run.value, selected.value));
+  const others = computed(() => pickOthers(known.value, run.value, choices.others.value, selected.value));
+  const runName = computed(() => (run.value?.readable === true ? run.value.name : null));
+  const otherNames = stable(computed(() => others.value.map(({ name }) => name)));
+  pollWhileFresh(run, now, () => {
+    polls.value = polls.peek() + 1;
+  });
+
+  // Once a reload or when a shown run has grown; not at every look.
+  const refresh = computed(() => {
+    const shown = [run.value, ...others.value].map((each) => [each?.records, each?.last_time]);
+    return JSON.stringify([listed.value.value?.reload, shown]);
+  });
+  const ofRun = <Key extends object, Value>(
+    keyOf: (name: string) => Key | null,
+    load: (key: Key, abort: AbortSignal) => Promise<Value>,
+  ) => {
+    const key = stable(computed(() => (runName.value === null ? null : keyOf(runName.value))));
+    return resource(key, refresh, load);
+  };
+  const ofOthers = <Key extends object, Value>(
+    keyOf: () => Key | null,
+    load: (run: string, key: Key, abort: AbortSignal) => Promise<Value>,
+  ) =>
+    ofRun(
+      () => {
+        const names = otherNames.value ?? [];
+        const key = names.length === 0 ? null : keyOf();
+        return key === null ? null : { names, key };
+      },
+      ({ names, key }, abort) => eachRun(names, (name) => load(name, key, abort)),
+    );
+
+  const description = ofRun(
+    (name) => ({ name }),
+    ({ name }, abort) => fetchDescription(name, abort),
+  );
+  const findings = ofRun(
+    (name) => ({ name }),
+    ({ name }, abort) => fetchFindings(name, abort),
+  );
+  const statistics = computed(() => description.value.value?.statistics.map(({ id }) => id) ?? []);
+  const layer = computed(() =>
+    pickLayer(description.value.value, findings.value.value, findings.value.isLoading, choices.layer.value),
+  );
+  const stat = computed(() => {
+    const { value } = choices.stat;
+    return value === HEALTH || description.value.value === null || statistics.value.includes(value) ? value : HEALTH;
+  });
+  const health = ofRun(
+    (name) => ({ name }),
+    ({ name }, abort) => fetchMatrix(name, HEALTH, abort),
+  );
+  const matrix = ofRun(
+    (name) => (stat.value === HEALTH ? null : { name, id: stat.value }),
+    ({ name, id }, abort) => fetchMatrix(name, id, abort),
+  );
+
+  const depthStat = computed(() => {
+    const { value } = choices.depth;
+    return statistics.value.includes(value) ? value : (statistics.value[0] ?? value);
+  });
+  const depth = ofRun(
+    (name) => (statistics.value.length === 0 ? null : { name, id: depthStat.value }),
+    ({ name, id }, abort) => fetchMatrix(name, id, abort),
+  );
+  const otherDepths = ofOthers(
+    () => (statistics.value.length === 0 ? null : { id: depthStat.value }),
+    (name, { id }, abort) => fetchMatrix(name, id, abort),
+  );
+
+  const seriesStats = computed(() => {
+    const chosen = choices.series.value?.filter((id) => statistics.value.includes(id)) ?? [];
+    if (chosen.length > 0) return chosen;
+    const worst = openFindings(findings.value.value?.findings ?? [], layer.value?.name ?? "")[0];
+    return tellingStatistics(worst?.rule, statistics.value);
+  });
+  const seriesKey = () =>
+    layer.value === null || seriesStats.value.length === 0
+      ? null
+      : { layer: layer.value.name, stats: seriesStats.value };
+  const series = ofRun(
+    (name) => {
+      const key = seriesKey();
+      return key === null ? null : { name, ...key };
+    },
+    (key, abort) => fetchSeries(key.name, key.layer, key.stats, abort),
+  );
+  const otherSeries = ofOthers(seriesKey, (name, key, abort) => fetchSeries(name, key.layer, key.stats, abort));
+
+  const trainingKey = () => {
+    const recorded = description.value.value?.step_statistics.map(({ id }) => id) ?? [];
+    const stats = [...TRAINING_STATISTICS, EPOCH].filter((id) => recorded.includes(id));
+    return stats.length === 0 ? null : { stats };
+  };
+  const training = ofRun(
+    (name) => {
+      const key = trainingKey();
+      return key === null ? null : { name, ...key };
+    },
+    (key, abort) => fetchStepSeries(key.name, key.stats, abort),
+  );
+  const otherTrainings = ofOthers(trainingKey, (name, { stats }, abort) => fetchStepSeries(name, stats, abort));
+
+  return {
+    runs,
+    runOrder: resource(
+      signal("order"),
+      computed(() => listed.value.value?.reload ?? 0),
+      (_, abort) => fetchRunOrder(abort),
+    ),
+    run,
+    others,
+    layer,
+    stat,
+    depthStat,
+    seriesStats,
+    description,
+    findings,
+    health,
+    matrix,
+    depth,
+    series,
+    training,
+    units: ofRun(
+      (name) => (layer.value === null || layer.value.units === 0 ? null : { name, layer: layer.value.name }),
+      (key, abort) => fetchUnits(key.name, key.layer, abort),
+    ),
+    histograms: ofRun(
+      (name) =>
+        layer.value === null || layer.value.not_observed !== ""
+          ? null
+          : { name, layer: layer.value.name, kind: choices.histogramKind.value },
+      (key, abort) => fetchHistograms(key.name, key.layer, key.kind, abort),
+    ),
+    // After what is looked at first: listing pictures reads the whole event file in one of TensorBoard's loaders.
+    pictures: ofRun(
+      (name) => (description.value.value === null ? null : { name }),
+      ({ name }, abort) => fetchPictures(name, abort),
+    ),
+    otherFindings: ofOthers(
+      () => ({}),
+      (name, _, abort) => fetchFindings(name, abort),
+    ),
+    otherDepths,
+    otherSeries,
+    otherTrainings,
+  };
+}
+
+function pollWhileFresh(run: ReadonlySignal<Run | null>, now: ReadonlySignal<number>, look: () => void): void {
+  let last = now.peek();
+  effect(() => {
+    const isFresh = run.value !== null && now.value - run.value.last_time < FRESH;
+    if (!isFresh || now.value - last < POLL_EVERY) return;
+    last = now.value;
+    look();
+  });
+}
+
+/** A key that is a new object with the same content at every reload must not count as a new subject. */
+function stable<Key>(key: ReadonlySignal<Key | null>): ReadonlySignal<Key | null> {
+  let last: Key | null = null;
+  return computed(() => {
+    if (JSON.stringify(key.value) !== JSON.stringify(last)) last = key.value;
+    return last;
+  });
+}
+
+/** A run without such a layer is left out; any other failure is one of all. */
+async function eachRun<Value>(names: readonly string[], load: (name: string) => Promise<Value>): Promise<ByRun<Value>> {
+  const answers = await Promise.all(
+    names.map(async (name): Promise<readonly [string, Value] | null> => {
+      try {
+        return [name, await load(name)];
+      } catch (error) {
+        if (error instanceof ApiError && error.kind === "not_found") return null;
+        throw error;
+      }
+    }),
+  );
+  return new Map(answers.filter((answer) => answer !== null));
+}
+
+/** The layer asked for; else the one the verdict names; else the first. */
+function pickLayer(
+  description: RunDescription | null,
+  findings: Findings | null,
+  isLoading: boolean,
+  name: string | undefined,
+): Layer | null {
+  if (description === null) return null;
+  const byName = (wanted: string | null | undefined) => description.layers.find((layer) => layer.name === wanted);
+  const asked = byName(name);
+  if (asked !== undefined) return asked;
+  if (findings === null && isLoading) return null;
+  return byName(findings?.verdict.layer) ?? description.layers[0] ?? null;
+}

@@ -8,7 +8,7 @@ import {
   type SeriesHeader,
   type UnitsHeader,
 } from "./core/frame";
-import type { Findings, Picture, Run, RunDescription } from "./core/types";
+import type { Findings, Picture, PictureDetails, Run, RunDescription } from "./core/types";
 
 /** Why the server gave no answer. */
 export type FailureKind = "newer_schema" | "not_found" | "bad_request" | "server" | "network" | "malformed";
@@ -103,6 +103,21 @@ export function fetchRunOrder(signal: AbortSignal): Promise<readonly string[]> {
 
 export async function fetchPictures(run: string, signal: AbortSignal): Promise<readonly Picture[]> {
   return (await getJson<{ readonly pictures: readonly Picture[] }>("pictures", { run }, signal)).pictures;
+}
+
+/** Null for pictures that say nothing of themselves. */
+export async function fetchPictureDetails(
+  run: string,
+  tag: string,
+  step: number,
+  signal: AbortSignal,
+): Promise<PictureDetails | null> {
+  const answer = await getJson<{ readonly details: PictureDetails | null }>(
+    "picture_details",
+    { run, tag, step },
+    signal,
+  );
+  return answer.details;
 }
 
 /** For the browser to load by itself. */

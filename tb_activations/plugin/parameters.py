@@ -45,3 +45,11 @@ def max_steps(query: Mapping[str, str]) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", value) or not 1 <= int(value) <= LARGEST_MAX_STEPS:
         raise BadParameterError("max_steps", value, f"a whole number from 1 to {LARGEST_MAX_STEPS}")
     return int(value)
+
+
+def step(query: Mapping[str, str]) -> int:
+    """The parameter `step`. Raises BadParameterError when it is no whole number from 0 on."""
+    value = query.get("step")
+    if value is None or not re.fullmatch(r"[0-9]{1,15}", value):
+        raise BadParameterError("step", value, "a whole number from 0 on")
+    return int(value)

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tensorboard.data.provider import BlobSequenceDatum, BlobTimeSeries, RunTagFilter
+from tensorboard.data.provider import BlobSequenceDatum, BlobSequenceTimeSeries, RunTagFilter
 from tensorboard.plugins.image.metadata import PLUGIN_NAME as IMAGES
 
 from tb_activations.plugin.errors import UnknownError
@@ -27,7 +27,7 @@ class Gallery:
         data: the steps of each tag that hold a picture, ascending; of several pictures of a step the first counts.
     """
 
-    series: Mapping[str, BlobTimeSeries]
+    series: Mapping[str, BlobSequenceTimeSeries]
     data: Mapping[str, Sequence[BlobSequenceDatum]]
 
 

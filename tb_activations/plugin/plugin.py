@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 from tensorboard import plugin_util
 from tensorboard.backend import http_util
 from tensorboard.plugins import base_plugin
+from tensorboard.util import img_mime_type_detector
 from werkzeug.wrappers import Request, Response
 
+from tb_activations.events.pictures import read_details
 from tb_activations.events.run import Run
 from tb_activations.events.schema import PLUGIN_NAME
 from tb_activations.health.records import HISTOGRAM_KINDS, LAYER_COLUMNS, STEP_COLUMNS
-from tb_activations.plugin import answers, parameters, store
+from tb_activations.plugin import answers, parameters, pictures, store
 from tb_activations.plugin.errors import CannotReadError, MethodError, UnknownError
 from tb_activations.plugin.frames import Frame, to_json
 
@@ -22,6 +25,8 @@ Query = Mapping[str, str]
 Wsgi = Callable[..., Any]
 
 PAGE = Path(__file__).parent.parent / "static" / "index.js"
+PICTURE_SECONDS = 60
+"""For which a browser may show a picture again without asking: moving the step cursor comes back to the same ones."""
 _NO_PAGE = """export function render() {
   document.body.textContent =
     "The page of Layer Health is not in this installation (bundle missing): run `make bundle`, then reload.";
@@ -57,6 +62,9 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
             "/series": self._of_run(store.TABLES, _series),
             "/units": self._of_run(store.UNITS, _units),
             "/histograms": self._of_run(store.HISTOGRAMS, _histograms),
+            "/pictures": _application(self._pictures),
+            "/picture": _application(self._picture),
+            "/picture_details": _application(self._picture_details),
         }
 
     def _source(self, request: Request) -> store.Source:
@@ -83,6 +91,27 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
         except UnknownError:
             # Deleted since it was listed.
             return None
+
+    def _pictures(self, request: Request) -> Response:
+        run = parameters.text(request.args, "run")
+        source = self._source(request)
+        self._store.check(source, run)
+        return _respond(request, {"run": run, "pictures": pictures.listing(source, run)})
+
+    def _picture(self, request: Request) -> Response:
+        content = self._picture_of(request)
+        return _response(request, content, img_mime_type_detector.from_bytes(content), expires=PICTURE_SECONDS)
+
+    def _picture_details(self, request: Request) -> Response:
+        details = read_details(self._picture_of(request))
+        return _respond(request, {"details": None if details is None else dataclasses.asdict(details)})
+
+    def _picture_of(self, request: Request) -> bytes:
+        run, tag = parameters.text(request.args, "run"), parameters.text(request.args, "tag")
+        step = parameters.step(request.args)
+        source = self._source(request)
+        self._store.check(source, run)
+        return pictures.picture(source, run, tag, step)
 
     def _of_run(self, tags: Collection[str], answer: Callable[[Run, Query], object]) -> Wsgi:
         def respond(request: Request) -> Response:
@@ -142,6 +171,6 @@ def _page(request: Request) -> Response:
     return _response(request, content, "text/javascript")
 
 
-def _response(request: Request, content: bytes, content_type: str) -> Response:
-    response: Response = http_util.Respond(request, content, content_type)
+def _response(request: Request, content: bytes, content_type: str, expires: int = 0) -> Response:
+    response: Response = http_util.Respond(request, content, content_type, expires=expires)
     return response

@@ -83,6 +83,13 @@ class RunStore:
         # Requests for the same run wait for the one that decodes it; others seldom meet.
         self._decoding = [threading.Lock() for _ in range(_LOCKS)]
 
+    def check(self, source: Source, run: str) -> dict[str, TensorTimeSeries]:
+        """The tags of a run. Raises UnknownError where there is no such run with Layer Health records."""
+        listed = source.tags(run).get(run)
+        if not listed:
+            raise UnknownError(f"no run {run!r} with Layer Health records")
+        return listed
+
     def read(self, source: Source, run: str, tags: Collection[str]) -> Run:
         """The run with what these tags hold.
 
@@ -90,9 +97,7 @@ class RunStore:
             UnknownError: there is no such run with Layer Health records.
             CannotReadError: it cannot be decoded, for one because a newer version wrote it.
         """
-        listed = source.tags(run).get(run)
-        if not listed:
-            raise UnknownError(f"no run {run!r} with Layer Health records")
+        listed = self.check(source, run)
         wanted = {tag: listed[tag] for tag in listed if tag in tags or tag == schema.RUN}
         key = (source.experiment, run, frozenset(tags))
         state = {tag: (series.max_step, series.max_wall_time) for tag, series in wanted.items()}

@@ -68,7 +68,8 @@ def test_tab_key_reaches_every_control_once(open_tab: OpenTab, server: Server) -
         if reached[-1].startswith("How this run"):
             break
     told = " | ".join(reached)
-    wanted = ["Keyboard help", "Severity", "Model order", "dense_2", "step 360", "Show", "Health of 8 layers"]
+    wanted = ["Compare", "Step", "Epoch", "Time", "Keyboard help", "Severity", "Model order", "Dead units 1", "dense_2"]
+    wanted += ["step 360", "Scalars", "Images", "dense_2", "Show", "Health of 8 layers"]
     wanted += ["Profile of", "Table", "gradient norm of 8 layers", "Statistics", "Table", "Activations", "Gradients"]
     wanted += [
         "Table",

@@ -125,6 +125,14 @@ export interface Picture {
   readonly subject: string;
   readonly description: string;
   readonly steps: readonly number[];
-  /** Width and height in pixels at each step. */
-  readonly sizes: readonly (readonly [number, number])[];
+  /** Width and height in pixels of the last one. */
+  readonly size: readonly [number, number];
+}
+
+/** What a picture says of its values. */
+export interface PictureDetails {
+  readonly low: number | null;
+  readonly high: number | null;
+  readonly scale: "common" | "each" | "logarithmic";
+  readonly about: string;
 }

@@ -104,6 +104,8 @@ function RunBody({ store }: { readonly store: Store }) {
           <Layers store={store} />
           <ModelFindings store={store} />
           <LayerFindings store={store} />
+          <ModelMap store={store} />
+          <CostPanel store={store} />
         </div>
         <div class="column">
           <Comparison store={store} />
@@ -114,8 +116,6 @@ function RunBody({ store }: { readonly store: Store }) {
           <UnitLives store={store} />
           <Pictures store={store} />
           <Training store={store} />
-          <ModelMap store={store} />
-          <CostPanel store={store} />
         </div>
       </div>
       <Judgement store={store} />

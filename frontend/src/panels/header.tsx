@@ -1,6 +1,6 @@
 import { GLYPHS } from "../charts/look";
 import { panBy, wholeWindow } from "../core/axis";
-import { formatAge, formatCount, formatDuration, formatValue, plural } from "../core/format";
+import { formatAge, formatCount, formatDuration, plural } from "../core/format";
 import { MOST_RUNS } from "../core/runs";
 import { stateWord } from "../core/severity";
 import { X_KINDS, type XKind } from "../core/timeline";
@@ -122,17 +122,9 @@ function Freshness({ store, run }: { readonly store: Store; readonly run: Run })
   );
 }
 
-/** A budget spreads the cost over the run; a run of seconds is over before it can. */
-function overheadWords(overhead: number, budget: unknown): string {
-  const words = `observing took ${formatValue(overhead, "share")} of training time`;
-  if (typeof budget !== "number" || overhead <= budget) return words;
-  return `${words} (budget ${formatValue(budget, "share")} on longer runs)`;
-}
-
 function RunFacts({ store, run }: { readonly store: Store; readonly run: Run }) {
   const description = store.description.value.value;
   const shown = store.health.value.value?.header;
-  const overhead = description?.cost?.overhead ?? null;
   return (
     <p class="facts">
       {description !== null && <span>{description.model}</span>}
@@ -142,7 +134,6 @@ function RunFacts({ store, run }: { readonly store: Store; readonly run: Run }) 
           {formatCount(shown.steps.length)} of {plural(shown.recorded_steps, "recorded step")} shown
         </span>
       )}
-      {overhead !== null && <span>{overheadWords(overhead, description?.cadence.overhead)}</span>}
     </p>
   );
 }

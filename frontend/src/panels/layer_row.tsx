@@ -65,6 +65,10 @@ export function GroupRow({ group, isTabStop, onFold }: GroupRowProps) {
       aria-expanded={!isFolded}
       tabIndex={isTabStop ? 0 : -1}
       onClick={() => onFold(!isFolded)}
+      onKeyDown={({ key }) => {
+        if (key === "ArrowLeft") onFold(true);
+        if (key === "ArrowRight") onFold(false);
+      }}
     >
       <Shape state={worst} />
       <span class="layer-name" title={path}>

@@ -10,6 +10,7 @@ import type { RunDescription } from "../core/types";
 import type { Store } from "../state/store";
 import { GroupRow, LayerRow } from "./layer_row";
 import { Await, Panel } from "./panel";
+import { moveInList } from "./roving";
 
 const ORDERS: readonly { readonly order: SortOrder; readonly word: string }[] = [
   { order: "severity", word: "Severity" },
@@ -75,20 +76,9 @@ function LayerList({ store, description }: ListProps) {
   }, [selected, store.sort.value]);
 
   const onKeyDown = (event: KeyboardEvent) => {
-    const buttons = [...(list.current?.querySelectorAll<HTMLButtonElement>("button.layer") ?? [])];
-    const current = buttons.findIndex((button) => button === event.target);
-    const row = rows[current];
-    if (row?.kind === "group" && (event.key === "ArrowLeft" || event.key === "ArrowRight")) {
-      store.fold([row.path], event.key === "ArrowLeft");
-      event.preventDefault();
-      return;
-    }
-    const target = targetOfKey(event.key, current, rows.length);
-    if (target === null) return;
-    event.preventDefault();
-    const reached = rows[target];
+    const target = moveInList(event, list.current);
+    const reached = target === null ? undefined : rows[target];
     if (reached?.kind === "item") store.chooseLayer(reached.item.layer.name);
-    buttons[target]?.focus();
   };
 
   return (
@@ -137,21 +127,6 @@ function useSparks(store: Store) {
     );
     return { title: statistic.title.toLowerCase(), pathOf: (row: number) => paths[row] };
   }, [frame, description]);
-}
-
-function targetOfKey(key: string, current: number, count: number): number | null {
-  switch (key) {
-    case "ArrowDown":
-      return Math.min(count - 1, current + 1);
-    case "ArrowUp":
-      return Math.max(0, current - 1);
-    case "Home":
-      return 0;
-    case "End":
-      return count - 1;
-    default:
-      return null;
-  }
 }
 
 const MANY_LAYERS = 12;

@@ -1,5 +1,5 @@
 import { computed } from "@preact/signals";
-import { useMemo } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import { Lanes } from "../charts/lanes";
 import { formatCount, plural } from "../core/format";
 import type { Frame, MatrixHeader } from "../core/frame";
@@ -11,8 +11,9 @@ import type { RunDescription } from "../core/types";
 import type { Store } from "../state/store";
 import { Shape } from "./badge";
 import { Await, Panel } from "./panel";
+import { moveInList } from "./roving";
 
-const ROW_HEIGHT = 22;
+const ROW_HEIGHT = 24;
 
 /** The layers as they are connected, with their health at the shared step. */
 export function ModelMap({ store }: { readonly store: Store }) {
@@ -42,7 +43,10 @@ interface MapViewProps {
 function MapView({ store, description, health }: MapViewProps) {
   const folded = store.folded.value;
   const map = useMemo(() => modelMap(description.layers, folded), [description, folded]);
+  const list = useRef<HTMLOListElement>(null);
   const selected = store.layer.value?.name ?? "";
+  const isChosen = ({ name, isGroup }: MapRow) => name === selected || (isGroup && groupsOf(selected).includes(name));
+  const tabStop = map.rows.find(isChosen)?.name ?? map.rows[0]?.name;
   return (
     <>
       <p class="about">
@@ -51,7 +55,7 @@ function MapView({ store, description, health }: MapViewProps) {
           : "How layers are connected was not recorded: they stand in call order."}{" "}
         <MapStep store={store} health={health} />
       </p>
-      <ol class="map">
+      <ol ref={list} class="map" onKeyDown={(event) => moveInList(event, list.current)}>
         {map.rows.map((row) => (
           <li key={row.name} style={{ height: `${ROW_HEIGHT}px` }}>
             <Lanes row={row} laneCount={map.laneCount} height={ROW_HEIGHT} />
@@ -59,7 +63,8 @@ function MapView({ store, description, health }: MapViewProps) {
               store={store}
               row={row}
               health={health}
-              isSelected={row.name === selected || (row.isGroup && groupsOf(selected).includes(row.name))}
+              isSelected={isChosen(row)}
+              isTabStop={row.name === tabStop}
             />
           </li>
         ))}
@@ -73,10 +78,11 @@ interface RowButtonProps {
   readonly row: MapRow;
   readonly health: Frame<MatrixHeader>;
   readonly isSelected: boolean;
+  readonly isTabStop: boolean;
 }
 
 /** Draws itself anew only when its own health changes with the step. */
-function RowButton({ store, row, health, isSelected }: RowButtonProps) {
+function RowButton({ store, row, health, isSelected, isTabStop }: RowButtonProps) {
   const state = useMemo(
     () =>
       computed(() => {
@@ -94,6 +100,7 @@ function RowButton({ store, row, health, isSelected }: RowButtonProps) {
       class={`map-row map-${state.value}`}
       title={row.name}
       aria-current={isSelected ? "true" : undefined}
+      tabIndex={isTabStop ? 0 : -1}
       onClick={() => (row.isGroup ? store.fold([row.name], false) : store.chooseLayer(row.name))}
     >
       <Shape state={state.value} /> {name}

@@ -1,4 +1,5 @@
 import { formatCount, plural } from "../core/format";
+import { rangeWords } from "../core/pictures";
 import { indexOfStep } from "../core/scale";
 import type { Picture } from "../core/types";
 import type { Store } from "../state/store";
@@ -32,13 +33,8 @@ interface PictureViewProps {
 }
 
 function PictureView({ store, pictures, layer }: PictureViewProps) {
-  const own = pictures.filter(({ subject }) => subject === layer || subject.startsWith(`${layer}/`));
-  const names = new Set(store.description.value.value?.layers.map(({ name }) => name));
-  const general = pictures.filter(({ subject }) => ![...names].some((name) => isOf(subject, name)));
-  const offered = [...own, ...general];
-  const wanted = store.picture.value;
-  const shown = offered.find(({ tag }) => tag === wanted) ?? offered.find(({ kind }) => kind === wanted) ?? offered[0];
-  if (shown === undefined) {
+  const shown = store.shownPicture.value;
+  if (shown === null) {
     return (
       <p class="message">
         No picture of {layer}; the run holds {plural(pictures.length, "series", "series")} of other layers.
@@ -50,7 +46,7 @@ function PictureView({ store, pictures, layer }: PictureViewProps) {
       <label class="field">
         Picture
         <select value={shown.tag} onChange={(event) => store.choosePicture(event.currentTarget.value)}>
-          {offered.map(({ tag, kind, subject }) => (
+          {store.offered.value.map(({ tag, kind, subject }) => (
             <option key={tag} value={tag} selected={tag === shown.tag}>
               {kind.replaceAll("_", " ")}
               {subject === layer || subject === "" ? "" : `: ${subject}`}
@@ -63,18 +59,15 @@ function PictureView({ store, pictures, layer }: PictureViewProps) {
   );
 }
 
-const isOf = (subject: string, layer: string) => subject === layer || subject.startsWith(`${layer}/`);
-
 interface PictureProps {
   readonly store: Store;
   readonly picture: Picture;
 }
 
 function PictureAtStep({ store, picture }: PictureProps) {
-  const { steps, sizes, tag, kind, subject } = picture;
+  const { steps, size, tag, kind, subject } = picture;
   const index = indexOfStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
   const step = steps[index];
-  const [width, height] = sizes[index] ?? [0, 0];
   if (step === undefined) return <p class="message">No picture has been recorded yet.</p>;
   return (
     <>
@@ -92,15 +85,29 @@ function PictureAtStep({ store, picture }: PictureProps) {
           onInput={(event) => store.pinStep(steps[Number(event.currentTarget.value)] ?? null)}
         />
       </label>
-      <div class="picture-frame">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region is reached with the keyboard */}
+      <section class="picture-frame" tabIndex={0} aria-label="Picture">
         <img
           src={store.pictureAddress(tag, step)}
-          width={width}
-          height={height}
+          width={size[0] || undefined}
+          height={size[1] || undefined}
           alt={`${kind.replaceAll("_", " ")} of ${subject || "the model"} at step ${formatCount(step)}`}
         />
-      </div>
-      <p class="about picture-about">{picture.description || "The run says nothing more about this picture."}</p>
+      </section>
+      <PictureWords store={store} picture={picture} />
     </>
+  );
+}
+
+/** What this very picture says of its values; else what the series says of all its pictures. */
+function PictureWords({ store, picture }: PictureProps) {
+  const { value: details, isLoading } = store.pictureDetails.value;
+  if (details === null && isLoading) return <p class="about picture-about">…</p>;
+  return (
+    <p class="about picture-about">
+      {details === null
+        ? picture.description || "The file says nothing of the values in this picture."
+        : `${rangeWords(details)} ${details.about}`}
+    </p>
   );
 }

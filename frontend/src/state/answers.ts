@@ -5,6 +5,7 @@ import {
   fetchFindings,
   fetchHistograms,
   fetchMatrix,
+  fetchPictureDetails,
   fetchPictures,
   fetchRunOrder,
   fetchRuns,
@@ -13,10 +14,12 @@ import {
   fetchUnits,
 } from "../api";
 import type { Frame, HistogramsHeader, MatrixHeader, SeriesHeader, UnitsHeader } from "../core/frame";
+import { offeredPictures, shownPicture } from "../core/pictures";
 import { tellingStatistics } from "../core/points";
 import { openFindings } from "../core/ranking";
 import { pickOthers, pickRun, selectedRuns } from "../core/runs";
-import type { Findings, Layer, Picture, Run, RunDescription } from "../core/types";
+import { indexOfStep } from "../core/scale";
+import type { Findings, Layer, Picture, PictureDetails, Run, RunDescription } from "../core/types";
 import type { Host } from "../host";
 import { type Choices, HEALTH } from "./choices";
 import { type Loaded, resource } from "./resource";
@@ -57,6 +60,10 @@ export interface Answers {
   readonly training: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
   readonly units: ReadonlySignal<Loaded<Frame<UnitsHeader>>>;
   readonly pictures: ReadonlySignal<Loaded<readonly Picture[]>>;
+  /** Those to choose from beside the chosen layer. */
+  readonly offered: ReadonlySignal<readonly Picture[]>;
+  readonly shownPicture: ReadonlySignal<Picture | null>;
+  readonly pictureDetails: ReadonlySignal<Loaded<PictureDetails | null>>;
   readonly otherFindings: ReadonlySignal<Loaded<ByRun<Findings>>>;
   readonly otherDepths: ReadonlySignal<Loaded<ByRun<Frame<MatrixHeader>>>>;
   readonly otherSeries: ReadonlySignal<Loaded<ByRun<Frame<SeriesHeader>>>>;
@@ -191,6 +198,17 @@ export function createAnswers(
   );
   const otherTrainings = ofOthers(trainingKey, (name, { stats }, abort) => fetchStepSeries(name, stats, abort));
 
+  // After what is looked at first: listing pictures reads the whole event file in one of TensorBoard's loaders.
+  const pictures = ofRun(
+    (name) => (description.value.value === null ? null : { name }),
+    ({ name }, abort) => fetchPictures(name, abort),
+  );
+  const offered = computed(() => {
+    const layers = description.value.value?.layers.map(({ name }) => name) ?? [];
+    return offeredPictures(pictures.value.value ?? [], layer.value?.name ?? "", layers);
+  });
+  const shown = computed(() => shownPicture(offered.value, choices.picture.value));
+
   return {
     runs,
     runOrder: resource(
@@ -222,10 +240,16 @@ export function createAnswers(
           : { name, layer: layer.value.name, kind: choices.histogramKind.value },
       (key, abort) => fetchHistograms(key.name, key.layer, key.kind, abort),
     ),
-    // After what is looked at first: listing pictures reads the whole event file in one of TensorBoard's loaders.
-    pictures: ofRun(
-      (name) => (description.value.value === null ? null : { name }),
-      ({ name }, abort) => fetchPictures(name, abort),
+    pictures,
+    offered,
+    shownPicture: shown,
+    pictureDetails: ofRun(
+      (name) => {
+        const steps = shown.value?.steps ?? [];
+        const step = steps[indexOfStep(steps, choices.cursor.value ?? Number.POSITIVE_INFINITY)];
+        return shown.value === null || step === undefined ? null : { name, tag: shown.value.tag, step };
+      },
+      ({ name, tag, step }, abort) => fetchPictureDetails(name, tag, step, abort),
     ),
     otherFindings: ofOthers(
       () => ({}),

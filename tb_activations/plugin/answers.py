@@ -166,7 +166,7 @@ def histograms(run: Run, layer: str, kind: str, max_steps: int) -> Frame:
 def _layer(layer: LayerSpec, outcomes: NDArray[np.uint8]) -> dict[str, Any]:
     words = [Outcome(outcome).name.lower() for outcome in outcomes]
     worst = _worst([_FINDING_OUTCOMES[word] for word in words if word in _FINDING_OUTCOMES])
-    return {"inputs": [], **dataclasses.asdict(layer), "severity": worst, "outcomes": words}
+    return {**dataclasses.asdict(layer), "severity": worst, "outcomes": words}
 
 
 def _worst(severities: Sequence[Severity]) -> Severity | None:

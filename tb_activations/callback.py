@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -22,6 +23,8 @@ from tb_activations.events.writer import RunWriter, check_log_dir
 from tb_activations.health.records import Finding, Severity
 from tb_activations.health.rules import configure
 from tb_activations.recording import Recording, RunSettings
+from tb_activations.watching.settings import ImageScale, watch_settings
+from tb_activations.watching.watch import Watch
 
 _LOGGER = logging.getLogger("tb_activations")
 
@@ -55,7 +58,17 @@ class LayerHealth(keras.callbacks.Callback):
         layers: layers to observe: names, a regular expression, or a function from a layer to a bool. None: all.
         histogram_freq: stock histograms of activations and gradients at the end of every N-th epoch; 0 for none, and
             then the tab has none either; "auto" for fewer and fewer as epochs go by.
-        image_freq: stock pictures (feature maps, unit lives) at the end of every N-th epoch; 0 or "auto" as above.
+        image_freq: pictures at the end of every N-th epoch; "epoch" for every epoch; 0 or "auto" as above. "auto" also
+            keeps what they cost within half of `overhead`, but for the first second.
+        probe_data: samples that the pictures show (feature maps, saliency, reconstruction) and for which training mode
+            is held against inference mode: `(x, y)`, or x alone, as `fit` takes them, or a dataset, of which the first
+            batch is taken. None takes the first samples of the first observed batch. Model and training are left as
+            they are.
+        images: which pictures are drawn: any of "feature_maps", "mean_activation", "units", "saliency",
+            "maximized_input" and "reconstruction". None draws all but "maximized_input", which costs many passes over
+            the model. "reconstruction" is drawn of models whose targets are their inputs, or, if it is named here,
+            of all whose outputs are shaped as their inputs.
+        image_scale: "common" for one scale for all maps of a picture, "each" for a scale of its own for each.
         rules: ids of the rules to judge by, or a mapping from id to thresholds; None for all with their defaults.
         on_problem: what to do when a finding of severity "problem" opens. "warn" logs it (as every other finding is),
             "stop" ends the training after this step, "raise" raises `LayerHealthError`, a function is called with
@@ -75,7 +88,10 @@ class LayerHealth(keras.callbacks.Callback):
         overhead: float = 0.02,
         layers: LayerChoice = None,
         histogram_freq: EpochFreq = "auto",
-        image_freq: EpochFreq = "auto",
+        image_freq: EpochFreq | Literal["epoch"] = "auto",
+        probe_data: Any = None,
+        images: Sequence[str] | None = None,
+        image_scale: ImageScale = "common",
         rules: RuleChoice = None,
         on_problem: OnProblem = "warn",
         stock_summaries: bool = True,
@@ -87,7 +103,9 @@ class LayerHealth(keras.callbacks.Callback):
         check_cadence(update_freq, overhead)
         check_choice(layers)
         _check_epoch_freq("histogram_freq", histogram_freq)
+        image_freq = 1 if image_freq == "epoch" else image_freq
         _check_epoch_freq("image_freq", image_freq)
+        watch = watch_settings(probe_data, images, image_scale)
         if on_problem not in ("warn", "stop", "raise") and not callable(on_problem):
             raise ValueError(
                 f"Invalid value for argument `on_problem`: {on_problem!r}. "
@@ -97,7 +115,9 @@ class LayerHealth(keras.callbacks.Callback):
         self._update_freq, self._overhead = update_freq, float(overhead)
         self._layers = layers
         self._histograms_due, self._images_due = Thinning(histogram_freq), Thinning(image_freq)
-        self._options = Options(with_histograms=histogram_freq != 0, with_maps=image_freq != 0)
+        self._options = Options(with_histograms=histogram_freq != 0, with_maps=image_freq != 0 and probe_data is None)
+        limit = self._overhead if image_freq == "auto" else None
+        self._watch = Watch(watch, layers, limit, clock) if image_freq != 0 else None
         self._on_problem = on_problem
         self._stock_summaries = stock_summaries
         self._clock = clock
@@ -155,8 +175,7 @@ class LayerHealth(keras.callbacks.Callback):
             self._guarded(lambda recording: recording.write_histograms(histograms))
             self._histograms_due.done(epoch)
         if self._images_due.is_due(epoch):
-            self._guarded(lambda recording: recording.write_pictures(self._feature_maps()))
-            self._images_due.done(epoch)
+            self._guarded(self._look)
         self._guarded(Recording.flush)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
@@ -173,7 +192,8 @@ class LayerHealth(keras.callbacks.Callback):
         def make() -> ObservedStep:
             # Tracing is the dearest part: a later `fit` of the same compiled step goes on with the same trace.
             if self._observed_step is None or self._observed_step[0] is not plain:
-                step = ObservedStep(model, choose_layers(find_layers(model), self._layers), options)
+                with self._watch.in_steps_of(model) if self._watch else contextlib.nullcontext():
+                    step = ObservedStep(model, choose_layers(find_layers(model), self._layers), options)
                 self._observed_step = (plain, step)
             return self._observed_step[1]
 
@@ -209,6 +229,8 @@ class LayerHealth(keras.callbacks.Callback):
         layout = step.layout(figures.layout_number(packed))
         seen = figures.unpack(packed, layout, loss=float(observed.logs.get("loss", np.nan)))
         self._last = (layout, seen.rows, observed.packed)
+        if self._watch is not None:
+            self._watch.see(observed.packed)
         now = self._clock()
         cost = np.array(
             [self._cadence.share(now), self._cadence.last_cost, self._cadence.last_interval], dtype=np.float32
@@ -220,10 +242,20 @@ class LayerHealth(keras.callbacks.Callback):
             self._last_histograms = histograms
         return recording.record(at, self._epoch, seen, histograms, cost)
 
-    def _feature_maps(self) -> Mapping[str, figures.Array]:
-        if self._last is None or "maps" not in self._last[2]:
-            return {}
-        return extras.feature_maps(self._last[2]["maps"].numpy(), self._last[0].calls)
+    def _look(self, recording: Recording) -> None:
+        assert self._watch is not None
+        look = self._watch.look(self.model, recording.spec)
+        if look is None:
+            return
+        self._images_due.done(self._epoch)
+        if self._last is not None and "maps" in self._last[2]:
+            look = self._watch.with_step_maps(
+                look, extras.feature_maps(self._last[2]["maps"].numpy(), self._last[0].calls)
+            )
+        self._cadence.look(look.seconds)
+        step = int(self.model.optimizer.iterations.numpy()) - 1 + self._step_offset
+        recording.write_pictures(look.pictures, step=step, with_units=self._watch.draws("units"))
+        recording.write_probe(look.mode_difference, look.reconstruction_error)
 
     def _act_on(self, finding: Finding) -> None:
         if finding.closed_step is not None:

@@ -14,6 +14,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tb_activations.capture.figures import Figures, Row
 from tb_activations.events import pictures, stock
 from tb_activations.events.encoding import Encoder
+from tb_activations.events.growing import Growing
 from tb_activations.events.writer import RunWriter
 from tb_activations.health.diagnosis import Diagnosis
 from tb_activations.health.records import (
@@ -30,7 +31,7 @@ from tb_activations.health.rules import Rule
 from tb_activations.health.unit_coding import quantise_activity, quantise_peak, restore_activity, restore_peak
 
 Array = NDArray[np.float32]
-LIFE_MAP_STEPS = 256
+_UNITS = "Units (down) over observed steps (across): share of samples on which the unit was active."
 PACKAGES = ("tb-activations", "tensorflow", "keras", "tensorboard", "numpy")
 
 
@@ -64,14 +65,20 @@ class Recording:
         self._shape: tuple[object, ...] = ()
         self._diagnosis: Diagnosis | None = None
         self._step = -1
+        self._record: StepRecord | None = None
         self._findings: tuple[Finding, ...] = ()
         self._last_histograms = -1.0
-        self._lives: dict[str, _LifeMap] = {}
+        self._lives: dict[str, Growing] = {}
 
     def open(self, writer: RunWriter) -> None:
         """Writes into this file from now on."""
         # A tag's metadata must stand in every file anew, hence the new encoder.
         self._writer, self._encoder, self._is_described = writer, Encoder(), False
+
+    @property
+    def spec(self) -> RunSpec | None:
+        """The description of the run, None before the first record."""
+        return self._spec
 
     @property
     def last_step(self) -> int:
@@ -98,7 +105,7 @@ class Recording:
             return ()
         self._step = step
         spec, diagnosis = self._describe(figures)
-        record = step_record(step, epoch, figures)
+        record = self._record = step_record(step, epoch, figures)
         judgement = diagnosis.judge(record)
         self._findings = tuple(judgement.findings)
         summary = self._encoder.record(
@@ -122,28 +129,32 @@ class Recording:
         if self._spec is not None and self._settings.stock_summaries:
             self._add(stock.histograms(self._spec, histograms))
 
-    def write_pictures(self, feature_maps: Mapping[str, Array]) -> None:
-        """Writes feature maps, and unit lives of the other layers with units, at the last recorded step."""
+    def write_pictures(self, drawn: Mapping[str, pictures.Picture], *, step: int, with_units: bool) -> None:
+        """Writes pictures by tag, and with them the unit lives of layers that have no feature maps, at this step."""
         if self._spec is None or not self._settings.stock_summaries:
             return
-        values = []
-        for name, maps in feature_maps.items():
-            picture = pictures.feature_maps(maps)
-            about = (
-                "First samples of the last observed step (down), channels (across). "
-                f"Activation from {picture.low:.4g} to {picture.high:.4g} in the first picture; "
-                "each shows its own range."
-            )
-            values.append(stock.image(f"feature_maps/{name}", picture.png, picture.width, picture.height, about))
-        for name, lives in self._lives.items():
-            if name not in feature_maps:
-                picture = pictures.life_map(lives.activity())
-                about = (
-                    "Units (down) over observed steps (across): share of samples on which the unit was active, "
-                    f"logarithmic from {picture.low:.4g} to {picture.high:.4g}, and where it was active on none."
-                )
-                values.append(stock.image(f"units/{name}", picture.png, picture.width, picture.height, about))
-        self._add(values)
+        lives = {
+            f"units/{name}": pictures.life_map(lives.table(), about=_UNITS)
+            for name, lives in self._lives.items()
+            if with_units and f"feature_maps/{name}" not in drawn
+        }
+        self._add([stock.picture(tag, picture) for tag, picture in {**drawn, **lives}.items()], step)
+
+    def write_probe(self, mode_difference: Mapping[str, float], reconstruction_error: float) -> None:
+        """Adds what a look at the model showed, by row of the layer table, to the last record."""
+        if self._record is None or self._spec is None or not (mode_difference or np.isfinite(reconstruction_error)):
+            return
+        layers, totals = self._record.layers.copy(), self._record.totals.copy()
+        layers[:, LAYER_COLUMNS.index("mode_difference")] = [
+            mode_difference.get(layer.name, np.nan) for layer in self._spec.layers
+        ]
+        totals[STEP_COLUMNS.index("reconstruction_error")] = reconstruction_error
+        self._record = dataclasses.replace(self._record, layers=layers, totals=totals)
+        # A step that comes again replaces itself.
+        summary = self._encoder.again(self._record)
+        if self._settings.stock_summaries and not np.isnan(reconstruction_error):
+            self._encoder.add(summary, [stock.reconstruction_error(reconstruction_error)])
+        self._write(summary)
 
     def finish(self) -> None:
         """Writes the findings as they stand at the end of a training."""
@@ -161,10 +172,10 @@ class Recording:
             self._writer.close()
         self._writer = None
 
-    def _write(self, summary: Summary) -> None:
+    def _write(self, summary: Summary, step: int | None = None) -> None:
         if self._writer is None:
             raise RuntimeError("the recording is closed")
-        self._writer.write(summary, self._step)
+        self._writer.write(summary, self._step if step is None else step)
 
     def _describe(self, figures: Figures) -> tuple[RunSpec, Diagnosis]:
         shape = (figures.rows, figures.weights)
@@ -176,36 +187,17 @@ class Recording:
             self._is_described = True
         return self._spec, self._diagnosis
 
-    def _add(self, values: Sequence[Any]) -> None:
+    def _add(self, values: Sequence[Any], step: int | None = None) -> None:
         summary = Summary()
         self._encoder.add(summary, values)
         if values:
-            self._write(summary)
+            self._write(summary, step)
 
     def _remember_units(self, spec: RunSpec, record: StepRecord) -> None:
         for index, layer in enumerate(spec.layers):
             if layer.units:
-                lives = self._lives.setdefault(layer.name, _LifeMap(layer.units))
+                lives = self._lives.setdefault(layer.name, Growing(layer.units))
                 lives.append(record.unit_activity[spec.unit_slice(index)])
-
-
-class _LifeMap:
-    """Unit activity over the whole run in bounded memory: every 2nd column goes whenever it is full."""
-
-    def __init__(self, units: int) -> None:
-        self._columns: list[Array] = []
-        self._every, self._seen, self._units = 1, 0, units
-
-    def append(self, activity: Array) -> None:
-        if self._seen % self._every == 0:
-            self._columns.append(activity)
-        self._seen += 1
-        if len(self._columns) > LIFE_MAP_STEPS:
-            self._columns, self._every = self._columns[::2], self._every * 2
-
-    def activity(self) -> Array:
-        """`[steps, units]`."""
-        return np.array(self._columns, np.float32).reshape(-1, self._units)
 
 
 def run_spec(figures: Figures, settings: RunSettings) -> RunSpec:

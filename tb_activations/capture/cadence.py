@@ -63,7 +63,7 @@ class Cadence:
         self._began: float | None = None
         self._plain: collections.deque[float] = collections.deque(maxlen=_RECENT)
         self._observed: collections.deque[float] = collections.deque(maxlen=5)
-        self._observed_total = 0.0
+        self._observed_total = self._looked = 0.0
         self._is_warm = False
         self.observations = 0
         self.last_interval = 0
@@ -94,8 +94,10 @@ class Cadence:
 
     @property
     def spent(self) -> float:
-        """Seconds that observing took so far: observed steps, tracing and writing, less what plain steps would take."""
-        return max(0.0, self._observed_total - self.observations * self._usual())
+        """Seconds that observing took so far: observed steps, tracing and writing, less what plain steps would take,
+        and looks between them.
+        """
+        return max(0.0, self._observed_total - self.observations * self._usual()) + self._looked
 
     def plain_step(self, seconds: float) -> None:
         """Takes note of how long a step without observation took; the first one was traced and does not count."""
@@ -112,6 +114,10 @@ class Cadence:
             self._scheduled = max(step + 1, int(step * _GROWTH)) if step >= _DENSE_STEPS else step + 1
         self.last_interval = step - self._last if self._last is not None else 0
         self._last = step
+
+    def look(self, seconds: float) -> None:
+        """Takes note of how long a look at the model between steps took."""
+        self._looked += seconds
 
     @property
     def last_cost(self) -> float:

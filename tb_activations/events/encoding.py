@@ -75,6 +75,11 @@ class Encoder:
             values.append(self._findings(findings))
         return Summary(value=values)
 
+    def again(self, record: StepRecord) -> Summary:
+        """The layers and totals of a step that was written already, with columns that were measured after it."""
+        values = [self._numbers(schema.LAYERS, record.layers), self._numbers(schema.STEP, record.totals)]
+        return Summary(value=values)
+
     def findings(self, findings: Sequence[Finding]) -> Summary:
         """All findings of the run so far, where no step was observed with them: at the end of a training."""
         return Summary(value=[self._findings(findings)])

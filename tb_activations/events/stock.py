@@ -12,6 +12,7 @@ from tensorboard.plugins.histogram import metadata as histogram_metadata
 from tensorboard.plugins.image import metadata as image_metadata
 from tensorboard.plugins.scalar import metadata as scalar_metadata
 
+from tb_activations.events.pictures import Picture
 from tb_activations.health.records import HISTOGRAM_BUCKETS, HISTOGRAM_KINDS, RunSpec, StepRecord
 
 
@@ -46,6 +47,25 @@ def histograms(spec: RunSpec, values: NDArray[np.float32]) -> list[Summary.Value
         for position, kind in enumerate(HISTOGRAM_KINDS)
         if layer.call_site == 0 and np.isfinite(row[position]).all()
     ]
+
+
+def reconstruction_error(value: float) -> Summary.Value:
+    """The scalar `reconstruction_error`."""
+    return Summary.Value(
+        tag="reconstruction_error",
+        tensor=TensorProto(dtype=DT_FLOAT, tensor_shape=TensorShapeProto(), float_val=[value]),
+        metadata=scalar_metadata.create_summary_metadata(
+            display_name="", description="Mean squared error of what the model gives back of the probe data."
+        ),
+    )
+
+
+def picture(tag: str, drawn: Picture) -> Summary.Value:
+    """An image whose description tells what it shows and, since TensorBoard keeps the first one, its first range."""
+    details = drawn.details
+    about = f"{details.about} Values from {details.low:.4g} to {details.high:.4g} in the first picture".strip()
+    about += ", each on its own scale." if details.scale == "each" else "; the legend of each picture tells its own."
+    return image(tag, drawn.png, drawn.width, drawn.height, about)
 
 
 def image(tag: str, png: bytes, width: int, height: int, description: str = "") -> Summary.Value:

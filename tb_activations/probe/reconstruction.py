@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import Any
 
 import keras
@@ -31,7 +32,12 @@ class ReconstructionError:
 
 
 def reconstruction_error(
-    model: keras.Model, x: Any, between: tuple[str, str] | None = None, batch_size: int = 32
+    model: keras.Model,
+    x: Any,
+    between: tuple[str, str] | None = None,
+    batch_size: int = 32,
+    *,
+    target: Any = None,
 ) -> ReconstructionError:
     """Squared error between what goes in and what comes out, in inference mode.
 
@@ -42,6 +48,8 @@ def reconstruction_error(
         between: two layers, named as `activations` names outputs, whose outputs are compared in place of the model's
             input and output; the one output is then called as the second layer.
         batch_size: samples a call; not used for a dataset.
+        target: what should come out, structured and shaped as `x`, where that is not `x` itself: for models that take
+            noise away. Not for a dataset, nor with `between`.
 
     Returns:
         The errors. The model's outputs are compared with its inputs one by one, in the order of their structures; a
@@ -53,12 +61,20 @@ def reconstruction_error(
     """
     if between is not None and (isinstance(between, str) or len(between) != 2):
         raise ValueError(f"Invalid value for argument `between`: {between!r}. Allowed are two layer names, or None.")
+    if target is not None and (between is not None or isinstance(x, tf.data.Dataset)):
+        raise ValueError(
+            "Invalid value for argument `target`: it has no meaning with `between` or a dataset. Allowed is None there."
+        )
     squared: dict[str, list[NDArray[np.float64]]] = {}
     sums: dict[str, NDArray[np.float64]] = {}
-    for batch in batches(x, batch_size):
+    targets = itertools.repeat(None) if target is None else batches(target, batch_size)
+    for batch, wanted in zip(batches(x, batch_size), targets, strict=target is not None):
         build(model, batch)
         with preserved(model):
-            pairs = _through(model, batch) if between is None else _between(model, batch, between)
+            if between is None:
+                pairs = _through(model, batch, batch if wanted is None else wanted)
+            else:
+                pairs = _between(model, batch, between)
         for name, (expected, actual) in pairs.items():
             difference = _squared_difference(name, expected, actual, check_samples(batch))
             squared.setdefault(name, []).append(difference.reshape(len(difference), -1).mean(axis=1))
@@ -70,8 +86,8 @@ def reconstruction_error(
     return ReconstructionError(per_sample, per_output, {name: total / count for name, total in sums.items()})
 
 
-def _through(model: keras.Model, batch: Any) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
-    inputs = keras.tree.flatten(batch)
+def _through(model: keras.Model, batch: Any, target: Any) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
+    inputs = keras.tree.flatten(target)
     outputs = dict(parts("", model(batch, training=False)))
     if len(inputs) != len(outputs):
         raise ValueError(

@@ -26,7 +26,8 @@ INNER = {
     "cli": set(),
     "__main__": {"cli"},
     "recording": {"capture", "health", "events"},
-    "callback": {"capture", "health", "events", "recording"},
+    "watching": {"capture", "events", "health", "probe", "watching"},
+    "callback": {"capture", "health", "events", "recording", "watching"},
     "recorder": {"capture", "health", "events", "recording"},
     # The demo trains, so it joins everything a user joins: late, inside its functions (`test_the_demo_imports_late`).
     "demo": {"callback", "events", "health"},
@@ -46,6 +47,7 @@ OUTER = {
     "testing": {"numpy"},
     "diff": {"rich"},
     "recording": {"numpy", *TENSORBOARD},
+    "watching": {"numpy", "tensorflow", "keras"},
     "callback": {"numpy", "tensorflow", "keras"},
     "recorder": {"numpy", "tensorflow", "keras"},
     "demo": {"keras", "sklearn"},

@@ -1,0 +1,43 @@
+"""Drawing random numbers without taking them from anybody else."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+from keras.src.backend.common import global_state
+from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
+from tensorflow.python.eager import context as eager_context
+
+
+@contextlib.contextmanager
+def preserved_random() -> Iterator[None]:
+    """Gives the random numbers of Python, NumPy, Keras and TensorFlow their states back, also after an exception.
+
+    What is drawn within the block is drawn again after it. A random operation with a seed of its own, run eagerly,
+    counts inside TensorFlow where nobody can set it back.
+    """
+    of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    of_tensorflow = tf.random.get_global_generator()
+    state = tf.identity(of_tensorflow.state)
+    # Where eager operations without a seed take theirs from; there is no public way to it.
+    of_operations = getattr(eager_context.context(), "_rng", None)
+    operations = of_operations.getstate() if of_operations is not None else None
+    of_keras = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    seed = None if of_keras is None else tf.identity(of_keras.state)
+    try:
+        yield
+    finally:
+        random.setstate(of_python)
+        np.random.set_state(of_numpy)  # noqa: NPY002
+        of_tensorflow.state.assign(state)
+        if of_operations is not None:
+            of_operations.setstate(operations)
+        if of_keras is None:
+            # One that came into being here would have been seeded by numbers that are given back.
+            global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, None)
+        else:
+            of_keras.state.assign(seed)

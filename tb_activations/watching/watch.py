@@ -1,0 +1,214 @@
+"""One look after another at the same samples, drawn; never at the cost of the training."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from tb_activations.capture.layers import LayerChoice
+from tb_activations.events import pictures
+from tb_activations.events.growing import Growing
+from tb_activations.events.pictures import Picture
+from tb_activations.health.records import RunSpec
+from tb_activations.probe.inputs import rows
+from tb_activations.probe.randomness import preserved_random
+from tb_activations.watching import looks
+from tb_activations.watching.kept import MOST, KeptSamples
+from tb_activations.watching.settings import Samples, WatchSettings
+
+_Found = TypeVar("_Found")
+_LOGGER = logging.getLogger("tb_activations")
+
+FREE_SECONDS = 1.0
+"""So long all looks of an "auto" run may take together, whatever their share: a short training needs some."""
+BUDGET_SHARE = 0.5
+"""Of the overhead that the user allows, what looks may take; the rest is for observed steps."""
+LARGEST_BYTES = 2**28
+"""Of the layers' outputs that one look holds at a time; fewer samples are looked at where they would take more. Also of
+the weights that are held to be given back: a larger model is looked at only if the user gave `probe_data`."""
+
+_SALIENCY = "Probe data, and below each sample how its parts matter to its class: orange for it, blue against it."
+_MAXIMISED = "Inputs that the first units of the layer answer to most (across); purple where none was found."
+_RECONSTRUCTION = "Probe data (above) and what the model makes of it (below)."
+_MAPS = "First samples of the probe data (down), channels (across), in inference mode."
+_STEP_MAPS = "First samples of the last observed step (down), channels (across), in training mode."
+_MEANS = "Mean of each feature map over the probe data (down) at the times of the pictures (across)."
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """What one look showed.
+
+    Attributes:
+        pictures: by tag, `<kind>/<layer>`.
+        mode_difference: by row of the layer table.
+        reconstruction_error: NaN where the model is no autoencoder.
+        seconds: that it took.
+    """
+
+    pictures: Mapping[str, Picture]
+    mode_difference: Mapping[str, float]
+    reconstruction_error: float
+    seconds: float = 0.0
+
+
+class Watch:
+    """Looks at one model through one training, or several.
+
+    Args:
+        settings: what to look at.
+        layers: as for `capture`.
+        overhead: the share of the training time that observing may take, None for no limit on looks.
+        clock: seconds; only the limit reads it.
+    """
+
+    def __init__(
+        self, settings: WatchSettings, layers: LayerChoice, overhead: float | None, clock: Callable[[], float]
+    ) -> None:
+        self._settings, self._layers = settings, layers
+        self._overhead, self._clock = overhead, clock
+        self._began = clock()
+        self._samples = settings.samples
+        self._kept = KeptSamples()
+        self._means: dict[str, Growing] = {}
+        self._failed: set[str] = set()
+        self._is_callable: bool | None = None
+        self._last_cost = 0.0
+        self._spent = 0.0
+
+    @contextlib.contextmanager
+    def in_steps_of(self, model: keras.Model) -> Iterator[None]:
+        """Steps made within the block hand out the samples to look at, if the user gave none."""
+        if self._samples is not None:
+            yield
+            return
+        with self._kept.in_steps_of(model):
+            yield
+
+    def see(self, packed: Mapping[str, tf.Tensor]) -> None:
+        """Takes the samples out of an observed step, if there are none yet."""
+        if self._samples is None:
+            self._samples = self._kept.taken(packed)
+
+    def look(self, model: keras.Model, spec: RunSpec | None) -> Look | None:
+        """Looks once; None before the first record, or if there is no time for it. Without samples it sees nothing.
+
+        A part that fails is warned of once and left out from then on.
+        """
+        now = self._clock()
+        if spec is None or not self._is_affordable(now):
+            return None
+        if self._samples is None or not (self._settings.samples or _is_cheap(model)):
+            return Look({}, {}, math.nan)
+        with preserved_random():
+            look = self._look(model, spec, self._samples)
+        self._last_cost = self._clock() - now
+        self._spent += self._last_cost
+        return dataclasses.replace(look, seconds=self._last_cost)
+
+    def draws(self, kind: str) -> bool:
+        """Whether pictures of this kind are wanted."""
+        return kind in self._settings.kinds
+
+    def with_step_maps(self, look: Look, maps: Mapping[str, NDArray[np.float32]]) -> Look:
+        """The look with maps `[samples, height, width, channels]` of an observed step for layers without any."""
+        drawn = {
+            f"feature_maps/{layer}": pictures.feature_maps(
+                own, common_scale=self._settings.common_scale, about=_STEP_MAPS
+            )
+            for layer, own in maps.items()
+            if self.draws("feature_maps") and f"feature_maps/{layer}" not in look.pictures
+        }
+        return dataclasses.replace(look, pictures={**look.pictures, **drawn})
+
+    def _is_affordable(self, now: float) -> bool:
+        if self._overhead is None:
+            return True
+        allowed = max(FREE_SECONDS, BUDGET_SHARE * self._overhead * (now - self._began))
+        return self._spent + self._last_cost <= allowed
+
+    def _look(self, model: keras.Model, spec: RunSpec, samples: Samples) -> Look:
+        few = _affordable_samples(spec, samples)
+        if not self._can_be_called(model, few):
+            return Look({}, {}, math.nan)
+        drawn: dict[str, Picture] = {}
+        kinds = self._settings.kinds
+        if kinds & {"feature_maps", "mean_activation"}:
+            maps = self._guarded("feature maps", lambda: looks.layer_maps(model, few.x, self._layers))
+            drawn |= self._draw_maps(maps or {})
+        if "saliency" in kinds:
+            found = self._guarded("saliency maps", lambda: looks.saliency(model, few))
+            if found is not None:
+                drawn[f"saliency/{_last_layer(spec)}"] = pictures.saliency(*found, about=_SALIENCY)
+        if "maximized_input" in kinds:
+            inputs = self._guarded("maximised inputs", lambda: looks.maximised_inputs(model, few.x, self._layers))
+            for layer, rows_ in (inputs or {}).items():
+                drawn[f"maximized_input/{layer}"] = pictures.images(rows_, about=_MAXIMISED)
+        said = self._settings.is_autoencoder
+        given_back = self._guarded("reconstruction", lambda: looks.reconstruction(model, samples, said))
+        if given_back is not None and "reconstruction" in kinds:
+            for output, pairs in given_back.pairs.items():
+                drawn[f"reconstruction/{output}"] = pictures.images(pairs, about=_RECONSTRUCTION)
+        differences = self._guarded("mode difference", lambda: looks.mode_differences(model, few.x, self._layers))
+        return Look(drawn, differences or {}, given_back.error if given_back is not None else math.nan)
+
+    def _can_be_called(self, model: keras.Model, few: Samples) -> bool:
+        # A model trained by a step of its own need not be callable: then every part would fail, each with its warning.
+        if self._is_callable is None:
+            self._is_callable = self._guarded("pictures and figures", lambda: looks.was_called(model, few.x)) or False
+        return self._is_callable
+
+    def _draw_maps(self, maps: Mapping[str, looks.LayerMaps]) -> dict[str, Picture]:
+        drawn: dict[str, Picture] = {}
+        for layer, found in maps.items():
+            means = self._means.setdefault(layer, Growing(len(found.means)))
+            means.append(found.means)
+            if "feature_maps" in self._settings.kinds:
+                common = self._settings.common_scale
+                drawn[f"feature_maps/{layer}"] = pictures.feature_maps(found.maps, common_scale=common, about=_MAPS)
+            if "mean_activation" in self._settings.kinds:
+                drawn[f"mean_activation/{layer}"] = pictures.mean_activations(means.table(), about=_MEANS)
+        return drawn
+
+    def _guarded(self, what: str, action: Callable[[], _Found]) -> _Found | None:
+        """What `action` finds; None if it fails, which is said once."""
+        if what in self._failed:
+            return None
+        try:
+            return action()
+        except Exception as error:
+            self._failed.add(what)
+            _LOGGER.warning(
+                "Layer health: no %s of the probe data (%s: %s). The training goes on.",
+                what,
+                type(error).__name__,
+                error,
+            )
+            return None
+
+
+def _is_cheap(model: keras.Model) -> bool:
+    """Whether a look costs little: outside a compiled step recurrent layers go from timestep to timestep in Python."""
+    has_loops = any(isinstance(layer, keras.layers.RNN) for layer in model._flatten_layers())
+    return not has_loops and 4 * model.count_params() <= LARGEST_BYTES
+
+
+def _affordable_samples(spec: RunSpec, samples: Samples) -> Samples:
+    """The first samples, as many as can be looked at without holding much more than `LARGEST_BYTES`."""
+    a_sample = sum(math.prod(size or 1 for size in layer.output_shape[1:]) for layer in spec.layers)
+    # The outputs in both modes and each layer's own, at four bytes a number.
+    count = min(MOST, max(2, LARGEST_BYTES // max(1, 12 * a_sample)))
+    return Samples(rows(samples.x, 0, count), None if samples.y is None else rows(samples.y, 0, count))
+
+
+def _last_layer(spec: RunSpec) -> str:
+    return [layer.name for layer in spec.layers if layer.call_site == 0 and not layer.not_observed][-1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import sys
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -22,6 +23,8 @@ class Command(NamedTuple):
 
 COMMANDS: Mapping[str, Command] = {
     "demo": Command("tb_activations.demo", "train healthy and sick networks and show them in TensorBoard"),
+    "report": Command("tb_activations.report.command", "say what was found, as text, JSON or a page with pictures"),
+    "check": Command("tb_activations.report.check", "exit with status 1 when layers of a run are sick"),
     "diff": Command("tb_activations.diff", "compare the runs of two log directories"),
 }
 
@@ -29,6 +32,10 @@ COMMANDS: Mapping[str, Command] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit status; wrong usage exits with status 2."""
     argv = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        # Signs and names that the terminal's encoding lacks must not end the command.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     arguments = _parser(argv).parse_args(argv)
     module = importlib.import_module(COMMANDS[arguments.command].module)
     status: int = module.run(arguments)

@@ -22,6 +22,7 @@ INNER = {
     "plugin": {"events", "health", "plugin"},
     "diff": {"events", "health", "testing"},
     "testing": {"events", "health"},
+    "report": {"events", "health", "report"},
     # The command line loads a subcommand by name when it is called; none of them may be imported with it.
     "cli": set(),
     "__main__": {"cli"},
@@ -46,6 +47,7 @@ OUTER = {
     "plugin": {"numpy", "werkzeug", *TENSORBOARD},
     "testing": {"numpy"},
     "diff": {"rich"},
+    "report": {"numpy", "rich", "jinja2", "markupsafe"},
     "recording": {"numpy", *TENSORBOARD},
     "watching": {"numpy", "tensorflow", "keras"},
     "callback": {"numpy", "tensorflow", "keras"},

@@ -1,0 +1,79 @@
+"""The report as JSON; `docs/report.md` is the contract."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from tb_activations.events.run import Run
+from tb_activations.health.records import Outcome
+from tb_activations.health.statistics import STEP_STATISTICS
+from tb_activations.health.verdict import headline
+from tb_activations.report.course import summary
+from tb_activations.report.stored import Judged, Unreadable
+from tb_activations.report.words import title
+
+FORMAT = 1
+"""Grows when a member goes or changes its meaning; new members may come at any time."""
+
+
+def report_json(runs: Sequence[Judged | Unreadable]) -> str:
+    """All runs as one JSON object; NaN and infinities are the strings "NaN", "Infinity" and "-Infinity"."""
+    entries = [_unreadable(run) if isinstance(run, Unreadable) else _run(run) for run in runs]
+    return json.dumps(_finite({"format": FORMAT, "runs": entries}), allow_nan=False, indent=2, ensure_ascii=False)
+
+
+def _unreadable(run: Unreadable) -> dict[str, Any]:
+    return {"name": run.name, "readable": False, "reason": run.reason}
+
+
+def _run(judged: Judged) -> dict[str, Any]:
+    run = judged.run
+    return {
+        "name": run.name,
+        "readable": True,
+        "model": run.spec.model,
+        "observed_steps": len(run.steps),
+        "first_step": int(run.steps[0]) if len(run.steps) else None,
+        "last_step": int(run.steps[-1]) if len(run.steps) else None,
+        "verdict": dataclasses.asdict(judged.verdict),
+        "rejudged": judged.is_rejudged,
+        "rules": [{"id": rule, "title": title(rule), "state": state} for rule, state in judged.states.items()],
+        "thresholds": run.spec.thresholds,
+        "findings": [
+            {"id": finding.id, "headline": headline(finding), **dataclasses.asdict(finding)} for finding in run.findings
+        ],
+        "layers": _layers(run),
+        "training": {statistic.id: _series(run, statistic.id) for statistic in STEP_STATISTICS},
+        "remarks": judged.remarks,
+        "cadence": run.spec.cadence,
+        "versions": run.spec.versions,
+        "cost": run.cost,
+    }
+
+
+def _layers(run: Run) -> list[dict[str, Any]]:
+    rows = zip(run.spec.layers, run.last_outcomes, strict=True)
+    return [
+        dataclasses.asdict(layer)
+        | {"outcomes": {rule: Outcome(code).name.lower() for rule, code in zip(run.rules, codes, strict=True)}}
+        for layer, codes in rows
+    ]
+
+
+def _series(run: Run, name: str) -> dict[str, Any] | None:
+    told = summary(run.steps, run.step_stat(name))
+    return dataclasses.asdict(told) if told else None
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {name: _finite(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(member) for member in value]
+    return value

@@ -1,0 +1,175 @@
+"""The report as one HTML page that needs nothing else: no script, no font, no address to load from."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from tb_activations.events.run import Run
+from tb_activations.health.records import Finding, Outcome
+from tb_activations.health.statistics import LAYER_STATISTICS, STEP_STATISTICS, Statistic
+from tb_activations.health.units import unit_lives
+from tb_activations.health.verdict import headline
+from tb_activations.report import words
+from tb_activations.report.course import HealthCourse, health_course, summary
+from tb_activations.report.drawing import Chart, life_picture, line_chart, strip
+from tb_activations.report.stored import Judged, Unreadable
+
+COLUMNS = 400
+LAYERS_DRAWN = 16
+"""Layers with findings that get charts, worst first: a page of hundreds would help nobody."""
+LAYER_CHARTS = ("std", "silent_fraction", "gradient_norm", "weight_gradient_norm", "update_ratio", "weight_norm")
+COUNTS = ("nonfinite", "gradient_nonfinite", "weight_nonfinite")
+"""Drawn only where they are not zero all along."""
+TABLE = ("std", "silent_fraction", "gradient_norm", "weight_gradient_norm", "update_ratio")
+TRAINING = ("loss", "learning_rate")
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """One chart of the page with its heading and what a screen reader says."""
+
+    title: str
+    about: str
+    chart: Chart
+    said: str
+
+
+@dataclasses.dataclass(frozen=True)
+class SickLayer:
+    """What is drawn of one layer with findings."""
+
+    name: str
+    charts: tuple[Drawn, ...]
+    life: str | None
+    lives: str
+
+
+def report_page(runs: Sequence[Judged | Unreadable]) -> str:
+    """The page of these runs; the same runs give the same text. All names are escaped."""
+    environment = Environment(
+        loader=PackageLoader("tb_activations.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(words=words, headline=headline, Outcome=Outcome)
+    readable = [_run(run) for run in runs if isinstance(run, Judged)]
+    unreadable = [run for run in runs if isinstance(run, Unreadable)]
+    return environment.get_template("report.html").render(runs=readable, unreadable=unreadable)
+
+
+def _run(judged: Judged) -> dict[str, Any]:
+    run = judged.run
+    course = health_course(run, COLUMNS)
+    return {
+        "judged": judged,
+        "run": run,
+        "name": judged.title,
+        "recorded": _recorded(run),
+        "training": [
+            _drawn(run, statistic, run.step_stat(statistic.id)) for statistic in _of(STEP_STATISTICS, TRAINING)
+        ],
+        "course": course,
+        "strips": [strip(course, row) for row in range(len(run.layers))],
+        "families": words.families(run.findings),
+        "closed": [finding for finding in run.findings if finding.closed_step is not None],
+        "sick_layers": _sick_layers(run),
+        "layer_states": [_state(row) for row in run.last_outcomes],
+        "since": _since(run, course),
+        "table": _of(LAYER_STATISTICS, TABLE),
+        "latest": {name: _latest(run, name) for name in TABLE},
+    }
+
+
+def _of(statistics: Sequence[Statistic], names: Sequence[str]) -> list[Statistic]:
+    return [statistic for statistic in statistics if statistic.id in names]
+
+
+def _recorded(run: Run) -> str:
+    if not len(run.wall_times):
+        return ""
+    first, last = (
+        datetime.datetime.fromtimestamp(float(time), datetime.UTC).strftime("%Y-%m-%d %H:%M")
+        for time in (run.wall_times[0], run.wall_times[-1])
+    )
+    return f"{first} UTC" if first == last else f"{first} to {last} UTC"
+
+
+def _drawn(run: Run, statistic: Statistic, values: Any, marks: tuple[int, ...] = ()) -> Drawn | None:
+    chart = line_chart(run.steps, values, scale=statistic.scale, marks=marks)
+    if chart is None:
+        return None
+    told = summary(run.steps, values)
+    if told is None:
+        return Drawn(statistic.title, statistic.about, chart, "never finite")
+    said = (
+        f"{words.number(told.first)} at step {told.first_step}, {words.number(told.last)} at step {told.last_step}, "
+        f"lowest {words.number(told.lowest)}, highest {words.number(told.highest)}"
+    )
+    return Drawn(statistic.title, statistic.about, chart, said)
+
+
+def _sick_layers(run: Run) -> list[SickLayer]:
+    names = dict.fromkeys(one.layer for one in run.findings if one.closed_step is None and one.layer in run.layers)
+    return [
+        _sick_layer(run, name, [one for one in run.findings if one.layer == name])
+        for name in list(names)[:LAYERS_DRAWN]
+    ]
+
+
+def _sick_layer(run: Run, name: str, findings: Sequence[Finding]) -> SickLayer:
+    row = run.spec.layer_index(name)
+    marks = tuple(sorted({finding.since_step for finding in findings if finding.closed_step is None}))
+    charts = []
+    for statistic in _of(LAYER_STATISTICS, LAYER_CHARTS + COUNTS):
+        values = run.stat(statistic.id)[:, row]
+        if statistic.id not in COUNTS or np.nansum(values) > 0:
+            charts.append(_drawn(run, statistic, values, marks))
+    activity = run.units(name)
+    has_units = any(finding.unit_count for finding in findings)
+    life = life_picture(activity) if has_units else None
+    return SickLayer(name, tuple(filter(None, charts)), life, _lives(run, activity) if life else "")
+
+
+def _lives(run: Run, activity: Any) -> str:
+    states = [life.state for life in unit_lives(run.steps, activity)]
+    named = (("born_dead", "born dead"), ("died", "died"), ("revived", "revived"), ("alive", "alive"))
+    return ", ".join(f"{states.count(state)} {word}" for state, word in named if state in states)
+
+
+def _state(outcomes: Any) -> Outcome:
+    """What is to be said of a layer in one word."""
+    order = (
+        Outcome.PROBLEM,
+        Outcome.WARNING,
+        Outcome.NOTE,
+        Outcome.ERROR,
+        Outcome.OK,
+        Outcome.INSUFFICIENT_DATA,
+    )
+    return next((outcome for outcome in order if outcome in outcomes), Outcome.NOT_APPLICABLE)
+
+
+def _since(run: Run, course: HealthCourse) -> list[int | None]:
+    """Since when each layer has been as it is, by its oldest open finding."""
+    since: dict[str, int] = {}
+    for finding in run.findings:
+        if finding.closed_step is None:
+            since[finding.layer] = min(finding.since_step, since.get(finding.layer, finding.since_step))
+    return [since.get(name) for name in run.layers]
+
+
+def _latest(run: Run, name: str) -> list[str]:
+    """The last measured figure of each layer, "" where there is none."""
+    latest = []
+    for values in run.stat(name).T:
+        measured = values[~np.isnan(values)]
+        latest.append(words.number(float(measured[-1])) if measured.size else "")
+    return latest

@@ -1,0 +1,194 @@
+"""The report for a terminal or a text file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from tb_activations.events.run import Run
+from tb_activations.health.records import Finding, Outcome, Severity
+from tb_activations.health.statistics import STEP_STATISTICS
+from tb_activations.health.verdict import headline
+from tb_activations.report.course import HealthCourse, Summary, health_course, summary, with_extremes
+from tb_activations.report.stored import Judged, Unreadable
+from tb_activations.report.words import (
+    GLYPHS,
+    OUTCOME_OF,
+    WORDS,
+    Family,
+    evidence,
+    explanations,
+    families,
+    glyph,
+    number,
+    plural,
+    printable,
+    rules_in_words,
+    title,
+)
+
+STYLES = {
+    Outcome.OK: "green",
+    Outcome.NOTE: "cyan",
+    Outcome.WARNING: "yellow",
+    Outcome.PROBLEM: "bold red",
+    Outcome.NOT_APPLICABLE: "dim",
+    Outcome.INSUFFICIENT_DATA: "dim",
+    Outcome.ERROR: "magenta",
+}
+MATRIX_COLUMNS = 60
+MATRIX_LAYERS = 40
+LONGEST_NAME = 32
+SPARKS = 24
+TRAINING = ("loss", "learning_rate")
+_CELLS = {**GLYPHS, Outcome.OK: "·"}
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def print_report(console: Console, runs: Sequence[Judged | Unreadable]) -> None:
+    """Print every run, one after the other."""
+    for index, run in enumerate(runs):
+        if index:
+            console.print()
+        for part in _unreadable(run) if isinstance(run, Unreadable) else _run(run):
+            console.print(part)
+
+
+def unreadable_line(run: Unreadable) -> Text:
+    """One line that says which run could not be read and why."""
+    return Text.assemble((f"{printable(run.title)}: not readable: ", "bold red"), printable(run.reason))
+
+
+def severity_style(severity: Severity | None) -> str:
+    """The colour of a severity; of None that of health."""
+    return STYLES[OUTCOME_OF[severity]] if severity else STYLES[Outcome.OK]
+
+
+def _unreadable(run: Unreadable) -> Iterator[RenderableType]:
+    yield unreadable_line(run)
+
+
+def _run(judged: Judged) -> Iterator[RenderableType]:
+    run, verdict = judged.run, judged.verdict
+    yield Text.assemble((printable(judged.title), "bold underline"), f"  {printable(run.spec.model)}, {_extent(run)}")
+    style = "dim" if not verdict.rules_checked else severity_style(verdict.severity)
+    yield Text.assemble((f"{glyph(verdict.severity)} {printable(verdict.sentence)}", style))
+    rejudged = "Judged again by the rules given; " if judged.is_rejudged else ""
+    yield Text(f"Rules: {rejudged}{rules_in_words(judged.states)}", "dim")
+    for remark in judged.remarks:
+        yield Text(f"Remark: {printable(remark)}", "yellow")
+    yield from _training(run)
+    yield from _matrix(run, health_course(run, MATRIX_COLUMNS))
+    for family in families(run.findings):
+        yield Text()
+        yield from _family(family)
+    closed = [finding for finding in run.findings if finding.closed_step is not None]
+    if closed:
+        yield Text("\nOver by now", "bold")
+        yield from (_indented(_closed(finding)) for finding in closed)
+
+
+def _extent(run: Run) -> str:
+    layers = f"{len(run.layers)} {plural(len(run.layers), 'layer')}"
+    if not len(run.steps):
+        return f"{layers}, no step observed yet"
+    return (
+        f"{layers}, {len(run.steps):,} {plural(len(run.steps), 'step')} observed from {run.steps[0]} to {run.steps[-1]}"
+    )
+
+
+def _training(run: Run) -> Iterator[RenderableType]:
+    for statistic in STEP_STATISTICS:
+        values = run.step_stat(statistic.id) if statistic.id in TRAINING else np.empty(0, np.float32)
+        told = summary(run.steps, values)
+        if told is not None:
+            yield Text(f"{statistic.title + ':':<15}{_sparkline(values)}  {_course(told)}")
+        elif len(values):
+            yield Text(f"{statistic.title + ':':<15}never finite", "bold red" if statistic.id == "loss" else "dim")
+
+
+def _course(told: Summary) -> str:
+    if told.lowest == told.highest:
+        course = f"{number(told.first)} throughout"
+    else:
+        course = (
+            f"{number(told.first)} to {number(told.last)}, lowest {number(told.lowest)} at step {told.lowest_step}, "
+            f"highest {number(told.highest)} at step {told.highest_step}"
+        )
+    if not told.nonfinite:
+        return course
+    return f"{course}, not finite or not measured at {told.nonfinite} {plural(told.nonfinite, 'step')}"
+
+
+def _sparkline(values: NDArray[np.float32]) -> str:
+    chosen = values[with_extremes(values, SPARKS)].astype(np.float64)
+    finite = chosen[np.isfinite(chosen)]
+    low, high = finite.min(), finite.max()
+    places = (chosen - low) / (high - low or 1) * (len(_BARS) - 1)
+    return "".join(_BARS[round(place)] if np.isfinite(place) else "×" for place in places)
+
+
+def _matrix(run: Run, course: HealthCourse) -> Iterator[RenderableType]:
+    sick = course.ever_sick
+    if not sick:
+        return
+    width = max(len(_short(run.layers[row])) for row in sick[:MATRIX_LAYERS])
+    yield Text(f"\n{'Layers over steps':<{width}}  {course.steps[0]} to {course.steps[-1]}", "bold")
+    for row in sick[:MATRIX_LAYERS]:
+        cells = [(_CELLS[outcome] * length, STYLES[outcome]) for _, length, outcome in course.stretches(row)]
+        yield Text.assemble(f"{_short(run.layers[row]):<{width}}  ", *cells, no_wrap=True)
+    shown = sorted({Outcome(code) for code in np.unique(course.outcomes[sick[:MATRIX_LAYERS]])})
+    yield Text("  ".join(f"{_CELLS[outcome]} {WORDS[outcome]}" for outcome in shown), "dim")
+    if len(sick) > MATRIX_LAYERS:
+        yield Text(f"and {len(sick) - MATRIX_LAYERS} more layers with findings", "dim")
+    healthy = len(run.layers) - len(sick)
+    if healthy:
+        yield Text(f"{healthy} other {plural(healthy, 'layer')} without a finding at any step", "dim")
+
+
+def _short(name: str) -> str:
+    name = printable(name)
+    return name if len(name) <= LONGEST_NAME else "…" + name[1 - LONGEST_NAME :]
+
+
+def _family(family: Family) -> Iterator[RenderableType]:
+    told = explanations(family.members)
+    yield _heading(family.root)
+    yield _indented(_body(family.root, told[0]))
+    if family.followers:
+        yield _indented(Text(f"Follows from it ({len(family.followers)}):", "bold"))
+    for finding, own in zip(family.followers, told[1:], strict=True):
+        yield _indented(Group(_heading(finding), _indented(_body(finding, own))), 6)
+
+
+def _heading(finding: Finding) -> Text:
+    return Text.assemble(
+        (f"{glyph(finding.severity)} {finding.severity.value.upper()} ", severity_style(finding.severity)),
+        (printable(finding.layer), "bold"),
+        f"  {title(finding.rule)}: {printable(headline(finding))}, since step {finding.since_step}",
+    )
+
+
+def _body(finding: Finding, explained: Iterable[tuple[str, str]]) -> RenderableType:
+    lines = [Text(printable(finding.message)), _labelled("Evidence", evidence(finding))]
+    return Group(*lines, *(_labelled(heading, text) for heading, text in explained))
+
+
+def _labelled(heading: str, text: str) -> Text:
+    return Text.assemble((f"{heading}: ", "bold"), printable(text))
+
+
+def _closed(finding: Finding) -> Text:
+    about = f"{glyph(finding.severity)} {finding.severity.value} {printable(finding.layer)}, {title(finding.rule)}"
+    return Text.assemble(
+        (about, severity_style(finding.severity)), f", over at step {finding.closed_step}: ", printable(finding.message)
+    )
+
+
+def _indented(renderable: RenderableType, by: int = 4) -> Padding:
+    return Padding(renderable, (0, 0, 0, by))

@@ -149,7 +149,7 @@ class Provider:
         if tag == schema.RUN:
             values = [np.array(run_to_json(self.spec).encode(), object)]
         else:
-            values = [np.full(5, step, np.float32) for step in range(self.steps)]
+            values = [np.full(len(schema.COLUMNS[schema.STEP]), step, np.float32) for step in range(self.steps)]
         data = [TensorDatum(step=step, wall_time=0.0, numpy=value) for step, value in enumerate(values)]
         return {run: {tag: data}}
 

@@ -119,10 +119,10 @@ def test_a_failing_observed_step_is_given_up_and_training_goes_on(
 def test_a_layer_whose_figures_fail_is_left_out_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     measure = Observation._measure
 
-    def fail_in_conv(self: Observation, entry: Any, value: Any) -> Any:
+    def fail_in_conv(self: Observation, entry: Any, value: Any, inputs: tuple[str, ...]) -> Any:
         if entry.name == "conv":
             raise ValueError("not this one")
-        return measure(self, entry, value)
+        return measure(self, entry, value, inputs)
 
     alone = train("sequential", [], epochs=1).get_weights()
     monkeypatch.setattr(Observation, "_measure", fail_in_conv)

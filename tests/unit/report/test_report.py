@@ -59,7 +59,7 @@ def test_json_holds_the_run_as_documented(sick: Path, call: Call) -> None:
     run, stored = report["runs"][0], load(sick)
     assert report["format"] == 1
     documented = (Path(__file__).parents[3] / "docs/report.md").read_text("utf-8")
-    members = {*report, *run, *run["verdict"], *run["findings"][0], *run["layers"][0], *run["training"]["loss"]}
+    members = {*report, *run, *run["verdict"], *run["findings"][0], *run["training"]["loss"]}
     assert {name for name in members if f"`{name}`" not in documented} == set()
     assert [finding["id"] for finding in run["findings"]] == [finding.id for finding in stored.findings]
     assert [finding["root"] for finding in run["findings"]] == [None, *[stored.findings[0].id] * 2]

@@ -81,7 +81,11 @@ def _keep_mask(before: tf.Tensor, now: tf.Tensor) -> tf.Tensor:
 
 
 def see_gradient(value: tf.Tensor, on_gradient: Callable[[tf.Tensor], None]) -> tf.Tensor:
-    """`value` itself; when a gradient with respect to it is computed, `on_gradient` is called with it."""
+    """`value` itself; when a gradient with respect to it is computed, `on_gradient` is called with it.
+
+    Softmax and sigmoid outputs carry their logits, from which Keras computes cross entropy in their stead; the
+    gradient seen is then that with respect to the logits.
+    """
 
     def identity(tensor: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
         def backward(gradient: tf.Tensor) -> tf.Tensor:
@@ -90,7 +94,11 @@ def see_gradient(value: tf.Tensor, on_gradient: Callable[[tf.Tensor], None]) -> 
 
         return tf.identity(tensor), backward
 
-    return tf.custom_gradient(identity)(value)
+    seen = tf.custom_gradient(identity)(value)
+    logits = getattr(value, "_keras_logits", None)
+    if logits is not None:
+        seen._keras_logits = tf.custom_gradient(identity)(logits)
+    return seen
 
 
 def current_graph() -> Any:

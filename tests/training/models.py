@@ -103,6 +103,13 @@ KINDS: dict[str, Callable[[], Trainable]] = {
 }
 
 
+def probabilities() -> Trainable:
+    """A softmax head, whose cross entropy Keras computes from the logits behind it."""
+    model = keras.Sequential([layers.Input((8, 8, 1)), layers.Flatten(), layers.Dense(16, "relu")])
+    model.add(layers.Dense(10, "softmax", name="head"))
+    return model, *digits()
+
+
 def train(
     kind: str | Callable[[], Trainable],
     callbacks: list[keras.callbacks.Callback],
@@ -110,13 +117,14 @@ def train(
     epochs: int = 2,
     seed: int = 0,
     optimizer: Any = "adam",
+    from_logits: bool = True,
     **compile_arguments: Any,
 ) -> keras.Model:
     """Builds, compiles and fits one of `KINDS` (or what the function makes) from a fixed seed."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     model, x, y = (KINDS[kind] if isinstance(kind, str) else kind)()
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
     model.compile(optimizer, loss, **{"jit_compile": False} | compile_arguments)
     model.fit(x, y, batch_size=32, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks)
     return model

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.training.models import KINDS, train
-from tests.training.observe import Observe
+from tests.training.models import KINDS, probabilities, train
+from tests.training.observe import Observe, figure
 
 MODES: dict[str, dict[str, Any]] = {
     "compiled": {},
@@ -36,3 +36,13 @@ def test_under_xla_weights_differ_by_rounding_only(kind: str) -> None:
     assert len(observe.seen) >= 2
     for one, other in zip(alone, observed, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+
+
+def test_a_softmax_head_goes_on_with_its_logits() -> None:
+    observe = Observe(update_freq=1)
+    alone = train(probabilities, [], from_logits=False).get_weights()
+    observed = train(probabilities, [observe], from_logits=False).get_weights()
+    assert len(observe.seen) >= 3
+    for one, other in zip(alone, observed, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert all(figure(seen, "head", "gradient_norm") > 0 for _, seen in observe.seen)

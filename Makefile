@@ -27,7 +27,7 @@ bench: $(VENV)/.dev ## measure what is promised about speed
 	$(BIN)/python -m benchmarks
 
 accuracy: $(VENV)/.dev ## train known healthy and sick networks and print how often the rules are right
-	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m benchmarks.accuracy --markdown docs/accuracy.md
 
 accuracy-seeds: $(VENV)/.dev ## false alarms over thirty fresh seeds of ten healthy trainings
 	$(BIN)/python -m benchmarks.accuracy --seeds 30

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         names = [name for name in names if (folder / name / "measured.json").exists()]
     failed = set() if chosen.rejudge else _train(console, [(n, folder / n, 0, True) for n in names], chosen.jobs)
     results = [score(CASES[name], folder / name) for name in names if name not in failed]
-    tables.show(console, results, failed)
+    tables.show(console, results, failed, chosen.verbose)
     if chosen.markdown:
         chosen.markdown.write_text(tables.markdown(results), "utf-8")
     return 0 if not failed and tables.are_targets_met(results) else 1
@@ -104,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--keep", type=Path, default=Path("logs/accuracy"), help="folder for trainings and truths")
     parser.add_argument("--rejudge", type=Path, metavar="DIR", help="judge what this folder keeps, training nothing")
     parser.add_argument("--seeds", type=int, default=0, help="instead: so many fresh seeds of ten healthy cases")
+    parser.add_argument("--verbose", action="store_true", help="print every finding of every case")
     parser.add_argument("--markdown", type=Path, help="also write the table to this file")
     return parser
 

@@ -175,10 +175,12 @@ def _outputs(activation: str | None, values: Sequence[Array]) -> dict[str, Any]:
     figures: dict[str, Any] = {"nonfinite": int((~finite).sum()), "std": None}
     if not finite.all():
         return figures
-    rms = math.sqrt(np.square(joined).mean())
-    figures["std"], figures["rms"] = float(joined.std()), rms
-    # How far the samples differ from each other, beside how large the outputs are.
-    figures["spread"] = math.sqrt(joined.var(0).mean()) / rms if rms > 0 else 0.0
+    figures["std"] = float(joined.std())
+    # How far the samples differ in a value, beside its size; taken from the values that differ more than most, since
+    # some outputs of a layer may be the same for all samples by design.
+    size = np.sqrt(np.square(joined).mean(0))
+    spreads = joined.std(0)[size > 0] / size[size > 0]
+    figures["spread"] = float(np.quantile(spreads, 0.9)) if spreads.size else 0.0
     sizes = np.abs(joined).mean((0, 1))
     figures["size"] = (sizes / sizes.mean() if sizes.mean() > 0 else sizes).round(6).tolist()
     if activation in RECTIFIERS:

@@ -14,13 +14,15 @@ from tb_activations.events.reader import load
 from tb_activations.health.diagnosis import Diagnosis
 from tb_activations.health.records import Finding, Severity
 
+_ORDER = list(Severity)
+
 
 @dataclasses.dataclass(frozen=True)
 class Result:
     """One training, judged.
 
     Attributes:
-        found: every finding that was ever a warning or a problem, as last seen.
+        found: every finding that was ever a warning or a problem.
         false_alarms: those of them that are not true.
         unconfirmed: what the measurements do not bear out of what the case says; a fault of the case.
         is_found: whether the sickness was found, in any layer.
@@ -38,17 +40,24 @@ class Result:
 
 
 def judge(folder: Path) -> list[Finding]:
-    """Every finding that was ever a warning or a problem while the stored training ran, as last seen."""
+    """Every finding that was ever a warning or a problem while the stored training ran.
+
+    As last seen, but with the worst severity it ever had.
+    """
     run = load(folder)
     diagnosis = Diagnosis(run.spec)
-    alarms: set[str] = set()
+    worst: dict[str, Severity] = {}
     latest: dict[str, Finding] = {}
     for record in run.records():
         for finding in diagnosis.judge(record).findings:
             latest[finding.id] = finding
-            if finding.severity is not Severity.NOTE and finding.closed_step is None:
-                alarms.add(finding.id)
-    return [finding for name, finding in latest.items() if name in alarms]
+            if finding.closed_step is None:
+                worst[finding.id] = max(worst.get(finding.id, Severity.NOTE), finding.severity, key=_ORDER.index)
+    return [
+        dataclasses.replace(latest[name], severity=severity)
+        for name, severity in worst.items()
+        if severity is not Severity.NOTE
+    ]
 
 
 def score(case: Case, folder: Path) -> Result:

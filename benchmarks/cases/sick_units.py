@@ -101,7 +101,7 @@ def dead_channels() -> Training:
     return on_digits(model, data=(x, y))
 
 
-@sick("dead_units", ["hidden_0", "hidden_1"], also=STARVED)
+@sick("dead_units", ["hidden_0", "hidden_1"], also=("exploding_gradient", *STARVED))
 def dead_by_raw_targets() -> Training:
     """Regression on targets of mean 152 with plain SGD: the first steps are so long that they kill the ReLU units."""
     x, y = diabetes(standard_target=False)
@@ -171,7 +171,7 @@ def dormant_by_group_lasso() -> Training:
     model = keras.Sequential(
         [
             layers.Input((64,)),
-            layers.Dense(40, "elu", kernel_regularizer=PerUnitNorm(0.15), name="hidden_0"),
+            layers.Dense(40, "elu", use_bias=False, kernel_regularizer=PerUnitNorm(0.15), name="hidden_0"),
             layers.Dense(10, name="head"),
         ]
     )

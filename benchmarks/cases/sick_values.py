@@ -12,8 +12,7 @@ from benchmarks.cases.base import Training, sick
 from benchmarks.cases.data import Array, diabetes, digits, flat_digits, raw_table, table
 from benchmarks.cases.networks import compiled, constant, normal, on_digits, stack
 
-AFTER_NAN = ("exploding_gradient",)
-STUCK = ("vanishing_gradient", "stagnant_weights", "no_gradient", "dead_units", "dormant_units")
+STUCK = ("vanishing_gradient", "stagnant_weights", "no_gradient")
 """What follows where a layer says the same of every sample: nothing before it can learn."""
 
 
@@ -23,7 +22,7 @@ def log_loss(labels: Any, probabilities: Any) -> Any:
     return -ops.sum(truth * ops.log(probabilities), -1)
 
 
-@sick("nonfinite", ["head", "probabilities"], also=("exploding_gradient", "stagnant_weights", "poor_init"))
+@sick("nonfinite", ["head", "probabilities"], also=("stagnant_weights", "saturated_units"))
 def nonfinite_log_of_zero() -> Training:
     """The logarithm of a probability that has become exactly 0."""
     model = keras.Sequential(
@@ -43,7 +42,7 @@ def root_loss(target: Any, prediction: Any) -> Any:
     return ops.sqrt(ops.sum(ops.square(target - prediction), -1))
 
 
-@sick("nonfinite", ["head"], also=("exploding_gradient", "poor_init"), onset=0)
+@sick("nonfinite", ["head"], onset=0)
 def nonfinite_root_of_zero() -> Training:
     """A distance of exactly 0 in the loss: its root has no finite gradient there."""
     x, y = diabetes()
@@ -89,7 +88,7 @@ def nonfinite_division() -> Training:
     return on_digits(model, "sgd", (x, y), fit={"shuffle": False})
 
 
-@sick("nonfinite", ["hidden_1"], also=("poor_init", "exploding_gradient", "stagnant_weights"), onset=0)
+@sick("nonfinite", ["hidden_1"], also=("poor_init", "stagnant_weights"), onset=0)
 def nonfinite_half_precision() -> Training:
     """Outputs beyond 65504 in float16: they overflow in the second layer at every step."""
     keras.mixed_precision.set_dtype_policy("mixed_float16")
@@ -104,14 +103,14 @@ def nonfinite_half_precision() -> Training:
     return on_digits(model)
 
 
-@sick("nonfinite", ["hidden_0", "head"], also=("exploding_gradient", "stagnant_weights", "dead_units", "poor_init"))
+@sick("nonfinite", ["hidden_0", "head"], also=("exploding_gradient", "stagnant_weights"))
 def nonfinite_overflow() -> Training:
     """Linear regression with a learning rate of 5: every step is longer than the one before until float32 ends."""
     model = stack(None, (8,), 1, (10,))
     return Training(compiled(model, keras.optimizers.SGD(5.0), "mse"), *diabetes(), epochs=8)
 
 
-@sick("collapsed_layer", ["flatten", "hidden_0"], also=(*STUCK, "poor_init"), onset=0)
+@sick("collapsed_layer", ["flatten", "hidden_0"], onset=0)
 def collapsed_equal_inputs() -> Training:
     """A slip in the input pipeline: every sample is the same picture."""
     x, y = digits()
@@ -147,15 +146,15 @@ def collapsed_by_normalisation() -> Training:
 
 @sick("collapsed_layer", ["head"], also=STUCK, onset=0)
 def collapsed_softmax_of_one() -> Training:
-    """Softmax over a single output: it says 1 of every sample."""
+    """Softmax over a single output: it says 1 of every sample. (With cross entropy Keras looks behind it.)"""
     x, y = table("breast_cancer")
     model = keras.Sequential(
         [layers.Input((30,)), layers.Dense(24, "tanh", name="hidden_0"), layers.Dense(1, "softmax", name="head")]
     )
-    return Training(compiled(model, "adam", "binary_crossentropy"), x, y[:, None], epochs=15)
+    return Training(compiled(model, "adam", "mse"), x, y[:, None].astype("float32"), epochs=15)
 
 
-@sick("collapsed_layer", ["frozen"], also=(*STUCK, "poor_init"), onset=0)
+@sick("collapsed_layer", ["frozen"], also=(*STUCK, "dormant_units"), onset=0)
 def collapsed_frozen_zeros() -> Training:
     """A layer of zeros was frozen before its weights were loaded."""
     model = keras.Sequential(
@@ -169,13 +168,13 @@ def collapsed_frozen_zeros() -> Training:
     return on_digits(model)
 
 
-@sick("poor_init", ["hidden_0", "hidden_1"], also=("dormant_units", "saturated_units"), onset=0)
+@sick("poor_init", ["hidden_0"], onset=0)
 def poor_init_symmetric() -> Training:
     """All weights of the hidden layers start at the same value: their units stay copies of each other."""
     return on_digits(stack("tanh", (32, 32), kernel_initializer=constant(0.05)))
 
 
-@sick("poor_init", ["hidden_0", "hidden_1"], also=(*STUCK, "collapsed_layer"), onset=0)
+@sick("poor_init", ["hidden_0", "hidden_1"], also=(*STUCK, "dead_units", "collapsed_layer"), onset=0)
 def poor_init_zeros() -> Training:
     """All weights start at zero behind ReLU."""
     return on_digits(stack("relu", (32, 32), kernel_initializer="zeros"))

@@ -215,7 +215,7 @@ def stagnant_weights(measured: Measurements) -> Iterator[Fact]:
         moved = [_number(value) for value in measured.series(layer, "moved")]
         sizes = [_number(size) for size in measured.steps.get(layer, [])]
         half = sizes[len(sizes) // 2 :]
-        fast = float(np.nanmedian(half)) if half and not np.isnan(half).all() else 0.0
+        fast = float(np.nanmedian(half)) if half and not np.isnan(half).all() else math.nan
         is_still = moved[-1] < (1e-6 if measured.has_learned else 1e-4)
         has_stopped = fast < 1e-7 and not measured.has_learned
         certain = 0 if is_still or fast > 0.1 else None

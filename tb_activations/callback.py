@@ -19,10 +19,11 @@ from tb_activations.capture.layers import LayerChoice, check_choice, choose_laye
 from tb_activations.capture.layout import Layout
 from tb_activations.capture.observation import Options
 from tb_activations.capture.observed_step import ObservedStep
-from tb_activations.events.writer import RunWriter, check_log_dir
+from tb_activations.events.writer import check_log_dir
 from tb_activations.health.records import Finding, Severity
 from tb_activations.health.rules import configure
 from tb_activations.recording import Recording, RunSettings
+from tb_activations.run_output import RunOutput
 from tb_activations.watching.settings import ImageScale, watch_settings
 from tb_activations.watching.watch import Watch
 
@@ -51,7 +52,9 @@ class LayerHealth(keras.callbacks.Callback):
     Then `tensorboard --logdir logs` has a tab "Layer Health".
 
     Args:
-        log_dir: folder of this run, its own: no other callback should write into it. Made if missing.
+        log_dir: folder of this run, its own: no other callback should write into it. Made if missing. A run of the same
+            layers in it is gone on with; while another training records there, or when it holds a run of another model,
+            this one gets a folder inside it, and says so.
         update_freq: which steps are observed. "auto" observes densely at first and then as often as `overhead`
             allows; "batch" every step; "epoch" the last step of every epoch; a number N every N steps.
         overhead: share of the training time, above 0 and at most 1, that observing may take; only for "auto".
@@ -74,7 +77,8 @@ class LayerHealth(keras.callbacks.Callback):
             "stop" ends the training after this step, "raise" raises `LayerHealthError`, a function is called with
             the finding.
         stock_summaries: whether TensorBoard's own tabs get gradient scalars, histograms and pictures too.
-        clock: seconds; only the account of what observing costs reads it.
+        clock: seconds; only the account of what observing costs reads it, and when to flush.
+        wall_clock: seconds since the epoch, for the times of the records.
 
     Raises:
         TypeError, ValueError: when made or when training begins, for arguments that are not allowed.
@@ -96,6 +100,7 @@ class LayerHealth(keras.callbacks.Callback):
         on_problem: OnProblem = "warn",
         stock_summaries: bool = True,
         clock: Callable[[], float] = time.perf_counter,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
         self._log_dir = os.fspath(log_dir)
@@ -120,7 +125,7 @@ class LayerHealth(keras.callbacks.Callback):
         self._watch = Watch(watch, layers, limit, clock) if image_freq != 0 else None
         self._on_problem = on_problem
         self._stock_summaries = stock_summaries
-        self._clock = clock
+        self._clock, self._wall_clock = clock, wall_clock
         self._recording: Recording | None = None
         self._dispatcher: Dispatcher | None = None
         self._observed_step: tuple[Callable[[Any], Any], ObservedStep] | None = None
@@ -144,11 +149,12 @@ class LayerHealth(keras.callbacks.Callback):
         if self._recording is None:
             cadence = {"update_freq": self._update_freq, "overhead": self._overhead}
             settings = RunSettings(model.name, self._rules, cadence, self._stock_summaries)
-            self._recording = Recording(settings)
+            self._recording = Recording(settings, RunOutput(self._log_dir, self._clock, self._wall_clock))
         self._is_broken = False
-        self._guarded(lambda recording: recording.open(RunWriter(self._log_dir, self._clock)))
+        self._guarded(Recording.open)
         self._cadence = Cadence(self._update_freq, self._overhead)
-        # After a new `compile` the optimizer counts from 0; steps of a run never go back.
+        # After a new `compile`, or a restart, the optimizer counts from 0 or from a checkpoint; steps of a run never go
+        # back.
         self._step_offset = max(0, self._recording.last_step + 1 - int(model.optimizer.iterations.numpy()))
         self._remove_dispatcher()
         self._install()

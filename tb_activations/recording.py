@@ -13,10 +13,10 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 
 from tb_activations.capture.figures import Figures, Row
 from tb_activations.events import pictures, stock
-from tb_activations.events.encoding import Encoder
+from tb_activations.events.assemble import same_layers
 from tb_activations.events.growing import Growing
-from tb_activations.events.writer import RunWriter
-from tb_activations.health.diagnosis import Diagnosis
+from tb_activations.events.run import Run
+from tb_activations.health.diagnosis import Diagnosis, Judgement
 from tb_activations.health.records import (
     LAYER_COLUMNS,
     STEP_COLUMNS,
@@ -29,9 +29,14 @@ from tb_activations.health.records import (
 )
 from tb_activations.health.rules import Rule
 from tb_activations.health.unit_coding import quantise_activity, quantise_peak, restore_activity, restore_peak
+from tb_activations.run_output import RunOutput
 
 Array = NDArray[np.float32]
 _UNITS = "Units (down) over observed steps (across): share of samples on which the unit was active."
+FINEST_SHARE = 1 / 400
+CLOSE_RECORDS = 1000
+"""With "auto" a record is closer to the one before than this share of all steps so far at most so many times: who calls
+`fit` again and again would otherwise fill the disk with the dense beginnings of each."""
 PACKAGES = ("tb-activations", "tensorflow", "keras", "tensorboard", "numpy")
 
 
@@ -53,27 +58,34 @@ class RunSettings:
 class Recording:
     """Everything that the trainings of one model write into one run.
 
-    `open` begins a training; a second one goes on with the history of the first.
+    `open` begins a training; a second one goes on with the history of the first, and so does one in a new process with
+    what it finds in the folder. What cannot be written is judged all the same.
     """
 
-    def __init__(self, settings: RunSettings) -> None:
+    def __init__(self, settings: RunSettings, output: RunOutput) -> None:
         self._settings = settings
-        self._writer: RunWriter | None = None
-        self._encoder = Encoder()
-        self._is_described = False
+        self._output = output
+        self._earlier: Run | None = None
         self._spec: RunSpec | None = None
         self._shape: tuple[object, ...] = ()
         self._diagnosis: Diagnosis | None = None
         self._step = -1
         self._record: StepRecord | None = None
+        self._shift = 0
+        self._written_step = -1
+        self._close_records = 0
         self._findings: tuple[Finding, ...] = ()
         self._last_histograms = -1.0
         self._lives: dict[str, Growing] = {}
 
-    def open(self, writer: RunWriter) -> None:
-        """Writes into this file from now on."""
-        # A tag's metadata must stand in every file anew, hence the new encoder.
-        self._writer, self._encoder, self._is_described = writer, Encoder(), False
+    def open(self) -> None:
+        """Begins a training."""
+        if self._spec is not None:
+            self._output.resume()
+            return
+        self._earlier = self._output.begin()
+        if self._earlier is not None:
+            self._step = int(self._earlier.steps[-1])
 
     @property
     def spec(self) -> RunSpec | None:
@@ -82,12 +94,12 @@ class Recording:
 
     @property
     def last_step(self) -> int:
-        """The last recorded step, -1 before the first."""
-        return self._step
+        """The last recorded step, also of a run in the folder that this one goes on with; -1 before the first."""
+        return self._step - self._shift
 
     def wants_histograms(self, step: int) -> bool:
         """Whether histograms belong to the record of this step: ever fewer, one in 5 % more steps."""
-        return step >= self._last_histograms * 1.05 + 1
+        return step + self._shift >= self._last_histograms * 1.05 + 1
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -101,28 +113,50 @@ class Recording:
 
         A step that is not after the last one (an optimizer that skipped its step) is not recorded.
         """
-        if step <= self._step:
+        if step + self._shift <= self._step:
             return ()
-        self._step = step
-        spec, diagnosis = self._describe(figures)
+        spec, diagnosis = self._describe(figures, step)
+        self._step = step = step + self._shift
         record = self._record = step_record(step, epoch, figures)
         judgement = diagnosis.judge(record)
         self._findings = tuple(judgement.findings)
-        summary = self._encoder.record(
+        self._remember_units(spec, record)
+        if judgement.changes or self._is_spaced(step):
+            self._write_record(spec, record, judgement, diagnosis.rules, histograms, cost)
+        return tuple(judgement.changes)
+
+    def _write_record(
+        self,
+        spec: RunSpec,
+        record: StepRecord,
+        judgement: Judgement,
+        rules: tuple[str, ...],
+        histograms: Array | None,
+        cost: Array | None,
+    ) -> None:
+        output = self._output
+        if not output.is_described:
+            output.describe(spec, record.step)
+        summary = output.encoder.record(
             record,
             outcomes=judgement.outcomes,
-            rules=diagnosis.rules,
+            rules=rules,
             findings=judgement.findings if judgement.changes else None,
             histograms=histograms,
             cost=cost,
         )
         if self._settings.stock_summaries:
-            self._encoder.add(summary, stock.gradient_scalars(spec, record))
-        self._write(summary)
-        self._remember_units(spec, record)
+            output.encoder.add(summary, stock.gradient_scalars(spec, record))
+        output.write(summary, record.step)
+        self._written_step = record.step
         if histograms is not None:
-            self._last_histograms = float(step)
-        return tuple(judgement.changes)
+            self._last_histograms = float(record.step)
+
+    def _is_spaced(self, step: int) -> bool:
+        if self._settings.cadence.get("update_freq") != "auto" or step - self._written_step >= step * FINEST_SHARE:
+            return True
+        self._close_records += 1
+        return self._close_records <= CLOSE_RECORDS
 
     def write_histograms(self, histograms: Array) -> None:
         """Writes stock histograms `[rows, 2, 32]` at the last recorded step."""
@@ -151,47 +185,56 @@ class Recording:
         totals[STEP_COLUMNS.index("reconstruction_error")] = reconstruction_error
         self._record = dataclasses.replace(self._record, layers=layers, totals=totals)
         # A step that comes again replaces itself.
-        summary = self._encoder.again(self._record)
+        summary = self._output.encoder.again(self._record)
         if self._settings.stock_summaries and not np.isnan(reconstruction_error):
-            self._encoder.add(summary, [stock.reconstruction_error(reconstruction_error)])
-        self._write(summary)
+            self._output.encoder.add(summary, [stock.reconstruction_error(reconstruction_error)])
+        self._output.write(summary, self._step)
 
     def finish(self) -> None:
         """Writes the findings as they stand at the end of a training."""
         if self._diagnosis is not None:
-            self._write(self._encoder.findings(self._findings))
+            self._output.write(self._output.encoder.findings(self._findings), self._step)
 
     def flush(self) -> None:
-        """Puts everything written so far on disk."""
-        if self._writer is not None:
-            self._writer.flush()
+        """Puts everything written so far on disk; tries again what failed before."""
+        self._output.flush()
 
     def close(self) -> None:
-        """Closes the file; `open` may follow."""
-        if self._writer is not None:
-            self._writer.close()
-        self._writer = None
+        """Ends a training, everything on disk; `open` may follow."""
+        self._output.rest()
 
-    def _write(self, summary: Summary, step: int | None = None) -> None:
-        if self._writer is None:
-            raise RuntimeError("the recording is closed")
-        self._writer.write(summary, self._step if step is None else step)
-
-    def _describe(self, figures: Figures) -> tuple[RunSpec, Diagnosis]:
+    def _describe(self, figures: Figures, step: int) -> tuple[RunSpec, Diagnosis]:
         shape = (figures.rows, figures.weights)
         if self._spec is None or self._diagnosis is None or shape != self._shape:
-            self._spec, self._shape, self._is_described = run_spec(figures, self._settings), shape, False
+            self._spec, self._shape = run_spec(figures, self._settings), shape
             self._diagnosis, self._lives = Diagnosis(self._spec, self._settings.rules), {}
-        if not self._is_described:
-            self._write(self._encoder.run(self._spec))
-            self._is_described = True
+            self._output.is_described = False
+        if self._earlier is not None:
+            self._go_on_with(self._earlier, self._spec, self._diagnosis, step)
+            self._earlier = None
         return self._spec, self._diagnosis
+
+    def _go_on_with(self, earlier: Run | None, spec: RunSpec, diagnosis: Diagnosis, step: int) -> None:
+        """Takes over the history of the run in the folder; leaves it alone if it is that of another model."""
+        if earlier is not None and not same_layers(earlier.spec, spec):
+            self._step, self._shift = -1, 0
+            earlier = self._output.beside(lambda other: same_layers(other, spec))
+        if earlier is None:
+            return
+        # Units can be missing where the process was killed at its first record.
+        is_whole = earlier.unit_codes.shape[2] == spec.unit_count
+        for record in earlier.records() if is_whole else ():
+            self._findings = diagnosis.judge(record).findings
+            self._remember_units(spec, record)
+        self._written_step = int(earlier.steps[-1])
+        self._shift = max(0, self._written_step + 1 - step)
+        self._last_histograms = float(earlier.histogram_steps[-1]) if len(earlier.histogram_steps) else -1.0
 
     def _add(self, values: Sequence[Any], step: int | None = None) -> None:
         summary = Summary()
-        self._encoder.add(summary, values)
+        self._output.encoder.add(summary, values)
         if values:
-            self._write(summary, step)
+            self._output.write(summary, self._step if step is None else step)
 
     def _remember_units(self, spec: RunSpec, record: StepRecord) -> None:
         for index, layer in enumerate(spec.layers):

@@ -55,6 +55,11 @@ def describe(series: Series) -> RunSpec:
     return _descriptions(series)[-1].spec
 
 
+def same_layers(one: RunSpec, other: RunSpec) -> bool:
+    """Whether the rows of both runs' layer tables and their units mean the same, so that one may continue the other."""
+    return _layers(one) == _layers(other)
+
+
 @dataclasses.dataclass(frozen=True)
 class _Description:
     step: int
@@ -68,8 +73,11 @@ class _Decoder:
         self._descriptions = _descriptions(series.get(schema.RUN, _EMPTY))
         self.spec = self._descriptions[-1].spec
         self.dropped = 0
-        self._first_step = _valid_since(self._descriptions, _layout)
-        self._points = {tag: self._current(series[tag]) for tag in self._columns}
+        since = _valid_since(self._descriptions, _layers)
+        since_weights = max(since, _valid_since(self._descriptions, _weights))
+        self._points = {
+            tag: self._current(series[tag], since_weights if tag == schema.WEIGHTS else since) for tag in self._columns
+        }
 
     def run(self, name: str) -> Run:
         layers, weights, units = len(self.spec.layers), len(self.spec.weights), self.spec.unit_count
@@ -109,15 +117,15 @@ class _Decoder:
             dropped=self.dropped,
         )
 
-    def _current(self, series: Series) -> list[Point]:
-        """Points in order, without those that a training started later has taken back, or of another model."""
+    def _current(self, series: Series, since: int) -> list[Point]:
+        """Points in order from step `since`, without those that a training started later has taken back."""
         kept = []
         for point in ordered(series.points):
             replaced = any(
                 point.step >= description.step and point.wall_time < description.wall_time
                 for description in self._descriptions
             )
-            if not replaced and point.step >= self._first_step:
+            if not replaced and point.step >= since:
                 kept.append(point)
             elif not replaced:
                 self.dropped += 1
@@ -187,8 +195,12 @@ def _text(value: object, what: str) -> bytes:
     return text
 
 
-def _layout(spec: RunSpec) -> object:
-    return [(layer.name, layer.units) for layer in spec.layers], [weight.name for weight in spec.weights]
+def _layers(spec: RunSpec) -> object:
+    return [(layer.name, layer.units) for layer in spec.layers]
+
+
+def _weights(spec: RunSpec) -> object:
+    return [weight.name for weight in spec.weights]
 
 
 def _valid_since(descriptions: Sequence[_Description], part: Callable[[RunSpec], object]) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -106,16 +106,44 @@ def _events(path: Path) -> Iterator[Event]:
 
 
 def _series(folder: Path) -> dict[str, Series]:
+    return collect(chain.from_iterable(_events(path) for path in _event_files(folder)))
+
+
+def collect(events: Iterable[Event]) -> dict[str, Series]:
+    """The series of our own tags that the events hold."""
     contents: dict[str, bytes] = {}
     points: dict[str, list[Point]] = {}
-    for path in _event_files(folder):
-        for event in _events(path):
-            for value in event.summary.value:
-                if value.tag not in schema.COLUMNS:
-                    continue
-                contents.setdefault(value.tag, value.metadata.plugin_data.content)
-                points.setdefault(value.tag, []).append(Point(event.step, event.wall_time, _array(value.tensor)))
+    for event in events:
+        for value in event.summary.value:
+            if value.tag not in schema.COLUMNS:
+                continue
+            contents.setdefault(value.tag, value.metadata.plugin_data.content)
+            points.setdefault(value.tag, []).append(Point(event.step, event.wall_time, _array(value.tensor)))
     return {tag: Series(contents[tag], points[tag]) for tag in contents}
+
+
+def thinned(events: Iterable[Event], limit: int) -> list[Event]:
+    """At most `limit` of the records, evenly spaced, with the first and the last; and all that describe a tag.
+
+    What is not kept takes no memory, however many there are.
+    """
+    describing: dict[int, Event] = {}
+    spaced: dict[int, Event] = {}
+    last: dict[int, Event] = {}
+    every = 1
+    for place, event in enumerate(events):
+        own = [value for value in event.summary.value if value.tag in schema.COLUMNS]
+        if any(value.tag == schema.RUN or value.metadata.plugin_data.content for value in own):
+            describing[place] = event
+        elif any(value.tag == schema.LAYERS for value in own):
+            last = {place: event}
+            if place % every == 0:
+                spaced[place] = event
+        while len(spaced) > limit:
+            every *= 2
+            spaced = {place: old for place, old in spaced.items() if place % every == 0}
+    chosen = describing | spaced | last
+    return [chosen[place] for place in sorted(chosen)]
 
 
 def _array(tensor: TensorProto) -> NDArray[Any]:

@@ -1,0 +1,113 @@
+"""One training at a time in a folder: a lock that the system takes back when the process dies."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import threading
+import weakref
+
+try:
+    import fcntl
+except ImportError:  # Windows: within one process the lock holds there too, between processes it does not.
+    fcntl = None  # type: ignore[assignment]
+
+LOCK_FILE = ".layer_health.lock"
+_WITHOUT_LOCKS = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL}
+"""What a filesystem answers that knows no locks."""
+
+_held: weakref.WeakValueDictionary[str, FolderLock] = weakref.WeakValueDictionary()
+_guard = threading.Lock()
+
+
+class FolderLock:
+    """The right to write into a folder.
+
+    Between processes the system keeps it (`flock` on a file in the folder), so that nothing a killed process leaves
+    behind is in the way of the next one; folders on other filesystems, whose path has a scheme, are only guarded
+    within the process. A holder of the same thread loses it to the next one: its training is over, or it was
+    interrupted and never said so.
+    """
+
+    def __init__(self, key: str, descriptor: int | None) -> None:
+        self._key, self._descriptor = key, descriptor
+        self._thread = threading.get_ident()
+        self._close = weakref.finalize(self, _close, descriptor)
+
+    @classmethod
+    def acquire(cls, folder: str) -> FolderLock | None:
+        """The lock of an existing folder; None while another training holds it.
+
+        Raises:
+            OSError: the lock's file cannot be made.
+        """
+        key = folder if is_remote(folder) else os.path.realpath(folder)
+        with _guard:
+            holder = _held.get(key)
+            if holder is not None and holder._is_of_another_living_thread():
+                return None
+            if holder is not None:
+                holder.release()
+            try:
+                descriptor = None if is_remote(folder) else _locked_file(folder)
+            except BlockingIOError:
+                return None
+            _held[key] = lock = cls(key, descriptor)
+            return lock
+
+    @property
+    def is_held(self) -> bool:
+        """Whether nobody took it since."""
+        return _held.get(self._key) is self
+
+    def release(self) -> None:
+        """Gives it back; nothing happens if it is not held."""
+        if self.is_held:
+            del _held[self._key]
+        self._close()
+
+    def forget(self) -> None:
+        """After a fork, in the child: the lock is the parent's and ends with it."""
+        self._close()
+
+    def _is_of_another_living_thread(self) -> bool:
+        living = {thread.ident for thread in threading.enumerate()}
+        return self._thread != threading.get_ident() and self._thread in living
+
+
+def is_remote(folder: str) -> bool:
+    """Whether the path names a filesystem of TensorFlow's, as `gs://` does."""
+    return "://" in folder
+
+
+def _locked_file(folder: str) -> int | None:
+    if fcntl is None:
+        return None
+    descriptor = os.open(os.path.join(folder, LOCK_FILE), os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno in _WITHOUT_LOCKS:
+            return None
+        raise
+    return descriptor
+
+
+def _close(descriptor: int | None) -> None:
+    if descriptor is not None:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+
+
+def _forget_all() -> None:
+    global _guard
+    _guard = threading.Lock()
+    for lock in list(_held.values()):
+        lock.forget()
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

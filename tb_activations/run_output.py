@@ -84,10 +84,13 @@ class RunOutput:
             if self._writer is not None:
                 self._writer.flush()
                 self._recovered()
-            elif not self._is_given_up:
-                self._open_again()
         except Exception as error:
             self._fail(error)
+        if self._writer is None and not self._is_given_up:
+            try:
+                self._open_again()
+            except Exception as error:
+                self._fail(error)
 
     def rest(self) -> None:
         """Puts everything on disk and lets others write into the folder until `resume`."""

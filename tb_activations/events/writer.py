@@ -220,7 +220,7 @@ def _inner(folder: str) -> Iterator[str]:
 def _tell_apart(top: str, folder: str, reason: str) -> None:
     _LOGGER.warning(
         "Layer health: %r is left as it is, since %s; this training is recorded in %r. "
-        "Give every training a `log_dir` of its own.",
+        "Give every training a log_dir of its own.",
         top,
         reason,
         folder,

@@ -1,0 +1,82 @@
+"""A small training with something going wrong, and the row of `docs/faults.md` that says what comes of it."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from tb_activations import LayerHealth
+from tests.training.models import digits
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "faults.md"
+EPOCHS, EPOCH_STEPS = 4, 8
+STEPS = list(range(EPOCHS * EPOCH_STEPS))
+SAME = "goes on, same weights"
+
+Weights = list[np.ndarray[Any, Any]]
+
+
+def network() -> keras.Sequential:
+    return keras.Sequential(
+        [layers.Input((64,)), layers.Dense(16, "relu", name="hidden"), layers.Dense(10, name="head")]
+    )
+
+
+def fit(*callbacks: keras.callbacks.Callback, model: keras.Model | None = None, epochs: int = EPOCHS) -> keras.Model:
+    """Trains `network` (or another model), from a fixed seed, for `EPOCHS` of `EPOCH_STEPS`."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(0)
+    model = model or network()
+    x, y = digits()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss, jit_compile=False)
+    model.fit(
+        x.reshape(len(x), 64), y, batch_size=32, epochs=epochs, shuffle=False, verbose=0, callbacks=list(callbacks)
+    )
+    return model
+
+
+@functools.cache
+def plain_weights() -> tuple[np.ndarray[Any, Any], ...]:
+    """Weights of `fit` without anything that observes."""
+    return tuple(fit().get_weights())
+
+
+def outcome(model: keras.Model, alone: Sequence[np.ndarray[Any, Any]] | None = None) -> str:
+    """What the training did, in the words of the table; NaN equals NaN."""
+    pairs = zip(plain_weights() if alone is None else alone, model.get_weights(), strict=True)
+    is_same = all(np.array_equal(one, other, equal_nan=True) for one, other in pairs)
+    return SAME if is_same else "other weights"
+
+
+def at_epoch(epoch: int, action: Any) -> keras.callbacks.Callback:
+    """Does something when an epoch (from 0) begins."""
+    return keras.callbacks.LambdaCallback(on_epoch_begin=lambda now, logs: action() if now == epoch else None)
+
+
+def every_step(log_dir: str | os.PathLike[str], **arguments: Any) -> LayerHealth:
+    return LayerHealth(log_dir, update_freq=1, **arguments)
+
+
+def check_row(fault: str, training: str, lost: str, told: Sequence[str]) -> None:
+    """Holds the row of `fault` in the table against what a test has seen.
+
+    In the cell of what the user was told each message stands in backquotes, "…" for what differs from case to case.
+    """
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.read_text("utf-8").splitlines()]
+    found = [row for row in rows if row[0] == fault]
+    assert len(found) == 1, f"docs/faults.md has {len(found)} rows of {fault!r}"
+    assert found[0][1:3] == [training, lost]
+    patterns = [".*".join(map(re.escape, text.split("…"))) for text in re.findall(r"`([^`]*)`", found[0][3])]
+    assert len(patterns) == len(told), f"told: {list(told)}"
+    for pattern, message in zip(patterns, told, strict=True):
+        assert re.fullmatch(pattern, message), f"{message!r} is not what the table says: {pattern}"

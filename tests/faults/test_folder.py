@@ -1,0 +1,186 @@
+"""Several trainings and one folder: one after the other, at the same time, after a crash."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from tb_activations import LayerHealth, load
+from tb_activations.events.reader import runs
+from tests.faults.conftest import Told
+from tests.faults.observe import EPOCH_STEPS, ROOT, STEPS, check_row, every_step, fit, network, outcome
+
+
+@contextlib.contextmanager
+def training(log_dir: str, epochs: int, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "tests.faults.child", log_dir, str(epochs), *arguments]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def lines(process: subprocess.Popen[str], count: int) -> list[str]:
+    assert process.stdout is not None
+    return [line for line, _ in zip(process.stdout, range(count), strict=False)]
+
+
+@pytest.mark.parametrize("flushes", [3, 11])
+def test_a_killed_process_leaves_what_it_flushed_and_is_gone_on_with(log_dir: str, told: Told, flushes: int) -> None:
+    with training(log_dir, 10_000) as process:
+        seen = lines(process, flushes)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert process.stdout is not None
+        flushed = int([*seen, *process.stdout.read().split()][-1])
+    run = load(log_dir)
+    assert run.steps.tolist()[: flushed + 1] == list(range(flushed + 1))
+    last = int(run.steps[-1])
+    assert told() == []
+    model = fit(every_step(log_dir))
+    again = load(log_dir)
+    assert again.steps.tolist() == list(range(last + 1 + len(STEPS)))
+    np.testing.assert_array_equal(again.layer_table[: last + 1], run.layer_table)
+    assert outcome(model) == "goes on, same weights"
+    check_row(
+        "Process killed (SIGKILL), then started again", "starts again, same weights", "what was not flushed", told()
+    )
+
+
+def test_two_processes_in_one_folder_are_kept_apart(log_dir: str, told: Told) -> None:
+    with training(log_dir, 2, "wait") as process:
+        lines(process, 2)
+        model = fit(every_step(log_dir))
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.close()
+        assert process.wait() == 0
+    assert runs(log_dir) == [".", "run-2"]
+    assert load(log_dir, ".").steps.tolist() == STEPS[: 2 * EPOCH_STEPS]
+    assert load(log_dir, "run-2").steps.tolist() == STEPS
+    check_row("Two processes train into one folder", outcome(model), "nothing", told())
+
+
+def test_two_threads_in_one_folder_are_kept_apart(log_dir: str) -> None:
+    begun, end = threading.Event(), threading.Event()
+
+    class Waiting(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            begun.set()
+            end.wait()
+
+    first = network()
+    thread = threading.Thread(target=fit, args=(every_step(log_dir), Waiting()), kwargs={"model": first, "epochs": 1})
+    thread.start()
+    begun.wait()
+    # A second one, with the state that Keras keeps for each thread of its own.
+    second = LayerHealth(log_dir, update_freq=1)
+    second.set_model(network())
+    second.model.compile("sgd", "mse")
+    second.on_train_begin()
+    end.set()
+    thread.join()
+    assert runs(log_dir) == ["."]
+    assert load(log_dir).steps.tolist() == STEPS[:EPOCH_STEPS]
+    assert second._recording is not None
+
+
+def test_two_callbacks_of_one_training(log_dir: str, told: Told) -> None:
+    model = fit(every_step(log_dir), every_step(log_dir))
+    assert load(log_dir).steps.tolist() == STEPS
+    check_row(
+        "Two callbacks of one training write into one folder", outcome(model), "nothing: one of them records", told()
+    )
+
+
+def test_a_restart_continues_the_history(log_dir: str, told: Told) -> None:
+    # Without an interruption; its file holds what the two parts together have to hold.
+    whole = every_step(Path(log_dir).with_name("whole"))
+    fit(whole, epochs=4)
+    first = every_step(log_dir)
+    interrupted = fit(first, epochs=2)
+    weights, state = interrupted.get_weights(), [v.numpy() for v in interrupted.optimizer.variables]
+    model = network()
+
+    class Restore(keras.callbacks.Callback):
+        """What a checkpoint does: weights, moments and the number of steps."""
+
+        def on_train_begin(self, logs: Any = None) -> None:
+            self.model.optimizer.build(self.model.trainable_variables)
+            self.model.set_weights(weights)
+            for variable, value in zip(self.model.optimizer.variables, state, strict=True):
+                variable.assign(value)
+
+    callback = every_step(log_dir)
+    fit(Restore(), callback, model=model, epochs=2)
+    one, other = load(log_dir), load(Path(log_dir).with_name("whole"))
+    assert one.steps.tolist() == other.steps.tolist() == STEPS
+    np.testing.assert_array_equal(one.layer_table, other.layer_table)
+    np.testing.assert_array_equal(one.outcomes, other.outcomes)
+    assert callback.findings == whole.findings == one.findings
+    check_row("Started again in the same folder", outcome(model), "nothing", told())
+
+
+def test_a_restart_from_the_beginning_replaces_nothing(log_dir: str) -> None:
+    fit(every_step(log_dir), epochs=2)
+    before = load(log_dir)
+    fit(every_step(log_dir), epochs=1)
+    after = load(log_dir)
+    assert after.steps.tolist() == STEPS[: 3 * EPOCH_STEPS]
+    np.testing.assert_array_equal(after.layer_table[: len(before.steps)], before.layer_table)
+
+
+def test_a_training_that_was_interrupted_is_gone_on_with(log_dir: str) -> None:
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    kept_alive = every_step(log_dir)
+    with pytest.raises(KeyboardInterrupt):
+        fit(kept_alive, Interrupt())
+    fit(every_step(log_dir), epochs=1)
+    assert runs(log_dir) == ["."]
+    assert load(log_dir).steps.tolist() == STEPS[: 2 * EPOCH_STEPS]
+
+
+def test_many_fits_are_one_file(log_dir: str) -> None:
+    callback = every_step(log_dir)
+    model = network()
+    for _ in range(5):
+        fit(callback, model=model, epochs=1)
+    assert len(list(Path(log_dir).glob("*tfevents*"))) == 1
+    assert load(log_dir).steps.tolist() == list(range(5 * EPOCH_STEPS))
+
+
+def wider() -> keras.Sequential:
+    return keras.Sequential([layers.Input((64,)), layers.Dense(24, "relu", name="wide"), layers.Dense(10, name="head")])
+
+
+def test_another_model_gets_a_folder_of_its_own(log_dir: str, told: Told) -> None:
+    fit(every_step(log_dir), epochs=1)
+    before = load(log_dir)
+    alone = fit(model=wider()).get_weights()
+    model = fit(every_step(log_dir), model=wider())
+    assert runs(log_dir) == [".", "run-2"]
+    np.testing.assert_array_equal(load(log_dir, ".").layer_table, before.layer_table)
+    assert load(log_dir, "run-2").layers == ("wide", "head")
+    assert len(load(log_dir, "run-2").steps) == len(STEPS)
+    check_row("Another model in the same folder", outcome(model, alone), "nothing", told())
+    # Started again it finds its own history.
+    fit(every_step(log_dir), model=wider(), epochs=1)
+    assert runs(log_dir) == [".", "run-2"]
+    assert len(load(log_dir, "run-2").steps) == len(STEPS) + EPOCH_STEPS

@@ -1,0 +1,167 @@
+"""The disk, the folder and the filesystem fail while a training records into them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow as tf
+
+from tb_activations import LayerHealth, load
+from tests.faults.conftest import Told
+from tests.faults.observe import EPOCH_STEPS, STEPS, at_epoch, check_row, every_step, fit, outcome
+
+REAL_WRITER = tf.io.TFRecordWriter
+UNTIL_FAULT = STEPS[:EPOCH_STEPS]
+AFTER_NEXT_EPOCH = STEPS[2 * EPOCH_STEPS :]
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """No file can grow beyond a few bytes: the system refuses, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk(log_dir: str, told: Told) -> None:
+    with contextlib.ExitStack() as stack:
+        full = at_epoch(1, lambda: stack.enter_context(full_disk()))
+        model = fit(every_step(log_dir), full)
+    assert load(log_dir).steps.tolist() == UNTIL_FAULT
+    check_row("Disk full", outcome(model), "what came after it", told())
+
+
+def test_a_disk_that_is_full_for_a_while(log_dir: str, told: Told) -> None:
+    with contextlib.ExitStack() as stack:
+        full = at_epoch(1, lambda: stack.enter_context(full_disk()))
+        model = fit(every_step(log_dir), full, at_epoch(2, stack.close))
+    assert load(log_dir).steps.tolist() == [*UNTIL_FAULT, *STEPS[3 * EPOCH_STEPS :]]
+    check_row("Disk full for a while", outcome(model), "what came while it lasted", told())
+
+
+def test_a_folder_that_is_deleted(log_dir: str, told: Told) -> None:
+    model = fit(every_step(log_dir), at_epoch(1, lambda: shutil.rmtree(log_dir)))
+    assert load(log_dir).steps.tolist() == AFTER_NEXT_EPOCH
+    check_row("Folder deleted during training", outcome(model), "what was in it, and the rest of the epoch", told())
+
+
+def test_a_folder_that_becomes_a_file(log_dir: str, told: Told) -> None:
+    def replace() -> None:
+        shutil.rmtree(log_dir)
+        Path(log_dir).write_text("in the way")
+
+    model = fit(every_step(log_dir), at_epoch(1, replace))
+    assert Path(log_dir).read_text() == "in the way"
+    check_row("Folder replaced by a file", outcome(model), "everything", told())
+
+
+@pytest.fixture
+def unprivileged() -> Iterator[None]:
+    """Root may write wherever it likes; for the time of the test nobody special does what the process does."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    yield
+    os.seteuid(0)
+
+
+@pytest.fixture
+def open_dir(unprivileged: None) -> Iterator[str]:
+    """A folder that whoever runs the test owns; pytest's own ones only its owner may enter."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield folder
+        os.chmod(folder, 0o755)
+
+
+def test_a_folder_that_becomes_read_only(open_dir: str, told: Told) -> None:
+    callback = every_step(open_dir)
+    model = fit(callback, at_epoch(1, lambda: os.chmod(open_dir, 0o555)))
+    with pytest.raises(PermissionError):
+        Path(open_dir, "new").write_text("")
+    assert load(open_dir).steps.tolist() == STEPS
+    check_row("Folder made read-only during training", outcome(model), "nothing: the open file stays writable", told())
+
+
+def test_a_folder_that_is_read_only_from_the_start(open_dir: str, told: Told) -> None:
+    os.chmod(open_dir, 0o555)
+    model = fit(every_step(open_dir))
+    assert os.listdir(open_dir) == []
+    messages = [message.replace(open_dir, "logs/run") for message in told()]
+    check_row("Folder read-only from the start", outcome(model), "everything", messages)
+
+
+class Bucket:
+    """TensorFlow's writer on a filesystem whose service can be away."""
+
+    is_away = False
+
+    def __init__(self, path: str) -> None:
+        self._file = REAL_WRITER(path)
+
+    def write(self, record: bytes) -> None:
+        self._ask()
+        self._file.write(record)
+
+    def flush(self) -> None:
+        self._ask()
+        self._file.flush()
+
+    def close(self) -> None:
+        self._ask()
+        self._file.close()
+
+    def _ask(self) -> None:
+        if Bucket.is_away:
+            raise tf.errors.UnavailableError(None, None, "503 Service Unavailable")
+
+
+def downloaded(remote: str, folder: Path) -> Path:
+    folder.mkdir()
+    for name in tf.io.gfile.listdir(remote):
+        if not tf.io.gfile.isdir(f"{remote}/{name}"):
+            tf.io.gfile.copy(f"{remote}/{name}", str(folder / name))
+    return folder
+
+
+@pytest.fixture
+def remote() -> Iterator[str]:
+    folder = "ram://faults/run"
+    yield folder
+    if tf.io.gfile.exists(folder):
+        tf.io.gfile.rmtree(folder)
+
+
+def test_a_remote_folder_is_written_and_gone_on_with(remote: str, tmp_path: Path) -> None:
+    fit(every_step(remote), epochs=1)
+    fit(every_step(remote), epochs=1)
+    assert load(downloaded(remote, tmp_path / "copy")).steps.tolist() == STEPS[: 2 * EPOCH_STEPS]
+
+
+def test_a_remote_filesystem_that_is_away_for_a_while(
+    remote: str, tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(is_away: bool) -> Any:
+        return lambda: setattr(Bucket, "is_away", is_away)
+
+    monkeypatch.setattr(tf.io, "TFRecordWriter", Bucket)
+    model = fit(every_step(remote), at_epoch(1, away(True)), at_epoch(2, away(False)))
+    steps = load(downloaded(remote, tmp_path / "copy")).steps.tolist()
+    assert steps == [*UNTIL_FAULT, *STEPS[3 * EPOCH_STEPS :]]
+    check_row("Remote filesystem that raises", outcome(model), "what came while it lasted", told())
+
+
+def test_a_filesystem_that_nobody_knows_is_refused_before_training() -> None:
+    with pytest.raises(ValueError, match=r"`log_dir`: 'nowhere://bucket/run'.*'nowhere' not implemented.*Allowed"):
+        LayerHealth("nowhere://bucket/run")

@@ -35,7 +35,7 @@ def training(log_dir: str, epochs: int, *arguments: str) -> Iterator[subprocess.
 
 def lines(process: subprocess.Popen[str], count: int) -> list[str]:
     assert process.stdout is not None
-    return [line for line, _ in zip(process.stdout, range(count), strict=False)]
+    return [process.stdout.readline() for _ in range(count)]
 
 
 @pytest.mark.parametrize("flushes", [3, 11])

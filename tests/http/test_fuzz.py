@@ -1,0 +1,120 @@
+"""A few of the requests and files that `make fuzz` sends by the thousand, and requests while a run is being written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.http import fuzzing
+from tests.live_server import Server, serve
+from tests.synthetic import write_run
+
+FILES = 40
+REQUESTS = 40
+"""Examples; each is eight requests at the same time."""
+
+
+def test_the_contract_names_every_route() -> None:
+    for route in fuzzing.ROUTES:
+        assert re.search(rf"### `{re.escape(route.strip('/'))}", fuzzing.CONTRACT), route
+    assert {"run", "layer", "stat", "stats", "kind", "max_steps"} <= set(fuzzing.PARAMETERS)
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["fast", "python"])
+def targets(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Server, list[str]]]:
+    folder = tmp_path_factory.mktemp("targets")
+    names = fuzzing.write_targets(folder)
+    with serve(folder, load_fast=request.param) as server:
+        server.wait_for_runs(2)
+        yield server, names
+
+
+def test_no_request_breaks_the_server(targets: tuple[Server, list[str]]) -> None:
+    server, names = targets
+    answered: set[int] = set()
+
+    @settings(max_examples=REQUESTS, deadline=None, database=None, phases=[Phase.generate], derandomize=True)
+    @given(st.lists(fuzzing.requests(names), min_size=8, max_size=8))
+    def fuzz(wanted: list[tuple[str, str]]) -> None:
+        answers = fuzzing.ask_together(server, pool, wanted)
+        answered.update(answer.status for answer in answers)
+        assert [text for answer in answers if (text := fuzzing.complaint(answer))] == []
+
+    with ThreadPoolExecutor(8) as pool:
+        fuzz()
+    # It came past the checks of the parameters, too.
+    assert {200, 400, 404} <= answered
+    assert server.process.poll() is None
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_hostile_names_are_served_as_they_are(targets: tuple[Server, list[str]]) -> None:
+    server, _ = targets
+    assert fuzzing.HOSTILE_RUN in [run["name"] for run in server.get("runs").json["runs"]]
+    layers = server.get("layers", run=fuzzing.HOSTILE_RUN).json["layers"]
+    assert [layer["name"] for layer in layers] == list(fuzzing.HOSTILE_LAYERS)
+    for name in fuzzing.HOSTILE_LAYERS:
+        answer = server.get("series", run=fuzzing.HOSTILE_RUN, layer=name, stats="mean")
+        assert answer.status == 200
+        assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("load_fast", [True, False], ids=["fast", "python"])
+def test_no_file_breaks_the_server(tmp_path: Path, load_fast: bool) -> None:
+    names: list[str] = []
+    content = write_run(tmp_path / "good", plan=fuzzing.PLAN).read_bytes()
+
+    @settings(
+        max_examples=FILES,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(fuzzing.mutations(content))
+    def write(mutation: Callable[[Path], object]) -> None:
+        names.append(f"mutant-{len(names)}")
+        fuzzing.write_mutant(tmp_path / "logs", names[-1], mutation)
+
+    write()
+    # Its name comes last, and so does it in the order of loading.
+    write_run(tmp_path / "logs", name="sound", steps=3)
+    with serve(tmp_path / "logs", load_fast=load_fast) as server, ThreadPoolExecutor(4) as pool:
+        server.wait_for_records("sound", 3)
+        for name in [*names, "sound"]:
+            answers = fuzzing.ask_together(server, pool, fuzzing.every_route(name))
+            assert [text for answer in answers if (text := fuzzing.complaint(answer))] == []
+        assert server.process.poll() is None
+        assert server.get("runs").status == 200
+
+
+@pytest.mark.parametrize("load_fast", [True, False], ids=["fast", "python"])
+def test_requests_while_the_run_is_being_written(tmp_path: Path, load_fast: bool) -> None:
+    records = fuzzing.records_of(write_run(tmp_path / "whole", steps=60, stock=False).read_bytes())
+    run = tmp_path / "logs" / "run"
+    run.mkdir(parents=True)
+    fuzzing.write_records(run / "events.out.tfevents.1.host.1.0", records[:5])
+    whole = (tmp_path / "part").with_suffix(".bytes")
+    fuzzing.write_records(whole, records)
+    rest = whole.read_bytes()[(run / "events.out.tfevents.1.host.1.0").stat().st_size :]
+    with serve(tmp_path / "logs", load_fast=load_fast) as server, ThreadPoolExecutor(8) as pool:
+        server.wait_for_runs(1)
+        # Pieces end in the middle of records.
+        size = len(rest) // 37
+        for start in range(0, len(rest), size):
+            with (run / "events.out.tfevents.1.host.1.0").open("ab") as file:
+                file.write(rest[start : start + size])
+            answers = fuzzing.ask_together(server, pool, fuzzing.every_route("run"))
+            assert [text for answer in answers if (text := fuzzing.complaint(answer))] == []
+            assert {answer.status for answer in answers} <= {200, 404}
+        server.wait_for_records("run", 60)
+        assert "Traceback" not in server.log.read_text()

@@ -98,7 +98,7 @@ def _files(load_fast: bool, count: int, number: int) -> list[str]:
     readable = sum(entry["readable"] for entry in entries)
     print(
         f"{'Rust' if load_fast else 'Python'} loader: {count} mutated files, {len(entries) - 1} still have a run, "
-        f"{readable - 1} of them a readable one; {statuses.total()} requests, statuses {dict(sorted(statuses.items()))}",
+        f"{readable - 1} readable; {statuses.total()} requests, statuses {dict(sorted(statuses.items()))}",
         flush=True,
     )
     return complaints

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from tb_activations.capture import feature_maps, histograms, statistics, taps
@@ -203,7 +204,7 @@ class Observation:
                 Unobserved(
                     entry.name,
                     type(entry.layer).__name__,
-                    entry.layer.count_params() if entry.layer.built else 0,
+                    _parameters(entry.layer),
                     bool(entry.layer.trainable_weights),
                     self._reasons.get(entry.name, self._known_reasons.get(entry.name, _NOT_CALLED)),
                 )
@@ -246,6 +247,15 @@ class Observation:
         if self._losses:
             return 1.0, tf.add_n(self._losses) / self.loss_scale
         return 0.0, math.nan
+
+
+def _parameters(layer: keras.layers.Layer) -> int:
+    """How many parameters a layer without figures has; 0 where it cannot tell."""
+    try:
+        return int(layer.count_params()) if layer.built else 0
+    except Exception as error:  # It is listed for what cannot be had of it.
+        _LOGGER.debug("Layer %r does not tell its parameters (%s).", layer.name, error)
+        return 0
 
 
 def _innermost(layer: str, called: set[str]) -> str:

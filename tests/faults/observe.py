@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,16 @@ def network() -> keras.Sequential:
     )
 
 
-def fit(*callbacks: keras.callbacks.Callback, model: keras.Model | None = None, epochs: int = EPOCHS) -> keras.Model:
-    """Trains `network` (or another model), from a fixed seed, for `EPOCHS` of `EPOCH_STEPS`."""
+def fit(
+    *callbacks: keras.callbacks.Callback,
+    make: Callable[[], keras.Model] = network,
+    model: keras.Model | None = None,
+    epochs: int = EPOCHS,
+) -> keras.Model:
+    """Trains what `make` makes from a fixed seed, or this model once more, for `EPOCHS` of `EPOCH_STEPS`."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(0)
-    model = model or network()
+    model = model or make()
     x, y = digits()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss, jit_compile=False)

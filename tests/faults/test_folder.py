@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tb_activations import LayerHealth, load
+from tb_activations import load
+from tb_activations.events.folder_lock import FolderLock
 from tb_activations.events.reader import runs
 from tests.faults.conftest import Told
 from tests.faults.observe import EPOCH_STEPS, ROOT, STEPS, check_row, every_step, fit, network, outcome
@@ -74,28 +75,27 @@ def test_two_processes_in_one_folder_are_kept_apart(log_dir: str, told: Told) ->
     check_row("Two processes train into one folder", outcome(model), "nothing", told())
 
 
-def test_two_threads_in_one_folder_are_kept_apart(log_dir: str) -> None:
+def test_a_folder_is_another_threads_until_that_ends(tmp_path: Path) -> None:
+    locks: list[FolderLock | None] = []
     begun, end = threading.Event(), threading.Event()
 
-    class Waiting(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            begun.set()
-            end.wait()
+    def hold() -> None:
+        locks.append(FolderLock.acquire(str(tmp_path)))
+        begun.set()
+        end.wait()
 
-    first = network()
-    thread = threading.Thread(target=fit, args=(every_step(log_dir), Waiting()), kwargs={"model": first, "epochs": 1})
+    thread = threading.Thread(target=hold)
     thread.start()
     begun.wait()
-    # A second one, with the state that Keras keeps for each thread of its own.
-    second = LayerHealth(log_dir, update_freq=1)
-    second.set_model(network())
-    second.model.compile("sgd", "mse")
-    second.on_train_begin()
+    assert FolderLock.acquire(str(tmp_path)) is None
+    assert FolderLock.acquire(str(tmp_path.parent)) is not None
     end.set()
     thread.join()
-    assert runs(log_dir) == ["."]
-    assert load(log_dir).steps.tolist() == STEPS[:EPOCH_STEPS]
-    assert second._recording is not None
+    mine = FolderLock.acquire(str(tmp_path))
+    assert mine is not None
+    assert mine.is_held
+    assert locks[0] is not None
+    assert not locks[0].is_held
 
 
 def test_two_callbacks_of_one_training(log_dir: str, told: Told) -> None:
@@ -160,10 +160,10 @@ def test_a_training_that_was_interrupted_is_gone_on_with(log_dir: str) -> None:
 def test_many_fits_are_one_file(log_dir: str) -> None:
     callback = every_step(log_dir)
     model = network()
-    for _ in range(5):
+    for _ in range(3):
         fit(callback, model=model, epochs=1)
     assert len(list(Path(log_dir).glob("*tfevents*"))) == 1
-    assert load(log_dir).steps.tolist() == list(range(5 * EPOCH_STEPS))
+    assert load(log_dir).steps.tolist() == list(range(3 * EPOCH_STEPS))
 
 
 def wider() -> keras.Sequential:
@@ -173,14 +173,14 @@ def wider() -> keras.Sequential:
 def test_another_model_gets_a_folder_of_its_own(log_dir: str, told: Told) -> None:
     fit(every_step(log_dir), epochs=1)
     before = load(log_dir)
-    alone = fit(model=wider()).get_weights()
-    model = fit(every_step(log_dir), model=wider())
+    alone = fit(make=wider).get_weights()
+    model = fit(every_step(log_dir), make=wider)
     assert runs(log_dir) == [".", "run-2"]
     np.testing.assert_array_equal(load(log_dir, ".").layer_table, before.layer_table)
     assert load(log_dir, "run-2").layers == ("wide", "head")
     assert len(load(log_dir, "run-2").steps) == len(STEPS)
     check_row("Another model in the same folder", outcome(model, alone), "nothing", told())
     # Started again it finds its own history.
-    fit(every_step(log_dir), model=wider(), epochs=1)
+    fit(every_step(log_dir), make=wider, epochs=1)
     assert runs(log_dir) == [".", "run-2"]
     assert len(load(log_dir, "run-2").steps) == len(STEPS) + EPOCH_STEPS

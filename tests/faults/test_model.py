@@ -7,27 +7,18 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import layers
 
 from tb_activations import load
 from tests.faults.conftest import Told
-from tests.faults.observe import STEPS, check_row, every_step, fit, network, outcome
+from tests.faults.observe import STEPS, check_row, every_step, fit, outcome
 
 
 class Unmeasurable(layers.Dense):
-    """A layer that trains well and raises whenever somebody asks what it is."""
+    """A layer that trains well and raises when it is asked how large it is."""
 
-    @property
-    def activation(self) -> Any:
+    def count_params(self) -> int:
         raise RuntimeError("ask somebody else")
-
-    @activation.setter
-    def activation(self, value: Any) -> None:
-        self.__dict__["_own_activation"] = value
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        return tf.nn.relu(tf.matmul(inputs, self.kernel) + self.bias)
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -51,8 +42,8 @@ def not_a_number() -> keras.Sequential:
 
 
 def test_a_layer_whose_statistics_raise(log_dir: str, told: Told) -> None:
-    alone = fit(model=unmeasurable()).get_weights()
-    model = fit(every_step(log_dir), model=unmeasurable())
+    alone = fit(make=unmeasurable).get_weights()
+    model = fit(every_step(log_dir), make=unmeasurable)
     run = load(log_dir)
     assert run.steps.tolist() == STEPS
     reasons = {layer.name: layer.not_observed for layer in run.spec.layers}
@@ -64,8 +55,8 @@ def test_a_layer_whose_statistics_raise(log_dir: str, told: Told) -> None:
 
 
 def test_a_layer_that_returns_nan(log_dir: str, told: Told) -> None:
-    alone = fit(model=not_a_number()).get_weights()
-    model = fit(every_step(log_dir), model=not_a_number())
+    alone = fit(make=not_a_number).get_weights()
+    model = fit(every_step(log_dir), make=not_a_number)
     run = load(log_dir)
     assert run.steps.tolist() == STEPS
     assert [finding.layer for finding in run.findings if finding.rule == "nonfinite" and not finding.root] == ["root"]
@@ -82,7 +73,7 @@ def test_a_clock_that_goes_back(log_dir: str, told: Told) -> None:
     assert (np.diff(run.wall_times) >= 0).all()
     assert run.wall_times[-1] == 1_800_000_019.0
     # The next training in the folder is earlier by that clock; it comes after all the same.
-    fit(every_step(log_dir, wall_clock=itertools.count(1_700_000_000.0).__next__), model=network())
+    fit(every_step(log_dir, wall_clock=itertools.count(1_700_000_000.0).__next__))
     again = load(log_dir)
     assert again.steps.tolist() == [*STEPS, *(step + len(STEPS) for step in STEPS)]
     assert (np.diff(again.wall_times) >= 0).all()

@@ -16,9 +16,10 @@ import tensorflow as tf
 
 from tb_activations import LayerHealth, load
 from tests.faults.conftest import Told
-from tests.faults.observe import EPOCH_STEPS, STEPS, at_epoch, check_row, every_step, fit, outcome
+from tests.faults.observe import EPOCH_STEPS, STEPS, at_epoch, check_row, every_step, fit, outcome, plain_weights
 
 REAL_WRITER = tf.io.TFRecordWriter
+NOBODY = 65534
 UNTIL_FAULT = STEPS[:EPOCH_STEPS]
 AFTER_NEXT_EPOCH = STEPS[2 * EPOCH_STEPS :]
 
@@ -46,7 +47,7 @@ def test_a_disk_that_is_full_for_a_while(log_dir: str, told: Told) -> None:
     with contextlib.ExitStack() as stack:
         full = at_epoch(1, lambda: stack.enter_context(full_disk()))
         model = fit(every_step(log_dir), full, at_epoch(2, stack.close))
-    assert load(log_dir).steps.tolist() == [*UNTIL_FAULT, *STEPS[3 * EPOCH_STEPS :]]
+    assert load(log_dir).steps.tolist() == [*UNTIL_FAULT, *AFTER_NEXT_EPOCH]
     check_row("Disk full for a while", outcome(model), "what came while it lasted", told())
 
 
@@ -66,39 +67,38 @@ def test_a_folder_that_becomes_a_file(log_dir: str, told: Told) -> None:
     check_row("Folder replaced by a file", outcome(model), "everything", told())
 
 
-@pytest.fixture
-def unprivileged() -> Iterator[None]:
-    """Root may write wherever it likes; for the time of the test nobody special does what the process does."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    yield
-    os.seteuid(0)
-
-
-@pytest.fixture
-def open_dir(unprivileged: None) -> Iterator[str]:
-    """A folder that whoever runs the test owns; pytest's own ones only its owner may enter."""
+@contextlib.contextmanager
+def unprivileged() -> Iterator[str]:
+    """A new folder of whoever does what the process does meanwhile: nobody special, since root may write anywhere."""
+    plain_weights()
+    user = os.geteuid()
+    # Pytest's own folders only their owner may enter.
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        yield folder
-        os.chmod(folder, 0o755)
+        if user == 0:
+            os.chown(folder, NOBODY, NOBODY)
+            os.seteuid(NOBODY)
+        try:
+            yield folder
+        finally:
+            os.chmod(folder, 0o755)
+            os.seteuid(user)
 
 
-def test_a_folder_that_becomes_read_only(open_dir: str, told: Told) -> None:
-    callback = every_step(open_dir)
-    model = fit(callback, at_epoch(1, lambda: os.chmod(open_dir, 0o555)))
-    with pytest.raises(PermissionError):
-        Path(open_dir, "new").write_text("")
-    assert load(open_dir).steps.tolist() == STEPS
+def test_a_folder_that_becomes_read_only(told: Told) -> None:
+    with unprivileged() as folder:
+        model = fit(every_step(folder), at_epoch(1, lambda: os.chmod(folder, 0o555)))
+        with pytest.raises(PermissionError):
+            Path(folder, "new").write_text("")
+        assert load(folder).steps.tolist() == STEPS
     check_row("Folder made read-only during training", outcome(model), "nothing: the open file stays writable", told())
 
 
-def test_a_folder_that_is_read_only_from_the_start(open_dir: str, told: Told) -> None:
-    os.chmod(open_dir, 0o555)
-    model = fit(every_step(open_dir))
-    assert os.listdir(open_dir) == []
-    messages = [message.replace(open_dir, "logs/run") for message in told()]
+def test_a_folder_that_is_read_only_from_the_start(told: Told) -> None:
+    with unprivileged() as folder:
+        os.chmod(folder, 0o555)
+        model = fit(every_step(folder))
+        assert os.listdir(folder) == []
+    messages = [message.replace(folder, "logs/run") for message in told()]
     check_row("Folder read-only from the start", outcome(model), "everything", messages)
 
 
@@ -158,7 +158,7 @@ def test_a_remote_filesystem_that_is_away_for_a_while(
     monkeypatch.setattr(tf.io, "TFRecordWriter", Bucket)
     model = fit(every_step(remote), at_epoch(1, away(True)), at_epoch(2, away(False)))
     steps = load(downloaded(remote, tmp_path / "copy")).steps.tolist()
-    assert steps == [*UNTIL_FAULT, *STEPS[3 * EPOCH_STEPS :]]
+    assert steps == [*UNTIL_FAULT, *AFTER_NEXT_EPOCH]
     check_row("Remote filesystem that raises", outcome(model), "what came while it lasted", told())
 
 

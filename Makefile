@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint bench accuracy accuracy-seeds bundle bundle-check frontend-test browser python-test
+.PHONY: help demo test check lint bench bench-long fuzz test-versions accuracy accuracy-seeds bundle bundle-check frontend-test browser python-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,15 @@ accuracy: $(VENV)/.dev ## train known healthy and sick networks and print how of
 
 accuracy-seeds: $(VENV)/.dev ## false alarms over thirty fresh seeds of ten healthy trainings
 	$(BIN)/python -m benchmarks.accuracy --seeds 30
+
+bench-long: $(VENV)/.dev ## 50,000 observed steps: memory stays flat, event files keep their bound
+	$(BIN)/python -m benchmarks.long_run
+
+fuzz: $(VENV)/.dev ## 20,000 hostile requests and 2,000 hostile event files against a real TensorBoard
+	$(BIN)/python -m benchmarks.fuzz
+
+test-versions: $(VENV)/.dev ## prove the oldest and the newest releases that setup.py admits, on each Python found here
+	$(BIN)/python -m benchmarks.versions
 
 bundle: $(NODE)/.installed ## build the tab into tb_activations/static
 	cd frontend && npm run --silent build

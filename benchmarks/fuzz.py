@@ -82,7 +82,7 @@ def _files(load_fast: bool, count: int, number: int) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         logs = Path(folder, "logs")
         content = write_run(Path(folder, "good"), plan=fuzzing.PLAN).read_bytes()
-        names = []
+        names: list[str] = []
         for mutation in _examples(fuzzing.mutations(content), count, 100 + number):
             names.append(f"mutant-{len(names)}")
             fuzzing.write_mutant(logs, names[-1], mutation)

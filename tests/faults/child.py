@@ -20,7 +20,7 @@ def main(log_dir: str, epochs: int, is_waiting: bool) -> None:
 
     def remembering(self: RunWriter, summary: object, step: int) -> None:
         nonlocal last
-        write(self, summary, step)  # type: ignore[arg-type]
+        write(self, summary, step)
         last = step
 
     def talking(self: RunWriter) -> None:
@@ -28,7 +28,7 @@ def main(log_dir: str, epochs: int, is_waiting: bool) -> None:
         flush(self)
         print(before, flush=True)
 
-    RunWriter.write, RunWriter.flush = remembering, talking  # type: ignore[method-assign, assignment]
+    RunWriter.write, RunWriter.flush = remembering, talking  # type: ignore[method-assign]
     waiting = [at_epoch(1, sys.stdin.readline)] if is_waiting else []
     fit(every_step(log_dir), *waiting, epochs=epochs)
 

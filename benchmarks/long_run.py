@@ -74,9 +74,9 @@ def _run(update_freq: str, steps: int) -> bool:
     bound = steps if update_freq == "batch" else record_bound(steps)
     warm, end = max(memory.resident[len(memory.resident) // 10 : len(memory.resident) // 5]), memory.resident[-1]
     print(
-        f"update_freq={update_freq!r}: {steps} steps in {seconds:.0f} s; resident memory {memory.resident[0]:.0f} MiB after "
-        f"{EPOCH_STEPS} steps, {warm:.0f} after a fifth, {end:.0f} at the end; {records} records (bound {bound}), "
-        f"{size / MIB:.1f} MiB of event files, {size / max(records, 1):.0f} bytes a record",
+        f"update_freq={update_freq!r}: {steps} steps in {seconds:.0f} s; resident memory {memory.resident[0]:.0f} MiB "
+        f"after {EPOCH_STEPS}, {warm:.0f} after a fifth, {end:.0f} at the end; {records} records (bound {bound}) "
+        f"in {size / MIB:.1f} MiB of event files, {size / max(records, 1):.0f} bytes a record",
         flush=True,
     )
     return end > warm * FLAT or records > bound

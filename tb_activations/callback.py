@@ -12,6 +12,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from tb_activations.announce import Announcer, LayerHealthError, OnProblem, check_on_problem
 from tb_activations.capture import extras, figures
 from tb_activations.capture.cadence import Cadence, Thinning, UpdateFreq, check_cadence
 from tb_activations.capture.dispatch import Dispatcher, Observed
@@ -20,26 +21,19 @@ from tb_activations.capture.layout import Layout
 from tb_activations.capture.observation import Options
 from tb_activations.capture.observed_step import ObservedStep
 from tb_activations.events.writer import check_log_dir
-from tb_activations.health.records import Finding, Severity
+from tb_activations.health.records import Finding
 from tb_activations.health.rules import configure
 from tb_activations.recording import Recording, RunSettings
 from tb_activations.run_output import RunOutput
 from tb_activations.watching.settings import ImageScale, watch_settings
 from tb_activations.watching.watch import Watch
 
+__all__ = ["LayerHealth", "LayerHealthError"]
+
 _LOGGER = logging.getLogger("tb_activations")
 
 RuleChoice = Sequence[str] | Mapping[str, Mapping[str, float]] | None
-OnProblem = Literal["warn", "stop", "raise"] | Callable[[Finding], None]
 EpochFreq = int | Literal["auto"]
-
-
-class LayerHealthError(RuntimeError):
-    """A training was ended by `on_problem="raise"`; `finding` says why."""
-
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(finding.message)
-        self.finding = finding
 
 
 class LayerHealth(keras.callbacks.Callback):
@@ -73,9 +67,9 @@ class LayerHealth(keras.callbacks.Callback):
             of all whose outputs are shaped as their inputs.
         image_scale: "common" for one scale for all maps of a picture, "each" for a scale of its own for each.
         rules: ids of the rules to judge by, or a mapping from id to thresholds; None for all with their defaults.
-        on_problem: what to do when a finding of severity "problem" opens. "warn" logs it (as every other finding is),
-            "stop" ends the training after this step, "raise" raises `LayerHealthError`, a function is called with
-            the finding.
+        on_problem: what to do when a finding of severity "problem" opens. "warn" logs it (as every other finding is:
+            a line each, once), "stop" ends the training after this step, "raise" raises `LayerHealthError`, a function
+            is called with the finding.
         stock_summaries: whether TensorBoard's own tabs get gradient scalars, histograms and pictures too.
         clock: seconds; only the account of what observing costs reads it, and when to flush.
         wall_clock: seconds since the epoch, for the times of the records.
@@ -111,11 +105,7 @@ class LayerHealth(keras.callbacks.Callback):
         image_freq = 1 if image_freq == "epoch" else image_freq
         _check_epoch_freq("image_freq", image_freq)
         watch = watch_settings(probe_data, images, image_scale)
-        if on_problem not in ("warn", "stop", "raise") and not callable(on_problem):
-            raise ValueError(
-                f"Invalid value for argument `on_problem`: {on_problem!r}. "
-                'Allowed are "warn", "stop", "raise" or a function that takes a finding.'
-            )
+        check_on_problem(on_problem)
         self._rules = configure(rules)
         self._update_freq, self._overhead = update_freq, float(overhead)
         self._layers = layers
@@ -123,7 +113,7 @@ class LayerHealth(keras.callbacks.Callback):
         self._options = Options(with_histograms=histogram_freq != 0, with_maps=image_freq != 0 and probe_data is None)
         limit = self._overhead if image_freq == "auto" else None
         self._watch = Watch(watch, layers, limit, clock) if image_freq != 0 else None
-        self._on_problem = on_problem
+        self._announcer = Announcer(on_problem, self._stop)
         self._stock_summaries = stock_summaries
         self._clock, self._wall_clock = clock, wall_clock
         self._recording: Recording | None = None
@@ -227,8 +217,10 @@ class LayerHealth(keras.callbacks.Callback):
             changes = self._record(recording, step, observed)
 
         self._guarded(record)
-        for finding in changes:
-            self._act_on(finding)
+        if changes:
+            # News is on disk at once, also where it ends the training.
+            self._guarded(Recording.flush)
+            self._announcer.tell(changes)
 
     def _record(self, recording: Recording, step: ObservedStep, observed: Observed) -> tuple[Finding, ...]:
         packed = observed.packed["figures"].numpy()
@@ -263,21 +255,8 @@ class LayerHealth(keras.callbacks.Callback):
         recording.write_pictures(look.pictures, step=step, with_units=self._watch.draws("units"))
         recording.write_probe(look.mode_difference, look.reconstruction_error)
 
-    def _act_on(self, finding: Finding) -> None:
-        if finding.closed_step is not None:
-            _LOGGER.info("Layer health: over at step %d: %s", finding.closed_step, finding.message)
-            return
-        if finding.severity is Severity.NOTE:
-            return
-        _LOGGER.warning("Layer health, %s: %s", finding.severity.value, finding.message)
-        if finding.severity is not Severity.PROBLEM:
-            return
-        if self._on_problem == "stop":
-            self.model.stop_training = True
-        elif self._on_problem == "raise":
-            raise LayerHealthError(finding)
-        elif callable(self._on_problem):
-            self._on_problem(finding)
+    def _stop(self) -> None:
+        self.model.stop_training = True
 
     def _guarded(self, action: Callable[[Recording], None]) -> None:
         """Runs what only records; if it fails, says so once and leaves the training alone."""

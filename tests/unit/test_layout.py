@@ -29,7 +29,8 @@ INNER = {
     "recording": {"capture", "health", "events", "run_output"},
     "run_output": {"events", "health"},
     "watching": {"capture", "events", "health", "probe", "watching"},
-    "callback": {"capture", "health", "events", "recording", "run_output", "watching"},
+    "announce": {"health"},
+    "callback": {"announce", "capture", "health", "events", "recording", "run_output", "watching"},
     "recorder": {"capture", "health", "events", "recording", "run_output"},
     # The demo trains, so it joins everything a user joins: late, inside its functions (`test_the_demo_imports_late`).
     "demo": {"callback", "events", "health"},

@@ -41,6 +41,9 @@ fuzz: $(VENV)/.dev ## 20,000 hostile requests and 2,000 hostile event files agai
 test-versions: $(VENV)/.dev ## prove the oldest and the newest releases that setup.py admits, on each Python found here
 	$(BIN)/python -m benchmarks.versions
 
+bench-tab: $(VENV)/.dev browser ## measure how fast the tab opens and follows the step cursor
+	$(BIN)/python -m benchmarks.tab_speed
+
 bundle: $(NODE)/.installed ## build the tab into tb_activations/static
 	cd frontend && npm run --silent build
 

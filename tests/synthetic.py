@@ -34,6 +34,7 @@ from tb_activations.health.records import (
     WeightSpec,
 )
 from tb_activations.health.unit_coding import quantise_activity, quantise_peak, restore_activity, restore_peak
+from tests.synthetic_parts import model_pictures, nested_place
 
 START_TIME = 1_795_219_200.0
 RULES = ("dead_units", "vanishing_gradient", "nonfinite")
@@ -61,6 +62,8 @@ class Plan:
         interval: training steps from one observed step to the next.
         sick: whether the units of the third layer die and the layers before it starve.
         hostile: whether the layers are called what an attacker would call them.
+        nested: whether layers stand in nested models, on branches, and one of them is called twice.
+        pictures: whether pictures of the first layer and of the model are written, with the histograms.
         stock: whether TensorBoard's own formats are written too.
         start_step: the first observed step.
         start_time: seconds since the epoch of the first event.
@@ -72,6 +75,8 @@ class Plan:
     interval: int = 10
     sick: bool = True
     hostile: bool = False
+    nested: bool = False
+    pictures: bool = False
     stock: bool = True
     start_step: int = 0
     start_time: float = START_TIME
@@ -118,6 +123,8 @@ def write_run(
             encoder.add(summary, gradient_scalars(spec, record))
         if plan.stock and histograms is not None:
             encoder.add(summary, stock_histograms(spec, histograms))
+        if plan.pictures and histograms is not None:
+            encoder.add(summary, model_pictures(spec.layers[0].name, index))
         events.append(Event(wall_time=plan.start_time + 0.5 * (index + 1), step=record.step, summary=summary))
     return write_events(Path(log_dir) / name, events, plan.start_time)
 
@@ -156,7 +163,13 @@ def _layer(plan: Plan, index: int) -> LayerSpec:
     normalisation = index % 4 == 3 and not last
     kind = "batch_normalization" if normalisation else "head" if last else "dense"
     name = HOSTILE_NAMES[index % len(HOSTILE_NAMES)] + f" {index}" if plan.hostile else f"{kind}_{index}"
+    call_site = 0
+    inputs: tuple[str, ...] = ()
+    if plan.nested:
+        name, call_site, inputs = nested_place(plan.layers, index)
     return LayerSpec(
+        call_site=call_site,
+        inputs=inputs,
         name=name,
         class_name="BatchNormalization" if normalisation else "Dense",
         output_shape=(None, plan.units),
@@ -337,7 +350,8 @@ def write_unreadable(log_dir: str | Path, name: str) -> Path:
 
 
 def write_logdir(log_dir: str | Path) -> None:
-    """The runs a person or a browser test looks at: sick, healthy, hostile, single step, many layers, unreadable."""
+    """The runs a person or a browser test looks at: sick, healthy, hostile, single step, many layers, nested,
+    unreadable."""
     write_run(log_dir, name="relu_dies", start_time=START_TIME + 60)
     write_run(log_dir, name="healthy", sick=False, seed=1)
     write_run(log_dir, name="hostile <b>names</b>", hostile=True, seed=2, start_time=START_TIME + 120)
@@ -345,6 +359,7 @@ def write_logdir(log_dir: str | Path) -> None:
     write_run(
         log_dir, name="many_layers", layers=200, steps=1000, units=4, stock=False, seed=4, start_time=START_TIME + 240
     )
+    write_run(log_dir, name="nested", layers=14, nested=True, pictures=True, seed=5, start_time=START_TIME - 60)
     write_newer_schema(log_dir, "newer_schema")
     write_unreadable(log_dir, "unreadable")
 

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import os
 import re
+import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -65,12 +66,31 @@ class Tab:
     def selected_layer(self) -> Locator:
         return self.frame.locator(".layer-list [aria-current=true] .layer-name")
 
+    @property
+    def place(self) -> dict[str, str]:
+        """The tab's keys in the address."""
+        fragment = urllib.parse.urlsplit(self.page.url).fragment
+        return {key.removeprefix("p.layer_health."): value for key, value in urllib.parse.parse_qsl(fragment)}
+
+    def picture(self, panel: str) -> str:
+        """What the panel's first canvas shows."""
+        drawn: str = self.panel(panel).locator("canvas").first.evaluate("canvas => canvas.toDataURL()")
+        return drawn
+
     def panel(self, name: str) -> Locator:
         return self.frame.locator(f"#{name}")
 
     def wait_until_loaded(self) -> None:
         expect(self.frame.locator("main")).to_have_attribute("aria-busy", "false")
         expect(self.frame.locator(".skeleton")).to_have_count(0)
+
+    def compare(self, *runs: str) -> None:
+        """Shows these runs beside the main one."""
+        menu = self.frame.locator(".menu", has_text="Compare")
+        menu.locator("summary").click()
+        for run in runs:
+            menu.get_by_label(run, exact=True).check()
+        menu.locator("summary").click()
 
     def press_reload(self) -> None:
         """TensorBoard's own reload button."""
@@ -105,7 +125,7 @@ def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def server(logdir: Path) -> Iterator[Server]:
     with serve(logdir) as server:
-        server.wait_for_runs(7)
+        server.wait_for_runs(8)
         server.wait_for_records("many_layers", MANY_LAYERS_RECORDS)
         yield server
 
@@ -132,7 +152,13 @@ def open_tab(
     tabs: list[Tab] = []
 
     def open_one(
-        server: Server, *, theme: Theme = "light", width: int = 1280, height: int = 900, place: str = ""
+        server: Server,
+        *,
+        theme: Theme = "light",
+        width: int = 1280,
+        height: int = 900,
+        place: str = "",
+        query: str = "",
     ) -> Tab:
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
         context.set_default_timeout(DEADLINE)
@@ -142,7 +168,7 @@ def open_tab(
         page.on("console", lambda message: _note_errors(message, tab))
         page.on("pageerror", lambda error: tab.complaints.append(f"uncaught {error}"))
         page.on("dialog", lambda dialog: _refuse(dialog, tab))
-        page.goto(f"{server.url}#layer_health{place}")
+        page.goto(f"{server.url}{query}#layer_health{place}")
         tabs.append(tab)
         tab.wait_until_loaded()
         return tab

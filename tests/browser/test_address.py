@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import urllib.parse
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import OpenTab, StartServer, Tab
+from tests.browser.conftest import OpenTab, StartServer
 from tests.live_server import Server
-from tests.synthetic import write_run
-
-
-def place(tab: Tab) -> dict[str, str]:
-    """The tab's keys in the address."""
-    fragment = urllib.parse.urlsplit(tab.page.url).fragment
-    return {key.removeprefix("p.layer_health."): value for key, value in urllib.parse.parse_qsl(fragment)}
+from tests.synthetic import START_TIME, write_run
 
 
 def test_choices_survive_a_reload_of_the_page(open_tab: OpenTab, server: Server) -> None:
@@ -28,7 +22,7 @@ def test_choices_survive_a_reload_of_the_page(open_tab: OpenTab, server: Server)
     tab.page.keyboard.press("Home")
     tab.page.keyboard.press("ArrowRight")
     kept = {"run": "relu_dies", "layer": "dense_5", "stat": "update_ratio", "step": "10", "sort": "model"}
-    assert place(tab) == kept
+    assert tab.place == kept
     tab.page.reload()
     tab.wait_until_loaded()
     expect(tab.frame.get_by_label("Run", exact=True)).to_have_value("relu_dies")
@@ -36,7 +30,7 @@ def test_choices_survive_a_reload_of_the_page(open_tab: OpenTab, server: Server)
     expect(tab.frame.get_by_label("Show", exact=True)).to_have_value("update_ratio")
     expect(tab.frame.locator(".step-field")).to_contain_text("Step 10")
     expect(tab.frame.get_by_role("button", name="Model order")).to_have_attribute("aria-pressed", "true")
-    assert place(tab) == kept
+    assert tab.place == kept
 
 
 def test_choices_survive_a_visit_to_another_tab(open_tab: OpenTab, server: Server) -> None:
@@ -49,9 +43,11 @@ def test_choices_survive_a_visit_to_another_tab(open_tab: OpenTab, server: Serve
     expect(tab.frame.locator("#matrix canvas")).to_be_visible()
 
 
-def test_below_a_path_prefix(open_tab: OpenTab, start_server: StartServer, tmp_path: Path) -> None:
-    write_run(tmp_path, name="train")
-    server = start_server(tmp_path, path_prefix="/behind/a/proxy")
+@pytest.mark.parametrize("load_fast", [True, False], ids=["fast", "python"])
+def test_below_a_path_prefix(open_tab: OpenTab, start_server: StartServer, tmp_path: Path, load_fast: bool) -> None:
+    write_run(tmp_path, name="train", pictures=True)
+    write_run(tmp_path, name="other", sick=False, start_time=START_TIME - 60)
+    server = start_server(tmp_path, path_prefix="/behind/a/proxy", load_fast=load_fast)
     assert "/behind/a/proxy/" in server.url
     server.wait_for_records("train", 120)
     tab = open_tab(server)
@@ -60,5 +56,12 @@ def test_below_a_path_prefix(open_tab: OpenTab, start_server: StartServer, tmp_p
     expect(tab.verdict).to_contain_text("dense_2")
     tab.layers.filter(has_text="dense_1").click()
     expect(tab.panel("series").locator("canvas").first).to_be_visible()
-    assert place(tab)["layer"] == "dense_1"
+    assert tab.place["layer"] == "dense_1"
+    tab.layers.filter(has_text="dense_0").click()
+    tab.compare("other")
+    expect(tab.panel("comparison").locator("tbody tr")).to_have_count(2)
+    picture = tab.panel("pictures").locator("img")
+    expect(picture).to_have_js_property("complete", True)
+    assert picture.evaluate("image => image.naturalWidth") > 0
+    expect(tab.panel("pictures")).to_contain_text("one scale for all maps")
     assert "/behind/a/proxy/" in tab.page.url

@@ -1,7 +1,7 @@
 import { effect } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { type StepAxis, stepAxis } from "../core/axis";
+import { type StepAxis, stepAxis, wholeWindow } from "../core/axis";
 import type { Palette } from "../core/colour";
 import { formatValue } from "../core/format";
 import { type PlottedSeries, plottedSeries } from "../core/points";
@@ -72,11 +72,9 @@ export function TimeSeries(props: TimeSeriesProps) {
 
 /** The first line's axis, long enough for all lines. */
 function sharedAxis([main, ...others]: TimeSeriesProps["lines"], { timeline, zoom }: StepView): StepAxis {
-  if (zoom !== null) return stepAxis(main.steps, timeline, zoom);
-  const last = (line: TimeLine) => line.steps[line.steps.length - 1] ?? 0;
-  const end = Math.max(last(main), ...others.map((line) => timeline.stepAt(line.timeline.at(last(line)))));
-  const start = main.steps[0] ?? 0;
-  return end > start ? stepAxis(main.steps, timeline, { from: start, to: end }) : stepAxis(main.steps, timeline);
+  const whole = wholeWindow(main.steps);
+  const ends = others.map(({ steps, timeline: own }) => timeline.stepAt(own.at(steps[steps.length - 1] ?? 0)));
+  return stepAxis(main.steps, timeline, zoom ?? { ...whole, to: Math.max(whole.to, ...ends) });
 }
 
 /** Lines with figures of their own on one common axis; where another line has one, a line has `undefined`. */
@@ -257,12 +255,11 @@ function drawEdge(
   thickness: number,
   colour: string,
 ): void {
-  const { ctx, bbox } = chart;
+  const { ctx } = chart;
   ctx.fillStyle = colour;
   for (const index of indices) {
     const from = positionOf(chart, line, index);
-    const isLast = index + 1 >= line.steps.length;
-    const to = isLast ? bbox.left + bbox.width : positionOf(chart, line, index + 1);
+    const to = index + 1 < line.steps.length ? positionOf(chart, line, index + 1) : from;
     ctx.fillRect(from, top, Math.max(to - from, 2 * uPlot.pxRatio), thickness);
   }
 }

@@ -74,9 +74,13 @@ function RunView({ store, runs }: { readonly store: Store; readonly runs: readon
   );
 }
 
+/** Layers; the map of a larger model takes the whole width. */
+const LARGE_MODEL = 30;
+
 function RunBody({ store }: { readonly store: Store }) {
   const run = store.run.value;
   const description = store.description.value;
+  const isLarge = (description.value?.layers.length ?? 0) > LARGE_MODEL;
   if (run === null) return null;
   if (!run.readable) {
     return (
@@ -104,7 +108,7 @@ function RunBody({ store }: { readonly store: Store }) {
           <Layers store={store} />
           <ModelFindings store={store} />
           <LayerFindings store={store} />
-          <ModelMap store={store} />
+          {!isLarge && <ModelMap store={store} />}
           <CostPanel store={store} />
         </div>
         <div class="column">
@@ -118,6 +122,7 @@ function RunBody({ store }: { readonly store: Store }) {
           <Training store={store} />
         </div>
       </div>
+      {isLarge && <ModelMap store={store} />}
       <Judgement store={store} />
     </>
   );

@@ -28,7 +28,7 @@ export function LayerRow({ entry, depth, spark, isSelected, isTabStop, onChoose 
     >
       <Shape state={entry.state} />
       <span class="layer-name" title={entry.layer.name}>
-        {entry.layer.name}
+        {entry.layer.name.split("/").slice(depth).join("/")}
       </span>
       <span class="layer-class">{entry.layer.class_name}</span>
       <span class="layer-words">

@@ -43,7 +43,7 @@ function PictureView({ store, pictures, layer }: PictureViewProps) {
   }
   return (
     <>
-      <label class="field">
+      <label class="field picture-field">
         Picture
         <select value={shown.tag} onChange={(event) => store.choosePicture(event.currentTarget.value)}>
           {store.offered.value.map(({ tag, kind, subject }) => (
@@ -86,7 +86,7 @@ function PictureAtStep({ store, picture }: PictureProps) {
         />
       </label>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region is reached with the keyboard */}
-      <section class="picture-frame" tabIndex={0} aria-label="Picture">
+      <section class="picture-frame" tabIndex={0} aria-label="The picture itself">
         <img
           src={store.pictureAddress(tag, step)}
           width={size[0] || undefined}

@@ -33,7 +33,7 @@ const POLL_EVERY = 10;
 /** Seconds after its last record up to which a run seems to go on. */
 const FRESH = 120;
 
-/** Answers for several runs, by name; a run that lacks what was asked for is not in it. */
+/** Answers for several runs, by name; a run without the layer, or that is gone, is not in it. */
 export type ByRun<Value> = ReadonlyMap<string, Value>;
 
 /** What the server told about what was chosen. */
@@ -117,10 +117,11 @@ export function createAnswers(
   const ofOthers = <Key extends object, Value>(
     keyOf: () => Key | null,
     load: (run: string, key: Key, abort: AbortSignal) => Promise<Value>,
+    isAsked: (run: string) => boolean = () => true,
   ) =>
     ofRun(
       () => {
-        const names = otherNames.value ?? [];
+        const names = (otherNames.value ?? []).filter(isAsked);
         const key = names.length === 0 ? null : keyOf();
         return key === null ? null : { names, key };
       },
@@ -182,7 +183,11 @@ export function createAnswers(
     },
     (key, abort) => fetchSeries(key.name, key.layer, key.stats, abort),
   );
-  const otherSeries = ofOthers(seriesKey, (name, key, abort) => fetchSeries(name, key.layer, key.stats, abort));
+  const otherSeries = ofOthers(
+    seriesKey,
+    (name, key, abort) => fetchSeries(name, key.layer, key.stats, abort),
+    (name) => otherDepths.value.value?.get(name)?.header.layers.includes(layer.value?.name ?? "") === true,
+  );
 
   const trainingKey = () => {
     const recorded = description.value.value?.step_statistics.map(({ id }) => id) ?? [];
@@ -280,7 +285,7 @@ function stable<Key>(key: ReadonlySignal<Key | null>): ReadonlySignal<Key | null
   });
 }
 
-/** A run without such a layer is left out; any other failure is one of all. */
+/** A run that is gone is left out; any other failure is one of all. */
 async function eachRun<Value>(names: readonly string[], load: (name: string) => Promise<Value>): Promise<ByRun<Value>> {
   const answers = await Promise.all(
     names.map(async (name): Promise<readonly [string, Value] | null> => {

@@ -1,0 +1,138 @@
+"""How fast the tab is with 200 layers x 1,000 steps x 4 runs, beside TensorBoard's own Scalars tab on the same server.
+
+`make bench-tab` prints, as median (lowest-highest): the time from opening the address to the first sentence of the tab
+and to the first card of the Scalars tab with a drawing in it, in turns, each in a fresh browser profile; and the script
+time of one move of the step cursor with all panels shown and all four runs laid over one another. Exits with 1 when a
+promise is broken.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+
+from playwright.sync_api import Browser, Frame, Page, sync_playwright
+
+from tests.browser.conftest import ARGUMENTS, CHROMIUM
+from tests.live_server import Server, serve, wait_for
+from tests.synthetic import START_TIME, write_run
+
+RUNS = ("a", "b", "c", "d")
+LAYERS, STEPS = 200, 1000
+TURNS = 5
+MOVES = 60
+SLOWEST_OPENING = 1.5
+"""Times the Scalars tab."""
+FRAME = 16.0
+"""Milliseconds of script for a move of the cursor."""
+DEADLINE = 120_000
+
+MOVE = """
+async (moves) => {
+  const plot = document.querySelector("#matrix .matrix-plot");
+  const box = plot.getBoundingClientRect();
+  const times = [];
+  for (let move = 0; move < moves; move++) {
+    const x = box.left + ((move * 37) % 97) / 97 * box.width;
+    const start = performance.now();
+    plot.dispatchEvent(new PointerEvent("pointermove", { bubbles: true, clientX: x, clientY: box.top + 9 }));
+    // Signals redraw in a microtask, components in the next one or two.
+    for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+    times.push(performance.now() - start);
+    const step = document.querySelector(".step-field span").textContent.replace("Step", "step");
+    for (const panel of ["matrix", "depth", "map"]) {
+      const told = document.querySelector(panel === "map" ? "#map .about" : `#${panel}-readout`).textContent;
+      if (!told.includes(step)) throw new Error(`${panel} is late: ${told}, ${step}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  return times;
+}
+"""
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, serve(_written(folder)) as server, sync_playwright() as playwright:
+        for run in RUNS:
+            server.wait_for_records(run, STEPS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        openings = [(_first_sentence(browser, server), _first_drawing(browser, server)) for _ in range(TURNS)]
+        moves = _cursor_moves(browser, server)
+        browser.close()
+    ratio = statistics.median(tab for tab, _ in openings) / statistics.median(scalars for _, scalars in openings)
+    script = statistics.median(moves)
+    print(f"{LAYERS} layers x {STEPS} steps x {len(RUNS)} runs")
+    print(f"first sentence of the tab    {_spread([tab for tab, _ in openings])} s")
+    print(f"first drawing of Scalars     {_spread([scalars for _, scalars in openings])} s")
+    print(f"ratio of the medians         {ratio:.2f} (promised: at most {SLOWEST_OPENING})")
+    print(f"script of a move of the step {_spread(moves)} ms (promised: median at most {FRAME:.0f})")
+    sys.exit(ratio > SLOWEST_OPENING or script > FRAME)
+
+
+def _written(folder: str) -> str:
+    for index, run in enumerate(RUNS):
+        write_run(
+            folder,
+            name=run,
+            layers=LAYERS,
+            steps=STEPS,
+            units=4,
+            sick=index > 0,
+            seed=index,
+            start_time=START_TIME + index,
+        )
+    return folder
+
+
+def _opened(browser: Browser, address: str) -> Page:
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.set_default_timeout(DEADLINE)
+    page.goto(address, wait_until="commit")
+    return page
+
+
+def _first_sentence(browser: Browser, server: Server) -> float:
+    start = time.perf_counter()
+    page = _opened(browser, f"{server.url}#layer_health")
+    page.frame_locator("iframe").locator(".verdict h1").wait_for()
+    seconds = time.perf_counter() - start
+    page.context.close()
+    return seconds
+
+
+def _first_drawing(browser: Browser, server: Server) -> float:
+    """The first card of the Scalars tab with a drawing in it, which may come before its line does."""
+    start = time.perf_counter()
+    page = _opened(browser, f"{server.url}#scalars")
+    page.locator("tf-scalar-card path[d^=M]").first.wait_for(state="attached")
+    seconds = time.perf_counter() - start
+    page.context.close()
+    return seconds
+
+
+def _cursor_moves(browser: Browser, server: Server) -> list[float]:
+    """Milliseconds of script for each move."""
+    place = "&p.layer_health.run=d&p.layer_health.others=a,b,c&p.layer_health.x=time"
+    page = _opened(browser, f"{server.url}#layer_health{place}")
+    tab = page.frame_locator("iframe")
+    tab.locator("#depth [data-run]").nth(len(RUNS) - 1).wait_for(state="attached")
+    tab.locator("#units canvas").wait_for()
+    frame = wait_for(lambda: _frame_of(page), "the tab's frame")
+    times: list[float] = frame.evaluate(MOVE, MOVES)
+    page.context.close()
+    return times
+
+
+def _frame_of(page: Page) -> Frame | None:
+    return next((frame for frame in page.frames if "plugin_entry" in frame.url), None)
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
+
+
+if __name__ == "__main__":
+    main()

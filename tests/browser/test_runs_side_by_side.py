@@ -1,0 +1,90 @@
+"""Several runs in one picture: chosen here, or as TensorBoard's own tabs have chosen them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.parse
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenTab
+from tests.live_server import Server
+
+SICK = "&p.layer_health.run=relu_dies"
+BOTH = SICK + "&p.layer_health.others=healthy"
+COLOURS = ["#425066", "#12b5cb", "#e52592", "#f9ab00", "#9334e6", "#7cb342", "#e8710a"]
+
+
+def test_first_layer_that_went_another_way(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, height=1900, place=SICK)
+    expect(tab.panel("comparison")).to_have_count(0)
+    before = tab.picture("series")
+    tab.compare("healthy")
+    rows = tab.panel("comparison").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(0)).to_contain_text("3 of 8 layers need attention")
+    expect(rows.nth(1)).to_contain_text("No problems found in 8 layers")
+    expect(rows.nth(1)).to_contain_text("dense_0, at step 360: 0.0")
+    assert tab.picture("series") != before
+    assert tab.place == {"run": "relu_dies", "others": "healthy"}
+    tab.layers.filter(has_text="dense_5").click()
+    rows.nth(1).get_by_role("button").click()
+    expect(tab.selected_layer).to_have_text("dense_0")
+    expect(tab.frame.locator(".step-field")).to_contain_text("Step 360")
+    tab.page.reload()
+    tab.wait_until_loaded()
+    expect(tab.panel("comparison").locator("tbody tr")).to_have_count(2)
+
+
+def test_profiles_are_laid_over_one_another(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, height=1900, theme="dark", place=BOTH)
+    depth = tab.panel("depth")
+    lines = depth.locator("[data-run]")
+    expect(lines).to_have_count(2)
+    expect(depth.locator(".readout")).to_contain_text("relu_dies: 0")
+    expect(depth.locator(".readout")).to_contain_text("healthy: 0.0")
+    dashes = [line.locator(".profile-line").get_attribute("stroke-dasharray") for line in lines.all()]
+    assert len(set(dashes)) == 2, "colour alone tells the runs apart"
+    depth.get_by_role("button", name="Table").click()
+    expect(depth.get_by_role("columnheader")).to_have_text(
+        ["Layer", "Activation gradient norm, relu_dies", "Activation gradient norm, healthy"]
+    )
+
+
+def test_runs_have_the_colours_of_tensorboard(open_tab: OpenTab, server: Server) -> None:
+    order = server.request(server.url + "data/runs").json
+    tab = open_tab(server, place=BOTH)
+    strokes = tab.panel("comparison").locator(".run-key path")
+    expect(strokes).to_have_count(2)
+    for stroke, run in zip(strokes.all(), ("relu_dies", "healthy"), strict=True):
+        assert stroke.get_attribute("stroke") == COLOURS[order.index(run) % len(COLOURS)]
+
+
+def test_main_and_other_run_change_places(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=BOTH)
+    tab.frame.get_by_label("Run", exact=True).select_option("healthy")
+    expect(tab.verdict).to_contain_text("No problems found")
+    expect(tab.panel("comparison").locator("tbody th")).to_have_text(["healthy", "relu_dies"])
+
+
+def test_begins_with_the_ticks_of_the_scalars_tab(open_tab: OpenTab, server: Server) -> None:
+    runs = server.request(server.url + "data/runs").json
+    ticks = {run: run in ("healthy", "relu_dies", "unreadable") for run in runs}
+    encoded = urllib.parse.quote(base64.b64encode(json.dumps(ticks).encode()).decode(), safe="")
+    tab = open_tab(server, place=f"&runSelectionState={encoded}")
+    expect(tab.panel("comparison").locator("tbody th")).to_have_text(["relu_dies", "healthy"])
+
+
+def test_begins_with_the_pattern_of_the_time_series_tab(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, query="?runFilter=" + urllib.parse.quote("^(healthy|nested)$"))
+    expect(tab.panel("comparison").locator("tbody th")).to_have_text(["healthy", "nested"])
+    tab.frame.get_by_text("Compare: 1 more").click()
+    tab.frame.get_by_label("nested", exact=True).uncheck()
+    expect(tab.panel("comparison")).to_have_count(0)
+
+
+def test_a_run_of_another_model_is_no_error(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place="&p.layer_health.run=nested&p.layer_health.others=healthy")
+    expect(tab.panel("comparison")).to_contain_text("no layer of the same name")
+    expect(tab.panel("series").locator("canvas").first).to_be_visible()

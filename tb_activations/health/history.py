@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_activations.health.records import LAYER_COLUMNS, RunSpec, StepRecord
+from tb_activations.health.graph import layer_graph
+from tb_activations.health.records import LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS, RunSpec, StepRecord
 from tb_activations.health.units import UnitHistory
 
 WINDOW = 32
@@ -16,31 +17,51 @@ WINDOW = 32
 INITIAL_LOSSES = 3
 """Losses averaged into the initial loss, since a single batch's is noisy."""
 
+PEAK_CHECKS = 8
+"""Observed steps over which the largest output of each unit is kept."""
+
+BLOCK = 8
+"""Observed steps whose median gradient norm stands for them where growth over a long time is judged."""
+BLOCKS = 6
+
 
 class History:
     """The observed steps of one training so far; its size depends on the layers and units only.
 
     Attributes:
+        graph: of the run's layers.
         checks: observed steps taken in so far.
         first_step, step: the first and the latest observed step, -1 before the first.
+        first: the first observed step, None before it.
         units: of all tracked layers, in the order of a record's unit vectors.
         unit_slices: where each layer's units stand in them.
         initial_loss: mean of the first finite losses, NaN before the first.
+        peak_learning_rate: the largest so far, NaN if none was measured.
+        moved: `[layers]`, how far a layer's weights can have come since the first step, in parts of their norm: the sum of
+            update-to-weight ratios, steps between two observed ones taken to be like the later one.
+        gradient_blocks: `[blocks, layers]`, medians of the weight gradient norm over blocks of observed steps, at most
+            `BLOCKS`, oldest first.
     """
 
     def __init__(self, spec: RunSpec, window: int = WINDOW) -> None:
         self.spec = spec
+        self.graph = layer_graph(spec.layers)
         self.checks = 0
         self.first_step = self.step = -1
+        self.first: StepRecord | None = None
         self.units = UnitHistory(spec.unit_count)
         # Asking the description for each would be quadratic in the layers, at every observed step.
         ends = np.cumsum([0, *(layer.units for layer in spec.layers)]).tolist()
         self.unit_slices = [slice(start, end) for start, end in itertools.pairwise(ends)]
+        self.peak_learning_rate = float("nan")
+        self.moved = np.zeros(len(spec.layers))
+        self.gradient_blocks = np.zeros((0, len(spec.layers)))
         self._units_per_layer = np.array([layer.units for layer in spec.layers], np.int64)
         self._steps = np.zeros(window, np.int64)
         self._tables = np.full((window, len(spec.layers), len(LAYER_COLUMNS)), np.nan, np.float32)
-        self._losses = np.full(window, np.nan)
-        self._scales = np.full(window, np.nan)
+        self._weights = np.full((window, len(spec.weights), len(WEIGHT_COLUMNS)), np.nan, np.float32)
+        self._totals = np.full((window, len(STEP_COLUMNS)), np.nan)
+        self._peaks = np.full((PEAK_CHECKS, spec.unit_count), np.nan, np.float32)
         self._initial_losses: list[float] = []
 
     def update(self, record: StepRecord) -> None:
@@ -57,15 +78,30 @@ class History:
         place = self.checks % len(self._steps)
         self._steps[place] = record.step
         self._tables[place] = record.layers
-        self._losses[place] = loss = record.total("loss")
-        self._scales[place] = record.total("loss_scale")
+        # A run may have been stored without its weights.
+        self._weights[place] = record.weights if len(record.weights) else np.nan
+        self._totals[place] = record.totals
+        self._peaks[self.checks % PEAK_CHECKS] = record.unit_peak
+        loss = record.total("loss")
         if len(self._initial_losses) < INITIAL_LOSSES and np.isfinite(loss):
             self._initial_losses.append(loss)
+        self.peak_learning_rate = float(np.fmax(self.peak_learning_rate, record.total("learning_rate")))
+        since = record.step - self.step if self.checks else 1
+        self.moved += np.nan_to_num(record.layer("update_ratio").astype(np.float64), posinf=0.0) * since
         samples = record.layer("elements") / np.maximum(self._units_per_layer, 1)
         self.units.update(record.step, record.unit_activity, np.repeat(samples, self._units_per_layer))
-        self.first_step = record.step if self.checks == 0 else self.first_step
+        self.first = self.first or record
+        self.first_step = self.first.step
         self.step = record.step
         self.checks += 1
+        if self.checks % BLOCK == 0:
+            self._close_block()
+
+    def _close_block(self) -> None:
+        norms = self.stat("weight_gradient_norm")[-BLOCK:].astype(np.float64)
+        # The median of an even number of checks with NaN among them is NaN: such a block proves no growth.
+        median = np.median(np.where(np.isfinite(norms), norms, np.nan), axis=0)
+        self.gradient_blocks = np.vstack([self.gradient_blocks, median])[-BLOCKS:]
 
     @property
     def initial_loss(self) -> float:
@@ -85,12 +121,26 @@ class History:
     @property
     def losses(self) -> NDArray[np.float64]:
         """`[checks kept]`, oldest first."""
-        return self._losses[self._order()]
+        return self.total("loss")
 
     @property
     def loss_scale(self) -> float:
         """Loss scale of the latest step, NaN if not measured."""
-        return float(self._scales[(self.checks - 1) % len(self._scales)])
+        return float(self.total("loss_scale")[-1])
+
+    def total(self, column: str) -> NDArray[np.float64]:
+        """`[checks kept]` of one of `STEP_COLUMNS`, oldest first."""
+        return self._totals[self._order(), STEP_COLUMNS.index(column)]
+
+    def weight_stat(self, column: str) -> NDArray[np.float32]:
+        """`[checks kept, weights]` of one of `WEIGHT_COLUMNS`, oldest first."""
+        return self._weights[self._order(), :, WEIGHT_COLUMNS.index(column)]
+
+    @property
+    def recent_peaks(self) -> NDArray[np.float32]:
+        """`[units]`: each unit's largest absolute output over the last `PEAK_CHECKS` checks, NaN if not measured."""
+        kept = self._peaks[: min(self.checks, PEAK_CHECKS)]
+        return np.fmax.reduce(kept, axis=0) if len(kept) else np.full(self.spec.unit_count, np.nan, np.float32)
 
     def stat(self, column: str) -> NDArray[np.float32]:
         """`[checks kept, layers]` of one of `LAYER_COLUMNS`, oldest first."""

@@ -6,13 +6,34 @@ import math
 from collections.abc import Mapping, Sequence
 
 from tb_activations.health.rules.base import Rule
+from tb_activations.health.rules.collapsed_layer import CollapsedLayer
 from tb_activations.health.rules.dead_units import DeadUnits
+from tb_activations.health.rules.dormant_units import DormantUnits
+from tb_activations.health.rules.exploding_gradient import ExplodingGradient
+from tb_activations.health.rules.no_gradient import NoGradient
 from tb_activations.health.rules.nonfinite import NonFinite
+from tb_activations.health.rules.poor_init import PoorInit
+from tb_activations.health.rules.saturated_units import SaturatedUnits
+from tb_activations.health.rules.stagnant_weights import StagnantWeights
 from tb_activations.health.rules.vanishing_gradient import VanishingGradient
 
 __all__ = ["RULES", "RULE_TITLES", "Rule", "RuleChoice", "configure"]
 
-RULES: dict[str, type[Rule]] = {rule.id: rule for rule in (DeadUnits, VanishingGradient, NonFinite)}
+RULES: dict[str, type[Rule]] = {
+    rule.id: rule
+    for rule in (
+        DeadUnits,
+        DormantUnits,
+        VanishingGradient,
+        ExplodingGradient,
+        NonFinite,
+        SaturatedUnits,
+        StagnantWeights,
+        NoGradient,
+        CollapsedLayer,
+        PoorInit,
+    )
+}
 """Every rule by its id, in the order of tables."""
 
 RULE_TITLES: dict[str, str] = {name: rule.title for name, rule in RULES.items()}

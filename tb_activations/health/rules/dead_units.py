@@ -58,10 +58,9 @@ class DeadUnits(Rule):
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        head = _head(history.spec.layers)
         dead = self._dead(history)
         return [
-            self._judge_layer(history, row, dead, earlier[row], is_head=row >= head)
+            self._judge_layer(history, row, dead, earlier[row], is_head=bool(history.graph.is_head[row]))
             for row in range(len(history.spec.layers))
         ]
 
@@ -150,12 +149,6 @@ class DeadUnits(Rule):
     @staticmethod
     def headline(finding: Finding) -> str:
         return f"{percent(finding.value)} of units dead"
-
-
-def _head(layers: Sequence[LayerSpec]) -> int:
-    """The first row of the model's head: the last layer with weights and what follows it."""
-    weighted = [row for row, layer in enumerate(layers) if layer.parameters and not layer.call_site]
-    return weighted[-1] if weighted else len(layers)
 
 
 def _advice(layer: LayerSpec, *, is_born_dead: bool) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tb_activations.health.history import History
 from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
 from tb_activations.health.rules.base import Evidence, Judged, Rule
+from tb_activations.health.rules.window import has_learnt, medians, since
 
 HYSTERESIS = 2.0
 
@@ -50,9 +51,9 @@ class VanishingGradient(Rule):
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        medians, counts = _median_elasticity(history)
-        reference = _nearer_the_loss(medians, history.spec.layers)
-        has_learnt = history.loss < self.loss_fallen * history.initial_loss
+        values, counts = medians(elasticities(history))
+        reference = _nearer_the_loss(values, history)
+        learnt = has_learnt(history, self.loss_fallen)
         answers: list[Judged] = []
         for row, layer in enumerate(history.spec.layers):
             if layer.call_site or not layer.trainable:
@@ -60,8 +61,8 @@ class VanishingGradient(Rule):
             elif counts[row] < self.min_checks:
                 answers.append(Outcome.INSUFFICIENT_DATA)
             else:
-                figures = float(medians[row]), float(reference[row])
-                answers.append(self._judge_layer(history, row, *figures, earlier[row], has_learnt=has_learnt))
+                figures = float(values[row]), float(reference[row])
+                answers.append(self._judge_layer(history, row, *figures, earlier[row], learnt=learnt))
         return answers
 
     def _judge_layer(
@@ -72,7 +73,7 @@ class VanishingGradient(Rule):
         reference: float,
         earlier: Finding | None,
         *,
-        has_learnt: bool,
+        learnt: bool,
     ) -> Judged:
         # An open finding closes only well above the threshold, so that one near it does not come and go.
         slack = HYSTERESIS if earlier else 1
@@ -82,11 +83,11 @@ class VanishingGradient(Rule):
         if not elasticity < threshold:
             return Outcome.OK
         layer = history.spec.layers[row]
-        since = earlier.since_step if earlier else _since(history, row, threshold)
-        checks = earlier.checks + 1 if earlier else int(np.count_nonzero(history.steps >= since))
+        began = earlier.since_step if earlier else since(history, elasticities(history)[:, row] < threshold)
+        checks = earlier.checks + 1 if earlier else int(np.count_nonzero(history.steps >= began))
         severe = self.problem_elasticity if is_behind else self.uniform / 10
         severe *= slack if earlier and earlier.severity is Severity.PROBLEM else 1
-        severity = Severity.NOTE if has_learnt else Severity.PROBLEM if elasticity < severe else Severity.WARNING
+        severity = Severity.NOTE if learnt else Severity.PROBLEM if elasticity < severe else Severity.WARNING
         threshold = severe if severity is Severity.PROBLEM else threshold
         beside = f", {elasticity / reference:.1g} of that of the layers nearer the loss" if reference > 0 else ""
         return Evidence(
@@ -96,14 +97,14 @@ class VanishingGradient(Rule):
             threshold=threshold,
             samples=int(np.nansum(history.stat("elements")[:, row]) / max(layer.units, 1)),
             checks=checks,
-            since_step=since,
+            since_step=began,
             message=(
                 f"The gradient vanishes at {layer.name}: elasticity {elasticity:.1e} "
-                f"(threshold {threshold:.0e}{beside}), since step {since}."
+                f"(threshold {threshold:.0e}{beside}), since step {began}."
             ),
             might_be_wrong=(
                 "The loss has fallen well, so the other layers learn and this one may be content."
-                if has_learnt
+                if learnt
                 else "A layer that starts switched off (zero-initialised residual branch, adapter) or that few inputs "
                 "reach looks the same for a while; a converged net too, where its loss has a floor above zero."
             ),
@@ -115,7 +116,7 @@ class VanishingGradient(Rule):
         return f"gradient vanishes (elasticity {finding.value:.0e})"
 
 
-def elasticity(history: History) -> NDArray[np.float64]:
+def elasticities(history: History) -> NDArray[np.float64]:
     """`[checks kept, layers]`; NaN where gradient, weights or loss were not measured or not finite, or loss is zero."""
     gradient = history.stat("weight_gradient_norm").astype(np.float64)
     weights = history.stat("weight_norm").astype(np.float64)
@@ -126,29 +127,11 @@ def elasticity(history: History) -> NDArray[np.float64]:
     return table
 
 
-def _median_elasticity(history: History) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """`[layers]` median over the window and over how many checks."""
-    table = elasticity(history)
-    counts = np.count_nonzero(~np.isnan(table), axis=0)
-    medians = np.full(table.shape[1], np.nan)
-    medians[counts > 0] = np.nanmedian(table[:, counts > 0], axis=0)
-    return medians, counts
-
-
-def _nearer_the_loss(medians: NDArray[np.float64], layers: Sequence[LayerSpec]) -> NDArray[np.float64]:
-    """`[layers]` the largest median among the layers called later, 0 where there is none."""
-    is_whole = np.array([not layer.call_site for layer in layers], bool)
-    known = np.where(np.isnan(medians) | ~is_whole, 0, medians)
-    later = np.maximum.accumulate(known[::-1])[::-1]
-    return np.append(later[1:], 0.0)
-
-
-def _since(history: History, row: int, threshold: float) -> int:
-    """First step of the window's end in which the layer stayed below the threshold."""
-    low = elasticity(history)[:, row] < threshold
-    above = np.flatnonzero(~low)
-    first = int(above[-1]) + 1 if above.size else 0
-    return int(history.steps[min(first, len(low) - 1)])
+def _nearer_the_loss(medians: NDArray[np.float64], history: History) -> NDArray[np.float64]:
+    """`[layers]` the largest median among the layers that stand behind, 0 where there is none."""
+    known = np.where(np.isnan(medians), 0, medians)
+    result: NDArray[np.float64] = np.where(history.graph.reaches, known, 0).max(axis=1, initial=0)
+    return result
 
 
 def _advice(layers: Sequence[LayerSpec], row: int) -> str:

@@ -1,0 +1,79 @@
+"""Which layer stands before which, from what capture saw of the traced step."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_activations.health.records import LayerSpec
+
+NORMALISATIONS = frozenset(
+    {
+        "BatchNormalization",
+        "LayerNormalization",
+        "GroupNormalization",
+        "RMSNormalization",
+        "UnitNormalization",
+        "SpectralNormalization",
+    }
+)
+"""Classes of layers behind which the scale of what came in is gone."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LayerGraph:
+    """The layers of a run as a graph; single calls of a shared layer stand in no relation.
+
+    Attributes:
+        direct: `[layers, layers]`, whether the row's layer feeds the column's with none between them.
+        reaches: `[layers, layers]`, whether what the row's layer puts out flows into the column's, directly or through
+            others. Where nothing is known of the wiring, every layer flows into all that are called later.
+        is_head: `[layers]`, whether no layer with weights stands behind.
+        is_normalised: `[layers]`, whether a normalisation takes the layer's output directly.
+    """
+
+    direct: NDArray[np.bool_]
+    reaches: NDArray[np.bool_]
+    is_head: NDArray[np.bool_]
+    is_normalised: NDArray[np.bool_]
+
+    def sources(self, row: int) -> NDArray[np.int64]:
+        """The rows that layer `row` takes its input from directly; empty where it is given the data."""
+        return np.flatnonzero(self.direct[:, row])
+
+
+def layer_graph(layers: Sequence[LayerSpec]) -> LayerGraph:
+    """The graph of layers in call order."""
+    direct = _direct(layers)
+    reaches = direct.copy()
+    # Rows are in call order, so whatever a layer reaches has been worked out before it.
+    for row in range(len(layers) - 1, -1, -1):
+        reaches[row] |= reaches[direct[row]].any(axis=0)
+    weighted = np.array([layer.parameters > 0 and not layer.call_site for layer in layers], bool)
+    behind = reaches & weighted & ~_is_inside(layers)
+    normalising = np.array([layer.class_name in NORMALISATIONS for layer in layers], bool)
+    return LayerGraph(direct, reaches, ~behind.any(axis=1), (direct & normalising).any(axis=1))
+
+
+def _direct(layers: Sequence[LayerSpec]) -> NDArray[np.bool_]:
+    rows = {layer.name: row for row, layer in enumerate(layers) if not layer.call_site}
+    direct = np.zeros((len(layers), len(layers)), bool)
+    order = list(rows.values())
+    if any(layer.inputs for layer in layers):
+        for name, row in rows.items():
+            sources = [rows[source] for source in layers[row].inputs if source in rows and source != name]
+            direct[sources, row] = True
+        # A shared layer is called before its later inputs; a graph without circles has no place for these.
+        direct = np.triu(direct, 1)
+    elif len(order) > 1:
+        direct[order[:-1], order[1:]] = True
+    return direct
+
+
+def _is_inside(layers: Sequence[LayerSpec]) -> NDArray[np.bool_]:
+    """`[layers, layers]`: whether the row's layer is a part of the column's."""
+    names = [layer.name for layer in layers]
+    return np.array([[inner.startswith(outer + "/") for outer in names] for inner in names], bool)

@@ -1,0 +1,215 @@
+"""Steps that are huge beside the weights, a loss that is blown up, gradients that grow window after window."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_activations.health.history import BLOCKS, History
+from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
+from tb_activations.health.rules.base import Evidence, Judged, Rule
+from tb_activations.health.rules.vanishing_gradient import elasticities
+from tb_activations.health.rules.window import rows_per_unit
+
+STEP = "update-to-weight ratio of a kernel"
+LOSS = "loss over its start"
+ELASTICITY = "elasticity of the loss (gradient norm x weight norm / loss)"
+GROWTH = "growth of the gradient norm over the last windows"
+
+RECENT = 5
+"""Observed steps of which a loss must be blown up in all, and among which elasticity is taken in the median."""
+
+LASTS = 16
+"""Observed steps in which one huge step counts: trouble comes in bursts, with calm between them."""
+
+SETTLED = 3
+"""Observed steps at the beginning in which weights that start near zero may take huge steps."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sign:
+    """One reason to call a layer's gradient exploding."""
+
+    quantity: str
+    value: float
+    threshold: float
+    severity: Severity
+    since_step: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ExplodingGradient(Rule):
+    """Attributes:
+    step: an update of a kernel larger than this many times its norm.
+    loss: a loss larger than this many times its start, in several checks in a row.
+    elasticity: ‖gradient‖·‖weights‖ / loss above this while the loss has not halved.
+    growth: factor from each window of 8 checks to the next, five times in a row.
+    """
+
+    step: float = 10
+    loss: float = 100
+    elasticity: float = 100
+    growth: float = 2
+
+    id: ClassVar[str] = "exploding_gradient"
+    title: ClassVar[str] = "Exploding gradient"
+    source: ClassVar[str] = (
+        "Bengio et al. 1994, Pascanu et al. 2013; growth over windows: Ben Braiek & Khomh 2023; step size in place of gradient "
+        "size, since spikes of the gradient are ordinary"
+    )
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "step": (0, 1e12),
+        "loss": (1, 1e12),
+        "elasticity": (0, 1e12),
+        "growth": (1, 1e6),
+    }
+
+    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
+        steps, tension = _kernel_steps(history), _tension(history)
+        blown_up = self._loss_sign(history)
+        culprit = _nearest_to_trouble(history, steps, tension)
+        answers: list[Judged] = []
+        for row, layer in enumerate(history.spec.layers):
+            if layer.call_site or not layer.trainable:
+                answers.append(Outcome.NOT_APPLICABLE)
+                continue
+            signs = [
+                self._step_sign(steps[:, row], history),
+                blown_up if row == culprit else None,
+                self._elasticity_sign(history, tension[row]),
+                self._growth_sign(history, row),
+            ]
+            answers.append(self._answer(history, row, [sign for sign in signs if sign], earlier[row]))
+        return answers
+
+    def _answer(self, history: History, row: int, signs: Sequence[_Sign], earlier: Finding | None) -> Judged:
+        if signs:
+            worst = min(signs, key=lambda sign: sign.severity is not Severity.PROBLEM)
+            return _evidence(history, row, worst, earlier)
+        norms = history.stat("weight_gradient_norm")[:, row]
+        return Outcome.OK if np.any(np.isfinite(norms)) else Outcome.INSUFFICIENT_DATA
+
+    def _step_sign(self, steps: NDArray[np.float64], history: History) -> _Sign | None:
+        if not np.any(steps > self.step):
+            return None
+        began = int(history.steps[-len(steps) :][steps > self.step][0])
+        return _Sign(STEP, float(np.nanmax(steps)), self.step, Severity.PROBLEM, began)
+
+    def _loss_sign(self, history: History) -> _Sign | None:
+        recent = history.losses[-RECENT:]
+        start = history.initial_loss
+        if len(recent) < RECENT or not start > 0 or not np.all(np.isfinite(recent)):
+            return None
+        ratio = float(recent.min() / start)
+        if ratio <= self.loss:
+            return None
+        severity = Severity.PROBLEM if ratio > 10 * self.loss else Severity.WARNING
+        return _Sign(LOSS, ratio, self.loss, severity, int(history.steps[-RECENT]))
+
+    def _elasticity_sign(self, history: History, value: float) -> _Sign | None:
+        has_halved = history.losses[-1] < history.initial_loss / 2
+        if not value > self.elasticity or has_halved:
+            return None
+        return _Sign(ELASTICITY, value, self.elasticity, Severity.WARNING, int(history.steps[-RECENT]))
+
+    def _growth_sign(self, history: History, row: int) -> _Sign | None:
+        norms = history.gradient_blocks[:, row]
+        if len(norms) < BLOCKS or not np.all(norms > 0):
+            return None
+        factors = norms[1:] / norms[:-1]
+        if not np.all(factors >= self.growth) or history.loss < history.initial_loss:
+            return None
+        return _Sign(GROWTH, float(factors.min()), self.growth, Severity.WARNING, int(history.steps[0]))
+
+    @staticmethod
+    def headline(finding: Finding) -> str:
+        return {
+            STEP: f"a step of {finding.value:.2g} times the weights",
+            LOSS: f"loss {finding.value:.2g} times its start",
+            ELASTICITY: f"gradient explodes (elasticity {finding.value:.0e})",
+            GROWTH: "gradient doubles window after window",
+        }.get(finding.quantity, f"gradient explodes ({finding.value:.2g})")
+
+
+def _kernel_steps(history: History) -> NDArray[np.float64]:
+    """`[checks, layers]`: the largest update-to-weight ratio of a layer's kernels at the last checks, NaN without one.
+
+    Vectors are left out: biases begin at zero, and any step is huge beside nothing. So are the first checks of a training.
+    """
+    kept = max(min(LASTS, history.checks - SETTLED), 0)
+    ratios = history.weight_stat("update_ratio")[len(history.steps) - kept :].astype(np.float64)
+    steps = np.full((kept, len(history.spec.layers)), np.nan)
+    rows = {layer.name: row for row, layer in enumerate(history.spec.layers)}
+    for place, weight in enumerate(history.spec.weights):
+        if len(weight.shape) > 1 and weight.layer in rows:
+            row = rows[weight.layer]
+            steps[:, row] = np.fmax(steps[:, row], ratios[:, place])
+    return steps
+
+
+def _tension(history: History) -> NDArray[np.float64]:
+    """`[layers]`: median elasticity over the last checks, NaN before there are enough."""
+    table = elasticities(history)[-RECENT:]
+    if len(table) < RECENT:
+        return np.full(table.shape[1], np.nan)
+    # NaN among them makes the median NaN: what is not finite is another rule's.
+    result: NDArray[np.float64] = np.median(table, axis=0)
+    return result
+
+
+def _nearest_to_trouble(history: History, steps: NDArray[np.float64], tension: NDArray[np.float64]) -> int:
+    """The trained layer that a blown-up loss is laid to: the one that moved most, else the one pulled at most."""
+    moved = np.fmax.reduce(steps, axis=0, initial=-1.0)
+    for figures in (moved, tension, history.latest("update_ratio").astype(np.float64)):
+        usable = np.where(np.isfinite(figures), figures, -1.0)
+        if usable.max(initial=-1.0) > 0:
+            return int(np.argmax(usable))
+    return -1
+
+
+def _evidence(history: History, row: int, sign: _Sign, earlier: Finding | None) -> Evidence:
+    layer, rate = history.spec.layers[row], history.total("learning_rate")[-1]
+    began = earlier.since_step if earlier else sign.since_step
+    what = {
+        STEP: f"one step changed a kernel of {layer.name} by {sign.value:.2g} times its norm",
+        LOSS: f"the loss is {sign.value:.2g} times what it was at the start, and {layer.name} is thrown about most",
+        ELASTICITY: f"elasticity of {layer.name} is {sign.value:.1e}: a change of 1 % of its weights moves the loss by more "
+        "than itself",
+        GROWTH: f"the gradient at {layer.name} has grown {sign.value:.2g} times or more in each of five windows",
+    }[sign.quantity]
+    return Evidence(
+        severity=sign.severity,
+        quantity=sign.quantity,
+        value=sign.value,
+        threshold=sign.threshold,
+        samples=int(rows_per_unit(history, row)[-1]),
+        checks=earlier.checks + 1 if earlier else int(np.count_nonzero(history.steps >= began)),
+        since_step=began,
+        message=(
+            f"The gradient explodes at {layer.name}: {what} (threshold {sign.threshold:g}), since step {began}; the learning "
+            f"rate is {rate:.3g}."
+        ),
+        might_be_wrong=(
+            "A single bad batch, or weights that begin close to zero, can take one such step and recover; a loss that starts "
+            "near zero (fine-tuning) can grow a lot and still be small."
+        ),
+        advice=_advice(layer, rate),
+    )
+
+
+def _advice(layer: LayerSpec, rate: float) -> str:
+    recurrent = any(part in layer.class_name for part in ("RNN", "LSTM", "GRU"))
+    extra = (
+        " Shorter sequences, an orthogonal recurrent initialiser or an LSTM keep it bounded in time."
+        if recurrent
+        else ""
+    )
+    return (
+        f"Clip gradients (clipnorm=1.0), lower the learning rate from {rate:.3g} (a tenth first), warm it up, and start "
+        f"{layer.name} with an initialiser that keeps the signal's size (he_normal for relu, glorot_uniform for tanh); "
+        f"standardise inputs and targets.{extra}"
+    )

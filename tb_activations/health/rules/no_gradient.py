@@ -1,0 +1,123 @@
+"""Trainable layers that no gradient reaches: cut off from the loss, not merely far from it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_activations.health.history import History
+from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
+from tb_activations.health.rules.base import Evidence, Judged, Rule
+from tb_activations.health.rules.window import rows_per_unit, since
+
+CUT = "weights with a gradient"
+ZERO = "largest gradient norm of the window"
+
+
+@dataclasses.dataclass(frozen=True)
+class NoGradient(Rule):
+    """Attributes:
+    min_checks: observed steps needed to call a layer cut off.
+    min_zero_checks: the same for one whose gradient is exactly zero in all of them.
+    """
+
+    min_checks: float = 3
+    min_zero_checks: float = 10
+
+    id: ClassVar[str] = "no_gradient"
+    title: ClassVar[str] = "No gradient"
+    source: ClassVar[str] = (
+        "automatic differentiation gives None across stop_gradient, argmax, rounding and off the path to the loss; "
+        "exact zeros: Ben Braiek & Khomh 2023"
+    )
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {"min_checks": (1, 1e6), "min_zero_checks": (2, 32)}
+
+    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
+        handed = {weight.layer for weight in history.spec.weights}
+        reached = {weight.layer for weight in history.spec.weights if weight.has_gradient}
+        norms = history.stat("weight_gradient_norm")
+        answers: list[Judged] = []
+        for row, layer in enumerate(history.spec.layers):
+            if layer.call_site or not layer.trainable or _is_container(layer, history.spec.layers, handed):
+                answers.append(Outcome.NOT_APPLICABLE)
+            elif layer.name not in reached and history.spec.weights:
+                is_early = history.checks < self.min_checks
+                answers.append(Outcome.INSUFFICIENT_DATA if is_early else _cut(history, row, earlier[row]))
+            else:
+                answers.append(self._judge_zero(history, row, norms[:, row], earlier[row]))
+        return answers
+
+    def _judge_zero(self, history: History, row: int, norms: NDArray[np.float32], earlier: Finding | None) -> Judged:
+        known = norms[~np.isnan(norms)]
+        if known.size and np.any(known[-int(self.min_zero_checks) :] > 0):
+            return Outcome.OK
+        # A loss of exactly zero leaves nothing to do.
+        if known.size < self.min_zero_checks or not np.any(np.nan_to_num(history.losses) != 0):
+            return Outcome.INSUFFICIENT_DATA
+        layer = history.spec.layers[row]
+        flags = ~(norms > 0)
+        began = earlier.since_step if earlier else since(history, flags)
+        return Evidence(
+            severity=Severity.PROBLEM,
+            quantity=ZERO,
+            value=0.0,
+            threshold=0.0,
+            samples=int(rows_per_unit(history, row).sum()),
+            checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
+            since_step=began,
+            message=(
+                f"The gradient of every weight of {layer.name} is exactly zero (any value above the threshold 0 would do), "
+                f"since step {began}."
+            ),
+            might_be_wrong=(
+                "A loss with a flat floor (hinge, clipped) gives exact zeros once every sample has cleared it; so does a "
+                "branch that is switched off for a while."
+            ),
+            advice=(
+                f"Look between {layer.name} and the loss for units that are all dead, a product with zeros, a mask that "
+                "hides everything, rounding, sign or comparison, and for saturation at float32's limits."
+            ),
+        )
+
+    @staticmethod
+    def headline(finding: Finding) -> str:
+        return "gradient is exactly zero" if finding.quantity == ZERO else "no gradient arrives"
+
+
+def _is_container(layer: LayerSpec, layers: Sequence[LayerSpec], handed: set[str]) -> bool:
+    """A layer whose weights are all counted for layers inside it; it holds none of its own."""
+    inside = layer.name + "/"
+    return layer.name not in handed and any(other.name.startswith(inside) for other in layers)
+
+
+def _cut(history: History, row: int, earlier: Finding | None) -> Evidence:
+    layer = history.spec.layers[row]
+    handed = sum(weight.layer == layer.name for weight in history.spec.weights)
+    what = (
+        f"none of its {handed} trainable weights has one"
+        if handed
+        else "its trainable weights are not among those that the training step differentiates"
+    )
+    return Evidence(
+        # What the training step leaves out may be left out on purpose.
+        severity=Severity.PROBLEM if handed else Severity.NOTE,
+        quantity=CUT,
+        value=0.0,
+        threshold=1.0,
+        samples=int(rows_per_unit(history, row).sum()),
+        checks=earlier.checks + 1 if earlier else history.checks,
+        since_step=history.first_step,
+        message=f"No gradient reaches {layer.name}: {what} (threshold 1 weight, found 0), since step {history.first_step}.",
+        might_be_wrong=(
+            "A layer that is meant to stay as it is, or whose output only serves another loss, is better marked with "
+            "trainable=False; then this finding goes."
+        ),
+        advice=(
+            f"Look between {layer.name} and the loss for stop_gradient, argmax, rounding, a cast to integers or numpy, or a "
+            "result that is computed and never used in the loss."
+        ),
+    )

@@ -1,0 +1,200 @@
+"""Kernels that start far too large or small for their inputs, and units that start as copies of each other."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from tb_activations.health.history import History
+from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity, WeightSpec
+from tb_activations.health.rules.base import Evidence, Judged, Rule
+from tb_activations.health.rules.window import has_learnt, rows_per_unit
+
+GAIN_HIGH = "gain of the initial kernel, at most"
+GAIN_LOW = "gain of the initial kernel, at least"
+DRIVE = "gain of the initial kernel times the size of its inputs"
+EQUAL = "checks in which all units are alike"
+
+EQUAL_WITHIN = 1e-5
+"""Means of units that spread by less than this share of the outputs' size are equal within float32."""
+
+_NOT_SCALED = frozenset({"Embedding", "ReversibleEmbedding"})
+
+
+@dataclasses.dataclass(frozen=True)
+class PoorInit(Rule):
+    """Gain is the kernel's root mean square times the root of its fan-in: 1 keeps the size of the signal, √2 is He's.
+
+    Attributes:
+        gain_high, gain_low: limits of the gain before the first step.
+        drive: limit of the gain times the root mean square of the inputs.
+        equal_checks: so many checks in a row must find all units alike.
+        judged_until: observed steps after which a training that learns makes the finding a note.
+    """
+
+    gain_high: float = 5
+    gain_low: float = 0.05
+    drive: float = 30
+    equal_checks: float = 10
+    judged_until: float = 20
+
+    id: ClassVar[str] = "poor_init"
+    title: ClassVar[str] = "Poor initialisation"
+    source: ClassVar[str] = (
+        "LeCun et al. 1998 (inputs), Glorot & Bengio 2010, He et al. 2015 (gain); symmetry: Goodfellow et al. 2016, ch. 8"
+    )
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "gain_high": (0, 1e12),
+        "gain_low": (0, 1e12),
+        "drive": (0, 1e12),
+        "equal_checks": (2, 32),
+        "judged_until": (1, 1e9),
+    }
+
+    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
+        # A training that goes on has no initial weights to look at.
+        begins = history.first is not None and history.first.step == 0
+        gains = _gains(history) if begins else {}
+        answers: list[Judged] = []
+        for row, layer in enumerate(history.spec.layers):
+            if layer.call_site or not layer.trainable or row not in gains:
+                answers.append(Outcome.NOT_APPLICABLE)
+            else:
+                answers.append(self._judge_layer(history, row, gains[row], earlier[row]))
+        return answers
+
+    def _judge_layer(self, history: History, row: int, gain: float, earlier: Finding | None) -> Judged:
+        size = _input_size(history, row)
+        drive = gain * size
+        layer = history.spec.layers[row]
+        is_scaled = gain > 0 and layer.class_name not in _NOT_SCALED and not history.graph.is_normalised[row]
+        if is_scaled and gain > self.gain_high:
+            return self._evidence(history, row, (GAIN_HIGH, gain, self.gain_high), size, earlier)
+        if is_scaled and gain < self.gain_low:
+            return self._evidence(history, row, (GAIN_LOW, gain, self.gain_low), size, earlier)
+        if is_scaled and drive > self.drive:
+            return self._evidence(history, row, (DRIVE, drive, self.drive), size, earlier)
+        if history.graph.is_head[row] or layer.units < 2:
+            return Outcome.OK
+        alike = _alike(history, row, is_zero=gain == 0)
+        if earlier and alike:
+            return self._evidence(history, row, (EQUAL, earlier.value + 1, self.equal_checks), size, earlier)
+        if alike >= self.equal_checks and history.checks == alike:
+            return self._evidence(history, row, (EQUAL, float(alike), self.equal_checks), size, earlier)
+        return Outcome.OK if history.checks >= self.equal_checks or not alike else Outcome.INSUFFICIENT_DATA
+
+    def _evidence(
+        self,
+        history: History,
+        row: int,
+        sign: tuple[str, float, float],
+        size: float,
+        earlier: Finding | None,
+    ) -> Evidence:
+        quantity, value, threshold = sign
+        layer = history.spec.layers[row]
+        learnt = history.checks > self.judged_until and has_learnt(history)
+        what = {
+            GAIN_HIGH: f"its kernel has gain {value:.2g} (threshold {threshold:g})",
+            GAIN_LOW: f"its kernel has gain {value:.2g} (threshold {threshold:g})",
+            DRIVE: f"its inputs have root mean square {size:.3g}, which its kernel makes {value:.3g} (threshold {threshold:g})",
+            EQUAL: f"all {layer.units} units put out the same in {value:.0f} checks (threshold {threshold:g})",
+        }[quantity]
+        return Evidence(
+            severity=Severity.NOTE if learnt else Severity.WARNING,
+            quantity=quantity,
+            value=value,
+            threshold=threshold,
+            samples=int(rows_per_unit(history, row)[-1]),
+            checks=earlier.checks + 1 if earlier else history.checks,
+            since_step=0,
+            message=f"{layer.name} starts badly: {what}, since step 0.",
+            might_be_wrong=_doubt(quantity, learnt=learnt),
+            advice=_advice(layer, quantity),
+        )
+
+    @staticmethod
+    def headline(finding: Finding) -> str:
+        return {
+            GAIN_HIGH: f"kernel starts {finding.value:.2g} times too large",
+            GAIN_LOW: f"kernel starts too small (gain {finding.value:.1g})",
+            DRIVE: f"inputs drive it {finding.value:.2g} times too hard",
+            EQUAL: "all units are copies of each other",
+        }.get(finding.quantity, f"starts badly ({finding.value:.2g})")
+
+
+def _gains(history: History) -> dict[int, float]:
+    """Layer row to the gain of its kernel before the first step; of several kernels that furthest from 1."""
+    assert history.first is not None
+    rows = {layer.name: row for row, layer in enumerate(history.spec.layers)}
+    gains: dict[int, float] = {}
+    norms = history.first.weight("weight_norm").astype(np.float64)
+    for weight, norm in zip(history.spec.weights, norms if len(norms) else [], strict=False):
+        row = rows.get(weight.layer)
+        if row is None or not _is_kernel(weight) or not np.isfinite(norm):
+            continue
+        gain = float(norm) / math.sqrt(math.prod(weight.shape)) * math.sqrt(math.prod(weight.shape[:-1]))
+        if row not in gains or _distance(gain) > _distance(gains[row]):
+            gains[row] = gain
+    return gains
+
+
+def _is_kernel(weight: WeightSpec) -> bool:
+    return len(weight.shape) > 1 and weight.name.endswith("kernel") and math.prod(weight.shape) > 0
+
+
+def _distance(gain: float) -> float:
+    return abs(math.log(gain)) if gain > 0 else 0.0
+
+
+def _input_size(history: History, row: int) -> float:
+    """Root mean square of what the layer was given at the first step, 1 where that is not known."""
+    assert history.first is not None
+    sources = history.graph.sources(row)
+    mean, std = history.first.layer("mean").astype(np.float64), history.first.layer("std").astype(np.float64)
+    sizes = np.hypot(mean, std)[sources] if len(sources) else np.array([history.first.total("input_rms")])
+    sizes = sizes[np.isfinite(sizes)]
+    return float(sizes.max()) if sizes.size else 1.0
+
+
+def _alike(history: History, row: int, *, is_zero: bool) -> int:
+    """In how many of the last checks in a row all units put out the same; zeros count for a kernel of zeros only."""
+    means, deviations = history.stat("mean")[:, row], history.stat("std")[:, row]
+    size = np.hypot(means, deviations).astype(np.float64)
+    spread = history.stat("unit_std")[:, row].astype(np.float64)
+    own = history.unit_slices[row]
+    peaks = history.recent_peaks[own]
+    if not (peaks == peaks[:1]).all() or (not is_zero and not np.all(peaks > 0)):
+        return 0
+    alike = (spread <= EQUAL_WITHIN * size) & np.isfinite(size)
+    broken = np.flatnonzero(~alike)
+    return len(alike) if not broken.size else int(len(alike) - 1 - broken[-1])
+
+
+def _doubt(quantity: str, *, learnt: bool) -> str:
+    if quantity == EQUAL:
+        return (
+            "Layers of one answer for all units (a broadcast scale) look the same, and so does a branch not yet in use."
+        )
+    if learnt:
+        return "The loss falls all the same: the optimizer has made up for it."
+    return (
+        "Pretrained weights, networks scaled on purpose (Fixup, maximal update) and layers whose scale a later division takes "
+        "back need no such gain."
+    )
+
+
+def _advice(layer: LayerSpec, quantity: str) -> str:
+    if quantity == EQUAL:
+        return f"Start {layer.name} at random: glorot_uniform or he_normal, not zeros, ones or another constant."
+    if quantity == DRIVE:
+        return (
+            f"Standardise what {layer.name} is given (a Normalization layer adapted to the training data, or a normalisation "
+            "before it): its size comes from the inputs, not from the kernel."
+        )
+    name = "he_normal" if layer.activation in {"relu", "gelu", "silu", "leaky_relu", "elu"} else "glorot_uniform"
+    return f"Use {name} for the kernel of {layer.name}: it keeps the size of the signal; scales of your own multiply by depth."

@@ -1,0 +1,108 @@
+"""Bounded activations that sit at their bounds, where the gradient is gone."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from tb_activations.health.history import History
+from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
+from tb_activations.health.rules.base import Evidence, Judged, Rule, percent
+from tb_activations.health.rules.window import has_learnt, medians, rows_per_unit, since
+
+HYSTERESIS = 0.85
+
+
+@dataclasses.dataclass(frozen=True)
+class SaturatedUnits(Rule):
+    """Thresholds are shares of outputs in the outer 5 % of the activation's range, in the median over the window.
+
+    Attributes:
+        min_checks: observed steps needed.
+    """
+
+    note_share: float = 0.35
+    warning_share: float = 0.45
+    problem_share: float = 0.8
+    min_checks: float = 10
+
+    id: ClassVar[str] = "saturated_units"
+    title: ClassVar[str] = "Saturated units"
+    source: ClassVar[str] = (
+        "Glorot & Bengio 2010; Rakitianskaia & Engelbrecht 2015; shares above the 27 % that healthy hidden layers reach"
+    )
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "note_share": (0, 1),
+        "warning_share": (0, 1),
+        "problem_share": (0, 1),
+        "min_checks": (1, 32),
+    }
+
+    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
+        shares, counts = medians(history.stat("saturated_fraction"))
+        answers: list[Judged] = []
+        for row, layer in enumerate(history.spec.layers):
+            if layer.call_site or layer.is_gate or history.graph.is_head[row] or not counts[row]:
+                answers.append(Outcome.NOT_APPLICABLE)
+            elif counts[row] < self.min_checks:
+                answers.append(Outcome.INSUFFICIENT_DATA)
+            else:
+                answers.append(self._judge_layer(history, row, float(shares[row]), earlier[row]))
+        return answers
+
+    def _judge_layer(self, history: History, row: int, share: float, earlier: Finding | None) -> Judged:
+        severity, threshold = self._severity(share)
+        if earlier:
+            eased, eased_threshold = self._severity(share / HYSTERESIS)
+            if eased is earlier.severity:
+                severity, threshold = eased, eased_threshold * HYSTERESIS
+        if severity is None:
+            return Outcome.OK
+        learnt = has_learnt(history)
+        if learnt and severity is Severity.PROBLEM:
+            severity, threshold = Severity.WARNING, self.warning_share
+        layer = history.spec.layers[row]
+        flags = history.stat("saturated_fraction")[:, row] >= threshold * HYSTERESIS
+        began = earlier.since_step if earlier else since(history, flags)
+        return Evidence(
+            severity=severity,
+            quantity="share of outputs saturated",
+            value=share,
+            threshold=threshold,
+            samples=int(rows_per_unit(history, row).sum()),
+            checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
+            since_step=began,
+            message=(
+                f"{percent(share)} of the outputs of {layer.name} are pressed against the bounds of {layer.activation} "
+                f"(threshold {percent(threshold)}), where its gradient is nearly zero, since step {began}."
+            ),
+            might_be_wrong=(
+                "The loss falls all the same: codes and switches that are meant to be near their bounds look like this."
+                if learnt
+                else "Layers that are meant to switch (gates, binary codes) sit at their bounds on purpose."
+            ),
+            advice=_advice(layer),
+        )
+
+    def _severity(self, share: float) -> tuple[Severity | None, float]:
+        levels = (
+            (Severity.PROBLEM, self.problem_share),
+            (Severity.WARNING, self.warning_share),
+            (Severity.NOTE, self.note_share),
+        )
+        return next(((level, threshold) for level, threshold in levels if share >= threshold), (None, 0.0))
+
+    @staticmethod
+    def headline(finding: Finding) -> str:
+        return f"{percent(finding.value)} of outputs saturated"
+
+
+def _advice(layer: LayerSpec) -> str:
+    return (
+        f"Bring the inputs of {layer.activation} back to about -1 to 1: standardise what feeds {layer.name}, start it with "
+        "glorot_uniform, put a normalisation before its activation, or lower the learning rate; relu or gelu do not "
+        "saturate upwards."
+    )

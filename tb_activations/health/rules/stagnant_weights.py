@@ -1,0 +1,162 @@
+"""Trainable weights that do not move, or that are thrown about by every step."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from tb_activations.health.history import History
+from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
+from tb_activations.health.rules.base import Evidence, Judged, Rule
+from tb_activations.health.rules.window import has_learnt, medians, since
+
+HYSTERESIS = 2.0
+RESTLESS = "update-to-weight ratio, median of the window"
+STILL = "update-to-weight ratio, largest of the window"
+
+_ROUNDING = 1e-6
+"""Norms of weights that differ by less are equal within float32."""
+
+
+@dataclasses.dataclass(frozen=True)
+class StagnantWeights(Rule):
+    """Update-to-weight ratio ‖w_after - w_before‖ / ‖w_before‖ of all weights of a layer taken together.
+
+    Attributes:
+        still: not one step of the window was larger than this: the weights do not move.
+        still_learnt: the same where the loss has fallen well: small steps are what a trained net makes.
+        fast: the median step of the window is larger: the weights move too fast.
+        min_checks: observed steps needed.
+        decayed: a learning rate below this share of its peak has been turned down on purpose.
+    """
+
+    still: float = 1e-6
+    still_learnt: float = 1e-9
+    fast: float = 0.1
+    min_checks: float = 10
+    decayed: float = 0.01
+
+    id: ClassVar[str] = "stagnant_weights"
+    title: ClassVar[str] = "Stagnant or restless weights"
+    source: ClassVar[str] = (
+        "update-to-weight ratio about 1e-3 (CS231n); Ben Braiek & Khomh 2023 (1e-4 to 1e-1); limits set wide of what "
+        "healthy trainings reach"
+    )
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "still": (0, 1),
+        "still_learnt": (0, 1),
+        "fast": (0, 1e9),
+        "min_checks": (2, 32),
+        "decayed": (0, 1),
+    }
+
+    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
+        ratios, counts = medians(history.stat("update_ratio"))
+        answers: list[Judged] = []
+        for row, layer in enumerate(history.spec.layers):
+            if layer.call_site or not layer.trainable:
+                answers.append(Outcome.NOT_APPLICABLE)
+            elif counts[row] < self.min_checks or not np.isfinite(ratios[row]):
+                answers.append(Outcome.INSUFFICIENT_DATA)
+            else:
+                answers.append(self._judge_layer(history, row, float(ratios[row]), earlier[row]))
+        return answers
+
+    def _judge_layer(self, history: History, row: int, ratio: float, earlier: Finding | None) -> Judged:
+        slack = HYSTERESIS if earlier else 1
+        if ratio > self.fast / slack:
+            return self._restless(history, row, ratio, earlier)
+        learnt = has_learnt(history)
+        limit = (self.still_learnt if learnt else self.still) * slack
+        largest = float(np.nanmax(history.stat("update_ratio")[:, row]))
+        if largest >= limit or self._moves_unseen(history, row):
+            return Outcome.OK
+        if self._is_on_purpose(history):
+            return Outcome.NOT_APPLICABLE
+        if _is_warming_up(history):
+            return Outcome.INSUFFICIENT_DATA
+        return self._still(history, row, largest, limit / slack, earlier)
+
+    @staticmethod
+    def _moves_unseen(history: History, row: int) -> bool:
+        """Whether the weights changed between observed steps though none of these moved them, as accumulation does."""
+        norms = history.stat("weight_norm")[:, row].astype(np.float64)
+        return bool(np.nanmax(norms) - np.nanmin(norms) > _ROUNDING * np.nanmax(norms))
+
+    def _is_on_purpose(self, history: History) -> bool:
+        rates = history.total("learning_rate")
+        return bool(np.nanmax(rates, initial=0.0) < self.decayed * np.nan_to_num(history.peak_learning_rate))
+
+    def _still(self, history: History, row: int, largest: float, limit: float, earlier: Finding | None) -> Evidence:
+        layer, rate = history.spec.layers[row], history.total("learning_rate")[-1]
+        flags = history.stat("update_ratio")[:, row] < limit * HYSTERESIS
+        began = earlier.since_step if earlier else since(history, flags)
+        return Evidence(
+            severity=Severity.PROBLEM if largest == 0 else Severity.WARNING,
+            quantity=STILL,
+            value=largest,
+            threshold=limit,
+            samples=int(np.nansum(history.total("samples"))),
+            checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
+            since_step=began,
+            message=(
+                f"The weights of {layer.name} do not move: no step changed them by more than {largest:.1e} of their norm "
+                f"(threshold {limit:.0e}), since step {began}; the learning rate is {rate:.3g}."
+            ),
+            might_be_wrong=(
+                "The loss may be as low as it gets, or an optimizer may leave this layer alone on purpose; layers frozen by "
+                "trainable=False are not judged."
+            ),
+            advice=(
+                f"Look at the learning rate ({rate:.3g}) and its schedule, at whether the optimizer was handed the weights of "
+                f"{layer.name}, and at the gradient that reaches it: without one no rate helps."
+            ),
+        )
+
+    def _restless(self, history: History, row: int, ratio: float, earlier: Finding | None) -> Evidence:
+        layer, rate = history.spec.layers[row], history.total("learning_rate")[-1]
+        flags = history.stat("update_ratio")[:, row] > self.fast / HYSTERESIS
+        began = earlier.since_step if earlier else since(history, flags)
+        learnt = has_learnt(history)
+        return Evidence(
+            severity=Severity.NOTE if learnt else Severity.WARNING,
+            quantity=RESTLESS,
+            value=ratio,
+            threshold=self.fast,
+            samples=int(np.nansum(history.total("samples"))),
+            checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
+            since_step=began,
+            message=(
+                f"The weights of {layer.name} move too fast: half of the steps changed them by {ratio:.2g} of their norm or "
+                f"more (threshold {self.fast:g}), since step {began}; the learning rate is {rate:.3g}."
+            ),
+            might_be_wrong=(
+                "The loss falls all the same. Small weights that grow from zero take large steps for a while."
+                if learnt
+                else "Small weights that grow from zero (zero-initialised branches, embeddings) take large steps for a while."
+            ),
+            advice=_slower(layer, rate, ratio),
+        )
+
+    @staticmethod
+    def headline(finding: Finding) -> str:
+        if finding.quantity == RESTLESS:
+            return f"weights change by {finding.value:.2g} of their norm a step"
+        return "weights do not move"
+
+
+def _is_warming_up(history: History) -> bool:
+    rates = history.total("learning_rate")
+    rates = rates[np.isfinite(rates)]
+    return bool(rates.size > 1 and rates[-1] > rates[0] and rates[-1] >= rates.max())
+
+
+def _slower(layer: LayerSpec, rate: float, ratio: float) -> str:
+    return (
+        f"Steps of about 0.001 of the norm are usual: with everything else unchanged a learning rate near "
+        f"{rate * 1e-3 / ratio:.1g} in place of {rate:.3g} makes such steps in {layer.name}; gradient clipping "
+        "(clipnorm=1.0) or a warm-up help where only the beginning is rough."
+    )

@@ -1,0 +1,41 @@
+"""What rules ask of the window of observed steps: medians, since when, and whether the net has learnt."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_activations.health.history import History
+
+LEARNT = 0.7
+"""A loss below this share of its start: the network learns, whatever a layer looks like."""
+
+
+def medians(table: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """`[layers]` median over the checks and over how many of them; NaN where there is none."""
+    counts = np.count_nonzero(~np.isnan(table), axis=0)
+    result = np.full(table.shape[1], np.nan)
+    result[counts > 0] = np.nanmedian(table[:, counts > 0], axis=0)
+    return result, counts
+
+
+def trailing(flags: NDArray[np.bool_]) -> int:
+    """How many of the last checks in a row hold."""
+    broken = np.flatnonzero(~flags)
+    return len(flags) if not broken.size else int(len(flags) - 1 - broken[-1])
+
+
+def since(history: History, flags: NDArray[np.bool_]) -> int:
+    """The first of the last steps in a row that hold; the latest step if none does."""
+    return int(history.steps[-max(trailing(flags), 1)])
+
+
+def has_learnt(history: History, share: float = LEARNT) -> bool:
+    """Whether the loss is below `share` of its start; never for losses that start at zero or below."""
+    return history.loss < share * history.initial_loss
+
+
+def rows_per_unit(history: History, row: int) -> NDArray[np.float64]:
+    """`[checks kept]`: over how many samples (and positions) a layer's figures were taken."""
+    units = max(history.spec.layers[row].units, 1)
+    return np.nan_to_num(history.stat("elements")[:, row].astype(np.float64)) / units

@@ -82,7 +82,7 @@ class Diagnosis:
                 outcomes[row, column] = _outcome(answer)
                 if self._note(rule, row, answer):
                     changed.append((rule.id, row))
-        findings = worst_first(name_roots(self._everything(), self._spec), self._spec)
+        findings = worst_first(name_roots(self._everything(), self._spec, self._history.graph), self._spec)
         by_key = {(finding.rule, finding.layer, finding.opened_step): finding for finding in findings}
         return Judgement(outcomes, findings, tuple(by_key[self._latest_key(key)] for key in changed))
 

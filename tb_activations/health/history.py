@@ -37,8 +37,6 @@ class History:
         unit_slices: where each layer's units stand in them.
         initial_loss: mean of the first finite losses, NaN before the first.
         peak_learning_rate: the largest so far, NaN if none was measured.
-        moved: `[layers]`, how far a layer's weights can have come since the first step, in parts of their norm: the sum of
-            update-to-weight ratios, steps between two observed ones taken to be like the later one.
         gradient_blocks: `[blocks, layers]`, medians of the weight gradient norm over blocks of observed steps, at most
             `BLOCKS`, oldest first.
     """
@@ -54,7 +52,6 @@ class History:
         ends = np.cumsum([0, *(layer.units for layer in spec.layers)]).tolist()
         self.unit_slices = [slice(start, end) for start, end in itertools.pairwise(ends)]
         self.peak_learning_rate = float("nan")
-        self.moved = np.zeros(len(spec.layers))
         self.gradient_blocks = np.zeros((0, len(spec.layers)))
         self._units_per_layer = np.array([layer.units for layer in spec.layers], np.int64)
         self._steps = np.zeros(window, np.int64)
@@ -86,8 +83,6 @@ class History:
         if len(self._initial_losses) < INITIAL_LOSSES and np.isfinite(loss):
             self._initial_losses.append(loss)
         self.peak_learning_rate = float(np.fmax(self.peak_learning_rate, record.total("learning_rate")))
-        since = record.step - self.step if self.checks else 1
-        self.moved += np.nan_to_num(record.layer("update_ratio").astype(np.float64), posinf=0.0) * since
         samples = record.layer("elements") / np.maximum(self._units_per_layer, 1)
         self.units.update(record.step, record.unit_activity, np.repeat(samples, self._units_per_layer))
         self.first = self.first or record
@@ -100,7 +95,7 @@ class History:
     def _close_block(self) -> None:
         norms = self.stat("weight_gradient_norm")[-BLOCK:].astype(np.float64)
         # The median of an even number of checks with NaN among them is NaN: such a block proves no growth.
-        median = np.median(np.where(np.isfinite(norms), norms, np.nan), axis=0)
+        median: NDArray[np.float64] = np.median(np.where(np.isfinite(norms), norms, np.nan), axis=0)
         self.gradient_blocks = np.vstack([self.gradient_blocks, median])[-BLOCKS:]
 
     @property
@@ -130,7 +125,8 @@ class History:
 
     def total(self, column: str) -> NDArray[np.float64]:
         """`[checks kept]` of one of `STEP_COLUMNS`, oldest first."""
-        return self._totals[self._order(), STEP_COLUMNS.index(column)]
+        kept: NDArray[np.float64] = self._totals[self._order(), STEP_COLUMNS.index(column)]
+        return kept
 
     def weight_stat(self, column: str) -> NDArray[np.float32]:
         """`[checks kept, weights]` of one of `WEIGHT_COLUMNS`, oldest first."""

@@ -34,7 +34,8 @@ class CollapsedLayer(Rule):
     id: ClassVar[str] = "collapsed_layer"
     title: ClassVar[str] = "Collapsed layer"
     source: ClassVar[str] = (
-        "Roy & Vetterli 2007 (effective rank, of which this is the case of rank 0); Papyan et al. 2020 (what is healthy "
+        "Roy & Vetterli 2007 (effective rank, of which this is the case of rank 0); Papyan et al. 2020 (what is "
+        "healthy "
         "collapse: classes stay apart); threshold calibrated"
     )
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {
@@ -114,7 +115,8 @@ def _severity(*, passes: bool, learnt: bool) -> Severity:
 
 def _advice(layer: LayerSpec) -> str:
     return (
-        f"Look at what {layer.name} is given: inputs that vary less than their mean (standardise them), a kernel of zeros, a "
+        f"Look at what {layer.name} is given: inputs that vary less than their mean (standardise them), a kernel of "
+        "zeros, a "
         "product with something that is zero, units that are dead or saturated before it, or a penalty (weight decay, "
         "activity regularisation) so strong that the constant answer is the best."
     )

@@ -122,11 +122,13 @@ class DormantUnits(Rule):
             since_step=began,
             message=(
                 f"{percent(share)} of the units of {layer.name} ({indices.size} of {layer.units}) put out at most "
-                f"{float(peaks[dormant].max()):.2g}, under {self.tau:g} of the layer's mean of {float(peaks.mean()):.2g} "
+                f"{float(peaks[dormant].max()):.2g}, under {self.tau:g} of the layer's mean of "
+                f"{float(peaks.mean()):.2g} "
                 f"(threshold {percent(threshold)} of the units), since step {began}."
             ),
             might_be_wrong=(
-                "Beside a few very strong units others look small though they carry signal; a layer behind with large weights "
+                "Beside a few very strong units others look small though they carry signal; a layer behind with large "
+                "weights "
                 "can make up for it."
             ),
             advice=_advice(layer),
@@ -141,7 +143,9 @@ class DormantUnits(Rule):
 
 def _advice(layer: LayerSpec) -> str:
     return (
-        f"Look at biases and kernel of {layer.name}: inputs of {layer.activation} that are strongly negative, or a kernel that "
-        "decays towards zero, put units to sleep. Smaller weight decay, a smaller learning rate, normalisation before the "
+        f"Look at biases and kernel of {layer.name}: inputs of {layer.activation} that are strongly negative, or a "
+        "kernel that "
+        "decays towards zero, put units to sleep. Smaller weight decay, a smaller learning rate, normalisation before "
+        "the "
         "activation, or starting these units afresh help."
     )

@@ -58,7 +58,8 @@ class ExplodingGradient(Rule):
     id: ClassVar[str] = "exploding_gradient"
     title: ClassVar[str] = "Exploding gradient"
     source: ClassVar[str] = (
-        "Bengio et al. 1994, Pascanu et al. 2013; growth over windows: Ben Braiek & Khomh 2023; step size in place of gradient "
+        "Bengio et al. 1994, Pascanu et al. 2013; growth over windows: Ben Braiek & Khomh 2023; step size in place of "
+        "gradient "
         "size, since spikes of the gradient are ordinary"
     )
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {
@@ -138,7 +139,7 @@ class ExplodingGradient(Rule):
 def _kernel_steps(history: History) -> NDArray[np.float64]:
     """`[checks, layers]`: the largest update-to-weight ratio of a layer's kernels at the last checks, NaN without one.
 
-    Vectors are left out: biases begin at zero, and any step is huge beside nothing. So are the first checks of a training.
+    Vectors are left out: biases begin at zero, and any step is huge beside nothing. So are the first checks of all.
     """
     kept = max(min(LASTS, history.checks - SETTLED), 0)
     ratios = history.weight_stat("update_ratio")[len(history.steps) - kept :].astype(np.float64)
@@ -177,7 +178,8 @@ def _evidence(history: History, row: int, sign: _Sign, earlier: Finding | None) 
     what = {
         STEP: f"one step changed a kernel of {layer.name} by {sign.value:.2g} times its norm",
         LOSS: f"the loss is {sign.value:.2g} times what it was at the start, and {layer.name} is thrown about most",
-        ELASTICITY: f"elasticity of {layer.name} is {sign.value:.1e}: a change of 1 % of its weights moves the loss by more "
+        ELASTICITY: f"elasticity of {layer.name} is {sign.value:.1e}: a change of 1 % of its weights moves the loss by "
+        "more "
         "than itself",
         GROWTH: f"the gradient at {layer.name} has grown {sign.value:.2g} times or more in each of five windows",
     }[sign.quantity]
@@ -190,11 +192,13 @@ def _evidence(history: History, row: int, sign: _Sign, earlier: Finding | None) 
         checks=earlier.checks + 1 if earlier else int(np.count_nonzero(history.steps >= began)),
         since_step=began,
         message=(
-            f"The gradient explodes at {layer.name}: {what} (threshold {sign.threshold:g}), since step {began}; the learning "
+            f"The gradient explodes at {layer.name}: {what} (threshold {sign.threshold:g}), since step {began}; the "
+            "learning "
             f"rate is {rate:.3g}."
         ),
         might_be_wrong=(
-            "A single bad batch, or weights that begin close to zero, can take one such step and recover; a loss that starts "
+            "A single bad batch, or weights that begin close to zero, can take one such step and recover; a loss that "
+            "starts "
             "near zero (fine-tuning) can grow a lot and still be small."
         ),
         advice=_advice(layer, rate),
@@ -209,7 +213,8 @@ def _advice(layer: LayerSpec, rate: float) -> str:
         else ""
     )
     return (
-        f"Clip gradients (clipnorm=1.0), lower the learning rate from {rate:.3g} (a tenth first), warm it up, and start "
+        f"Clip gradients (clipnorm=1.0), lower the learning rate from {rate:.3g} (a tenth first), warm it up, and "
+        "start "
         f"{layer.name} with an initialiser that keeps the signal's size (he_normal for relu, glorot_uniform for tanh); "
         f"standardise inputs and targets.{extra}"
     )

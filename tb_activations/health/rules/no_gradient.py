@@ -70,15 +70,18 @@ class NoGradient(Rule):
             checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
             since_step=began,
             message=(
-                f"The gradient of every weight of {layer.name} is exactly zero (any value above the threshold 0 would do), "
+                f"The gradient of every weight of {layer.name} is exactly zero (any value above the threshold 0 would "
+                "do), "
                 f"since step {began}."
             ),
             might_be_wrong=(
-                "A loss with a flat floor (hinge, clipped) gives exact zeros once every sample has cleared it; so does a "
+                "A loss with a flat floor (hinge, clipped) gives exact zeros once every sample has cleared it; so does "
+                "a "
                 "branch that is switched off for a while."
             ),
             advice=(
-                f"Look between {layer.name} and the loss for units that are all dead, a product with zeros, a mask that "
+                f"Look between {layer.name} and the loss for units that are all dead, a product with zeros, a mask "
+                "that "
                 "hides everything, rounding, sign or comparison, and for saturation at float32's limits."
             ),
         )
@@ -111,13 +114,15 @@ def _cut(history: History, row: int, earlier: Finding | None) -> Evidence:
         samples=int(rows_per_unit(history, row).sum()),
         checks=earlier.checks + 1 if earlier else history.checks,
         since_step=history.first_step,
-        message=f"No gradient reaches {layer.name}: {what} (threshold 1 weight, found 0), since step {history.first_step}.",
+        message=f"No gradient reaches {layer.name}: {what} (threshold 1 weight, found 0), since step "
+        f"{history.first_step}.",
         might_be_wrong=(
             "A layer that is meant to stay as it is, or whose output only serves another loss, is better marked with "
             "trainable=False; then this finding goes."
         ),
         advice=(
-            f"Look between {layer.name} and the loss for stop_gradient, argmax, rounding, a cast to integers or numpy, or a "
+            f"Look between {layer.name} and the loss for stop_gradient, argmax, rounding, a cast to integers or numpy, "
+            "or a "
             "result that is computed and never used in the loss."
         ),
     )

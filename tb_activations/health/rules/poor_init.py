@@ -45,7 +45,8 @@ class PoorInit(Rule):
     id: ClassVar[str] = "poor_init"
     title: ClassVar[str] = "Poor initialisation"
     source: ClassVar[str] = (
-        "LeCun et al. 1998 (inputs), Glorot & Bengio 2010, He et al. 2015 (gain); symmetry: Goodfellow et al. 2016, ch. 8"
+        "LeCun et al. 1998 (inputs), Glorot & Bengio 2010, He et al. 2015 (gain); symmetry: Goodfellow et al. 2016, "
+        "ch. 8"
     )
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {
         "gain_high": (0, 1e12),
@@ -101,7 +102,8 @@ class PoorInit(Rule):
         what = {
             GAIN_HIGH: f"its kernel has gain {value:.2g} (threshold {threshold:g})",
             GAIN_LOW: f"its kernel has gain {value:.2g} (threshold {threshold:g})",
-            DRIVE: f"its inputs have root mean square {size:.3g}, which its kernel makes {value:.3g} (threshold {threshold:g})",
+            DRIVE: f"its inputs have root mean square {size:.3g}, which its kernel makes {value:.3g} (threshold "
+            f"{threshold:g})",
             EQUAL: f"all {layer.units} units put out the same in {value:.0f} checks (threshold {threshold:g})",
         }[quantity]
         return Evidence(
@@ -183,7 +185,8 @@ def _doubt(quantity: str, *, learnt: bool) -> str:
     if learnt:
         return "The loss falls all the same: the optimizer has made up for it."
     return (
-        "Pretrained weights, networks scaled on purpose (Fixup, maximal update) and layers whose scale a later division takes "
+        "Pretrained weights, networks scaled on purpose (Fixup, maximal update) and layers whose scale a later "
+        "division takes "
         "back need no such gain."
     )
 
@@ -193,8 +196,9 @@ def _advice(layer: LayerSpec, quantity: str) -> str:
         return f"Start {layer.name} at random: glorot_uniform or he_normal, not zeros, ones or another constant."
     if quantity == DRIVE:
         return (
-            f"Standardise what {layer.name} is given (a Normalization layer adapted to the training data, or a normalisation "
+            f"Standardise what {layer.name} is given (a Normalization layer adapted to the training data, or a "
+            "normalisation "
             "before it): its size comes from the inputs, not from the kernel."
         )
     name = "he_normal" if layer.activation in {"relu", "gelu", "silu", "leaky_relu", "elu"} else "glorot_uniform"
-    return f"Use {name} for the kernel of {layer.name}: it keeps the size of the signal; scales of your own multiply by depth."
+    return f"Use {name} for the kernel of {layer.name}: it keeps the size of the signal, layer after layer."

@@ -102,7 +102,8 @@ class SaturatedUnits(Rule):
 
 def _advice(layer: LayerSpec) -> str:
     return (
-        f"Bring the inputs of {layer.activation} back to about -1 to 1: standardise what feeds {layer.name}, start it with "
+        f"Bring the inputs of {layer.activation} back to about -1 to 1: standardise what feeds {layer.name}, start it "
+        "with "
         "glorot_uniform, put a normalisation before its activation, or lower the learning rate; relu or gelu do not "
         "saturate upwards."
     )

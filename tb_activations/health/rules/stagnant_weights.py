@@ -103,15 +103,18 @@ class StagnantWeights(Rule):
             checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
             since_step=began,
             message=(
-                f"The weights of {layer.name} do not move: no step changed them by more than {largest:.1e} of their norm "
+                f"The weights of {layer.name} do not move: no step changed them by more than {largest:.1e} of their "
+                "norm "
                 f"(threshold {limit:.0e}), since step {began}; the learning rate is {rate:.3g}."
             ),
             might_be_wrong=(
-                "The loss may be as low as it gets, or an optimizer may leave this layer alone on purpose; layers frozen by "
+                "The loss may be as low as it gets, or an optimizer may leave this layer alone on purpose; layers "
+                "frozen by "
                 "trainable=False are not judged."
             ),
             advice=(
-                f"Look at the learning rate ({rate:.3g}) and its schedule, at whether the optimizer was handed the weights of "
+                f"Look at the learning rate ({rate:.3g}) and its schedule, at whether the optimizer was handed the "
+                "weights of "
                 f"{layer.name}, and at the gradient that reaches it: without one no rate helps."
             ),
         )
@@ -130,13 +133,14 @@ class StagnantWeights(Rule):
             checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
             since_step=began,
             message=(
-                f"The weights of {layer.name} move too fast: half of the steps changed them by {ratio:.2g} of their norm or "
+                f"The weights of {layer.name} move too fast: half of the steps changed them by {ratio:.2g} of their "
+                "norm or "
                 f"more (threshold {self.fast:g}), since step {began}; the learning rate is {rate:.3g}."
             ),
             might_be_wrong=(
                 "The loss falls all the same. Small weights that grow from zero take large steps for a while."
                 if learnt
-                else "Small weights that grow from zero (zero-initialised branches, embeddings) take large steps for a while."
+                else "Small weights that grow from zero (zero-initialised branches) take large steps for a while."
             ),
             advice=_slower(layer, rate, ratio),
         )

@@ -35,7 +35,7 @@ def test_every_threshold_has_limits_that_hold_its_default(rule: type[Any]) -> No
     [
         ("dead_units", "'dead_units'", "a list of rule ids"),
         (7, "7", "a list of rule ids"),
-        (["dead"], "'dead'", "dead_units, vanishing_gradient, nonfinite"),
+        (["dead"], "'dead'", ", ".join(RULES)),
         ({"dead_units": {"share": 1}}, "'share'", "problem_share"),
         ({"dead_units": {"note_share": 2}}, "2", "from 0 to 1"),
         ({"dead_units": {"note_share": float("nan")}}, "nan", "from 0 to 1"),

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from tb_activations.health.records import Outcome, RunSpec, Severity, StepRecord
-from tb_activations.health.rules import RULES
 from tb_activations.health.rules.base import percent
 from tb_activations.health.verdict import Verdict, verdict
 from tests.unit.health.trainings import chain, judge, record, replaced
 
 SPEC = chain("a", "b", "c", "out")
+RULES = ("dead_units", "vanishing_gradient", "nonfinite")
 
 
 def of(spec: RunSpec, records: list[StepRecord]) -> Verdict:
-    judgement = judge(spec, records)[-1]
+    judgement = judge(spec, records, RULES)[-1]
     return verdict(spec, judgement.findings, judgement.outcomes, list(RULES))
 
 
@@ -84,7 +84,7 @@ def test_a_failed_rule_is_never_health() -> None:
 
 
 def test_a_rule_of_another_version_is_told_in_its_own_words() -> None:
-    judgement = judge(SPEC, [record(SPEC, step, silent={"b": range(8)}) for step in range(20)])[-1]
+    judgement = judge(SPEC, [record(SPEC, step, silent={"b": range(8)}) for step in range(20)], RULES)[-1]
     strange = dataclasses.replace(judgement.findings[0], rule="melted", quantity="share molten", layer="elsewhere")
     result = verdict(SPEC, [strange], judgement.outcomes, list(RULES))
     assert "First: elsewhere - melted: share molten 0.8 since step 0." in result.sentence

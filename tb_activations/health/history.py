@@ -36,6 +36,7 @@ class History:
         units: of all tracked layers, in the order of a record's unit vectors.
         unit_slices: where each layer's units stand in them.
         initial_loss: mean of the first finite losses, NaN before the first.
+        loss: median over the window, NaN where no loss was finite.
         peak_learning_rate: the largest so far, NaN if none was measured.
         gradient_blocks: `[blocks, layers]`, medians of the weight gradient norm over blocks of observed steps, at most
             `BLOCKS`, oldest first.
@@ -51,7 +52,7 @@ class History:
         # Asking the description for each would be quadratic in the layers, at every observed step.
         ends = np.cumsum([0, *(layer.units for layer in spec.layers)]).tolist()
         self.unit_slices = [slice(start, end) for start, end in itertools.pairwise(ends)]
-        self.peak_learning_rate = float("nan")
+        self.initial_loss = self.loss = self.peak_learning_rate = float("nan")
         self.gradient_blocks = np.zeros((0, len(spec.layers)))
         self._units_per_layer = np.array([layer.units for layer in spec.layers], np.int64)
         self._steps = np.zeros(window, np.int64)
@@ -60,6 +61,7 @@ class History:
         self._totals = np.full((window, len(STEP_COLUMNS)), np.nan)
         self._peaks = np.full((PEAK_CHECKS, spec.unit_count), np.nan, np.float32)
         self._initial_losses: list[float] = []
+        self._stats: dict[str, NDArray[np.float32]] = {}
 
     def update(self, record: StepRecord) -> None:
         """Takes in the next observed step.
@@ -82,6 +84,7 @@ class History:
         loss = record.total("loss")
         if len(self._initial_losses) < INITIAL_LOSSES and np.isfinite(loss):
             self._initial_losses.append(loss)
+            self.initial_loss = float(np.mean(self._initial_losses))
         self.peak_learning_rate = float(np.fmax(self.peak_learning_rate, record.total("learning_rate")))
         samples = record.layer("elements") / np.maximum(self._units_per_layer, 1)
         self.units.update(record.step, record.unit_activity, np.repeat(samples, self._units_per_layer))
@@ -89,6 +92,9 @@ class History:
         self.first_step = self.first.step
         self.step = record.step
         self.checks += 1
+        self._stats = {}
+        finite = self.losses[np.isfinite(self.losses)]
+        self.loss = float(np.median(finite)) if finite.size else float("nan")
         if self.checks % BLOCK == 0:
             self._close_block()
 
@@ -97,16 +103,6 @@ class History:
         # The median of an even number of checks with NaN among them is NaN: such a block proves no growth.
         median: NDArray[np.float64] = np.median(np.where(np.isfinite(norms), norms, np.nan), axis=0)
         self.gradient_blocks = np.vstack([self.gradient_blocks, median])[-BLOCKS:]
-
-    @property
-    def initial_loss(self) -> float:
-        return float(np.mean(self._initial_losses)) if self._initial_losses else float("nan")
-
-    @property
-    def loss(self) -> float:
-        """Median loss over the window, NaN where no loss was finite."""
-        finite = self.losses[np.isfinite(self.losses)]
-        return float(np.median(finite)) if finite.size else float("nan")
 
     @property
     def steps(self) -> NDArray[np.int64]:
@@ -139,8 +135,11 @@ class History:
         return np.fmax.reduce(kept, axis=0) if len(kept) else np.full(self.spec.unit_count, np.nan, np.float32)
 
     def stat(self, column: str) -> NDArray[np.float32]:
-        """`[checks kept, layers]` of one of `LAYER_COLUMNS`, oldest first."""
-        return self._tables[self._order(), :, LAYER_COLUMNS.index(column)]
+        """`[checks kept, layers]` of one of `LAYER_COLUMNS`, oldest first; not to be written to."""
+        if column not in self._stats:
+            # Rules ask for the same columns layer by layer.
+            self._stats[column] = self._tables[self._order(), :, LAYER_COLUMNS.index(column)]
+        return self._stats[column]
 
     def latest(self, column: str) -> NDArray[np.float32]:
         """`[layers]` of one of `LAYER_COLUMNS` at the latest step."""

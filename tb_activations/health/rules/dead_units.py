@@ -21,8 +21,8 @@ UNITS_LISTED = 1000
 HYSTERESIS = 0.8
 """An open finding keeps its severity down to this share of the threshold, so that one near it does not come and go."""
 
-FEW_UNITS = 4
-"""Below this many units a share says little: one dead unit of two is no rarity, so only a whole dead layer counts."""
+FEW_UNITS = 8
+"""Below this many units a share says little: three dead units of six are no rarity. Only a whole dead layer counts."""
 
 
 @dataclasses.dataclass(frozen=True)

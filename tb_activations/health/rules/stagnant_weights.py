@@ -14,7 +14,10 @@ from tb_activations.health.rules.base import Evidence, Judged, Rule
 from tb_activations.health.rules.window import has_learnt, medians, since
 
 HYSTERESIS = 2.0
-RESTLESS = "update-to-weight ratio, median of the window"
+LATEST = 16
+"""Observed steps over which the usual step is taken."""
+
+RESTLESS = "update-to-weight ratio, median of the window's last half"
 STILL = "update-to-weight ratio, largest of the window"
 
 _ROUNDING = 1e-6
@@ -28,8 +31,9 @@ class StagnantWeights(Rule):
     Attributes:
         still: not one step of the window was larger than this: the weights do not move.
         still_learnt: the same where the loss has fallen well: small steps are what a trained net makes.
-        fast: the median step of the window is larger: the weights move too fast.
-        min_checks: observed steps needed.
+        fast: the median step of the last half of the window is larger: the weights move too fast.
+        min_checks: observed steps needed to call weights still.
+        settled: observed steps needed to call them restless: weights that grow from zero take large steps at first.
         decayed: a learning rate below this share of its peak has been turned down on purpose.
     """
 
@@ -37,6 +41,7 @@ class StagnantWeights(Rule):
     still_learnt: float = 1e-9
     fast: float = 0.1
     min_checks: float = 10
+    settled: float = 24
     decayed: float = 0.01
 
     id: ClassVar[str] = "stagnant_weights"
@@ -50,11 +55,13 @@ class StagnantWeights(Rule):
         "still_learnt": (0, 1),
         "fast": (0, 1e9),
         "min_checks": (2, 32),
+        "settled": (2, 1e9),
         "decayed": (0, 1),
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        ratios, counts = medians(history.stat("update_ratio"))
+        _, counts = medians(history.stat("update_ratio"))
+        ratios, _ = medians(history.stat("update_ratio")[-LATEST:])
         answers: list[Judged] = []
         for row, layer in enumerate(history.spec.layers):
             if layer.call_site or not layer.trainable:
@@ -67,7 +74,7 @@ class StagnantWeights(Rule):
 
     def _judge_layer(self, history: History, row: int, ratio: float, earlier: Finding | None) -> Judged:
         slack = HYSTERESIS if earlier else 1
-        if ratio > self.fast / slack:
+        if ratio > self.fast / slack and history.checks >= self.settled:
             return self._restless(history, row, ratio, earlier)
         learnt = has_learnt(history)
         limit = (self.still_learnt if learnt else self.still) * slack

@@ -53,9 +53,13 @@ def test_a_warm_up_is_not_judged_before_it_ends() -> None:
 
 
 def test_restless_weights_are_found_and_a_falling_loss_makes_it_a_note() -> None:
-    (finding,) = found([moving(0.3, step) for step in range(20)])
+    (finding,) = found([moving(0.3, step) for step in range(30)])
     assert (finding.severity, "move too fast" in finding.message) == (Severity.WARNING, True)
-    assert found([moving(0.3, step, loss=1 / (1 + step)) for step in range(20)])[0].severity is Severity.NOTE
+    assert found([moving(0.3, step, loss=1 / (1 + step)) for step in range(30)])[0].severity is Severity.NOTE
+
+
+def test_weights_that_grow_from_zero_take_large_steps_at_first() -> None:
+    assert found([moving(1 / (1 + step), step) for step in range(40)]) == []
 
 
 def test_frozen_layers_are_not_judged() -> None:

@@ -12,13 +12,14 @@ from keras.src.backend.common import global_state
 from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
 from tensorflow.python.eager import context as eager_context
 
+_ELSEWHERE = 7_046_029_254
+
 
 @contextlib.contextmanager
 def preserved_random() -> Iterator[None]:
-    """Gives the random numbers of Python, NumPy, Keras and TensorFlow their states back, also after an exception.
+    """Leaves the random numbers of Python, NumPy, Keras and TensorFlow after the block as they were before it.
 
-    What is drawn within the block is drawn again after it. A random operation with a seed of its own, run eagerly,
-    counts inside TensorFlow where nobody can set it back.
+    But for one thing: a TensorFlow operation that is given a seed as a number counts its runs where nobody can reach.
     """
     of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     of_tensorflow = tf.random.get_global_generator()
@@ -26,6 +27,9 @@ def preserved_random() -> Iterator[None]:
     # Where eager operations without a seed take theirs from; there is no public way to it.
     of_operations = getattr(eager_context.context(), "_rng", None)
     operations = of_operations.getstate() if of_operations is not None else None
+    if of_operations is not None:
+        # Elsewhere in the sequence: TensorFlow goes on with an operation whose seed comes again.
+        of_operations.seed(_ELSEWHERE)
     of_keras = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
     seed = None if of_keras is None else tf.identity(of_keras.state)
     try:

@@ -38,7 +38,16 @@ def preserved(layer: keras.layers.Layer) -> Iterator[None]:
 
 def _variables(layer: keras.layers.Layer) -> list[Any]:
     of_metrics = [variable for metric in _metrics(layer) for variable in metric.variables]
-    return list({id(variable): variable for variable in [*layer.variables, *of_metrics]}.values())
+    found = [*layer.variables, *_untracked(layer), *of_metrics]
+    return list({id(variable): variable for variable in found}.values())
+
+
+def _untracked(layer: keras.layers.Layer) -> Iterator[Any]:
+    """Variables that layers hold without listing them, as stateful RNNs do with their states."""
+    for inner in layer._flatten_layers():
+        for value in vars(inner).values():
+            parts = value if isinstance(value, list | tuple) else [value]
+            yield from (part for part in parts if isinstance(part, keras.Variable | tf.Variable))
 
 
 def _metrics(layer: keras.layers.Layer) -> list[keras.Metric]:

@@ -23,7 +23,7 @@ from tb_activations.watching.settings import Samples
 Array = NDArray[np.float32]
 MAP_SAMPLES, MAP_CHANNELS, MAP_SIDE = 2, 16, 48
 IMAGES, IMAGE_SIDE = 8, 256
-UNITS, ASCENT_STEPS = 4, 32
+UNITS, ASCENT_STEPS = 4, 24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,7 +184,8 @@ def maximised_inputs(model: keras.Model, x: Any, layers: LayerChoice) -> dict[st
 def _ascents(model: keras.Model, layer: str, units: int, x: Array) -> Array:
     low, high = float(x.min()), float(x.max())
     bounds = (low, high) if low < high else (low, low + 1)
-    is_image = x.ndim == 4
+    # In smaller ones a blur takes away what units look for.
+    is_large_image = x.ndim == 4 and min(x.shape[1:3]) >= 32
     found = np.full((units, *x.shape[1:]), np.nan, np.float32)
     for unit in range(units):
         try:
@@ -195,7 +196,7 @@ def _ascents(model: keras.Model, layer: str, units: int, x: Array) -> Array:
                 shape=x.shape[1:],
                 steps=ASCENT_STEPS,
                 learning_rate=(bounds[1] - bounds[0]) / 10,
-                blur=0.5 if is_image else 0.0,
+                blur=0.5 if is_large_image else 0.0,
                 bounds=bounds,
             ).input
         except (ValueError, FloatingPointError):

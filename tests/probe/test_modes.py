@@ -81,8 +81,10 @@ def test_seed_generators_and_states_are_among_what_is_unchanged() -> None:
     model(x, training=True)
     before = state(model)
     seeds = [layer.seed_generator.state.numpy().tolist() for layer in model.layers if hasattr(layer, "seed_generator")]
+    states = [part.numpy() for part in cell.states]
     compare_modes(model, x, batch_size=5)
     assert is_same(before, state(model))
+    assert is_same(states, [part.numpy() for part in cell.states])
     assert seeds == [
         layer.seed_generator.state.numpy().tolist() for layer in model.layers if hasattr(layer, "seed_generator")
     ]

@@ -1,4 +1,4 @@
-"""What a model is fed: arrays, structures of arrays, `tf.data`; checked and cut into batches."""
+"""What a model is fed: arrays, structures of arrays, `tf.data`, generators; checked and cut into batches."""
 
 from __future__ import annotations
 
@@ -12,32 +12,49 @@ import tensorflow as tf
 _ALLOWED = "an array or tensor with samples on its first axis, or a tuple, list or dict of them"
 
 
-def batches(x: Any, batch_size: int) -> Iterator[Any]:
+def batches(x: Any, batch_size: int, is_shown: bool = False) -> Iterator[Any]:
     """Batches of `x` as (structures of) tensors, in order; the last one may be smaller.
 
-    A `tf.data.Dataset` is taken as it is batched; of its elements `(x, y)` and `(x, y, sample_weight)` only x is used.
+    A dataset, `keras.utils.PyDataset` or generator is taken as it is batched; of its elements `(x, y)` and
+    `(x, y, sample_weight)` only x is used. `is_shown` draws a progress bar on standard output.
 
     Raises:
-        ValueError, TypeError: see `check_samples`; also for a `batch_size` below 1 and an empty dataset.
+        ValueError, TypeError: see `check_samples`; also for a `batch_size` below 1 and for no batch at all.
     """
     check_count("batch_size", batch_size)
-    if isinstance(x, tf.data.Dataset):
-        yield from _dataset_batches(x)
-        return
-    arrays = keras.tree.map_structure(_as_array, x)
-    for start in range(0, check_samples(arrays), batch_size):
-        yield tensors(rows(arrays, start, start + batch_size))
-
-
-def _dataset_batches(dataset: tf.data.Dataset) -> Iterator[Any]:
-    is_empty = True
-    for element in dataset:
-        batch = keras.utils.unpack_x_y_sample_weight(element)[0]
-        check_samples(batch)
-        is_empty = False
+    count, made = _made_batches(x, batch_size)
+    bar = keras.utils.Progbar(count, unit_name="batch") if is_shown else None
+    seen = 0
+    for batch in made:
         yield batch
-    if is_empty:
-        raise ValueError("Invalid value for argument `x`: the dataset holds no batch.")
+        seen += 1
+        if bar is not None:
+            bar.update(seen, finalize=seen == count)
+    if not seen:
+        raise ValueError("Invalid value for argument `x`: it holds no batch.")
+    if bar is not None and count is None:
+        bar.update(seen, finalize=True)
+
+
+def _made_batches(x: Any, batch_size: int) -> tuple[int | None, Iterator[Any]]:
+    """How many batches there are, None if nobody knows before the last, and the batches."""
+    if isinstance(x, tf.data.Dataset):
+        count = int(x.cardinality())
+        return count if count >= 0 else None, map(_batch, x)
+    if isinstance(x, keras.utils.PyDataset):
+        return x.num_batches, map(_batch, (x[place] for place in range(x.num_batches)))
+    if isinstance(x, Iterator):
+        return None, map(_batch, x)
+    arrays = keras.tree.map_structure(_as_array, x)
+    starts = range(0, check_samples(arrays), batch_size)
+    return len(starts), (tensors(rows(arrays, start, start + batch_size)) for start in starts)
+
+
+def _batch(element: Any) -> Any:
+    batch = keras.utils.unpack_x_y_sample_weight(element)[0]
+    batch = keras.tree.map_structure(lambda part: part if tf.is_tensor(part) else tensors(np.asarray(part)), batch)
+    check_samples(batch)
+    return batch
 
 
 def one_batch(x: Any) -> Any:

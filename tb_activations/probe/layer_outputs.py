@@ -16,7 +16,13 @@ from tb_activations.probe.state import build, preserved
 
 
 def activations(
-    model: keras.Model, x: Any, layers: LayerChoice = None, training: bool = False, batch_size: int = 32
+    model: keras.Model,
+    x: Any,
+    layers: LayerChoice = None,
+    training: bool = False,
+    batch_size: int = 32,
+    *,
+    progress: bool = False,
 ) -> dict[str, NDArray[Any]]:
     """The outputs of all layers for all samples of `x`, in one pass over the model.
 
@@ -24,11 +30,12 @@ def activations(
 
     Args:
         model: any Keras model; one that is not built yet is built by a call with the first batch.
-        x: an array or a tuple, list or dict of arrays, samples on the first axis, or a batched `tf.data.Dataset`,
-            whose elements may be `(x, y)`.
+        x: an array or a tuple, list or dict of arrays, samples on the first axis; or batches of them: a
+            `tf.data.Dataset`, a `keras.utils.PyDataset` or a generator, whose elements may be `(x, y)`.
         layers: layer names, a regular expression, or a function from a layer to a bool; None takes all.
         training: whether layers run in training mode; their state is the same afterwards in either mode.
-        batch_size: samples a call; not used for a dataset.
+        batch_size: samples a call; not used for what is batched.
+        progress: whether to draw a progress bar on standard output.
 
     Returns:
         Output by layer name in call order, each `[samples, ...]` in the layer's own dtype. Names are those from the
@@ -43,7 +50,7 @@ def activations(
     """
     collected: dict[str, list[NDArray[Any]]] = {}
     sizes = []
-    for size, batch in _passes(model, x, layers, training, batch_size):
+    for size, batch in _passes(model, x, layers, training, batch_size, progress):
         sizes.append(size)
         for name, value in batch.items():
             collected.setdefault(name, []).append(value)
@@ -51,19 +58,25 @@ def activations(
 
 
 def iter_activations(
-    model: keras.Model, x: Any, layers: LayerChoice = None, training: bool = False, batch_size: int = 32
+    model: keras.Model,
+    x: Any,
+    layers: LayerChoice = None,
+    training: bool = False,
+    batch_size: int = 32,
+    *,
+    progress: bool = False,
 ) -> Iterator[dict[str, NDArray[Any]]]:
     """The answer of `activations` batch by batch, for more data than memory holds; arguments and errors are the same.
 
     The model may be used between two batches; each batch leaves its state as found.
     """
-    return (batch for _, batch in _passes(model, x, layers, training, batch_size))
+    return (batch for _, batch in _passes(model, x, layers, training, batch_size, progress))
 
 
 def _passes(
-    model: keras.Model, x: Any, layers: LayerChoice, training: bool, batch_size: int
+    model: keras.Model, x: Any, layers: LayerChoice, training: bool, batch_size: int, progress: bool
 ) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
-    for batch in batches(x, batch_size):
+    for batch in batches(x, batch_size, progress):
         build(model, batch)
         with preserved(model), recorded(model, layers) as recording:
             model(batch, training=training)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tb_activations.events.pictures import read_details
+
 PAGE = Path(__file__).parents[2] / "docs/probe.md"
 LONGEST = 5
 
@@ -24,7 +26,10 @@ def test_examples_are_short() -> None:
     assert [block for block in examples if len(block.splitlines()) > LONGEST] == []
 
 
-def test_examples_run_and_show_what_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
+def test_examples_run_and_show_what_the_page_says(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     space: dict[str, Any] = {}
     for block in blocks():
         exec(compile(block, str(PAGE), "exec"), space)
@@ -34,6 +39,17 @@ def test_examples_run_and_show_what_the_page_says(capsys: pytest.CaptureFixture[
     assert space["error"].per_sample.shape == (96,)
     assert {"norm", "drop"} <= set(space["differing"])
     assert "head" in capsys.readouterr().out
+    assert read_details((tmp_path / "edges.png").read_bytes()) == space["picture"].details
+    assert space["texture"].activation > space["of_photographs"].max()
+    # The flower fills the middle of its photograph; what tells it is not on the rim.
+    row, column = np.unravel_index(space["flower"].argmax(), (107, 160))
+    assert 10 < row < 97
+    assert 10 < column < 150
+    assert all(gradient is not None for gradient in space["gradients"])
+    assert np.isfinite(space["difference"]).all()
+    errors = space["errors"][np.isfinite(space["errors"])]
+    assert len(errors) == 10
+    assert errors[-1] < errors[0] / 2
 
 
 def test_every_public_name_has_an_example() -> None:

@@ -176,3 +176,39 @@ def test_the_model_is_left_alone_when_it_raises() -> None:
         activations(model, np.ones((2, 5)), training=True)
     assert is_same(before, state(model))
     assert not [layer for layer in model.layers if "call" in vars(layer)]
+
+
+class Pairs(keras.utils.PyDataset):
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, place: int) -> Any:
+        x, y = digits(60)
+        return x[20 * place : 20 * place + 20], y[20 * place : 20 * place + 20]
+
+
+@pytest.mark.parametrize("form", ["generator", "generator of pairs", "PyDataset"])
+def test_batches_from_elsewhere_give_what_their_arrays_give(form: str) -> None:
+    pairs = Pairs()
+    forms: dict[str, Any] = {
+        "generator": (pairs[place][0] for place in range(3)),
+        "generator of pairs": (pairs[place] for place in range(3)),
+        "PyDataset": pairs,
+    }
+    model = make("functional").model
+    found = activations(model, forms[form])
+    expected = activations(model, digits(60)[0], batch_size=20)
+    assert list(found) == list(expected)
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize("is_generator", [False, True])
+def test_progress_is_shown_if_asked_for(is_generator: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    x, _ = digits(60)
+    model = make("functional").model
+    activations(model, x, ["head"])
+    assert capsys.readouterr().out == ""
+    activations(model, iter([x[:30], x[30:]]) if is_generator else x, ["head"], batch_size=30, progress=True)
+    shown = capsys.readouterr().out
+    assert "2/Unknown" in shown if is_generator else "2/2" in shown
+    assert shown.endswith("\n")

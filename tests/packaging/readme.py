@@ -7,5 +7,8 @@ COMMANDS = {
     'pip install "tb-activations[demo]"': "the same, with scikit-learn",
     "tensorboard --logdir logs": "serves the tab",
     "tb-activations demo": "trains and serves",
+    "tb-activations report logs": "tells what was found, exit status 0",
+    "tb-activations report logs --format html --output report.html": "the same as a page",
+    "tb-activations check logs --fail-on problem": "a sick run, exit status 1; the demo's runs 0 and 1",
     "tb-activations diff logs/run-1 logs/run-1": "equal runs, exit status 0",
 }

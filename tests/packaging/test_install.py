@@ -148,11 +148,22 @@ def test_tensorboard_serves_the_tab(viewer: Path, logs: Path) -> None:
     assert "runs" in runs
 
 
-def test_the_command_line_is_there(viewer: Path, logs: Path) -> None:
-    command = ["tb-activations", "diff", "logs/run-1", "logs/run-1"]
-    assert " ".join(command) in COMMANDS
-    done = run(command, viewer, logs)
-    assert done.returncode == 0, done.stdout + done.stderr
+@pytest.mark.parametrize(
+    ("command", "status", "says"),
+    [
+        ("tb-activations diff logs/run-1 logs/run-1", 0, "Equal within"),
+        ("tb-activations report logs", 0, "PROBLEM dense_2"),
+        ("tb-activations report logs --format html --output report.html", 0, ""),
+        ("tb-activations check logs --fail-on problem", 1, "run-1: 1 finding"),
+    ],
+)
+def test_the_command_line_is_there(viewer: Path, logs: Path, command: str, status: int, says: str) -> None:
+    assert command in COMMANDS
+    done = run(command.split(), viewer, logs)
+    assert (done.returncode, done.stderr) == (status, "")
+    assert says in done.stdout
+    if "--output" in command:
+        assert "<title>Layer health of run-1</title>" in (logs / "report.html").read_text("utf-8")
 
 
 def test_a_demo_without_its_extra_says_what_to_install(viewer: Path, tmp_path: Path) -> None:
@@ -185,3 +196,16 @@ def test_the_demo_trains_and_prints_an_address_that_answers(distributions: Mappi
         assert process.wait(timeout=DEADLINE) == 0
     assert plugins["layer_health"]["tab_name"] == "Layer Health"
     assert {path.name for path in (tmp_path / "logs").iterdir()} == {"healthy", "relu_dies", "deep_sigmoid"}
+    # A shell reads these as any continuous integration would.
+    assert run(["tb-activations", "check", "logs/healthy"], folder, tmp_path).returncode == 0
+    for sick, told in (("relu_dies", "problem, dead_units: "), ("deep_sigmoid", "problem, vanishing_gradient: ")):
+        done = run(["tb-activations", "check", f"logs/{sick}", "--fail-on", "problem"], folder, tmp_path)
+        assert done.returncode == 1
+        assert told in done.stdout
+    (tmp_path / "empty").mkdir()
+    done = run(["tb-activations", "check", "empty"], folder, tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Cannot judge: no Layer Health run in empty or below it")
+    done = run(["tb-activations", "report", "logs"], folder, tmp_path)
+    assert done.returncode == 0
+    assert "No problems found in 6 layers" in done.stdout

@@ -68,7 +68,7 @@ def test_every_layer_has_its_strip_and_every_sick_one_its_charts(sick: Path, cal
     assert drawings.count("strip") == 6
     # Loss and learning rate, then six statistics for each of three sick layers.
     assert drawings.count("chart") == 2 + 3 * 6
-    labels = [attributes["aria-label"] or "" for attributes in page.all("figure") if "aria-label" in attributes]
+    labels = [attributes["aria-label"] or "" for attributes in page.all("div") if "aria-label" in attributes]
     assert any(re.match(r"Loss: \d\.\d+ at step 0, ", label) for label in labels)
     assert sum(attributes.get("class") == "mark" for attributes in page.all("line")) == 3 * 6
 

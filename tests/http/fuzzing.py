@@ -135,6 +135,7 @@ def complaint(asked: Asked) -> str:
 def every_route(run: str) -> list[tuple[str, str]]:
     """A request for each route that comes as far as it can with the run."""
     query = {"run": run, "layer": "dense_0", "stat": "mean", "stats": "mean", "kind": "gradient"}
+    query |= {"tag": "feature_maps/dense_0", "step": "0"}
     return [("GET", f"{route.rstrip('*')}?{urllib.parse.urlencode(query)}") for route in ROUTES]
 
 

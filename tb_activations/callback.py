@@ -153,7 +153,7 @@ class LayerHealth(keras.callbacks.Callback):
         """Takes note of the epoch; puts the dispatcher back if the step was compiled anew since."""
         self._epoch = epoch
         assert self._dispatcher is not None
-        if self.model.train_function is not self._dispatcher:
+        if not self._dispatcher.is_installed():
             self._install()
         self._dispatcher.begin_epoch(self.params.get("steps"), epoch + 1 == self.params.get("epochs"))
 

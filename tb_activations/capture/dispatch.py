@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -71,10 +71,20 @@ class Dispatcher:
     def install(self) -> None:
         self._model.train_function = self
 
+    def is_installed(self) -> bool:
+        """Whether the model's steps come here, maybe through the dispatcher of another callback."""
+        return any(step is self for step in _chain(self._model))
+
     def remove(self) -> None:
-        """Gives the model its own function back, unless something else has been put in place since."""
+        """Gives the model its own function back, unless something else has been put in place since.
+
+        Another callback's dispatcher that was put before this one stays.
+        """
         if self._model.train_function is self:
             self._model.train_function = self.plain
+        for step in _chain(self._model):
+            if isinstance(step, Dispatcher) and step.plain is self:
+                step.plain = self.plain
 
     def __call__(self, iterator: Any) -> Any:
         if self._model.history is not self._history:
@@ -132,6 +142,15 @@ class Dispatcher:
         else:
             self._cadence.observed_step(self._was_observed, seconds)
         self._entered = self._was_observed = None
+
+
+def _chain(model: keras.Model) -> Iterator[Any]:
+    """What a step of the model calls: dispatchers, the outermost first, and what stands behind them."""
+    step = model.train_function
+    yield step
+    while isinstance(step, Dispatcher):
+        step = step.plain
+        yield step
 
 
 def _iterations(model: keras.Model) -> int:

@@ -121,8 +121,7 @@ class RunWriter:
             TakenFolderError: the folder is no longer this writer's.
             OSError, tf.errors.OpError: the file cannot be written.
         """
-        if not self._lock.is_held:
-            raise TakenFolderError("another LayerHealth of this process has begun to record in the same folder")
+        self._check_lock()
         if self._file is None:
             self._file = self._create()
         self._file.write(self._event(step=step, summary=summary))
@@ -134,9 +133,11 @@ class RunWriter:
         """Puts everything written so far on disk.
 
         Raises:
+            TakenFolderError: the folder is no longer this writer's.
             FileNotFoundError: the event file has been deleted, and what was in it.
             OSError, tf.errors.OpError: the file cannot be written.
         """
+        self._check_lock()
         if self._file is None:
             return
         self._file.flush()
@@ -172,6 +173,10 @@ class RunWriter:
         file, self._file = self._file, None
         if file is not None:
             file.close()
+
+    def _check_lock(self) -> None:
+        if not self._lock.is_held:
+            raise TakenFolderError("another LayerHealth of this process has begun to record in the same folder")
 
     def _take(self, log_dir: str) -> None:
         if not self._acquire(log_dir):

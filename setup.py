@@ -23,13 +23,14 @@ setup(
     classifiers=[
         "Intended Audience :: Science/Research",
         "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
         "Typing :: Typed",
     ],
     packages=find_packages(include=["tb_activations", "tb_activations.*"]),
     package_data={"tb_activations": ["py.typed", "static/*", "report/templates/*"]},
     python_requires=">=3.11",
-    install_requires=["numpy>=1.26", "tensorboard>=2.21", "protobuf>=5", "pillow>=10", "rich>=13", "jinja2>=3.1"],
+    install_requires=["numpy>=1.26", "tensorboard>=2.21", "protobuf>=5", "pillow>=10.1", "rich>=13", "jinja2>=3.1"],
     extras_require={
         "tensorflow": TENSORFLOW,
         "demo": [*TENSORFLOW, "scikit-learn>=1.5"],

@@ -62,6 +62,24 @@ def test_of_a_statistic_of_many_layers(open_tab: OpenTab, server: Server, theme:
 
 
 @themes
+def test_of_runs_side_by_side(open_tab: OpenTab, server: Server, theme: Theme) -> None:
+    tab = open_tab(server, theme=theme, place=SICK + "&p.layer_health.others=healthy&p.layer_health.zoom=200~600")
+    tab.frame.get_by_text("Compare: 1 more").click()
+    expect(tab.panel("comparison").locator("tbody tr")).to_have_count(2)
+    assert violations(tab) == []
+
+
+@themes
+def test_of_nested_layers_and_pictures(open_tab: OpenTab, server: Server, theme: Theme) -> None:
+    place = (
+        "&p.layer_health.run=nested&p.layer_health.sort=model&p.layer_health.layer=stem&p.layer_health.flag=dead_units"
+    )
+    tab = open_tab(server, theme=theme, place=place)
+    expect(tab.panel("pictures").locator("img")).to_be_visible()
+    assert violations(tab) == []
+
+
+@themes
 def test_of_nothing_recorded(open_tab: OpenTab, start_server: StartServer, tmp_path: Path, theme: Theme) -> None:
     tab = open_tab(start_server(tmp_path), theme=theme)
     assert violations(tab) == []

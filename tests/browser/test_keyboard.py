@@ -141,3 +141,22 @@ def test_focus_is_visible(open_tab: OpenTab, server: Server) -> None:
     tab.page.keyboard.press("Tab")
     outline = tab.frame.locator(":focus-visible").evaluate("element => getComputedStyle(element).outlineStyle")
     assert outline == "solid"
+
+
+def test_from_opening_the_tab_to_the_history_of_one_unit(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=SICK)
+    tab.page.locator("iframe").focus()
+    for _ in range(60):
+        tab.page.keyboard.press("Tab")
+        name = tab.frame.locator("html").evaluate("() => document.activeElement.getAttribute('aria-label') ?? ''")
+        if name.startswith("Activity of 16 units"):
+            break
+    else:
+        raise AssertionError("the units are not reached")
+    for _ in range(4):
+        tab.page.keyboard.press("ArrowDown")
+    tab.page.keyboard.press("Home")
+    readout = tab.panel("units").locator(".readout")
+    expect(readout).to_contain_text("unit 3died since step 90step 0active on")
+    tab.page.keyboard.press("End")
+    expect(readout).to_contain_text("active on 0 % of samples")

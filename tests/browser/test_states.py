@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.parse
 from pathlib import Path
 
@@ -59,6 +60,31 @@ def test_reload_brings_new_steps_and_keeps_the_place(
     expect(tab.selected_layer).to_have_text("dense_5")
     expect(tab.frame.get_by_label("Show", exact=True)).to_have_value("weight_norm")
     assert tab.frame.locator("html").evaluate("root => root.scrollTop") == scrolled
+
+
+def test_a_running_training_is_followed_without_a_reload(
+    open_tab: OpenTab, start_server: StartServer, tmp_path: Path
+) -> None:
+    begun = time.time() - 40
+    write_run(tmp_path, name="live", steps=60, start_time=begun)
+    server = start_server(tmp_path)
+    server.wait_for_records("live", 60)
+    tab = open_tab(server, height=600)
+    skeletons = tab.frame.locator("html").evaluate_handle(
+        """root => {
+          const seen = [];
+          new MutationObserver(() => seen.push(root.querySelectorAll(".skeleton").length))
+            .observe(root, { childList: true, subtree: true });
+          return seen;
+        }"""
+    )
+    tab.panel("units").scroll_into_view_if_needed()
+    scrolled = tab.frame.locator("html").evaluate("root => root.scrollTop")
+    write_run(tmp_path, name="live", steps=20, start_step=600, start_time=begun + 31)
+    server.wait_for_records("live", 80)
+    expect(tab.frame.locator(".facts")).to_contain_text("80 of 80 recorded steps", timeout=DEADLINE * 1000)
+    assert tab.frame.locator("html").evaluate("root => root.scrollTop") == scrolled
+    assert not any(skeletons.json_value()), "what was there gave way to a placeholder"
 
 
 def test_one_step_is_no_health_certificate(open_tab: OpenTab, server: Server) -> None:

@@ -112,6 +112,7 @@ def test_the_matrix_holds_the_recorded_figures(server: Server, log_dir: Path) ->
     recorded = load(log_dir, "sick")
     np.testing.assert_array_equal(data, recorded.stat("gradient_norm").T)
     assert header["shape"] == [8, 120]
+    assert tuple(header["layers"]) == recorded.layers
     assert header["wall_times"] == recorded.wall_times.tolist()
     assert (header["low"], header["high"]) == (0, pytest.approx(float(data.max())))
 

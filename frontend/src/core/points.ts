@@ -35,14 +35,15 @@ export function frameRow(data: Float32Array, row: number, stepCount: number): Fl
 /** Which statistics tell most about a finding's rule, best first. */
 const TELLING: Readonly<Record<string, readonly string[]>> = {
   dead_units: ["silent_fraction", "zero_fraction", "std", "gradient_norm"],
-  dormant_units: ["silent_fraction", "zero_fraction", "std", "gradient_norm"],
-  collapsed_layer: ["std", "mean", "silent_fraction", "gradient_norm"],
+  dormant_units: ["unit_std", "silent_fraction", "std", "gradient_norm"],
+  collapsed_layer: ["sample_std", "unit_std", "std", "gradient_norm"],
   vanishing_gradient: ["gradient_norm", "weight_gradient_norm", "update_ratio", "std"],
   no_gradient: ["weight_gradient_norm", "gradient_norm", "update_ratio", "std"],
   exploding_gradient: ["weight_gradient_norm", "update_ratio", "gradient_norm", "max"],
   nonfinite: ["nonfinite", "gradient_nonfinite", "weight_nonfinite", "max"],
-  saturated_units: ["std", "min", "max", "gradient_norm"],
+  saturated_units: ["saturated_fraction", "std", "max", "gradient_norm"],
   stagnant_weights: ["update_ratio", "weight_gradient_norm", "weight_norm", "gradient_norm"],
+  poor_init: ["std", "sample_std", "gradient_norm", "weight_norm"],
 };
 const GENERAL = ["std", "silent_fraction", "gradient_norm", "update_ratio"];
 

@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint bench bench-tab bench-probe bench-long fuzz test-versions accuracy accuracy-seeds bundle bundle-check frontend-test browser python-test
+.PHONY: help demo test check lint bench bench-tab pictures bench-probe bench-long fuzz test-versions accuracy accuracy-seeds bundle bundle-check frontend-test browser python-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench-tab: $(VENV)/.dev browser ## measure how fast the tab opens and follows th
 
 bench-probe: $(VENV)/.dev ## measure what looking into every layer costs, beside the ways people use
 	$(BIN)/python -m benchmarks.probe_cost
+
+pictures: $(VENV)/.dev browser ## make the pictures of README and guide from the demo
+	$(BIN)/python -m tests.browser.make_pictures
 
 bundle: $(NODE)/.installed ## build the tab into tb_activations/static
 	cd frontend && npm run --silent build

@@ -1,45 +1,22 @@
-"""The demo as a new user runs it: three real trainings, and the tab at the address it prints.
-
-The picture of `relu_dies` that this leaves among the screenshots is the one in the README.
-"""
+"""The tab on the three trainings of the demo. `make pictures` makes the pictures of the documents from the same."""
 
 from __future__ import annotations
 
-import contextlib
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import expect
 
-from tb_activations import load
 from tests.browser.conftest import OpenTab
-from tests.live_server import ROOT, Server
+from tests.browser.demo_server import running_demo
+from tests.live_server import Server
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("demo")
-    log = folder / "errors"
-    command = [sys.executable, "-m", "tb_activations", "demo", "--logdir", str(folder / "logs")]
-    with log.open("w") as errors, subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors) as process:
-        with contextlib.ExitStack() as stack:
-            stack.callback(process.send_signal, signal.SIGTERM)
-            assert process.stdout is not None
-            said = ""
-            for line in process.stdout:
-                said += line.decode()
-                if address := re.search(r"(http://localhost:\d+/)#layer_health", said):
-                    break
-            else:
-                pytest.fail(f"the demo ended without an address:\n{said}\n{log.read_text()}")
-            server = Server(address[1], process, log)
-            for run in ("healthy", "relu_dies", "deep_sigmoid"):
-                server.wait_for_records(run, len(load(folder / "logs" / run).steps))
-            yield server
+    with running_demo(tmp_path_factory.mktemp("demo")) as server:
+        yield server
 
 
 SENTENCES = {

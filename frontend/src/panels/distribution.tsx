@@ -141,7 +141,10 @@ function Raster({ store, frame, histograms, rows, index }: RasterProps) {
   const lookOf = useMemo(() => shareLook(picture, palette), [picture, palette]);
   const sharesAt = (column: number) =>
     Float32Array.from({ length: ROWS }, (_, row) => picture.values[row * steps.length + column] ?? 0);
-  const first = useMemo(() => sharesAt(0), [picture]);
+  // On the scale of the colours, so that rare values show.
+  const heightsAt = (column: number) =>
+    [...sharesAt(column)].map((share) => (share > 0 ? (picture.scale?.position(share) ?? 0) : 0));
+  const first = useMemo(() => heightsAt(0), [picture]);
   const shares = sharesAt(index);
   const step = formatCount(steps[index] ?? 0);
   return (
@@ -160,7 +163,7 @@ function Raster({ store, frame, histograms, rows, index }: RasterProps) {
         nameSpacing={HEIGHT / ROWS}
         beside={
           <figure class="ridge-figure">
-            <Ridge shares={shares} reference={index === 0 ? null : first} height={HEIGHT} />
+            <Ridge heights={heightsAt(index)} reference={index === 0 ? null : first} size={HEIGHT} />
             <figcaption>
               step {step}
               {index > 0 && <span class="ridge-key">step {formatCount(steps[0] ?? 0)}</span>}

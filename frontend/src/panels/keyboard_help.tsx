@@ -10,7 +10,8 @@ const KEYS: readonly { readonly keys: readonly string[]; readonly words: string;
   { keys: ["\u2191", "\u2193"], words: "In the list and in pictures: another layer or row" },
   { keys: ["\u2190", "\u2192"], words: "In pictures: another step; with Shift ten steps" },
   { keys: ["Home", "End"], words: "First and last layer of the list, first and last step of a picture" },
-  { keys: ["Esc"], words: "In pictures: back to the latest step" },
+  { keys: ["+", "-", "0"], words: "In pictures: zoom in and out, all steps; dragging zooms too" },
+  { keys: ["Esc"], words: "In pictures: back to the latest step and all steps" },
 ];
 
 /** The button with the keys, and the keys that work anywhere on the page. */

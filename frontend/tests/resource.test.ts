@@ -9,7 +9,7 @@ interface Call {
   reject(error: unknown): void;
 }
 
-function setUp() {
+function setUp(subjectOf?: (key: string) => unknown) {
   const key = signal<string | null>("a");
   const refresh = signal(0);
   const calls: Call[] = [];
@@ -20,6 +20,7 @@ function setUp() {
       new Promise<string>((resolve, reject) => {
         calls.push({ key: name, signal: abort, resolve, reject });
       }),
+    subjectOf,
   );
   const settle = () => new Promise((done) => setTimeout(done, 0));
   return { key, refresh, calls, state, settle };
@@ -55,6 +56,16 @@ describe("resource", () => {
     await settle();
     expect(state.value.value).toBe("B");
     key.value = "c";
+    expect(state.value.value).toBeNull();
+  });
+
+  it("keeps the old value for a new key of the same subject", async () => {
+    const { key, calls, state, settle } = setUp((name) => name[0]);
+    calls[0]?.resolve("A");
+    await settle();
+    key.value = "a and more";
+    expect(state.value).toEqual({ value: "A", error: null, isLoading: true });
+    key.value = "b";
     expect(state.value.value).toBeNull();
   });
 

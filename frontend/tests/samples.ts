@@ -1,9 +1,9 @@
 import type { Finding, Layer, Rule } from "../src/core/types";
 
 export const RULES: readonly Rule[] = [
-  { id: "dead_units", title: "Dead units" },
-  { id: "vanishing_gradient", title: "Vanishing gradient" },
-  { id: "nonfinite", title: "NaN or infinity" },
+  { id: "dead_units", title: "Dead units", why: "" },
+  { id: "vanishing_gradient", title: "Vanishing gradient", why: "" },
+  { id: "nonfinite", title: "NaN or infinity", why: "" },
 ];
 
 export function layer(changes: Partial<Layer> = {}): Layer {

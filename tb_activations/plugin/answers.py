@@ -14,6 +14,7 @@ from tb_activations.events.schema import SCHEMA_VERSION
 from tb_activations.events.thinning import health, shown
 from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
 from tb_activations.health.rules import RULE_TITLES
+from tb_activations.health.rules.consequences import WHY_IT_MATTERS
 from tb_activations.health.statistics import LAYER_STATISTICS, STEP_STATISTICS
 from tb_activations.health.units import unit_lives
 from tb_activations.health.verdict import verdict
@@ -58,7 +59,10 @@ def layers(run: Run) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "layers": [_layer(layer, row) for layer, row in zip(run.spec.layers, last, strict=True)],
         "weights": [dataclasses.asdict(weight) for weight in run.spec.weights],
-        "rules": [{"id": rule, "title": RULE_TITLES.get(rule, rule)} for rule in run.rules],
+        "rules": [
+            {"id": rule, "title": RULE_TITLES.get(rule, rule), "why": WHY_IT_MATTERS.get(rule, "")}
+            for rule in run.rules
+        ],
         "statistics": [dataclasses.asdict(statistic) for statistic in LAYER_STATISTICS],
         "step_statistics": [dataclasses.asdict(statistic) for statistic in STEP_STATISTICS],
         "thresholds": run.spec.thresholds,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import OpenTab
 from tests.browser.demo_server import running_demo
@@ -43,3 +43,41 @@ def test_the_three_runs_have_the_severities_they_were_made_for(demo: Server) -> 
         "relu_dies": "problem",
         "deep_sigmoid": "problem",
     }
+
+
+class Clicks:
+    """Clicks of a person, counted."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, target: Locator) -> None:
+        self.count += 1
+        target.click()
+
+
+def test_three_tasks_of_a_new_user_take_few_clicks(demo: Server, open_tab: OpenTab) -> None:
+    tab = open_tab(demo, height=2000, place="&p.layer_health.run=relu_dies")
+    clicks = Clicks()
+
+    # Which layer went wrong first, and when?
+    expect(tab.verdict).to_contain_text(re.compile(r"First: conv_1 - \d+ % of units dead since step 1[5-9]\d"))
+    assert clicks.count == 0
+
+    # Is healthy better than relu_dies, and from which layer on?
+    clicks(tab.frame.get_by_text("Compare", exact=True))
+    clicks(tab.frame.get_by_label("healthy", exact=True))
+    rows = tab.panel("comparison").locator("tbody tr")
+    expect(rows.nth(1)).to_contain_text("No problems found")
+    expect(rows.nth(1).get_by_role("button")).to_have_text(re.compile(r"^conv_\d, at step \d+$"))
+    losses = [float(row.locator("td").nth(1).inner_text().split()[0].replace("\u2212", "-")) for row in rows.all()]
+    assert losses[1] < losses[0]
+    assert clicks.count == 2
+
+    # Which units of conv_2 are dead, and since when?
+    clicks(tab.layers.filter(has_text="conv_2"))
+    units = tab.panel("units")
+    expect(units.locator(".lives")).to_have_text(re.compile(r"^16 units: 1[0-6] died"))
+    units.locator(".matrix-plot").hover(position={"x": 300, "y": 4})
+    expect(units.locator(".readout")).to_contain_text(re.compile(r"unit \d+died since step 1[5-9]\d"))
+    assert clicks.count == 3

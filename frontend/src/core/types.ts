@@ -41,6 +41,8 @@ export interface Layer {
 export interface Rule {
   readonly id: string;
   readonly title: string;
+  /** Why a finding of it matters; empty for a rule that is not known. */
+  readonly why: string;
 }
 
 export interface Statistic {

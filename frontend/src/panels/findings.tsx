@@ -76,6 +76,7 @@ const SHOWN_UNITS = 12;
 
 function FindingArticle({ store, finding, all, rules }: FindingProps) {
   const unit = quantityUnit(finding.quantity);
+  const why = rules.find(({ id }) => id === finding.rule)?.why ?? "";
   const article = useRef<HTMLElement>(null);
   const isWanted = store.wantedFinding.value === finding.id;
   useEffect(() => {
@@ -117,6 +118,12 @@ function FindingArticle({ store, finding, all, rules }: FindingProps) {
             <dd>
               <RootButton store={store} root={finding.root} all={all} rules={rules} />
             </dd>
+          </>
+        )}
+        {why !== "" && (
+          <>
+            <dt>Why it matters</dt>
+            <dd>{why}</dd>
           </>
         )}
         <dt>What to try</dt>

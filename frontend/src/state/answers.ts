@@ -110,9 +110,10 @@ export function createAnswers(
   const ofRun = <Key extends object, Value>(
     keyOf: (name: string) => Key | null,
     load: (key: Key, abort: AbortSignal) => Promise<Value>,
+    subjectOf?: (key: Key) => unknown,
   ) => {
     const key = stable(computed(() => (runName.value === null ? null : keyOf(runName.value))));
-    return resource(key, refresh, load);
+    return resource(key, refresh, load, subjectOf);
   };
   const ofOthers = <Key extends object, Value>(
     keyOf: () => Key | null,
@@ -126,6 +127,8 @@ export function createAnswers(
         return key === null ? null : { names, key };
       },
       ({ names, key }, abort) => eachRun(names, (name) => load(name, key, abort)),
+      // One more run beside them leaves the others as they are.
+      ({ key }) => key,
     );
 
   const description = ofRun(

@@ -12,24 +12,26 @@ const NOTHING = { value: null, error: null, isLoading: false } as const;
 /**
  * Loads a value whenever what it depends on changes, and again whenever `refresh` changes.
  *
- * @param key tells one subject from another; a new key drops the old value, null means there is nothing to load.
+ * @param key tells what to load; null means there is nothing.
+ * @param subjectOf what of the key makes an older value useless when it changes; all of it when left out.
  */
 export function resource<Key, Value>(
   key: ReadonlySignal<Key | null>,
   refresh: ReadonlySignal<unknown>,
   load: (key: Key, signal: AbortSignal) => Promise<Value>,
+  subjectOf: (key: Key) => unknown = (whole) => whole,
 ): ReadonlySignal<Loaded<Value>> {
   const state = signal<Loaded<Value>>(NOTHING);
   let shownKey: string | null = null;
   effect(() => {
     const current = key.value;
     void refresh.value;
-    const name = JSON.stringify(current);
     if (current === null) {
       shownKey = null;
       state.value = NOTHING;
       return;
     }
+    const name = JSON.stringify(subjectOf(current));
     const kept = name === shownKey ? state.peek().value : null;
     shownKey = name;
     state.value = { value: kept, error: null, isLoading: true };

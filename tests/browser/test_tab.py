@@ -55,7 +55,14 @@ def test_layers_are_ranked_by_severity_or_in_model_order(open_tab: OpenTab, serv
 def test_finding_tells_evidence_cause_and_cure(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, place=SICK)
     findings = tab.panel("findings")
-    for text in ("share of units dead 100 %", "threshold 50 %", "step 360", "leaky_relu", "inputs that these batches"):
+    for text in (
+        "share of units dead 100 %",
+        "threshold 50 %",
+        "step 360",
+        "leaky_relu",
+        "inputs that these batches",
+        "learns nothing",
+    ):
         expect(findings).to_contain_text(text)
     tab.layers.filter(has_text="dense_0").click()
     expect(findings).to_contain_text("no gradient arrives")

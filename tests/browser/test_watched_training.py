@@ -1,0 +1,62 @@
+"""A real autoencoder, watched while it learned, in the real tab.
+
+The picture that this leaves among the screenshots is the one in `docs/probe.md`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from tb_activations import LayerHealth, load
+from tests.browser.conftest import OpenTab
+from tests.live_server import Server, serve
+from tests.watching.models import autoencoder, digits
+
+EPOCHS = 8
+PLACE = "&p.layer_health.run=autoencoder&p.layer_health.layer=image&p.layer_health.picture=reconstruction%2Foutput"
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("logs")
+    keras.utils.set_random_seed(0)
+    x, _ = digits(1024)
+    callback = LayerHealth(folder / "autoencoder", image_freq="epoch", probe_data=(x[:64], x[:64]))
+    autoencoder().fit(x, x, batch_size=32, epochs=EPOCHS, verbose=0, callbacks=[callback])
+    with serve(folder) as server:
+        server.wait_for_records("autoencoder", len(load(folder / "autoencoder").steps))
+        yield server
+
+
+def test_reconstructions_sharpen_under_the_step_slider(watched: Server, open_tab: OpenTab) -> None:
+    tab = open_tab(watched, place=PLACE, height=2000)
+    panel = tab.panel("pictures")
+    image = panel.locator("img")
+    expect(panel).to_contain_text(f"{EPOCHS} of {EPOCHS} pictures")
+    expect(panel).to_contain_text("Values from 0 (darkest) to 1 (lightest)")
+    expect(panel).to_contain_text("what the model makes of it (below)")
+
+    def error() -> float:
+        """Mean difference of the upper row of tiles and the lower one, as the browser shows them."""
+        expect(image).to_have_js_property("complete", True)
+        shown = image.evaluate(
+            """image => { const canvas = document.createElement("canvas");
+            canvas.width = image.naturalWidth; canvas.height = 97; const drawn = canvas.getContext("2d");
+            drawn.drawImage(image, 0, 0);
+            return Array.from(drawn.getImageData(0, 0, canvas.width, 97).data); }"""
+        )
+        pixels = np.array(shown, float).reshape(97, -1, 4)[:, :391, 0]
+        return float(np.abs(pixels[:48] - pixels[49:]).mean())
+
+    last = error()
+    panel.get_by_role("slider").focus()
+    tab.page.keyboard.press("Home")
+    expect(panel).to_contain_text(f"1 of {EPOCHS} pictures")
+    expect(image).to_have_attribute("alt", re.compile("reconstruction of output at step 31$"))
+    assert last < 0.7 * error()

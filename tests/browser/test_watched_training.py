@@ -1,6 +1,6 @@
 """A real autoencoder, watched while it learned, in the real tab.
 
-The picture that this leaves among the screenshots is the one in `docs/probe.md`.
+The picture in `docs/probe.md` is cut out of what this leaves among the screenshots.
 """
 
 from __future__ import annotations

@@ -56,11 +56,11 @@ def _seeds(console: Console, folder: Path, chosen: argparse.Namespace) -> int:
     names = [name for name in SEED_CASES if _is_wanted(name, chosen.case, None)]
     jobs = [
         (name, folder / name / str(seed), seed, False)
-        for name in names
         for seed in range(FIRST_SEED, FIRST_SEED + chosen.seeds)
+        for name in names
     ]
     failed = set() if chosen.rejudge else _train(console, jobs, chosen.jobs)
-    stored = {name: sorted((folder / name).iterdir(), key=lambda path: int(path.name)) for name in names}
+    stored = {name: sorted((folder / name).glob("[0-9]*"), key=lambda path: int(path.name)) for name in names}
     alarms = {name: {path.name: judge(path / "run") for path in paths} for name, paths in stored.items()}
     return 0 if tables.show_seeds(console, alarms) and not failed else 1
 

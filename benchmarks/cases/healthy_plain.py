@@ -109,14 +109,14 @@ def converged_table() -> Training:
     """The wine set is learned within seconds; most of the training has nothing left to do."""
     x, y = table("wine")
     model = compiled(stack("tanh", (24, 24), 3, (13,)), keras.optimizers.Adam(0.01))
-    return Training(model, x, y, epochs=40, batch_size=16)
+    return Training(model, x, y, epochs=25, batch_size=16)
 
 
 @healthy
 def iris_small() -> Training:
     """Four inputs, eight units, three classes."""
     return Training(
-        compiled(stack("relu", (8, 8), 3, (4,)), keras.optimizers.Adam(0.01)), *table("iris"), epochs=40, batch_size=16
+        compiled(stack("relu", (8, 8), 3, (4,)), keras.optimizers.Adam(0.01)), *table("iris"), epochs=25, batch_size=16
     )
 
 

@@ -105,13 +105,15 @@ def _onset(case: Case, known: Iterable[Fact]) -> int:
 
 
 def _unconfirmed(case: Case, known: Sequence[Fact]) -> tuple[str, ...]:
-    certain = {(fact.rule, fact.layer) for fact in known if fact.certain}
+    certain = [fact for fact in known if fact.certain]
+    said = {case.rule, *case.also}
+    beyond = [f"it also has {fact.rule} in {fact.layer}: {fact.why}" for fact in certain if fact.rule not in said]
     if case.rule is None:
-        return tuple(f"{fact.layer} has {fact.rule}: {fact.why}" for fact in known if fact.certain)
-    said = [(case.rule, layer) for layer in case.layers]
-    missing = () if any(entry in certain for entry in said) else (f"{case.rule} of {', '.join(case.layers)}",)
+        return tuple(beyond)
+    is_rooted = any(fact.rule == case.rule and fact.layer in case.layers for fact in certain)
+    missing = [] if is_rooted else [f"{case.rule} of {', '.join(case.layers)}"]
     seen = {fact.rule for fact in known}
-    return missing + tuple(f"{rule} anywhere" for rule in case.also if rule not in seen)
+    return (*missing, *(f"{rule} anywhere" for rule in case.also if rule not in seen), *beyond)
 
 
 @dataclasses.dataclass(frozen=True)

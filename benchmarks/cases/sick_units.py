@@ -168,17 +168,18 @@ class PerUnitNorm(keras.regularizers.Regularizer):
 @sick("dormant_units", ["hidden_0"])
 def dormant_by_group_lasso() -> Training:
     """A price on whole units that is far too high: most ELU units shrink to nothing while training goes on."""
+    shrinking = keras.optimizers.schedules.CosineDecay(0.1, 480)
     model = keras.Sequential(
         [
             layers.Input((64,)),
-            layers.Dense(40, "elu", use_bias=False, kernel_regularizer=PerUnitNorm(0.15), name="hidden_0"),
+            layers.Dense(40, "elu", use_bias=False, kernel_regularizer=PerUnitNorm(0.17), name="hidden_0"),
             layers.Dense(10, name="head"),
         ]
     )
-    return on_digits(model, keras.optimizers.Adam(0.001), epochs=15)
+    return on_digits(model, keras.optimizers.SGD(shrinking), epochs=20)
 
 
-@sick("saturated_units", ["hidden_0"], also=("poor_init",), onset=0)
+@sick("saturated_units", ["hidden_0"], also=("poor_init", "collapsed_layer"), onset=0)
 def saturated_by_raw_inputs() -> Training:
     """The columns of the wine set as they are, up to 1700, into tanh."""
     x, y = raw_table("wine")

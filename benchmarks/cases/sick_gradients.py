@@ -58,11 +58,11 @@ def vanishing_hidden_softmax() -> Training:
     return on_digits(stack("softmax", (24,) * 5), keras.optimizers.SGD(0.1))
 
 
-@sick("exploding_gradient", [f"hidden_{n}" for n in range(6)] + ["head"], also=("poor_init",), onset=0)
-def exploding_deep_linear() -> Training:
-    """Six linear layers that each enlarge the signal fivefold: the loss starts at millions."""
-    model = stack(None, (24,) * 6, 1, (10,), kernel_initializer=normal(1.0))
-    return Training(compiled(model, "adam", "mse"), *diabetes(), epochs=20)
+@sick("exploding_gradient", ["hidden_0", "hidden_1", "head"], also=("stagnant_weights", "poor_init"))
+def exploding_squares() -> Training:
+    """Layers that square their outputs, and a learning rate of 0.3: a polynomial of degree 4 runs away."""
+    model = stack(ops.square, (16, 16), 1, (10,))
+    return Training(compiled(model, keras.optimizers.Adam(0.3), "mse"), *diabetes(), epochs=15)
 
 
 @sick("exploding_gradient", ["rnn", "head"], also=("poor_init", "dead_units"), onset=0)

@@ -70,12 +70,12 @@ def nonfinite_bad_sample() -> Training:
     return on_digits(stack("tanh", (32, 32)), "adam", with_bad_sample(np.nan), fit={"shuffle": False})
 
 
-@sick("nonfinite", ["normalise"], onset=20)
+@sick("nonfinite", ["normalise"], onset=5)
 def nonfinite_division() -> Training:
     """Outputs divided by their length, and one empty image whose length is 0."""
     x, y = digits()
     x = x.copy()
-    x[20 * 32 + 7] = 0
+    x[5 * 32 + 7] = 0
     model = keras.Sequential(
         [
             layers.Input((8, 8)),
@@ -202,3 +202,10 @@ def poor_init_raw_inputs() -> Training:
     """The columns of the wine set as they are, up to 1700, into ReLU: the outputs start in the hundreds."""
     x, y = raw_table("wine")
     return Training(compiled(stack("relu", (24, 24), 3, (13,))), x, y, epochs=30, batch_size=16)
+
+
+@sick("poor_init", [*(f"hidden_{n}" for n in range(6)), "head"], also=("exploding_gradient",), onset=0)
+def poor_init_deep_linear() -> Training:
+    """Six linear layers that each enlarge the signal fivefold: the loss starts at millions."""
+    model = stack(None, (24,) * 6, 1, (10,), kernel_initializer=normal(1.0))
+    return Training(compiled(model, "adam", "mse"), *diabetes(), epochs=20)

@@ -158,12 +158,14 @@ def exploding_gradient(measured: Measurements) -> Iterator[Fact]:
 
     The loss counts for every layer, elasticity at two measurements, and only while the loss is above half of what it
     is for a network that learned nothing: it is a small loss that makes it large later. Arguable: steps longer than
-    the kernel in one step of twenty, a loss over 20 times, elasticity over 50.
+    the kernel in one step of twenty, a loss over 20 times, elasticity over 50; and every layer of a training in which
+    another one explodes.
     """
     is_early = [loss > measured.reference_loss / 2 for loss in measured.losses]
     base = measured.constant_loss if math.isfinite(measured.constant_loss) else measured.losses[0]
     blown_up = _ever(measured, [loss > 1000 * base for loss in measured.losses])
     risen = _ever(measured, [loss > 20 * base for loss in measured.losses])
+    found = {}
     for layer in _trained(measured):
         sizes = [_number(size) for size in measured.steps.get(layer, [])]
         huge = [step for step, size in enumerate(sizes) if size > 10]
@@ -173,7 +175,10 @@ def exploding_gradient(measured: Measurements) -> Iterator[Fact]:
         certain = _earliest(huge[:1], blown_up, _ever(measured, [value > 100 for value in elasticity], 2))
         often = large[:1] if len(large) > len(sizes) / 20 else []
         arguable = _earliest(often, risen, _ever(measured, [value > 50 for value in elasticity]))
-        yield from _fact("exploding_gradient", layer, certain, arguable, f"largest step {max(sizes, default=0):.2g}")
+        found[layer] = (certain, arguable, f"largest step {max(sizes, default=0):.2g}")
+    elsewhere = _earliest([], *(certain for certain, _, _ in found.values()))
+    for layer, (certain, arguable, why) in found.items():
+        yield from _fact("exploding_gradient", layer, certain, _earliest([], arguable, elsewhere), why)
 
 
 def nonfinite(measured: Measurements) -> Iterator[Fact]:
@@ -209,17 +214,16 @@ def stagnant_weights(measured: Measurements) -> Iterator[Fact]:
     """Kernels that moved less than 1e-4 of their norm in all while nothing was learned, or less than 1e-6 anyway.
 
     Or that move too fast: steps over 0.1 of the norm in the median of the second half. Arguable: moved less than 3e-3;
-    stands still in the second half with nothing learned; steps over 0.03.
+    stands still in the second half with nothing learned; steps over 0.03 in either half.
     """
     for layer in _trained(measured):
         moved = [_number(value) for value in measured.series(layer, "moved")]
         sizes = [_number(size) for size in measured.steps.get(layer, [])]
-        half = sizes[len(sizes) // 2 :]
-        fast = float(np.nanmedian(half)) if half and not np.isnan(half).all() else math.nan
+        early, fast = (_median(half) for half in (sizes[: len(sizes) // 2], sizes[len(sizes) // 2 :]))
         is_still = moved[-1] < (1e-6 if measured.has_learned else 1e-4)
         has_stopped = fast < 1e-7 and not measured.has_learned
         certain = 0 if is_still or fast > 0.1 else None
-        arguable = 0 if moved[-1] < 3e-3 or has_stopped or fast > 0.03 else None
+        arguable = 0 if moved[-1] < 3e-3 or has_stopped or fast > 0.03 or early > 0.03 else None
         why = f"moved {moved[-1]:.2g}, median late step {fast:.2g}"
         yield from _fact("stagnant_weights", layer, certain, arguable, why)
 
@@ -247,7 +251,8 @@ def poor_init(measured: Measurements) -> Iterator[Fact]:
 
     Gain is the kernel's root mean square times the root of its fan-in: 1 keeps the signal's size. Far off: over 5 or
     under 0.05, or gain times the inputs' root mean square over 30. Equal units: of a layer that is not the head, at
-    the start and at the end. Arguable: over 2.5, under 0.2, over 6, equal at the start only.
+    the start and at the end. Arguable: over 2.5, under 0.2, over 6 or not finite, equal at the start
+    only.
     """
     for layer, known in measured.layers.items():
         start, end = (measured.moments[at]["layers"][layer] for at in (0, -1))
@@ -257,7 +262,7 @@ def poor_init(measured: Measurements) -> Iterator[Fact]:
         # A kernel of zeros is no matter of scale: either its units stay equal or they do not.
         is_scaled = gain > 0 and known["class"] != "Embedding"
         off = is_scaled and known["trained"] and (gain > 5 or gain < 0.05 or drive > 30)
-        slightly = equal or (is_scaled and (gain > 2.5 or gain < 0.2 or drive > 6))
+        slightly = equal or (is_scaled and (gain > 2.5 or gain < 0.2 or not drive <= 6))
         why = f"gain {gain:.2g}, drive {drive:.2g}, equal units {equal}"
         certain = 0 if stays or off else None
         yield from _fact("poor_init", layer, certain, 0 if slightly else None, why)
@@ -274,6 +279,12 @@ def _share(values: Any, condition: Callable[[Any], Any]) -> float:
 
 def _number(value: Any, missing: float = math.nan) -> float:
     return missing if value is None else float(value)
+
+
+def _median(values: list[float]) -> float:
+    """Of those that are numbers, NaN where there is none."""
+    known = [value for value in values if not math.isnan(value)]
+    return float(np.median(known)) if known else math.nan
 
 
 def _earliest(found: list[int], *more: int | None) -> int | None:

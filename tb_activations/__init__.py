@@ -1,7 +1,8 @@
 """Layer health for Keras 3: which layers are sick, of what, since when, and what to try.
 
-`LayerHealth(log_dir)` is the callback, `capture(model)` the live layer outputs, `load(logdir)` a stored run as
-numpy arrays. TensorBoard imports this package to find the plugin, so nothing is loaded before it is used.
+`LayerHealth(log_dir)` is the callback, `Recorder(log_dir, model)` the same for a loop of one's own, `capture(model)`
+the live layer outputs, `load(logdir)` a stored run as numpy arrays. TensorBoard imports this package to find the plugin,
+so nothing is loaded before it is used.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
     from tb_activations.callback import LayerHealth as LayerHealth
     from tb_activations.capture import capture as capture
     from tb_activations.events.reader import load as load
+    from tb_activations.recorder import Recorder as Recorder
 
 __version__ = "0.1.0"
-__all__ = ["LayerHealth", "__version__", "capture", "load"]
+__all__ = ["LayerHealth", "Recorder", "__version__", "capture", "load"]
 
-_HOMES = {"LayerHealth": "callback", "capture": "capture", "load": "events.reader"}
+_HOMES = {"LayerHealth": "callback", "Recorder": "recorder", "capture": "capture", "load": "events.reader"}
 
 
 class _Package(types.ModuleType):

@@ -54,8 +54,10 @@ class Cadence:
     All times are seconds of one clock, handed in by the caller.
     """
 
-    def __init__(self, update_freq: UpdateFreq, overhead: float) -> None:
+    def __init__(self, update_freq: UpdateFreq, overhead: float, *, is_timed: bool = True) -> None:
+        """Without `is_timed` "auto" keeps to its schedule for ever, so that processes that train together agree."""
         check_cadence(update_freq, overhead)
+        self._is_timed = is_timed
         self._freq = 1 if update_freq == "batch" else update_freq
         self._allowed = float(overhead)
         self._last: int | None = None
@@ -79,7 +81,7 @@ class Cadence:
         since = clock.step - (self._last if self._last is not None else -1)
         if clock.is_last:
             return True
-        if now - self._began < FREE_SECONDS:
+        if not self._is_timed or now - self._began < FREE_SECONDS:
             is_end = clock.is_epoch_end and since >= clock.step * _EPOCH_END_SHARE
             return is_end or clock.step >= self._scheduled
         return since >= max(1.0, clock.step * _FINEST_SHARE) and self._is_affordable(now)

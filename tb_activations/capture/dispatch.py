@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tb_activations.capture.cadence import Cadence, StepClock
 from tb_activations.capture.observed_step import ObservedStep
+from tb_activations.capture.pace import Pace
 
 _LOGGER = logging.getLogger("tb_activations")
 
@@ -51,8 +52,7 @@ class Dispatcher:
         self._history = model.history
         self._make_observed = observed
         self._observed: ObservedStep | None = None
-        self._cadence = cadence
-        self._clock = clock
+        self._pace = Pace(cadence, clock)
         self._wants_extras = wants_extras
         self._on_observed = on_observed
         self._stride = model.steps_per_execution
@@ -60,8 +60,6 @@ class Dispatcher:
         self._epoch_steps: int | None = None
         self._in_epoch = 0
         self._is_last_epoch = False
-        self._entered: float | None = None
-        self._was_observed: int | None = None
         self._is_given_up = False
 
     def begin_epoch(self, steps: int | None, is_last: bool) -> None:
@@ -91,15 +89,13 @@ class Dispatcher:
             # A `fit` that was interrupted never said goodbye, and this is another one, without us.
             self.remove()
             return self.plain(iterator)
-        now = self._clock()
-        self.close_step()
-        self._entered = now
         first, self._next = self._next, self._next + self._stride
         self._in_epoch += self._stride
         is_epoch_end = self._epoch_steps is not None and self._in_epoch >= self._epoch_steps
         clock = StepClock(first - self._first, is_epoch_end, is_epoch_end and self._is_last_epoch)
+        is_due = self._pace.begin_step(clock)
         # Layers that the first call creates cannot carry taps before it.
-        if self._is_given_up or not self._model.built or not self._cadence.is_due(clock, now):
+        if not is_due or self._is_given_up or not self._model.built:
             return self.plain(iterator)
         return self._observe(first, is_epoch_end, iterator)
 
@@ -120,7 +116,7 @@ class Dispatcher:
         done = _iterations(self._model)
         if done > first:
             self._next = done
-        self._was_observed = first - self._first
+        self._pace.observed(first - self._first)
         self._on_observed(self._observed, Observed(self._next - 1, has_extras, logs, packed))
         return logs
 
@@ -129,19 +125,8 @@ class Dispatcher:
         _LOGGER.warning("Layer health: this training goes on unobserved, the observed step failed (%s).", reason)
 
     def close_step(self) -> None:
-        """Ends the time of the last step, if it has not ended yet.
-
-        It runs to the beginning of the next step, since until then its work may still be in flight, or to the end of
-        the epoch's training.
-        """
-        if self._entered is None:
-            return
-        seconds = self._clock() - self._entered
-        if self._was_observed is None:
-            self._cadence.plain_step(seconds)
-        else:
-            self._cadence.observed_step(self._was_observed, seconds)
-        self._entered = self._was_observed = None
+        """Ends the time of the last step, if it has not ended yet."""
+        self._pace.close_step()
 
 
 def _chain(model: keras.Model) -> Iterator[Any]:

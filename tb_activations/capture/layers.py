@@ -41,7 +41,7 @@ def find_layers(model: keras.Model) -> list[NamedLayer]:
     return found
 
 
-def find_layers_of(models: Mapping[str, keras.layers.Layer]) -> list[NamedLayer]:
+def find_layers_of(models: Mapping[str, keras.Model]) -> list[NamedLayer]:
     """Every layer below these models; names begin with the model's, but for a model called "".
 
     A layer that several models share is listed under the first.

@@ -17,7 +17,7 @@ from tb_activations.capture.layout import Layout
 from tb_activations.capture.observation import Observation, Options
 from tb_activations.capture.updates import Owners, Updates
 
-Models = Mapping[str, keras.layers.Layer]
+Models = Mapping[str, keras.Model]
 """Models by the name that stands before those of their layers; a single one has the name ""."""
 
 
@@ -97,11 +97,8 @@ class StepTaps:
 
 
 def strategy_of(models: Models) -> tf.distribute.Strategy:
-    """The distribution strategy under which the models were made."""
-    for model in models.values():
-        if isinstance(model, keras.Model):
-            return model.distribute_strategy
-    return tf.distribute.get_strategy()
+    """The distribution strategy under which the first of the models was made."""
+    return next(iter(models.values())).distribute_strategy
 
 
 def batch_size(data: Any) -> tf.Tensor | None:

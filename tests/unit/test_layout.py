@@ -30,12 +30,13 @@ INNER = {
     "run_output": {"events", "health"},
     "watching": {"capture", "events", "health", "probe", "watching"},
     "announce": {"health"},
-    "callback": {"announce", "capture", "health", "events", "recording", "run_output", "watching"},
-    "recorder": {"capture", "health", "events", "recording", "run_output"},
+    "observer": {"announce", "capture", "health", "events", "recording", "run_output"},
+    "callback": {"announce", "capture", "health", "recording", "run_output", "observer", "watching", "events"},
+    "recorder": {"announce", "capture", "health", "events", "recording", "run_output", "observer"},
     # The demo trains, so it joins everything a user joins: late, inside its functions (`test_the_demo_imports_late`).
     "demo": {"callback", "events", "health"},
     # The public names, by home; loaded on first use.
-    "": {"callback", "capture", "events"},
+    "": {"callback", "recorder", "capture", "events"},
 }
 """Which parts of the package a part may import; a name with a dot stands for one module."""
 
@@ -54,7 +55,8 @@ OUTER = {
     "watching": {"numpy", "tensorflow", "keras"},
     "run_output": TENSORBOARD,
     "callback": {"numpy", "tensorflow", "keras"},
-    "recorder": {"numpy", "tensorflow", "keras"},
+    "observer": {"numpy"},
+    "recorder": {"tensorflow", "keras"},
     "demo": {"keras", "sklearn"},
 }
 """Which other packages it may import, beside the standard library."""

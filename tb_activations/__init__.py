@@ -1,8 +1,8 @@
 """Layer health for Keras 3: which layers are sick, of what, since when, and what to try.
 
 `LayerHealth(log_dir)` is the callback, `Recorder(log_dir, model)` the same for a loop of one's own, `capture(model)`
-the live layer outputs, `load(logdir)` a stored run as numpy arrays. TensorBoard imports this package to find the plugin,
-so nothing is loaded before it is used.
+the live layer outputs, `load(logdir)` a stored run as numpy arrays. TensorBoard imports this package to find the
+plugin, so nothing is loaded before it is used.
 """
 
 from __future__ import annotations

@@ -412,7 +412,7 @@ def test_problems_stop_or_raise(tmp_path: Path) -> None:
         else:
             assert 0 < loop() < 159
         recorder.close()
-        assert {finding.layer for finding in load(tmp_path / answer).findings} == {"dead"}
+        assert "dead" in {finding.layer for finding in load(tmp_path / answer).findings}
 
 
 class TestArguments:

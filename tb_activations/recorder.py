@@ -280,6 +280,9 @@ class RecordedFunction:
         plain: the `tf.function` that runs where the step is not observed.
     """
 
+    # A `tf.function` around this one would have AutoGraph rewrite what is called here; `plain` has its own conversion.
+    autograph_info__ = None
+
     def __init__(self, recorder: Recorder, step: Step, arguments: Mapping[str, Any]) -> None:
         functools.update_wrapper(self, step)
         self.plain = tf.function(step, **arguments)

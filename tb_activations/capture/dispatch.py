@@ -46,7 +46,9 @@ class Dispatcher:
         clock: Callable[[], float],
         wants_extras: Callable[[int, bool], bool],
         on_observed: Callable[[ObservedStep, Observed], None],
+        steps_before: int = 0,
     ) -> None:
+        """`steps_before` counts the steps that this training ran before, under another dispatcher."""
         self.plain = model.train_function
         self._model = model
         self._history = model.history
@@ -56,7 +58,8 @@ class Dispatcher:
         self._wants_extras = wants_extras
         self._on_observed = on_observed
         self._stride = model.steps_per_execution
-        self._first = self._next = _iterations(model)
+        self._next = _iterations(model)
+        self._first = self._next - steps_before
         self._epoch_steps: int | None = None
         self._in_epoch = 0
         self._is_last_epoch = False
@@ -65,6 +68,11 @@ class Dispatcher:
     def begin_epoch(self, steps: int | None, is_last: bool) -> None:
         """Takes note that an epoch begins, with `steps` steps or an unknown number; `is_last` of those planned."""
         self._epoch_steps, self._in_epoch, self._is_last_epoch = steps, 0, is_last
+
+    @property
+    def steps(self) -> int:
+        """Steps of this training so far."""
+        return self._next - self._first
 
     def install(self) -> None:
         self._model.train_function = self

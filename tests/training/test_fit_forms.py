@@ -64,12 +64,12 @@ FORMS: dict[str, Callable[[keras.Model, Callbacks], Any]] = {
     "a last batch that is smaller": lambda model, callbacks: model.fit(
         X[:-9], Y[:-9], batch_size=BATCH, epochs=2, shuffle=False, verbose=0, callbacks=callbacks
     ),
-    "tf.data": lambda model, callbacks: model.fit(dataset(), epochs=2, verbose=0, callbacks=callbacks),
+    "tf.data": lambda model, callbacks: model.fit(dataset(), epochs=2, shuffle=False, verbose=0, callbacks=callbacks),
     "tf.data without end": lambda model, callbacks: model.fit(
-        dataset().repeat(), epochs=2, steps_per_epoch=STEPS, verbose=0, callbacks=callbacks
+        dataset().repeat(), epochs=2, steps_per_epoch=STEPS, shuffle=False, verbose=0, callbacks=callbacks
     ),
     "generator": lambda model, callbacks: model.fit(
-        generated(), epochs=2, steps_per_epoch=STEPS, verbose=0, callbacks=callbacks
+        generated(), epochs=2, steps_per_epoch=STEPS, shuffle=False, verbose=0, callbacks=callbacks
     ),
     "PyDataset": lambda model, callbacks: model.fit(
         Batches(workers=1), epochs=2, shuffle=False, verbose=0, callbacks=callbacks
@@ -154,7 +154,7 @@ def test_an_interrupted_fit_is_started_again(error: type[BaseException], tmp_pat
     assert_nothing_left(watched)
 
 
-def test_compile_in_between(tmp_path: Path) -> None:
+def test_compile_in_between_with_a_layer_frozen(tmp_path: Path) -> None:
     def run(callbacks: Callbacks) -> keras.Model:
         model = make()
         FORMS["arrays"](model, callbacks)
@@ -164,9 +164,10 @@ def test_compile_in_between(tmp_path: Path) -> None:
         return model
 
     assert_same(run([]), run([LayerHealth(tmp_path / "run", update_freq=4)]))
-    steps = load(str(tmp_path / "run")).steps
-    assert (np.diff(steps) > 0).all()
-    assert len(steps) == 8
+    recorded = load(str(tmp_path / "run"))
+    # The optimizer counts from 0 again; the run goes on behind its last record at step 12.
+    assert recorded.steps[-4:].tolist() == [13, 17, 21, 25]
+    assert [layer.trainable for layer in recorded.spec.layers] == [False, False, True]
 
 
 def test_compile_by_a_callback_beside_ours(tmp_path: Path) -> None:
@@ -181,9 +182,14 @@ def test_compile_by_a_callback_beside_ours(tmp_path: Path) -> None:
         return model
 
     assert_same(run([]), run([LayerHealth(tmp_path / "run", update_freq=3)]))
-    assert len(load(str(tmp_path / "run")).steps) >= 5
+    assert load(str(tmp_path / "run")).steps.tolist() == [0, 3, 6, 9, 12, 15]
 
 
+SAVING = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+"""Keras 3.15 saves by a call that NumPy 2 deprecates."""
+
+
+@SAVING
 def test_early_stopping_and_checkpoints_beside_ours(tmp_path: Path) -> None:
     def run(name: str, callbacks: Callbacks) -> keras.Model:
         model = make()
@@ -208,6 +214,7 @@ def test_early_stopping_and_checkpoints_beside_ours(tmp_path: Path) -> None:
     assert load(str(tmp_path / "run")).steps.tolist() == list(range(0, 12, 2))
 
 
+@SAVING
 def test_saving_cloning_and_pickling_while_attached(tmp_path: Path) -> None:
     class Copy(keras.callbacks.Callback):
         def __init__(self) -> None:

@@ -1,0 +1,95 @@
+"""Runs what is asked for, keeps the results in `build/compatibility`, and writes `docs/compatibility.md` from them.
+
+python -m benchmarks.compatibility                  # everything that has no result yet
+python -m benchmarks.compatibility --mode "XLA on"  # one column, anew
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from benchmarks.compatibility.table import MODE_NAMES, write
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "build" / "compatibility"
+PAGE = ROOT / "docs" / "compatibility.md"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.compatibility")
+    parser.add_argument("--mode", choices=MODE_NAMES, help="only this mode, in this process")
+    parser.add_argument("--architecture", help="only this architecture, in this process")
+    parser.add_argument("--only", choices=["modes", "architectures", "workers", "page"], help="only this part")
+    arguments = parser.parse_args()
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    if arguments.mode:
+        run_mode(arguments.mode)
+    elif arguments.architecture:
+        run_architecture(arguments.architecture)
+    else:
+        if arguments.only in (None, "modes"):
+            for mode in MODE_NAMES:
+                _in_a_process("--mode", mode)
+        if arguments.only in (None, "architectures"):
+            from benchmarks.compatibility.architectures import ARCHITECTURES
+
+            for name in ARCHITECTURES:
+                _in_a_process("--architecture", name)
+        if arguments.only in (None, "workers"):
+            run_workers()
+        write(RESULTS, PAGE)
+
+
+def run_mode(name: str) -> None:
+    """Trains every kind in one mode; each result is kept as soon as it is there."""
+    from benchmarks.compatibility.cell import try_cell
+    from benchmarks.compatibility.kinds import KINDS
+    from benchmarks.compatibility.modes import MODES
+
+    mode = MODES[name]
+    mode.prepare()
+    for kind, make in KINDS.items():
+        outcome = try_cell(make, mode)
+        print(f"{name} | {kind} | {outcome}", flush=True)
+        _keep(f"mode {name} {kind}", dataclasses.asdict(outcome) | {"mode": name, "kind": kind})
+
+
+def run_architecture(name: str) -> None:
+    """One observed step of one architecture."""
+    from benchmarks.compatibility.architectures import ARCHITECTURES, observe_one_step
+
+    observed = observe_one_step(ARCHITECTURES[name])
+    print(f"{name} | {observed}", flush=True)
+    _keep(f"architecture {name}", dataclasses.asdict(observed) | {"architecture": name})
+
+
+def run_workers() -> None:
+    """Two processes against one."""
+    from benchmarks.compatibility.workers import compare
+
+    compared = compare(RESULTS / "workers")
+    print(compared, flush=True)
+    _keep("workers", dataclasses.asdict(compared))
+
+
+def _in_a_process(*arguments: str) -> None:
+    # A process a column: logical devices and determinism are set once in a process; memory is given back.
+    done = subprocess.run([sys.executable, "-m", "benchmarks.compatibility", *arguments], cwd=ROOT, check=False)
+    if done.returncode:
+        print(f"{arguments}: ended with {done.returncode}", flush=True)
+
+
+def _keep(name: str, result: dict[str, object]) -> None:
+    safe = "".join(character if character.isalnum() else "_" for character in name)
+    (RESULTS / f"{safe}.json").write_text(json.dumps(result, indent=1), "utf-8")
+
+
+main()

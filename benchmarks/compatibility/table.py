@@ -1,0 +1,133 @@
+"""Writes `docs/compatibility.md` from the kept results."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+MODE_NAMES = (
+    "XLA off",
+    "XLA auto",
+    "XLA on",
+    "eager",
+    "2 steps an execution",
+    "mixed_float16",
+    "mixed_bfloat16, loss scale",
+    "gradient accumulation",
+    "clipping",
+    "EMA",
+    "op determinism",
+    "MirroredStrategy, 2 devices",
+    "own loop",
+    "own loop, XLA on",
+)
+"""The modes of `benchmarks.compatibility.modes`, without importing TensorFlow."""
+
+_INTRODUCTION = """# Compatibility
+
+Written by `make compatibility`, which trains every cell for real; do not edit. {versions}.
+
+## Kinds of models, ways to train
+
+Each cell is the same training twice in one process, four steps with and four without observing, two of the four observed.
+"identical" means that all weights are equal bit for bit afterwards. A number is the largest difference of an element of a
+weight, over the largest element of that weight: with XLA the observed step is fused otherwise than the plain one, which
+rounds otherwise. "own loop" is a custom training loop with `Recorder`, all others are `fit` with `LayerHealth`.
+"does not train" is a training that TensorFlow refuses on this machine without the callback as well.
+"""
+
+
+def write(results: Path, page: Path) -> None:
+    """Writes the page; cells without a result say so."""
+    kept = [json.loads(path.read_text("utf-8")) for path in sorted(results.glob("*.json"))]
+    cells = {(result["kind"], result["mode"]): result for result in kept if "kind" in result}
+    parts = [_INTRODUCTION.format(versions=_versions()), _cells(cells), _notes(cells)]
+    architectures = [result for result in kept if "architecture" in result]
+    if architectures:
+        parts.append(_architectures(architectures))
+    parts += [_workers(result) for result in kept if "writers" in result]
+    page.write_text("\n".join(parts), "utf-8")
+
+
+def _versions() -> str:
+    packages = ", ".join(f"{name} {metadata.version(name)}" for name in ("tensorflow", "keras"))
+    return f"Python {platform.python_version()}, {packages}, {platform.machine()} CPU, no GPU"
+
+
+def _cells(cells: dict[tuple[str, str], Any]) -> str:
+    kinds = list(dict.fromkeys(kind for kind, _ in cells))
+    order = _kind_order(kinds)
+    modes = [mode for mode in MODE_NAMES if any((kind, mode) in cells for kind in kinds)]
+    lines = ["| | " + " | ".join(modes) + " |", "|---" * (len(modes) + 1) + "|"]
+    for kind in order:
+        lines.append(f"| {kind} | " + " | ".join(_cell(cells.get((kind, mode))) for mode in modes) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _kind_order(kinds: list[str]) -> list[str]:
+    from benchmarks.compatibility.kinds import KINDS
+
+    return [kind for kind in KINDS if kind in kinds]
+
+
+def _cell(result: Any) -> str:
+    if result is None:
+        return "not run"
+    if result["difference"] is None:
+        return "does not train"
+    if not result["observed"] or result["failure"]:
+        return "not observed"
+    return "identical" if result["difference"] == 0 else f"{result['difference']:.0e}"
+
+
+def _notes(cells: dict[tuple[str, str], Any]) -> str:
+    lines = ["What the cells do not show:", ""]
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for (kind, mode), result in cells.items():
+        if result["difference"] is None:
+            grouped.setdefault((kind, f"does not train: {result['failure']}"), []).append(mode)
+        elif result["failure"]:
+            grouped.setdefault((kind, f"not observed: {result['failure']}"), []).append(mode)
+        reasons: dict[str, list[str]] = {}
+        for layer, reason in result["not_observed"].items():
+            reasons.setdefault(reason, []).append(layer)
+        for reason, layers in reasons.items():
+            count = f"{len(layers)} layer{'s' if len(layers) > 1 else ''} without figures"
+            grouped.setdefault((kind, f"{count}: {reason}"), []).append(mode)
+    for (kind, what), modes in sorted(grouped.items()):
+        order = [mode for mode in MODE_NAMES if mode in modes]
+        where = "in every mode" if len(order) >= len(MODE_NAMES) - 2 else "in " + ", ".join(order)
+        lines.append(f"- {kind}, {where}: {what.replace('|', '/')}.")
+    return "\n".join(lines) + "\n"
+
+
+def _architectures(results: list[Any]) -> str:
+    results = sorted(results, key=lambda result: (result["source"], result["architecture"].lower()))
+    complete = sum(result["weighted"] == result["weighted_observed"] and not result["failure"] for result in results)
+    lines = [
+        "## Architectures",
+        "",
+        f"One observed training step each, random weights. Of {complete} of {len(results)} every layer with weights was "
+        "recorded.",
+        "",
+        "| | from | input | parameters | layers with weights | of these recorded | weights with figures | |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for result in results:
+        lines.append(
+            f"| {result['architecture']} | {result['source']} | {result['input']} | {result['parameters']:,} "
+            f"| {result['weighted']} | {result['weighted_observed']} | {result['trained']} | {result['failure']} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _workers(result: Any) -> str:
+    return f"""## Two processes
+
+`MultiWorkerMirroredStrategy`, two processes on the loopback interface, a custom loop with `Recorder`, {result["steps"]} steps,
+each process half of every batch, against one process with whole batches. Largest relative difference of a recorded figure:
+{result["difference"]:.0e} ({result["worst"]}). Processes that wrote event files: {result["writers"]}.
+"""

@@ -154,7 +154,7 @@ class LayerHealth(keras.callbacks.Callback):
         self._epoch = epoch
         assert self._dispatcher is not None
         if not self._dispatcher.is_installed():
-            self._install()
+            self._install(steps_before=self._dispatcher.steps)
         self._dispatcher.begin_epoch(self.params.get("steps"), epoch + 1 == self.params.get("epochs"))
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -180,7 +180,7 @@ class LayerHealth(keras.callbacks.Callback):
         self._guarded(Recording.finish)
         self._guarded(Recording.close)
 
-    def _install(self) -> None:
+    def _install(self, steps_before: int = 0) -> None:
         model, options = self.model, self._options
 
         plain = model.train_function
@@ -194,7 +194,7 @@ class LayerHealth(keras.callbacks.Callback):
             return self._observed_step[1]
 
         self._dispatcher = Dispatcher(
-            model, make, self._cadence, self._clock, self._wants_histograms, self._on_observed
+            model, make, self._cadence, self._clock, self._wants_histograms, self._on_observed, steps_before
         )
         self._dispatcher.install()
 

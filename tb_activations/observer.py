@@ -12,11 +12,14 @@ import numpy as np
 from tb_activations.capture import extras, figures
 from tb_activations.capture.cadence import Cadence, Thinning
 from tb_activations.capture.layout import Layout
+from tb_activations.events import pictures
 from tb_activations.events.writer import RunWriter
 from tb_activations.health.records import Finding, Severity
 from tb_activations.recording import Recording, RunSettings
 
 _LOGGER = logging.getLogger("tb_activations")
+
+_MAPS = "First samples of the last observed step (down), channels (across), in training mode."
 
 RuleChoice = Sequence[str] | Mapping[str, Mapping[str, float]] | None
 OnProblem = Literal["warn", "stop", "raise"] | Callable[[Finding], None]
@@ -109,7 +112,7 @@ class Observer:
             self._guarded(lambda recording: recording.write_histograms(histograms))
             wishes.histograms.done(epoch)
         if wishes.images.is_due(epoch):
-            self._guarded(lambda recording: recording.write_pictures(self._feature_maps()))
+            self._guarded(self._draw)
             wishes.images.done(epoch)
         self._guarded(Recording.flush)
 
@@ -130,10 +133,15 @@ class Observer:
         cost = [cadence.share(self._clock()), cadence.last_cost, cadence.last_interval]
         return recording.record(seen.step, seen.epoch, step, histograms, np.array(cost, np.float32))
 
-    def _feature_maps(self) -> Mapping[str, figures.Array]:
-        if self._last is None or "maps" not in self._last[2]:
-            return {}
-        return extras.feature_maps(self._last[2]["maps"].numpy(), self._last[0].calls)
+    def _draw(self, recording: Recording) -> None:
+        maps: Mapping[str, figures.Array] = {}
+        if self._last is not None and "maps" in self._last[2]:
+            maps = extras.feature_maps(self._last[2]["maps"].numpy(), self._last[0].calls)
+        drawn = {
+            f"feature_maps/{layer}": pictures.feature_maps(own, common_scale=True, about=_MAPS)
+            for layer, own in maps.items()
+        }
+        recording.write_pictures(drawn, step=recording.last_step, with_units=True)
 
     def _act_on(self, finding: Finding) -> None:
         if finding.closed_step is not None:

@@ -32,11 +32,11 @@ Written by `make compatibility`, which trains every cell for real; do not edit. 
 
 ## Kinds of models, ways to train
 
-Each cell is the same training twice in one process, four steps with and four without observing, two of the four observed.
-"identical" means that all weights are equal bit for bit afterwards. A number is the largest difference of an element of a
-weight, over the largest element of that weight: with XLA the observed step is fused otherwise than the plain one, which
-rounds otherwise. "own loop" is a custom training loop with `Recorder`, all others are `fit` with `LayerHealth`.
-"does not train" is a training that TensorFlow refuses on this machine without the callback as well.
+Each cell is the same training twice in one process, four steps with and four without observing, two of the four
+observed. "identical" means that all weights are equal bit for bit afterwards. A number is the largest difference of an
+element of a weight, over the largest element of that weight: with XLA the observed step is fused otherwise than the
+plain one, which rounds otherwise. "own loop" is a custom training loop with `Recorder`, all others are `fit` with
+`LayerHealth`. "does not train" is a training that TensorFlow refuses on this machine without the callback as well.
 """
 
 
@@ -110,8 +110,8 @@ def _architectures(results: list[Any]) -> str:
     lines = [
         "## Architectures",
         "",
-        f"One observed training step each, random weights. Of {complete} of {len(results)} every layer with weights was "
-        "recorded.",
+        "One observed training step each, random weights. "
+        f"Of {complete} of {len(results)} every layer with weights was recorded.",
         "",
         "| | from | input | parameters | layers with weights | of these recorded | weights with figures | |",
         "|---|---|---|---|---|---|---|---|",
@@ -127,7 +127,8 @@ def _architectures(results: list[Any]) -> str:
 def _workers(result: Any) -> str:
     return f"""## Two processes
 
-`MultiWorkerMirroredStrategy`, two processes on the loopback interface, a custom loop with `Recorder`, {result["steps"]} steps,
-each process half of every batch, against one process with whole batches. Largest relative difference of a recorded figure:
-{result["difference"]:.0e} ({result["worst"]}). Processes that wrote event files: {result["writers"]}.
+`MultiWorkerMirroredStrategy`, two processes on the loopback interface, a custom loop with `Recorder`,
+{result["steps"]} steps, each process half of every batch, against one process with whole batches. Largest relative
+difference of a recorded figure: {result["difference"]:.0e} ({result["worst"]}). Processes that wrote event files:
+{result["writers"]}.
 """

@@ -12,8 +12,8 @@ import tensorflow as tf
 from tb_activations.capture import taps
 from tb_activations.capture.layers import NamedLayer
 from tb_activations.capture.layout import Layout
-from tb_activations.capture.observation import Options
-from tb_activations.capture.step_taps import Models, StepTaps, batch_size
+from tb_activations.capture.observation import Observation, Options
+from tb_activations.capture.step_taps import Models, StepTaps, batch_size, input_rms
 from tb_activations.capture.strategies import is_distributed
 
 _NO_RUN = "under a distribution strategy the step has to call `strategy.run`"
@@ -65,7 +65,7 @@ class ObservedLoop:
             packed.update(self._runs[0] if self._runs else {})
             return
         with self._taps.observing() as observation:
-            observation.samples = batch_size(data)
+            _see_data(observation, data)
             yield packed
         packed.update(self._taps.pack(observation))
 
@@ -82,7 +82,7 @@ class ObservedLoop:
 
             def observed(*replica_args: Any, **replica_kwargs: Any) -> tuple[Any, Packed]:
                 with self._taps.observing() as observation:
-                    observation.samples = batch_size((replica_args, replica_kwargs))
+                    _see_data(observation, (replica_args, replica_kwargs))
                     outputs = converted(*replica_args, **replica_kwargs)
                 return outputs, self._taps.pack(observation)
 
@@ -116,6 +116,11 @@ class ObservedFunction:
         with self._loop.tapped(with_extras):
             outputs, packed = self._function(*args, **kwargs)
         return outputs, packed
+
+
+def _see_data(observation: Observation, data: Any) -> None:
+    observation.samples = batch_size(data)
+    observation.input_rms = input_rms((data,))
 
 
 def _converted(step: Callable[..., Any], with_autograph: bool) -> Callable[..., Any]:

@@ -65,14 +65,34 @@ class Wishes:
     stop: Callable[[], None]
 
 
+class _NoWriter(RunWriter):
+    """Of a process that is not the chief."""
+
+    def __init__(self) -> None:
+        pass
+
+    def write(self, summary: Any, step: int) -> None:
+        pass
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
 class Observer:
     """Records the observed steps of one model and acts on what is found.
 
     What fails while recording is said once and leaves the training alone.
     """
 
-    def __init__(self, log_dir: str, settings: RunSettings, wishes: Wishes, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, log_dir: str, settings: RunSettings, wishes: Wishes, clock: Callable[[], float], *, is_writer: bool = True
+    ) -> None:
+        """Of several processes that train together one `is_writer`; the others judge alike and write nothing."""
         self._log_dir = log_dir
+        self._is_writer = is_writer
         self._wishes = wishes
         self._clock = clock
         self._recording = Recording(settings)
@@ -87,7 +107,9 @@ class Observer:
 
     def open(self) -> None:
         """Begins to record."""
-        self._guarded(lambda recording: recording.open(RunWriter(self._log_dir, self._clock)))
+        self._guarded(
+            lambda recording: recording.open(RunWriter(self._log_dir, self._clock) if self._is_writer else _NoWriter())
+        )
 
     def wants_histograms(self, step: int, epoch: int, is_epoch_end: bool) -> bool:
         """Whether the record of this step holds histograms."""

@@ -20,7 +20,7 @@ from tb_activations.capture.observation import Options
 from tb_activations.capture.observed_function import ObservedFunction, ObservedLoop, Packed
 from tb_activations.capture.pace import Pace
 from tb_activations.capture.step_taps import strategy_of
-from tb_activations.capture.strategies import is_multi_worker
+from tb_activations.capture.strategies import is_chief, is_multi_worker
 from tb_activations.events.writer import check_log_dir
 from tb_activations.health.records import Finding
 from tb_activations.health.rules import configure
@@ -136,7 +136,7 @@ class Recorder:
             stock_summaries=stock_summaries,
         )
         wishes = Wishes(Thinning(histogram_freq), Thinning(image_freq), on_problem, self._stop)
-        self._observer = Observer(log_dir, settings, wishes, clock)
+        self._observer = Observer(log_dir, settings, wishes, clock, is_writer=is_chief(self._strategy))
 
     @property
     def findings(self) -> tuple[Finding, ...]:

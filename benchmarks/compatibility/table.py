@@ -129,6 +129,7 @@ def _workers(result: Any) -> str:
 
 `MultiWorkerMirroredStrategy`, two processes on the loopback interface, a custom loop with `Recorder`,
 {result["steps"]} steps, each process half of every batch, against one process with whole batches. Largest relative
-difference of a recorded figure: {result["difference"]:.0e} ({result["worst"]}). Processes that wrote event files:
-{result["writers"]}.
+difference of a recorded figure: {result["difference"]:.0e} ({result["worst"]}). Spreads over samples and units, which
+every replica estimates from its own part of the batch, differ by up to {result["estimated"]:.0e}. Processes that wrote
+event files: {result["writers"]}.
 """

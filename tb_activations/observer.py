@@ -13,9 +13,9 @@ from tb_activations.capture import extras, figures
 from tb_activations.capture.cadence import Cadence, Thinning
 from tb_activations.capture.layout import Layout
 from tb_activations.events import pictures
-from tb_activations.events.writer import RunWriter
 from tb_activations.health.records import Finding, Severity
 from tb_activations.recording import Recording, RunSettings
+from tb_activations.run_output import RunOutput
 
 _LOGGER = logging.getLogger("tb_activations")
 
@@ -65,37 +65,16 @@ class Wishes:
     stop: Callable[[], None]
 
 
-class _NoWriter(RunWriter):
-    """Of a process that is not the chief."""
-
-    def __init__(self) -> None:
-        pass
-
-    def write(self, summary: Any, step: int) -> None:
-        pass
-
-    def flush(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
 class Observer:
     """Records the observed steps of one model and acts on what is found.
 
     What fails while recording is said once and leaves the training alone.
     """
 
-    def __init__(
-        self, log_dir: str, settings: RunSettings, wishes: Wishes, clock: Callable[[], float], *, is_writer: bool = True
-    ) -> None:
-        """Of several processes that train together one `is_writer`; the others judge alike and write nothing."""
-        self._log_dir = log_dir
-        self._is_writer = is_writer
+    def __init__(self, output: RunOutput, settings: RunSettings, wishes: Wishes, clock: Callable[[], float]) -> None:
         self._wishes = wishes
         self._clock = clock
-        self._recording = Recording(settings)
+        self._recording = Recording(settings, output)
         self._last: tuple[Layout, tuple[figures.Row, ...], Mapping[str, Any]] | None = None
         self._last_histograms: figures.Array | None = None
         self._is_broken = False
@@ -105,11 +84,14 @@ class Observer:
         """What was found so far: worst first, closed findings last."""
         return self._recording.findings
 
+    @property
+    def last_step(self) -> int:
+        """The last recorded step, also of a run in the folder that is gone on with; -1 before the first."""
+        return self._recording.last_step
+
     def open(self) -> None:
         """Begins to record."""
-        self._guarded(
-            lambda recording: recording.open(RunWriter(self._log_dir, self._clock) if self._is_writer else _NoWriter())
-        )
+        self._guarded(Recording.open)
 
     def wants_histograms(self, step: int, epoch: int, is_epoch_end: bool) -> bool:
         """Whether the record of this step holds histograms."""
@@ -190,8 +172,7 @@ class Observer:
         except Exception as error:
             self._is_broken = True
             _LOGGER.warning(
-                "Layer health: nothing more is recorded in %r (%s: %s). The training goes on.",
-                self._log_dir,
+                "Layer health: nothing more is recorded (%s: %s). The training goes on.",
                 type(error).__name__,
                 error,
             )

@@ -35,6 +35,7 @@ from tb_activations.observer import (
     check_on_problem,
 )
 from tb_activations.recording import RunSettings
+from tb_activations.run_output import NoOutput, RunOutput
 
 _LOGGER = logging.getLogger("tb_activations")
 
@@ -62,7 +63,7 @@ class Recorder:
     differentiates by weights of the models. A loop that is not compiled uses `step` instead.
 
     Args:
-        log_dir: folder of this run, its own. Made if missing.
+        log_dir: folder of this run, its own, as for `LayerHealth`. Made if missing.
         models: a model, or several by name, such as `{"generator": ..., "discriminator": ...}`; the name stands before
             those of the layers.
         update_freq: which steps are observed: as for `LayerHealth`; "epoch" needs `steps_per_epoch`.
@@ -76,7 +77,8 @@ class Recorder:
         stock_summaries: whether TensorBoard's own tabs get scalars, histograms and pictures too.
         steps_per_epoch: length of an epoch, where it is known; otherwise the loop calls `end_epoch`.
         initial_step: number of the first step, of a training that goes on from a checkpoint.
-        clock: seconds; only the account of what observing costs reads it.
+        clock: seconds; only the account of what observing costs reads it, and when to flush.
+        wall_clock: seconds since the epoch, for the times of the records.
 
     Attributes:
         stop_training: whether `on_problem="stop"` asks the loop to end.
@@ -101,6 +103,7 @@ class Recorder:
         steps_per_epoch: int | None = None,
         initial_step: int = 0,
         clock: Callable[[], float] = time.perf_counter,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         log_dir = os.fspath(log_dir)
         check_log_dir(log_dir)
@@ -124,7 +127,7 @@ class Recorder:
         self._pace = Pace(self._cadence, clock)
         self._steps_per_epoch = steps_per_epoch
         self._first = self._next = initial_step
-        self._epoch = self._in_epoch = 0
+        self._offset = self._epoch = self._in_epoch = 0
         self._loop: ObservedLoop | None = None
         self._function: RecordedFunction | None = None
         self._is_given_up = self._is_open = self._is_in_step = False
@@ -136,7 +139,9 @@ class Recorder:
             stock_summaries=stock_summaries,
         )
         wishes = Wishes(Thinning(histogram_freq), Thinning(image_freq), on_problem, self._stop)
-        self._observer = Observer(log_dir, settings, wishes, clock, is_writer=is_chief(self._strategy))
+        # Of several processes that train together one writes; the others judge alike.
+        kind = RunOutput if is_chief(self._strategy) else NoOutput
+        self._observer = Observer(kind(log_dir, clock, wall_clock), settings, wishes, clock)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -249,20 +254,23 @@ class Recorder:
             self._loop = ObservedLoop(self._models, named, self._options, self._strategy)
             self._observer.open()
             self._is_open = True
+            # A run in the folder is gone on with; its steps never go back.
+            self._offset = max(0, self._observer.last_step + 1 - (self._next - 1))
         return self._loop
 
     def _is_epoch_end(self) -> bool:
         return self._in_epoch == self._steps_per_epoch
 
     def _wants_extras(self) -> bool:
-        return self._observer.wants_histograms(self._next - 1, self._epoch, self._is_epoch_end())
+        step = self._next - 1 + self._offset
+        return self._observer.wants_histograms(step, self._epoch, self._is_epoch_end())
 
     def _take(self, loop: ObservedLoop, step: int, packed: Packed, has_extras: bool) -> None:
         if not packed:
             self._give_up(loop.failure)
             return
         self._pace.observed(step - self._first)
-        self._observer.take(loop, Seen(step, self._epoch, packed, has_extras), self._cadence)
+        self._observer.take(loop, Seen(step + self._offset, self._epoch, packed, has_extras), self._cadence)
 
     def _give_up(self, reason: str) -> None:
         if not self._is_given_up:

@@ -161,3 +161,17 @@ class RunOutput:
         if self._is_failing and self.is_described:
             self._is_failing = False
             _LOGGER.warning("Layer health: recording in %r goes on.", self._log_dir)
+
+
+class NoOutput(RunOutput):
+    """Writes nothing: of a process that trains together with the one that writes."""
+
+    def begin(self) -> Run | None:
+        """Leaves the folder alone."""
+        return None
+
+    def resume(self) -> None:
+        """As `begin`."""
+
+    def flush(self) -> None:
+        """There is nothing to put on disk."""

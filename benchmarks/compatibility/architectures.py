@@ -65,9 +65,8 @@ def observe_one_step(architecture: Architecture) -> Observed:
         run = load(folder)
     weighted = {layer.name for layer in run.spec.layers if layer.parameters and not layer.call_site}
     unseen = {layer.name: layer.not_observed for layer in run.spec.layers if layer.not_observed}
-    owners = {weight.layer for weight in run.spec.weights}
-    seen = {name for name in weighted if name not in unseen or _weights_seen(name, owners)}
-    gradient = run.weight_stat("weight_norm")[0]
+    seen = weighted - set(unseen)
+    norms = run.weight_stat("weight_norm")[0]
     unrecorded = sorted(f"{name}: {unseen[name]}" for name in weighted - seen)
     return Observed(
         architecture.source,
@@ -75,19 +74,13 @@ def observe_one_step(architecture: Architecture) -> Observed:
         model.count_params(),
         len(weighted),
         len(seen),
-        int(np.isfinite(gradient).sum()),
+        int(np.isfinite(norms).sum()),
         "; ".join([said for said in warnings if "unobserved" in said or "cannot" in said] + unrecorded[:3]),
     )
 
 
-def _weights_seen(name: str, owners: set[str]) -> bool:
-    return False
-
-
 def _application(name: str) -> Architecture:
     side = _SMALLEST.get(name, _DEFAULT_SIDE)
-    if name.startswith("ConvNeXt") or name.startswith("VGG"):
-        side = max(side, 64)
     make = functools.partial(getattr(keras.applications, name), weights=None, input_shape=(side, side, 3), classes=10)
     arguments: dict[str, Any] = {"classifier_activation": None}
     return Architecture(

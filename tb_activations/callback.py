@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import keras
 import numpy as np
 
 from tb_activations.announce import Announcer, LayerHealthError, OnProblem, check_on_problem
-from tb_activations.capture import extras, figures
 from tb_activations.capture.cadence import Cadence, Thinning, UpdateFreq, check_cadence
 from tb_activations.capture.dispatch import Dispatcher, Observed
 from tb_activations.capture.layers import LayerChoice, check_choice, choose_layers, find_layers
-from tb_activations.capture.layout import Layout
 from tb_activations.capture.observation import Options
 from tb_activations.capture.observed_step import ObservedStep
 from tb_activations.events.writer import check_log_dir
 from tb_activations.health.records import Finding
 from tb_activations.health.rules import configure
+from tb_activations.observer import EpochFreq, Observer, RuleChoice, Seen, check_epoch_freq
 from tb_activations.recording import Recording, RunSettings
 from tb_activations.run_output import RunOutput
 from tb_activations.watching.settings import ImageScale, watch_settings
 from tb_activations.watching.watch import Watch
 
 __all__ = ["LayerHealth", "LayerHealthError"]
-
-_LOGGER = logging.getLogger("tb_activations")
-
-RuleChoice = Sequence[str] | Mapping[str, Mapping[str, float]] | None
-EpochFreq = int | Literal["auto"]
 
 
 class LayerHealth(keras.callbacks.Callback):
@@ -101,9 +94,9 @@ class LayerHealth(keras.callbacks.Callback):
         check_log_dir(self._log_dir)
         check_cadence(update_freq, overhead)
         check_choice(layers)
-        _check_epoch_freq("histogram_freq", histogram_freq)
+        check_epoch_freq("histogram_freq", histogram_freq)
         image_freq = 1 if image_freq == "epoch" else image_freq
-        _check_epoch_freq("image_freq", image_freq)
+        check_epoch_freq("image_freq", image_freq)
         watch = watch_settings(probe_data, images, image_scale)
         check_on_problem(on_problem)
         self._rules = configure(rules)
@@ -116,19 +109,16 @@ class LayerHealth(keras.callbacks.Callback):
         self._announcer = Announcer(on_problem, self._stop)
         self._stock_summaries = stock_summaries
         self._clock, self._wall_clock = clock, wall_clock
-        self._recording: Recording | None = None
+        self._observer: Observer | None = None
         self._dispatcher: Dispatcher | None = None
         self._observed_step: tuple[Callable[[Any], Any], ObservedStep] | None = None
-        self._last: tuple[Layout, tuple[figures.Row, ...], dict[str, Any]] | None = None
-        self._last_histograms: figures.Array | None = None
         self._epoch = 0
         self._step_offset = 0
-        self._is_broken = False
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What was found so far, during and after training: worst first, closed findings last."""
-        return self._recording.findings if self._recording else ()
+        return self._observer.findings if self._observer else ()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Puts the dispatcher in place."""
@@ -136,16 +126,16 @@ class LayerHealth(keras.callbacks.Callback):
         named = choose_layers(find_layers(model), self._layers)
         if not named:
             raise ValueError("LayerHealth found no layer in the model; build it or give it layers before training.")
-        if self._recording is None:
+        if self._observer is None:
             cadence = {"update_freq": self._update_freq, "overhead": self._overhead}
             settings = RunSettings(model.name, self._rules, cadence, self._stock_summaries)
-            self._recording = Recording(settings, RunOutput(self._log_dir, self._clock, self._wall_clock))
-        self._is_broken = False
-        self._guarded(Recording.open)
+            recording = Recording(settings, RunOutput(self._log_dir, self._clock, self._wall_clock))
+            self._observer = Observer(recording, self._announcer, self._histograms_due, self._clock)
+        self._observer.open()
         self._cadence = Cadence(self._update_freq, self._overhead)
         # After a new `compile`, or a restart, the optimizer counts from 0 or from a checkpoint; steps of a run never go
         # back.
-        self._step_offset = max(0, self._recording.last_step + 1 - int(model.optimizer.iterations.numpy()))
+        self._step_offset = max(0, self._observer.last_step + 1 - int(model.optimizer.iterations.numpy()))
         self._remove_dispatcher()
         self._install()
 
@@ -165,20 +155,18 @@ class LayerHealth(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes histograms and pictures of the last observed step if they are due; flushes."""
         assert self._dispatcher is not None
+        assert self._observer is not None
         self._dispatcher.close_step()
-        histograms = self._last_histograms
-        if self._histograms_due.is_due(epoch) and histograms is not None:
-            self._guarded(lambda recording: recording.write_histograms(histograms))
-            self._histograms_due.done(epoch)
+        self._observer.write_histograms(epoch)
         if self._images_due.is_due(epoch):
-            self._guarded(self._look)
-        self._guarded(Recording.flush)
+            self._observer.guarded(self._look)
+        self._observer.flush()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Gives the model its own step back and closes the file."""
         self._remove_dispatcher()
-        self._guarded(Recording.finish)
-        self._guarded(Recording.close)
+        if self._observer is not None:
+            self._observer.close()
 
     def _install(self, steps_before: int = 0) -> None:
         model, options = self.model, self._options
@@ -205,51 +193,24 @@ class LayerHealth(keras.callbacks.Callback):
         self._dispatcher = None
 
     def _wants_histograms(self, step: int, is_epoch_end: bool) -> bool:
-        assert self._recording is not None
-        at_end = is_epoch_end and self._histograms_due.is_due(self._epoch)
-        return at_end or self._recording.wants_histograms(step + self._step_offset)
+        assert self._observer is not None
+        return self._observer.wants_histograms(step + self._step_offset, self._epoch, is_epoch_end)
 
     def _on_observed(self, step: ObservedStep, observed: Observed) -> None:
-        changes: tuple[Finding, ...] = ()
-
-        def record(recording: Recording) -> None:
-            nonlocal changes
-            changes = self._record(recording, step, observed)
-
-        self._guarded(record)
-        if changes:
-            # News is on disk at once, also where it ends the training.
-            self._guarded(Recording.flush)
-            self._announcer.tell(changes)
-
-    def _record(self, recording: Recording, step: ObservedStep, observed: Observed) -> tuple[Finding, ...]:
-        packed = observed.packed["figures"].numpy()
-        layout = step.layout(figures.layout_number(packed))
-        seen = figures.unpack(packed, layout, loss=float(observed.logs.get("loss", np.nan)))
-        self._last = (layout, seen.rows, observed.packed)
-        if self._watch is not None:
-            self._watch.see(observed.packed)
-        now = self._clock()
-        cost = np.array(
-            [self._cadence.share(now), self._cadence.last_cost, self._cadence.last_interval], dtype=np.float32
-        )
-        at = observed.step + self._step_offset
-        histograms = None
-        if "histograms" in observed.packed and observed.has_extras:
-            histograms = extras.histograms(observed.packed["histograms"].numpy(), layout.calls, seen.rows)
-            self._last_histograms = histograms
-        return recording.record(at, self._epoch, seen, histograms, cost)
+        assert self._observer is not None
+        if (watch := self._watch) is not None:
+            self._observer.guarded(lambda _: watch.see(observed.packed))
+        at, loss = observed.step + self._step_offset, float(observed.logs.get("loss", np.nan))
+        self._observer.take(step, Seen(at, self._epoch, observed.packed, observed.has_extras, loss), self._cadence)
 
     def _look(self, recording: Recording) -> None:
         assert self._watch is not None
+        assert self._observer is not None
         look = self._watch.look(self.model, recording.spec)
         if look is None:
             return
         self._images_due.done(self._epoch)
-        if self._last is not None and "maps" in self._last[2]:
-            look = self._watch.with_step_maps(
-                look, extras.feature_maps(self._last[2]["maps"].numpy(), self._last[0].calls)
-            )
+        look = self._watch.with_step_maps(look, self._observer.feature_maps())
         self._cadence.look(look.seconds)
         step = int(self.model.optimizer.iterations.numpy()) - 1 + self._step_offset
         recording.write_pictures(look.pictures, step=step, with_units=self._watch.draws("units"))
@@ -257,26 +218,3 @@ class LayerHealth(keras.callbacks.Callback):
 
     def _stop(self) -> None:
         self.model.stop_training = True
-
-    def _guarded(self, action: Callable[[Recording], None]) -> None:
-        """Runs what only records; if it fails, says so once and leaves the training alone."""
-        if self._is_broken or self._recording is None:
-            return
-        try:
-            action(self._recording)
-        except Exception as error:
-            self._is_broken = True
-            _LOGGER.warning(
-                "Layer health: nothing more is recorded in %r (%s: %s). The training goes on.",
-                self._log_dir,
-                type(error).__name__,
-                error,
-            )
-
-
-def _check_epoch_freq(name: str, value: object) -> None:
-    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    if not is_count and value != "auto":
-        raise ValueError(
-            f'Invalid value for argument `{name}`: {value!r}. Allowed are "auto", 0 for never, or a number of epochs.'
-        )

@@ -14,6 +14,7 @@ from typing import Any, overload
 import keras
 import tensorflow as tf
 
+from tb_activations.announce import Announcer, OnProblem, check_on_problem
 from tb_activations.capture.cadence import Cadence, StepClock, Thinning, UpdateFreq, check_cadence
 from tb_activations.capture.layers import LayerChoice, check_choice, choose_layers, find_layers_of
 from tb_activations.capture.observation import Options
@@ -21,23 +22,17 @@ from tb_activations.capture.observed_function import ObservedFunction, ObservedL
 from tb_activations.capture.pace import Pace
 from tb_activations.capture.step_taps import strategy_of
 from tb_activations.capture.strategies import is_chief, is_multi_worker
+from tb_activations.events import pictures
 from tb_activations.events.writer import check_log_dir
 from tb_activations.health.records import Finding
 from tb_activations.health.rules import configure
-from tb_activations.observer import (
-    EpochFreq,
-    Observer,
-    OnProblem,
-    RuleChoice,
-    Seen,
-    Wishes,
-    check_epoch_freq,
-    check_on_problem,
-)
-from tb_activations.recording import RunSettings
+from tb_activations.observer import EpochFreq, Observer, RuleChoice, Seen, check_epoch_freq
+from tb_activations.recording import Recording, RunSettings
 from tb_activations.run_output import NoOutput, RunOutput
 
 _LOGGER = logging.getLogger("tb_activations")
+
+_MAPS = "First samples of the last observed step (down), channels (across), in training mode."
 
 Step = Callable[..., Any]
 
@@ -138,10 +133,11 @@ class Recorder:
             cadence={"update_freq": update_freq, "overhead": float(overhead)},
             stock_summaries=stock_summaries,
         )
-        wishes = Wishes(Thinning(histogram_freq), Thinning(image_freq), on_problem, self._stop)
+        self._images_due = Thinning(image_freq)
         # Of several processes that train together one writes; the others judge alike.
         kind = RunOutput if is_chief(self._strategy) else NoOutput
-        self._observer = Observer(kind(log_dir, clock, wall_clock), settings, wishes, clock)
+        recording = Recording(settings, kind(log_dir, clock, wall_clock))
+        self._observer = Observer(recording, Announcer(on_problem, self._stop), Thinning(histogram_freq), clock)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -196,7 +192,11 @@ class Recorder:
     def end_epoch(self) -> None:
         """Writes the histograms and pictures that are due and puts everything on disk; the next epoch begins."""
         self._pace.close_step()
-        self._observer.end_epoch(self._epoch)
+        self._observer.write_histograms(self._epoch)
+        if self._images_due.is_due(self._epoch):
+            self._observer.guarded(self._draw)
+            self._images_due.done(self._epoch)
+        self._observer.flush()
         self._epoch, self._in_epoch = self._epoch + 1, 0
 
     def close(self) -> None:
@@ -271,6 +271,13 @@ class Recorder:
             return
         self._pace.observed(step - self._first)
         self._observer.take(loop, Seen(step + self._offset, self._epoch, packed, has_extras), self._cadence)
+
+    def _draw(self, recording: Recording) -> None:
+        drawn = {
+            f"feature_maps/{layer}": pictures.feature_maps(maps, common_scale=True, about=_MAPS)
+            for layer, maps in self._observer.feature_maps().items()
+        }
+        recording.write_pictures(drawn, step=recording.last_step, with_units=True)
 
     def _give_up(self, reason: str) -> None:
         if not self._is_given_up:

@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras import layers
 
 from tb_activations import LayerHealth, Recorder, load
-from tb_activations.observer import LayerHealthError
+from tb_activations.announce import LayerHealthError
 from tests.training.models import KINDS, digits, train
 
 BATCH = 32

@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint bench bench-tab pictures bench-probe bench-long fuzz test-versions accuracy accuracy-seeds bundle bundle-check frontend-test browser python-test
+.PHONY: help demo test check lint bench bench-tab pictures bench-probe bench-long fuzz test-versions accuracy compatibility accuracy-seeds bundle bundle-check frontend-test browser python-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ bench-probe: $(VENV)/.dev ## measure what looking into every layer costs, beside
 pictures: $(VENV)/.dev browser ## make the pictures of README and guide from the demo
 	$(BIN)/python -m tests.browser.make_pictures
 
+compatibility: $(VENV)/.compatibility ## train every kind of model in every mode, every architecture; write docs/compatibility.md
+	$(BIN)/python -m benchmarks.compatibility
+
 bundle: $(NODE)/.installed ## build the tab into tb_activations/static
 	cd frontend && npm run --silent build
 
@@ -75,7 +78,7 @@ python-test: $(VENV)/.dev $(NODE)/.installed browser
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.dev $(VENV)/.demo: $(VENV)/.%: setup.py | $(VENV)/bin/python
+$(VENV)/.dev $(VENV)/.demo $(VENV)/.compatibility: $(VENV)/.%: setup.py | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
 	@touch $@
 

@@ -34,6 +34,12 @@ setup(
     extras_require={
         "tensorflow": TENSORFLOW,
         "demo": [*TENSORFLOW, "scikit-learn>=1.5"],
+        "compatibility": [
+            "tensorflow==2.21.0",
+            "keras==3.15.1",
+            "scikit-learn==1.9.1",
+            "keras-hub==0.32.0",
+        ],
         "dev": [
             "tensorflow==2.21.0",
             "keras==3.15.1",

@@ -54,8 +54,7 @@ def try_cell(make: Callable[[], Workload], mode: Mode) -> Outcome:
     try:
         alone = _train(make, mode, None)
     except Exception as error:
-        first = str(error).strip().splitlines()
-        return Outcome(None, failure=f"{type(error).__name__}: {first[0] if first else ''}"[:200])
+        return Outcome(None, failure=_first_line(error))
     warnings = _Warnings()
     logger = logging.getLogger("tb_activations")
     logger.addHandler(warnings)
@@ -63,10 +62,17 @@ def try_cell(make: Callable[[], Workload], mode: Mode) -> Outcome:
         with tempfile.TemporaryDirectory() as folder:
             watched = _train(make, mode, folder)
             run = load(folder)
+    except Exception as error:
+        return Outcome(float("inf"), failure=f"ended with an error while observed: {_first_line(error)}")
     finally:
         logger.removeHandler(warnings)
     reasons = {layer.name: layer.not_observed for layer in run.spec.layers if layer.not_observed}
     return Outcome(_difference(alone, watched), len(run.steps), reasons, "; ".join(warnings.said))
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"[:200]
 
 
 def _train(make: Callable[[], Workload], mode: Mode, folder: str | None) -> list[np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -39,8 +40,14 @@ def _two_devices() -> None:
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
+@functools.cache
+def _strategy() -> tf.distribute.Strategy:
+    # One for the process: the collectives of a second one would be numbered as those of the first.
+    return tf.distribute.MirroredStrategy(["cpu:0", "cpu:1"])
+
+
 def _mirrored() -> contextlib.AbstractContextManager[Any]:
-    scope: contextlib.AbstractContextManager[Any] = tf.distribute.MirroredStrategy(["cpu:0", "cpu:1"]).scope()
+    scope: contextlib.AbstractContextManager[Any] = _strategy().scope()
     return scope
 
 

@@ -78,6 +78,8 @@ def _cell(result: Any) -> str:
         return "not run"
     if result["difference"] is None:
         return "does not train"
+    if result["difference"] == float("inf"):
+        return "**fails**"
     if not result["observed"] or result["failure"]:
         return "not observed"
     return "identical" if result["difference"] == 0 else f"{result['difference']:.0e}"

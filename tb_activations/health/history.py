@@ -17,7 +17,7 @@ WINDOW = 32
 INITIAL_LOSSES = 3
 """Losses averaged into the initial loss, since a single batch's is noisy."""
 
-PEAK_CHECKS = 8
+PEAK_CHECKS = 10
 """Observed steps over which the largest output of each unit is kept."""
 
 BLOCK = 8

@@ -15,6 +15,9 @@ NONFINITE, POOR_INIT, EXPLODING = "nonfinite", "poor_init", "exploding_gradient"
 DEAD, DORMANT, SATURATED, COLLAPSED = "dead_units", "dormant_units", "saturated_units", "collapsed_layer"
 NO_GRADIENT, VANISHING, STAGNANT = "no_gradient", "vanishing_gradient", "stagnant_weights"
 
+ALL_THE_SAME = 1e-6
+"""Outputs whose relative spread over samples is smaller are equal within float32."""
+
 _RANK = {Severity.PROBLEM: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 
@@ -38,7 +41,7 @@ _CAUSES: dict[str, tuple[tuple[str, _Where], ...]] = {
     DEAD: ((POOR_INIT, _FORWARD), (EXPLODING, _FORWARD)),
     DORMANT: ((POOR_INIT, _FORWARD), (EXPLODING, _FORWARD)),
     SATURATED: ((POOR_INIT, _FORWARD), (EXPLODING, _FORWARD)),
-    COLLAPSED: ((POOR_INIT, _FORWARD), (DEAD, _FORWARD), (SATURATED, _FORWARD)),
+    COLLAPSED: ((POOR_INIT, _FORWARD), (DEAD, _FORWARD), (SATURATED, _FORWARD), (VANISHING, _ANYWHERE)),
     NO_GRADIENT: ((POOR_INIT, _BACKWARD), (DEAD, _BACKWARD), (SATURATED, _BACKWARD), (COLLAPSED, _BACKWARD)),
     VANISHING: ((POOR_INIT, _ANYWHERE), (DEAD, _BACKWARD), (SATURATED, _BACKWARD), (COLLAPSED, _BACKWARD)),
     STAGNANT: (
@@ -126,7 +129,15 @@ def _kind(finding: Finding) -> str:
 
 
 def _is_enough(cause: Finding, effect: Finding) -> bool:
-    """A few dead units starve nobody: it takes the whole layer, but for a gradient that only becomes small."""
+    """Whether the cause is as bad as the consequence takes it to be.
+
+    A few dead units starve nobody: it takes the whole layer, but for a gradient that only becomes small. Outputs that
+    are all the same let nothing through, while those that only hardly differ are what a signal that fades away leaves.
+    """
+    if cause.rule == COLLAPSED:
+        return cause.value < ALL_THE_SAME
+    if effect.rule == COLLAPSED and cause.rule == VANISHING:
+        return effect.value >= ALL_THE_SAME
     return cause.rule != DEAD or cause.value == 1 or effect.rule == VANISHING
 
 

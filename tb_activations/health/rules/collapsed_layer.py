@@ -49,13 +49,14 @@ class CollapsedLayer(Rule):
         values, counts = medians(table)
         answers: list[Judged] = []
         for row, layer in enumerate(history.spec.layers):
-            if layer.call_site or not layer.units:
+            if layer.call_site or not np.any(history.stat("elements")[:, row] > 0):
                 answers.append(Outcome.NOT_APPLICABLE)
             elif counts[row] < self.min_checks or np.median(rows_per_unit(history, row)) < self.min_rows:
                 answers.append(Outcome.INSUFFICIENT_DATA)
             else:
                 limit = self.spread * (HYSTERESIS if earlier[row] else 1)
-                is_flat = values[row] < limit
+                # Without units the spread is that of all outputs: it proves a collapse only where all are the same.
+                is_flat = values[row] < limit if layer.units else values[row] == 0
                 answers.append(self._evidence(history, row, table, values, earlier[row]) if is_flat else Outcome.OK)
         return answers
 

@@ -18,6 +18,7 @@ from tb_activations.health.rules.window import rows_per_unit
 STEP = "update-to-weight ratio of a kernel"
 LOSS = "loss over its start"
 ELASTICITY = "elasticity of the loss (gradient norm x weight norm / loss)"
+SIGNAL = "size of the outputs before the first step, over that of the inputs"
 GROWTH = "growth of the gradient norm over the last windows"
 
 RECENT = 5
@@ -47,12 +48,16 @@ class ExplodingGradient(Rule):
     step: an update of a kernel larger than this many times its norm.
     loss: a loss larger than this many times its start, in several checks in a row.
     elasticity: ‖gradient‖·‖weights‖ / loss above this while the loss has not halved.
+    signal: outputs of a hidden layer this many times as large as the inputs before the first step, with elasticity
+        above `strained`.
     growth: factor from each window of 8 checks to the next, five times in a row.
     """
 
     step: float = 10
     loss: float = 100
     elasticity: float = 100
+    signal: float = 1000
+    strained: float = 20
     growth: float = 2
 
     id: ClassVar[str] = "exploding_gradient"
@@ -66,11 +71,14 @@ class ExplodingGradient(Rule):
         "step": (0, 1e12),
         "loss": (1, 1e12),
         "elasticity": (0, 1e12),
+        "signal": (0, 1e12),
+        "strained": (0, 1e12),
         "growth": (1, 1e6),
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
         steps, tension = _kernel_steps(history), _tension(history)
+        sizes = _signal(history)
         blown_up = self._loss_sign(history)
         culprit = _nearest_to_trouble(history, steps, tension)
         answers: list[Judged] = []
@@ -82,6 +90,7 @@ class ExplodingGradient(Rule):
                 self._step_sign(steps[:, row], history),
                 blown_up if row == culprit else None,
                 self._elasticity_sign(history, tension[row]),
+                self._signal_sign(sizes[row], tension[row]),
                 self._growth_sign(history, row),
             ]
             answers.append(self._answer(history, row, [sign for sign in signs if sign], earlier[row]))
@@ -117,6 +126,11 @@ class ExplodingGradient(Rule):
             return None
         return _Sign(ELASTICITY, value, self.elasticity, Severity.WARNING, int(history.steps[-RECENT]))
 
+    def _signal_sign(self, size: float, tension: float) -> _Sign | None:
+        if not (size > self.signal and tension > self.strained):
+            return None
+        return _Sign(SIGNAL, size, self.signal, Severity.WARNING, 0)
+
     def _growth_sign(self, history: History, row: int) -> _Sign | None:
         norms = history.gradient_blocks[:, row]
         if len(norms) < BLOCKS or not np.all(norms > 0):
@@ -132,6 +146,7 @@ class ExplodingGradient(Rule):
             STEP: f"a step of {finding.value:.2g} times the weights",
             LOSS: f"loss {finding.value:.2g} times its start",
             ELASTICITY: f"gradient explodes (elasticity {finding.value:.0e})",
+            SIGNAL: f"outputs {finding.value:.0e} times the inputs",
             GROWTH: "gradient doubles window after window",
         }.get(finding.quantity, f"gradient explodes ({finding.value:.2g})")
 
@@ -162,6 +177,20 @@ def _tension(history: History) -> NDArray[np.float64]:
     return result
 
 
+def _signal(history: History) -> NDArray[np.float64]:
+    """`[layers]`: root mean square of the outputs over that of the model's inputs at step 0; NaN where not known.
+
+    Heads are left out, whose scale the targets set, and layers whose scale a normalisation takes back.
+    """
+    first = history.first
+    if first is None or first.step:
+        return np.full(len(history.spec.layers), np.nan)
+    sizes = np.hypot(first.layer("mean").astype(np.float64), first.layer("std").astype(np.float64))
+    is_judged = ~(history.graph.is_head | history.graph.is_normalised)
+    inputs = first.total("input_rms")
+    return np.where(is_judged & (inputs > 0), sizes / (inputs or np.nan), np.nan)
+
+
 def _nearest_to_trouble(history: History, steps: NDArray[np.float64], tension: NDArray[np.float64]) -> int:
     """The trained layer that a blown-up loss is laid to: the one that moved most, else the one pulled at most."""
     moved = np.fmax.reduce(steps, axis=0, initial=-1.0)
@@ -181,6 +210,7 @@ def _evidence(history: History, row: int, sign: _Sign, earlier: Finding | None) 
         ELASTICITY: f"elasticity of {layer.name} is {sign.value:.1e}: a change of 1 % of its weights moves the loss by "
         "more "
         "than itself",
+        SIGNAL: f"its outputs began {sign.value:.1e} times as large as the model's inputs",
         GROWTH: f"the gradient at {layer.name} has grown {sign.value:.2g} times or more in each of five windows",
     }[sign.quantity]
     return Evidence(

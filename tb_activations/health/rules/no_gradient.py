@@ -39,10 +39,12 @@ class NoGradient(Rule):
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
         handed = {weight.layer for weight in history.spec.weights}
         reached = {weight.layer for weight in history.spec.weights if weight.has_gradient}
-        norms = history.stat("weight_gradient_norm")
+        # Of a gradient that is not finite the norm is that of its finite elements, which may be none.
+        is_lost = history.stat("weight_gradient_nonfinite") > 0
+        norms = np.where(is_lost, np.nan, history.stat("weight_gradient_norm"))
         answers: list[Judged] = []
         for row, layer in enumerate(history.spec.layers):
-            if layer.call_site or not layer.trainable or _is_container(layer, history.spec.layers, handed):
+            if layer.call_site or not layer.trainable or _is_counted_elsewhere(layer, history.spec.layers, handed):
                 answers.append(Outcome.NOT_APPLICABLE)
             elif layer.name not in reached and history.spec.weights:
                 is_early = history.checks < self.min_checks
@@ -91,10 +93,14 @@ class NoGradient(Rule):
         return "gradient is exactly zero" if finding.quantity == ZERO else "no gradient arrives"
 
 
-def _is_container(layer: LayerSpec, layers: Sequence[LayerSpec], handed: set[str]) -> bool:
-    """A layer whose weights are all counted for layers inside it; it holds none of its own."""
+def _is_counted_elsewhere(layer: LayerSpec, layers: Sequence[LayerSpec], handed: set[str]) -> bool:
+    """Whether a layer's weights count for layers inside it, or for the one around it as those of an RNN's cell do."""
+    if layer.name in handed:
+        return False
     inside = layer.name + "/"
-    return layer.name not in handed and any(other.name.startswith(inside) for other in layers)
+    return any(other.name.startswith(inside) for other in layers) or any(
+        layer.name.startswith(other + "/") for other in handed if other
+    )
 
 
 def _cut(history: History, row: int, earlier: Finding | None) -> Evidence:

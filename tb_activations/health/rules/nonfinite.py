@@ -91,10 +91,7 @@ class NonFinite(Rule):
             samples=int(np.nan_to_num(history.latest("elements")[row])),
             checks=checks,
             since_step=since,
-            message=(
-                f"{own[first]:.0f} of the values of {layer.name} are NaN or infinite ({', '.join(found)}; none is "
-                f"allowed), first seen at step {since}."
-            ),
+            message=_message(history, layer, own[first], found, since, _lost_at_once(history, counts, earlier, first)),
             might_be_wrong=_doubt(is_skipped=is_skipped, is_harmless=is_harmless),
             advice=_advice(layer, first),
         )
@@ -108,6 +105,27 @@ def _counts(history: History, columns: Sequence[str]) -> NDArray[np.float64]:
     """`[layers]` sum over columns, NaN where none was measured."""
     table = np.stack([history.latest(column) for column in columns]).astype(np.float64)
     return np.where(np.all(np.isnan(table), axis=0), np.nan, np.nansum(table, axis=0))
+
+
+def _lost_at_once(
+    history: History, counts: Mapping[str, NDArray[np.float64]], earlier: Finding | None, first: str
+) -> int:
+    """How many layers' weights were lost between two observed steps, so that none can be called the first; else 0."""
+    lost = int(np.count_nonzero(counts[WEIGHTS] > 0))
+    is_new = earlier is None or earlier.opened_step == history.step
+    return lost if first == WEIGHTS and is_new and lost > 1 and len(history.steps) > 1 else 0
+
+
+def _message(
+    history: History, layer: LayerSpec, value: float, found: Sequence[str], since: int, lost_at_once: int
+) -> str:
+    said = f"{value:.0f} of the values of {layer.name} are NaN or infinite ({', '.join(found)}; none is allowed)"
+    if not lost_at_once:
+        return f"{said}, first seen at step {since}."
+    return (
+        f"{said}, first seen at step {since}, in {lost_at_once} layers at once: it happened after step "
+        f"{history.steps[-2]}, between two observed steps, so another layer may have been the first."
+    )
 
 
 def _doubt(*, is_skipped: bool, is_harmless: bool) -> str:

@@ -22,6 +22,9 @@ EQUAL = "checks in which all units are alike"
 EQUAL_WITHIN = 1e-5
 """Means of units that spread by less than this share of the outputs' size are equal within float32."""
 
+SATURATED = 0.5
+"""Units that are all pressed against the same bound look alike and need not be copies."""
+
 _NOT_SCALED = frozenset({"Embedding", "ReversibleEmbedding"})
 
 
@@ -170,6 +173,8 @@ def _alike(history: History, row: int, *, is_zero: bool) -> int:
     spread = history.stat("unit_std")[:, row].astype(np.float64)
     own = history.unit_slices[row]
     peaks = history.recent_peaks[own]
+    if history.latest("saturated_fraction")[row] > SATURATED:
+        return 0
     if not (peaks == peaks[:1]).all() or (not is_zero and not np.all(peaks > 0)):
         return 0
     alike = (spread <= EQUAL_WITHIN * size) & np.isfinite(size)

@@ -15,10 +15,13 @@ from tb_activations.health.rules.window import has_learnt, medians, rows_per_uni
 
 HYSTERESIS = 0.85
 
+LATEST = 12
+"""Observed steps of which the median is judged: units that are pressed to their bounds stay there."""
+
 
 @dataclasses.dataclass(frozen=True)
 class SaturatedUnits(Rule):
-    """Thresholds are shares of outputs in the outer 5 % of the activation's range, in the median over the window.
+    """Thresholds are shares of outputs in the outer 5 % of the activation's range, the median over the last 12 checks.
 
     Attributes:
         min_checks: observed steps needed.
@@ -38,11 +41,11 @@ class SaturatedUnits(Rule):
         "note_share": (0, 1),
         "warning_share": (0, 1),
         "problem_share": (0, 1),
-        "min_checks": (1, 32),
+        "min_checks": (1, 12),
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        shares, counts = medians(history.stat("saturated_fraction"))
+        shares, counts = medians(history.stat("saturated_fraction")[-LATEST:])
         answers: list[Judged] = []
         for row, layer in enumerate(history.spec.layers):
             if layer.call_site or layer.is_gate or history.graph.is_head[row] or not counts[row]:

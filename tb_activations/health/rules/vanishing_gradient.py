@@ -16,6 +16,9 @@ from tb_activations.health.rules.window import has_learnt, medians, since
 
 HYSTERESIS = 2.0
 
+AT_ENDS, WAKING = 5, 2.0
+"""A layer whose elasticity at the last checks of the window is this many times that at the first is waking up."""
+
 
 @dataclasses.dataclass(frozen=True)
 class VanishingGradient(Rule):
@@ -51,7 +54,8 @@ class VanishingGradient(Rule):
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        values, counts = medians(elasticities(history))
+        table = elasticities(history)
+        values, counts = medians(table)
         reference = _nearer_the_loss(values, history)
         learnt = has_learnt(history, self.loss_fallen)
         answers: list[Judged] = []
@@ -62,8 +66,16 @@ class VanishingGradient(Rule):
                 answers.append(Outcome.INSUFFICIENT_DATA)
             else:
                 figures = float(values[row]), float(reference[row])
-                answers.append(self._judge_layer(history, row, *figures, earlier[row], learnt=learnt))
+                answer = self._judge_layer(history, row, *figures, earlier[row], learnt=learnt)
+                is_waking = isinstance(answer, Evidence) and self._is_waking(table[:, row])
+                answers.append(Outcome.INSUFFICIENT_DATA if is_waking else answer)
         return answers
+
+    def _is_waking(self, table: NDArray[np.float64]) -> bool:
+        """Whether elasticity grows from check to check, as in a branch that starts from zero."""
+        known = table[~np.isnan(table)]
+        first, last = np.median(known[:AT_ENDS]), np.median(known[-AT_ENDS:])
+        return bool(last > self.problem_elasticity and last > WAKING * first)
 
     def _judge_layer(
         self,

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tb_activations.health.records import Outcome, Severity
-from tests.unit.health.trainings import chain, judge, outcome, record, still_open
+from tests.unit.health.trainings import chain, judge, outcome, record, replaced, still_open
 
 SPEC = chain("a", "b", "out", activation="gelu")
 RULE = ["collapsed_layer"]
@@ -37,3 +37,11 @@ def test_one_sample_a_step_tells_nothing() -> None:
 def test_classes_that_stay_apart_are_no_collapse() -> None:
     records = [record(SPEC, step, figures={"out": {"sample_std": 5e-3}}) for step in range(20)]
     assert still_open(judge(SPEC, records, RULE)[-1]) == []
+
+
+def test_a_layer_without_units_is_judged_by_whether_all_its_outputs_are_one_number() -> None:
+    spec = replaced(SPEC, "b", units=0)
+    nearly, exactly = {"sample_std": 1e-5}, {"sample_std": 0.0}
+    for figures, layers in ((nearly, []), (exactly, ["b"])):
+        records = [record(spec, step, figures={"b": figures}) for step in range(20)]
+        assert [finding.layer for finding in still_open(judge(spec, records, RULE)[-1])] == layers

@@ -40,7 +40,7 @@ def test_heads_gates_and_unbounded_layers_are_not_judged() -> None:
 def test_since_is_where_the_press_began() -> None:
     records = [record(SPEC, step, figures=pressed(0.9 if step >= 8 else 0.1)) for step in range(30)]
     (finding,) = still_open(judge(SPEC, records, RULE)[-1])
-    assert (finding.since_step, finding.opened_step) == (8, 15)
+    assert (finding.since_step, finding.opened_step) == (8, 13)
 
 
 def test_few_checks_are_not_enough() -> None:

@@ -67,6 +67,14 @@ describe("the parts of the page", () => {
     if (path.startsWith("core/")) expect(code).not.toMatch(DOM);
   });
 
+  it("do not move by themselves, so that there is no motion to reduce", () => {
+    const styles = readdirSync(join(SOURCE, "styles")).map((name) =>
+      readFileSync(join(SOURCE, "styles", name), "utf8"),
+    );
+    expect(styles.length).toBeGreaterThan(4);
+    expect(styles.join("\n")).not.toMatch(/transition|animation|@keyframes|scroll-behavior/);
+  });
+
   it("would be noticed importing upwards", () => {
     const text = 'import { App } from "../panels/app";';
     expect(forbiddenImports({ path: "core/x.ts", text })).toEqual(["panels/app"]);

@@ -32,7 +32,7 @@ export function LayerRow({ entry, depth, spark, isSelected, isTabStop, onChoose 
       </span>
       <span class="layer-class">{entry.layer.class_name}</span>
       <span class="layer-words">
-        {entry.words}
+        {entry.words.replaceAll(" %", "\u00a0%")}
         {entry.more > 0 && ` (+${entry.more} more)`}
       </span>
       {spark !== undefined && (

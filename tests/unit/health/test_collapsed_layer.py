@@ -41,7 +41,7 @@ def test_classes_that_stay_apart_are_no_collapse() -> None:
 
 def test_a_layer_without_units_is_judged_by_whether_all_its_outputs_are_one_number() -> None:
     spec = replaced(SPEC, "b", units=0)
-    nearly, exactly = {"sample_std": 1e-5}, {"sample_std": 0.0}
+    nearly, exactly = ({"elements": 1000.0, "sample_std": spread} for spread in (1e-5, 0.0))
     for figures, layers in ((nearly, []), (exactly, ["b"])):
         records = [record(spec, step, figures={"b": figures}) for step in range(20)]
         assert [finding.layer for finding in still_open(judge(spec, records, RULE)[-1])] == layers

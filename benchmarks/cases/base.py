@@ -49,6 +49,8 @@ class Training:
         gates: names of layers whose outputs only open and close others.
         fit: further arguments of `fit`.
         constant_loss: loss of the best constant predictor where the loss function is no common one.
+        update_freq: which steps are observed; every one (1) where all is lost within a single step that the default
+            would pass over, as the advice of the rule for NaN tells the user to.
     """
 
     model: keras.Model
@@ -60,6 +62,7 @@ class Training:
     gates: tuple[str, ...] = ()
     fit: dict[str, Any] = dataclasses.field(default_factory=dict)
     constant_loss: float | None = None
+    update_freq: int | str = "auto"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -34,7 +34,9 @@ def nonfinite_log_of_zero() -> Training:
         ]
     )
     x, y = flat_digits()
-    return Training(compiled(model, keras.optimizers.SGD(8.0), log_loss), x, y, constant_loss=float(np.log(10)))
+    return Training(
+        compiled(model, keras.optimizers.SGD(8.0), log_loss), x, y, constant_loss=float(np.log(10)), update_freq=1
+    )
 
 
 def root_loss(target: Any, prediction: Any) -> Any:
@@ -85,7 +87,7 @@ def nonfinite_division() -> Training:
             layers.Dense(10, name="head"),
         ]
     )
-    return on_digits(model, "sgd", (x, y), fit={"shuffle": False})
+    return on_digits(model, "sgd", (x, y), fit={"shuffle": False}, update_freq=1)
 
 
 @sick("nonfinite", ["hidden_1"], also=("poor_init", "stagnant_weights"), onset=0)

@@ -30,7 +30,12 @@ def train(case: Case, folder: Path, seed: int = 0, with_truth: bool = True) -> N
     ticks = itertools.count()
     # Times do not decide what is observed: the clock stands nearly still.
     health = LayerHealth(
-        folder / "run", histogram_freq=0, image_freq=0, stock_summaries=False, clock=lambda: next(ticks) * 1e-6
+        folder / "run",
+        update_freq=training.update_freq,
+        histogram_freq=0,
+        image_freq=0,
+        stock_summaries=False,
+        clock=lambda: next(ticks) * 1e-6,
     )
     measured = Measured(training) if with_truth else None
     callbacks = [*training.fit.get("callbacks", ()), health, *([measured] if measured else [])]

@@ -27,6 +27,9 @@ RECENT = 5
 LASTS = 16
 """Observed steps in which one huge step counts: trouble comes in bursts, with calm between them."""
 
+SLACK = 3.0
+"""An open finding stays down to this part of its threshold: elasticity swings from check to check."""
+
 SETTLED = 3
 """Observed steps at the beginning in which weights that start near zero may take huge steps."""
 
@@ -86,11 +89,12 @@ class ExplodingGradient(Rule):
             if layer.call_site or not layer.trainable:
                 answers.append(Outcome.NOT_APPLICABLE)
                 continue
+            slack = SLACK if earlier[row] else 1.0
             signs = [
                 self._step_sign(steps[:, row], history),
                 blown_up if row == culprit else None,
-                self._elasticity_sign(history, tension[row]),
-                self._signal_sign(sizes[row], tension[row]),
+                self._elasticity_sign(history, tension[row], slack),
+                self._signal_sign(sizes[row], tension[row] * slack),
                 self._growth_sign(history, row),
             ]
             answers.append(self._answer(history, row, [sign for sign in signs if sign], earlier[row]))
@@ -120,9 +124,9 @@ class ExplodingGradient(Rule):
         severity = Severity.PROBLEM if ratio > 10 * self.loss else Severity.WARNING
         return _Sign(LOSS, ratio, self.loss, severity, int(history.steps[-RECENT]))
 
-    def _elasticity_sign(self, history: History, value: float) -> _Sign | None:
-        has_halved = history.losses[-1] < history.initial_loss / 2
-        if not value > self.elasticity or has_halved:
+    def _elasticity_sign(self, history: History, value: float, slack: float) -> _Sign | None:
+        has_halved = slack * history.losses[-1] < history.initial_loss / 2
+        if not slack * value > self.elasticity or has_halved:
             return None
         return _Sign(ELASTICITY, value, self.elasticity, Severity.WARNING, int(history.steps[-RECENT]))
 

@@ -65,3 +65,9 @@ def test_a_gradient_that_doubles_window_after_window_is_found() -> None:
     grown = found(49, lambda step: stepping(step, gradient=1e-6 * 3.0 ** (step // 8)))
     assert [(finding.layer, finding.severity) for finding in grown] == [("b", Severity.WARNING)]
     assert found(49, lambda step: stepping(step, gradient=1e-6 * 1.5 ** (step // 8))) == []
+
+
+def test_a_gradient_that_swings_around_the_threshold_is_one_finding() -> None:
+    records = [stepping(step, gradient=22.0 if step // 6 % 2 else 15.0) for step in range(60)]
+    findings = judge(SPEC, records, RULE)[-1].findings
+    assert [finding.closed_step for finding in findings] == [None]

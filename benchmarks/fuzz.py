@@ -1,6 +1,6 @@
 """Tens of thousands of hostile requests and thousands of hostile event files against a real TensorBoard.
 
-`python -m benchmarks.fuzz [REQUESTS] [FILES]`; the exit status is 1 if anything broke.
+`python -m benchmarks.fuzz [REQUESTS FILES]`; the exit status is 1 if anything broke.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MIB = 2**20
 
 
 def main() -> None:
-    requests, files = [int(argument) for argument in [*sys.argv[1:], "20000", "2000"][:2]]
+    requests, files = map(int, sys.argv[1:] or (20_000, 2_000))
     complaints: list[str] = []
     for load_fast in (True, False):
         complaints += _requests(load_fast, requests // 2)
@@ -81,7 +81,7 @@ def _files(load_fast: bool, count: int, number: int) -> list[str]:
     complaints: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         logs = Path(folder, "logs")
-        content = write_run(Path(folder, "good"), plan=fuzzing.PLAN).read_bytes()
+        content = fuzzing.write_pictured(Path(folder, "good"))
         names: list[str] = []
         for mutation in _examples(fuzzing.mutations(content), count, 100 + number):
             names.append(f"mutant-{len(names)}")

@@ -77,15 +77,17 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
         start_times = source.start_times()
         summaries = [
             summary
-            for name in source.tags()
-            if (summary := self._summary(source, name, start_times.get(name))) is not None
+            for name, tags in source.tags().items()
+            if (summary := self._summary(source, name, tags, start_times.get(name))) is not None
         ]
         summaries.sort(key=lambda summary: (summary["start_time"], summary["name"]))
         return _respond(request, {"runs": summaries})
 
-    def _summary(self, source: store.Source, name: str, start_time: float | None) -> dict[str, Any] | None:
+    def _summary(
+        self, source: store.Source, name: str, tags: store.Tags, start_time: float | None
+    ) -> dict[str, Any] | None:
         try:
-            return answers.run_summary(self._store.read(source, name, store.OVERVIEW), start_time)
+            return answers.run_summary(self._store.read(source, name, store.OVERVIEW, tags), start_time)
         except CannotReadError as error:
             return answers.unreadable_summary(name, error.reason)
         except UnknownError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from tensorboard.context import RequestContext
 from tensorboard.data.provider import DataProvider, RunTagFilter, TensorTimeSeries
@@ -27,6 +27,9 @@ ALL_POINTS = 1_000_000
 READ_BYTES = 128 * 2**20
 """Of one answer of the data provider; TensorBoard's own client refuses more than twice that."""
 CACHE_BYTES = 512 * 2**20
+
+Tags = Mapping[str, TensorTimeSeries]
+"""What is known of each tag of a run without reading it."""
 
 _LOCKS = 16
 
@@ -90,14 +93,14 @@ class RunStore:
             raise UnknownError(f"no run {run!r} with Layer Health records")
         return listed
 
-    def read(self, source: Source, run: str, tags: Collection[str]) -> Run:
-        """The run with what these tags hold.
+    def read(self, source: Source, run: str, tags: Collection[str], listed: Tags | None = None) -> Run:
+        """The run with what these tags hold; `listed` are all its tags, None to ask for them.
 
         Raises:
             UnknownError: there is no such run with Layer Health records.
             CannotReadError: it cannot be decoded, for one because a newer version wrote it.
         """
-        listed = self.check(source, run)
+        listed = self.check(source, run) if listed is None else listed
         wanted = {tag: listed[tag] for tag in listed if tag in tags or tag == schema.RUN}
         key = (source.experiment, run, frozenset(tags))
         state = {tag: (series.max_step, series.max_wall_time) for tag, series in wanted.items()}

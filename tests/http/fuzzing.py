@@ -16,9 +16,11 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.base_plugin import TBContext
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from tb_activations.events import pictures, stock
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.reader import load
 from tests.live_server import DEADLINE, ROOT, Server
@@ -58,9 +60,19 @@ class Asked:
     body: bytes
 
 
+def write_pictured(log_dir: Path, name: str = "", steps: int = PLAN.steps) -> bytes:
+    """A run with a picture; gives the bytes of its event file."""
+    path = write_run(log_dir, name=name, plan=PLAN, steps=steps)
+    maps = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype(np.float32)
+    value = stock.picture("feature_maps/dense_0", pictures.feature_maps(maps))
+    event = Event(wall_time=START_TIME + 9, step=0, summary=Summary(value=[value]))
+    write_records(path, [*records_of(path.read_bytes()), event.SerializeToString()])
+    return path.read_bytes()
+
+
 def write_targets(log_dir: Path) -> list[str]:
     """An ordinary run and one with hostile names; gives every name in them that a request may hold."""
-    write_run(log_dir, name="run", plan=dataclasses.replace(PLAN, steps=12))
+    write_pictured(log_dir, name="run", steps=12)
     spec = run_spec(PLAN)
     layers = tuple(
         dataclasses.replace(layer, name=name) for layer, name in zip(spec.layers, HOSTILE_LAYERS, strict=True)
@@ -73,7 +85,7 @@ def write_targets(log_dir: Path) -> list[str]:
         summary = encoder.record(record, outcomes=outcomes, rules=RULES, findings=[])
         events.append(Event(wall_time=START_TIME + record.step, step=record.step, summary=summary))
     write_events(log_dir / HOSTILE_RUN, events)
-    return ["run", HOSTILE_RUN, *HOSTILE_LAYERS, *(layer.name for layer in spec.layers)]
+    return ["run", HOSTILE_RUN, "feature_maps/dense_0", *HOSTILE_LAYERS, *(layer.name for layer in spec.layers)]
 
 
 def requests(names: Sequence[str]) -> st.SearchStrategy[tuple[str, str]]:
@@ -138,10 +150,10 @@ def complaint(asked: Asked) -> str:
 
 
 def every_route(run: str) -> list[tuple[str, str]]:
-    """A request for each route that comes as far as it can with the run."""
+    """A request for each route that takes a run, which comes as far as it can with this one."""
     query = {"run": run, "layer": "dense_0", "stat": "mean", "stats": "mean", "kind": "gradient"}
     query |= {"tag": "feature_maps/dense_0", "step": "0"}
-    return [("GET", f"{route.rstrip('*')}?{urllib.parse.urlencode(query)}") for route in ROUTES]
+    return [("GET", f"{route.rstrip('*')}?{urllib.parse.urlencode(query)}") for route in ROUTES if route != "/runs"]
 
 
 def records_of(content: bytes) -> list[bytes]:

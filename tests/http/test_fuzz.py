@@ -70,7 +70,7 @@ def test_hostile_names_are_served_as_they_are(targets: tuple[Server, list[str]])
 @pytest.mark.parametrize("load_fast", [True, False], ids=["fast", "python"])
 def test_no_file_breaks_the_server(tmp_path: Path, load_fast: bool) -> None:
     names: list[str] = []
-    content = write_run(tmp_path / "good", plan=fuzzing.PLAN).read_bytes()
+    content = fuzzing.write_pictured(tmp_path / "good")
 
     @settings(
         max_examples=FILES,

@@ -73,6 +73,8 @@ class NonFinite(Rule):
         own = {kind: float(counts[kind][row]) for kind in KINDS}
         found = [kind for kind in KINDS if own[kind] > 0]
         if not found:
+            if earlier and np.any(counts[WEIGHTS] > 0):
+                return _unchanged(earlier)
             if all(np.isnan(value) for value in own.values()):
                 is_floating = "float" in layer.dtype
                 return Outcome.INSUFFICIENT_DATA if is_floating else Outcome.NOT_APPLICABLE
@@ -105,6 +107,11 @@ def _counts(history: History, columns: Sequence[str]) -> NDArray[np.float64]:
     """`[layers]` sum over columns, NaN where none was measured."""
     table = np.stack([history.latest(column) for column in columns]).astype(np.float64)
     return np.where(np.all(np.isnan(table), axis=0), np.nan, np.nansum(table, axis=0))
+
+
+def _unchanged(earlier: Finding) -> Evidence:
+    """The layer is finite again, but weights are lost for good: where that began stays named."""
+    return Evidence(**{field.name: getattr(earlier, field.name) for field in dataclasses.fields(Evidence)})
 
 
 def _lost_at_once(

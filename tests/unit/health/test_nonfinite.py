@@ -85,3 +85,14 @@ def test_a_layer_without_figures_is_not_called_healthy(dtype: str, expected: Out
     judgement = judge(spec, [record(spec, 0, figures={"a": unknown})], RULE)[-1]
     assert outcome(spec, judgement, "a", 0) == expected
     assert outcome(spec, judgement, "b", 0) == Outcome.OK
+
+
+def test_where_it_began_stays_named_while_weights_are_lost() -> None:
+    bad = {"a": {"nonfinite": 1.0}, "b": {"nonfinite": 9.0, "weight_gradient_nonfinite": 1.0}}
+    lost = {"b": {"weight_nonfinite": 4.0}}
+    records = [record(SPEC, step, figures={3: bad}.get(step, lost if step > 3 else {})) for step in range(8)]
+    findings = still_open(judge(SPEC, records, ["nonfinite"])[-1])
+    assert [(finding.layer, finding.since_step, finding.root) for finding in findings] == [
+        ("a", 3, None),
+        ("b", 3, "nonfinite:a:3"),
+    ]

@@ -67,7 +67,8 @@ class VanishingGradient(Rule):
             else:
                 figures = float(values[row]), float(reference[row])
                 answer = self._judge_layer(history, row, *figures, earlier[row], learnt=learnt)
-                is_waking = isinstance(answer, Evidence) and self._is_waking(table[:, row])
+                is_new = isinstance(answer, Evidence) and earlier[row] is None
+                is_waking = is_new and self._is_waking(table[:, row])
                 answers.append(Outcome.INSUFFICIENT_DATA if is_waking else answer)
         return answers
 

@@ -44,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = [name for name in CASES if _is_wanted(name, chosen.case, chosen.rule)]
     if chosen.rejudge:
         names = [name for name in names if (folder / name / "measured.json").exists()]
-    failed = set() if chosen.rejudge else _train(console, [(n, folder / n, 0, True) for n in names], chosen.jobs)
+    failed = (
+        set() if chosen.rejudge else _train(console, [(n, folder / n, chosen.seed, True) for n in names], chosen.jobs)
+    )
     results = [score(CASES[name], folder / name) for name in names if name not in failed]
     tables.show(console, results, failed, chosen.verbose)
     if chosen.markdown:
@@ -103,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=2, help="processes that train side by side (default: 2)")
     parser.add_argument("--keep", type=Path, default=Path("logs/accuracy"), help="folder for trainings and truths")
     parser.add_argument("--rejudge", type=Path, metavar="DIR", help="judge what this folder keeps, training nothing")
+    parser.add_argument("--seed", type=int, default=0, help="train from another seed than the rules were set on")
     parser.add_argument("--seeds", type=int, default=0, help="instead: so many fresh seeds of ten healthy cases")
     parser.add_argument("--verbose", action="store_true", help="print every finding of every case")
     parser.add_argument("--markdown", type=Path, help="also write the table to this file")

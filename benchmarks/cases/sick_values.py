@@ -22,20 +22,27 @@ def log_loss(labels: Any, probabilities: Any) -> Any:
     return -ops.sum(truth * ops.log(probabilities), -1)
 
 
-@sick("nonfinite", ["head", "probabilities"], also=("stagnant_weights", "saturated_units"))
+@sick("nonfinite", ["head", "probabilities"], also=("poor_init",), onset=27)
 def nonfinite_log_of_zero() -> Training:
-    """The logarithm of a probability that has become exactly 0."""
+    """An outlier drives a probability to exactly 0, whose logarithm the loss takes."""
     model = keras.Sequential(
         [
             layers.Input((64,)),
-            layers.Dense(32, "tanh", name="hidden_0"),
+            layers.Dense(32, "leaky_relu", name="hidden_0"),
             layers.Dense(10, name="head"),
             layers.Softmax(name="probabilities"),
         ]
     )
     x, y = flat_digits()
+    x = x.copy()
+    x[27 * 32 + 3] *= 300
     return Training(
-        compiled(model, keras.optimizers.SGD(8.0), log_loss), x, y, constant_loss=float(np.log(10)), update_freq=1
+        compiled(model, keras.optimizers.SGD(0.05), log_loss),
+        x,
+        y,
+        fit={"shuffle": False},
+        constant_loss=float(np.log(10)),
+        update_freq=1,
     )
 
 
@@ -87,7 +94,7 @@ def nonfinite_division() -> Training:
             layers.Dense(10, name="head"),
         ]
     )
-    return on_digits(model, "sgd", (x, y), fit={"shuffle": False}, update_freq=1)
+    return on_digits(model, "sgd", (x, y), fit={"shuffle": False})
 
 
 @sick("nonfinite", ["hidden_1"], also=("poor_init", "stagnant_weights"), onset=0)

@@ -30,8 +30,8 @@ confirm what it says of itself counts as failing.
 - Precision: cases with a true finding of the rule, beside those with a false one. Consequences count as true where the
   measurements bear them out.
 - The default thresholds were set with these trainings, from seed 0, in view. `python -m benchmarks.accuracy --seed 1`
-  trains and measures them from another seed; `make accuracy-seeds` counts false alarms over thirty fresh seeds of ten of
-  the healthy trainings.
+  trains and measures them from another seed; `make accuracy-seeds` counts false alarms over thirty fresh seeds of ten
+  of the healthy trainings.
 - NaN that begins between two observed steps can only be told to the first layer in call order, since all weights are
   NaN by the next one. `nonfinite_log_of_zero` is therefore observed at every step, as the advice of the rule says."""
 

@@ -22,7 +22,7 @@ import { indexOfStep } from "../core/scale";
 import type { Findings, Layer, Picture, PictureDetails, Run, RunDescription } from "../core/types";
 import type { Host } from "../host";
 import { type Choices, HEALTH } from "./choices";
-import { type Loaded, resource } from "./resource";
+import { type Loaded, resource, stable } from "./resource";
 
 /** Statistics of the training itself that are drawn; `epoch` is for the horizontal axis. */
 export const TRAINING_STATISTICS: readonly string[] = ["loss", "learning_rate"];
@@ -276,15 +276,6 @@ function pollWhileFresh(run: ReadonlySignal<Run | null>, now: ReadonlySignal<num
     if (!isFresh || now.value - last < POLL_EVERY) return;
     last = now.value;
     look();
-  });
-}
-
-/** A key that is a new object with the same content at every reload must not count as a new subject. */
-function stable<Key>(key: ReadonlySignal<Key | null>): ReadonlySignal<Key | null> {
-  let last: Key | null = null;
-  return computed(() => {
-    if (JSON.stringify(key.value) !== JSON.stringify(last)) last = key.value;
-    return last;
   });
 }
 

@@ -1,4 +1,4 @@
-import { effect, type ReadonlySignal, signal } from "@preact/signals";
+import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 
 /** What is known of an answer: a failed refresh leaves the older value in place. */
 export interface Loaded<Value> {
@@ -49,4 +49,13 @@ export function resource<Key, Value>(
     return () => controller.abort();
   });
   return state;
+}
+
+/** The same value as long as its content is the same: what is a new object at every reload must not count as new. */
+export function stable<Value>(source: ReadonlySignal<Value>): ReadonlySignal<Value> {
+  let last: Value = source.peek();
+  return computed(() => {
+    if (JSON.stringify(source.value) !== JSON.stringify(last)) last = source.value;
+    return last;
+  });
 }

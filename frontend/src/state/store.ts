@@ -12,7 +12,7 @@ import type { StepView } from "../core/view";
 import type { Host } from "../host";
 import { type Answers, createAnswers } from "./answers";
 import { type Choices, createChoices } from "./choices";
-import type { Loaded } from "./resource";
+import { type Loaded, stable } from "./resource";
 
 /** How a run is drawn. */
 export interface RunStyle {
@@ -123,7 +123,7 @@ export function createStore(host: Host): Store {
     onHoverStep: hoverStep,
     onZoom: zoomTo,
   }));
-  const runStyles = computed(() => {
+  const stylesNow = computed(() => {
     const order = runOrder.value.value ?? (runs.value.value ?? []).map(({ name }) => name);
     const shown = run.value === null ? [] : [run.value, ...others.value];
     return shown.map(({ name }, place) => ({
@@ -133,6 +133,7 @@ export function createStore(host: Host): Store {
     }));
   });
 
+  const runStyles = stable(stylesNow);
   const known = computed(() => answers.findings.value.value?.findings ?? []);
   const ranked = computed(() => {
     const { value } = answers.description.value;

@@ -35,6 +35,7 @@ document.addEventListener("securitypolicyviolation", (event) =>
 MANY_LAYERS_RECORDS = 1000
 DEADLINE = 15_000
 """Milliseconds to wait for anything; reached only when something is broken."""
+expect.set_options(timeout=DEADLINE)
 Theme = Literal["light", "dark"]
 
 

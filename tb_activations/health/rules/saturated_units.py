@@ -65,8 +65,10 @@ class SaturatedUnits(Rule):
         if severity is None:
             return Outcome.OK
         learnt = has_learnt(history)
-        if learnt and severity is Severity.PROBLEM:
-            severity, threshold = Severity.WARNING, self.warning_share
+        if learnt:
+            # Sure of what it has learnt, a net drives its units outwards: one step less grave.
+            milder = {Severity.PROBLEM: (Severity.WARNING, self.warning_share)}
+            severity, threshold = milder.get(severity, (Severity.NOTE, self.note_share))
         layer = history.spec.layers[row]
         flags = history.stat("saturated_fraction")[:, row] >= threshold * HYSTERESIS
         began = earlier.since_step if earlier else since(history, flags)

@@ -23,6 +23,16 @@ def test_a_dead_layer_starves_those_before_and_behind_it() -> None:
     assert {finding.root for finding in others} == {first.id}
 
 
+def test_a_layer_behind_a_dead_one_has_no_gradient_because_of_it() -> None:
+    zero = {"weight_gradient_norm": 0.0}
+    records = [
+        record(SPEC, step, silent={"b": range(10)}, figures={"c": zero} if step > 3 else None) for step in range(30)
+    ]
+    findings = still_open(judge(SPEC, records, ["dead_units", "no_gradient"])[-1])
+    assert [(finding.rule, finding.layer) for finding in findings] == [("dead_units", "b"), ("no_gradient", "c")]
+    assert findings[1].root == findings[0].id
+
+
 def test_a_layer_that_died_before_the_one_below_is_a_root_of_its_own() -> None:
     records = [record(SPEC, step, silent={"c": range(10), "a": range(10) if step > 5 else []}) for step in range(20)]
     findings = still_open(judge(SPEC, records, ["dead_units"])[-1])

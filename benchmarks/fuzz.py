@@ -83,7 +83,7 @@ def _files(load_fast: bool, count: int, number: int) -> list[str]:
         logs = Path(folder, "logs")
         content = fuzzing.write_pictured(Path(folder, "good"))
         names: list[str] = []
-        for mutation in _examples(fuzzing.mutations(content), count, 100 + number):
+        for mutation in _examples(fuzzing.mutations(content, are_events=not load_fast), count, 100 + number):
             names.append(f"mutant-{len(names)}")
             fuzzing.write_mutant(logs, names[-1], mutation)
         write_run(logs, name="sound", steps=3)

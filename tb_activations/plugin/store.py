@@ -7,6 +7,7 @@ import dataclasses
 import threading
 from collections.abc import Collection, Mapping
 
+from google.protobuf.message import DecodeError
 from tensorboard.context import RequestContext
 from tensorboard.data.provider import DataProvider, RunTagFilter, TensorTimeSeries
 
@@ -51,8 +52,12 @@ class Source:
         return listed
 
     def start_times(self) -> dict[str, float | None]:
-        """Seconds since the epoch by run, of every run in the log directory."""
-        listed = self.provider.list_runs(self.context, experiment_id=self.experiment)
+        """Seconds since the epoch by run, of every run in the log directory; empty where one of them hinders it."""
+        try:
+            listed = self.provider.list_runs(self.context, experiment_id=self.experiment)
+        except DecodeError:
+            # TensorBoard's Python loader looks into the first record of every run, and trusts it to be an event.
+            return {}
         return {run.run_name: run.start_time for run in listed}
 
     def series(self, run: str, tag: str, content: bytes, points: int) -> Series:

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from google.protobuf.message import DecodeError
 from hypothesis import strategies as st
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
@@ -174,8 +175,14 @@ def write_records(path: Path, records: Sequence[bytes]) -> None:
             writer.write(record)
 
 
-def mutations(content: bytes) -> st.SearchStrategy[Callable[[Path], object]]:
-    """Ways to write a damaged or hostile file made from an undamaged one."""
+def mutations(content: bytes, *, are_events: bool = False) -> st.SearchStrategy[Callable[[Path], object]]:
+    """Ways to write a damaged or hostile file made from an undamaged one.
+
+    Args:
+        content: of the undamaged file.
+        are_events: whether records behind right checksums stay events. TensorBoard's Python loader gives up loading,
+            for all runs, at the first that is none.
+    """
     records = records_of(content)
     anywhere = st.floats(0, 1, exclude_max=True)
     # Behind a right checksum a damaged record reaches the decoder; without one the file ends there for the readers.
@@ -188,8 +195,8 @@ def mutations(content: bytes) -> st.SearchStrategy[Callable[[Path], object]]:
         st.sampled_from([b"", b"\x89PNG\r\n\x1a\n" + content, b"\x00" * 4096, b"\xff" * 64, content + b"\x00" * 4096]),
     )
     return st.one_of(
-        damaged.map(lambda spots: partial(write_records, records=_damaged(records, spots))),
-        damaged.map(lambda spots: partial(write_records, records=_damaged(records, spots))),
+        damaged.map(lambda spots: partial(write_records, records=_damaged(records, spots, are_events))),
+        damaged.map(lambda spots: partial(write_records, records=_damaged(records, spots, are_events))),
         shuffled.map(lambda chosen: partial(write_records, records=chosen)),
         raw.map(lambda bytes_: lambda path: path.write_bytes(bytes_)),
     )
@@ -209,10 +216,19 @@ def _flipped(content: bytes, flips: Sequence[tuple[float, int]]) -> bytes:
     return bytes(changed)
 
 
-def _damaged(records: Sequence[bytes], spots: Sequence[tuple[float, float, bytes]]) -> list[bytes]:
+def _damaged(records: Sequence[bytes], spots: Sequence[tuple[float, float, bytes]], are_events: bool) -> list[bytes]:
     changed = list(records)
     for which, where, put in spots:
         index = int(which * len(changed))
         record, place = changed[index], int(where * len(changed[index]))
-        changed[index] = record[:place] + put + record[place + len(put) :]
+        damaged = record[:place] + put + record[place + len(put) :]
+        changed[index] = damaged if not are_events or _is_event(damaged) else record
     return changed
+
+
+def _is_event(record: bytes) -> bool:
+    try:
+        Event.FromString(record)
+    except DecodeError:
+        return False
+    return True

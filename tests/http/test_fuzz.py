@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.http import fuzzing
-from tests.live_server import Server, serve
+from tests.live_server import Server, serve, wait_for
 from tests.synthetic import write_run
 
 FILES = 40
@@ -80,7 +80,7 @@ def test_no_file_breaks_the_server(tmp_path: Path, load_fast: bool) -> None:
         derandomize=True,
         suppress_health_check=list(HealthCheck),
     )
-    @given(fuzzing.mutations(content))
+    @given(fuzzing.mutations(content, are_events=not load_fast))
     def write(mutation: Callable[[Path], object]) -> None:
         names.append(f"mutant-{len(names)}")
         fuzzing.write_mutant(tmp_path / "logs", names[-1], mutation)
@@ -95,6 +95,16 @@ def test_no_file_breaks_the_server(tmp_path: Path, load_fast: bool) -> None:
             assert [text for answer in answers if (text := fuzzing.complaint(answer))] == []
         assert server.process.poll() is None
         assert server.get("runs").status == 200
+
+
+def test_a_record_that_is_no_event_leaves_the_list_of_runs(tmp_path: Path) -> None:
+    folder = tmp_path / "logs" / "broken"
+    folder.mkdir(parents=True)
+    fuzzing.write_records(folder / "events.out.tfevents.1.host.1.0", [b"\xff\xff no event"])
+    with serve(tmp_path / "logs", load_fast=False) as server:
+        wait_for(lambda: "DecodeError" in server.log.read_text() or None, "TensorBoard's loader to stumble")
+        answer = server.get("runs")
+        assert (answer.status, answer.json) == (200, {"runs": []})
 
 
 @pytest.mark.parametrize("load_fast", [True, False], ids=["fast", "python"])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -17,14 +18,14 @@ def spec_with(**has_gradient: bool) -> RunSpec:
     return dataclasses.replace(CHAIN, weights=tuple(weights))
 
 
-def records(spec: RunSpec, steps: int = 20, **norms: float) -> list[StepRecord]:
+def records(spec: RunSpec, norms: Mapping[str, float], steps: int = 20) -> list[StepRecord]:
     figures = {name: {"weight_gradient_norm": norm} for name, norm in norms.items()}
     table = np.ones((len(spec.weights), len(WEIGHT_COLUMNS)), np.float32)
     return [dataclasses.replace(record(spec, step, figures=figures), weights=table) for step in range(steps)]
 
 
 def found(spec: RunSpec, **norms: float) -> list[Finding]:
-    return still_open(judge(spec, records(spec, **norms), RULE)[-1])
+    return still_open(judge(spec, records(spec, norms), RULE)[-1])
 
 
 def test_layers_cut_off_follow_from_the_one_nearest_the_loss() -> None:
@@ -57,7 +58,7 @@ def test_a_container_of_layers_is_not_judged_for_their_weights() -> None:
         layers=(inner, *spec.layers),
         weights=(WeightSpec("a/inner/kernel", "a/inner", (4, 4)), *spec.weights),
     )
-    judgement = judge(spec, records(spec, a=np.nan), RULE)[-1]
+    judgement = judge(spec, records(spec, {"a": np.nan}), RULE)[-1]
     assert outcome(spec, judgement, "a", 0) == Outcome.NOT_APPLICABLE
     assert still_open(judgement) == []
 

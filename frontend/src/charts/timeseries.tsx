@@ -138,7 +138,7 @@ function chartOptions(
   return {
     width,
     height: props.height,
-    padding: [6, 8, 0, 0],
+    padding: [6, 18, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     scales: {

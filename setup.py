@@ -10,7 +10,7 @@ VERSION = re.search(r'^__version__ = "([^"]+)"', (HERE / "tb_activations/__init_
 if VERSION is None:
     raise SystemExit("tb_activations/__init__.py holds no line __version__ = ...")
 
-TENSORFLOW = ["tensorflow>=2.21", "keras>=3.13"]
+TENSORFLOW = ["tensorflow>=2.21", "keras>=3.15"]
 
 setup(
     name="tb-activations",

@@ -27,7 +27,7 @@ T = TypeVar("T")
 TOGETHER = 8
 MEASURED_EVERY = 20
 """Batches of requests."""
-FILES_A_SERVER = 500
+FILES_A_SERVER = 250
 ALLOWED_GROWTH = 32.0
 """MiB by which the memory of a server may differ between the second and the last fifth of the requests."""
 MIB = 2**20

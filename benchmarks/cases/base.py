@@ -73,7 +73,8 @@ class Case:
         about: what makes it sick, or nasty.
         rule: the sickness, None for a healthy training.
         layers: the layers that are the root cause; naming any of them is right.
-        also: further rules that are true of this training, as consequences or beside it.
+        also: further rules that may be true of this training, as consequences or beside it; a finding of theirs is true
+            in the layers in which the measurements say so.
         onset: the step it begins at where the case makes it so, None to take it from the measurements.
     """
 

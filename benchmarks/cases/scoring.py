@@ -112,8 +112,7 @@ def _unconfirmed(case: Case, known: Sequence[Fact]) -> tuple[str, ...]:
         return tuple(beyond)
     is_rooted = any(fact.rule == case.rule and fact.layer in case.layers for fact in certain)
     missing = [] if is_rooted else [f"{case.rule} of {', '.join(case.layers)}"]
-    seen = {fact.rule for fact in known}
-    return (*missing, *(f"{rule} anywhere" for rule in case.also if rule not in seen), *beyond)
+    return (*missing, *beyond)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -198,7 +198,7 @@ def poor_init_large() -> Training:
 @sick(
     "poor_init",
     ["hidden_0", "hidden_1", "hidden_2"],
-    also=("vanishing_gradient", "collapsed_layer", "stagnant_weights", "dead_units"),
+    also=(*STUCK, "collapsed_layer", "dead_units"),
     onset=0,
 )
 def poor_init_small() -> Training:

@@ -77,7 +77,7 @@ def _run(judged: Judged) -> dict[str, Any]:
             _drawn(run, statistic, run.step_stat(statistic.id)) for statistic in _of(STEP_STATISTICS, TRAINING)
         ],
         "course": course,
-        "strips": [strip(course, row) for row in range(len(run.layers))],
+        "strips": [strip(course, row) for row in range(len(run.layers)) if len(run.steps)],
         "families": words.families(run.findings),
         "closed": [finding for finding in run.findings if finding.closed_step is not None],
         "sick_layers": _sick_layers(run),

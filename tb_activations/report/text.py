@@ -76,8 +76,10 @@ def _unreadable(run: Unreadable) -> Iterator[RenderableType]:
 def _run(judged: Judged) -> Iterator[RenderableType]:
     run, verdict = judged.run, judged.verdict
     yield Text.assemble((printable(judged.title), "bold underline"), f"  {printable(run.spec.model)}, {_extent(run)}")
-    style = "dim" if not verdict.rules_checked else severity_style(verdict.severity)
-    yield Text.assemble((f"{glyph(verdict.severity)} {printable(verdict.sentence)}", style))
+    is_judged = verdict.rules_checked > 0 or verdict.severity is not None
+    style = severity_style(verdict.severity) if is_judged else STYLES[Outcome.INSUFFICIENT_DATA]
+    sign = glyph(verdict.severity) if is_judged else GLYPHS[Outcome.INSUFFICIENT_DATA]
+    yield Text.assemble((f"{sign} {printable(verdict.sentence)}", style))
     rejudged = "Judged again by the rules given; " if judged.is_rejudged else ""
     yield Text(f"Rules: {rejudged}{rules_in_words(judged.states)}", "dim")
     for remark in judged.remarks:

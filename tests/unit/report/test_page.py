@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tensorboard.compat.proto.event_pb2 import Event
 
 from tb_activations import load
+from tb_activations.events.encoding import Encoder
 from tb_activations.report.course import health_course, summary, with_extremes
 from tb_activations.report.drawing import line_chart
-from tests.synthetic import write_run
+from tests.synthetic import run_spec, write_events, write_run
 from tests.unit.report.conftest import PLAN, Call
 
 VOID = {"meta", "img", "rect", "line", "br"}
@@ -107,7 +109,19 @@ def test_the_same_run_gives_the_same_page(sick: Path, call: Call) -> None:
     assert call("report", sick, "--format", "html").out == call("report", sick, "--format", "html").out
 
 
-def test_a_run_without_an_observed_step_and_several_runs(sick: Path, newer: Path, tmp_path: Path, call: Call) -> None:
+@pytest.mark.parametrize("form", ["text", "json", "html"])
+def test_a_run_without_an_observed_step_can_be_reported(form: str, tmp_path: Path, call: Call) -> None:
+    described = Event(wall_time=1.0, summary=Encoder().run(run_spec(PLAN)))
+    write_events(tmp_path, [described])
+    for judged in ([], ["--rules", tmp_path / "rules.json"]):
+        (tmp_path / "rules.json").write_text('["dead_units"]')
+        said = call("report", tmp_path, "--format", form, *judged)
+        assert (said.status, said.err) == (0, "")
+        assert "✓" not in said.out
+    assert "no step observed yet" in said.out or form == "json"
+
+
+def test_several_runs_are_listed_and_linked(sick: Path, newer: Path, tmp_path: Path, call: Call) -> None:
     write_run(tmp_path / "one", plan=PLAN, steps=1, sick=False)
     page = Page(call("report", tmp_path, "--format", "html").out)
     assert [attributes["href"] for attributes in page.all("a")] == ["#run-1", "#run-2"]

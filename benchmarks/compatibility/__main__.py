@@ -26,30 +26,33 @@ PAGE = ROOT / "docs" / "compatibility.md"
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compatibility")
     parser.add_argument("--mode", choices=MODE_NAMES, help="only this mode, in this process")
+    parser.add_argument("--kind", help="with --mode: only this kind of model")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
     parser.add_argument("--architecture", help="only this architecture, in this process")
     parser.add_argument("--only", choices=["modes", "architectures", "workers", "page"], help="only this part")
     arguments = parser.parse_args()
-    RESULTS.mkdir(parents=True, exist_ok=True)
+    results: Path = arguments.results
+    results.mkdir(parents=True, exist_ok=True)
     if arguments.mode:
-        run_mode(arguments.mode)
+        run_mode(arguments.mode, arguments.kind, results)
     elif arguments.architecture:
-        run_architecture(arguments.architecture)
+        run_architecture(arguments.architecture, results)
     else:
         if arguments.only in (None, "modes"):
             for mode in MODE_NAMES:
-                _in_a_process("--mode", mode)
+                _in_a_process(results, "--mode", mode)
         if arguments.only in (None, "architectures"):
             from benchmarks.compatibility.architectures import ARCHITECTURES
 
             for name in ARCHITECTURES:
-                _in_a_process("--architecture", name)
+                _in_a_process(results, "--architecture", name)
         if arguments.only in (None, "workers"):
-            run_workers()
-        write(RESULTS, PAGE)
+            run_workers(results)
+        write(results, PAGE)
 
 
-def run_mode(name: str) -> None:
-    """Trains every kind in one mode; each result is kept as soon as it is there."""
+def run_mode(name: str, only: str | None, results: Path) -> None:
+    """Trains every kind, or only one, in one mode; each result is kept as soon as it is there."""
     from benchmarks.compatibility.cell import try_cell
     from benchmarks.compatibility.kinds import KINDS
     from benchmarks.compatibility.modes import MODES
@@ -57,39 +60,42 @@ def run_mode(name: str) -> None:
     mode = MODES[name]
     mode.prepare()
     for kind, make in KINDS.items():
+        if only not in (None, kind):
+            continue
         outcome = try_cell(make, mode)
         print(f"{name} | {kind} | {outcome}", flush=True)
-        _keep(f"mode {name} {kind}", dataclasses.asdict(outcome) | {"mode": name, "kind": kind})
+        _keep(results, f"mode {name} {kind}", dataclasses.asdict(outcome) | {"mode": name, "kind": kind})
 
 
-def run_architecture(name: str) -> None:
+def run_architecture(name: str, results: Path) -> None:
     """One observed step of one architecture."""
     from benchmarks.compatibility.architectures import ARCHITECTURES, observe_one_step
 
     observed = observe_one_step(ARCHITECTURES[name])
     print(f"{name} | {observed}", flush=True)
-    _keep(f"architecture {name}", dataclasses.asdict(observed) | {"architecture": name})
+    _keep(results, f"architecture {name}", dataclasses.asdict(observed) | {"architecture": name})
 
 
-def run_workers() -> None:
+def run_workers(results: Path) -> None:
     """Two processes against one."""
     from benchmarks.compatibility.workers import compare
 
-    compared = compare(RESULTS / "workers")
+    compared = compare(results / "workers")
     print(compared, flush=True)
-    _keep("workers", dataclasses.asdict(compared))
+    _keep(results, "workers", dataclasses.asdict(compared))
 
 
-def _in_a_process(*arguments: str) -> None:
+def _in_a_process(results: Path, *arguments: str) -> None:
     # A process a column: logical devices and determinism are set once in a process; memory is given back.
-    done = subprocess.run([sys.executable, "-m", "benchmarks.compatibility", *arguments], cwd=ROOT, check=False)
+    command = [sys.executable, "-m", "benchmarks.compatibility", "--results", str(results), *arguments]
+    done = subprocess.run(command, cwd=ROOT, check=False)
     if done.returncode:
         print(f"{arguments}: ended with {done.returncode}", flush=True)
 
 
-def _keep(name: str, result: dict[str, object]) -> None:
+def _keep(results: Path, name: str, result: dict[str, object]) -> None:
     safe = "".join(character if character.isalnum() else "_" for character in name)
-    (RESULTS / f"{safe}.json").write_text(json.dumps(result, indent=1), "utf-8")
+    (results / f"{safe}.json").write_text(json.dumps(result, indent=1), "utf-8")
 
 
 main()

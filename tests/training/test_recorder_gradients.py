@@ -153,3 +153,29 @@ def test_the_inner_gradient_of_a_penalty_does_not_count(log_dir: str) -> None:
             np.testing.assert_array_equal(one, other)
     kernel = [spec.name for spec in run.spec.weights].index("hidden/kernel")
     assert run.weight_stat("gradient_norm")[0, kernel] == pytest.approx(np.linalg.norm(gradients[0]), rel=1e-4)
+
+
+def test_a_scaled_loss_is_recorded_as_it_is(log_dir: str) -> None:
+    model, x, y = build()
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), initial_scale=1024.0)
+    batch = next(batches(x, y))
+    head = model.get_layer("head")
+
+    def step(x: Any, y: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = LOSS(y, model(x))
+            scaled = optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled, model.trainable_variables)
+        optimizer.apply(gradients, model.trainable_variables)
+        return loss
+
+    with tf.GradientTape() as tape:
+        unscaled = LOSS(batch[1], model(batch[0]))
+    gradient = tape.gradient(unscaled, head.kernel)
+    with Recorder(log_dir, model, update_freq=1) as recorder:
+        loss = recorder.function(step)(*batch)
+    run = load(log_dir)
+    assert run.step_stat("loss_scale")[0] == 1024
+    assert run.step_stat("loss")[0] == pytest.approx(float(loss), rel=1e-6)
+    place = run.weights.index("head/kernel")
+    assert run.weight_stat("gradient_norm")[0, place] == pytest.approx(float(tf.norm(gradient)), rel=1e-4)

@@ -1,0 +1,61 @@
+"""A part of `make compatibility`: every kind of model in the plainest mode, one model in every mode without XLA."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.compatibility.cell import try_cell
+from benchmarks.compatibility.kinds import KINDS
+from benchmarks.compatibility.modes import MODES
+from benchmarks.compatibility.table import MODE_NAMES
+
+ROOT = Path(__file__).parents[2]
+NOT_OBSERVED = {
+    "Bidirectional": {"lstm_cell"},
+    "RNN cells": {"stacked_rnn_cells", "lstm_cell", "gru_cell", "simple_rnn_cell"},
+    "masked input": {"lstm_cell"},
+    # Keras computes attention in one piece where it can.
+    "attention": {"softmax", "dropout"},
+    "under tf.cond": {"dense_1"},
+}
+"""Layers that are said to be not observed, by the last part of their names."""
+ELSEWHERE = {name for name, mode in MODES.items() if mode.compiled.get("jit_compile") is True} | {
+    "op determinism",
+    "MirroredStrategy, 2 devices",
+}
+"""Modes that need a process of their own, or the time that XLA takes."""
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_every_kind_of_model_trains_as_without_observing(kind: str) -> None:
+    outcome = try_cell(KINDS[kind], MODES["XLA off"])
+    assert outcome.failure == ""
+    assert outcome.difference == 0
+    assert outcome.observed >= 1
+    assert {name.rpartition("/")[2] for name in outcome.not_observed} == NOT_OBSERVED.get(kind, set())
+
+
+@pytest.mark.parametrize("mode", [name for name in MODE_NAMES if name not in ELSEWHERE])
+def test_every_mode_trains_as_without_observing(mode: str) -> None:
+    outcome = try_cell(KINDS["Sequential"], MODES[mode])
+    assert outcome.failure == ""
+    assert outcome.difference == 0
+    assert outcome.observed == 2
+    assert outcome.not_observed == {}
+
+
+@pytest.mark.parametrize("mode", ["MirroredStrategy, 2 devices", "op determinism"])
+def test_modes_that_need_a_process_of_their_own(mode: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.compatibility", "--results", str(tmp_path)]
+    subprocess.run([*command, "--mode", mode, "--kind", "functional"], cwd=ROOT, check=True, capture_output=True)
+    (result,) = (json.loads(path.read_text("utf-8")) for path in tmp_path.glob("*.json"))
+    assert (result["failure"], result["difference"], result["observed"]) == ("", 0, 2)
+
+
+def test_the_page_lists_every_mode() -> None:
+    assert list(MODES) == list(MODE_NAMES)

@@ -54,7 +54,7 @@ def try_cell(make: Callable[[], Workload], mode: Mode) -> Outcome:
     try:
         alone = _train(make, mode, None)
     except Exception as error:
-        return Outcome(None, failure=_first_line(error))
+        return Outcome(None, failure=_gist(error))
     warnings = _Warnings()
     logger = logging.getLogger("tb_activations")
     logger.addHandler(warnings)
@@ -63,16 +63,17 @@ def try_cell(make: Callable[[], Workload], mode: Mode) -> Outcome:
             watched = _train(make, mode, folder)
             run = load(folder)
     except Exception as error:
-        return Outcome(float("inf"), failure=f"ended with an error while observed: {_first_line(error)}")
+        return Outcome(float("inf"), failure=f"ended with an error while observed: {_gist(error)}")
     finally:
         logger.removeHandler(warnings)
     reasons = {layer.name: layer.not_observed for layer in run.spec.layers if layer.not_observed}
     return Outcome(_difference(alone, watched), len(run.steps), reasons, "; ".join(warnings.said))
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"[:200]
+def _gist(error: Exception) -> str:
+    """One line: the last of the message that does not name a node of a graph."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and "{{node" not in line]
+    return f"{type(error).__name__}: {lines[-1] if lines else ''}"[:200]
 
 
 def _train(make: Callable[[], Workload], mode: Mode, folder: str | None) -> list[np.ndarray]:

@@ -36,7 +36,8 @@ Each cell is the same training twice in one process, four steps with and four wi
 observed. "identical" means that all weights are equal bit for bit afterwards. A number is the largest difference of an
 element of a weight, over the largest element of that weight: with XLA the observed step is fused otherwise than the
 plain one, which rounds otherwise. "own loop" is a custom training loop with `Recorder`, all others are `fit` with
-`LayerHealth`. "does not train" is a training that TensorFlow refuses on this machine without the callback as well.
+`LayerHealth`. "does not train" is a training that TensorFlow refuses on this machine without the callback as well. "not
+run" is a cell that the run which wrote this page left out.
 """
 
 
@@ -60,10 +61,9 @@ def _versions() -> str:
 def _cells(cells: dict[tuple[str, str], Any]) -> str:
     kinds = list(dict.fromkeys(kind for kind, _ in cells))
     order = _kind_order(kinds)
-    modes = [mode for mode in MODE_NAMES if any((kind, mode) in cells for kind in kinds)]
-    lines = ["| | " + " | ".join(modes) + " |", "|---" * (len(modes) + 1) + "|"]
+    lines = ["| | " + " | ".join(MODE_NAMES) + " |", "|---" * (len(MODE_NAMES) + 1) + "|"]
     for kind in order:
-        lines.append(f"| {kind} | " + " | ".join(_cell(cells.get((kind, mode))) for mode in modes) + " |")
+        lines.append(f"| {kind} | " + " | ".join(_cell(cells.get((kind, mode))) for mode in MODE_NAMES) + " |")
     return "\n".join(lines) + "\n"
 
 

@@ -22,8 +22,8 @@ def preserved_random() -> Iterator[None]:
     But for one thing: a TensorFlow operation that is given a seed as a number counts its runs where nobody can reach.
     """
     of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    of_tensorflow = tf.random.get_global_generator()
-    state = tf.identity(of_tensorflow.state)
+    of_tensorflow = _global_generator()
+    state = None if of_tensorflow is None else tf.identity(of_tensorflow.state)
     # Where eager operations without a seed take theirs from; there is no public way to it.
     of_operations = getattr(eager_context.context(), "_rng", None)
     operations = of_operations.getstate() if of_operations is not None else None
@@ -37,7 +37,8 @@ def preserved_random() -> Iterator[None]:
     finally:
         random.setstate(of_python)
         np.random.set_state(of_numpy)  # noqa: NPY002
-        of_tensorflow.state.assign(state)
+        if of_tensorflow is not None:
+            of_tensorflow.state.assign(state)
         if of_operations is not None:
             of_operations.setstate(operations)
         if of_keras is None:
@@ -45,3 +46,11 @@ def preserved_random() -> Iterator[None]:
             global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, None)
         else:
             of_keras.state.assign(seed)
+
+
+def _global_generator() -> tf.random.Generator | None:
+    """None where TensorFlow's determinism forbids to make one and nobody has: then nothing can be drawn from it."""
+    try:
+        return tf.random.get_global_generator()
+    except RuntimeError:
+        return None

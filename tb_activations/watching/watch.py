@@ -25,6 +25,7 @@ from tb_activations.watching import looks
 from tb_activations.watching.kept import MOST, KeptSamples
 from tb_activations.watching.settings import Samples, WatchSettings
 
+_NOTHING: tuple[float, dict[str, Picture]] = (math.nan, {})
 _Found = TypeVar("_Found")
 _LOGGER = logging.getLogger("tb_activations")
 
@@ -141,25 +142,18 @@ class Watch:
         if not self._can_be_called(model, few):
             return Look({}, {}, math.nan)
         drawn: dict[str, Picture] = {}
-        kinds = self._settings.kinds
-        if kinds & {"feature_maps", "mean_activation"}:
-            maps = self._guarded("feature maps", lambda: looks.layer_maps(model, few.x, self._layers))
-            drawn |= self._draw_maps(maps or {})
-        if "saliency" in kinds:
-            found = self._guarded("saliency maps", lambda: looks.saliency(model, few))
-            if found is not None:
-                drawn[f"saliency/{_last_layer(spec)}"] = pictures.saliency(*found, about=_SALIENCY)
-        if "maximized_input" in kinds:
-            inputs = self._guarded("maximised inputs", lambda: looks.maximised_inputs(model, few.x, self._layers))
-            for layer, rows_ in (inputs or {}).items():
-                drawn[f"maximized_input/{layer}"] = pictures.images(rows_, about=_MAXIMISED)
-        said = self._settings.is_autoencoder
-        given_back = self._guarded("reconstruction", lambda: looks.reconstruction(model, samples, said))
-        if given_back is not None and "reconstruction" in kinds:
-            for output, pairs in given_back.pairs.items():
-                drawn[f"reconstruction/{output}"] = pictures.images(pairs, about=_RECONSTRUCTION)
+        for kinds, what, draw in (
+            ({"feature_maps", "mean_activation"}, "feature maps", lambda: self._draw_maps(model, few)),
+            ({"saliency"}, "saliency maps", lambda: _draw_saliency(model, spec, few)),
+            ({"maximized_input"}, "maximised inputs", lambda: self._draw_maximised(model, few)),
+        ):
+            if kinds & self._settings.kinds:
+                drawn |= self._guarded(what, draw) or {}
+        error, reconstructions = (
+            self._guarded("reconstruction", lambda: self._reconstruction(model, samples)) or _NOTHING
+        )
         differences = self._guarded("mode difference", lambda: looks.mode_differences(model, few.x, self._layers))
-        return Look(drawn, differences or {}, given_back.error if given_back is not None else math.nan)
+        return Look({**drawn, **reconstructions}, differences or {}, error)
 
     def _can_be_called(self, model: keras.Model, few: Samples) -> bool:
         # A model trained by a step of its own need not be callable: then every part would fail, each with its warning.
@@ -167,17 +161,32 @@ class Watch:
             self._is_callable = self._guarded("pictures and figures", lambda: looks.was_called(model, few.x)) or False
         return self._is_callable
 
-    def _draw_maps(self, maps: Mapping[str, looks.LayerMaps]) -> dict[str, Picture]:
+    def _draw_maps(self, model: keras.Model, few: Samples) -> dict[str, Picture]:
         drawn: dict[str, Picture] = {}
-        for layer, found in maps.items():
+        for layer, found in looks.layer_maps(model, few.x, self._layers).items():
             means = self._means.setdefault(layer, Growing(len(found.means)))
             means.append(found.means)
-            if "feature_maps" in self._settings.kinds:
+            if self.draws("feature_maps"):
                 common = self._settings.common_scale
                 drawn[f"feature_maps/{layer}"] = pictures.feature_maps(found.maps, common_scale=common, about=_MAPS)
-            if "mean_activation" in self._settings.kinds:
+            if self.draws("mean_activation"):
                 drawn[f"mean_activation/{layer}"] = pictures.mean_activations(means.table(), about=_MEANS)
         return drawn
+
+    def _draw_maximised(self, model: keras.Model, few: Samples) -> dict[str, Picture]:
+        found = looks.maximised_inputs(model, few.x, self._layers)
+        return {f"maximized_input/{layer}": pictures.images(tiles, about=_MAXIMISED) for layer, tiles in found.items()}
+
+    def _reconstruction(self, model: keras.Model, samples: Samples) -> tuple[float, dict[str, Picture]]:
+        found = looks.reconstruction(model, samples, self._settings.is_autoencoder)
+        if found is None:
+            return _NOTHING
+        drawn = {
+            f"reconstruction/{output}": pictures.images(pairs, about=_RECONSTRUCTION)
+            for output, pairs in found.pairs.items()
+            if self.draws("reconstruction")
+        }
+        return found.error, drawn
 
     def _guarded(self, what: str, action: Callable[[], _Found]) -> _Found | None:
         """What `action` finds; None if it fails, which is said once."""
@@ -210,5 +219,9 @@ def _affordable_samples(spec: RunSpec, samples: Samples) -> Samples:
     return Samples(rows(samples.x, 0, count), None if samples.y is None else rows(samples.y, 0, count))
 
 
-def _last_layer(spec: RunSpec) -> str:
-    return [layer.name for layer in spec.layers if layer.call_site == 0 and not layer.not_observed][-1]
+def _draw_saliency(model: keras.Model, spec: RunSpec, few: Samples) -> dict[str, Picture]:
+    found = looks.saliency(model, few)
+    observed = [layer.name for layer in spec.layers if layer.call_site == 0 and not layer.not_observed]
+    if found is None or not observed:
+        return {}
+    return {f"saliency/{observed[-1]}": pictures.saliency(*found, about=_SALIENCY)}

@@ -105,6 +105,7 @@ class LayerHealth(keras.callbacks.Callback):
         self._histograms_due, self._images_due = Thinning(histogram_freq), Thinning(image_freq)
         self._options = Options(with_histograms=histogram_freq != 0, with_maps=image_freq != 0 and probe_data is None)
         limit = self._overhead if image_freq == "auto" else None
+        self._has_asked_looks = limit is None and image_freq != 0
         self._watch = Watch(watch, layers, limit, clock) if image_freq != 0 else None
         self._announcer = Announcer(on_problem, self._stop)
         self._stock_summaries = stock_summaries
@@ -132,7 +133,7 @@ class LayerHealth(keras.callbacks.Callback):
             recording = Recording(settings, RunOutput(self._log_dir, self._clock, self._wall_clock))
             self._observer = Observer(recording, self._announcer, self._histograms_due, self._clock)
         self._observer.open()
-        self._cadence = Cadence(self._update_freq, self._overhead)
+        self._cadence = Cadence(self._update_freq, self._overhead, has_asked_looks=self._has_asked_looks)
         # After a new `compile`, or a restart, the optimizer counts from 0 or from a checkpoint; steps of a run never go
         # back.
         self._step_offset = max(0, self._observer.last_step + 1 - int(model.optimizer.iterations.numpy()))

@@ -54,9 +54,16 @@ class Cadence:
     All times are seconds of one clock, handed in by the caller.
     """
 
-    def __init__(self, update_freq: UpdateFreq, overhead: float, *, is_timed: bool = True) -> None:
-        """Without `is_timed` "auto" keeps to its schedule for ever, so that processes that train together agree."""
+    def __init__(
+        self, update_freq: UpdateFreq, overhead: float, *, is_timed: bool = True, has_asked_looks: bool = False
+    ) -> None:
+        """Without `is_timed` "auto" keeps to its schedule for ever, so that processes that train together agree.
+
+        With `has_asked_looks` the user asked for looks at the model after epochs: "auto" then observes the last step of
+        every epoch, whose record they complete, and what they cost does not make observations rarer.
+        """
         check_cadence(update_freq, overhead)
+        self._has_asked_looks = has_asked_looks
         self._is_timed = is_timed
         self._freq = 1 if update_freq == "batch" else update_freq
         self._allowed = float(overhead)
@@ -79,7 +86,7 @@ class Cadence:
         if self._freq == "epoch":
             return clock.is_epoch_end
         since = clock.step - (self._last if self._last is not None else -1)
-        if clock.is_last:
+        if clock.is_last or (self._has_asked_looks and clock.is_epoch_end):
             return True
         if not self._is_timed or now - self._began < FREE_SECONDS:
             is_end = clock.is_epoch_end and since >= clock.step * _EPOCH_END_SHARE
@@ -89,7 +96,8 @@ class Cadence:
     def _is_affordable(self, now: float) -> bool:
         assert self._began is not None
         next_cost = max(0.0, statistics.median(self._observed) - self._usual()) if self._observed else 0.0
-        return self.spent + next_cost <= self._allowed * (now - self._began)
+        charged = self.spent - self._looked if self._has_asked_looks else self.spent
+        return charged + next_cost <= self._allowed * (now - self._began)
 
     def _usual(self) -> float:
         return statistics.median(self._plain) if self._plain else 0.0

@@ -106,3 +106,22 @@ def test_thinning() -> None:
     assert due(3, 9) == [2, 5, 8]
     assert due("auto", 8) == list(range(8))
     assert len(due("auto", 1000)) < 40
+
+
+def test_asked_looks_find_a_record_at_every_end_of_an_epoch() -> None:
+    cadence = Cadence("auto", 0.02, has_asked_looks=True)
+    observed, now = simulate(cadence, 4000, plain=0.5, extra=5.0, epoch=100)
+    assert set(range(99, 4000, 100)) <= set(observed)
+    before = cadence.share(now)
+    cadence.look(100.0)
+    assert cadence.share(now) == pytest.approx(before + 100 / now)
+
+
+def test_looks_count_in_the_budget_unless_they_were_asked_for() -> None:
+    def observations(has_asked_looks: bool, seconds: float) -> int:
+        cadence = Cadence("auto", 0.02, has_asked_looks=has_asked_looks)
+        cadence.look(seconds)
+        return len(simulate(cadence, 2000, plain=0.5, extra=0.5)[0])
+
+    assert observations(False, 15.0) < observations(False, 0.0)
+    assert observations(True, 15.0) == observations(True, 0.0)

@@ -59,7 +59,7 @@ def report_page(runs: Sequence[Judged | Unreadable]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(words=words, headline=headline, Outcome=Outcome)
+    environment.globals.update(words=words, headline=headline)
     readable = [_run(run) for run in runs if isinstance(run, Judged)]
     unreadable = [run for run in runs if isinstance(run, Unreadable)]
     return environment.get_template("report.html").render(runs=readable, unreadable=unreadable)

@@ -129,6 +129,19 @@ def rules_in_words(states: Mapping[str, RuleState]) -> str:
     return "; ".join(told) if told else "no rule was run"
 
 
+def layer_in_words(rules: Sequence[str], outcomes: Iterable[int]) -> str:
+    """What all rules said of one layer: those with a finding by name, the others counted."""
+    said = list(zip(rules, map(Outcome, outcomes), strict=True))
+    told = []
+    for outcome in (Outcome.PROBLEM, Outcome.WARNING, Outcome.NOTE, Outcome.ERROR):
+        names = [title(rule) for rule, own in said if own is outcome]
+        told += [f"{GLYPHS[outcome]} {WORDS[outcome]}: {', '.join(names)}"] if names else []
+    for outcome in (Outcome.OK, Outcome.INSUFFICIENT_DATA, Outcome.NOT_APPLICABLE):
+        count = sum(own is outcome for _, own in said)
+        told += [f"{GLYPHS[outcome]} {count} {WORDS[outcome]}"] if count else []
+    return "; ".join(told)
+
+
 def number(value: float) -> str:
     """Three significant digits; NaN and infinity in words."""
     if math.isnan(value):

@@ -64,6 +64,12 @@ def test_the_page_tells_every_finding(sick: Path, call: Call) -> None:
     assert "3 checked (Dead units, Vanishing gradient, NaN or infinity)" in page.text
 
 
+def test_every_layer_is_listed_with_what_the_rules_said(sick: Path, call: Call) -> None:
+    page = Page(call("report", sick, "--format", "html").out)
+    assert "▲ problem: Dead units; ✓ 2 no finding" in page.text
+    assert "✓ 2 no finding; – 1 not applicable" in page.text
+
+
 def test_every_layer_has_its_strip_and_every_sick_one_its_charts(sick: Path, call: Call) -> None:
     page = Page(call("report", sick, "--format", "html").out)
     drawings = [attributes.get("class") for attributes in page.all("svg")]

@@ -61,7 +61,7 @@ def test_a_layer_that_returns_nan(log_dir: str, told: Told) -> None:
     assert run.steps.tolist() == STEPS
     assert [finding.layer for finding in run.findings if finding.rule == "nonfinite" and not finding.root] == ["root"]
     assert np.isnan(alone[0]).any()
-    check_row("A layer returns NaN", outcome(model, alone), "nothing", told())
+    check_row("A layer returns NaN", outcome(model, alone), "nothing", [text for text in told() if "NaN" in text])
 
 
 def test_a_clock_that_goes_back(log_dir: str, told: Told) -> None:

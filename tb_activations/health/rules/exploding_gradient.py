@@ -13,7 +13,7 @@ from tb_activations.health.history import BLOCKS, History
 from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
 from tb_activations.health.rules.base import Evidence, Judged, Rule
 from tb_activations.health.rules.vanishing_gradient import elasticities
-from tb_activations.health.rules.window import rows_per_unit
+from tb_activations.health.rules.window import kernel_steps, rows_per_unit
 
 STEP = "update-to-weight ratio of a kernel"
 LOSS = "loss over its start"
@@ -80,7 +80,7 @@ class ExplodingGradient(Rule):
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        steps, tension = _kernel_steps(history), _tension(history)
+        steps, tension = kernel_steps(history, min(LASTS, history.checks - SETTLED)), _tension(history)
         sizes = _signal(history)
         blown_up = self._loss_sign(history)
         culprit = _nearest_to_trouble(history, steps, tension)
@@ -153,22 +153,6 @@ class ExplodingGradient(Rule):
             SIGNAL: f"outputs {finding.value:.0e} times the inputs",
             GROWTH: "gradient doubles window after window",
         }.get(finding.quantity, f"gradient explodes ({finding.value:.2g})")
-
-
-def _kernel_steps(history: History) -> NDArray[np.float64]:
-    """`[checks, layers]`: the largest update-to-weight ratio of a layer's kernels at the last checks, NaN without one.
-
-    Vectors are left out: biases begin at zero, and any step is huge beside nothing. So are the first checks of all.
-    """
-    kept = max(min(LASTS, history.checks - SETTLED), 0)
-    ratios = history.weight_stat("update_ratio")[len(history.steps) - kept :].astype(np.float64)
-    steps = np.full((kept, len(history.spec.layers)), np.nan)
-    rows = {layer.name: row for row, layer in enumerate(history.spec.layers)}
-    for place, weight in enumerate(history.spec.weights):
-        if len(weight.shape) > 1 and weight.layer in rows:
-            row = rows[weight.layer]
-            steps[:, row] = np.fmax(steps[:, row], ratios[:, place])
-    return steps
 
 
 def _tension(history: History) -> NDArray[np.float64]:

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tb_activations.health.history import History
 from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
 from tb_activations.health.rules.base import Evidence, Judged, Rule
-from tb_activations.health.rules.window import has_learnt, medians, since
+from tb_activations.health.rules.window import has_learnt, kernel_steps, medians, since
 
 HYSTERESIS = 2.0
 LATEST = 16
@@ -61,7 +62,7 @@ class StagnantWeights(Rule):
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
         _, counts = medians(history.stat("update_ratio"))
-        ratios, _ = medians(history.stat("update_ratio")[-LATEST:])
+        ratios, _ = medians(_usual_steps(history))
         answers: list[Judged] = []
         for row, layer in enumerate(history.spec.layers):
             if layer.call_site or not layer.trainable:
@@ -157,6 +158,15 @@ class StagnantWeights(Rule):
         if finding.quantity == RESTLESS:
             return f"weights change by {finding.value:.2g} of their norm a step"
         return "weights do not move"
+
+
+def _usual_steps(history: History) -> NDArray[np.float64]:
+    """`[checks, layers]`: the latest steps of all of a layer's weights or of its kernels, whichever are smaller.
+
+    A bias that grows from zero drives the one, a small kernel beside a large one the other.
+    """
+    steps: NDArray[np.float64] = np.fmin(kernel_steps(history, LATEST), history.stat("update_ratio")[-LATEST:])
+    return steps
 
 
 def _is_warming_up(history: History) -> bool:

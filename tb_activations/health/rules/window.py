@@ -39,3 +39,19 @@ def rows_per_unit(history: History, row: int) -> NDArray[np.float64]:
     """`[checks kept]`: over how many samples (and positions) a layer's figures were taken."""
     units = max(history.spec.layers[row].units, 1)
     return np.nan_to_num(history.stat("elements")[:, row].astype(np.float64)) / units
+
+
+def kernel_steps(history: History, checks: int) -> NDArray[np.float64]:
+    """`[checks, layers]`: the largest update-to-weight ratio of a layer's kernels at the last checks, NaN without one.
+
+    Vectors are left out: biases begin at zero, and any step is huge beside nothing.
+    """
+    kept = max(min(checks, len(history.steps)), 0)
+    ratios = history.weight_stat("update_ratio")[len(history.steps) - kept :].astype(np.float64)
+    steps = np.full((kept, len(history.spec.layers)), np.nan)
+    rows = {layer.name: row for row, layer in enumerate(history.spec.layers)}
+    for place, weight in enumerate(history.spec.weights):
+        if len(weight.shape) > 1 and weight.layer in rows:
+            row = rows[weight.layer]
+            steps[:, row] = np.fmax(steps[:, row], ratios[:, place])
+    return steps

@@ -60,3 +60,19 @@ def test_reconstructions_sharpen_under_the_step_slider(watched: Server, open_tab
     expect(panel).to_contain_text(f"1 of {EPOCHS} pictures")
     expect(image).to_have_attribute("alt", re.compile("reconstruction of output at step 31$"))
     assert last < 0.7 * error()
+
+
+def test_reconstruction_error_falls_among_the_statistics(watched: Server, open_tab: OpenTab) -> None:
+    tab = open_tab(watched, place=PLACE, height=2000)
+    training = tab.panel("training")
+    expect(training.locator("figcaption", has_text="Reconstruction error")).to_have_count(1)
+    training.get_by_role("button", name="Table").click()
+    header = training.locator("th", has_text="Reconstruction error")
+    expect(header).to_have_count(1)
+    place = header.evaluate("cell => cell.cellIndex")
+    cells = training.locator(f"tbody tr > *:nth-child({place + 1})").all_inner_texts()
+    errors = [float(cell) for cell in cells if re.fullmatch(r"[\d.]+(e[−-]\d+)?", cell.strip())]
+    assert len(errors) == EPOCHS
+    # The newest stands first.
+    assert errors[0] < errors[-1] / 2
+    training.get_by_role("button", name="Table", exact=True).click()

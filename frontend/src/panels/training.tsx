@@ -1,10 +1,15 @@
+import type { Frame, SeriesHeader } from "../core/frame";
+import { frameRow, lastMeasured } from "../core/points";
 import { TRAINING_STATISTICS } from "../state/answers";
 import type { Store } from "../state/store";
 import { useTableChoice } from "./number_table";
 import { Await, Panel } from "./panel";
 import { SeriesGrid, SeriesTable } from "./series_grid";
 
-/** Figures of the training itself: loss and learning rate. */
+/** Measured of autoencoders only; other runs need no empty chart of it. */
+const SELDOM_MEASURED = "reconstruction_error";
+
+/** Figures of the training itself: loss, learning rate and, of autoencoders, reconstruction error. */
 export function Training({ store }: { readonly store: Store }) {
   const { isTable, button } = useTableChoice();
   const recorded = store.description.value.value?.step_statistics ?? [];
@@ -20,7 +25,7 @@ export function Training({ store }: { readonly store: Store }) {
               store={store}
               frame={frame}
               others={store.otherTrainings.value.value}
-              statistics={statistics}
+              statistics={statistics.filter(({ id }) => id !== SELDOM_MEASURED || isMeasured(frame, id))}
               markers={[]}
               subject="the training"
             />
@@ -29,4 +34,9 @@ export function Training({ store }: { readonly store: Store }) {
       </Await>
     </Panel>
   );
+}
+
+function isMeasured({ header, data }: Frame<SeriesHeader>, id: string): boolean {
+  const { stats, steps } = header;
+  return stats.includes(id) && lastMeasured(frameRow(data, stats.indexOf(id), steps.length)) >= 0;
 }

@@ -25,7 +25,7 @@ import { type Choices, HEALTH } from "./choices";
 import { type Loaded, resource, stable } from "./resource";
 
 /** Statistics of the training itself that are drawn; `epoch` is for the horizontal axis. */
-export const TRAINING_STATISTICS: readonly string[] = ["loss", "learning_rate"];
+export const TRAINING_STATISTICS: readonly string[] = ["loss", "learning_rate", "reconstruction_error"];
 const EPOCH = "epoch";
 
 /** Seconds from one look for new records to the next, while a run seems to go on. */

@@ -6,6 +6,7 @@ import {
   stateSentence,
   stateWord,
   urgency,
+  waitsFor,
   worseCode,
   worstOutcome,
 } from "../src/core/severity";
@@ -77,4 +78,12 @@ it("has a word of its own for every state, and ranks sick before unknown before 
   expect(new Set(words).size).toBe(HEALTH_CODES.length);
   expect(urgency("problem")).toBeLessThan(urgency("error"));
   expect(urgency("error")).toBeLessThan(urgency("ok"));
+});
+
+describe("waitsFor", () => {
+  it("says how many observed steps a rule needs, where that is known", () => {
+    expect(waitsFor("dead_units", { dead_units: { min_checks: 5 } })).toBe(": needs 5 observed steps");
+    expect(waitsFor("dead_units", { dead_units: { share: 0.5 } })).toBe("");
+    expect(waitsFor("melted", {})).toBe("");
+  });
 });

@@ -1,4 +1,4 @@
-import type { Layer, Outcome, Rule, Severity } from "./types";
+import type { Layer, Outcome, Rule, RunDescription, Severity } from "./types";
 
 /** Everything that can be said of a layer at one step; `unobserved` layers have no figures at all. */
 export type HealthState = Outcome | "unobserved";
@@ -90,6 +90,12 @@ export function stateWord(state: HealthState): string {
     default:
       return unreachable(state);
   }
+}
+
+/** What a rule that waits for data needs, as its thresholds tell; "" where they do not. */
+export function waitsFor(rule: string, thresholds: RunDescription["thresholds"]): string {
+  const steps = thresholds[rule]?.min_checks;
+  return typeof steps === "number" ? `: needs ${steps} observed steps` : "";
 }
 
 /** A sentence for a layer without findings; it never sounds healthier than what was checked. */

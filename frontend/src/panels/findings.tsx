@@ -1,8 +1,8 @@
 import { useEffect, useRef } from "preact/hooks";
 import { formatCount, formatValue, layerFacts, plural, quantityUnit } from "../core/format";
 import { ruleTitle } from "../core/ranking";
-import { stateSentence, stateWord } from "../core/severity";
-import type { Finding, Layer, Rule } from "../core/types";
+import { stateSentence, stateWord, waitsFor } from "../core/severity";
+import type { Finding, Layer, Rule, RunDescription } from "../core/types";
 import type { Store } from "../state/store";
 import { Badge, Shape } from "./badge";
 import { CallSites, StockLinks } from "./layer_links";
@@ -30,7 +30,7 @@ export function LayerFindings({ store }: { readonly store: Store }) {
           />
         )}
       </Await>
-      <RuleOutcomes layer={layer} rules={rules} />
+      <RuleOutcomes layer={layer} description={description} />
       <StockLinks store={store} layer={layer} />
     </Panel>
   );
@@ -169,7 +169,8 @@ function RootButton({ store, root, all, rules }: RootProps) {
 }
 
 /** What every rule said of the layer; what was not evaluated is told apart from what was found healthy. */
-function RuleOutcomes({ layer, rules }: { readonly layer: Layer; readonly rules: readonly Rule[] }) {
+function RuleOutcomes({ layer, description }: { readonly layer: Layer; readonly description: RunDescription }) {
+  const { rules, thresholds } = description;
   if (rules.length === 0 || layer.outcomes.length === 0) return null;
   return (
     <table class="outcomes">
@@ -182,6 +183,7 @@ function RuleOutcomes({ layer, rules }: { readonly layer: Layer; readonly rules:
               <th scope="row">{rule.title}</th>
               <td>
                 <Shape state={outcome} isNamed={false} /> {stateWord(outcome)}
+                {outcome === "insufficient_data" && waitsFor(rule.id, thresholds)}
               </td>
             </tr>
           );

@@ -38,6 +38,15 @@ describe("rankLayers", () => {
     expect(starved?.more).toBe(1);
   });
 
+  it("tells a grave consequence before a mild root", () => {
+    const findings = [
+      finding({ layer: "starved", severity: "note" }),
+      finding({ layer: "starved", rule: "vanishing_gradient", root: "dead_units:dead:60" }),
+    ];
+    const starved = rankLayers(LAYERS, findings, RULES, "model")[2];
+    expect(starved?.words).toContain("Vanishing gradient");
+  });
+
   it("leaves closed findings out of the words", () => {
     const healthy = rankLayers(LAYERS, FINDINGS, RULES, "model")[1];
     expect(healthy?.words).toBe("No finding: 3 rules checked");

@@ -35,7 +35,8 @@ export function rankLayers(
 
 function rank(layer: Layer, index: number, open: readonly Finding[], rules: readonly Rule[]): RankedLayer {
   const state = layerState(layer);
-  const worst = open[0];
+  // A consequence stands behind every root, but may be worse than what else the layer has.
+  const worst = [...open].sort((a, b) => urgency(a.severity) - urgency(b.severity))[0];
   const words = worst === undefined ? stateSentence(layer, rules) : findingWords(worst, rules);
   return { layer, index, state, words, more: Math.max(0, open.length - 1) };
 }

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { lifeOrder, livesSentence, unitRows } from "../src/core/lives";
+import { certainty, lifeOrder, livesSentence, unitRows } from "../src/core/lives";
 import type { LifeState, UnitLife } from "../src/core/types";
 
 const life = (unit: number, state: LifeState, since_step: number | null = 0): UnitLife => ({
@@ -7,6 +7,8 @@ const life = (unit: number, state: LifeState, since_step: number | null = 0): Un
   state,
   since_step,
   revivals: 0,
+  samples: 0,
+  activity_below: null,
 });
 const LIVES = [
   life(0, "alive"),
@@ -29,4 +31,10 @@ it("orders units by state, then by when it began", () => {
 it("turns steps of units into rows of units", () => {
   const activity = Float32Array.from([1, 2, 3, 4, 5, 6]);
   expect([...unitRows(activity, 2, [2, 0, 1])]).toEqual([3, 6, 1, 4, 2, 5]);
+});
+
+it("says how sure a silence is", () => {
+  const silent = { ...life(1, "died", 90), samples: 4096, activity_below: 3 / 4096 };
+  expect(certainty(silent)).toBe(": silent on 4,096 samples, so active on less than 0.0732 % (95 % sure)");
+  expect(certainty(life(0, "alive"))).toBe("");
 });

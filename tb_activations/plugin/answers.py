@@ -16,7 +16,6 @@ from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
 from tb_activations.health.rules import RULE_TITLES
 from tb_activations.health.rules.consequences import WHY_IT_MATTERS
 from tb_activations.health.statistics import LAYER_STATISTICS, STEP_STATISTICS
-from tb_activations.health.units import unit_lives
 from tb_activations.health.verdict import verdict
 from tb_activations.plugin.errors import UnknownError
 from tb_activations.plugin.frames import Frame
@@ -143,7 +142,7 @@ def units(run: Run, layer: str, max_steps: int) -> Frame:
         "layer": layer,
         "steps": steps[indices].tolist(),
         "recorded_steps": len(steps),
-        "lives": [dataclasses.asdict(life) for life in unit_lives(steps, activity)],
+        "lives": [dataclasses.asdict(life) for life in run.lives(layer)],
     }
     return Frame(header, np.stack([activity[indices], peaks[indices]]))
 

@@ -13,7 +13,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from tb_activations.events.run import Run
 from tb_activations.health.records import Finding, Outcome
 from tb_activations.health.statistics import LAYER_STATISTICS, STEP_STATISTICS, Statistic
-from tb_activations.health.units import unit_lives
 from tb_activations.health.verdict import headline
 from tb_activations.report import words
 from tb_activations.report.course import HealthCourse, health_course, summary
@@ -135,11 +134,11 @@ def _sick_layer(run: Run, name: str, findings: Sequence[Finding]) -> SickLayer:
     activity = run.units(name)
     has_units = any(finding.unit_count for finding in findings)
     life = life_picture(activity) if has_units else None
-    return SickLayer(name, tuple(filter(None, charts)), life, _lives(run, activity) if life else "")
+    return SickLayer(name, tuple(filter(None, charts)), life, _lives(run, name) if life else "")
 
 
-def _lives(run: Run, activity: Any) -> str:
-    states = [life.state for life in unit_lives(run.steps, activity)]
+def _lives(run: Run, layer: str) -> str:
+    states = [life.state for life in run.lives(layer)]
     named = (("born_dead", "born dead"), ("died", "died"), ("revived", "revived"), ("alive", "alive"))
     return ", ".join(f"{states.count(state)} {word}" for state, word in named if state in states)
 

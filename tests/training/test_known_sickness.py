@@ -13,7 +13,6 @@ from keras import layers, ops
 from tb_activations import LayerHealth, load
 from tb_activations.events.run import Run
 from tb_activations.health.records import Finding, Severity
-from tb_activations.health.units import unit_lives
 from tests.training.models import digits
 
 BORN_DEAD = (2, 5, 11, 17)
@@ -51,12 +50,15 @@ def test_histories_name_the_units_that_are_born_dead_or_die_and_when(every: int,
     )
     model = keras.Sequential([layers.Input((8, 8, 1)), layers.Flatten(), hidden, layers.Dense(10)])
     run = train(model, tmp_path, [Kill()], update_freq=every)
-    lives = unit_lives(run.steps, run.units("hidden"))
+    lives = run.lives("hidden")
     assert tuple(life.unit for life in lives if life.state == "born_dead") == BORN_DEAD
     died = {life.unit: life.since_step for life in lives if life.state == "died"}
     assert tuple(died) == DIE
     assert all(DEATH <= step < DEATH + every for step in died.values())
     assert {life.since_step for life in lives if life.state == "born_dead"} == {0}
+    # 32 samples an observed step.
+    assert {life.samples for life in lives if life.state == "born_dead"} == {32 * len(run.steps)}
+    assert {life.activity_below for life in lives if life.state == "born_dead"} == {3 / (32 * len(run.steps))}
     assert all(life.state == "alive" for life in lives if life.unit not in (*BORN_DEAD, *DIE))
 
 

@@ -1,4 +1,4 @@
-import { formatCount } from "./format";
+import { formatCount, formatValue } from "./format";
 import { unreachable } from "./severity";
 import type { LifeState, UnitLife } from "./types";
 
@@ -47,6 +47,12 @@ export const LIFE_ORDERS: readonly { readonly id: LifeOrder; readonly word: stri
   { id: "lifetime", word: "lifetime" },
   { id: "number", word: "number" },
 ];
+
+/** How sure a silence is, "" for units that are active or where the number of samples is unknown. */
+export function certainty({ samples, activity_below }: UnitLife): string {
+  if (activity_below === null || samples === 0) return "";
+  return `: silent on ${formatCount(samples)} samples, so active on less than ${formatValue(activity_below, "share")} (95 % sure)`;
+}
 
 /** Positions of the units in `lives`: by state and then lifetime, by lifetime with the shortest first, or by number. */
 export function lifeOrder(lives: readonly UnitLife[], by: LifeOrder = "fate"): number[] {

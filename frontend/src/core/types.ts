@@ -117,6 +117,10 @@ export interface UnitLife {
   readonly state: LifeState;
   readonly since_step: number | null;
   readonly revivals: number;
+  /** Samples of the present silence. */
+  readonly samples: number;
+  /** The unit answers less than this share of samples, at 95 % confidence; null for active units. */
+  readonly activity_below: number | null;
 }
 
 /** One series of pictures of a run. */

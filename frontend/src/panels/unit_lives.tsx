@@ -5,7 +5,7 @@ import { valueLook } from "../charts/look";
 import { PALETTES } from "../core/colour";
 import { formatCount, formatValue } from "../core/format";
 import type { Frame, UnitsHeader } from "../core/frame";
-import { LIFE_ORDERS, type LifeOrder, lifeOrder, lifeWord, livesSentence, unitRows } from "../core/lives";
+import { certainty, LIFE_ORDERS, type LifeOrder, lifeOrder, lifeWord, livesSentence, unitRows } from "../core/lives";
 import { reduceSmallest } from "../core/raster";
 import { extentOf, indexOfStep, valueScale } from "../core/scale";
 import type { Statistic, UnitLife } from "../core/types";
@@ -124,6 +124,7 @@ function LifeReadout({ store, life, steps, values, row }: LifeReadoutProps) {
       <span>
         {lifeWord(life.state)}
         {since}
+        {certainty(life)}
       </span>
       <span>step {formatCount(steps[index] ?? 0)}</span>
       <span>active on {formatValue(values[row * steps.length + index], "share")} of samples</span>

@@ -74,3 +74,13 @@ def test_samples_of_a_silence_add_up(activity: NDArray[np.float32]) -> None:
         history.update(step, row, 32)
     np.testing.assert_array_equal(history.silent_samples, 32 * history.silent_checks)
     assert np.all((history.silent_since >= 0) == (history.silent_checks > 0))
+
+
+def test_the_more_samples_a_silence_lasts_the_surer_it_is() -> None:
+    steps = np.arange(5, dtype=np.int64)
+    activity = np.array([[0.5, 0, 0.5], [0, 0, 0.5], [0, 0, 0.5], [0, 0, 0.5], [0, 0, 0.5]], np.float32)
+    died, born_dead, alive = unit_lives(steps, activity, np.full(5, 100.0))
+    assert (died.state, died.samples, died.activity_below) == ("died", 400, 3 / 400)
+    assert (born_dead.samples, born_dead.activity_below) == (500, 3 / 500)
+    assert (alive.samples, alive.activity_below) == (0, None)
+    assert unit_lives(steps, activity)[0].activity_below is None

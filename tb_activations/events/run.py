@@ -107,16 +107,14 @@ class Run:
         """`[S, units]` float32 >= 0: the largest absolute output of each unit of `layer`; else as `units`."""
         return restore_peak(self._codes(layer)[:, 1])
 
-    def samples(self, layer: str) -> NDArray[np.float32]:
-        """`[S]`: over how many samples (times positions) the units of `layer` were seen; NaN where not measured."""
-        index = self.spec.layer_index(layer)
-        return self.stat("elements")[:, index] / np.float32(max(self.spec.layers[index].units, 1))
-
     def lives(self, layer: str) -> list[UnitLife]:
-        """What became of each unit of `layer`, and how sure that is; empty where units were not recorded."""
+        """What became of each unit of `layer`, and how sure that is; empty where units were not recorded.
+
+        Sure by samples of the batches: positions of one picture are no independent ones.
+        """
         activity = self.units(layer)
         measured = ~np.isnan(activity).all(axis=1) if activity.shape[1] else np.zeros(len(activity), bool)
-        return unit_lives(self.steps[measured], activity[measured], self.samples(layer)[measured])
+        return unit_lives(self.steps[measured], activity[measured], self.step_stat("samples")[measured])
 
     def histograms(self, kind: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Steps `[H]` and `[H, L, 32]` float32 of kind "activation" or "gradient". Raises KeyError on another kind."""

@@ -24,8 +24,8 @@ class UnitLife:
             `unknown` was not measured, or too seldom to tell.
         since_step: the observed step the state began at.
         revivals: how often the unit came back from a long silence.
-        samples: over how many samples (times positions) the unit has been silent up to the end; 0 for one that is not,
-            and where the number of samples is unknown.
+        samples: over how many samples the unit has been silent up to the end; 0 for one that is not, and where the
+            number of samples is unknown.
         activity_below: how sure the silence is: the unit answers less than this share of samples, at 95 % confidence;
             None without samples. The rule of three (Hanley & Lippman-Hand 1983): 3 over the samples.
     """
@@ -112,8 +112,7 @@ def unit_lives(
     Args:
         steps: `[steps]`, ascending; may be empty, which leaves every unit unknown.
         activity: `[steps, units]` in [0, 1], NaN where a unit was not measured.
-        samples: `[steps]`, over how many samples (times positions) each share was taken, NaN for unknown; None for
-            unknown throughout.
+        samples: `[steps]`, over how many samples each share was taken, NaN for unknown; None for unknown throughout.
 
     Raises:
         ValueError: the shapes do not fit each other.

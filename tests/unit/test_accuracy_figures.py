@@ -31,5 +31,7 @@ def test_the_page_of_rules_holds_the_table_and_the_sentence() -> None:
     assert summary() in page
 
 
-def test_the_first_page_holds_the_sentence() -> None:
-    assert summary() in (ROOT / "README.md").read_text("utf-8")
+def test_the_first_page_holds_the_sentence_and_the_first_columns() -> None:
+    page = (ROOT / "README.md").read_text("utf-8")
+    assert summary() in page
+    assert table(page) == ["|".join(line.split("|")[:6]) + "|" for line in table(ACCURACY)]

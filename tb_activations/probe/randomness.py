@@ -9,10 +9,11 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 from keras.src.backend.common import global_state
-from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR
 from tensorflow.python.eager import context as eager_context
 
 _ELSEWHERE = 7_046_029_254
+# Where Keras keeps the generator of everything that was given no seed; a constant holds the name since 3.13 only.
+_SEED_GENERATOR = "global_seed_generator"
 
 
 @contextlib.contextmanager
@@ -30,7 +31,7 @@ def preserved_random() -> Iterator[None]:
     if of_operations is not None:
         # Elsewhere in the sequence: TensorFlow goes on with an operation whose seed comes again.
         of_operations.seed(_ELSEWHERE)
-    of_keras = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    of_keras = global_state.get_global_attribute(_SEED_GENERATOR)
     seed = None if of_keras is None else tf.identity(of_keras.state)
     try:
         yield
@@ -43,7 +44,7 @@ def preserved_random() -> Iterator[None]:
             of_operations.setstate(operations)
         if of_keras is None:
             # One that came into being here would have been seeded by numbers that are given back.
-            global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, None)
+            global_state.set_global_attribute(_SEED_GENERATOR, None)
         else:
             of_keras.state.assign(seed)
 

@@ -21,8 +21,9 @@ from tb_activations.events.writer import check_log_dir
 from tb_activations.health.records import Finding
 from tb_activations.health.rules import configure
 from tb_activations.observer import EpochFreq, Observer, RuleChoice, Seen, check_epoch_freq
-from tb_activations.recording import Recording, RunSettings
+from tb_activations.recording import Recording
 from tb_activations.run_output import RunOutput
+from tb_activations.tables import RunSettings
 from tb_activations.watching.settings import ImageScale, watch_settings
 from tb_activations.watching.watch import Watch
 
@@ -114,7 +115,7 @@ class LayerHealth(keras.callbacks.Callback):
         self._dispatcher: Dispatcher | None = None
         self._observed_step: tuple[Callable[[Any], Any], ObservedStep] | None = None
         self._epoch = 0
-        self._step_offset = 0
+        self._step_offset = self._next_step = 0
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -134,10 +135,11 @@ class LayerHealth(keras.callbacks.Callback):
             self._observer = Observer(recording, self._announcer, self._histograms_due, self._clock)
         self._observer.open()
         self._cadence = Cadence(self._update_freq, self._overhead, has_asked_looks=self._has_asked_looks)
+        self._remove_dispatcher()
         # After a new `compile`, or a restart, the optimizer counts from 0 or from a checkpoint; steps of a run never go
         # back.
-        self._step_offset = max(0, self._observer.last_step + 1 - int(model.optimizer.iterations.numpy()))
-        self._remove_dispatcher()
+        next_step = max(self._next_step, self._observer.last_step + 1)
+        self._step_offset = max(0, next_step - int(model.optimizer.iterations.numpy()))
         self._install()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -191,6 +193,7 @@ class LayerHealth(keras.callbacks.Callback):
         if self._dispatcher is not None:
             self._dispatcher.close_step()
             self._dispatcher.remove()
+            self._next_step = self._dispatcher.next_step + self._step_offset
         self._dispatcher = None
 
     def _wants_histograms(self, step: int, is_epoch_end: bool) -> bool:

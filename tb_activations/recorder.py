@@ -27,8 +27,9 @@ from tb_activations.events.writer import check_log_dir
 from tb_activations.health.records import Finding
 from tb_activations.health.rules import configure
 from tb_activations.observer import EpochFreq, Observer, RuleChoice, Seen, check_epoch_freq
-from tb_activations.recording import Recording, RunSettings
+from tb_activations.recording import Recording
 from tb_activations.run_output import NoOutput, RunOutput
+from tb_activations.tables import RunSettings
 
 _LOGGER = logging.getLogger("tb_activations")
 

@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from tb_activations.capture.figures import Figures, Row
+from tb_activations.capture.figures import Figures
 from tb_activations.events import pictures, stock
-from tb_activations.events.assemble import same_layers
 from tb_activations.events.growing import Growing
 from tb_activations.events.run import Run
+from tb_activations.health.descriptions import Places, in_rows, is_same_model
 from tb_activations.health.diagnosis import Diagnosis, Judgement
-from tb_activations.health.records import (
-    LAYER_COLUMNS,
-    STEP_COLUMNS,
-    WEIGHT_COLUMNS,
-    Finding,
-    LayerSpec,
-    RunSpec,
-    StepRecord,
-    WeightSpec,
-)
-from tb_activations.health.rules import Rule
-from tb_activations.health.unit_coding import quantise_activity, quantise_peak, restore_activity, restore_peak
+from tb_activations.health.records import LAYER_COLUMNS, STEP_COLUMNS, Finding, RunSpec, StepRecord
 from tb_activations.run_output import RunOutput
+from tb_activations.tables import RunSettings, Tables, run_spec
 
 Array = NDArray[np.float32]
 _UNITS = "Units (down) over observed steps (across): share of samples on which the unit was active."
@@ -37,22 +26,6 @@ FINEST_SHARE = 1 / 400
 CLOSE_RECORDS = 1000
 """With "auto" a record is closer to the one before than this share of all steps so far at most so many times: who calls
 `fit` again and again would otherwise fill the disk with the dense beginnings of each."""
-PACKAGES = ("tb-activations", "tensorflow", "keras", "tensorboard", "numpy")
-
-
-@dataclasses.dataclass(frozen=True)
-class RunSettings:
-    """What a run is described with beside its layers.
-
-    Attributes:
-        cadence: the arguments that decided which steps were observed.
-        stock_summaries: whether TensorBoard's own tabs get scalars, histograms and images too.
-    """
-
-    model: str
-    rules: tuple[Rule, ...]
-    cadence: Mapping[str, Any]
-    stock_summaries: bool
 
 
 class Recording:
@@ -66,8 +39,9 @@ class Recording:
         self._settings = settings
         self._output = output
         self._earlier: Run | None = None
-        self._spec: RunSpec | None = None
+        self._tables: Tables | None = None
         self._shape: tuple[object, ...] = ()
+        self._is_new_training = True
         self._diagnosis: Diagnosis | None = None
         self._step = -1
         self._record: StepRecord | None = None
@@ -80,7 +54,8 @@ class Recording:
 
     def open(self) -> None:
         """Begins a training."""
-        if self._spec is not None:
+        self._is_new_training = True
+        if self._tables is not None:
             self._output.resume()
             return
         self._earlier = self._output.begin()
@@ -90,7 +65,7 @@ class Recording:
     @property
     def spec(self) -> RunSpec | None:
         """The description of the run, None before the first record."""
-        return self._spec
+        return self._tables.spec if self._tables is not None else None
 
     @property
     def last_step(self) -> int:
@@ -115,13 +90,15 @@ class Recording:
         """
         if step + self._shift <= self._step:
             return ()
-        spec, diagnosis = self._describe(figures, step)
-        self._step = step = step + self._shift
-        record = self._record = step_record(step, epoch, figures)
+        tables, diagnosis = self._describe(figures, step)
+        spec, self._step = tables.spec, step + self._shift
+        record = self._record = tables.record(self._step, epoch, figures)
+        if histograms is not None:
+            histograms = tables.layer_rows(histograms)
         judgement = diagnosis.judge(record)
         self._findings = tuple(judgement.findings)
         self._remember_units(spec, record)
-        if judgement.changes or self._is_spaced(step):
+        if judgement.changes or self._is_spaced(record.step):
             self._write_record(spec, record, judgement, diagnosis.rules, histograms, cost)
         return tuple(judgement.changes)
 
@@ -159,13 +136,13 @@ class Recording:
         return self._close_records <= CLOSE_RECORDS
 
     def write_histograms(self, histograms: Array) -> None:
-        """Writes stock histograms `[rows, 2, 32]` at the last recorded step."""
-        if self._spec is not None and self._settings.stock_summaries:
-            self._add(stock.histograms(self._spec, histograms))
+        """Writes stock histograms `[rows of the last step, 2, 32]` at the last recorded step."""
+        if self._tables is not None and self._settings.stock_summaries:
+            self._add(stock.histograms(self._tables.spec, self._tables.layer_rows(histograms)))
 
     def write_pictures(self, drawn: Mapping[str, pictures.Picture], *, step: int, with_units: bool) -> None:
         """Writes pictures by tag, and with them the unit lives of layers that have no feature maps, at this step."""
-        if self._spec is None or not self._settings.stock_summaries:
+        if self._tables is None or not self._settings.stock_summaries:
             return
         lives = {
             f"units/{name}": pictures.life_map(lives.table(), about=_UNITS)
@@ -176,11 +153,11 @@ class Recording:
 
     def write_probe(self, mode_difference: Mapping[str, float], reconstruction_error: float) -> None:
         """Adds what a look at the model showed, by row of the layer table, to the last record."""
-        if self._record is None or self._spec is None or not (mode_difference or np.isfinite(reconstruction_error)):
+        if self._record is None or self._tables is None or not (mode_difference or np.isfinite(reconstruction_error)):
             return
         layers, totals = self._record.layers.copy(), self._record.totals.copy()
         layers[:, LAYER_COLUMNS.index("mode_difference")] = [
-            mode_difference.get(layer.name, np.nan) for layer in self._spec.layers
+            mode_difference.get(layer.name, np.nan) for layer in self._tables.spec.layers
         ]
         totals[STEP_COLUMNS.index("reconstruction_error")] = reconstruction_error
         self._record = dataclasses.replace(self._record, layers=layers, totals=totals)
@@ -203,29 +180,50 @@ class Recording:
         """Ends a training, everything on disk; `open` may follow."""
         self._output.rest()
 
-    def _describe(self, figures: Figures, step: int) -> tuple[RunSpec, Diagnosis]:
+    def _describe(self, figures: Figures, step: int) -> tuple[Tables, Diagnosis]:
         shape = (figures.rows, figures.weights)
-        if self._spec is None or self._diagnosis is None or shape != self._shape:
-            self._spec, self._shape = run_spec(figures, self._settings), shape
-            self._diagnosis, self._lives = Diagnosis(self._spec, self._settings.rules), {}
-            self._output.is_described = False
-        if self._earlier is not None:
-            self._go_on_with(self._earlier, self._spec, self._diagnosis, step)
-            self._earlier = None
-        return self._spec, self._diagnosis
+        is_known = self._tables is not None and self._diagnosis is not None
+        if not is_known or self._is_new_training or shape != self._shape:
+            self._see(run_spec(figures, self._settings), step)
+            self._shape, self._is_new_training = shape, False
+        assert self._tables is not None
+        assert self._diagnosis is not None
+        return self._tables, self._diagnosis
 
-    def _go_on_with(self, earlier: Run | None, spec: RunSpec, diagnosis: Diagnosis, step: int) -> None:
-        """Takes over the history of the run in the folder; leaves it alone if it is that of another model."""
-        if earlier is not None and not same_layers(earlier.spec, spec):
-            self._step, self._shift = -1, 0
-            earlier = self._output.beside(lambda other: same_layers(other, spec))
-        if earlier is None:
+    def _see(self, seen: RunSpec, step: int) -> None:
+        """Makes sure that the run has the rows that a step with this description shows."""
+        if self._tables is None or (self._is_new_training and not is_same_model(self._tables.spec, seen)):
+            self._begin(seen, step)
             return
+        before = self._tables.spec
+        self._tables.see(seen, is_new_training=self._is_new_training)
+        if self._tables.spec != before:
+            assert self._diagnosis is not None
+            self._diagnosis.go_on(self._tables.spec)
+            self._output.is_described = False
+
+    def _begin(self, seen: RunSpec, step: int) -> None:
+        """Begins a run, or goes on with that of the folder; leaves it alone if it is that of another model."""
+        earlier, self._earlier = self._earlier, None
+        known = self._tables.spec if self._tables is not None else earlier.spec if earlier is not None else None
+        if known is not None and not is_same_model(known, seen):
+            self._step, self._shift, self._written_step, self._last_histograms = -1, 0, -1, -1.0
+            self._findings, self._lives = (), {}
+            earlier = self._output.beside(lambda other: is_same_model(other, seen))
+        self._tables = Tables(earlier.spec if earlier is not None else seen)
+        self._tables.see(seen, is_new_training=True)
+        self._diagnosis = Diagnosis(self._tables.spec, self._settings.rules)
+        self._output.is_described = False
+        if earlier is not None:
+            self._go_on_with(earlier, self._tables.spec, self._diagnosis, step)
+
+    def _go_on_with(self, earlier: Run, spec: RunSpec, diagnosis: Diagnosis, step: int) -> None:
         # Units can be missing where the process was killed at its first record.
-        is_whole = earlier.unit_codes.shape[2] == spec.unit_count
+        is_whole, at = earlier.unit_codes.shape[2] == earlier.spec.unit_count, Places(earlier.spec, spec)
         for record in earlier.records() if is_whole else ():
-            self._findings = diagnosis.judge(record).findings
-            self._remember_units(spec, record)
+            moved = in_rows(record, at)
+            self._findings = diagnosis.judge(moved).findings
+            self._remember_units(spec, moved)
         self._written_step = int(earlier.steps[-1])
         self._shift = max(0, self._written_step + 1 - step)
         self._last_histograms = float(earlier.histogram_steps[-1]) if len(earlier.histogram_steps) else -1.0
@@ -241,55 +239,3 @@ class Recording:
             if layer.units:
                 lives = self._lives.setdefault(layer.name, Growing(layer.units))
                 lives.append(record.unit_activity[spec.unit_slice(index)])
-
-
-def run_spec(figures: Figures, settings: RunSettings) -> RunSpec:
-    """The description of a run whose steps show these figures."""
-    return RunSpec(
-        model=settings.model,
-        layers=tuple(_layer_spec(row) for row in figures.rows),
-        weights=tuple(WeightSpec(w.name, w.layer, w.shape, w.has_gradient) for w in figures.weights),
-        thresholds={rule.id: dict(rule.thresholds) for rule in settings.rules},
-        cadence=dict(settings.cadence),
-        versions={name: _version(name) for name in PACKAGES},
-    )
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def _layer_spec(row: Row) -> LayerSpec:
-    call = row.call
-    return LayerSpec(
-        name=f"{call.name}@{row.call_site}" if row.call_site else call.name,
-        class_name=call.class_name,
-        call_site=row.call_site,
-        output_shape=call.shape,
-        dtype=call.dtype,
-        units=row.units,
-        activation=call.activation,
-        parameters=call.parameters,
-        trainable=call.trainable,
-        inputs=call.inputs,
-        is_gate=call.is_gate,
-        not_observed=row.not_observed,
-    )
-
-
-def step_record(step: int, epoch: int, figures: Figures) -> StepRecord:
-    """The record of one step, units rounded as the event file holds them, so that a stored run judges alike."""
-    totals = {**figures.totals, "epoch": float(epoch)}
-    # What only probing tells is filled in when the model is probed.
-    not_probed = np.full(len(figures.rows), np.nan)
-    return StepRecord(
-        step=step,
-        layers=np.stack([figures.layers.get(name, not_probed) for name in LAYER_COLUMNS], 1).astype(np.float32),
-        weights=np.stack([figures.weight_columns[name] for name in WEIGHT_COLUMNS], 1).astype(np.float32),
-        totals=np.array([totals.get(name, np.nan) for name in STEP_COLUMNS], np.float32),
-        unit_activity=restore_activity(quantise_activity(figures.activity)),
-        unit_peak=restore_peak(quantise_peak(figures.peak)),
-    )

@@ -74,6 +74,11 @@ class Dispatcher:
         """Steps of this training so far."""
         return self._next - self._first
 
+    @property
+    def next_step(self) -> int:
+        """Optimizer iterations before the step that comes next."""
+        return self._next
+
     def install(self) -> None:
         self._model.train_function = self
 

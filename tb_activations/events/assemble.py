@@ -6,7 +6,6 @@ hold what a restart replaced, and may come unsorted.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from tb_activations.events import schema
 from tb_activations.events.errors import UnreadableRunError
 from tb_activations.events.json_codec import finding_from_json, run_from_json
+from tb_activations.events.rows import Description, Rows
 from tb_activations.events.run import Run
 from tb_activations.events.series import Point, Series, columns, ordered
 from tb_activations.health.records import Finding, Outcome, RunSpec
@@ -30,8 +30,9 @@ _EMPTY = Series(b"", ())
 def decode(series: Mapping[str, Series], name: str = ".") -> Run:
     """The run that these series hold; tags left out are as if never measured.
 
-    Points that do not fit the run's newest description (another shape or type, or written before the model changed)
-    are left out and counted in `Run.dropped`.
+    The newest description tells which rows there are; a point that was written under an earlier one is put in these
+    rows. Points that do not fit (another shape or type, or of another model) are left out and counted in
+    `Run.dropped`.
 
     Args:
         series: by tag; `schema.RUN` must be among them.
@@ -55,29 +56,14 @@ def describe(series: Series) -> RunSpec:
     return _descriptions(series)[-1].spec
 
 
-def same_layers(one: RunSpec, other: RunSpec) -> bool:
-    """Whether the rows of both runs' layer tables and their units mean the same, so that one may continue the other."""
-    return _layers(one) == _layers(other)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Description:
-    step: int
-    wall_time: float
-    spec: RunSpec
-
-
 class _Decoder:
     def __init__(self, series: Mapping[str, Series]) -> None:
         self._columns = {tag: columns(series[tag], tag) for tag in schema.COLUMNS if tag in series}
         self._descriptions = _descriptions(series.get(schema.RUN, _EMPTY))
         self.spec = self._descriptions[-1].spec
+        self._rows = Rows(self._descriptions)
         self.dropped = 0
-        since = _valid_since(self._descriptions, _layers)
-        since_weights = max(since, _valid_since(self._descriptions, _weights))
-        self._points = {
-            tag: self._current(series[tag], since_weights if tag == schema.WEIGHTS else since) for tag in self._columns
-        }
+        self._points = {tag: self._current(tag, series[tag].points) for tag in self._columns}
 
     def run(self, name: str) -> Run:
         layers, weights, units = len(self.spec.layers), len(self.spec.weights), self.spec.unit_count
@@ -117,19 +103,18 @@ class _Decoder:
             dropped=self.dropped,
         )
 
-    def _current(self, series: Series, since: int) -> list[Point]:
-        """Points in order from step `since`, without those that a training started later has taken back."""
-        kept = []
-        for point in ordered(series.points):
-            replaced = any(
-                point.step >= description.step and point.wall_time < description.wall_time
-                for description in self._descriptions
-            )
-            if not replaced and point.step >= since:
-                kept.append(point)
-            elif not replaced:
-                self.dropped += 1
-        return kept
+    def _current(self, tag: str, points: Sequence[Point]) -> list[Point]:
+        """Points in order and in the rows of today, without those that a training started later has taken back."""
+        valid = [point for point in ordered(points) if not self._is_replaced(point)]
+        current = self._rows.in_newest(tag, valid)
+        self.dropped += len(valid) - len(current)
+        return current
+
+    def _is_replaced(self, point: Point) -> bool:
+        return any(
+            point.step >= description.step and point.wall_time < description.wall_time
+            for description in self._descriptions
+        )
 
     def _fitting(self, tag: str, shape: tuple[int, ...], kind: type[np.generic]) -> list[Point]:
         points = self._points.get(tag, [])
@@ -178,12 +163,12 @@ class _Decoder:
         return dict(zip(schema.COST_COLUMNS, map(float, points[-1].value), strict=True))
 
 
-def _descriptions(series: Series) -> list[_Description]:
+def _descriptions(series: Series) -> list[Description]:
     points = ordered(series.points)
     if not points:
         raise UnreadableRunError(f"the run has no description ({schema.RUN}), so its records cannot be told apart")
     return [
-        _Description(point.step, point.wall_time, run_from_json(_text(point.value, "the run's description")))
+        Description(point.step, point.wall_time, run_from_json(_text(point.value, "the run's description")))
         for point in points
     ]
 
@@ -195,15 +180,7 @@ def _text(value: object, what: str) -> bytes:
     return text
 
 
-def _layers(spec: RunSpec) -> object:
-    return [(layer.name, layer.units) for layer in spec.layers]
-
-
-def _weights(spec: RunSpec) -> object:
-    return [weight.name for weight in spec.weights]
-
-
-def _valid_since(descriptions: Sequence[_Description], part: Callable[[RunSpec], object]) -> int:
+def _valid_since(descriptions: Sequence[Description], part: Callable[[RunSpec], object]) -> int:
     """Step from which on `part` of the description is what it is in the newest one."""
     newest = part(descriptions[-1].spec)
     since = descriptions[-1].step

@@ -23,6 +23,9 @@ REOPEN_WITHIN = 5
 CLOSED_KEPT = 3
 """Closed findings kept for each rule and layer, so that one that comes and goes all training long stays bounded."""
 
+_Key = tuple[str, str]
+"""Rule and layer."""
+
 _OUTCOMES = {
     Severity.NOTE: Outcome.NOTE,
     Severity.WARNING: Outcome.WARNING,
@@ -55,8 +58,8 @@ class Diagnosis:
         self._spec = spec
         self._rules = configure() if rules is None else rules
         self._history = History(spec)
-        self._open: dict[tuple[str, int], Finding] = {}
-        self._closed: dict[tuple[str, int], list[tuple[int, Finding]]] = {}
+        self._open: dict[_Key, Finding] = {}
+        self._closed: dict[_Key, list[tuple[int, Finding]]] = {}
         self._failed: set[str] = set()
 
     @property
@@ -68,6 +71,16 @@ class Diagnosis:
     def thresholds(self) -> Mapping[str, Mapping[str, float]]:
         return {rule.id: rule.thresholds for rule in self._rules}
 
+    def go_on(self, spec: RunSpec) -> None:
+        """Goes on under a newer description of the run, with what is known of the rows that it keeps.
+
+        Findings of layers that it does not have are forgotten.
+        """
+        self._spec, self._history = spec, self._history.described(spec)
+        names = {layer.name for layer in spec.layers}
+        self._open = {key: finding for key, finding in self._open.items() if key[1] in names}
+        self._closed = {key: kept for key, kept in self._closed.items() if key[1] in names}
+
     def judge(self, record: StepRecord) -> Judgement:
         """Takes in the next observed step; steps must ascend.
 
@@ -76,18 +89,19 @@ class Diagnosis:
         """
         self._history.update(record)
         outcomes = np.full((len(self._spec.layers), len(self._rules)), Outcome.ERROR, np.uint8)
-        changed: list[tuple[str, int]] = []
+        changed: list[_Key] = []
         for column, rule in enumerate(self._rules):
             for row, answer in enumerate(self._answers(rule)):
                 outcomes[row, column] = _outcome(answer)
-                if self._note(rule, row, answer):
-                    changed.append((rule.id, row))
+                layer = self._spec.layers[row].name
+                if self._note(rule, layer, answer):
+                    changed.append((rule.id, layer))
         findings = worst_first(name_roots(self._everything(), self._spec, self._history.graph), self._spec)
         by_key = {(finding.rule, finding.layer, finding.opened_step): finding for finding in findings}
         return Judgement(outcomes, findings, tuple(by_key[self._latest_key(key)] for key in changed))
 
     def _answers(self, rule: Rule) -> list[Judged]:
-        earlier = [self._open.get((rule.id, row)) for row in range(len(self._spec.layers))]
+        earlier = [self._open.get((rule.id, layer.name)) for layer in self._spec.layers]
         try:
             return rule.judge(self._history, earlier)
         except Exception:
@@ -96,13 +110,13 @@ class Diagnosis:
                 _LOGGER.warning("Rule %s failed; its layers count as not evaluated.", rule.id, exc_info=True)
             return [Outcome.ERROR] * len(self._spec.layers)
 
-    def _note(self, rule: Rule, row: int, answer: Judged) -> bool:
+    def _note(self, rule: Rule, layer: str, answer: Judged) -> bool:
         """Opens, keeps or closes the finding of one rule and layer; whether that is worth telling."""
-        key = (rule.id, row)
+        key = (rule.id, layer)
         earlier = self._open.get(key)
         if isinstance(answer, Evidence):
             resumed = earlier or self._reopened(key)
-            self._open[key] = self._finding(rule, row, answer, resumed)
+            self._open[key] = self._finding(rule, layer, answer, resumed)
             return earlier is None or earlier.severity is not answer.severity
         # Not knowing is no recovery: only a layer that is judged healthy, or not to be judged, closes a finding.
         if earlier is None or answer not in (Outcome.OK, Outcome.NOT_APPLICABLE):
@@ -113,18 +127,18 @@ class Diagnosis:
         del kept[:-CLOSED_KEPT]
         return True
 
-    def _reopened(self, key: tuple[str, int]) -> Finding | None:
+    def _reopened(self, key: _Key) -> Finding | None:
         closed = self._closed.get(key)
         if closed and self._history.checks - closed[-1][0] <= REOPEN_WITHIN:
             return closed.pop()[1]
         return None
 
-    def _finding(self, rule: Rule, row: int, evidence: Evidence, earlier: Finding | None) -> Finding:
+    def _finding(self, rule: Rule, layer: str, evidence: Evidence, earlier: Finding | None) -> Finding:
         figures = {field.name: getattr(evidence, field.name) for field in dataclasses.fields(evidence)}
         step = self._history.step
         return Finding(
             rule=rule.id,
-            layer=self._spec.layers[row].name,
+            layer=layer,
             opened_step=earlier.opened_step if earlier else step,
             last_step=step,
             source=rule.source,
@@ -135,7 +149,7 @@ class Diagnosis:
         closed = [finding for kept in self._closed.values() for _, finding in kept]
         return [*self._open.values(), *closed]
 
-    def _latest_key(self, key: tuple[str, int]) -> tuple[str, str, int]:
+    def _latest_key(self, key: _Key) -> tuple[str, str, int]:
         finding = self._open.get(key) or self._closed[key][-1][1]
         return finding.rule, finding.layer, finding.opened_step
 

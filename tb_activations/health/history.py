@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tb_activations.health.descriptions import Places, in_rows, moved
 from tb_activations.health.graph import layer_graph
 from tb_activations.health.records import LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS, RunSpec, StepRecord
 from tb_activations.health.units import UnitHistory
@@ -43,18 +45,13 @@ class History:
     """
 
     def __init__(self, spec: RunSpec, window: int = WINDOW) -> None:
-        self.spec = spec
-        self.graph = layer_graph(spec.layers)
+        self._describe(spec)
         self.checks = 0
         self.first_step = self.step = -1
         self.first: StepRecord | None = None
         self.units = UnitHistory(spec.unit_count)
-        # Asking the description for each would be quadratic in the layers, at every observed step.
-        ends = np.cumsum([0, *(layer.units for layer in spec.layers)]).tolist()
-        self.unit_slices = [slice(start, end) for start, end in itertools.pairwise(ends)]
         self.initial_loss = self.loss = self.peak_learning_rate = float("nan")
         self.gradient_blocks = np.zeros((0, len(spec.layers)))
-        self._units_per_layer = np.array([layer.units for layer in spec.layers], np.int64)
         self._steps = np.zeros(window, np.int64)
         self._tables = np.full((window, len(spec.layers), len(LAYER_COLUMNS)), np.nan, np.float32)
         self._weights = np.full((window, len(spec.weights), len(WEIGHT_COLUMNS)), np.nan, np.float32)
@@ -62,6 +59,27 @@ class History:
         self._peaks = np.full((PEAK_CHECKS, spec.unit_count), np.nan, np.float32)
         self._initial_losses: list[float] = []
         self._stats: dict[str, NDArray[np.float32]] = {}
+
+    def _describe(self, spec: RunSpec) -> None:
+        self.spec = spec
+        self.graph = layer_graph(spec.layers)
+        self._units_per_layer = np.array([layer.units for layer in spec.layers], np.int64)
+        # Asking the description for each would be quadratic in the layers, at every observed step.
+        ends = np.cumsum([0, *self._units_per_layer]).tolist()
+        self.unit_slices = [slice(start, end) for start, end in itertools.pairwise(ends)]
+
+    def described(self, spec: RunSpec) -> History:
+        """The same history under a newer description of the run; rows that are new there have none."""
+        at, result = Places(self.spec, spec), copy.copy(self)
+        result._describe(spec)
+        result.first = self.first and in_rows(self.first, at)
+        result.units = self.units.moved(at.units)
+        result.gradient_blocks = moved(self.gradient_blocks, at.layers, np.nan, 1)
+        result._tables = moved(self._tables, at.layers, np.nan, 1)
+        result._weights = moved(self._weights, at.weights, np.nan, 1)
+        result._peaks = moved(self._peaks, at.units, np.nan, 1)
+        result._stats = {}
+        return result
 
     def update(self, record: StepRecord) -> None:
         """Takes in the next observed step.

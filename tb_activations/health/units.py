@@ -62,6 +62,13 @@ class UnitHistory:
         self.revived = np.full(units, -1, np.int64)
         self.revivals = np.zeros(units, np.int64)
 
+    def moved(self, places: NDArray[np.int64]) -> UnitHistory:
+        """The same history with the units in other places: for each its place here, -1 for one without a history."""
+        result, known = UnitHistory(len(places)), places >= 0
+        for name, values in vars(result).items():
+            values[known] = getattr(self, name)[places[known]]
+        return result
+
     def update(self, step: int, activity: NDArray[np.float32], samples: ArrayLike) -> None:
         """Takes in one observed step.
 

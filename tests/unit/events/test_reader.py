@@ -162,13 +162,30 @@ def test_what_came_again_replaces_everything_from_there(tmp_path: Path) -> None:
     assert run.dropped == 0
 
 
-def test_after_the_model_changed_only_its_own_records_count(tmp_path: Path) -> None:
+def test_of_two_models_in_one_folder_only_the_newer_counts(tmp_path: Path) -> None:
     write_run(tmp_path, steps=10)
-    write_run(tmp_path, steps=5, layers=6, start_step=100, start_time=START_TIME + 100)
+    write_run(tmp_path, steps=5, hostile=True, start_step=100, start_time=START_TIME + 100)
     run = load(tmp_path)
-    assert len(run.layers) == 6
     assert run.steps.tolist() == list(range(100, 150, 10))
     assert run.dropped > 0
+
+
+def test_after_layers_came_in_the_earlier_records_count_all_the_same(tmp_path: Path) -> None:
+    write_run(tmp_path, steps=10, layers=4)
+    alone = load(tmp_path)
+    write_run(tmp_path, steps=5, layers=6, start_step=100, start_time=START_TIME + 100)
+    run = load(tmp_path)
+    assert run.steps.tolist() == [*range(0, 100, 10), *range(100, 150, 10)]
+    shared = [name for name in alone.layers if name in run.layers]
+    assert len(shared) == 3
+    for name in shared:
+        row, before = run.layers.index(name), alone.layers.index(name)
+        np.testing.assert_array_equal(run.stat("mean")[:10, row], alone.stat("mean")[:, before])
+        np.testing.assert_array_equal(run.units(name)[:10], alone.units(name))
+    (new, *_) = [row for row, name in enumerate(run.layers) if name not in alone.layers]
+    assert np.isnan(run.stat("mean")[:10, new]).all()
+    assert np.isfinite(run.stat("mean")[10:, new]).all()
+    assert run.dropped == 0
 
 
 def test_a_half_written_record_hides_nothing_before_it(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from tb_activations.announce import Announcer, OnProblem, check_on_problem
 from tb_activations.capture.cadence import Cadence, StepClock, Thinning, UpdateFreq, check_cadence
+from tb_activations.capture.gist import gist
 from tb_activations.capture.layers import LayerChoice, check_choice, choose_layers, find_layers_of
 from tb_activations.capture.observation import Options
 from tb_activations.capture.observed_function import ObservedFunction, ObservedLoop, Packed
@@ -229,7 +230,7 @@ class Recorder:
         except (StopIteration, tf.errors.OutOfRangeError):
             raise
         except Exception as error:
-            self._give_up(f"{type(error).__name__}: {error}")
+            self._give_up(gist(error))
             return function.plain(*args, **kwargs)
         self._take(loop, step, packed, has_extras)
         return outputs
@@ -246,7 +247,7 @@ class Recorder:
         try:
             return self._open()
         except Exception as error:
-            self._give_up(f"{type(error).__name__}: {error}")
+            self._give_up(gist(error))
             return None
 
     def _open(self) -> ObservedLoop:

@@ -15,6 +15,7 @@ import tensorflow as tf
 from benchmarks.compatibility.kinds import BATCH, Workload
 from benchmarks.compatibility.modes import Mode
 from tb_activations import LayerHealth, Recorder, load
+from tb_activations.capture.gist import gist
 
 EVERY = 2
 STEPS = 4
@@ -54,7 +55,7 @@ def try_cell(make: Callable[[], Workload], mode: Mode) -> Outcome:
     try:
         alone = _train(make, mode, None)
     except Exception as error:
-        return Outcome(None, failure=_gist(error))
+        return Outcome(None, failure=gist(error))
     warnings = _Warnings()
     logger = logging.getLogger("tb_activations")
     logger.addHandler(warnings)
@@ -63,17 +64,11 @@ def try_cell(make: Callable[[], Workload], mode: Mode) -> Outcome:
             watched = _train(make, mode, folder)
             run = load(folder)
     except Exception as error:
-        return Outcome(float("inf"), failure=f"ended with an error while observed: {_gist(error)}")
+        return Outcome(float("inf"), failure=f"ended with an error while observed: {gist(error)}")
     finally:
         logger.removeHandler(warnings)
     reasons = {layer.name: layer.not_observed for layer in run.spec.layers if layer.not_observed}
     return Outcome(_difference(alone, watched), len(run.steps), reasons, "; ".join(warnings.said))
-
-
-def _gist(error: Exception) -> str:
-    """One line: the last of the message that does not name a node of a graph."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip() and "{{node" not in line]
-    return f"{type(error).__name__}: {lines[-1] if lines else ''}"[:200]
 
 
 def _train(make: Callable[[], Workload], mode: Mode, folder: str | None) -> list[np.ndarray]:

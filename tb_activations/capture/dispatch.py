@@ -10,11 +10,15 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tb_activations.capture.batches import Batches, take
 from tb_activations.capture.cadence import Cadence, StepClock
+from tb_activations.capture.gist import gist
 from tb_activations.capture.observed_step import ObservedStep
 from tb_activations.capture.pace import Pace
 
 _LOGGER = logging.getLogger("tb_activations")
+_OF_DEVICE = (tf.errors.ResourceExhaustedError, tf.errors.InternalError, tf.errors.UnimplementedError)
+"""What figures can fail of. Other errors are the training's own, and may have come up after a part of the update."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Dispatcher:
 
     A step that is not due calls `plain`, the very function Keras made, and returns what it returns. A step that is
     due calls the observed step and hands the outcome to `on_observed`. A failing observed step is given up with one
-    warning; training goes on with `plain`.
+    warning; training goes on with `plain`, on the same batch.
     """
 
     def __init__(
@@ -113,16 +117,16 @@ class Dispatcher:
         return self._observe(first, is_epoch_end, iterator)
 
     def _observe(self, first: int, is_epoch_end: bool, iterator: Any) -> Any:
+        batches = take(iterator, self._stride)
+        before = _iterations(self._model)
         try:
             if self._observed is None:
                 self._observed = self._make_observed()
             has_extras = self._wants_extras(first, is_epoch_end)
-            logs, packed = self._observed(iterator, has_extras)
-        except (StopIteration, tf.errors.OutOfRangeError):
-            raise
+            logs, packed = self._observed(batches, has_extras)
         except Exception as error:
-            self._give_up(f"{type(error).__name__}: {error}")
-            return self.plain(iterator)
+            self._give_up(gist(error))
+            return self._plainly(batches, _iterations(self._model) - before if isinstance(error, _OF_DEVICE) else 0)
         if not packed:
             self._give_up(self._observed.failure)
             return logs
@@ -132,6 +136,14 @@ class Dispatcher:
         self._pace.observed(first - self._first)
         self._on_observed(self._observed, Observed(self._next - 1, has_extras, logs, packed))
         return logs
+
+    def _plainly(self, batches: Batches, done: int) -> Any:
+        """Trains on the batches without observing, but for the first `done`, whose steps had been completed.
+
+        An error that is the training's own comes up again here, as it would have without us.
+        """
+        left = batches.items[done:]
+        return self.plain(iter(left)) if left else self._model.get_metrics_result()
 
     def _give_up(self, reason: str) -> None:
         self._is_given_up = True

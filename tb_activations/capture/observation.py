@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from tb_activations.capture import feature_maps, histograms, statistics, taps
+from tb_activations.capture.gist import gist
 from tb_activations.capture.layers import NamedLayer, activation_name, unit_axis
 from tb_activations.capture.layout import MAX_UNITS, WEIGHT_FIGURES, Call, Layout, Unobserved, Weight
 from tb_activations.capture.wiring import Wiring
@@ -96,7 +97,7 @@ class Observation:
         try:
             seen = self._measure(entry, value, inputs)
         except Exception as error:  # A figure that cannot be had must not stop the training.
-            self._reasons[entry.name] = f"its figures could not be computed ({type(error).__name__}: {error})"
+            self._reasons[entry.name] = f"its figures could not be computed ({gist(error)})"
             return value
         self._calls.append(seen)
         return taps.see_gradient(value, lambda gradient: self._see_gradient(seen, gradient))

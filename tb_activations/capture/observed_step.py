@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from tb_activations.capture import taps
+from tb_activations.capture.batches import Batches
 from tb_activations.capture.layers import NamedLayer
 from tb_activations.capture.layout import Layout
 from tb_activations.capture.observation import Options
@@ -29,25 +30,42 @@ class ObservedStep:
     def __init__(self, model: keras.Model, named: Sequence[NamedLayer], options: Options) -> None:
         self._model = model
         self._taps = StepTaps({"": model}, named, options)
-        self._function = _make_train_function(model, self._observed_train_step(model.train_step))
+        self._made = _make_train_function(model, self._observed_train_step(model.train_step))
+        self._functions: list[tuple[Any, StepFunction]] = []
 
     @property
     def failure(self) -> str:
         """Why a step returned no vectors."""
         return self._taps.failure
 
-    def __call__(self, iterator: Any, with_extras: bool) -> tuple[dict[str, Any], dict[str, tf.Tensor]]:
-        """The step's logs as Keras would return them, and the packed vectors of `Observation.pack`.
+    def __call__(self, batches: Batches, with_extras: bool) -> tuple[dict[str, Any], dict[str, tf.Tensor]]:
+        """The logs as Keras would return them, and the packed vectors of `Observation.pack`, of the last batch.
 
         `with_extras` tells whether histograms are wanted of this step; they are NaN otherwise. Without vectors,
         `failure` says what went wrong.
         """
         self._taps.want_extras(with_extras)
+        step = self._step(batches.spec)
         with taps.installed(self._on_model()):
-            logs = self._function(iterator)
+            for batch in batches.items:
+                logs = step(batch)
         logs = dict(logs.get_value() if hasattr(logs, "get_value") else logs)
         packed = {key.removeprefix(_KEY): logs.pop(key) for key in list(logs) if key.startswith(_KEY)}
         return logs, packed
+
+    def _step(self, spec: Any) -> StepFunction:
+        """The observed train step for batches of this type."""
+        for known, step in self._functions:
+            if known == spec:
+                return step
+
+        def on_batch(batch: Any) -> dict[str, Any]:
+            return dict(self._made(iter([batch])))
+
+        # Of the data set's own type, as Keras traces the plain one: otherwise a last, smaller batch would be another.
+        step = on_batch if self._model.run_eagerly else tf.function(on_batch, input_signature=[spec], autograph=False)
+        self._functions.append((spec, step))
+        return step
 
     def layout(self, number: int) -> Layout:
         """The layout whose number stands first in a packed vector."""

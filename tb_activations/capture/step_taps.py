@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from tb_activations.capture import hooks, taps
+from tb_activations.capture.gist import gist
 from tb_activations.capture.layers import NamedLayer, weight_key, weight_owners
 from tb_activations.capture.layout import Layout
 from tb_activations.capture.observation import Observation, Options
@@ -83,7 +84,7 @@ class StepTaps:
         try:
             return observation.pack(self._number(observation.layout()))
         except Exception as error:
-            self.failure = f"{type(error).__name__}: {error}"
+            self.failure = gist(error)
             return {}
 
     def _number(self, layout: Layout) -> int:

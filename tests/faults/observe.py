@@ -36,17 +36,23 @@ def fit(
     make: Callable[[], keras.Model] = network,
     model: keras.Model | None = None,
     epochs: int = EPOCHS,
+    bad_sample: int | None = None,
+    **compiled: Any,
 ) -> keras.Model:
-    """Trains what `make` makes from a fixed seed, or this model once more, for `EPOCHS` of `EPOCH_STEPS`."""
+    """Trains what `make` makes from a fixed seed, or this model once more, for `EPOCHS` of `EPOCH_STEPS`.
+
+    `bad_sample` is one whose values are out of all range; the rest are arguments of `compile`.
+    """
     keras.utils.clear_session()
     keras.utils.set_random_seed(0)
     model = model or make()
     x, y = digits()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile("adam", loss, jit_compile=False)
-    model.fit(
-        x.reshape(len(x), 64), y, batch_size=32, epochs=epochs, shuffle=False, verbose=0, callbacks=list(callbacks)
-    )
+    x = x.reshape(len(x), 64)
+    if bad_sample is not None:
+        x[bad_sample] = 100.0
+    model.compile("adam", loss, jit_compile=False, **compiled)
+    model.fit(x, y, batch_size=32, epochs=epochs, shuffle=False, verbose=0, callbacks=list(callbacks))
     return model
 
 

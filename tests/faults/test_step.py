@@ -1,0 +1,96 @@
+"""The observed step itself fails on the device, for a reason of ours or for one of the training's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from tb_activations import load
+from tb_activations.capture import statistics
+from tb_activations.capture.observation import Observation
+from tests.faults.conftest import Told
+from tests.faults.observe import EPOCH_STEPS, SAME, check_row, every_step, fit, network, outcome
+
+FAILS_AT = 5
+
+
+class OutOfMemory:
+    """Figures that the device can compute up to a step, and then no more."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def __call__(self) -> float:
+        self.steps += 1
+        if self.steps > FAILS_AT:
+            raise MemoryError("no room for figures")
+        return 0.0
+
+
+def failing_before_the_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    measure, memory = statistics.activation, OutOfMemory()
+
+    def activation(value: tf.Tensor, *arguments: Any) -> Any:
+        if value.shape[-1] == 16:
+            zero = tf.numpy_function(memory, [], tf.float64, stateful=True)
+            with tf.control_dependencies([zero]):
+                value = tf.identity(value)
+        return measure(value, *arguments)
+
+    monkeypatch.setattr(statistics, "activation", activation)
+
+
+def failing_after_the_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    pack, memory = Observation.pack, OutOfMemory()
+
+    def packed(self: Observation, number: int) -> dict[str, tf.Tensor]:
+        # Whatever changes state runs in the order in which it was written: after the optimizer.
+        zero = tf.cast(tf.numpy_function(memory, [], tf.float64, stateful=True), tf.float32)
+        return {name: vector + zero for name, vector in pack(self, number).items()}
+
+    monkeypatch.setattr(Observation, "pack", packed)
+
+
+@pytest.mark.parametrize("break_down", [failing_before_the_update, failing_after_the_update])
+@pytest.mark.parametrize("steps_per_execution", [1, 2])
+def test_figures_that_the_device_cannot_compute(
+    monkeypatch: pytest.MonkeyPatch, log_dir: str, told: Told, break_down: Any, steps_per_execution: int
+) -> None:
+    alone = fit(steps_per_execution=steps_per_execution).get_weights()
+    break_down(monkeypatch)
+    model = fit(every_step(log_dir), steps_per_execution=steps_per_execution)
+    assert load(log_dir).steps[-1] == FAILS_AT // steps_per_execution * steps_per_execution - 1
+    assert int(model.optimizer.iterations.numpy()) == 4 * EPOCH_STEPS
+    check_row("The device has no room for figures", outcome(model, alone), "what came after it", told())
+
+
+@keras.saving.register_keras_serializable("tests")
+class Picky(layers.Layer):
+    """Refuses one batch of the training data: the one in which a sample was marked."""
+
+    def call(self, inputs: Any) -> Any:
+        with tf.control_dependencies([tf.debugging.assert_less(tf.reduce_max(inputs), 50.0, "a sample out of range")]):
+            return tf.identity(inputs)
+
+
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_an_error_of_the_training_itself_ends_it_as_without_us(log_dir: str, run_eagerly: bool) -> None:
+    def marked() -> keras.Sequential:
+        return keras.Sequential([layers.Input((64,)), Picky(), *network().layers])
+
+    def run(*callbacks: Any) -> keras.Model:
+        model = marked()
+        with pytest.raises(tf.errors.InvalidArgumentError, match="a sample out of range"):
+            fit(*callbacks, model=model, bad_sample=32 * FAILS_AT, run_eagerly=run_eagerly)
+        return model
+
+    alone, watched = run(), run(every_step(log_dir))
+    # In a graph the rest of the step may have been done before the check failed, with and without us.
+    for model in (alone, watched):
+        assert FAILS_AT <= int(model.optimizer.iterations.numpy()) < EPOCH_STEPS
+    if run_eagerly:
+        assert outcome(watched, alone.get_weights()) == SAME

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -290,6 +290,76 @@ def masked() -> Workload:
     return Workload(model, tokens(), labels())
 
 
+class OwnStep(keras.Model):
+    """Trains by a step of its own, on a loss of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flatten, self.hidden, self.head = layers.Flatten(), layers.Dense(12, "relu"), layers.Dense(10)
+
+    def call(self, x: Any) -> Any:
+        return self.head(self.hidden(self.flatten(x)))
+
+    def train_step(self, data: Any) -> Any:
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = _LOSS(y, self(x, training=True))
+            scaled = self.optimizer.scale_loss(loss)
+        self.optimizer.apply(tape.gradient(scaled, self.trainable_variables), self.trainable_variables)
+        return {"loss": loss}
+
+
+def own_step() -> Workload:
+    return Workload(OwnStep(), pictures(), labels())
+
+
+class Sparse(layers.Layer):
+    """Adds a loss of its own."""
+
+    def call(self, x: Any) -> Any:
+        self.add_loss(1e-3 * keras.ops.mean(keras.ops.abs(x)))
+        return x
+
+
+def losses_of_layers() -> Workload:
+    model = keras.Sequential(
+        [
+            layers.Input((8, 8, 1)),
+            layers.Flatten(),
+            layers.Dense(12, "relu", kernel_regularizer="l2", activity_regularizer="l1"),
+            Sparse(),
+            layers.Dense(10),
+        ]
+    )
+    return Workload(model, pictures(), labels())
+
+
+def low_rank_adaptation() -> Workload:
+    workload = sequential()
+    workload.model.layers[-1].enable_lora(2)
+    return workload
+
+
+def any_length() -> Workload:
+    model = keras.Sequential(
+        [
+            layers.Input((None,), dtype="int32"),
+            layers.Embedding(17, 6),
+            layers.GRU(6, return_sequences=True),
+            layers.GlobalAveragePooling1D(),
+            layers.Dense(10),
+        ]
+    )
+
+    def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for start in range(0, SAMPLES, BATCH):
+            yield tokens()[start : start + BATCH, : 4 + start // BATCH * 3], labels()[start : start + BATCH]
+
+    kind = (tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int64))
+    data = tf.data.Dataset.from_generator(batches, output_signature=kind)
+    return Workload(model, data.apply(tf.data.experimental.assert_cardinality(SAMPLES // BATCH)), None)
+
+
 KINDS: dict[str, Callable[[], Workload]] = {
     "Sequential": sequential,
     "functional": functional,
@@ -310,4 +380,8 @@ KINDS: dict[str, Callable[[], Workload]] = {
     "frozen part": frozen,
     "ragged input": ragged,
     "masked input": masked,
+    "sequences of any length": any_length,
+    "own train_step": own_step,
+    "losses of layers": losses_of_layers,
+    "LoRA": low_rank_adaptation,
 }

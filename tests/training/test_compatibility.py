@@ -19,6 +19,7 @@ NOT_OBSERVED = {
     "Bidirectional": {"lstm_cell"},
     "RNN cells": {"stacked_rnn_cells", "lstm_cell", "gru_cell", "simple_rnn_cell"},
     "masked input": {"lstm_cell"},
+    "sequences of any length": {"gru_cell"},
     # Keras computes attention in one piece where it can.
     "attention": {"softmax", "dropout"},
     "under tf.cond": {"dense_1"},

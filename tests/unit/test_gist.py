@@ -32,10 +32,7 @@ Hint: If you want to see a list of allocated tensors when OOM happens, add an op
         (ValueError("first line\nsecond line"), "ValueError: first line"),
         (ValueError(""), "ValueError: "),
         (RuntimeError("\n  indented   only\n"), "RuntimeError: indented only"),
-        (
-            ValueError("Exception encountered when calling A.call().\n\n\x1b[1m{{node a}} bad\x1b[0m\n"),
-            "ValueError: bad",
-        ),
+        (ValueError("Exception encountered when calling A.call().\n\n\x1b[1m{{node a}} bad\x1b[0m"), "ValueError: bad"),
         (RuntimeError(RUNTIME), "RuntimeError: MemoryError: no room for figures"),
     ],
 )

@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint bench bench-tab pictures bench-probe bench-long fuzz test-versions accuracy compatibility accuracy-seeds bundle bundle-check frontend-test browser python-test
+.PHONY: help demo test check lint bench bench-tab pictures bench-probe bench-long fuzz kills test-versions accuracy compatibility accuracy-seeds bundle bundle-check frontend-test browser python-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench-long: $(VENV)/.dev ## 50,000 observed steps: memory stays flat, event file
 
 fuzz: $(VENV)/.dev ## 20,000 hostile requests and 2,000 hostile event files against a real TensorBoard
 	$(BIN)/python -m benchmarks.fuzz
+
+kills: $(VENV)/.dev ## kill a training at twenty random moments; what was flushed opens and is gone on with
+	$(BIN)/python -m benchmarks.kills
 
 test-versions: $(VENV)/.dev ## prove the oldest and the newest releases that setup.py admits, on each Python found here
 	$(BIN)/python -m benchmarks.versions

@@ -1,0 +1,70 @@
+"""Kills a training at random moments, again and again in one folder: what was flushed opens, and the next goes on.
+
+`python -m benchmarks.kills [TIMES SEED]`; the exit status is 1 if anything that was flushed is gone.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from tb_activations import load
+from tb_activations.events.reader import runs
+
+ROOT = Path(__file__).parent.parent
+TIMES, SEED = 20, 0
+LONGEST_WAIT = 1.5
+"""Seconds between the first flush and the kill; before it nothing has to be there."""
+EPOCHS = 1_000_000
+
+
+def main() -> None:
+    times, seed = map(int, sys.argv[1:] or (TIMES, SEED))
+    order = random.Random(seed)
+    complaints: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        known = np.zeros((0, 1, 1), np.float32)
+        for time in range(times):
+            flushed = _kill_after(folder, order.uniform(0, LONGEST_WAIT))
+            run = load(folder)
+            steps = run.steps.tolist()
+            if steps != list(range(len(steps))):
+                complaints.append(f"kill {time}: steps are missing or mixed up: {steps[:5]} ... {steps[-5:]}")
+            if len(steps) <= flushed:
+                complaints.append(f"kill {time}: flushed up to step {flushed}, the file ends at {steps[-1]}")
+            before = run.layer_table[: len(known)]
+            if len(known) and not np.array_equal(before, known, equal_nan=True):
+                complaints.append(f"kill {time}: what was recorded before it has changed")
+            print(f"kill {time}: {flushed + 1} steps flushed, {len(steps)} readable", flush=True)
+            known = run.layer_table
+        if runs(folder) != ["."]:
+            complaints.append(f"the history is in several folders: {runs(folder)}")
+    for complaint in complaints:
+        print("BROKEN", complaint)
+    print(f"{times} kills, {len(known)} steps in one history, {len(complaints)} complaints")
+    sys.exit(bool(complaints))
+
+
+def _kill_after(folder: str, seconds: float) -> int:
+    """Trains on in the folder and kills the process so long after its first flush; the last step that was flushed."""
+    command = [sys.executable, "-m", "tests.faults.child", folder, str(EPOCHS)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        timer = threading.Timer(seconds, process.send_signal, [signal.SIGKILL])
+        timer.start()
+        # A line that the kill cut short was not written for a flush that is over.
+        said = [first, *process.stdout.readlines()]
+        timer.join()
+    return max(int(line) for line in said if line.endswith("\n"))
+
+
+if __name__ == "__main__":
+    main()

@@ -67,7 +67,7 @@ class Dispatcher:
         self._epoch_steps: int | None = None
         self._in_epoch = 0
         self._is_last_epoch = False
-        self._is_given_up = False
+        self._is_given_up = self._is_passed_over = False
 
     def begin_epoch(self, steps: int | None, is_last: bool) -> None:
         """Takes note that an epoch begins, with `steps` steps or an unknown number; `is_last` of those planned."""
@@ -88,7 +88,7 @@ class Dispatcher:
 
     def is_installed(self) -> bool:
         """Whether the model's steps come here, maybe through the dispatcher of another callback."""
-        return any(step is self for step in _chain(self._model))
+        return any(step is self for step in _chain(self._model.train_function))
 
     def remove(self) -> None:
         """Gives the model its own function back, unless something else has been put in place since.
@@ -97,7 +97,7 @@ class Dispatcher:
         """
         if self._model.train_function is self:
             self._model.train_function = self.plain
-        for step in _chain(self._model):
+        for step in _chain(self._model.train_function):
             if isinstance(step, Dispatcher) and step.plain is self:
                 step.plain = self.plain
 
@@ -106,15 +106,33 @@ class Dispatcher:
             # A `fit` that was interrupted never said goodbye, and this is another one, without us.
             self.remove()
             return self.plain(iterator)
+        first = self._next
+        is_due, is_epoch_end = self._begin_step()
+        # Layers that the first call creates cannot carry taps before it.
+        if not is_due or self._is_given_up or not self._model.built:
+            return self.plain(iterator)
+        for step in _chain(self.plain):
+            if isinstance(step, Dispatcher):
+                step.pass_over()
+        return self._observe(first, is_epoch_end, iterator)
+
+    def pass_over(self) -> None:
+        """Counts a step that the dispatcher of another callback observes in place of this one."""
+        is_due, _ = self._begin_step()
+        if is_due and not self._is_passed_over:
+            self._is_passed_over = True
+            _LOGGER.warning(
+                "Layer health: two callbacks observe this training; of a step that both want the last of them gets it, "
+                "the other the next one that is free, if any is. Choose another `update_freq`, or use one callback."
+            )
+
+    def _begin_step(self) -> tuple[bool, bool]:
+        """Counts a step; whether it is to be observed, and whether it is the last of its epoch."""
         first, self._next = self._next, self._next + self._stride
         self._in_epoch += self._stride
         is_epoch_end = self._epoch_steps is not None and self._in_epoch >= self._epoch_steps
         clock = StepClock(first - self._first, is_epoch_end, is_epoch_end and self._is_last_epoch)
-        is_due = self._pace.begin_step(clock)
-        # Layers that the first call creates cannot carry taps before it.
-        if not is_due or self._is_given_up or not self._model.built:
-            return self.plain(iterator)
-        return self._observe(first, is_epoch_end, iterator)
+        return self._pace.begin_step(clock), is_epoch_end
 
     def _observe(self, first: int, is_epoch_end: bool, iterator: Any) -> Any:
         batches = take(iterator, self._stride)
@@ -154,9 +172,8 @@ class Dispatcher:
         self._pace.close_step()
 
 
-def _chain(model: keras.Model) -> Iterator[Any]:
-    """What a step of the model calls: dispatchers, the outermost first, and what stands behind them."""
-    step = model.train_function
+def _chain(step: Any) -> Iterator[Any]:
+    """What a train function calls: dispatchers, the outermost first, and what stands behind them."""
     yield step
     while isinstance(step, Dispatcher):
         step = step.plain

@@ -194,3 +194,18 @@ def test_a_custom_train_step_with_two_optimizers_is_observed() -> None:
     assert all(figures.weight_columns["update_ratio"] > 0)
     for one, other in zip(alone, watched, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_of_two_callbacks_one_makes_way_and_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    inner, outer = Observe(update_freq=2), Observe(update_freq=3)
+    with caplog.at_level(logging.WARNING, "tb_activations"):
+        model = train("sequential", [inner, outer], epochs=2)
+    assert [step for step, _ in outer.seen] == [0, 3, 6, 9, 12, 15]
+    # It wants every second step, but begins where the other leaves one free.
+    assert [step for step, _ in inner.seen] == [1, 4, 7, 10, 13]
+    assert [record.message.split(";")[0] for record in caplog.records] == [
+        "Layer health: two callbacks observe this training"
+    ]
+    assert model.train_function is inner.dispatcher.plain

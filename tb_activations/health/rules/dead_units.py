@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 from tb_activations.health.history import History
 from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
 from tb_activations.health.rules.base import Evidence, Judged, Rule, percent
+from tb_activations.health.rules.shares import Shares
 
 RELU_FAMILY = frozenset({"relu", "relu6", "hard_silu", "hard_swish", "sparse_plus", "threshold"})
 """Activations that are exactly zero, with a zero gradient, on a whole half line: a unit there gets no gradient back."""
 
 UNITS_LISTED = 1000
-HYSTERESIS = 0.8
-"""An open finding keeps its severity down to this share of the threshold, so that one near it does not come and go."""
-
 FEW_UNITS = 8
 """Below this many units a share says little: three dead units of six are no rarity. Only a whole dead layer counts."""
 
@@ -83,25 +81,19 @@ class DeadUnits(Rule):
         if layer.units == 0 or not np.any(history.units.born[own] >= 0):
             return Outcome.INSUFFICIENT_DATA
         share = float(dead[own].mean())
-        whole_only = is_head or layer.units < FEW_UNITS
-        severity = self._severity(share, whole_only=whole_only)
-        if earlier and share and not whole_only:
-            eased = self._severity(share / HYSTERESIS, whole_only=False)
-            severity = earlier.severity if eased is earlier.severity else severity
+        severity = self._severity(share, earlier, whole_only=is_head or layer.units < FEW_UNITS)
         if severity is not None:
             return self._evidence(history, row, dead[own], severity)
         return Outcome.OK if self._is_sure(history, own) else Outcome.INSUFFICIENT_DATA
 
-    def _severity(self, share: float, *, whole_only: bool) -> Severity | None:
-        if share >= 1:
-            return Severity.PROBLEM
-        if whole_only or share == 0:
-            return None
-        if share >= self.problem_share:
-            return Severity.PROBLEM
-        if share >= self.warning_share:
-            return Severity.WARNING
-        return Severity.NOTE if share >= self.note_share else None
+    def _severity(self, share: float, earlier: Finding | None, *, whole_only: bool) -> Severity | None:
+        if share in (0, 1) or whole_only:
+            return Severity.PROBLEM if share == 1 else None
+        return self._shares.severity(share, earlier)
+
+    @property
+    def _shares(self) -> Shares:
+        return Shares(self.note_share, self.warning_share, self.problem_share)
 
     def _is_sure(self, history: History, own: slice) -> bool:
         """Whether silence could have been seen by now: few units are in a silence that is still too short to call."""
@@ -111,12 +103,7 @@ class DeadUnits(Rule):
     def _evidence(self, history: History, row: int, dead: NDArray[np.bool_], severity: Severity) -> Evidence:
         layer, own = history.spec.layers[row], history.unit_slices[row]
         units, share = history.units, float(dead.mean())
-        threshold = {
-            Severity.NOTE: self.note_share,
-            Severity.WARNING: self.warning_share,
-            Severity.PROBLEM: self.problem_share,
-        }[severity]
-        threshold = threshold if share >= threshold else threshold * HYSTERESIS
+        threshold = self._shares.threshold(severity, share)
         began = np.sort(units.silent_since[own][dead])
         # The share passed its threshold when so many of the units had fallen silent.
         since = int(began[min(max(math.ceil(threshold * layer.units), 1), began.size) - 1])

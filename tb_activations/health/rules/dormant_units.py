@@ -13,9 +13,8 @@ from tb_activations.health.history import PEAK_CHECKS, History
 from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
 from tb_activations.health.rules.base import Evidence, Judged, Rule, percent
 from tb_activations.health.rules.dead_units import FEW_UNITS, RELU_FAMILY, UNITS_LISTED
+from tb_activations.health.rules.shares import Shares
 from tb_activations.health.rules.window import rows_per_unit
-
-HYSTERESIS = 0.8
 
 JUDGED = frozenset(
     {
@@ -79,19 +78,14 @@ class DormantUnits(Rule):
         if np.count_nonzero(~dormant) < max(2, 0.05 * layer.units):
             return Outcome.OK
         share = float(dormant.mean())
-        severity = self._severity(share)
-        if earlier and self._severity(share / HYSTERESIS) is earlier.severity:
-            severity = earlier.severity
+        severity = self._shares.severity(share, earlier)
         if severity is None:
             return Outcome.OK
         return self._evidence(history, row, peaks, dormant, severity, int(samples), earlier)
 
-    def _severity(self, share: float) -> Severity | None:
-        if share >= self.problem_share:
-            return Severity.PROBLEM
-        if share >= self.warning_share:
-            return Severity.WARNING
-        return Severity.NOTE if share >= self.note_share else None
+    @property
+    def _shares(self) -> Shares:
+        return Shares(self.note_share, self.warning_share, self.problem_share)
 
     def _evidence(
         self,
@@ -104,12 +98,7 @@ class DormantUnits(Rule):
         earlier: Finding | None,
     ) -> Evidence:
         layer, share = history.spec.layers[row], float(dormant.mean())
-        threshold = {
-            Severity.NOTE: self.note_share,
-            Severity.WARNING: self.warning_share,
-            Severity.PROBLEM: self.problem_share,
-        }[severity]
-        threshold = threshold if share >= threshold else threshold * HYSTERESIS
+        threshold = self._shares.threshold(severity, share)
         began = earlier.since_step if earlier else int(history.steps[-min(PEAK_CHECKS, history.checks)])
         indices = np.flatnonzero(dormant)
         return Evidence(
@@ -128,8 +117,7 @@ class DormantUnits(Rule):
             ),
             might_be_wrong=(
                 "Beside a few very strong units others look small though they carry signal; a layer behind with large "
-                "weights "
-                "can make up for it."
+                "weights can make up for it."
             ),
             advice=_advice(layer),
             units=tuple(int(index) for index in indices[:UNITS_LISTED]),
@@ -144,8 +132,6 @@ class DormantUnits(Rule):
 def _advice(layer: LayerSpec) -> str:
     return (
         f"Look at biases and kernel of {layer.name}: inputs of {layer.activation} that are strongly negative, or a "
-        "kernel that "
-        "decays towards zero, put units to sleep. Smaller weight decay, a smaller learning rate, normalisation before "
-        "the "
-        "activation, or starting these units afresh help."
+        "kernel that decays towards zero, put units to sleep. Smaller weight decay, a smaller learning rate, "
+        "normalisation before the activation, or starting these units afresh help."
     )

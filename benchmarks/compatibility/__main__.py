@@ -1,7 +1,7 @@
 """Runs what is asked for, keeps the results in `build/compatibility`, and writes `docs/compatibility.md` from them.
 
-python -m benchmarks.compatibility                  # everything that has no result yet
-python -m benchmarks.compatibility --mode "XLA on"  # one column, anew
+python -m benchmarks.compatibility                  # everything
+python -m benchmarks.compatibility --mode "XLA on"  # one column
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tb_activations.capture.batches import Batches, take
 from tb_activations.capture.cadence import Cadence, StepClock
 from tb_activations.capture.gist import gist
 from tb_activations.capture.observed_step import ObservedStep
@@ -19,6 +19,10 @@ from tb_activations.capture.pace import Pace
 _LOGGER = logging.getLogger("tb_activations")
 _OF_DEVICE = (tf.errors.ResourceExhaustedError, tf.errors.InternalError, tf.errors.UnimplementedError)
 """What figures can fail of. Other errors are the training's own, and may have come up after a part of the update."""
+
+_Logs = dict[str, Any]
+_Packed = dict[str, tf.Tensor]
+_Seen = tuple[ObservedStep, bool, _Logs, _Packed]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,8 +34,8 @@ class Observed:
 
     step: int
     has_extras: bool
-    logs: dict[str, Any]
-    packed: dict[str, tf.Tensor]
+    logs: _Logs
+    packed: _Packed
 
 
 class Dispatcher:
@@ -135,33 +139,51 @@ class Dispatcher:
         return self._pace.begin_step(clock), is_epoch_end
 
     def _observe(self, first: int, is_epoch_end: bool, iterator: Any) -> Any:
-        batches = take(iterator, self._stride)
-        before = _iterations(self._model)
-        try:
-            if self._observed is None:
-                self._observed = self._make_observed()
-            has_extras = self._wants_extras(first, is_epoch_end)
-            logs, packed = self._observed(batches, has_extras)
-        except Exception as error:
-            self._give_up(gist(error))
-            return self._plainly(batches, _iterations(self._model) - before if isinstance(error, _OF_DEVICE) else 0)
+        seen = None
+        for left in range(self._stride - 1, -1, -1):
+            batch = next(iterator, None)
+            if batch is None:
+                break
+            before = _iterations(self._model)
+            try:
+                seen = self._see(first, is_epoch_end, batch, iterator)
+            except Exception as error:
+                self._give_up(gist(error))
+                is_done = isinstance(error, _OF_DEVICE) and _iterations(self._model) > before
+                return self._plainly(itertools.chain([] if is_done else [batch], itertools.islice(iterator, left)))
+        if seen is None:
+            raise StopIteration
+        return self._take(first, *seen)
+
+    def _see(self, first: int, is_epoch_end: bool, batch: Any, iterator: Any) -> _Seen:
+        if self._observed is None:
+            self._observed = self._make_observed()
+        has_extras = self._wants_extras(first, is_epoch_end)
+        spec = getattr(iterator, "element_spec", None)
+        if spec is None:
+            spec = tf.nest.map_structure(tf.type_spec_from_value, batch)
+        return self._observed, has_extras, *self._observed(batch, spec, has_extras)
+
+    def _take(self, first: int, step: ObservedStep, has_extras: bool, logs: _Logs, packed: _Packed) -> _Logs:
         if not packed:
-            self._give_up(self._observed.failure)
+            self._give_up(step.failure)
             return logs
         done = _iterations(self._model)
         if done > first:
             self._next = done
         self._pace.observed(first - self._first)
-        self._on_observed(self._observed, Observed(self._next - 1, has_extras, logs, packed))
+        self._on_observed(step, Observed(self._next - 1, has_extras, logs, packed))
         return logs
 
-    def _plainly(self, batches: Batches, done: int) -> Any:
-        """Trains on the batches without observing, but for the first `done`, whose steps had been completed.
+    def _plainly(self, batches: Iterator[Any]) -> Any:
+        """Trains on these batches without observing.
 
         An error that is the training's own comes up again here, as it would have without us.
         """
-        left = batches.items[done:]
-        return self.plain(iter(left)) if left else self._model.get_metrics_result()
+        batch = next(batches, None)
+        if batch is None:
+            return self._model.get_metrics_result()
+        return self.plain(itertools.chain([batch], batches))
 
     def _give_up(self, reason: str) -> None:
         self._is_given_up = True

@@ -10,7 +10,6 @@ import keras
 import tensorflow as tf
 
 from tb_activations.capture import taps
-from tb_activations.capture.batches import Batches
 from tb_activations.capture.layers import NamedLayer
 from tb_activations.capture.layout import Layout
 from tb_activations.capture.observation import Options
@@ -38,18 +37,19 @@ class ObservedStep:
         """Why a step returned no vectors."""
         return self._taps.failure
 
-    def __call__(self, batches: Batches, with_extras: bool) -> tuple[dict[str, Any], dict[str, tf.Tensor]]:
-        """The logs as Keras would return them, and the packed vectors of `Observation.pack`, of the last batch.
+    def __call__(self, batch: Any, spec: Any, with_extras: bool) -> tuple[dict[str, Any], dict[str, tf.Tensor]]:
+        """The step's logs as Keras would return them, and the packed vectors of `Observation.pack`.
 
-        `with_extras` tells whether histograms are wanted of this step; they are NaN otherwise. Without vectors,
-        `failure` says what went wrong.
+        Without vectors, `failure` says what went wrong.
+
+        Args:
+            batch: what Keras' iterator gave.
+            spec: the type of what that iterator gives, as `tf.function` takes it for an input signature.
+            with_extras: whether histograms are wanted of this step; they are NaN otherwise.
         """
         self._taps.want_extras(with_extras)
-        step = self._step(batches.spec)
         with taps.installed(self._on_model()):
-            for batch in batches.items:
-                logs = step(batch)
-        logs = dict(logs.get_value() if hasattr(logs, "get_value") else logs)
+            logs = self._step(spec)(batch)
         packed = {key.removeprefix(_KEY): logs.pop(key) for key in list(logs) if key.startswith(_KEY)}
         return logs, packed
 
@@ -60,7 +60,7 @@ class ObservedStep:
                 return step
 
         def on_batch(batch: Any) -> dict[str, Any]:
-            return dict(self._made(iter([batch])))
+            return dict(self._made(iter([batch])))  # One batch is what `iter` gives, however many an execution takes.
 
         # Of the data set's own type, as Keras traces the plain one: otherwise a last, smaller batch would be another.
         step = on_batch if self._model.run_eagerly else tf.function(on_batch, input_signature=[spec], autograph=False)

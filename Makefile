@@ -41,7 +41,7 @@ fuzz: $(VENV)/.dev ## 20,000 hostile requests and 2,000 hostile event files agai
 kills: $(VENV)/.dev ## kill a training at twenty random moments; what was flushed opens and is gone on with
 	$(BIN)/python -m benchmarks.kills
 
-test-versions: $(VENV)/.dev ## prove the oldest and the newest releases that setup.py admits, on each Python found here
+test-versions: $(VENV)/.dev ## prove the oldest and the newest releases that setup.py admits, on each Python found here; write docs/versions.md
 	$(BIN)/python -m benchmarks.versions
 
 bench-tab: $(VENV)/.dev browser ## measure how fast the tab opens and follows the step cursor

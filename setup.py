@@ -10,7 +10,7 @@ VERSION = re.search(r'^__version__ = "([^"]+)"', (HERE / "tb_activations/__init_
 if VERSION is None:
     raise SystemExit("tb_activations/__init__.py holds no line __version__ = ...")
 
-TENSORFLOW = ["tensorflow>=2.21", "keras>=3.15"]
+TENSORFLOW = ["tensorflow>=2.20", "keras>=3.10"]
 
 setup(
     name="tb-activations",
@@ -32,7 +32,14 @@ setup(
     packages=find_packages(include=["tb_activations", "tb_activations.*"]),
     package_data={"tb_activations": ["py.typed", "static/*", "report/templates/*"]},
     python_requires=">=3.11",
-    install_requires=["numpy>=1.26", "tensorboard>=2.21", "protobuf>=6.31", "pillow>=10.1", "rich>=13", "jinja2>=3.1"],
+    install_requires=[
+        "numpy>=1.26",
+        "tensorboard>=2.20",
+        "protobuf>=5.28",
+        "pillow>=10.1",
+        "rich>=13.0",
+        "jinja2>=3.1",
+    ],
     extras_require={
         "tensorflow": TENSORFLOW,
         "demo": [*TENSORFLOW, "scikit-learn>=1.5"],

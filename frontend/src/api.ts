@@ -8,7 +8,7 @@ import {
   type SeriesHeader,
   type UnitsHeader,
 } from "./core/frame";
-import type { Findings, Picture, PictureDetails, Run, RunDescription } from "./core/types";
+import type { Findings, PictureDetails, PictureList, RunDescription, RunList } from "./core/types";
 
 /** Why the server gave no answer. */
 export type FailureKind = "newer_schema" | "not_found" | "bad_request" | "server" | "network" | "malformed";
@@ -92,8 +92,8 @@ async function readable<Answer>(route: string, read: () => Promise<Answer>): Pro
   }
 }
 
-export async function fetchRuns(signal: AbortSignal): Promise<readonly Run[]> {
-  return (await getJson<{ readonly runs: readonly Run[] }>("runs", {}, signal)).runs;
+export function fetchRuns(signal: AbortSignal): Promise<RunList> {
+  return getJson("runs", {}, signal);
 }
 
 /** Names of all runs of the log directory in the order in which TensorBoard gives out colours. */
@@ -101,8 +101,8 @@ export function fetchRunOrder(signal: AbortSignal): Promise<readonly string[]> {
   return getJson("../../runs", {}, signal);
 }
 
-export async function fetchPictures(run: string, signal: AbortSignal): Promise<readonly Picture[]> {
-  return (await getJson<{ readonly pictures: readonly Picture[] }>("pictures", { run }, signal)).pictures;
+export function fetchPictures(run: string, signal: AbortSignal): Promise<PictureList> {
+  return getJson("pictures", { run }, signal);
 }
 
 /** Null for pictures that say nothing of themselves. */

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import math
-import warnings
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 from tb_activations.events.colours import DEAD, DIVERGING, coloured, true_colours
 from tb_activations.events.drawing import LEGEND_HEIGHT as LEGEND_HEIGHT
 from tb_activations.events.drawing import below, grid, legend, tile_size
+from tb_activations.events.png_texts import png_texts
 
 LONGEST_SIDE = 1024
 """Pixels, without the legend below; larger pictures are drawn from averages (life maps) or with fewer maps."""
@@ -79,16 +79,13 @@ class Picture:
 
 def read_details(png: bytes) -> Details | None:
     """What a picture of this module says of itself; None for any other bytes. Pixels are not decoded."""
+    text = png_texts(png)
     try:
-        with warnings.catch_warnings():
-            # Sizes do not matter here: nothing is decoded.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            text = Image.open(io.BytesIO(png), formats=["PNG"]).info
         scale = text[_KEY + "scale"]
         if scale not in get_args(Scale):
             return None
-        return Details(float(text[_KEY + "low"]), float(text[_KEY + "high"]), scale, str(text[_KEY + "about"]))
-    except (OSError, SyntaxError, ValueError, KeyError, TypeError, Image.DecompressionBombError):
+        return Details(float(text[_KEY + "low"]), float(text[_KEY + "high"]), cast(Scale, scale), text[_KEY + "about"])
+    except (ValueError, KeyError):
         return None
 
 

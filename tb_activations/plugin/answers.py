@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from tb_activations.events.run import Run
 from tb_activations.events.schema import SCHEMA_VERSION
 from tb_activations.events.thinning import health, shown
-from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
+from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity, WeightSpec
 from tb_activations.health.rules import RULE_TITLES
 from tb_activations.health.rules.consequences import WHY_IT_MATTERS
 from tb_activations.health.statistics import LAYER_STATISTICS, STEP_STATISTICS
+from tb_activations.health.units import unit_lives
 from tb_activations.health.verdict import verdict
+from tb_activations.plugin import bounds
+from tb_activations.plugin.bounds import Leavings, clipped, with_clipped_texts
 from tb_activations.plugin.errors import UnknownError
 from tb_activations.plugin.frames import Frame
 
@@ -49,25 +52,45 @@ def unreadable_summary(name: str, reason: str) -> dict[str, Any]:
     return {"name": name, "readable": False, "reason": reason, **zeros, "severity": None}
 
 
+def run_list(summaries: Sequence[dict[str, Any]], unread: int) -> dict[str, Any]:
+    """The answer of `runs`, by start time; what does not fit are the oldest.
+
+    Args:
+        summaries: the entries, in any order.
+        unread: how many older runs there are besides.
+    """
+    left_out = Leavings()
+    newest_first = sorted(summaries, key=lambda entry: (entry["start_time"], entry["name"]), reverse=True)
+    kept = left_out.fitting("runs", newest_first, len(summaries) + unread, bounds.MOST_RUNS)
+    return {"runs": kept[::-1], "left_out": left_out.counts}
+
+
 def layers(run: Run) -> dict[str, Any]:
     """The answer of `layers`."""
-    last = run.last_outcomes
+    left_out = Leavings()
+    shown = bounds.shown_layers(run)
+    left_out.note("layers", len(run.layers) - shown)
+    left_out.note("rules", len(run.rules[bounds.MOST_RULES :]))
+    weights = map(_weight, run.spec.weights)
     return {
         "run": run.name,
-        "model": run.spec.model,
+        "model": clipped(run.spec.model),
         "schema_version": SCHEMA_VERSION,
-        "layers": [_layer(layer, row) for layer, row in zip(run.spec.layers, last, strict=True)],
-        "weights": [dataclasses.asdict(weight) for weight in run.spec.weights],
+        "layers": [
+            _layer(layer, row) for layer, row in zip(run.spec.layers[:shown], run.last_outcomes[:shown], strict=True)
+        ],
+        "weights": left_out.fitting("weights", weights, len(run.spec.weights), bounds.MOST_LAYERS),
         "rules": [
-            {"id": rule, "title": RULE_TITLES.get(rule, rule), "why": WHY_IT_MATTERS.get(rule, "")}
-            for rule in run.rules
+            {"id": clipped(rule), "title": clipped(RULE_TITLES.get(rule, rule)), "why": WHY_IT_MATTERS.get(rule, "")}
+            for rule in run.rules[: bounds.MOST_RULES]
         ],
         "statistics": [dataclasses.asdict(statistic) for statistic in LAYER_STATISTICS],
         "step_statistics": [dataclasses.asdict(statistic) for statistic in STEP_STATISTICS],
-        "thresholds": run.spec.thresholds,
-        "cadence": run.spec.cadence,
-        "versions": run.spec.versions,
+        "thresholds": left_out.settings("thresholds", run.spec.thresholds),
+        "cadence": left_out.settings("cadence", run.spec.cadence),
+        "versions": left_out.settings("versions", run.spec.versions),
         "cost": run.cost or None,
+        "left_out": left_out.counts,
     }
 
 
@@ -84,26 +107,34 @@ def findings(run: Run) -> dict[str, Any]:
             finding.opened_step,
         )
 
+    left_out = Leavings()
+    entries = map(_finding, sorted(run.findings, key=order))
+    whole = verdict(run.spec, run.findings, run.last_outcomes, run.rules)
     return {
         "run": run.name,
-        "verdict": dataclasses.asdict(verdict(run.spec, run.findings, run.last_outcomes, run.rules)),
-        "findings": [{"id": finding.id, **dataclasses.asdict(finding)} for finding in sorted(run.findings, key=order)],
+        "verdict": with_clipped_texts(dataclasses.asdict(whole)),
+        "findings": left_out.fitting("findings", entries, len(run.findings), bounds.MOST_FINDINGS),
+        "left_out": left_out.counts,
     }
 
 
 def matrix(run: Run, stat: str, max_steps: int) -> Frame:
     """The answer of `matrix`; `stat` is "health" or one of `LAYER_COLUMNS`."""
-    indices = shown(len(run.steps), max_steps, width=len(run.layers))
-    data = health(run.outcomes, indices) if stat == HEALTH else run.stat(stat)[indices].T
+    rows = bounds.shown_layers(run)
+    left_out = Leavings()
+    left_out.note("layers", len(run.layers) - rows)
+    indices = shown(len(run.steps), max_steps, width=rows)
+    data = health(run.outcomes[:, :rows], indices) if stat == HEALTH else run.stat(stat)[indices, :rows].T
     data = data.astype(np.float32)
     measured = data[np.isfinite(data)]
     header = {
         "run": run.name,
         "stat": stat,
-        "layers": list(run.layers),
+        "layers": [clipped(name) for name in run.layers[:rows]],
         **_step_axis(run, indices),
         "low": float(measured.min()) if measured.size else None,
         "high": float(measured.max()) if measured.size else None,
+        "left_out": left_out.counts,
     }
     return Frame(header, data)
 
@@ -134,15 +165,20 @@ def units(run: Run, layer: str, max_steps: int) -> Frame:
     activity, peaks = run.units(layer), run.unit_peaks(layer)
     if not activity.shape[1]:
         raise UnknownError(f"the units of layer {layer!r} are not tracked in run {run.name!r}")
+    left_out = Leavings()
+    left_out.note("units", max(0, activity.shape[1] - bounds.MOST_UNITS))
+    activity, peaks = activity[:, : bounds.MOST_UNITS], peaks[:, : bounds.MOST_UNITS]
     measured = ~np.isnan(activity).all(axis=1)
     steps, activity, peaks = run.steps[measured], activity[measured], peaks[measured]
+    lives = unit_lives(steps, activity, run.step_stat("samples")[measured])
     indices = shown(len(steps), max_steps, width=2 * activity.shape[1])
     header = {
         "run": run.name,
         "layer": layer,
         "steps": steps[indices].tolist(),
         "recorded_steps": len(steps),
-        "lives": [dataclasses.asdict(life) for life in run.lives(layer)],
+        "lives": [dataclasses.asdict(life) for life in lives],
+        "left_out": left_out.counts,
     }
     return Frame(header, np.stack([activity[indices], peaks[indices]]))
 
@@ -169,7 +205,16 @@ def histograms(run: Run, layer: str, kind: str, max_steps: int) -> Frame:
 def _layer(layer: LayerSpec, outcomes: NDArray[np.uint8]) -> dict[str, Any]:
     words = [Outcome(outcome).name.lower() for outcome in outcomes]
     worst = _worst([_FINDING_OUTCOMES[word] for word in words if word in _FINDING_OUTCOMES])
-    return {**dataclasses.asdict(layer), "severity": worst, "outcomes": words}
+    return {**with_clipped_texts(dataclasses.asdict(layer)), "severity": worst, "outcomes": words[: bounds.MOST_RULES]}
+
+
+def _weight(weight: WeightSpec) -> dict[str, Any]:
+    return with_clipped_texts(dataclasses.asdict(weight))
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    named = dataclasses.replace(finding, units=finding.units[: bounds.MOST_FINDING_UNITS])
+    return with_clipped_texts({"id": finding.id, **dataclasses.asdict(named)})
 
 
 def _worst(severities: Sequence[Severity]) -> Severity | None:

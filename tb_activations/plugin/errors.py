@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from tensorboard import errors
 
+from tb_activations.plugin.bounds import clipped
+
+LONGEST_REASON = 1000
+"""Characters of why a run cannot be read; what a file holds may be quoted in it."""
+
 
 class BadParameterError(errors.InvalidArgumentError):
     """A missing or malformed parameter of the request (400)."""
@@ -26,8 +31,17 @@ class CannotReadError(errors.PublicError):
     http_code = 409
 
     def __init__(self, run: str, reason: str) -> None:
-        super().__init__(printable(f"Run {run!r} cannot be read: {reason}"))
-        self.reason = printable(reason)
+        self.reason = printable(clipped(reason, LONGEST_REASON))
+        super().__init__(printable(f"Run {run!r} cannot be read: {self.reason}"))
+
+
+class TooLargeError(errors.PublicError):
+    """What was asked for is larger than what is served (409)."""
+
+    http_code = 409
+
+    def __init__(self, details: str) -> None:
+        super().__init__(printable(details))
 
 
 class MethodError(errors.PublicError):

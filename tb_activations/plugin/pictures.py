@@ -2,52 +2,43 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from tensorboard.data.provider import BlobSequenceDatum, BlobSequenceTimeSeries, RunTagFilter
-from tensorboard.plugins.image.metadata import PLUGIN_NAME as IMAGES
+from tensorboard.data.provider import BlobSequenceDatum, BlobSequenceTimeSeries
 
-from tb_activations.plugin.errors import UnknownError
-from tb_activations.plugin.store import Source
+from tb_activations.events.errors import UnreadableRunError
+from tb_activations.plugin.bounds import MOST_PICTURE_SERIES, Leavings, with_clipped_texts
+from tb_activations.plugin.errors import CannotReadError, TooLargeError, UnknownError
+from tb_activations.plugin.source import Source
 
 MOST_STEPS = 1000
 """Of one series; TensorBoard itself keeps 10 unless it was asked for more."""
+MOST_VALUES = 1000
+"""Of one point of a series, as its shape says: TensorBoard's Python loader makes them all before anyone looks."""
+LARGEST_PICTURE = 32 * 2**20
+"""Bytes."""
 _SIZES = 2
 """Values of a sequence before the first picture: width and height."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Gallery:
-    """The pictures of one run.
+def listing(source: Source, run: str) -> dict[str, Any]:
+    """The answer of `pictures`, by tag.
 
-    Attributes:
-        series: what is known of each tag.
-        data: the steps of each tag that hold a picture, ascending; of several pictures of a step the first counts.
+    Raises:
+        CannotReadError: TensorBoard cannot list them.
     """
-
-    series: Mapping[str, BlobSequenceTimeSeries]
-    data: Mapping[str, Sequence[BlobSequenceDatum]]
-
-
-def gallery(source: Source, run: str, tag: str | None = None) -> Gallery:
-    """The pictures of a run, of one tag or of all; empty when it has none."""
-    chosen = RunTagFilter(runs=[run], tags=None if tag is None else [tag])
-    about = {"experiment_id": source.experiment, "plugin_name": IMAGES, "run_tag_filter": chosen}
-    series = source.provider.list_blob_sequences(source.context, **about).get(run, {})
-    read = source.provider.read_blob_sequences(source.context, downsample=MOST_STEPS, **about).get(run, {})
-    return Gallery(series, {name: _pictured(read.get(name, ())) for name in series})
-
-
-def listing(source: Source, run: str) -> list[dict[str, Any]]:
-    """The entries of `pictures`, by tag."""
-    found = gallery(source, run)
-    return [
-        _entry(source, tag, found.series[tag].description, found.data[tag])
-        for tag in sorted(found.series)
-        if found.data[tag]
-    ]
+    series = _series(source, run)
+    tags = sorted(tag for tag in series if _is_modest(series[tag]))
+    asked = tags[:MOST_PICTURE_SERIES]
+    # A filter without tags is one that lets nothing pass, so none are asked for in vain.
+    read = source.picture_points(run, asked, MOST_STEPS) if asked else {}
+    left_out = Leavings()
+    found = {tag: data for tag in asked if (data := _pictured(read.get(tag, ())))}
+    entries = (_entry(source, tag, series[tag].description, data) for tag, data in found.items())
+    unread = len(series) - len(asked)
+    kept = left_out.fitting("pictures", entries, len(found) + unread, MOST_PICTURE_SERIES)
+    return {"run": run, "pictures": kept, "left_out": left_out.counts}
 
 
 def picture(source: Source, run: str, tag: str, step: int) -> bytes:
@@ -55,23 +46,39 @@ def picture(source: Source, run: str, tag: str, step: int) -> bytes:
 
     Raises:
         UnknownError: the run has no such tag, or no picture of it at this step.
+        TooLargeError: it has more bytes than are served.
+        CannotReadError: TensorBoard cannot list the run's pictures.
     """
-    found = gallery(source, run, tag)
-    if tag not in found.series:
+    series = _series(source, run)
+    if tag not in series:
         raise UnknownError(f"no picture {tag!r} in run {run!r}")
-    datum = next((datum for datum in found.data[tag] if datum.step == step), None)
-    if datum is None:
+    if not _is_modest(series[tag]):
+        raise TooLargeError(f"picture {tag!r} in run {run!r} claims to hold more than {MOST_VALUES} values at a step")
+    data = _pictured(source.picture_points(run, [tag], MOST_STEPS).get(tag, ()))
+    datum = next((datum for datum in data if datum.step == step), None)
+    content = b"" if datum is None else source.blob(datum.values[_SIZES])
+    if not content:
         raise UnknownError(f"no picture {tag!r} of step {step} in run {run!r}")
-    return _read(source, datum, _SIZES)
+    if len(content) > LARGEST_PICTURE:
+        raise TooLargeError(f"picture {tag!r} of step {step} has {len(content)} bytes, more than {LARGEST_PICTURE}")
+    return content
+
+
+def _series(source: Source, run: str) -> dict[str, BlobSequenceTimeSeries]:
+    try:
+        return source.pictures(run)
+    except UnreadableRunError as error:
+        raise CannotReadError(run, str(error)) from error
+
+
+def _is_modest(series: BlobSequenceTimeSeries) -> bool:
+    return series.max_length is None or series.max_length <= MOST_VALUES
 
 
 def _entry(source: Source, tag: str, description: str, data: Sequence[BlobSequenceDatum]) -> dict[str, Any]:
     kind, _, subject = tag.partition("/")
     return {
-        "tag": tag,
-        "kind": kind,
-        "subject": subject,
-        "description": description,
+        **with_clipped_texts({"tag": tag, "kind": kind, "subject": subject, "description": description}),
         "steps": [datum.step for datum in data],
         "wall_times": [datum.wall_time for datum in data],
         "size": [_length(source, data[-1], axis) for axis in range(_SIZES)],
@@ -86,10 +93,5 @@ def _pictured(data: Sequence[BlobSequenceDatum]) -> list[BlobSequenceDatum]:
 
 def _length(source: Source, datum: BlobSequenceDatum, axis: int) -> int:
     """Pixels as the file says, 0 when it says no number."""
-    text = _read(source, datum, axis)
+    text = source.blob(datum.values[axis])
     return int(text) if text.isdigit() and len(text) <= 5 else 0
-
-
-def _read(source: Source, datum: BlobSequenceDatum, position: int) -> bytes:
-    content: bytes = source.provider.read_blob(source.context, blob_key=datum.values[position].blob_key)
-    return content

@@ -17,9 +17,10 @@ from tb_activations.events.pictures import read_details
 from tb_activations.events.run import Run
 from tb_activations.events.schema import PLUGIN_NAME
 from tb_activations.health.records import HISTOGRAM_KINDS, LAYER_COLUMNS, STEP_COLUMNS
-from tb_activations.plugin import answers, parameters, pictures, store
+from tb_activations.plugin import answers, bounds, parameters, pictures, store
 from tb_activations.plugin.errors import CannotReadError, MethodError, UnknownError
 from tb_activations.plugin.frames import Frame, to_json
+from tb_activations.plugin.source import Source, Tags
 
 Query = Mapping[str, str]
 Wsgi = Callable[..., Any]
@@ -67,25 +68,19 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
             "/picture_details": _application(self._picture_details),
         }
 
-    def _source(self, request: Request) -> store.Source:
-        return store.Source(
-            self._provider, plugin_util.context(request.environ), plugin_util.experiment_id(request.environ)
-        )
+    def _source(self, request: Request) -> Source:
+        return Source(self._provider, plugin_util.context(request.environ), plugin_util.experiment_id(request.environ))
 
     def _runs(self, request: Request) -> Response:
         source = self._source(request)
-        start_times = source.start_times()
-        summaries = [
-            summary
-            for name, tags in source.tags().items()
-            if (summary := self._summary(source, name, tags, start_times.get(name))) is not None
-        ]
-        summaries.sort(key=lambda summary: (summary["start_time"], summary["name"]))
-        return _respond(request, {"runs": summaries})
+        start_times, tags = source.start_times(), source.tags()
+        newest_first = sorted(tags, key=lambda name: (start_times.get(name) or 0.0, name), reverse=True)
+        read = newest_first[: bounds.MOST_RUNS]
+        summaries = [self._summary(source, name, tags[name], start_times.get(name)) for name in read]
+        there = [summary for summary in summaries if summary is not None]
+        return _respond(request, answers.run_list(there, unread=len(tags) - len(read)))
 
-    def _summary(
-        self, source: store.Source, name: str, tags: store.Tags, start_time: float | None
-    ) -> dict[str, Any] | None:
+    def _summary(self, source: Source, name: str, tags: Tags, start_time: float | None) -> dict[str, Any] | None:
         try:
             return answers.run_summary(self._store.read(source, name, store.OVERVIEW, tags), start_time)
         except CannotReadError as error:
@@ -98,7 +93,7 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
         run = parameters.text(request.args, "run")
         source = self._source(request)
         self._store.check(source, run)
-        return _respond(request, {"run": run, "pictures": pictures.listing(source, run)})
+        return _respond(request, pictures.listing(source, run))
 
     def _picture(self, request: Request) -> Response:
         content = self._picture_of(request)
@@ -106,7 +101,8 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
 
     def _picture_details(self, request: Request) -> Response:
         details = read_details(self._picture_of(request))
-        return _respond(request, {"details": None if details is None else dataclasses.asdict(details)})
+        answer = None if details is None else bounds.with_clipped_texts(dataclasses.asdict(details))
+        return _respond(request, {"details": answer})
 
     def _picture_of(self, request: Request) -> bytes:
         run, tag = parameters.text(request.args, "run"), parameters.text(request.args, "tag")

@@ -5,18 +5,18 @@ from __future__ import annotations
 import collections
 import dataclasses
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
-from google.protobuf.message import DecodeError
-from tensorboard.context import RequestContext
-from tensorboard.data.provider import DataProvider, RunTagFilter, TensorTimeSeries
+import numpy as np
+from tensorboard.data.provider import TensorTimeSeries
 
 from tb_activations.events import schema
 from tb_activations.events.assemble import decode, describe
 from tb_activations.events.errors import UnreadableRunError
 from tb_activations.events.run import Run
-from tb_activations.events.series import Point, Series
+from tb_activations.events.series import Series
 from tb_activations.plugin.errors import CannotReadError, UnknownError
+from tb_activations.plugin.source import Source, Tags
 
 OVERVIEW = frozenset({schema.STEP, schema.FINDINGS})
 TABLES = frozenset({schema.LAYERS, schema.WEIGHTS, schema.STEP, schema.OUTCOMES, schema.FINDINGS, schema.COST})
@@ -28,65 +28,34 @@ ALL_POINTS = 1_000_000
 READ_BYTES = 128 * 2**20
 """Of one answer of the data provider; TensorBoard's own client refuses more than twice that."""
 CACHE_BYTES = 512 * 2**20
+TEXT_BYTES = 32 * 2**20
+"""Of the newest description of a run or its newest findings, and of a tag's metadata: the JSON parser makes many times
+as much of them in memory."""
 
-Tags = Mapping[str, TensorTimeSeries]
-"""What is known of each tag of a run without reading it."""
-
+_OBJECTS = 8
+"""Bytes that a byte of JSON takes once it is decoded, about."""
 _LOCKS = 16
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
-    """Where one request reads from: the data provider, and what it wants to know of the request."""
+class _Kept:
+    """A decoded run, or why it cannot be, for as long as its tags are in this state."""
 
-    provider: DataProvider
-    context: RequestContext
-    experiment: str
-
-    def tags(self, run: str | None = None) -> dict[str, dict[str, TensorTimeSeries]]:
-        """The tags by run, of one run or of all."""
-        runs = None if run is None else RunTagFilter(runs=[run])
-        listed: dict[str, dict[str, TensorTimeSeries]] = self.provider.list_tensors(
-            self.context, experiment_id=self.experiment, plugin_name=schema.PLUGIN_NAME, run_tag_filter=runs
-        )
-        return listed
-
-    def start_times(self) -> dict[str, float | None]:
-        """Seconds since the epoch by run, of every run in the log directory; empty where one of them hinders it."""
-        try:
-            listed = self.provider.list_runs(self.context, experiment_id=self.experiment)
-        except DecodeError:
-            # TensorBoard's Python loader looks into the first record of every run, and trusts it to be an event.
-            return {}
-        return {run.run_name: run.start_time for run in listed}
-
-    def series(self, run: str, tag: str, content: bytes, points: int) -> Series:
-        """At most `points` points of one tag.
-
-        Raises:
-            UnreadableRunError: a point of the tag is no tensor.
-        """
-        try:
-            read = self.provider.read_tensors(
-                self.context,
-                experiment_id=self.experiment,
-                plugin_name=schema.PLUGIN_NAME,
-                downsample=points,
-                run_tag_filter=RunTagFilter(runs=[run], tags=[tag]),
-            )
-        except (TypeError, ValueError, MemoryError) as error:
-            # The provider turns protos into arrays, and trusts what the protos say of their shape.
-            raise UnreadableRunError(f"{tag} holds a value that is no tensor: {error}") from error
-        data = read.get(run, {}).get(tag, ())
-        return Series(content, [Point(datum.step, datum.wall_time, datum.numpy) for datum in data])
+    state: object
+    result: Run | UnreadableRunError
+    size: int
 
 
 class RunStore:
-    """Decoded runs, the least recently used given up first. Safe for use from several threads."""
+    """Decoded runs, the least recently used given up first.
+
+    Safe for use from several threads: its own state changes under locks only, and the arrays of the runs, which
+    several requests read at the same time, cannot be written to.
+    """
 
     def __init__(self, capacity: int = CACHE_BYTES) -> None:
         self._capacity = capacity
-        self._runs: collections.OrderedDict[object, tuple[object, Run]] = collections.OrderedDict()
+        self._runs: collections.OrderedDict[object, _Kept] = collections.OrderedDict()
         self._guard = threading.Lock()
         # Requests for the same run wait for the one that decodes it; others seldom meet.
         self._decoding = [threading.Lock() for _ in range(_LOCKS)]
@@ -111,40 +80,59 @@ class RunStore:
         state = {tag: (series.max_step, series.max_wall_time) for tag, series in wanted.items()}
         with self._decoding[hash(key) % _LOCKS]:
             kept = self._recall(key, state)
-            if kept is not None:
-                return kept
-            try:
-                decoded = _decode(source, run, wanted)
-            except UnreadableRunError as error:
-                raise CannotReadError(run, str(error)) from error
-            self._keep(key, state, decoded)
-            return decoded
+            if kept is None:
+                kept = _Kept(state, *_decode(source, run, wanted))
+                self._keep(key, kept)
+        if isinstance(kept.result, UnreadableRunError):
+            raise CannotReadError(run, str(kept.result))
+        return kept.result
 
-    def _recall(self, key: object, state: object) -> Run | None:
+    def _recall(self, key: object, state: object) -> _Kept | None:
         with self._guard:
-            kept_state, run = self._runs.get(key, (None, None))
-            if kept_state != state:
+            kept = self._runs.get(key)
+            if kept is None or kept.state != state:
                 return None
             self._runs.move_to_end(key)
-            return run
+            return kept
 
-    def _keep(self, key: object, state: object, run: Run) -> None:
+    def _keep(self, key: object, kept: _Kept) -> None:
         with self._guard:
-            self._runs[key] = (state, run)
+            self._runs[key] = kept
             self._runs.move_to_end(key)
-            while len(self._runs) > 1 and sum(kept.nbytes for _, kept in self._runs.values()) > self._capacity:
+            while len(self._runs) > 1 and sum(each.size for each in self._runs.values()) > self._capacity:
                 self._runs.popitem(last=False)
 
 
-def _decode(source: Source, run: str, listed: dict[str, TensorTimeSeries]) -> Run:
+def _decode(source: Source, run: str, listed: dict[str, TensorTimeSeries]) -> tuple[Run | UnreadableRunError, int]:
+    """The run, or why it cannot be decoded; and about how many bytes it takes."""
     points = ALL_POINTS
-    series = {}
-    # The description first: it tells how large the points of the other tags are.
-    for tag in sorted(listed, key=lambda tag: tag != schema.RUN):
-        series[tag] = source.series(run, tag, listed[tag].plugin_content, points)
-        if tag == schema.RUN:
-            points = _affordable_points(series[tag], listed)
-    return decode(series, run)
+    series: dict[str, Series] = {}
+    try:
+        # The description first: it tells how large the points of the other tags are.
+        for tag in sorted(listed, key=lambda tag: tag != schema.RUN):
+            _check_text(tag, len(listed[tag].plugin_content))
+            series[tag] = source.series(run, tag, listed[tag].plugin_content, points)
+            _check_text(tag, _text_bytes(series[tag]))
+            if tag == schema.RUN:
+                points = _affordable_points(series[tag], listed)
+        decoded = decode(series, run)
+    except UnreadableRunError as error:
+        return error, len(str(error))
+    for member in vars(decoded).values():
+        if isinstance(member, np.ndarray):
+            member.flags.writeable = False
+    return decoded, decoded.nbytes + _OBJECTS * sum(map(_text_bytes, series.values()))
+
+
+def _text_bytes(series: Series) -> int:
+    """Of the last point, if it holds texts."""
+    last = [point.value for point in series.points[-1:] if point.value.dtype == object]
+    return sum(len(text) for value in last for text in value.ravel().tolist() if isinstance(text, bytes))
+
+
+def _check_text(tag: str, size: int) -> None:
+    if size > TEXT_BYTES:
+        raise UnreadableRunError(f"{tag} holds {size} bytes of text; at most {TEXT_BYTES} are read")
 
 
 def _affordable_points(description: Series, tags: Collection[str]) -> int:

@@ -27,6 +27,7 @@ from tb_activations.plugin import store
 from tb_activations.plugin.errors import CannotReadError, UnknownError
 from tb_activations.plugin.frames import Frame, to_json
 from tb_activations.plugin.loader import SAMPLES, LayerHealthLoader
+from tb_activations.plugin.source import Source
 from tests.synthetic import Plan, run_spec
 
 SEVERITY_ORDER = [
@@ -154,8 +155,8 @@ class Provider:
         return {run: {tag: data}}
 
 
-def source(provider: Provider) -> store.Source:
-    return store.Source(provider, SimpleNamespace(), "")
+def source(provider: Provider) -> Source:
+    return Source(provider, SimpleNamespace(), "")
 
 
 def test_an_unchanged_run_is_read_once_and_a_changed_one_again() -> None:
@@ -170,8 +171,10 @@ def test_an_unchanged_run_is_read_once_and_a_changed_one_again() -> None:
 
 def test_the_store_gives_up_what_was_used_longest_ago() -> None:
     provider = Provider(runs=3)
-    size = store.RunStore().read(source(provider), "run0", store.OVERVIEW).nbytes
-    runs = store.RunStore(capacity=2 * size)
+    one = store.RunStore()
+    one.read(source(provider), "run0", store.OVERVIEW)
+    (kept,) = one._runs.values()
+    runs = store.RunStore(capacity=2 * kept.size)
     provider.reads.clear()
     for name in ("run0", "run1", "run0", "run2", "run0", "run1"):
         runs.read(source(provider), name, store.OVERVIEW)

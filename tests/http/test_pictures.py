@@ -57,7 +57,7 @@ def test_all_series_are_listed_with_their_steps(gallery: Server) -> None:
     assert second["steps"] == STEPS
     assert len(second["wall_times"]) == len(STEPS)
     assert second["description"] == "Maps of the same inputs."
-    assert gallery.get("pictures", run="plain").json == {"run": "plain", "pictures": []}
+    assert gallery.get("pictures", run="plain").json == {"run": "plain", "pictures": [], "left_out": {}}
 
 
 def test_a_picture_comes_as_it_was_written(gallery: Server) -> None:

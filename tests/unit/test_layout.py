@@ -58,7 +58,7 @@ OUTER = {
     "events.writer": {"numpy", "tensorflow", *TENSORBOARD},
     "capture": {"numpy", "tensorflow", "keras"},
     "probe": {"numpy", "tensorflow", "keras"},
-    "plugin": {"numpy", "werkzeug", *TENSORBOARD},
+    "plugin": {"numpy", "werkzeug", "grpc", *TENSORBOARD},
     "testing": {"numpy"},
     "diff": {"rich"},
     "report": {"numpy", "rich", "jinja2", "markupsafe"},

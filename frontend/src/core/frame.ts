@@ -1,4 +1,4 @@
-import type { UnitLife } from "./types";
+import type { LeftOut, UnitLife } from "./types";
 
 /** A numeric answer: a JSON header and little-endian float32 data in row-major order, NaN = not measured. */
 export interface Frame<Header extends FrameHeader = FrameHeader> {
@@ -29,6 +29,7 @@ export interface SeriesHeader extends FrameHeader {
 export interface UnitsHeader extends FrameHeader {
   readonly layer: string;
   readonly lives: readonly UnitLife[];
+  readonly left_out?: LeftOut;
 }
 
 export type HistogramKind = "activation" | "gradient";

@@ -59,6 +59,14 @@ export interface Cost {
   readonly interval: number | null;
 }
 
+/** How many entries an answer lacks because it would be too large, by the name of the list that lacks them. */
+export type LeftOut = Readonly<Record<string, number>>;
+
+export interface RunList {
+  readonly runs: readonly Run[];
+  readonly left_out?: LeftOut;
+}
+
 export interface RunDescription {
   readonly run: string;
   readonly model: string;
@@ -71,6 +79,7 @@ export interface RunDescription {
   readonly cadence: Readonly<Record<string, unknown>>;
   readonly versions: Readonly<Record<string, string>>;
   readonly cost: Cost | null;
+  readonly left_out?: LeftOut;
 }
 
 export interface Finding {
@@ -110,6 +119,7 @@ export interface Findings {
   readonly run: string;
   readonly verdict: Verdict;
   readonly findings: readonly Finding[];
+  readonly left_out?: LeftOut;
 }
 
 export interface UnitLife {
@@ -133,6 +143,11 @@ export interface Picture {
   readonly steps: readonly number[];
   /** Width and height in pixels of the last one. */
   readonly size: readonly [number, number];
+}
+
+export interface PictureList {
+  readonly pictures: readonly Picture[];
+  readonly left_out?: LeftOut;
 }
 
 /** What a picture says of its values. */

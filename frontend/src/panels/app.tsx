@@ -13,7 +13,7 @@ import { Layers } from "./layers";
 import { ModelMap } from "./model_map";
 import { Fence } from "./panel";
 import { Pictures } from "./pictures";
-import { EmptyState, FullState, MissingRunBanner, ModelFindings, StaleBanner } from "./states";
+import { EmptyState, FullState, LeftOutBanner, MissingRunBanner, ModelFindings, StaleBanner } from "./states";
 import { Training } from "./training";
 import { UnitLives } from "./unit_lives";
 import { VerdictLine } from "./verdict";
@@ -35,6 +35,7 @@ export function App({ store }: { readonly store: Store }) {
     <main aria-busy={runs.isLoading}>
       <StaleBanner store={store} />
       <MissingRunBanner store={store} />
+      <LeftOutBanner store={store} />
       {runs.value.length === 0 ? <EmptyState store={store} /> : <RunView store={store} runs={runs.value} />}
     </main>
   );

@@ -11,7 +11,7 @@ export function Pictures({ store }: { readonly store: Store }) {
   return (
     <Panel id="pictures" title="Pictures">
       <Await loaded={store.pictures.value} height={40}>
-        {(pictures) =>
+        {({ pictures }) =>
           pictures.length === 0 ? (
             <p class="message">
               This run wrote no pictures. LayerHealth writes feature maps and maps of its units when it is given an

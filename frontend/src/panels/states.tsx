@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import { leftOutWords } from "../core/left_out";
 import { findingsWithoutLayer } from "../core/ranking";
 import type { Store } from "../state/store";
 import { FindingList } from "./findings";
@@ -58,6 +59,17 @@ export function StaleBanner({ store }: { readonly store: Store }) {
       <button type="button" onClick={store.reload}>
         Retry
       </button>
+    </div>
+  );
+}
+
+/** Tells what the server has left out because it would be too much. */
+export function LeftOutBanner({ store }: { readonly store: Store }) {
+  const words = leftOutWords(store.leftOut.value);
+  if (words === "") return null;
+  return (
+    <div class="banner" role="status">
+      <p>Too much to show all of it. Left out: {words}.</p>
     </div>
   );
 }

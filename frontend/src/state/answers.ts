@@ -19,7 +19,17 @@ import { tellingStatistics } from "../core/points";
 import { openFindings } from "../core/ranking";
 import { pickOthers, pickRun, selectedRuns } from "../core/runs";
 import { indexOfStep } from "../core/scale";
-import type { Findings, Layer, Picture, PictureDetails, Run, RunDescription } from "../core/types";
+import type {
+  Findings,
+  Layer,
+  LeftOut,
+  Picture,
+  PictureDetails,
+  PictureList,
+  Run,
+  RunDescription,
+  RunList,
+} from "../core/types";
 import type { Host } from "../host";
 import { type Choices, HEALTH } from "./choices";
 import { type Loaded, resource, stable } from "./resource";
@@ -59,19 +69,20 @@ export interface Answers {
   readonly series: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
   readonly training: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
   readonly units: ReadonlySignal<Loaded<Frame<UnitsHeader>>>;
-  readonly pictures: ReadonlySignal<Loaded<readonly Picture[]>>;
+  readonly pictures: ReadonlySignal<Loaded<PictureList>>;
   /** Those to choose from beside the chosen layer. */
   readonly offered: ReadonlySignal<readonly Picture[]>;
   readonly shownPicture: ReadonlySignal<Picture | null>;
   readonly pictureDetails: ReadonlySignal<Loaded<PictureDetails | null>>;
+  /** Of the answers about the run that is shown, and of the list of runs. */
+  readonly leftOut: ReadonlySignal<readonly LeftOut[]>;
   readonly otherFindings: ReadonlySignal<Loaded<ByRun<Findings>>>;
   readonly otherDepths: ReadonlySignal<Loaded<ByRun<Frame<MatrixHeader>>>>;
   readonly otherSeries: ReadonlySignal<Loaded<ByRun<Frame<SeriesHeader>>>>;
   readonly otherTrainings: ReadonlySignal<Loaded<ByRun<Frame<SeriesHeader>>>>;
 }
 
-interface RunList {
-  readonly runs: readonly Run[];
+interface ListedRuns extends RunList {
   /** Which reload it answers. */
   readonly reload: number;
 }
@@ -83,12 +94,12 @@ export function createAnswers(
   now: ReadonlySignal<number>,
 ): Answers {
   const polls = signal(0);
-  const listed = resource<string, RunList>(
+  const listed = resource<string, ListedRuns>(
     signal("runs"),
     computed(() => reloads.value + polls.value),
     async (_, abort) => {
       const reload = reloads.peek();
-      return { runs: await fetchRuns(abort), reload };
+      return { ...(await fetchRuns(abort)), reload };
     },
   );
   const runs = computed(() => ({ ...listed.value, value: listed.value.value?.runs ?? null }));
@@ -213,8 +224,17 @@ export function createAnswers(
   );
   const offered = computed(() => {
     const layers = description.value.value?.layers.map(({ name }) => name) ?? [];
-    return offeredPictures(pictures.value.value ?? [], layer.value?.name ?? "", layers);
+    return offeredPictures(pictures.value.value?.pictures ?? [], layer.value?.name ?? "", layers);
   });
+  const units = ofRun(
+    (name) => (layer.value === null || layer.value.units === 0 ? null : { name, layer: layer.value.name }),
+    (key, abort) => fetchUnits(key.name, key.layer, abort),
+  );
+  const leftOut = computed(() =>
+    [listed, description, findings, pictures]
+      .map(({ value }) => value.value?.left_out ?? {})
+      .concat(units.value.value?.header.left_out ?? {}),
+  );
   const shown = computed(() => shownPicture(offered.value, choices.picture.value));
 
   return {
@@ -237,10 +257,7 @@ export function createAnswers(
     depth,
     series,
     training,
-    units: ofRun(
-      (name) => (layer.value === null || layer.value.units === 0 ? null : { name, layer: layer.value.name }),
-      (key, abort) => fetchUnits(key.name, key.layer, abort),
-    ),
+    units,
     histograms: ofRun(
       (name) =>
         layer.value === null || layer.value.not_observed !== ""
@@ -250,6 +267,7 @@ export function createAnswers(
     ),
     pictures,
     offered,
+    leftOut,
     shownPicture: shown,
     pictureDetails: ofRun(
       (name) => {

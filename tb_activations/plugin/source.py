@@ -1,0 +1,159 @@
+"""What TensorBoard has loaded, as one request sees it, and what becomes of it when its data provider stumbles."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+from tensorboard.context import RequestContext
+from tensorboard.data.provider import (
+    BlobReference,
+    BlobSequenceDatum,
+    BlobSequenceTimeSeries,
+    DataProvider,
+    RunTagFilter,
+    TensorTimeSeries,
+)
+from tensorboard.plugins.image.metadata import PLUGIN_NAME as IMAGES
+
+from tb_activations.events import schema
+from tb_activations.events.errors import UnreadableRunError
+from tb_activations.events.series import Point, Series
+from tb_activations.plugin.errors import TooLargeError
+
+Tags = Mapping[str, TensorTimeSeries]
+"""What is known of each tag of a run without reading it."""
+
+_FEWER = 16
+"""Times fewer points that are asked for when an answer was too large for the provider."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where one request reads from: the data provider, and what it wants to know of the request."""
+
+    provider: DataProvider
+    context: RequestContext
+    experiment: str
+
+    def tags(self, run: str | None = None) -> dict[str, dict[str, TensorTimeSeries]]:
+        """The tags by run, of one run or of all."""
+        try:
+            return self._tensors(None if run is None else [run], None)
+        except KeyError:
+            # TensorBoard's Python loader cannot list a tag that has no value yet, nor any other together with it.
+            return self._tags_one_by_one([*self.start_times()] if run is None else [run])
+
+    def start_times(self) -> dict[str, float | None]:
+        """Seconds since the epoch by run, of every run in the log directory; empty where one of them hinders it."""
+        try:
+            listed = self.provider.list_runs(self.context, experiment_id=self.experiment)
+        except DecodeError:
+            # TensorBoard's Python loader looks into the first record of every run, and trusts it to be an event.
+            return {}
+        return {run.run_name: run.start_time for run in listed}
+
+    def series(self, run: str, tag: str, content: bytes, points: int) -> Series:
+        """At most `points` points of one tag, fewer where they are too large for the provider.
+
+        Raises:
+            UnreadableRunError: a point of the tag is no tensor, or too large.
+        """
+        while True:
+            try:
+                return Series(content, self._points(run, tag, points))
+            except TooLargeError as error:
+                if points == 1:
+                    raise UnreadableRunError(f"a value of {tag} is too large: {error}") from error
+                points = max(1, points // _FEWER)
+
+    def pictures(self, run: str) -> dict[str, BlobSequenceTimeSeries]:
+        """What is known of each series of pictures of a run.
+
+        Raises:
+            UnreadableRunError: the loader cannot list them.
+        """
+        try:
+            listed = self._blobs(self.provider.list_blob_sequences, runs=[run])
+        except KeyError as error:
+            raise UnreadableRunError(f"TensorBoard cannot list its pictures: {error} has no value") from error
+        series: dict[str, BlobSequenceTimeSeries] = listed.get(run, {})
+        return series
+
+    def picture_points(self, run: str, tags: Sequence[str], points: int) -> dict[str, Sequence[BlobSequenceDatum]]:
+        """At most `points` steps of each of these series of pictures."""
+        read = self._blobs(self.provider.read_blob_sequences, runs=[run], tags=tags, downsample=points)
+        data: dict[str, Sequence[BlobSequenceDatum]] = read.get(run, {})
+        return data
+
+    def blob(self, reference: BlobReference) -> bytes:
+        """The bytes that a reference leads to; none where it leads to something else than bytes."""
+        try:
+            content = self.provider.read_blob(self.context, blob_key=reference.blob_key)
+        except (TypeError, ValueError, IndexError):
+            return b""
+        return content if isinstance(content, bytes) else b""
+
+    def _tensors(
+        self, runs: Sequence[str] | None, tags: Sequence[str] | None
+    ) -> dict[str, dict[str, TensorTimeSeries]]:
+        with _translated():
+            listed: dict[str, dict[str, TensorTimeSeries]] = self.provider.list_tensors(
+                self.context,
+                experiment_id=self.experiment,
+                plugin_name=schema.PLUGIN_NAME,
+                run_tag_filter=RunTagFilter(runs=runs, tags=tags),
+            )
+        return listed
+
+    def _tags_one_by_one(self, runs: Sequence[str]) -> dict[str, dict[str, TensorTimeSeries]]:
+        found: dict[str, dict[str, TensorTimeSeries]] = {}
+        for run in runs:
+            for tag in schema.COLUMNS:
+                with contextlib.suppress(KeyError):
+                    listed = self._tensors([run], [tag])
+                    found.setdefault(run, {}).update(listed.get(run, {}))
+        return {run: tags for run, tags in found.items() if tags}
+
+    def _points(self, run: str, tag: str, points: int) -> list[Point]:
+        try:
+            with _translated():
+                read = self.provider.read_tensors(
+                    self.context,
+                    experiment_id=self.experiment,
+                    plugin_name=schema.PLUGIN_NAME,
+                    downsample=points,
+                    run_tag_filter=RunTagFilter(runs=[run], tags=[tag]),
+                )
+        except (TypeError, ValueError, MemoryError) as error:
+            # The provider turns protos into arrays, and trusts what the protos say of their shape.
+            raise UnreadableRunError(f"{tag} holds a value that is no tensor: {error}") from error
+        return [Point(datum.step, datum.wall_time, datum.numpy) for datum in read.get(run, {}).get(tag, ())]
+
+    def _blobs(
+        self, method: Callable[..., Any], *, runs: Sequence[str], tags: Sequence[str] | None = None, **more: int
+    ) -> dict[str, Any]:
+        with _translated():
+            answer: dict[str, Any] = method(
+                self.context,
+                experiment_id=self.experiment,
+                plugin_name=IMAGES,
+                run_tag_filter=RunTagFilter(runs=runs, tags=tags),
+                **more,
+            )
+        return answer
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """An answer that is too large for TensorBoard's data server is the client's to know of, not a fault of ours."""
+    try:
+        yield
+    except grpc.RpcError as error:
+        if error.code() != grpc.StatusCode.RESOURCE_EXHAUSTED:
+            raise
+        raise TooLargeError("TensorBoard hands out at most 256 MiB at once") from error

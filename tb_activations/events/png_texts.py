@@ -17,7 +17,7 @@ def png_texts(png: bytes) -> dict[str, str]:
         (length,) = struct.unpack_from(">I", png, place)
         name = png[place + _LENGTH : place + _LENGTH + _NAME]
         start = place + _LENGTH + _NAME
-        if name == b"IDAT":
+        if name == b"IDAT" or start + length > len(png):
             break
         if name in (b"tEXt", b"iTXt"):
             key, _, content = png[start : start + length].partition(b"\0")

@@ -80,10 +80,7 @@ def layers(run: Run) -> dict[str, Any]:
             _layer(layer, row) for layer, row in zip(run.spec.layers[:shown], run.last_outcomes[:shown], strict=True)
         ],
         "weights": left_out.fitting("weights", weights, len(run.spec.weights), bounds.MOST_LAYERS),
-        "rules": [
-            {"id": clipped(rule), "title": clipped(RULE_TITLES.get(rule, rule)), "why": WHY_IT_MATTERS.get(rule, "")}
-            for rule in run.rules[: bounds.MOST_RULES]
-        ],
+        "rules": [_rule(clipped(rule, bounds.LONGEST_RULE)) for rule in run.rules[: bounds.MOST_RULES]],
         "statistics": [dataclasses.asdict(statistic) for statistic in LAYER_STATISTICS],
         "step_statistics": [dataclasses.asdict(statistic) for statistic in STEP_STATISTICS],
         "thresholds": left_out.settings("thresholds", run.spec.thresholds),
@@ -206,6 +203,10 @@ def _layer(layer: LayerSpec, outcomes: NDArray[np.uint8]) -> dict[str, Any]:
     words = [Outcome(outcome).name.lower() for outcome in outcomes]
     worst = _worst([_FINDING_OUTCOMES[word] for word in words if word in _FINDING_OUTCOMES])
     return {**with_clipped_texts(dataclasses.asdict(layer)), "severity": worst, "outcomes": words[: bounds.MOST_RULES]}
+
+
+def _rule(rule: str) -> dict[str, str]:
+    return {"id": rule, "title": RULE_TITLES.get(rule, rule), "why": WHY_IT_MATTERS.get(rule, "")}
 
 
 def _weight(weight: WeightSpec) -> dict[str, Any]:

@@ -20,6 +20,8 @@ MOST_FINDING_UNITS = 1000
 MOST_PICTURE_SERIES = 1000
 LONGEST_TEXT = 16_384
 """Characters; a name that is longer fits into no address."""
+LONGEST_RULE = 200
+"""Characters of a rule's id."""
 LARGEST_LIST = 16 * 2**20
 """Bytes of JSON of one list in an answer."""
 LARGEST_SETTINGS = 2**18

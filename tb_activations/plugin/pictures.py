@@ -58,7 +58,7 @@ def picture(source: Source, run: str, tag: str, step: int) -> bytes:
     datum = next((datum for datum in data if datum.step == step), None)
     content = b"" if datum is None else source.blob(datum.values[_SIZES])
     if not content:
-        raise UnknownError(f"no picture {tag!r} of step {step} in run {run!r}")
+        raise UnknownError(f"no picture {tag!r} of step {step} in run {run!r} that TensorBoard hands out")
     if len(content) > LARGEST_PICTURE:
         raise TooLargeError(f"picture {tag!r} of step {step} has {len(content)} bytes, more than {LARGEST_PICTURE}")
     return content

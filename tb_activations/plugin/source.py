@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
+from tensorboard import errors
 from tensorboard.context import RequestContext
 from tensorboard.data.provider import (
     BlobReference,
@@ -91,10 +92,11 @@ class Source:
         return data
 
     def blob(self, reference: BlobReference) -> bytes:
-        """The bytes that a reference leads to; none where it leads to something else than bytes."""
+        """The bytes that a reference leads to; none where it leads to something else, or cannot be followed."""
         try:
             content = self.provider.read_blob(self.context, blob_key=reference.blob_key)
-        except (TypeError, ValueError, IndexError):
+        except (TypeError, ValueError, IndexError, errors.InvalidArgumentError):
+            # TensorBoard's data server does not understand its own references to names that JSON has to escape.
             return b""
         return content if isinstance(content, bytes) else b""
 

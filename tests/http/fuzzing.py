@@ -1,29 +1,26 @@
-"""Requests and event files that nobody would write on purpose: a few for the tests, many for `make fuzz`."""
+"""Requests that nobody would send on purpose: a few for the tests, many for `make fuzz`."""
 
 from __future__ import annotations
 
 import dataclasses
 import http.client
 import re
-import struct
 import urllib.parse
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-from google.protobuf.message import DecodeError
 from hypothesis import strategies as st
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.base_plugin import TBContext
-from tensorboard.summary.writer.record_writer import RecordWriter
 
 from tb_activations.events import pictures, stock
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.reader import load
+from tests.http.mutants import records_of, write_records
 from tests.live_server import DEADLINE, ROOT, Server
 from tests.synthetic import RULES, START_TIME, Plan, run_spec, write_events, write_run
 
@@ -32,12 +29,18 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from tb_activations.plugin.plugin import LayerHealthPlugin
 
+
+def plugin_of(provider: object) -> LayerHealthPlugin:
+    """The plugin on a data provider of one's own."""
+    return LayerHealthPlugin(TBContext(data_provider=provider))
+
+
 CONTRACT = (ROOT / "docs" / "http_api.md").read_text("utf-8")
-ROUTES = sorted(LayerHealthPlugin(TBContext(data_provider=None)).get_plugin_apps())
+ROUTES = sorted(plugin_of(None).get_plugin_apps())
 """As the plugin itself has them, so that a new one is asked too."""
 PARAMETERS = sorted(set(re.findall(r"[?&](\w+)=", CONTRACT)))
-LARGEST_BODY = 4 * 2**24 + 2**20
-"""Bytes: the numbers that `docs/http_api.md` allows in one answer, and room for a header."""
+LARGEST_BODY = 4 * 2**24 + 40 * 2**20
+"""Bytes: the numbers that `docs/http_api.md` allows in one answer, and its largest header."""
 STATUSES = {200, 304, 400, 404, 405, 409}
 
 PLAN = Plan(layers=4, steps=4, units=2)
@@ -47,7 +50,35 @@ HOSTILE_LAYERS = (
     "../" * 100 + "etc/passwd",
     "\x00\x01\x1b[31m\r\nSet-Cookie: a=b\x7f\u2028\u202e",
 )
+HEADERS: tuple[dict[str, str], ...] = (
+    {"Accept-Encoding": "gzip"},
+    {"Accept-Encoding": "gzip;q=zero, *;q=-1, " + "x," * 2000},
+    {"Accept": "../../etc/passwd"},
+    {"Range": "bytes=9-1,-5"},
+    {"If-None-Match": "*", "If-Modified-Since": "yesterday"},
+    {"Content-Type": "multipart/form-data; boundary=", "Content-Length": "0"},
+    {"Host": "evil.example:80"},
+    {"Origin": "http://evil.example", "Referer": "file:///etc/passwd"},
+    {"X-Forwarded-Prefix": "/..", "X-Original-URL": "/etc/passwd", "X-HTTP-Method-Override": "DELETE"},
+    {"Cookie": "a=b; " * 500},
+    {"Upgrade": "websocket", "Connection": "Upgrade"},
+    {"X-Odd": "\xff\x80"},
+)
+STRANGE = (
+    *("..", ".", "", "%2e%2e", "%252e%252e", "%2f", "%252f", "..%c0%af", "%00", "\\..", "~"),
+    *("static", "index.js", "etc", "passwd", "runs"),
+)
+"""Parts of paths that no page asks for."""
 HOSTILE_RUN = 'a\n\x1b[31m"<img src=x onerror=alert(1)>&?#%2F..'
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """A request as it goes over the wire; `path` stands below the plugin's address."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,11 +95,16 @@ class Asked:
 def write_pictured(log_dir: Path, name: str = "", steps: int = PLAN.steps) -> bytes:
     """A run with a picture; gives the bytes of its event file."""
     path = write_run(log_dir, name=name, plan=PLAN, steps=steps)
-    maps = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype(np.float32)
-    value = stock.picture("feature_maps/dense_0", pictures.feature_maps(maps))
+    value = picture_value("feature_maps/dense_0")
     event = Event(wall_time=START_TIME + 9, step=0, summary=Summary(value=[value]))
     write_records(path, [*records_of(path.read_bytes()), event.SerializeToString()])
     return path.read_bytes()
+
+
+def picture_value(tag: str) -> Summary.Value:
+    """A picture of this package."""
+    maps = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype(np.float32)
+    return stock.picture(tag, pictures.feature_maps(maps))
 
 
 def write_targets(log_dir: Path) -> list[str]:
@@ -89,11 +125,12 @@ def write_targets(log_dir: Path) -> list[str]:
     return ["run", HOSTILE_RUN, "feature_maps/dense_0", *HOSTILE_LAYERS, *(layer.name for layer in spec.layers)]
 
 
-def requests(names: Sequence[str]) -> st.SearchStrategy[tuple[str, str]]:
-    """Method and path below the plugin's address: routes with parameters, right, odd and hostile; and strange paths.
+def requests(names: Sequence[str], run: str = "run") -> st.SearchStrategy[Wanted]:
+    """Methods, paths and headers: routes with parameters, right, odd and hostile; and strange paths.
 
     Args:
         names: that are right somewhere, such as those of runs and layers.
+        run: that most of them name, and so come further than the first check.
     """
     words = sorted(set(re.findall(r"[a-z_]{3,}", CONTRACT)))
     good = st.sampled_from([*names, *words, "1", "1000"]).map(lambda text: urllib.parse.quote(text, safe=","))
@@ -105,37 +142,34 @@ def requests(names: Sequence[str]) -> st.SearchStrategy[tuple[str, str]]:
     )
     name = st.sampled_from(PARAMETERS)
     pairs = st.lists(st.tuples(name, st.one_of(good, good, odd)).map("=".join), max_size=7)
-    # Most requests name a run that is there, and so come further than the first check.
-    query = st.tuples(st.sampled_from(["run=run", "run=run", "run=" + urllib.parse.quote(HOSTILE_RUN), ""]), pairs)
-    joined = query.map(lambda parts: "&".join([part for part in [parts[0]] if part] + parts[1]))
-    asked = st.tuples(st.sampled_from(ROUTES), joined).map(lambda pair: f"{pair[0].rstrip('*')}?{pair[1]}")
-    strange = st.lists(
-        st.sampled_from(
-            ["..", "%2e%2e", "%2f", "static", "index.js", "etc", "passwd", ".", "", "%00", "runs", "\\..", "~"]
-        ),
-        min_size=1,
-        max_size=8,
-    ).map(lambda parts: "/" + "/".join(parts))
+    runs = st.sampled_from([f"run={run}", f"run={run}", "run=" + urllib.parse.quote(HOSTILE_RUN), ""])
+    query = st.tuples(runs, pairs).map(lambda parts: "&".join([*filter(None, parts[:1]), *parts[1]]))
+    asked = st.tuples(st.sampled_from(ROUTES), query).map("?".join)
+    right = st.sampled_from([wanted.path for wanted in every_route(run)])
+    nearly = st.tuples(right, pairs).map(lambda parts: "&".join([parts[0], *parts[1]]))
+    strange = st.lists(st.sampled_from(STRANGE), min_size=1, max_size=8).map(lambda parts: "/" + "/".join(parts))
     methods = st.sampled_from(["GET"] * 12 + ["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "odd"])
-    return st.tuples(methods, st.one_of(asked, asked, asked, asked, asked, asked, strange))
+    paths = st.one_of(asked, asked, asked, asked, nearly, nearly, strange)
+    headers = st.sampled_from([{}] * len(HEADERS) + list(HEADERS))
+    return st.builds(Wanted, methods, paths, headers)
 
 
-def ask(server: Server, method: str, path: str) -> Asked:
+def ask(server: Server, wanted: Wanted) -> Asked:
     """One request on a connection of its own."""
     address = urllib.parse.urlsplit(server.data_url)
     connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=DEADLINE)
     try:
-        connection.request(method, address.path.rstrip("/") + path)
+        connection.request(wanted.method, address.path.rstrip("/") + wanted.path, headers=dict(wanted.headers))
         answer = connection.getresponse()
         body = answer.read()
-        return Asked(method, path, answer.status, len(body), body)
+        return Asked(wanted.method, wanted.path, answer.status, len(body), body)
     finally:
         connection.close()
 
 
-def ask_together(server: Server, pool: ThreadPoolExecutor, wanted: Sequence[tuple[str, str]]) -> list[Asked]:
+def ask_together(server: Server, pool: ThreadPoolExecutor, wanted: Sequence[Wanted]) -> list[Asked]:
     """Several requests at the same time."""
-    return list(pool.map(lambda request: ask(server, *request), wanted))
+    return list(pool.map(lambda request: ask(server, request), wanted))
 
 
 def complaint(asked: Asked) -> str:
@@ -150,85 +184,9 @@ def complaint(asked: Asked) -> str:
     return ""
 
 
-def every_route(run: str) -> list[tuple[str, str]]:
+def every_route(run: str) -> list[Wanted]:
     """A request for each route that takes a run, which comes as far as it can with this one."""
     query = {"run": run, "layer": "dense_0", "stat": "mean", "stats": "mean", "kind": "gradient"}
     query |= {"tag": "feature_maps/dense_0", "step": "0"}
-    return [("GET", f"{route.rstrip('*')}?{urllib.parse.urlencode(query)}") for route in ROUTES if route != "/runs"]
-
-
-def records_of(content: bytes) -> list[bytes]:
-    """The records of an undamaged event file."""
-    found, place = [], 0
-    while place < len(content):
-        (length,) = struct.unpack("<Q", content[place : place + 8])
-        found.append(content[place + 12 : place + 12 + length])
-        place += 16 + length
-    return found
-
-
-def write_records(path: Path, records: Sequence[bytes]) -> None:
-    """An event file of these records, whatever they hold, with the right checksums."""
-    with path.open("wb") as file:
-        writer = RecordWriter(file)
-        for record in records:
-            writer.write(record)
-
-
-def mutations(content: bytes, *, are_events: bool = False) -> st.SearchStrategy[Callable[[Path], object]]:
-    """Ways to write a damaged or hostile file made from an undamaged one.
-
-    Args:
-        content: of the undamaged file.
-        are_events: whether records behind right checksums stay events. TensorBoard's Python loader gives up loading,
-            for all runs, at the first that is none.
-    """
-    records = records_of(content)
-    anywhere = st.floats(0, 1, exclude_max=True)
-    # Behind a right checksum a damaged record reaches the decoder; without one the file ends there for the readers.
-    damaged = st.lists(st.tuples(anywhere, anywhere, st.binary(max_size=6)), min_size=1, max_size=4)
-    shuffled = st.lists(st.sampled_from(records), max_size=12)
-    raw = st.one_of(
-        st.tuples(anywhere, anywhere).map(lambda cut: content[: int(cut[0] * len(content))]),
-        st.lists(st.tuples(anywhere, st.integers(0, 255)), min_size=1, max_size=5).map(lambda f: _flipped(content, f)),
-        st.binary(max_size=64),
-        st.sampled_from([b"", b"\x89PNG\r\n\x1a\n" + content, b"\x00" * 4096, b"\xff" * 64, content + b"\x00" * 4096]),
-    )
-    return st.one_of(
-        damaged.map(lambda spots: partial(write_records, records=_damaged(records, spots, are_events))),
-        damaged.map(lambda spots: partial(write_records, records=_damaged(records, spots, are_events))),
-        shuffled.map(lambda chosen: partial(write_records, records=chosen)),
-        raw.map(lambda bytes_: lambda path: path.write_bytes(bytes_)),
-    )
-
-
-def write_mutant(log_dir: Path, name: str, mutation: Callable[[Path], object]) -> None:
-    """Writes the only event file of a new run."""
-    folder = log_dir / name
-    folder.mkdir(parents=True)
-    mutation(folder / "events.out.tfevents.1.mutant.1.0")
-
-
-def _flipped(content: bytes, flips: Sequence[tuple[float, int]]) -> bytes:
-    changed = bytearray(content)
-    for place, value in flips:
-        changed[int(place * len(changed))] ^= value
-    return bytes(changed)
-
-
-def _damaged(records: Sequence[bytes], spots: Sequence[tuple[float, float, bytes]], are_events: bool) -> list[bytes]:
-    changed = list(records)
-    for which, where, put in spots:
-        index = int(which * len(changed))
-        record, place = changed[index], int(where * len(changed[index]))
-        damaged = record[:place] + put + record[place + len(put) :]
-        changed[index] = damaged if not are_events or _is_event(damaged) else record
-    return changed
-
-
-def _is_event(record: bytes) -> bool:
-    try:
-        Event.FromString(record)
-    except DecodeError:
-        return False
-    return True
+    routes = [route for route in ROUTES if route not in ("/runs", "/index.js")]
+    return [Wanted("GET", f"{route}?{urllib.parse.urlencode(query)}") for route in routes]

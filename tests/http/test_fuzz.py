@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.http import fuzzing
+from tests.http import fuzzing, mutants
 from tests.live_server import Server, serve, wait_for
 from tests.synthetic import write_run
 
@@ -43,7 +43,7 @@ def test_no_request_breaks_the_server(targets: tuple[Server, list[str]]) -> None
 
     @settings(max_examples=REQUESTS, deadline=None, database=None, phases=[Phase.generate], derandomize=True)
     @given(st.lists(fuzzing.requests(names), min_size=8, max_size=8))
-    def fuzz(wanted: list[tuple[str, str]]) -> None:
+    def fuzz(wanted: list[fuzzing.Wanted]) -> None:
         answers = fuzzing.ask_together(server, pool, wanted)
         answered.update(answer.status for answer in answers)
         assert [text for answer in answers if (text := fuzzing.complaint(answer))] == []
@@ -80,10 +80,10 @@ def test_no_file_breaks_the_server(tmp_path: Path, load_fast: bool) -> None:
         derandomize=True,
         suppress_health_check=list(HealthCheck),
     )
-    @given(fuzzing.mutations(content, are_events=not load_fast))
-    def write(mutation: Callable[[Path], object]) -> None:
+    @given(mutants.mutations(content, are_events=not load_fast))
+    def write(mutation: tuple[str, mutants.Mutation]) -> None:
         names.append(f"mutant-{len(names)}")
-        fuzzing.write_mutant(tmp_path / "logs", names[-1], mutation)
+        mutants.write_mutant(tmp_path / "logs", names[-1], mutation[1])
 
     write()
     # Its name comes last, and so does it in the order of loading.
@@ -100,7 +100,7 @@ def test_no_file_breaks_the_server(tmp_path: Path, load_fast: bool) -> None:
 def test_a_record_that_is_no_event_leaves_the_list_of_runs(tmp_path: Path) -> None:
     folder = tmp_path / "logs" / "broken"
     folder.mkdir(parents=True)
-    fuzzing.write_records(folder / "events.out.tfevents.1.host.1.0", [b"\xff\xff no event"])
+    mutants.write_records(folder / "events.out.tfevents.1.host.1.0", [b"\xff\xff no event"])
     with serve(tmp_path / "logs", load_fast=False) as server:
         wait_for(lambda: "DecodeError" in server.log.read_text() or None, "TensorBoard's loader to stumble")
         answer = server.get("runs")
@@ -108,13 +108,46 @@ def test_a_record_that_is_no_event_leaves_the_list_of_runs(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("load_fast", [True, False], ids=["fast", "python"])
+def test_fuzzed_requests_while_the_run_is_being_written(tmp_path: Path, load_fast: bool) -> None:
+    names = fuzzing.write_targets(tmp_path / "logs")
+    whole = write_run(tmp_path / "whole", steps=REQUESTS, stock=False).read_bytes()
+    live = tmp_path / "logs" / "live" / "events.out.tfevents.1.host.1.0"
+    live.parent.mkdir()
+    live.touch()
+    # Pieces end in the middle of records.
+    size = len(whole) // REQUESTS + 1
+    pieces = iter([whole[start : start + size] for start in range(0, len(whole), size)])
+
+    def append() -> None:
+        with live.open("ab") as file:
+            file.write(next(pieces, b""))
+
+    with serve(tmp_path / "logs", load_fast=load_fast) as server, ThreadPoolExecutor(9) as pool:
+        server.wait_for_runs(2)
+
+        @settings(max_examples=REQUESTS, deadline=None, database=None, phases=[Phase.generate], derandomize=True)
+        @given(st.lists(fuzzing.requests(names, run="live"), min_size=8, max_size=8))
+        def fuzz(wanted: list[fuzzing.Wanted]) -> None:
+            writing = pool.submit(append)
+            answers = fuzzing.ask_together(server, pool, wanted)
+            writing.result()
+            assert [text for answer in answers if (text := fuzzing.complaint(answer))] == []
+
+        fuzz()
+        with live.open("ab") as file:
+            file.writelines(pieces)
+        server.wait_for_records("live", REQUESTS)
+        assert "Traceback" not in server.log.read_text()
+
+
+@pytest.mark.parametrize("load_fast", [True, False], ids=["fast", "python"])
 def test_requests_while_the_run_is_being_written(tmp_path: Path, load_fast: bool) -> None:
-    records = fuzzing.records_of(write_run(tmp_path / "whole", steps=60, stock=False).read_bytes())
+    records = mutants.records_of(write_run(tmp_path / "whole", steps=60, stock=False).read_bytes())
     run = tmp_path / "logs" / "run"
     run.mkdir(parents=True)
-    fuzzing.write_records(run / "events.out.tfevents.1.host.1.0", records[:5])
+    mutants.write_records(run / "events.out.tfevents.1.host.1.0", records[:5])
     whole = (tmp_path / "part").with_suffix(".bytes")
-    fuzzing.write_records(whole, records)
+    mutants.write_records(whole, records)
     rest = whole.read_bytes()[(run / "events.out.tfevents.1.host.1.0").stat().st_size :]
     with serve(tmp_path / "logs", load_fast=load_fast) as server, ThreadPoolExecutor(8) as pool:
         server.wait_for_runs(1)

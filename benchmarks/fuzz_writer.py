@@ -1,0 +1,42 @@
+"""A training's event file as it is written, until this is ended: `python -m benchmarks.fuzz_writer SOURCE FOLDER`.
+
+What is written are the records of a stored run over and over, under steps that go on, by the package's own writer.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import time
+
+import numpy as np
+
+from tb_activations.events.encoding import Encoder
+from tb_activations.events.reader import load
+from tb_activations.events.writer import RunWriter
+
+PACE = 0.2
+"""Seconds from one record to the next."""
+
+
+def main() -> None:
+    source, folder = sys.argv[1:]
+    run = load(source)
+    encoder, writer = Encoder(), RunWriter(folder, time.monotonic)
+    writer.write(encoder.run(run.spec), 0)
+    for step, record in enumerate(itertools.cycle(list(run.records()))):
+        summary = encoder.record(
+            record,
+            outcomes=run.outcomes[0],
+            rules=run.rules,
+            findings=run.findings if step % 10 == 0 else None,
+            histograms=run.histogram_table[0] if step % 10 == 0 else None,
+            cost=np.ones(3, np.float32),
+        )
+        writer.write(summary, step)
+        writer.flush()
+        time.sleep(PACE)
+
+
+if __name__ == "__main__":
+    main()

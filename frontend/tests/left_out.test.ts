@@ -7,7 +7,7 @@ describe("leftOutWords", () => {
     [[{}, {}], ""],
     [[{ layers: 90_000, weights: 1 }], "90,000 layers, 1 weight"],
     [[{ layers: 2 }, { findings: 1 }, { layers: 3 }], "3 layers, 1 finding"],
-    [[{ pictures: 7 }], "7 series of pictures"],
+    [[{ pictures: 7, cadence: 2 }], "7 series of pictures, 2 cadence settings"],
   ])("%j is told as %j", (answers, words) => {
     expect(leftOutWords(answers)).toBe(words);
   });

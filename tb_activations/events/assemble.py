@@ -6,7 +6,10 @@ hold what a restart replaced, and may come unsorted.
 
 from __future__ import annotations
 
+import bisect
+import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -63,6 +66,10 @@ class _Decoder:
         self.spec = self._descriptions[-1].spec
         self._rows = Rows(self._descriptions)
         self.dropped = 0
+        self._starts = [description.step for description in self._descriptions]
+        times = (description.wall_time for description in self._descriptions)
+        # The latest time at which a training was started at or before each of these steps.
+        self._latest = list(accumulate((-math.inf if math.isnan(time) else time for time in times), max))
         self._points = {tag: self._current(tag, series[tag].points) for tag in self._columns}
 
     def run(self, name: str) -> Run:
@@ -111,10 +118,8 @@ class _Decoder:
         return current
 
     def _is_replaced(self, point: Point) -> bool:
-        return any(
-            point.step >= description.step and point.wall_time < description.wall_time
-            for description in self._descriptions
-        )
+        begun = bisect.bisect_right(self._starts, point.step)
+        return begun > 0 and point.wall_time < self._latest[begun - 1]
 
     def _fitting(self, tag: str, shape: tuple[int, ...], kind: type[np.generic]) -> list[Point]:
         points = self._points.get(tag, [])
@@ -167,10 +172,10 @@ def _descriptions(series: Series) -> list[Description]:
     points = ordered(series.points)
     if not points:
         raise UnreadableRunError(f"the run has no description ({schema.RUN}), so its records cannot be told apart")
-    return [
-        Description(point.step, point.wall_time, run_from_json(_text(point.value, "the run's description")))
-        for point in points
-    ]
+    # A training that calls fit() again and again repeats its description.
+    texts = [_text(point.value, "the run's description") for point in points]
+    specs = {text: run_from_json(text) for text in set(texts)}
+    return [Description(point.step, point.wall_time, specs[text]) for point, text in zip(points, texts, strict=True)]
 
 
 def _text(value: object, what: str) -> bytes:

@@ -16,7 +16,8 @@ from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity,
 from tb_activations.health.rules import RULE_TITLES
 from tb_activations.health.rules.consequences import WHY_IT_MATTERS
 from tb_activations.health.statistics import LAYER_STATISTICS, STEP_STATISTICS
-from tb_activations.health.units import unit_lives
+from tb_activations.health.unit_coding import NOT_MEASURED, restore_activity, restore_peak
+from tb_activations.health.units import UnitHistory
 from tb_activations.health.verdict import verdict
 from tb_activations.plugin import bounds
 from tb_activations.plugin.bounds import Leavings, clipped, with_clipped_texts
@@ -158,26 +159,32 @@ def units(run: Run, layer: str, max_steps: int) -> Frame:
     Raises:
         UnknownError: the run has no such layer, or the layer's units are not tracked.
     """
-    _layer_position(run, layer)
-    activity, peaks = run.units(layer), run.unit_peaks(layer)
-    if not activity.shape[1]:
+    codes = run.unit_codes[:, :, run.spec.unit_slice(_layer_position(run, layer))]
+    if not codes.shape[2]:
         raise UnknownError(f"the units of layer {layer!r} are not tracked in run {run.name!r}")
     left_out = Leavings()
-    left_out.note("units", max(0, activity.shape[1] - bounds.MOST_UNITS))
-    activity, peaks = activity[:, : bounds.MOST_UNITS], peaks[:, : bounds.MOST_UNITS]
-    measured = ~np.isnan(activity).all(axis=1)
-    steps, activity, peaks = run.steps[measured], activity[measured], peaks[measured]
-    lives = unit_lives(steps, activity, run.step_stat("samples")[measured])
-    indices = shown(len(steps), max_steps, width=2 * activity.shape[1])
+    left_out.note("units", max(0, codes.shape[2] - bounds.MOST_UNITS))
+    codes = codes[:, :, : bounds.MOST_UNITS]
+    measured = (codes[:, 0] != NOT_MEASURED).any(axis=1)
+    steps, codes = run.steps[measured], codes[measured]
+    indices = shown(len(steps), max_steps, width=2 * codes.shape[2])
     header = {
         "run": run.name,
         "layer": layer,
         "steps": steps[indices].tolist(),
         "recorded_steps": len(steps),
-        "lives": [dataclasses.asdict(life) for life in lives],
+        "lives": _lives(steps, codes[:, 0], run.step_stat("samples")[measured]),
         "left_out": left_out.counts,
     }
-    return Frame(header, np.stack([activity[indices], peaks[indices]]))
+    return Frame(header, np.stack([restore_activity(codes[indices, 0]), restore_peak(codes[indices, 1])]))
+
+
+def _lives(steps: NDArray[np.int64], codes: NDArray[np.uint8], samples: NDArray[np.float32]) -> list[dict[str, Any]]:
+    # Step by step: all activities at once take four times the memory of their codes, and more for every copy.
+    history = UnitHistory(codes.shape[1])
+    for step, row, count in zip(steps.tolist(), codes, samples, strict=True):
+        history.update(step, restore_activity(row), count)
+    return [dataclasses.asdict(life) for life in history.lives()]
 
 
 def histograms(run: Run, layer: str, kind: str, max_steps: int) -> Frame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import itertools
 import threading
 from collections.abc import Collection
 
@@ -29,8 +30,8 @@ READ_BYTES = 128 * 2**20
 """Of one answer of the data provider; TensorBoard's own client refuses more than twice that."""
 CACHE_BYTES = 512 * 2**20
 TEXT_BYTES = 32 * 2**20
-"""Of the newest description of a run or its newest findings, and of a tag's metadata: the JSON parser makes many times
-as much of them in memory."""
+"""Of the different descriptions of a run, its findings at one step, or a tag's metadata: the JSON parser makes many
+times as much of them in memory."""
 
 _OBJECTS = 8
 """Bytes that a byte of JSON takes once it is decoded, about."""
@@ -112,7 +113,7 @@ def _decode(source: Source, run: str, listed: dict[str, TensorTimeSeries]) -> tu
         for tag in sorted(listed, key=lambda tag: tag != schema.RUN):
             _check_text(tag, len(listed[tag].plugin_content))
             series[tag] = source.series(run, tag, listed[tag].plugin_content, points)
-            _check_text(tag, _text_bytes(series[tag]))
+            _check_text(tag, _text_bytes(tag, series[tag]))
             if tag == schema.RUN:
                 points = _affordable_points(series[tag], listed)
         decoded = decode(series, run)
@@ -121,13 +122,19 @@ def _decode(source: Source, run: str, listed: dict[str, TensorTimeSeries]) -> tu
     for member in vars(decoded).values():
         if isinstance(member, np.ndarray):
             member.flags.writeable = False
-    return decoded, decoded.nbytes + _OBJECTS * sum(map(_text_bytes, series.values()))
+    return decoded, decoded.nbytes + _OBJECTS * sum(_text_bytes(tag, series[tag]) for tag in series)
 
 
-def _text_bytes(series: Series) -> int:
-    """Of the last point, if it holds texts."""
-    last = [point.value for point in series.points[-1:] if point.value.dtype == object]
-    return sum(len(text) for value in last for text in value.ravel().tolist() if isinstance(text, bytes))
+def _text_bytes(tag: str, series: Series) -> int:
+    """Of what is parsed: of all descriptions those that differ, of other tags one point, at most the largest."""
+    texts = [
+        [text for text in point.value.ravel().tolist() if isinstance(text, bytes)]
+        for point in series.points
+        if point.value.dtype == object
+    ]
+    if tag == schema.RUN:
+        return sum(map(len, set(itertools.chain.from_iterable(texts))))
+    return max((sum(map(len, each)) for each in texts), default=0)
 
 
 def _check_text(tag: str, size: int) -> None:

@@ -30,6 +30,16 @@ def test_empty_logdir_tells_how_to_begin(open_tab: OpenTab, start_server: StartS
         assert line in code
 
 
+def test_what_is_too_large_to_be_shown_is_counted(open_tab: OpenTab, start_server: StartServer, tmp_path: Path) -> None:
+    versions = {f"package{index}": "1" * 1000 for index in range(300)}
+    spec = RunSpec("wordy", (LayerSpec(name="dense", class_name="Dense"),), versions=versions)
+    write_events(tmp_path / "run", [Event(wall_time=START_TIME, summary=Encoder().run(spec))])
+    server = start_server(tmp_path)
+    server.wait_for_runs(1)
+    tab = open_tab(server)
+    expect(tab.frame.locator(".banner")).to_have_text("Too much to show all of it. Left out: 300 versions.")
+
+
 def test_first_run_appears_on_reload(open_tab: OpenTab, start_server: StartServer, tmp_path: Path) -> None:
     server = start_server(tmp_path)
     tab = open_tab(server, theme="dark")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from tests.http import fuzzing, mutants
 from tests.live_server import Server, serve, wait_for
 from tests.synthetic import write_run
 
-FILES = 40
+FILES = 30
 REQUESTS = 40
 """Examples; each is eight requests at the same time."""
 
@@ -122,6 +123,7 @@ def test_fuzzed_requests_while_the_run_is_being_written(tmp_path: Path, load_fas
         with live.open("ab") as file:
             file.write(next(pieces, b""))
 
+    routes = itertools.cycle(fuzzing.every_route("live"))
     with serve(tmp_path / "logs", load_fast=load_fast) as server, ThreadPoolExecutor(9) as pool:
         server.wait_for_runs(2)
 
@@ -130,34 +132,14 @@ def test_fuzzed_requests_while_the_run_is_being_written(tmp_path: Path, load_fas
         def fuzz(wanted: list[fuzzing.Wanted]) -> None:
             writing = pool.submit(append)
             answers = fuzzing.ask_together(server, pool, wanted)
+            right = fuzzing.ask(server, next(routes))
             writing.result()
+            # Of a run that has only begun to be read, what is asked for may not be there yet.
+            assert right.status in (200, 404)
             assert [text for answer in answers if (text := fuzzing.complaint(answer))] == []
 
         fuzz()
         with live.open("ab") as file:
             file.writelines(pieces)
         server.wait_for_records("live", REQUESTS)
-        assert "Traceback" not in server.log.read_text()
-
-
-@pytest.mark.parametrize("load_fast", [True, False], ids=["fast", "python"])
-def test_requests_while_the_run_is_being_written(tmp_path: Path, load_fast: bool) -> None:
-    records = mutants.records_of(write_run(tmp_path / "whole", steps=60, stock=False).read_bytes())
-    run = tmp_path / "logs" / "run"
-    run.mkdir(parents=True)
-    mutants.write_records(run / "events.out.tfevents.1.host.1.0", records[:5])
-    whole = (tmp_path / "part").with_suffix(".bytes")
-    mutants.write_records(whole, records)
-    rest = whole.read_bytes()[(run / "events.out.tfevents.1.host.1.0").stat().st_size :]
-    with serve(tmp_path / "logs", load_fast=load_fast) as server, ThreadPoolExecutor(8) as pool:
-        server.wait_for_runs(1)
-        # Pieces end in the middle of records.
-        size = len(rest) // 37
-        for start in range(0, len(rest), size):
-            with (run / "events.out.tfevents.1.host.1.0").open("ab") as file:
-                file.write(rest[start : start + size])
-            answers = fuzzing.ask_together(server, pool, fuzzing.every_route("run"))
-            assert [text for answer in answers if (text := fuzzing.complaint(answer))] == []
-            assert {answer.status for answer in answers} <= {200, 404}
-        server.wait_for_records("run", 60)
         assert "Traceback" not in server.log.read_text()

@@ -22,6 +22,9 @@ STEPS_UP = {
     "null": "%00../",
 }
 
+RIGHT = {wanted.path[1:].split("?")[0]: wanted for wanted in fuzzing.every_route("run")}
+"""A request by route that is answered."""
+
 
 @pytest.fixture(scope="module", params=[True, False], ids=["fast", "python"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
@@ -50,19 +53,11 @@ def test_the_page_is_served_under_its_one_name(server: Server) -> None:
 @pytest.mark.parametrize("parameter", ["run", "layer", "tag"])
 @pytest.mark.parametrize("kind", STEPS_UP)
 def test_no_parameter_leads_to_a_file(server: Server, kind: str, parameter: str) -> None:
-    for wanted in fuzzing.every_route("run"):
-        answer = ask(
-            server, Wanted("GET", wanted.path.replace(f"{parameter}=", f"{parameter}={STEPS_UP[kind] * 12}{TARGET}"))
-        )
-        assert fuzzing.complaint(answer) == ""
-        assert answer.status == (404 if f"{parameter}=" in _used(wanted.path) else 200)
-
-
-def _used(path: str) -> str:
-    """The parameters that a route looks at."""
-    route = path[1:].split("?")[0]
-    more = {"series": "layer=", "units": "layer=", "histograms": "layer=", "picture": "tag=", "picture_details": "tag="}
-    return "run=" + more.get(route, "")
+    wanted = RIGHT["picture" if parameter == "tag" else "series"]
+    path = wanted.path.replace(f"{parameter}=", f"{parameter}={STEPS_UP[kind] * 12}{TARGET}")
+    answer = ask(server, Wanted("GET", path))
+    assert fuzzing.complaint(answer) == ""
+    assert answer.status == 404
 
 
 def test_head_gives_what_get_gives_without_a_body(server: Server) -> None:
@@ -79,8 +74,8 @@ def test_other_methods_are_refused_on_every_route(server: Server, method: str) -
 
 @pytest.mark.parametrize("headers", fuzzing.HEADERS, ids=lambda headers: "-".join(headers))
 def test_odd_headers_change_nothing(server: Server, headers: dict[str, str]) -> None:
-    for wanted in fuzzing.every_route("run"):
-        assert ask(server, Wanted("GET", wanted.path, headers)).status == 200
+    for route in ("layers", "matrix", "picture"):
+        assert ask(server, Wanted("GET", RIGHT[route].path, headers)).status == 200
 
 
 def test_a_body_that_nobody_asked_for_is_not_read(server: Server) -> None:

@@ -12,6 +12,7 @@ import pytest
 from werkzeug.test import Client
 
 from tb_activations.events import schema
+from tb_activations.events.json_codec import run_to_json
 from tb_activations.events.run import Run
 from tb_activations.plugin import bounds, store
 from tb_activations.plugin.errors import CannotReadError, UnknownError
@@ -145,6 +146,17 @@ def test_more_text_than_is_parsed_makes_a_run_unreadable(monkeypatch: pytest.Mon
     provider.values[tag] = [np.array([b"[]" * 30_000], object)]
     monkeypatch.setattr(store, "TEXT_BYTES", 50_000)
     with pytest.raises(CannotReadError, match="holds 60000 bytes of text; at most 50000"):
+        store.RunStore().read(source(provider), "run0", store.OVERVIEW)
+
+
+def test_a_description_that_is_repeated_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = Provider()
+    text = run_to_json(provider.spec).encode()
+    monkeypatch.setattr(store, "TEXT_BYTES", 2 * len(text))
+    provider.values[schema.RUN] = [np.array(text, object)] * 10
+    assert store.RunStore().read(source(provider), "run0", store.OVERVIEW).spec == provider.spec
+    provider.values[schema.RUN] = [np.array(text + b" " * index, object) for index in range(10)]
+    with pytest.raises(CannotReadError, match="bytes of text"):
         store.RunStore().read(source(provider), "run0", store.OVERVIEW)
 
 

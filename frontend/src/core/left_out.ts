@@ -1,7 +1,16 @@
 import { plural } from "./format";
 import type { LeftOut } from "./types";
 
-const ONE: Readonly<Record<string, string>> = { pictures: "series of pictures", cadence: "settings of the cadence" };
+type Words = readonly [one: string, many: string];
+
+const WORDS: Readonly<Record<string, Words>> = {
+  pictures: ["series of pictures", "series of pictures"],
+  cadence: ["cadence setting", "cadence settings"],
+};
+
+function wordsFor(name: string): Words {
+  return WORDS[name] ?? [name.replace(/s$/, ""), name];
+}
 
 /** "90,000 layers, 3 findings"; empty when every answer is whole. */
 export function leftOutWords(answers: readonly LeftOut[]): string {
@@ -9,7 +18,5 @@ export function leftOutWords(answers: readonly LeftOut[]): string {
   for (const answer of answers) {
     for (const [name, count] of Object.entries(answer)) counts.set(name, Math.max(count, counts.get(name) ?? 0));
   }
-  return [...counts]
-    .map(([name, count]) => plural(count, ONE[name] ?? name.replace(/s$/, ""), ONE[name] ?? name))
-    .join(", ");
+  return [...counts].map(([name, count]) => plural(count, ...wordsFor(name))).join(", ");
 }

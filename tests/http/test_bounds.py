@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,11 @@ from tb_activations.events.json_codec import finding_to_json, run_to_json
 from tb_activations.events.run import Run
 from tb_activations.events.series import Point, Series
 from tb_activations.health.records import Finding, LayerSpec, RunSpec, Severity, WeightSpec
-from tb_activations.plugin import answers, bounds, pictures
-from tb_activations.plugin.errors import TooLargeError, UnknownError
+from tb_activations.plugin import answers, bounds, pictures, store
+from tb_activations.plugin.errors import LONGEST_REASON, TooLargeError, UnknownError
 from tb_activations.plugin.frames import to_json
+from tb_activations.plugin.parameters import LARGEST_LIST, LARGEST_MAX_STEPS
+from tests.http import fuzzing
 from tests.http.providers import Pictured, source
 
 LARGEST_JSON = 40 * 2**20
@@ -55,6 +58,21 @@ def run_of(spec: RunSpec, **points: NDArray[Any]) -> Run:
 
 def layers_of(count: int, name: str = "layer", **more: Any) -> tuple[LayerSpec, ...]:
     return tuple(LayerSpec(name=f"{name}{index}", class_name="Dense", **more) for index in range(count))
+
+
+def test_the_contract_states_a_bound_of_every_route() -> None:
+    table = fuzzing.CONTRACT.split("## How large")[1].split("\n## ")[0]
+    told = {f"/{route}" for route in re.findall(r"^\| `(\w+)`", table, re.MULTILINE)}
+    assert told == set(fuzzing.ROUTES) - {"/index.js"}
+    counts = [
+        *(bounds.MOST_LAYERS, bounds.MOST_RULES, bounds.MOST_UNITS, bounds.MOST_FINDING_UNITS),
+        *(bounds.MOST_PICTURE_SERIES, pictures.MOST_VALUES, bounds.LONGEST_TEXT, bounds.LONGEST_RULE),
+        *(LONGEST_REASON, LARGEST_MAX_STEPS, LARGEST_LIST),
+    ]
+    assert [count for count in counts if f"{count:,}" not in table] == []
+    sizes = (bounds.LARGEST_LIST, pictures.LARGEST_PICTURE, store.TEXT_BYTES, LARGEST_JSON)
+    assert [size for size in sizes if f"{size // 2**20} MiB" not in table] == []
+    assert f"{bounds.LARGEST_SETTINGS // 2**10} KiB" in table
 
 
 def test_a_modest_run_is_whole() -> None:

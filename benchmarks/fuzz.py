@@ -179,6 +179,7 @@ def _files(load_fast: bool, count: int, number: int) -> Tally:
             for _ in range(PASSES):
                 for name in [*names, "sound"]:
                     tally.take(fuzzing.ask_together(server, pool, fuzzing.every_route(name)))
+                tally.take([fuzzing.ask(server, fuzzing.Wanted("GET", "/runs"))])
                 tally.memory.append(memory_of(server))
             entries = server.get("runs").json["runs"]
             tally.end(server)

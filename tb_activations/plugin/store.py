@@ -78,7 +78,8 @@ class RunStore:
         listed = self.check(source, run) if listed is None else listed
         wanted = {tag: listed[tag] for tag in listed if tag in tags or tag == schema.RUN}
         key = (source.experiment, run, frozenset(tags))
-        state = {tag: (series.max_step, series.max_wall_time) for tag, series in wanted.items()}
+        # As text: a time that is not a number would differ from itself.
+        state = {tag: (series.max_step, repr(series.max_wall_time)) for tag, series in wanted.items()}
         with self._decoding[hash(key) % _LOCKS]:
             kept = self._recall(key, state)
             if kept is None:

@@ -37,6 +37,7 @@ class Provider:
         }
         self.content[schema.STEP] = json.dumps({"schema": 1, "columns": schema.COLUMNS[schema.STEP]}).encode()
         self.values: dict[str, Any] = {}
+        self.last_time = 0.0
 
     def list_runs(self, ctx: object, **_: object) -> Any:
         return [SimpleNamespace(run_name=run, start_time=float(run[3:])) for run in self.runs]
@@ -46,7 +47,7 @@ class Provider:
         series = {
             tag: TensorTimeSeries(
                 max_step=self.steps,
-                max_wall_time=float(self.steps),
+                max_wall_time=self.last_time,
                 plugin_content=content,
                 description="",
                 display_name="",

@@ -110,6 +110,14 @@ def test_a_kept_run_cannot_be_changed() -> None:
         run.step_stat("loss")[0] = 1.0
 
 
+def test_a_run_without_a_time_is_read_once_too() -> None:
+    provider, runs = Provider(), store.RunStore()
+    for _ in range(3):
+        provider.last_time = float("nan")
+        runs.read(source(provider), "run0", store.OVERVIEW)
+    assert len(provider.reads) == 2
+
+
 def test_why_a_run_cannot_be_read_is_found_out_once() -> None:
     provider, runs = Provider(), store.RunStore()
     provider.values[schema.RUN] = [np.array(b"no JSON", object)]

@@ -43,7 +43,7 @@ class _Kept:
     """A decoded run, or why it cannot be, for as long as its tags are in this state."""
 
     state: object
-    result: Run | UnreadableRunError
+    result: Run | str
     size: int
 
 
@@ -85,8 +85,8 @@ class RunStore:
             if kept is None:
                 kept = _Kept(state, *_decode(source, run, wanted))
                 self._keep(key, kept)
-        if isinstance(kept.result, UnreadableRunError):
-            raise CannotReadError(run, str(kept.result))
+        if isinstance(kept.result, str):
+            raise CannotReadError(run, kept.result)
         return kept.result
 
     def _recall(self, key: object, state: object) -> _Kept | None:
@@ -105,7 +105,7 @@ class RunStore:
                 self._runs.popitem(last=False)
 
 
-def _decode(source: Source, run: str, listed: dict[str, TensorTimeSeries]) -> tuple[Run | UnreadableRunError, int]:
+def _decode(source: Source, run: str, listed: dict[str, TensorTimeSeries]) -> tuple[Run | str, int]:
     """The run, or why it cannot be decoded; and about how many bytes it takes."""
     points = ALL_POINTS
     series: dict[str, Series] = {}
@@ -119,7 +119,8 @@ def _decode(source: Source, run: str, listed: dict[str, TensorTimeSeries]) -> tu
                 points = _affordable_points(series[tag], listed)
         decoded = decode(series, run)
     except UnreadableRunError as error:
-        return error, len(str(error))
+        # The words only: an exception holds on to everything that was read before it.
+        return str(error), len(str(error))
     for member in vars(decoded).values():
         if isinstance(member, np.ndarray):
             member.flags.writeable = False

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import gc
 import json
 import threading
+import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,6 +128,23 @@ def test_why_a_run_cannot_be_read_is_found_out_once() -> None:
         with pytest.raises(CannotReadError, match="not JSON"):
             runs.read(source(provider), "run0", store.OVERVIEW)
     assert len(provider.reads) == 1
+
+
+def test_of_a_run_that_cannot_be_read_nothing_is_kept() -> None:
+    class Watched(Provider):
+        def read_tensors(self, ctx: object, **more: Any) -> Any:
+            answer = super().read_tensors(ctx, **more)
+            read.extend(weakref.ref(datum.numpy) for tags in answer.values() for datum in next(iter(tags.values())))
+            return answer
+
+    read: list[weakref.ref[Any]] = []
+    provider, runs = Watched(), store.RunStore()
+    provider.content[schema.STEP] = b"no JSON"
+    with pytest.raises(CannotReadError, match="metadata"):
+        runs.read(source(provider), "run0", store.OVERVIEW)
+    gc.collect()
+    assert len(read) > 1
+    assert [reference for reference in read if reference() is not None] == []
 
 
 def test_a_long_reason_says_how_much_is_missing() -> None:

@@ -28,7 +28,7 @@ SERVED = ("plugin", "health", "events")
 NOT_SERVED = ("writer.py", "folder_lock.py")
 """Modules in them that only a training imports."""
 SHARED = (
-    *("global", "lru_cache", "cache", "cached_property"),
+    *("global", "lru_cache", "cache"),
     *("catch_warnings", "simplefilter", "filterwarnings", "seterr"),
 )
 """Ways to change what all threads of a process have in common."""

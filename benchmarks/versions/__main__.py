@@ -32,6 +32,8 @@ TOOLS = ("pytest>=9", "hypothesis")
 def main() -> None:
     sets = all_sets()
     tried = [entry for entry in sets if not sys.argv[1:] or entry.python in sys.argv[1:]]
+    if not tried:
+        sys.exit(f"no set for Python {', '.join(sys.argv[1:])}")
     for entry in tried:
         print(f"{entry.name}: {' '.join(entry.requirements)}", flush=True)
         outcome = prove(entry)

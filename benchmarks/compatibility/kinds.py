@@ -360,6 +360,12 @@ def any_length() -> Workload:
     return Workload(model, data.apply(tf.data.experimental.assert_cardinality(SAMPLES // BATCH)), None)
 
 
+def separate_activations() -> Workload:
+    hidden = [layers.Dense(12), layers.Activation("tanh"), layers.Dense(12), layers.Activation("sigmoid")]
+    model = keras.Sequential([layers.Input((8, 8, 1)), layers.Flatten(), *hidden, layers.Dense(10)])
+    return Workload(model, pictures(), labels())
+
+
 KINDS: dict[str, Callable[[], Workload]] = {
     "Sequential": sequential,
     "functional": functional,
@@ -384,4 +390,5 @@ KINDS: dict[str, Callable[[], Workload]] = {
     "own train_step": own_step,
     "losses of layers": losses_of_layers,
     "LoRA": low_rank_adaptation,
+    "separate activations": separate_activations,
 }

@@ -35,11 +35,12 @@ Written by `make compatibility`, which trains every cell for real; do not edit. 
 Each cell is the same training twice in one process, four steps with and four without observing, two of the four
 observed. "identical" means that all weights are equal bit for bit afterwards. A number is the largest difference of an
 element of a weight, over the largest element of that weight: with XLA the observed step is fused otherwise than the
-plain one, which rounds otherwise; and in eager mode TensorFlow adds up the gradients that come back to one output from
-three places or more in an order that depends on how many operations lie on the way, of which an observed output has one
-more. "own loop" is a custom training loop with `Recorder`, all others are `fit` with
-`LayerHealth`. "does not train" is a training that TensorFlow refuses on this machine without the callback as well. "not
-run" is a cell that the run which wrote this page left out.
+plain one, which rounds otherwise; without it TensorFlow's graph optimizer fuses some layers with the activation layers
+behind them, which it cannot where what stands between is observed; and in eager mode TensorFlow adds up the gradients
+that come back to one output from three places or more in an order that depends on how many operations lie on the way,
+of which an observed output has one more. "own loop" is a custom training loop with `Recorder`, all others are `fit`
+with `LayerHealth`. "does not train" is a training that TensorFlow refuses on this machine without the callback as well.
+"not run" is a cell that the run which wrote this page left out.
 """
 
 

@@ -7,7 +7,14 @@ import re
 LONGEST = 300
 _STYLE = re.compile(r"\x1b\[\d*m|\{\{.*?\}\} ?")
 """Bold print of Keras, and the names of nodes."""
-_NOISE = ("Exception encountered when calling", "Graph execution error", "Detected at node", "Traceback (", "Hint: ")
+_NOISE = (
+    "Exception encountered when calling",
+    "Graph execution error",
+    "Detected at node",
+    "Traceback (",
+    "Hint: ",
+    "<stack traces",
+)
 
 
 def gist(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
@@ -80,6 +81,7 @@ def run_spec(figures: Figures, settings: RunSettings) -> RunSpec:
     )
 
 
+@functools.cache
 def _version(package: str) -> str:
     try:
         return metadata.version(package)

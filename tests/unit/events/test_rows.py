@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tb_activations.events import schema
 from tb_activations.events.rows import Description, Rows
@@ -80,3 +82,40 @@ def test_a_claim_of_units_that_no_record_bears_out_takes_no_memory() -> None:
     rows = Rows([Description(0, 0.0, small), Description(10, 1.0, huge)])
     value = np.ones((2, 2), np.uint8)
     assert [point.value.shape for point in rows.in_newest(schema.UNITS, [Point(5, 0.5, value)])] == [(2, 2)]
+
+
+LAYERS = st.lists(
+    st.builds(lambda name, units: LayerSpec(name, "Dense", units=units), st.sampled_from("abcd"), st.integers(0, 3)),
+    max_size=4,
+)
+SPECS = st.builds(
+    lambda layers, weights: RunSpec("m", tuple(layers), tuple(WeightSpec(name, name, ()) for name in weights)),
+    LAYERS,
+    st.lists(st.sampled_from("abcd"), max_size=3),
+)
+VALUES = st.builds(
+    lambda shape, kind: np.zeros(shape, kind),
+    st.lists(st.integers(0, 6), max_size=3),
+    st.sampled_from([np.float32, np.uint8, np.int64, bool, object]),
+)
+
+
+@given(
+    st.lists(SPECS, min_size=1, max_size=4),
+    st.sampled_from([*schema.COLUMNS]),
+    st.lists(st.tuples(st.integers(-1, 12), VALUES), max_size=5),
+)
+def test_whatever_files_hold_nothing_is_made_up(specs: list[RunSpec], tag: str, values: list[tuple[int, Any]]) -> None:
+    """Also where names come twice, rows are none, and values have any shape and type."""
+    rows = Rows([Description(3 * place, 0.0, spec) for place, spec in enumerate(specs)])
+    points = [Point(step, 0.0, value) for step, value in values]
+    newest = {
+        schema.LAYERS: len(specs[-1].layers),
+        schema.HISTOGRAMS: len(specs[-1].layers),
+        schema.OUTCOMES: len(specs[-1].layers),
+        schema.WEIGHTS: len(specs[-1].weights),
+        schema.UNITS: specs[-1].unit_count,
+    }
+    for point in rows.in_newest(tag, points):
+        is_as_it_was = any(point.value is value for _, value in values)
+        assert is_as_it_was or newest[tag] in point.value.shape

@@ -225,6 +225,7 @@ class Recording:
             self._findings = diagnosis.judge(moved).findings
             self._remember_units(spec, moved)
         self._written_step = int(earlier.steps[-1])
+        self._output.tell_going_on(self._written_step)
         self._shift = max(0, self._written_step + 1 - step)
         self._last_histograms = float(earlier.histogram_steps[-1]) if len(earlier.histogram_steps) else -1.0
 

@@ -65,6 +65,12 @@ class RunOutput:
             self._fail(error)
             return None
 
+    def tell_going_on(self, last_step: int) -> None:
+        """Says that the run in the folder, up to this step, is gone on with."""
+        _LOGGER.warning(
+            "Layer health: %r holds a run up to step %d, which is kept and gone on with.", self._log_dir, last_step
+        )
+
     def describe(self, spec: RunSpec, step: int) -> None:
         """Writes the description of the run."""
         self.write(self.encoder.run(spec), step)
@@ -108,14 +114,7 @@ class RunOutput:
         except UnreadableRunError:
             return self._beside(writer, lambda spec: False, _UNREADABLE)
         self._is_begun, self._last_time = True, writer.last_time
-        if earlier is None or not len(earlier.steps):
-            return None
-        _LOGGER.warning(
-            "Layer health: %r holds a run up to step %d, which is kept and gone on with.",
-            writer.log_dir,
-            earlier.steps[-1],
-        )
-        return earlier
+        return earlier if earlier is not None and len(earlier.steps) else None
 
     def _open(self) -> RunWriter:
         self._writer = writer = RunWriter(self._log_dir, self._clock, self._wall_clock, self._last_time)

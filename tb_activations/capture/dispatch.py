@@ -127,7 +127,7 @@ class Dispatcher:
             self._is_passed_over = True
             _LOGGER.warning(
                 "Layer health: two callbacks observe this training; of a step that both want the last of them gets it, "
-                "the other the next one that is free, if any is. Choose another `update_freq`, or use one callback."
+                "the other the next one that is free, if any is. Choose another update_freq, or use one callback."
             )
 
     def _begin_step(self) -> tuple[bool, bool]:

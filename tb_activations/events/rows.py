@@ -49,7 +49,7 @@ class Rows:
         if tag == schema.UNITS and not any(point.value.shape == (2, self._unit_count) for point in points):
             # A description may claim any number of units; nothing is made of a claim that no record bears out.
             return list(points)
-        return [moved for point in points if (moved := self._moved(tag, point)) is not None]
+        return [kept for point in points if (kept := self._moved(tag, point)) is not None]
 
     def _moved(self, tag: str, point: Point) -> Point | None:
         # What stands before the first description belongs to it as well.

@@ -2,7 +2,8 @@
 
 Compared is what a training gives when it is repeated: layers, weights, observed steps, every recorded figure, units,
 histograms, outcomes and findings. Never compared: wall time, host, file and run names, what observing cost, versions,
-cadence, thresholds, and the wording of findings.
+cadence, thresholds, and the wording of findings. After which epochs an "auto" run was looked at is up to the clock, so
+what looks found is compared only where both runs have it.
 """
 
 from __future__ import annotations
@@ -51,6 +52,9 @@ _FINDING_FIELDS = (
     "unit_count",
     "root",
 )
+_LOOK_OF_LAYERS = LAYER_COLUMNS.index("mode_difference")
+_LOOK_OF_STEP = STEP_COLUMNS.index("reconstruction_error")
+_TIMED = 'update_freq="auto" goes by the clock after the first minute, a number does not'
 _HISTOGRAM_ENTRIES = ("lowest edge", "highest edge", *(f"bucket {bucket}" for bucket in range(HISTOGRAM_BUCKETS)))
 
 
@@ -65,6 +69,7 @@ class Difference:
         step: at which observed step, None for what does not depend on one.
         layer: of which layer (or weight), by its name in the expected run; None for the run as a whole.
         tolerance: that was exceeded; "" where values must be equal.
+        hint: what else the difference may come from; "" where nothing but the training.
     """
 
     what: str
@@ -73,6 +78,7 @@ class Difference:
     step: int | None = None
     layer: str | None = None
     tolerance: str = ""
+    hint: str = ""
 
     def __str__(self) -> str:
         """One sentence for people."""
@@ -80,7 +86,8 @@ class Difference:
         places += [f"layer {self.layer!r}"] if self.layer is not None else []
         where = ", ".join(places) + ": " if places else ""
         tolerance = f" ({self.tolerance})" if self.tolerance else ""
-        return f"{where}{self.what} expected {self.expected!s}, got {self.actual!s}{tolerance}"
+        hint = f"; {self.hint}" if self.hint else ""
+        return f"{where}{self.what} expected {self.expected!s}, got {self.actual!s}{tolerance}{hint}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,6 +125,9 @@ def first_difference(expected: Run, actual: Run, rtol: float = 1e-5, atol: float
        its activation, that of its weights, its update;
     5. histograms, single weights, outcomes of the rules, findings.
 
+    What looks at the model after epochs found (`mode_difference`, `reconstruction_error`) is compared at steps after
+    which both runs were looked at.
+
     Layers match by name; if the names differ but the sequence of classes and output shapes is the same they match by
     position, since Keras counts automatic names up within a process.
 
@@ -144,6 +154,30 @@ def first_difference(expected: Run, actual: Run, rtol: float = 1e-5, atol: float
     return min(differences, key=_when, default=None)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Figures:
+    """The figures of a run: `[steps, layers, columns]` and `[steps, columns]`."""
+
+    layers: NDArray[np.float32]
+    steps: NDArray[np.float32]
+
+    def is_looked_at(self) -> NDArray[np.bool_]:
+        """After which steps there was a look that found something."""
+        found = np.column_stack([self.layers[:, :, _LOOK_OF_LAYERS], self.steps[:, _LOOK_OF_STEP]])
+        is_looked_at: NDArray[np.bool_] = np.asarray((~np.isnan(found)).any(axis=1))
+        return is_looked_at
+
+
+def _common_figures(*runs: tuple[Run, NDArray[np.intp]]) -> list[_Figures]:
+    """The figures of each run at its places, with looks only where all runs have one."""
+    figures = [_Figures(run.layer_table[places], run.step_table[places]) for run, places in runs]
+    is_alone = ~np.logical_and.reduce([own.is_looked_at() for own in figures])
+    for own in figures:
+        own.layers[is_alone, :, _LOOK_OF_LAYERS] = np.nan
+        own.steps[is_alone, _LOOK_OF_STEP] = np.nan
+    return figures
+
+
 class _Comparison:
     def __init__(self, expected: Run, actual: Run, pairing: Pairing, tolerance: _Tolerance) -> None:
         self._expected, self._actual = expected, actual
@@ -152,11 +186,12 @@ class _Comparison:
         self._steps, self._here, self._there = np.intersect1d(
             expected.steps, actual.steps, assume_unique=True, return_indices=True
         )
+        self._figures = _common_figures((expected, self._here), (actual, self._there))
 
     def differences(self) -> Iterator[Difference]:
         """At most one of each kind, its first."""
         kinds: tuple[Callable[[], Difference | None], ...] = (
-            lambda: _one_sided(self._expected.steps, self._actual.steps, "observed step"),
+            self._observed_steps,
             self._forward,
             self._totals,
             self._backward,
@@ -171,6 +206,11 @@ class _Comparison:
             if difference is not None:
                 yield difference
 
+    def _observed_steps(self) -> Difference | None:
+        difference = _one_sided(self._expected.steps, self._actual.steps, "observed step")
+        is_timed = any(run.spec.cadence.get("update_freq") == "auto" for run in (self._expected, self._actual))
+        return dataclasses.replace(difference, hint=_TIMED) if difference and is_timed else difference
+
     def _forward(self) -> Difference | None:
         rows = range(len(self._expected.layers))
         found = [difference for difference in (self._layers(rows, _FORWARD), self._units()) if difference is not None]
@@ -183,8 +223,8 @@ class _Comparison:
         """The first by step, then in the order of `rows`, then in that of `columns`."""
         places = [LAYER_COLUMNS.index(column) for column in columns]
         others = [self._pairing.layers[row] for row in rows]
-        expected = self._expected.layer_table[self._here][:, list(rows)][:, :, places]
-        actual = self._actual.layer_table[self._there][:, others][:, :, places]
+        expected, actual = (figures.layers for figures in self._figures)
+        expected, actual = expected[:, list(rows)][:, :, places], actual[:, others][:, :, places]
         return self._first(expected, actual, [self._expected.layers[row] for row in rows], columns)
 
     def _row(self, difference: Difference) -> int:
@@ -197,8 +237,7 @@ class _Comparison:
         return self._first(expected, actual, self._expected.weights, WEIGHT_COLUMNS)
 
     def _totals(self) -> Difference | None:
-        expected = self._expected.step_table[self._here][:, None]
-        actual = self._actual.step_table[self._there][:, None]
+        expected, actual = (figures.steps[:, None] for figures in self._figures)
         return self._first(expected, actual, (None,), STEP_COLUMNS)
 
     def _first(

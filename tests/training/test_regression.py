@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 from keras import layers
 
-from tb_activations import LayerHealth
+from tb_activations import LayerHealth, load
 from tb_activations.cli import main
 from tb_activations.testing import assert_runs_match
 from tests.training.models import Trainable, digits, train
@@ -31,16 +33,29 @@ def network(initializer: str) -> Callable[[], Trainable]:
     return make
 
 
+def clock(seconds_a_reading: float) -> Callable[[], float]:
+    """A clock for which this much time goes by between any two readings."""
+    readings = itertools.count()
+    return lambda: next(readings) * seconds_a_reading
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     for name, initializer in {"one": "glorot_uniform", "two": "glorot_uniform", "other": "random_normal"}.items():
-        train(network(initializer), [LayerHealth(folder / name)], epochs=3)
+        train(network(initializer), [LayerHealth(folder / name, clock=clock(0.001))], epochs=3)
     return folder
 
 
 def test_the_same_training_writes_the_same_records(folder: Path) -> None:
     assert_runs_match(folder / "one", folder / "two", rtol=0, atol=0)
+
+
+def test_a_slow_machine_writes_the_same_records(folder: Path, tmp_path: Path) -> None:
+    train(network("glorot_uniform"), [LayerHealth(tmp_path, clock=clock(0.5))], epochs=3)
+    looks = [np.isfinite(load(run).stat("mode_difference")).any(axis=1).sum() for run in (folder / "one", tmp_path)]
+    assert looks[1] < looks[0], "the clock made no look too dear"
+    assert_runs_match(folder / "one", tmp_path, rtol=0, atol=0)
 
 
 def test_another_initialiser_is_found_at_its_step_and_layer(folder: Path) -> None:

@@ -193,6 +193,54 @@ def test_steps_on_one_side_only_differ(run: Run) -> None:
         assert (difference.expected, difference.actual) == presence
 
 
+def without_last_step(run: Run, update_freq: str | int) -> Run:
+    along_steps = ("steps", "layer_table", "weight_table", "step_table", "unit_codes", "outcomes")
+    spec = dataclasses.replace(run.spec, cadence={"update_freq": update_freq})
+    return dataclasses.replace(run, spec=spec, **{name: getattr(run, name)[:-1] for name in along_steps})
+
+
+def test_the_clock_is_named_where_it_decides_which_steps_are_observed(run: Run) -> None:
+    timed = first_difference(run, without_last_step(run, "auto"))
+    assert str(timed).endswith('absent; update_freq="auto" goes by the clock after the first minute, a number does not')
+    counted = first_difference(run, without_last_step(run, 10))
+    assert str(counted).endswith("absent")
+
+
+LOOKS = [
+    ("layer_table", (2, 3, column("mode_difference"))),
+    ("step_table", (2, STEP_COLUMNS.index("reconstruction_error"))),
+]
+
+
+@pytest.mark.parametrize(("name", "place"), LOOKS)
+def test_a_look_is_compared_only_where_both_runs_have_it(run: Run, name: str, place: tuple[int, ...]) -> None:
+    def looked(value: float) -> Run:
+        def change(table: Any) -> None:
+            table[place] = value
+
+        return changed(run, name, change)
+
+    assert np.isnan(getattr(run, name)[place])
+    assert first_difference(run, looked(0.5)) is None
+    assert first_difference(looked(0.5), run) is None
+    difference = first_difference(looked(0.5), looked(0.6))
+    assert difference is not None
+    assert difference.step == 20
+
+
+def test_within_a_look_not_a_number_differs_from_a_number(run: Run) -> None:
+    def change(table: Any) -> None:
+        table[2, 3, column("mode_difference")] = 0.5
+
+    def change_more(table: Any) -> None:
+        change(table)
+        table[2, 4, column("mode_difference")] = 0.5
+
+    difference = first_difference(changed(run, "layer_table", change), changed(run, "layer_table", change_more))
+    assert difference is not None
+    assert (difference.what, difference.layer) == ("mode_difference", "dense_4")
+
+
 def test_layers_on_one_side_only_differ(tmp_path: Path) -> None:
     write_run(tmp_path / "a", plan=PLAN)
     write_run(tmp_path / "b", plan=PLAN, layers=5)

@@ -165,10 +165,10 @@ def _files(load_fast: bool, count: int, number: int) -> Tally:
     tally = Tally(f"{_loader(load_fast)}, {count} mutated files", warm=1)
     with tempfile.TemporaryDirectory() as folder:
         logs = Path(folder, "logs")
-        content = fuzzing.write_pictured(Path(folder, "good"))
+        mutations = fuzzing.mutated_files(Path(folder, "good"), are_events=not load_fast)
         names: list[str] = []
         kinds: collections.Counter[str] = collections.Counter()
-        for kind, mutation in _examples(mutants.mutations(content, are_events=not load_fast), count, 100 + number):
+        for kind, mutation in _examples(mutations, count, 100 + number):
             kinds[kind] += 1
             names.append(f"mutant-{len(names)}")
             mutants.write_mutant(logs, names[-1], mutation)

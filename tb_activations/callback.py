@@ -115,6 +115,7 @@ class LayerHealth(keras.callbacks.Callback):
         self._dispatcher: Dispatcher | None = None
         self._observed_step: tuple[Callable[[Any], Any], ObservedStep] | None = None
         self._epoch = 0
+        self._trained: keras.Model | None = None
         self._step_offset = self._next_step = 0
 
     @property
@@ -133,13 +134,14 @@ class LayerHealth(keras.callbacks.Callback):
             settings = RunSettings(model.name, self._rules, cadence, self._stock_summaries)
             recording = Recording(settings, RunOutput(self._log_dir, self._clock, self._wall_clock))
             self._observer = Observer(recording, self._announcer, self._histograms_due, self._clock)
-        self._observer.open()
         self._cadence = Cadence(self._update_freq, self._overhead, has_asked_looks=self._has_asked_looks)
         self._remove_dispatcher()
-        # After a new `compile`, or a restart, the optimizer counts from 0 or from a checkpoint; steps of a run never go
-        # back.
-        next_step = max(self._next_step, self._observer.last_step + 1)
-        self._step_offset = max(0, next_step - int(model.optimizer.iterations.numpy()))
+        if self._trained is not model:
+            self._trained, self._next_step = model, 0
+        # After a new `compile` the optimizer counts from 0 again.
+        iterations = int(model.optimizer.iterations.numpy())
+        self._step_offset = max(0, self._next_step - iterations)
+        self._observer.open(iterations + self._step_offset)
         self._install()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

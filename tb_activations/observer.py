@@ -65,15 +65,10 @@ class Observer:
         """What was found so far: worst first, closed findings last."""
         return self._recording.findings
 
-    @property
-    def last_step(self) -> int:
-        """The last recorded step, also of a run in the folder that is gone on with; -1 before the first."""
-        return self._recording.last_step
-
-    def open(self) -> None:
-        """Begins a training."""
+    def open(self, first_step: int) -> None:
+        """Begins a training whose first step has this number."""
         self._is_broken = False
-        self.guarded(Recording.open)
+        self.guarded(lambda recording: recording.open(first_step))
 
     def wants_histograms(self, step: int, epoch: int, is_epoch_end: bool) -> bool:
         """Whether the record of this step holds histograms."""

@@ -124,7 +124,7 @@ class Recorder:
         self._pace = Pace(self._cadence, clock)
         self._steps_per_epoch = steps_per_epoch
         self._first = self._next = initial_step
-        self._offset = self._epoch = self._in_epoch = 0
+        self._epoch = self._in_epoch = 0
         self._loop: ObservedLoop | None = None
         self._function: RecordedFunction | None = None
         self._is_given_up = self._is_open = self._is_in_step = False
@@ -254,32 +254,29 @@ class Recorder:
         if self._loop is None:
             named = choose_layers(find_layers_of(self._models), self._layers)
             self._loop = ObservedLoop(self._models, named, self._options, self._strategy)
-            self._observer.open()
+            self._observer.open(self._first)
             self._is_open = True
-            # A run in the folder is gone on with; its steps never go back.
-            self._offset = max(0, self._observer.last_step + 1 - (self._next - 1))
         return self._loop
 
     def _is_epoch_end(self) -> bool:
         return self._in_epoch == self._steps_per_epoch
 
     def _wants_extras(self) -> bool:
-        step = self._next - 1 + self._offset
-        return self._observer.wants_histograms(step, self._epoch, self._is_epoch_end())
+        return self._observer.wants_histograms(self._next - 1, self._epoch, self._is_epoch_end())
 
     def _take(self, loop: ObservedLoop, step: int, packed: Packed, has_extras: bool) -> None:
         if not packed:
             self._give_up(loop.failure)
             return
         self._pace.observed(step - self._first)
-        self._observer.take(loop, Seen(step + self._offset, self._epoch, packed, has_extras), self._cadence)
+        self._observer.take(loop, Seen(step, self._epoch, packed, has_extras), self._cadence)
 
     def _draw(self, recording: Recording) -> None:
         drawn = {
             f"feature_maps/{layer}": pictures.feature_maps(maps, common_scale=True, about=_MAPS)
             for layer, maps in self._observer.feature_maps().items()
         }
-        recording.write_pictures(drawn, step=recording.last_step, with_units=True)
+        recording.write_pictures(drawn, step=None, with_units=True)
 
     def _give_up(self, reason: str) -> None:
         if not self._is_given_up:

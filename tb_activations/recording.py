@@ -33,6 +33,9 @@ class Recording:
 
     `open` begins a training; a second one goes on with the history of the first, and so does one in a new process with
     what it finds in the folder. What cannot be written is judged all the same.
+
+    Steps are handed in as the training counts them. Those of the run never go back: a training that goes on with one is
+    counted on from its last step, if it begins before that.
     """
 
     def __init__(self, settings: RunSettings, output: RunOutput) -> None:
@@ -42,6 +45,7 @@ class Recording:
         self._tables: Tables | None = None
         self._shape: tuple[object, ...] = ()
         self._is_new_training = True
+        self._first_step = 0
         self._diagnosis: Diagnosis | None = None
         self._step = -1
         self._record: StepRecord | None = None
@@ -52,25 +56,18 @@ class Recording:
         self._last_histograms = -1.0
         self._lives: dict[str, Growing] = {}
 
-    def open(self) -> None:
-        """Begins a training."""
-        self._is_new_training = True
+    def open(self, first_step: int) -> None:
+        """Begins a training whose first step has this number."""
+        self._is_new_training, self._first_step = True, first_step
         if self._tables is not None:
             self._output.resume()
-            return
-        self._earlier = self._output.begin()
-        if self._earlier is not None:
-            self._step = int(self._earlier.steps[-1])
+        else:
+            self._earlier = self._output.begin()
 
     @property
     def spec(self) -> RunSpec | None:
         """The description of the run, None before the first record."""
         return self._tables.spec if self._tables is not None else None
-
-    @property
-    def last_step(self) -> int:
-        """The last recorded step, also of a run in the folder that this one goes on with; -1 before the first."""
-        return self._step - self._shift
 
     def wants_histograms(self, step: int) -> bool:
         """Whether histograms belong to the record of this step: ever fewer, one in 5 % more steps."""
@@ -88,9 +85,9 @@ class Recording:
 
         A step that is not after the last one (an optimizer that skipped its step) is not recorded.
         """
+        tables, diagnosis = self._describe(figures)
         if step + self._shift <= self._step:
             return ()
-        tables, diagnosis = self._describe(figures, step)
         spec, self._step = tables.spec, step + self._shift
         record = self._record = tables.record(self._step, epoch, figures)
         if histograms is not None:
@@ -138,10 +135,13 @@ class Recording:
     def write_histograms(self, histograms: Array) -> None:
         """Writes stock histograms `[rows of the last step, 2, 32]` at the last recorded step."""
         if self._tables is not None and self._settings.stock_summaries:
-            self._add(stock.histograms(self._tables.spec, self._tables.layer_rows(histograms)))
+            self._add(stock.histograms(self._tables.spec, self._tables.layer_rows(histograms)), self._step)
 
-    def write_pictures(self, drawn: Mapping[str, pictures.Picture], *, step: int, with_units: bool) -> None:
-        """Writes pictures by tag, and with them the unit lives of layers that have no feature maps, at this step."""
+    def write_pictures(self, drawn: Mapping[str, pictures.Picture], *, step: int | None, with_units: bool) -> None:
+        """Writes pictures by tag, and with them the unit lives of layers that have no feature maps.
+
+        They stand at this step, or at the last recorded one.
+        """
         if self._tables is None or not self._settings.stock_summaries:
             return
         lives = {
@@ -149,7 +149,8 @@ class Recording:
             for name, lives in self._lives.items()
             if with_units and f"feature_maps/{name}" not in drawn
         }
-        self._add([stock.picture(tag, picture) for tag, picture in {**drawn, **lives}.items()], step)
+        at = self._step if step is None else step + self._shift
+        self._add([stock.picture(tag, picture) for tag, picture in {**drawn, **lives}.items()], at)
 
     def write_probe(self, mode_difference: Mapping[str, float], reconstruction_error: float) -> None:
         """Adds what a look at the model showed, by row of the layer table, to the last record."""
@@ -180,21 +181,23 @@ class Recording:
         """Ends a training, everything on disk; `open` may follow."""
         self._output.rest()
 
-    def _describe(self, figures: Figures, step: int) -> tuple[Tables, Diagnosis]:
+    def _describe(self, figures: Figures) -> tuple[Tables, Diagnosis]:
         shape = (figures.rows, figures.weights)
         is_known = self._tables is not None and self._diagnosis is not None
         if not is_known or self._is_new_training or shape != self._shape:
-            self._see(run_spec(figures, self._settings), step)
+            self._see(run_spec(figures, self._settings))
             self._shape, self._is_new_training = shape, False
         assert self._tables is not None
         assert self._diagnosis is not None
         return self._tables, self._diagnosis
 
-    def _see(self, seen: RunSpec, step: int) -> None:
+    def _see(self, seen: RunSpec) -> None:
         """Makes sure that the run has the rows that a step with this description shows."""
         if self._tables is None or (self._is_new_training and not is_same_model(self._tables.spec, seen)):
-            self._begin(seen, step)
+            self._begin(seen)
             return
+        if self._is_new_training:
+            self._go_on_behind(self._step)
         before = self._tables.spec
         self._tables.see(seen, is_new_training=self._is_new_training)
         if self._tables.spec != before:
@@ -202,7 +205,7 @@ class Recording:
             self._diagnosis.go_on(self._tables.spec)
             self._output.is_described = False
 
-    def _begin(self, seen: RunSpec, step: int) -> None:
+    def _begin(self, seen: RunSpec) -> None:
         """Begins a run, or goes on with that of the folder; leaves it alone if it is that of another model."""
         earlier, self._earlier = self._earlier, None
         known = self._tables.spec if self._tables is not None else earlier.spec if earlier is not None else None
@@ -215,25 +218,28 @@ class Recording:
         self._diagnosis = Diagnosis(self._tables.spec, self._settings.rules)
         self._output.is_described = False
         if earlier is not None:
-            self._go_on_with(earlier, self._tables.spec, self._diagnosis, step)
+            self._go_on_with(earlier, self._tables.spec, self._diagnosis)
 
-    def _go_on_with(self, earlier: Run, spec: RunSpec, diagnosis: Diagnosis, step: int) -> None:
+    def _go_on_with(self, earlier: Run, spec: RunSpec, diagnosis: Diagnosis) -> None:
         # Units can be missing where the process was killed at its first record.
         is_whole, at = earlier.unit_codes.shape[2] == earlier.spec.unit_count, Places(earlier.spec, spec)
         for record in earlier.records() if is_whole else ():
             moved = in_rows(record, at)
             self._findings = diagnosis.judge(moved).findings
             self._remember_units(spec, moved)
-        self._written_step = int(earlier.steps[-1])
-        self._output.tell_going_on(self._written_step)
-        self._shift = max(0, self._written_step + 1 - step)
+        self._step = self._written_step = int(earlier.steps[-1])
+        self._output.tell_going_on(self._step)
+        self._go_on_behind(self._step)
         self._last_histograms = float(earlier.histogram_steps[-1]) if len(earlier.histogram_steps) else -1.0
 
-    def _add(self, values: Sequence[Any], step: int | None = None) -> None:
+    def _go_on_behind(self, step: int) -> None:
+        self._shift = max(self._shift, step + 1 - self._first_step)
+
+    def _add(self, values: Sequence[Any], step: int) -> None:
         summary = Summary()
         self._output.encoder.add(summary, values)
         if values:
-            self._output.write(summary, self._step if step is None else step)
+            self._output.write(summary, step)
 
     def _remember_units(self, spec: RunSpec, record: StepRecord) -> None:
         for index, layer in enumerate(spec.layers):

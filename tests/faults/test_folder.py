@@ -15,8 +15,9 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tb_activations import load
+from tb_activations import LayerHealth, load
 from tb_activations.capture.dispatch import Dispatcher
 from tb_activations.events.folder_lock import FolderLock
 from tb_activations.events.reader import runs
@@ -182,9 +183,26 @@ def test_another_model_gets_a_folder_of_its_own(log_dir: str, told: Told) -> Non
     assert runs(log_dir) == [".", "run-2"]
     np.testing.assert_array_equal(load(log_dir, ".").layer_table, before.layer_table)
     assert load(log_dir, "run-2").layers == ("wide", "head")
-    assert len(load(log_dir, "run-2").steps) == len(STEPS)
+    assert load(log_dir, "run-2").steps.tolist() == STEPS
     check_row("Another model in the same folder", outcome(model, alone), "nothing", told())
     # Started again it finds its own history.
     fit(every_step(log_dir), make=wider, epochs=1)
     assert runs(log_dir) == [".", "run-2"]
-    assert len(load(log_dir, "run-2").steps) == len(STEPS) + EPOCH_STEPS
+    assert load(log_dir, "run-2").steps.tolist() == list(range(len(STEPS) + EPOCH_STEPS))
+
+
+@pytest.mark.parametrize("log_dirs", [1, 2])
+def test_pictures_of_a_run_that_is_gone_on_with_stand_at_its_steps(log_dir: str, log_dirs: int) -> None:
+    makers = [network, wider][:log_dirs]
+    for make in [*makers, *makers]:
+        fit(every_step(log_dir, image_freq=1), make=make, epochs=2)
+    for run in [Path(log_dir), Path(log_dir) / "run-2"][:log_dirs]:
+        events = EventAccumulator(str(run), size_guidance={"tensors": 0}).Reload()
+        pictures = [event.step for event in events.Tensors("units/head")]
+        assert pictures == [EPOCH_STEPS * epoch - 1 for epoch in range(1, 5)]
+
+
+def test_a_restart_counts_steps_that_are_not_observed(log_dir: str) -> None:
+    for _ in range(2):
+        fit(LayerHealth(log_dir, update_freq="epoch"), epochs=2)
+    assert load(log_dir).steps.tolist() == [EPOCH_STEPS * epoch - 1 for epoch in range(1, 5)]

@@ -20,7 +20,7 @@ from tensorboard.plugins.base_plugin import TBContext
 from tb_activations.events import pictures, stock
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.reader import load
-from tests.http.mutants import records_of, write_records
+from tests.http.mutants import Mutation, mutations, records_of, write_records
 from tests.live_server import DEADLINE, ROOT, Server
 from tests.synthetic import RULES, START_TIME, Plan, run_spec, write_events, write_run
 
@@ -99,6 +99,27 @@ def write_pictured(log_dir: Path, name: str = "", steps: int = PLAN.steps) -> by
     event = Event(wall_time=START_TIME + 9, step=0, summary=Summary(value=[value]))
     write_records(path, [*records_of(path.read_bytes()), event.SerializeToString()])
     return path.read_bytes()
+
+
+def write_grown(log_dir: Path) -> bytes:
+    """A run that was described three times, with other layers, weights and units; gives the bytes of its event file."""
+    version, *first = records_of(write_run(log_dir / "first", plan=PLAN).read_bytes())
+    plans = (dataclasses.replace(PLAN, layers=6, units=3), PLAN)
+    later: list[bytes] = []
+    for number, plan in enumerate(plans, 1):
+        begun = dataclasses.replace(
+            plan, start_step=number * PLAN.step(PLAN.steps), start_time=START_TIME + number * PLAN.steps
+        )
+        later += records_of(write_run(log_dir / str(number), plan=begun).read_bytes())[1:]
+    path = log_dir / "grown.tfevents"
+    write_records(path, [version, *first, *later])
+    return path.read_bytes()
+
+
+def mutated_files(folder: Path, *, are_events: bool) -> st.SearchStrategy[tuple[str, Mutation]]:
+    """Ways to damage a sound file, as `mutations` makes them; the sound ones are made in this folder."""
+    contents = write_pictured(folder / "pictured"), write_grown(folder / "grown")
+    return st.one_of([mutations(content, are_events=are_events) for content in contents])
 
 
 def picture_value(tag: str) -> Summary.Value:

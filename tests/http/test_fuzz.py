@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tb_activations import load
 from tests.http import fuzzing, mutants
 from tests.live_server import Server, serve, wait_for
 from tests.synthetic import write_run
@@ -68,10 +70,19 @@ def test_hostile_names_are_served_as_they_are(targets: tuple[Server, list[str]])
         assert "Set-Cookie" not in answer.headers
 
 
+def test_a_run_that_is_described_several_times_is_among_what_is_damaged(tmp_path: Path) -> None:
+    content = fuzzing.write_grown(tmp_path / "parts")
+    mutants.write_mutant(tmp_path, "grown", lambda path: path.write_bytes(content))
+    run = load(tmp_path, "grown")
+    assert len(run.layers) == fuzzing.PLAN.layers
+    assert len(run.steps) == 3 * fuzzing.PLAN.steps
+    assert np.isnan(run.stat("mean")).any(axis=1).tolist() == [False] * 4 + [True] * 4 + [False] * 4
+
+
 @pytest.mark.parametrize("load_fast", [True, False], ids=["fast", "python"])
 def test_no_file_breaks_the_server(tmp_path: Path, load_fast: bool) -> None:
     names: list[str] = []
-    content = fuzzing.write_pictured(tmp_path / "good")
+    mutations = fuzzing.mutated_files(tmp_path / "good", are_events=not load_fast)
 
     @settings(
         max_examples=FILES,
@@ -81,7 +92,7 @@ def test_no_file_breaks_the_server(tmp_path: Path, load_fast: bool) -> None:
         derandomize=True,
         suppress_health_check=list(HealthCheck),
     )
-    @given(mutants.mutations(content, are_events=not load_fast))
+    @given(mutations)
     def write(mutation: tuple[str, mutants.Mutation]) -> None:
         names.append(f"mutant-{len(names)}")
         mutants.write_mutant(tmp_path / "logs", names[-1], mutation[1])

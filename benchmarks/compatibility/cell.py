@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.compatibility.kinds import BATCH, Workload
 from benchmarks.compatibility.modes import Mode
+from benchmarks.compatibility.workload import BATCH, Workload
 from tb_activations import LayerHealth, Recorder, load
 from tb_activations.capture.gist import gist
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,10 +14,13 @@ import tensorflow as tf
 
 from tb_activations.capture import hooks, taps
 from tb_activations.capture.gist import gist
+from tb_activations.capture.kernel_randomness import seeded_draws
 from tb_activations.capture.layers import NamedLayer, weight_key, weight_owners
 from tb_activations.capture.layout import Layout
 from tb_activations.capture.observation import Observation, Options
 from tb_activations.capture.updates import Owners, Updates
+
+_LOGGER = logging.getLogger("tb_activations")
 
 Models = Mapping[str, keras.Model]
 """Models by the name that stands before those of their layers; a single one has the name ""."""
@@ -37,6 +41,7 @@ class StepTaps:
         self._local = threading.local()
         self._owners = Owners(weight_owners(named), _models_of_weights(models))
         self._in_models = _models_of_layers(models)
+        self._has_told_draws = False
         self.failure = ""
         with strategy_of(models).scope():
             # A number, since truth values cannot be variables on every device.
@@ -82,10 +87,20 @@ class StepTaps:
         Raising would abandon a trace in which Keras may have made variables, and with them the training.
         """
         try:
+            self._tell_draws(seeded_draws(taps.current_graph()))
             return observation.pack(self._number(observation.layout()))
         except Exception as error:
             self.failure = gist(error)
             return {}
+
+    def _tell_draws(self, operations: Sequence[str]) -> None:
+        if operations and not self._has_told_draws:
+            self._has_told_draws = True
+            _LOGGER.warning(
+                "Layer health: this training draws random numbers by tf.random (%s), whose state is part of the "
+                "compiled step: observed steps draw others than without observing. Those of keras.random are the same.",
+                ", ".join(operations),
+            )
 
     def _number(self, layout: Layout) -> int:
         if layout not in self._layouts:

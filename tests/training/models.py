@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers
 from sklearn.datasets import load_digits
 
@@ -68,6 +69,23 @@ class Subclassed(keras.Model):
 def subclassed() -> Trainable:
     x, y = digits()
     return Subclassed(), x, y
+
+
+class Noise(layers.Layer):
+    """Adds noise that it draws by this function of a shape."""
+
+    def __init__(self, draw: Callable[[Any], Any]) -> None:
+        super().__init__(name="noise")
+        self._draw = draw
+
+    def call(self, x: Any) -> Any:
+        return x + 0.1 * self._draw(tf.shape(x))
+
+
+def noisy(draw: Callable[[Any], Any]) -> Trainable:
+    x, y = digits()
+    model = keras.Sequential([layers.Input((8, 8, 1)), layers.Flatten(), Noise(draw), layers.Dense(10, name="head")])
+    return model, x, y
 
 
 def lstm() -> Trainable:

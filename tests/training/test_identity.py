@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from tests.training.models import KINDS, probabilities, train
+from tests.training.models import KINDS, noisy, probabilities, train
 from tests.training.observe import Observe, figure
 
 MODES: dict[str, dict[str, Any]] = {
@@ -26,6 +30,34 @@ def test_weights_are_bit_identical(kind: str, mode: str) -> None:
     assert len(observe.seen) >= 3
     for one, other in zip(alone, observed, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+DRAWS: dict[str, Callable[[], Callable[[Any], Any]]] = {
+    "keras.random": lambda: keras.random.normal,
+    "a generator of Keras": lambda: functools.partial(keras.random.normal, seed=keras.random.SeedGenerator(1)),
+    "a generator of TensorFlow": lambda: tf.random.Generator.from_seed(1).normal,
+}
+
+
+@pytest.mark.parametrize("source", list(DRAWS))
+def test_random_numbers_stay_the_same(source: str, caplog: pytest.LogCaptureFixture) -> None:
+    observe = Observe(update_freq=3)
+    alone = train(lambda: noisy(DRAWS[source]()), []).get_weights()
+    observed = train(lambda: noisy(DRAWS[source]()), [observe]).get_weights()
+    assert len(observe.seen) >= 3
+    for one, other in zip(alone, observed, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert caplog.messages == []
+
+
+def test_random_numbers_whose_state_belongs_to_the_step_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A step that is always observed draws what one that never is does; TensorFlow lets the two share no state."""
+    alone = train(lambda: noisy(tf.random.normal), []).get_weights()
+    observed = train(lambda: noisy(tf.random.normal), [Observe(update_freq=1)]).get_weights()
+    for one, other in zip(alone, observed, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(caplog.messages) == 1
+    assert "by tf.random (RandomStandardNormal)" in caplog.messages[0]
 
 
 @pytest.mark.parametrize("kind", list(KINDS))

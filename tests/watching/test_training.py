@@ -67,9 +67,9 @@ def test_training_is_bit_for_bit_the_same(is_recurrent: bool, eagerly: bool, giv
 
     images = [kind for kind in KINDS if kind != "maximized_input" and not (is_recurrent and kind == "saliency")]
     watch = LayerHealth(
-        tmp_path / "watched", image_freq="epoch", probe_data=digits(32) if given else None, images=images
+        tmp_path / "watched", update_freq=1, image_freq="epoch", probe_data=digits(32) if given else None, images=images
     )
-    alone, history, drawn = outcome(LayerHealth(tmp_path / "alone", image_freq=0))
+    alone, history, drawn = outcome(LayerHealth(tmp_path / "alone", update_freq=1, image_freq=0))
     watched, watched_history, watched_drawn = outcome(watch)
     assert watched_history == history
     assert watched_drawn == drawn
@@ -177,7 +177,7 @@ class OnlyTrains(keras.Model):
 
 def test_a_model_that_cannot_be_looked_at_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     x, y = digits(16)
-    callback = LayerHealth(tmp_path, image_freq="epoch", probe_data=(x, y))
+    callback = LayerHealth(tmp_path, update_freq=1, image_freq="epoch", probe_data=(x, y))
     with caplog.at_level(logging.WARNING, "tb_activations"):
         fit(lambda: compiled(OnlyTrains()), [callback], epochs=3)
     said = [record.message for record in caplog.records if "probe data" in record.message]

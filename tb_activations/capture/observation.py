@@ -20,7 +20,7 @@ from tb_activations.capture.wiring import Wiring
 
 _LOGGER = logging.getLogger("tb_activations")
 _ELSEWHERE = "it is called inside a loop, a condition or a function of its own, whose values cannot leave it"
-_NOT_CALLED = "it was not called in a training step"
+_NOT_CALLED = "it was not called in a training step, or inside a function that was compiled before"
 _NO_FLOATS = "its output holds no floating-point tensor"
 
 
@@ -87,11 +87,24 @@ class Observation:
         if entry.is_cell or not self.is_here():
             self._reasons[entry.name] = self._known_reasons[entry.name] = _ELSEWHERE
             return outputs
+        if self._differentiated is not None:
+            return self._see_again(entry, outputs)
         self._reasons.setdefault(entry.name, _NO_FLOATS)
         inputs = self._wiring.sources(outputs)
         outputs = taps.map_first_float(outputs, lambda value: self._see_output(entry, value, inputs))
         self._wiring.made(outputs, entry.name)
         return outputs
+
+    def _see_again(self, entry: NamedLayer, outputs: Any) -> Any:
+        """A call within a backward pass repeats an earlier one, whose gradients come this way (`tf.recompute_grad`)."""
+        calls = [seen for seen in self._calls if seen.spec.name == entry.name]
+        # Nothing tells which of several calls is repeated.
+        if len(calls) != 1:
+            return outputs
+        return taps.map_first_float(
+            outputs,
+            lambda value: taps.see_gradient(value, lambda gradient: self._see_gradient(calls[0], gradient)),
+        )
 
     def _see_output(self, entry: NamedLayer, value: tf.Tensor, inputs: tuple[str, ...]) -> tf.Tensor:
         try:

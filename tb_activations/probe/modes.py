@@ -81,11 +81,14 @@ def _in_training(call: LayerCall) -> Any:
 
 def _squares(name: str, output: tf.Tensor, whole: tf.Tensor, own: tf.Tensor) -> NDArray[np.float64]:
     """Sums of squares: of the output, of the whole difference, of the layer's own."""
-    base = np.asarray(to_numpy(name, output), np.float64)
-    others = [np.asarray(to_numpy(name, value), np.float64) for value in (whole, own)]
+    base, *others = (_wide(to_numpy(name, value)) for value in (output, whole, own))
     if any(other.shape != base.shape for other in others):
         return np.full(3, math.nan)
-    return np.array([np.square(base).sum(), *(np.square(other - base).sum() for other in others)])
+    return np.array([np.square(np.abs(values)).sum() for values in (base, *(other - base for other in others))])
+
+
+def _wide(values: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(values, np.complex128 if np.iscomplexobj(values) else np.float64)
 
 
 def _ratio(difference: float, base: float) -> float:

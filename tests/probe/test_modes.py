@@ -103,6 +103,22 @@ def test_a_following_training_is_the_same_as_without() -> None:
     assert is_same(weights(False), weights(True))
 
 
+class Spectrum(layers.Layer):
+    def call(self, x: Any) -> Any:
+        return tf.signal.rfft(x)
+
+    def compute_output_spec(self, x: Any) -> Any:
+        return keras.KerasTensor((None, 5), "complex64")
+
+
+def test_complex_outputs_are_compared_as_such() -> None:
+    model = keras.Sequential([layers.Input((8,)), layers.Dropout(0.5, seed=1, name="drop"), Spectrum(name="spectrum")])
+    found = compare_modes(model, np.eye(8, dtype=np.float32))
+    assert found["spectrum"].own == 0
+    # The transform of eight real numbers keeps their distances, but for the weight of its two ends.
+    assert found["spectrum"].whole == pytest.approx(found["drop"].whole, rel=0.05)
+
+
 class Silent(layers.Layer):
     def call(self, x: Any, training: bool = False) -> Any:
         return tf.ones_like(x) if training else tf.zeros_like(x)

@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
     parser.add_argument("--architecture", help="only this architecture, in this process")
     parser.add_argument("--only", choices=["modes", "architectures", "workers", "page"], help="only this part")
+    parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1), help="processes at the same time")
     arguments = parser.parse_args()
     results: Path = arguments.results
     results.mkdir(parents=True, exist_ok=True)
@@ -38,17 +40,19 @@ def main() -> None:
     elif arguments.architecture:
         run_architecture(arguments.architecture, results)
     else:
+        parts: list[tuple[str, str]] = []
         if arguments.only in (None, "modes"):
-            for mode in MODE_NAMES:
-                _in_a_process(results, "--mode", mode)
+            parts += [("--mode", mode) for mode in MODE_NAMES]
         if arguments.only in (None, "architectures"):
             from benchmarks.compatibility.architectures import ARCHITECTURES
 
-            for name in ARCHITECTURES:
-                _in_a_process(results, "--architecture", name)
+            parts += [("--architecture", name) for name in ARCHITECTURES]
+        with ThreadPoolExecutor(arguments.jobs) as pool:
+            ended = list(pool.map(lambda part: _in_a_process(results, *part), parts))
         if arguments.only in (None, "workers"):
             run_workers(results)
         write(results, PAGE)
+        sys.exit(not all(ended))
 
 
 def run_mode(name: str, only: str | None, results: Path) -> None:
@@ -85,12 +89,13 @@ def run_workers(results: Path) -> None:
     _keep(results, "workers", dataclasses.asdict(compared))
 
 
-def _in_a_process(results: Path, *arguments: str) -> None:
+def _in_a_process(results: Path, *arguments: str) -> bool:
     # A process a column: logical devices and determinism are set once in a process; memory is given back.
     command = [sys.executable, "-m", "benchmarks.compatibility", "--results", str(results), *arguments]
     done = subprocess.run(command, cwd=ROOT, check=False)
     if done.returncode:
         print(f"{arguments}: ended with {done.returncode}", flush=True)
+    return not done.returncode
 
 
 def _keep(results: Path, name: str, result: dict[str, object]) -> None:

@@ -197,7 +197,7 @@ class Recording:
             self._begin(seen)
             return
         if self._is_new_training:
-            self._go_on_behind(self._step)
+            self._count_on()
         before = self._tables.spec
         self._tables.see(seen, is_new_training=self._is_new_training)
         if self._tables.spec != before:
@@ -229,11 +229,11 @@ class Recording:
             self._remember_units(spec, moved)
         self._step = self._written_step = int(earlier.steps[-1])
         self._output.tell_going_on(self._step)
-        self._go_on_behind(self._step)
+        self._count_on()
         self._last_histograms = float(earlier.histogram_steps[-1]) if len(earlier.histogram_steps) else -1.0
 
-    def _go_on_behind(self, step: int) -> None:
-        self._shift = max(self._shift, step + 1 - self._first_step)
+    def _count_on(self) -> None:
+        self._shift = max(self._shift, self._step + 1 - self._first_step)
 
     def _add(self, values: Sequence[Any], step: int) -> None:
         summary = Summary()

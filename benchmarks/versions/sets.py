@@ -21,6 +21,7 @@ CALLBACK = ("tests/training/test_on_problem.py",)
 FRAMEWORK_USE = (
     "tests/training/test_callback.py",
     "tests/training/test_recorder.py",
+    "tests/training/test_recomputation.py",
     "tests/probe/test_layer_outputs.py",
     "tests/watching/test_looks.py",
 )

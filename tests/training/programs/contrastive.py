@@ -15,9 +15,8 @@ WIDTH = 12
 
 
 def get_augmenter() -> keras.Model:
-    return keras.Sequential(
-        [keras.Input((8, 8, 1)), layers.RandomFlip("horizontal"), layers.RandomTranslation(0.2, 0.2)]
-    )
+    inner = [layers.RandomFlip("horizontal"), layers.RandomTranslation(0.2, 0.2)]
+    return keras.Sequential([keras.Input((8, 8, 1)), *inner])
 
 
 def get_encoder() -> keras.Model:
@@ -28,11 +27,10 @@ def get_encoder() -> keras.Model:
 class ContrastiveModel(keras.Model):
     def __init__(self) -> None:
         super().__init__()
-        self.temperature, self.contrastive_augmenter = 0.1, get_augmenter()
-        self.classification_augmenter = get_augmenter()
-        self.encoder = get_encoder()
+        self.temperature = 0.1
+        self.contrastive_augmenter, self.classification_augmenter = get_augmenter(), get_augmenter()
         head = [keras.Input((WIDTH,)), layers.Dense(WIDTH, activation="relu"), layers.Dense(WIDTH)]
-        self.projection_head = keras.Sequential(head, name="projection_head")
+        self.encoder, self.projection_head = get_encoder(), keras.Sequential(head, name="projection_head")
         self.linear_probe = keras.Sequential([layers.Input((WIDTH,)), layers.Dense(10)], name="linear_probe")
 
     def compile(self, contrastive_optimizer: Any, probe_optimizer: Any, **kwargs: Any) -> None:
@@ -65,10 +63,9 @@ class ContrastiveModel(keras.Model):
         grads = tape.gradient(contrastive_loss, weights)
         self.contrastive_optimizer.apply_gradients(zip(grads, weights, strict=True))
         self.trackers[0].update_state(contrastive_loss)
-        images = self.classification_augmenter(images, training=True)
+        features = self.encoder(self.classification_augmenter(images, training=True), training=False)
         with tf.GradientTape() as tape:
-            class_logits = self.linear_probe(self.encoder(images, training=False), training=True)
-            probe_loss = self.probe_loss(digits, class_logits)
+            probe_loss = self.probe_loss(digits, self.linear_probe(features, training=True))
         grads = tape.gradient(probe_loss, self.linear_probe.trainable_weights)
         self.probe_optimizer.apply_gradients(zip(grads, self.linear_probe.trainable_weights, strict=True))
         self.trackers[1].update_state(probe_loss)

@@ -1,4 +1,4 @@
-"""A siamese network with a triplet loss: one embedding three times, partly frozen, with `_compute_loss` and a tracker."""
+"""A siamese network with a triplet loss: one embedding three times, partly frozen, and `_compute_loss`."""
 
 from __future__ import annotations
 

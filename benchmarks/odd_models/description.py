@@ -103,6 +103,7 @@ WAYS = (
     "train_on_batch",
     "callback_list",
 )
+POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
 LOOPS = ("recorder_compiled", "recorder_eager")
 
 
@@ -169,7 +170,7 @@ def describe(seed: int) -> Description:
     structure = draw.of(STRUCTURES[family])
     way = draw.of(LOOPS) if draw.happens(0.15) else draw.of(_ways(family, structure))
     step = draw.of(_steps(family, structure, way))
-    inputs = "vector" if structure == "weights_only" else draw.of(INPUTS)
+    inputs = "vector" if structure == "weights_only" else draw.of(INPUTS, (3, 3, 1, 1))
     styles = STYLES["functional" if family == "no_call" else family]
     has_own_losses = step in ("keras", "super_and_more") and way not in LOOPS
     return Description(
@@ -187,7 +188,7 @@ def describe(seed: int) -> Description:
         optimizer=draw.of(OPTIMIZERS),
         extra=draw.of(OPTIMIZER_EXTRAS),
         way=way,
-        policy=draw.of(("float32", "mixed_bfloat16", "mixed_float16"), (8, 1, 1)) if step == "keras" else "float32",
+        policy=draw.of(POLICIES, (8, 1, 1)) if step == "keras" else "float32",
         batch=draw.number(8, 20),
         batches=draw.number(4, 7),
         has_rest=way != "steps_per_execution" and draw.happens(0.4),

@@ -111,9 +111,9 @@ class Fitting:
     def _callbacks(self) -> list[float]:
         file = os.path.join(self.folder, "best.weights.h5")
         self.callbacks[:0] = [keras.callbacks.EarlyStopping("loss", patience=1, restore_best_weights=True)]
-        self.callbacks.append(
-            keras.callbacks.ModelCheckpoint(file, "loss", save_best_only=True, save_weights_only=True)
-        )
+        if self.described.family != "no_call":  # Keras saves no model that nobody called.
+            best = keras.callbacks.ModelCheckpoint(file, "loss", save_best_only=True, save_weights_only=True)
+            self.callbacks.append(best)
         return self._arrays(epochs=3)
 
     def _train_on_batch(self) -> list[float]:

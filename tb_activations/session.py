@@ -63,8 +63,8 @@ class Session:
         self._epoch = epoch
         dispatcher = self._dispatcher
         if dispatcher is None or not dispatcher.is_installed():
-            on_first_step = self._open if dispatcher is None else _nothing
-            dispatcher = self._install(on_first_step, steps_before=dispatcher.steps if dispatcher else 0)
+            steps = dispatcher.steps if dispatcher else 0
+            dispatcher = self._install(_nothing if steps else self._open, steps_before=steps)
         dispatcher.begin_epoch(planned.get("steps"), epoch + 1 == planned.get("epochs"))
 
     def close_step(self) -> None:

@@ -38,19 +38,6 @@ class MadeInBuild(keras.Model):
         return self.second(self.first(x))
 
 
-class MadeInCall(keras.Model):
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[Any] = []
-
-    def call(self, x: Any) -> Any:
-        if not self.parts:
-            self.parts += [layers.Dense(6, "tanh", name="first"), layers.Dense(1, name="second")]
-        for part in self.parts:
-            x = part(x)
-        return x
-
-
 class OnlyWeights(keras.Model):
     def __init__(self) -> None:
         super().__init__(name="only")
@@ -118,7 +105,6 @@ KINDS: dict[str, tuple[Make, set[str]]] = {
     "built by its shape": (built_by_shape, {"first", "second"}),
     "said to be built": (said_to_be_built, {"first", "second"}),
     "made in build": (MadeInBuild, {"first", "second"}),
-    "made in call": (MadeInCall, {"first", "second"}),
     "only weights": (OnlyWeights, {"only"}),
     "weights and layers": (WeightsAndLayers, {"whole", "first", "second"}),
     "without call": (WithoutCall, {"enc/in", "enc/code", "dec/up", "dec/out"}),

@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras import layers
 
 from tb_activations import LayerHealth, load
+from tb_activations.capture.dispatch import Dispatcher
 from tests.training.alone import Callbacks, assert_whole, data, observed
 
 BATCH = 32
@@ -177,7 +178,7 @@ def unknown_length(callbacks: Callbacks) -> keras.Model:
         for start in range(0, len(x), BATCH):
             yield x[start : start + BATCH], y[start : start + BATCH]
 
-    model.fit(batches(), verbose=0, callbacks=list(callbacks))
+    model.fit(batches(), verbose=0, shuffle=False, callbacks=list(callbacks))
     return model
 
 
@@ -232,7 +233,7 @@ def test_what_fails_in_a_hook_ends_observing_and_not_the_training(
     def fail(*_args: Any) -> None:
         raise OSError("no such thing")
 
-    monkeypatch.setattr("tb_activations.capture.dispatch.Dispatcher.begin_epoch", fail)
+    monkeypatch.setattr(Dispatcher, "begin_epoch", fail)
     keras.utils.set_random_seed(3)
     with caplog.at_level(logging.WARNING, "tb_activations"):
         model = alone([LayerHealth(tmp_path)])

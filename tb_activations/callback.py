@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import keras
-import numpy as np
 
 from tb_activations.announce import Announcer, LayerHealthError, OnProblem, check_on_problem
-from tb_activations.capture.cadence import Cadence, Thinning, UpdateFreq, check_cadence
-from tb_activations.capture.dispatch import Dispatcher, Observed
+from tb_activations.capture.cadence import Thinning, UpdateFreq, check_cadence
+from tb_activations.capture.gist import gist
 from tb_activations.capture.layers import LayerChoice, check_choice, choose_layers, find_layers
 from tb_activations.capture.observation import Options
-from tb_activations.capture.observed_step import ObservedStep
 from tb_activations.events.writer import check_log_dir
 from tb_activations.health.records import Finding
 from tb_activations.health.rules import configure
-from tb_activations.observer import EpochFreq, Observer, RuleChoice, Seen, check_epoch_freq
+from tb_activations.observer import EpochFreq, Observer, RuleChoice, check_epoch_freq
 from tb_activations.recording import Recording
 from tb_activations.run_output import RunOutput
+from tb_activations.session import Session, SessionSettings
 from tb_activations.tables import RunSettings
 from tb_activations.watching.settings import ImageScale, watch_settings
 from tb_activations.watching.watch import Watch
 
 __all__ = ["LayerHealth", "LayerHealthError"]
+
+_LOGGER = logging.getLogger("tb_activations")
 
 
 class LayerHealth(keras.callbacks.Callback):
@@ -101,22 +102,23 @@ class LayerHealth(keras.callbacks.Callback):
         watch = watch_settings(probe_data, images, image_scale)
         check_on_problem(on_problem)
         self._rules = configure(rules)
-        self._update_freq, self._overhead = update_freq, float(overhead)
-        self._layers = layers
+        limit = float(overhead) if image_freq == "auto" else None
+        self._settings = SessionSettings(
+            layers=layers,
+            options=Options(with_histograms=histogram_freq != 0, with_maps=image_freq != 0 and probe_data is None),
+            update_freq=update_freq,
+            overhead=float(overhead),
+            has_asked_looks=limit is None and image_freq != 0,
+            clock=clock,
+        )
         self._histograms_due, self._images_due = Thinning(histogram_freq), Thinning(image_freq)
-        self._options = Options(with_histograms=histogram_freq != 0, with_maps=image_freq != 0 and probe_data is None)
-        limit = self._overhead if image_freq == "auto" else None
-        self._has_asked_looks = limit is None and image_freq != 0
         self._watch = Watch(watch, layers, limit, clock) if image_freq != 0 else None
         self._announcer = Announcer(on_problem, self._stop)
         self._stock_summaries = stock_summaries
         self._clock, self._wall_clock = clock, wall_clock
         self._observer: Observer | None = None
-        self._dispatcher: Dispatcher | None = None
-        self._observed_step: tuple[Callable[[Any], Any], ObservedStep] | None = None
-        self._epoch = 0
-        self._trained: keras.Model | None = None
-        self._step_offset = self._next_step = 0
+        self._session: Session | None = None
+        self._is_off = False
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -124,101 +126,91 @@ class LayerHealth(keras.callbacks.Callback):
         return self._observer.findings if self._observer else ()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Puts the dispatcher in place."""
-        model = self.model
-        named = choose_layers(find_layers(model), self._layers)
-        if not named:
-            raise ValueError("LayerHealth found no layer in the model; build it or give it layers before training.")
-        if self._observer is None:
-            cadence = {"update_freq": self._update_freq, "overhead": self._overhead}
-            settings = RunSettings(model.name, self._rules, cadence, self._stock_summaries)
-            recording = Recording(settings, RunOutput(self._log_dir, self._clock, self._wall_clock))
-            self._observer = Observer(recording, self._announcer, self._histograms_due, self._clock)
-        self._cadence = Cadence(self._update_freq, self._overhead, has_asked_looks=self._has_asked_looks)
-        self._remove_dispatcher()
-        if self._trained is not model:
-            self._trained, self._next_step = model, 0
-        # After a new `compile` the optimizer counts from 0 again.
-        iterations = int(model.optimizer.iterations.numpy())
-        self._step_offset = max(0, self._next_step - iterations)
-        self._observer.open(iterations + self._step_offset)
-        self._install()
+        """Begins to observe.
+
+        Raises:
+            ValueError: `layers` names a layer that the model does not have.
+        """
+        # Layers that the first step creates are not there yet.
+        if all(layer.built for layer in self.model._flatten_layers()):
+            choose_layers(find_layers(self.model), self._settings.layers)
+        self._is_off = False
+        self._harmless(self._begin)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Takes note of the epoch; puts the dispatcher back if the step was compiled anew since."""
-        self._epoch = epoch
-        assert self._dispatcher is not None
-        if not self._dispatcher.is_installed():
-            self._install(steps_before=self._dispatcher.steps)
-        self._dispatcher.begin_epoch(self.params.get("steps"), epoch + 1 == self.params.get("epochs"))
+        self._harmless(lambda: self._begun().begin_epoch(epoch, self.params or {}))
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Ends the last step's time before validation begins."""
-        if self._dispatcher is not None:
-            self._dispatcher.close_step()
+        if self._session is not None:
+            self._harmless(self._session.close_step)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes histograms and pictures of the last observed step if they are due; flushes."""
-        assert self._dispatcher is not None
-        assert self._observer is not None
-        self._dispatcher.close_step()
-        self._observer.write_histograms(epoch)
-        if self._images_due.is_due(epoch):
-            self._observer.guarded(self._look)
-        self._observer.flush()
+        self._harmless(lambda: self._end_epoch(epoch))
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Gives the model its own step back and closes the file."""
-        self._remove_dispatcher()
-        if self._observer is not None:
-            self._observer.close()
+        """Gives the model its own step back and closes the file; warns if nothing was recorded."""
+        self._harmless(self._end)
 
-    def _install(self, steps_before: int = 0) -> None:
-        model, options = self.model, self._options
+    def _harmless(self, action: Callable[[], Any]) -> None:
+        """Runs what observes. If it fails, observing ends with one warning, and the training continues."""
+        if self._is_off:
+            return
+        try:
+            action()
+        except Exception as error:
+            self._is_off = True
+            _LOGGER.warning("Layer health: observing is off (%s). Training continues.", gist(error))
+            if self._session is not None:
+                self._session.abandon()
 
-        plain = model.train_function
+    def _begin(self) -> None:
+        if self._observer is None:
+            cadence = {"update_freq": self._settings.update_freq, "overhead": self._settings.overhead}
+            settings = RunSettings(self.model.name, self._rules, cadence, self._stock_summaries)
+            recording = Recording(settings, RunOutput(self._log_dir, self._clock, self._wall_clock))
+            self._observer = Observer(recording, self._announcer, self._histograms_due, self._clock)
+        if self._session is None or self._session.model is not self.model:
+            self._session = Session(self.model, self._observer, self._settings)
+        self._session.begin()
 
-        def make() -> ObservedStep:
-            # Tracing is the dearest part: a later `fit` of the same compiled step goes on with the same trace.
-            if self._observed_step is None or self._observed_step[0] is not plain:
-                with self._watch.in_steps_of(model) if self._watch else contextlib.nullcontext():
-                    step = ObservedStep(model, choose_layers(find_layers(model), self._layers), options)
-                self._observed_step = (plain, step)
-            return self._observed_step[1]
+    def _begun(self) -> Session:
+        # Loops that drive callbacks by hand may leave out `on_train_begin`.
+        if self._session is None or self._session.model is not self.model:
+            self._begin()
+        assert self._session is not None
+        return self._session
 
-        self._dispatcher = Dispatcher(
-            model, make, self._cadence, self._clock, self._wants_histograms, self._on_observed, steps_before
-        )
-        self._dispatcher.install()
+    def _end_epoch(self, epoch: int) -> None:
+        if self._session is None or self._observer is None:
+            return
+        self._session.close_step()
+        self._observer.write_histograms(epoch)
+        if self._images_due.is_due(epoch):
+            self._observer.guarded(lambda recording: self._look(recording, epoch))
+        self._observer.flush()
 
-    def _remove_dispatcher(self) -> None:
-        if self._dispatcher is not None:
-            self._dispatcher.close_step()
-            self._dispatcher.remove()
-            self._next_step = self._dispatcher.next_step + self._step_offset
-        self._dispatcher = None
+    def _end(self) -> None:
+        if self._session is None or self._observer is None:
+            return
+        reason = self._session.end()
+        self._observer.close()
+        if reason:
+            _LOGGER.warning("Layer health: nothing was recorded in %r: %s", self._log_dir, reason)
 
-    def _wants_histograms(self, step: int, is_epoch_end: bool) -> bool:
-        assert self._observer is not None
-        return self._observer.wants_histograms(step + self._step_offset, self._epoch, is_epoch_end)
-
-    def _on_observed(self, step: ObservedStep, observed: Observed) -> None:
-        assert self._observer is not None
-        if (watch := self._watch) is not None:
-            self._observer.guarded(lambda _: watch.see(observed.packed))
-        at, loss = observed.step + self._step_offset, float(observed.logs.get("loss", np.nan))
-        self._observer.take(step, Seen(at, self._epoch, observed.packed, observed.has_extras, loss), self._cadence)
-
-    def _look(self, recording: Recording) -> None:
+    def _look(self, recording: Recording, epoch: int) -> None:
         assert self._watch is not None
         assert self._observer is not None
+        assert self._session is not None
         look = self._watch.look(self.model, recording.spec)
         if look is None:
             return
-        self._images_due.done(self._epoch)
+        self._images_due.done(epoch)
         look = self._watch.with_step_maps(look, self._observer.feature_maps())
-        self._cadence.look(look.seconds)
-        step = int(self.model.optimizer.iterations.numpy()) - 1 + self._step_offset
+        self._session.cadence.look(look.seconds)
+        step = self._session.last_step
         recording.write_pictures(look.pictures, step=step, with_units=self._watch.draws("units"))
         recording.write_probe(look.mode_difference, look.reconstruction_error)
 

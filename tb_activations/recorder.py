@@ -17,7 +17,7 @@ import tensorflow as tf
 from tb_activations.announce import Announcer, OnProblem, check_on_problem
 from tb_activations.capture.cadence import Cadence, StepClock, Thinning, UpdateFreq, check_cadence
 from tb_activations.capture.gist import gist
-from tb_activations.capture.layers import LayerChoice, check_choice, choose_layers, find_layers_of
+from tb_activations.capture.layers import LayerChoice, check_choice
 from tb_activations.capture.observation import Options
 from tb_activations.capture.observed_function import ObservedFunction, ObservedLoop, Packed
 from tb_activations.capture.pace import Pace
@@ -116,6 +116,7 @@ class Recorder:
                 'Invalid value for argument `update_freq`: "epoch" without `steps_per_epoch`. '
                 "A loop of one's own does not say beforehand which step is the last."
             )
+        self._log_dir, self._update_freq = log_dir, update_freq
         self._models = _named(models)
         self._layers = layers
         self._options = Options(with_histograms=histogram_freq != 0, with_maps=image_freq != 0)
@@ -202,12 +203,21 @@ class Recorder:
         self._epoch, self._in_epoch = self._epoch + 1, 0
 
     def close(self) -> None:
-        """Ends the recording; steps run unobserved from then on. Call it again as you like."""
+        """Ends the recording; steps run unobserved from then on. Warns if nothing was recorded. Safe to call again."""
         if self._is_open:
             if self._in_epoch:
                 self.end_epoch()
             self._observer.close()
+        elif not self._is_given_up:
+            _LOGGER.warning(
+                "Layer health: nothing was recorded in %r: %s", self._log_dir, self._why_nothing(self._next - self._first)
+            )
         self._is_open, self._is_given_up = False, True
+
+    def _why_nothing(self, steps: int) -> str:
+        if not steps:
+            return "no step ran. Compile the step by `recorder.function`, or run it within `with recorder.step():`."
+        return f"none of the {steps} steps was observed with update_freq={self._update_freq!r}."
 
     def __enter__(self) -> Recorder:
         return self
@@ -241,8 +251,7 @@ class Recorder:
             self.end_epoch()
         self._next, self._in_epoch = self._next + 1, self._in_epoch + 1
         is_due = self._pace.begin_step(StepClock(self._next - 1 - self._first, self._is_epoch_end()))
-        # Layers that the first call creates cannot carry taps before it.
-        if not is_due or self._is_given_up or not all(model.built for model in self._models.values()):
+        if not is_due or self._is_given_up:
             return None
         try:
             return self._open()
@@ -252,8 +261,7 @@ class Recorder:
 
     def _open(self) -> ObservedLoop:
         if self._loop is None:
-            named = choose_layers(find_layers_of(self._models), self._layers)
-            self._loop = ObservedLoop(self._models, named, self._options, self._strategy)
+            self._loop = ObservedLoop(self._models, self._layers, self._options, self._strategy)
             self._observer.open(self._first)
             self._is_open = True
         return self._loop
@@ -281,7 +289,9 @@ class Recorder:
     def _give_up(self, reason: str) -> None:
         if not self._is_given_up:
             self._is_given_up = True
-            _LOGGER.warning("Layer health: this training goes on unobserved, the step cannot be observed (%s).", reason)
+            _LOGGER.warning(
+                "Layer health: observing is off, the step cannot be observed (%s). Training continues.", reason
+            )
 
     def _stop(self) -> None:
         self.stop_training = True

@@ -39,11 +39,15 @@ class Observed:
 
 
 class Dispatcher:
-    """Stands as `model.train_function` during a `fit`.
+    """Stands as `model.train_function` during a training.
 
     A step that is not due calls `plain`, the very function Keras made, and returns what it returns. A step that is
     due calls the observed step and hands the outcome to `on_observed`. A failing observed step is given up with one
-    warning; training goes on with `plain`, on the same batch.
+    warning; training continues with `plain`, on the same batch.
+
+    Attributes:
+        plain: the function that runs where a step is not observed.
+        failure: why no step is observed any more, "" as long as they are.
     """
 
     def __init__(
@@ -54,28 +58,40 @@ class Dispatcher:
         clock: Callable[[], float],
         wants_extras: Callable[[int, bool], bool],
         on_observed: Callable[[ObservedStep, Observed], None],
+        *,
+        on_first_step: Callable[[], None] = lambda: None,
         steps_before: int = 0,
     ) -> None:
-        """`steps_before` counts the steps that this training ran before, under another dispatcher."""
+        """`steps_before` counts the steps that this training ran before, under another dispatcher.
+
+        `on_first_step` is called when the first step begins: other callbacks may restore the model until then.
+        """
         self.plain = model.train_function
+        self.failure = ""
         self._model = model
-        self._history = model.history
+        self._history = getattr(model, "history", None)
         self._make_observed = observed
         self._observed: ObservedStep | None = None
         self._pace = Pace(cadence, clock)
         self._wants_extras = wants_extras
         self._on_observed = on_observed
+        self._on_first_step = on_first_step
         self._stride = model.steps_per_execution
-        self._next = _iterations(model)
+        self._is_begun = False
+        self._steps_before = steps_before
+        self._next = iterations(model)
         self._first = self._next - steps_before
         self._epoch_steps: int | None = None
         self._in_epoch = 0
         self._is_last_epoch = False
-        self._is_given_up = self._is_passed_over = False
+        self._is_passed_over = False
 
     def begin_epoch(self, steps: int | None, is_last: bool) -> None:
-        """Takes note that an epoch begins, with `steps` steps or an unknown number; `is_last` of those planned."""
-        self._epoch_steps, self._in_epoch, self._is_last_epoch = steps, 0, is_last
+        """Takes note that an epoch begins; `is_last` of those planned.
+
+        Where the number of its steps is unknown (None) it is taken to have as many as the one before.
+        """
+        self._epoch_steps, self._in_epoch, self._is_last_epoch = steps or self._in_epoch or None, 0, is_last
 
     @property
     def steps(self) -> int:
@@ -106,14 +122,18 @@ class Dispatcher:
                 step.plain = self.plain
 
     def __call__(self, iterator: Any) -> Any:
-        if self._model.history is not self._history:
-            # A `fit` that was interrupted never said goodbye, and this is another one, without us.
+        if getattr(self._model, "history", None) is not self._history:
+            # An interrupted `fit` never called `on_train_end`; this step belongs to a later one without the callback.
             self.remove()
             return self.plain(iterator)
-        first = self._next
-        is_due, is_epoch_end = self._begin_step()
-        # Layers that the first call creates cannot carry taps before it.
-        if not is_due or self._is_given_up or not self._model.built:
+        try:
+            self._begin()
+            first = self._next
+            is_due, is_epoch_end = self._begin_step()
+        except Exception as error:
+            self._give_up(gist(error))
+            return self.plain(iterator)
+        if not is_due or self.failure:
             return self.plain(iterator)
         for step in _chain(self.plain):
             if isinstance(step, Dispatcher):
@@ -122,13 +142,22 @@ class Dispatcher:
 
     def pass_over(self) -> None:
         """Counts a step that the dispatcher of another callback observes in place of this one."""
+        self._begin()
         is_due, _ = self._begin_step()
         if is_due and not self._is_passed_over:
             self._is_passed_over = True
             _LOGGER.warning(
-                "Layer health: two callbacks observe this training; of a step that both want the last of them gets it, "
-                "the other the next one that is free, if any is. Choose another update_freq, or use one callback."
+                "Layer health: two callbacks observe this training. When both want the same step the last one gets it; "
+                "the other waits for its next free step. Choose another update_freq, or use one callback."
             )
+
+    def _begin(self) -> None:
+        """Counts from the optimizer's steps as they are when the training really begins."""
+        if not self._is_begun:
+            self._is_begun = True
+            self._next = iterations(self._model)
+            self._first = self._next - self._steps_before
+            self._on_first_step()
 
     def _begin_step(self) -> tuple[bool, bool]:
         """Counts a step; whether it is to be observed, and whether it is the last of its epoch."""
@@ -139,21 +168,29 @@ class Dispatcher:
         return self._pace.begin_step(clock), is_epoch_end
 
     def _observe(self, first: int, is_epoch_end: bool, iterator: Any) -> Any:
-        seen = None
+        seen, is_start = None, first == self._first
         for left in range(self._stride - 1, -1, -1):
             batch = next(iterator, None)
             if batch is None:
                 break
-            before = _iterations(self._model)
+            before = iterations(self._model)
             try:
                 seen = self._see(first, is_epoch_end, batch, iterator)
             except Exception as error:
                 self._give_up(gist(error))
-                is_done = isinstance(error, _OF_DEVICE) and _iterations(self._model) > before
+                is_done = isinstance(error, _OF_DEVICE) and iterations(self._model) > before
                 return self._plainly(itertools.chain([] if is_done else [batch], itertools.islice(iterator, left)))
+            if is_start and left:
+                # Of the first execution its first step counts too: it alone shows the weights the training began with.
+                self._hand_over(first, *seen)
+            is_start = False
         if seen is None:
             raise StopIteration
-        return self._take(first, *seen)
+        done = iterations(self._model)
+        if done > first:
+            self._next = done
+        self._pace.observed(first - self._first)
+        return self._hand_over(self._next - 1, *seen)
 
     def _see(self, first: int, is_epoch_end: bool, batch: Any, iterator: Any) -> _Seen:
         if self._observed is None:
@@ -164,15 +201,11 @@ class Dispatcher:
             spec = tf.nest.map_structure(tf.type_spec_from_value, batch)
         return self._observed, has_extras, *self._observed(batch, spec, has_extras)
 
-    def _take(self, first: int, step: ObservedStep, has_extras: bool, logs: _Logs, packed: _Packed) -> _Logs:
-        if not packed:
+    def _hand_over(self, number: int, step: ObservedStep, has_extras: bool, logs: _Logs, packed: _Packed) -> _Logs:
+        if packed:
+            self._on_observed(step, Observed(number, has_extras, logs, packed))
+        else:
             self._give_up(step.failure)
-            return logs
-        done = _iterations(self._model)
-        if done > first:
-            self._next = done
-        self._pace.observed(first - self._first)
-        self._on_observed(step, Observed(self._next - 1, has_extras, logs, packed))
         return logs
 
     def _plainly(self, batches: Iterator[Any]) -> Any:
@@ -186,8 +219,9 @@ class Dispatcher:
         return self.plain(itertools.chain([batch], batches))
 
     def _give_up(self, reason: str) -> None:
-        self._is_given_up = True
-        _LOGGER.warning("Layer health: this training goes on unobserved, the observed step failed (%s).", reason)
+        if not self.failure:
+            self.failure = reason
+            _LOGGER.warning("Layer health: observing is off, the observed step failed (%s). Training continues.", reason)
 
     def close_step(self) -> None:
         """Ends the time of the last step, if it has not ended yet."""
@@ -202,5 +236,7 @@ def _chain(step: Any) -> Iterator[Any]:
         yield step
 
 
-def _iterations(model: keras.Model) -> int:
-    return int(model.optimizer.iterations.numpy())
+def iterations(model: keras.Model) -> int:
+    """Steps that the model's optimizer has made; 0 where it has none, or one that does not count."""
+    count = getattr(getattr(model, "optimizer", None), "iterations", None)
+    return 0 if count is None else int(count.numpy())

@@ -1,6 +1,7 @@
-"""Hooks on `GradientTape.gradient` and on the `apply` of Keras optimizers, in place only while a step is observed.
+"""Hooks on `GradientTape.gradient`, the `apply` of Keras optimizers and calls of layers, while a step is observed.
 
-They stand on the classes, since a custom training loop keeps its tapes and optimizers where nobody else can reach them.
+They stand on the classes, since a custom training loop keeps its tapes and optimizers where nobody else can reach them,
+and a layer may come into being in the middle of a step.
 In a thread without a listener they call the original and nothing else.
 """
 
@@ -19,7 +20,10 @@ from tb_activations.capture import taps
 
 
 class Listener(Protocol):
-    """What is told of the gradients and updates of one step."""
+    """What learns of the calls, gradients and updates of one step."""
+
+    def entering(self, layer: keras.layers.Layer) -> None:
+        """Called before a layer or model is built and called."""
 
     def differentiating(self, target: Any, sources: Any) -> contextlib.AbstractContextManager[None]:
         """Stands around the backward pass from `target` to `sources`."""
@@ -39,7 +43,7 @@ _installed = contextlib.ExitStack()
 
 @contextlib.contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Tells `listener` of everything that this thread differentiates and applies while the block runs."""
+    """Tells `listener` of everything that this thread calls, differentiates and applies while the block runs."""
     before = getattr(_local, "listener", None)
     _enter()
     _local.listener = listener
@@ -67,6 +71,7 @@ def _leave() -> None:
 
 
 def _taps() -> Iterator[taps.Tap]:
+    yield taps.Tap(keras.layers.Layer, "__call__", _hooked_call(keras.layers.Layer.__call__))
     yield taps.Tap(tf.GradientTape, "gradient", _hooked_gradient(tf.GradientTape.gradient))
     for kind in _classes_with("apply", keras.optimizers.Optimizer):
         yield taps.Tap(kind, "apply", _hooked_apply(vars(kind)["apply"]))
@@ -93,6 +98,17 @@ def _silenced() -> Iterator[Listener | None]:
         yield listener
     finally:
         _local.listener = listener
+
+
+def _hooked_call(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def call(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
+        listener: Listener | None = getattr(_local, "listener", None)
+        if listener is not None:
+            listener.entering(layer)
+        return original(layer, *args, **kwargs)
+
+    return call
 
 
 def _hooked_gradient(original: Callable[..., Any]) -> Callable[..., Any]:

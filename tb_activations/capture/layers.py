@@ -16,29 +16,45 @@ LayerChoice = str | re.Pattern[str] | Sequence[str] | Callable[[keras.layers.Lay
 class NamedLayer:
     """A layer and its name in the run: the names from the model down to the layer, joined by "/".
 
-    `is_cell` marks the cell of an RNN, which is called once a timestep inside a loop.
+    `is_cell` marks the cell of an RNN, which is called once a timestep inside a loop. `is_container` marks a model that
+    is listed for weights of its own: its outputs are those of the layers inside it, which have entries of their own.
     """
 
     name: str
     layer: keras.layers.Layer
     is_cell: bool = False
+    is_container: bool = False
 
 
 def find_layers(model: keras.Model) -> list[NamedLayer]:
-    """Every layer below `model`, a layer before those inside it; models and inputs are walked through, not listed.
+    """Every layer below `model`, a layer before those inside it.
 
+    Inputs are left out. Models are walked through, and listed only if they have weights of their own, the top one too.
     A layer that is reachable on several ways is listed once. Two layers of one name get "~2", "~3", ... behind it.
     """
     found: list[NamedLayer] = []
     taken: dict[str, int] = {}
     cells: set[int] = set()
-    for name, layer in _walk(model, "", set()):
+    for name, layer in [(model.name, model), *_walk(model, "", {id(model)})]:
+        is_model = isinstance(layer, keras.Model)
+        if is_model and not own_weights(layer):
+            continue
         taken[name] = taken.get(name, 0) + 1
         if isinstance(layer, keras.layers.RNN):
             cells |= {id(cell) for cell in layer.cell._flatten_layers()}
         unique = name if taken[name] == 1 else f"{name}~{taken[name]}"
-        found.append(NamedLayer(unique, layer, id(layer) in cells))
+        is_container = is_model and any(_is_listed(inner) for inner in layer._flatten_layers(include_self=False))
+        found.append(NamedLayer(unique, layer, id(layer) in cells, is_container))
     return found
+
+
+def own_weights(layer: keras.layers.Layer) -> list[Any]:
+    """The weights that a layer holds itself, without those of the layers inside it."""
+    return [*layer._trainable_variables, *layer._non_trainable_variables]
+
+
+def _is_listed(layer: keras.layers.Layer) -> bool:
+    return not isinstance(layer, keras.Model | keras.layers.InputLayer)
 
 
 def find_layers_of(models: Mapping[str, keras.Model]) -> list[NamedLayer]:
@@ -60,7 +76,7 @@ def _walk(parent: keras.layers.Layer, prefix: str, seen: set[int]) -> Iterator[t
             continue
         seen.add(id(layer))
         name = prefix + layer.name
-        if not isinstance(layer, keras.Model | keras.layers.InputLayer):
+        if not isinstance(layer, keras.layers.InputLayer):
             yield name, layer
         yield from _walk(layer, name + "/", seen)
 
@@ -90,12 +106,7 @@ def choose_layers(named: Sequence[NamedLayer], layers: LayerChoice) -> list[Name
     Names are the run's names or a layer's own name; a string is a regular expression searched in the run's name.
     Raises ValueError, naming `layers`, for a name that no layer has and for a choice that fits no layer.
     """
-    if layers is None:
-        return list(named)
-    if isinstance(layers, str | re.Pattern):
-        pattern = re.compile(layers)
-        chosen = [entry for entry in named if pattern.search(entry.name)]
-    elif isinstance(layers, Sequence):
+    if isinstance(layers, Sequence) and not isinstance(layers, str):
         known = {entry.name for entry in named} | {entry.layer.name for entry in named}
         unknown = [name for name in layers if name not in known]
         if unknown:
@@ -103,15 +114,25 @@ def choose_layers(named: Sequence[NamedLayer], layers: LayerChoice) -> list[Name
                 f"Invalid value for argument `layers`: the model has no layer called {_listed(unknown)}. "
                 f"Allowed are {_listed(entry.name for entry in named)}."
             )
-        chosen = [entry for entry in named if entry.name in layers or entry.layer.name in layers]
-    else:
-        chosen = [entry for entry in named if layers(entry.layer)]
-    if not chosen:
+    chosen = filter_layers(named, layers)
+    if layers is not None and not chosen:
         raise ValueError(
             f"Invalid value for argument `layers`: {layers!r} fits no layer of the model. "
             f"Its layers are {_listed(entry.name for entry in named)}."
         )
     return chosen
+
+
+def filter_layers(named: Sequence[NamedLayer], layers: LayerChoice) -> list[NamedLayer]:
+    """As `choose_layers`, for a model that may not have all of its layers yet: what is not there is not asked for."""
+    if layers is None:
+        return list(named)
+    if isinstance(layers, str | re.Pattern):
+        pattern = re.compile(layers)
+        return [entry for entry in named if pattern.search(entry.name)]
+    if isinstance(layers, Sequence):
+        return [entry for entry in named if entry.name in layers or entry.layer.name in layers]
+    return [entry for entry in named if layers(entry.layer)]
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -121,7 +142,11 @@ def _listed(names: Iterable[str]) -> str:
 def weight_owners(named: Sequence[NamedLayer]) -> dict[int, str]:
     """`weight_key` of every weight to the name of the innermost of these layers that holds it."""
     # A layer stands before those inside it, so the innermost owner stays.
-    return {weight_key(weight): entry.name for entry in named for weight in entry.layer.weights}
+    return {
+        weight_key(weight): entry.name
+        for entry in named
+        for weight in (own_weights(entry.layer) if entry.is_container else entry.layer.weights)
+    }
 
 
 def weight_key(variable: Any) -> int:

@@ -73,6 +73,6 @@ def capture(model: keras.Model, layers: LayerChoice = None) -> Iterator[Seen]:
     check_choice(layers)
     seen = Seen()
     # A cell is called once a timestep inside a loop; in eager code each call would be seen, in a graph none.
-    chosen = [entry for entry in choose_layers(find_layers(model), layers) if not entry.is_cell]
+    chosen = [entry for entry in choose_layers(find_layers(model), layers) if not (entry.is_cell or entry.is_container)]
     with taps.installed(taps.after(entry.layer, "call", functools.partial(seen._add, entry.name)) for entry in chosen):
         yield seen

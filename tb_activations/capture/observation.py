@@ -6,21 +6,23 @@ import contextlib
 import dataclasses
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tb_activations.capture import feature_maps, histograms, statistics, taps
+from tb_activations.capture.finder import LayerFinder
 from tb_activations.capture.gist import gist
-from tb_activations.capture.layers import NamedLayer, activation_name, unit_axis
+from tb_activations.capture.layers import NamedLayer, activation_name, own_weights, unit_axis
 from tb_activations.capture.layout import MAX_UNITS, WEIGHT_FIGURES, Call, Layout, Unobserved, Weight
 from tb_activations.capture.wiring import Wiring
 
 _LOGGER = logging.getLogger("tb_activations")
 _ELSEWHERE = "it is called inside a loop, a condition or a function of its own, whose values cannot leave it"
 _NOT_CALLED = "it was not called in a training step, or inside a function that was compiled before"
+_CONTAINER = "only its own weights are observed; the layers inside it have rows of their own"
 _NO_FLOATS = "its output holds no floating-point tensor"
 
 
@@ -48,19 +50,15 @@ class Observation:
 
     def __init__(
         self,
-        named: Sequence[NamedLayer],
+        finder: LayerFinder,
         options: Options,
         with_extras: tf.Tensor,
-        in_models: Mapping[int, frozenset[str]],
         known_reasons: dict[str, str],
     ) -> None:
-        """`in_models` names the models that hold a layer, by its id.
-
-        `known_reasons` says why layers could not be observed in steps before; a step that calls what was traced before
+        """`known_reasons` says why layers could not be observed in steps before; a step that calls what was traced before
         does not see it again. What this step finds is added.
         """
-        self._named = named
-        self._in_models = in_models
+        self._finder = finder
         self._known_reasons = known_reasons
         self._targets: list[Any] = []
         self._losses: list[tf.Tensor] = []
@@ -140,7 +138,7 @@ class Observation:
             inputs=inputs,
             map_shape=tuple(maps.shape) if maps is not None else (),
         )
-        models = self._in_models.get(id(layer), frozenset())
+        models = self._finder.models_of(layer)
         return _SeenCall(spec, models, statistics.activation(value, axis, self._wanted, activation), maps=maps)
 
     @contextlib.contextmanager
@@ -215,16 +213,18 @@ class Observation:
                 dataclasses.replace(spec, layer=_innermost(spec.layer, called)) for spec, _ in self._weights.values()
             ),
             unobserved=tuple(
-                Unobserved(
-                    entry.name,
-                    type(entry.layer).__name__,
-                    _parameters(entry.layer),
-                    bool(entry.layer.trainable_weights),
-                    self._reasons.get(entry.name, self._known_reasons.get(entry.name, _NOT_CALLED)),
-                )
-                for entry in self._named
-                if entry.name not in called
+                self._unobserved(entry) for entry in self._finder.named if entry.name not in called
             ),
+        )
+
+    def _unobserved(self, entry: NamedLayer) -> Unobserved:
+        default = _CONTAINER if entry.is_container else _NOT_CALLED
+        return Unobserved(
+            entry.name,
+            type(entry.layer).__name__,
+            _parameters(entry),
+            bool(entry.layer._trainable_variables if entry.is_container else entry.layer.trainable_weights),
+            self._reasons.get(entry.name, self._known_reasons.get(entry.name, default)),
         )
 
     def pack(self, layout_number: int) -> dict[str, tf.Tensor]:
@@ -263,9 +263,12 @@ class Observation:
         return 0.0, math.nan
 
 
-def _parameters(layer: keras.layers.Layer) -> int:
+def _parameters(entry: NamedLayer) -> int:
     """How many parameters a layer without figures has; 0 where it cannot tell."""
+    layer = entry.layer
     try:
+        if entry.is_container:
+            return sum(math.prod(weight.shape) for weight in own_weights(layer))
         return int(layer.count_params()) if layer.built else 0
     except Exception as error:  # It is listed for what cannot be had of it.
         _LOGGER.debug("Layer %r does not tell its parameters (%s).", layer.name, error)

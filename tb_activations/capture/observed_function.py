@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from tb_activations.capture import taps
-from tb_activations.capture.layers import NamedLayer
+from tb_activations.capture.finder import Models
+from tb_activations.capture.layers import LayerChoice
 from tb_activations.capture.layout import Layout
 from tb_activations.capture.observation import Observation, Options
-from tb_activations.capture.step_taps import Models, StepTaps, batch_size, input_rms
+from tb_activations.capture.step_taps import StepTaps, batch_size, input_rms
 from tb_activations.capture.strategies import is_distributed
 
 _NO_RUN = "under a distribution strategy the step has to call `strategy.run`"
@@ -28,9 +29,9 @@ class ObservedLoop:
     """
 
     def __init__(
-        self, models: Models, named: Sequence[NamedLayer], options: Options, strategy: tf.distribute.Strategy
+        self, models: Models, layers: LayerChoice, options: Options, strategy: tf.distribute.Strategy
     ) -> None:
-        self._taps = StepTaps(models, named, options)
+        self._taps = StepTaps(models, layers, options)
         self._strategy = strategy
         self._is_distributed = is_distributed(strategy)
         self._runs: list[Packed] = []
@@ -49,7 +50,7 @@ class ObservedLoop:
         """Taps are in place within the block, for one step; `with_extras` tells whether histograms are wanted."""
         self._taps.want_extras(with_extras)
         on_run = [taps.Tap(self._strategy, "run", self._tapped_run())] if self._is_distributed else []
-        with taps.installed([*self._taps.on_layers(), *on_run]):
+        with self._taps.on_layers(), taps.installed(on_run):
             yield
 
     @contextlib.contextmanager

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tb_activations.capture import taps
-from tb_activations.capture.layers import NamedLayer
+from tb_activations.capture.inlining import inlined
+from tb_activations.capture.layers import LayerChoice
 from tb_activations.capture.layout import Layout
 from tb_activations.capture.observation import Options
 from tb_activations.capture.step_taps import StepTaps, batch_size, input_rms
@@ -26,16 +27,17 @@ class ObservedStep:
     Only while it is being called do the model's layers and `compute_loss` carry taps.
     """
 
-    def __init__(self, model: keras.Model, named: Sequence[NamedLayer], options: Options) -> None:
+    def __init__(self, model: keras.Model, layers: LayerChoice, options: Options) -> None:
         self._model = model
-        self._taps = StepTaps({"": model}, named, options)
-        self._made = _make_train_function(model, self._observed_train_step(model.train_step))
+        self._taps = StepTaps({"": model}, layers, options)
+        self._train_step = taps.Tap(model, "train_step", self._observed_train_step(inlined(model.train_step)))
+        self._made = _make_train_function(model, self._train_step)
         self._functions: list[tuple[Any, StepFunction]] = []
 
     @property
     def failure(self) -> str:
         """Why a step returned no vectors."""
-        return self._taps.failure
+        return self._taps.failure or "the model's train function does not call `train_step`"
 
     def __call__(self, batch: Any, spec: Any, with_extras: bool) -> tuple[dict[str, Any], dict[str, tf.Tensor]]:
         """The step's logs as Keras would return them, and the packed vectors of `Observation.pack`.
@@ -48,7 +50,7 @@ class ObservedStep:
             with_extras: whether histograms are wanted of this step; they are NaN otherwise.
         """
         self._taps.want_extras(with_extras)
-        with taps.installed(self._on_model()):
+        with self._taps.on_layers(), taps.installed(self._on_model()):
             logs = self._step(spec)(batch)
         packed = {key.removeprefix(_KEY): logs.pop(key) for key in list(logs) if key.startswith(_KEY)}
         return logs, packed
@@ -60,7 +62,9 @@ class ObservedStep:
                 return step
 
         def on_batch(batch: Any) -> dict[str, Any]:
-            return dict(self._made(iter([batch])))  # One batch is what `iter` gives, however many an execution takes.
+            # One batch is what the iterator gives, however many an execution takes.
+            is_single = self._model.steps_per_execution == 1
+            return dict(self._made(_Again(batch) if is_single else iter([batch])))
 
         # Of the data set's own type, as Keras traces the plain one: otherwise a last, smaller batch would be another.
         step = on_batch if self._model.run_eagerly else tf.function(on_batch, input_signature=[spec], autograph=False)
@@ -84,7 +88,8 @@ class ObservedStep:
         return observed_train_step
 
     def _on_model(self) -> Iterator[taps.Tap]:
-        yield from self._taps.on_layers()
+        # A train function of the user's own may look the step up when it is traced, not when it is made.
+        yield self._train_step
         yield taps.after(self._model, "compute_loss", self._see_loss)
 
     def _see_loss(self, loss: Any) -> Any:
@@ -94,10 +99,20 @@ class ObservedStep:
         return loss
 
 
-def _make_train_function(model: keras.Model, train_step: StepFunction) -> Any:
+class _Again(Iterator[Any]):
+    """Gives one batch, and gives it again to a function that is traced twice for one step."""
+
+    def __init__(self, batch: Any) -> None:
+        self._batch = batch
+
+    def __next__(self) -> Any:
+        return self._batch
+
+
+def _make_train_function(model: keras.Model, train_step: taps.Tap) -> Any:
     """What `model.make_train_function` makes of another train step; the model keeps its own."""
     plain = model.train_function
-    with taps.installed([taps.Tap(model, "train_step", train_step)]):
+    with taps.installed([train_step]):
         model.make_train_function(force=True)
     made, model.train_function = model.train_function, plain
     return made

@@ -6,24 +6,22 @@ import contextlib
 import functools
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tb_activations.capture import hooks, taps
+from tb_activations.capture.finder import LayerFinder, Models
 from tb_activations.capture.gist import gist
 from tb_activations.capture.kernel_randomness import seeded_draws
-from tb_activations.capture.layers import NamedLayer, weight_key, weight_owners
+from tb_activations.capture.layers import LayerChoice
 from tb_activations.capture.layout import Layout
 from tb_activations.capture.observation import Observation, Options
-from tb_activations.capture.updates import Owners, Updates
+from tb_activations.capture.updates import Updates
 
 _LOGGER = logging.getLogger("tb_activations")
-
-Models = Mapping[str, keras.Model]
-"""Models by the name that stands before those of their layers; a single one has the name ""."""
 
 
 class StepTaps:
@@ -32,15 +30,15 @@ class StepTaps:
     `failure` says why a step could not be packed.
     """
 
-    def __init__(self, models: Models, named: Sequence[NamedLayer], options: Options) -> None:
-        self._models = models
-        self._named = named
+    def __init__(self, models: Models, layers: LayerChoice, options: Options) -> None:
+        self._finder = LayerFinder(models, layers)
         self._options = options
+        self._tapped: set[int] = set()
+        self._late_taps: contextlib.ExitStack | None = None
+        self._tapping = threading.Lock()
         self._layouts: list[Layout] = []
         self._reasons: dict[str, str] = {}
         self._local = threading.local()
-        self._owners = Owners(weight_owners(named), _models_of_weights(models))
-        self._in_models = _models_of_layers(models)
         self._has_told_draws = False
         self.failure = ""
         with strategy_of(models).scope():
@@ -58,18 +56,38 @@ class StepTaps:
         """The layout whose number stands first in a packed vector."""
         return self._layouts[number]
 
-    def on_layers(self) -> Iterator[taps.Tap]:
-        """Taps on every layer; they see nothing but within `observing`."""
-        for entry in self._named:
-            yield taps.after(entry.layer, "call", functools.partial(self._see_call, entry))
+    @contextlib.contextmanager
+    def on_layers(self) -> Iterator[None]:
+        """Within the block taps are on every layer, also on those that come into being there.
+
+        They see nothing but within `observing`.
+        """
+        self._finder.look()
+        with contextlib.ExitStack() as stack:
+            self._late_taps = stack
+            try:
+                for entry in self._finder.named:
+                    self._tap(entry.layer)
+                yield
+            finally:
+                self._late_taps = None
+                self._tapped.clear()
+
+    def _tap(self, layer: keras.layers.Layer) -> None:
+        # Replicas are traced in threads of their own, which may meet a new layer at the same time.
+        with self._tapping:
+            if self._late_taps is not None and id(layer) not in self._tapped:
+                self._tapped.add(id(layer))
+                tap = taps.after(layer, "call", functools.partial(self._see_call, layer))
+                self._late_taps.enter_context(taps.installed([tap]))
 
     @contextlib.contextmanager
     def observing(self) -> Iterator[Observation]:
         """Within the block this thread's calls of layers, gradients and updates are seen."""
         # Replicas are traced in threads of their own, each with its own observation.
-        observation = Observation(self._named, self._options, self._extras > 0, self._in_models, self._reasons)
+        observation = Observation(self._finder, self._options, self._extras > 0, self._reasons)
         self._local.observation = observation
-        updates = Updates(observation, self._owners)
+        updates = Updates(observation, self._finder, self._tap)
         try:
             with hooks.listening(updates):
                 yield observation
@@ -107,9 +125,12 @@ class StepTaps:
             self._layouts.append(layout)
         return self._layouts.index(layout)
 
-    def _see_call(self, entry: NamedLayer, outputs: Any) -> Any:
+    def _see_call(self, layer: keras.layers.Layer, outputs: Any) -> Any:
         observation = self.current()
-        return outputs if observation is None else observation.see_call(entry, outputs)
+        entry = self._finder.entry(layer) if observation is not None else None
+        if observation is None or entry is None or entry.is_container:
+            return outputs
+        return observation.see_call(entry, outputs)
 
 
 def strategy_of(models: Models) -> tf.distribute.Strategy:
@@ -123,21 +144,6 @@ def batch_size(data: Any) -> tf.Tensor | None:
         if isinstance(value, tf.Tensor) and value.shape.rank:
             return tf.cast(tf.shape(value)[0], tf.float32)
     return None
-
-
-def _models_of_weights(models: Models) -> dict[int, frozenset[str]]:
-    return _gathered((weight_key(weight), name) for name, model in models.items() for weight in model.weights)
-
-
-def _models_of_layers(models: Models) -> dict[int, frozenset[str]]:
-    return _gathered((id(layer), name) for name, model in models.items() for layer in model._flatten_layers())
-
-
-def _gathered(pairs: Iterator[tuple[int, str]]) -> dict[int, frozenset[str]]:
-    found: dict[int, frozenset[str]] = {}
-    for key, name in pairs:
-        found[key] = found.get(key, frozenset()) | {name}
-    return found
 
 
 def input_rms(data: Any) -> tf.Tensor:

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tb_activations.capture.finder import LayerFinder
 from tb_activations.capture.layers import weight_key
 from tb_activations.capture.layout import Weight
 from tb_activations.capture.observation import Observation
@@ -24,6 +25,12 @@ class Owners:
 
     layers: Mapping[int, str]
     models: Mapping[int, frozenset[str]]
+
+    @classmethod
+    def now(cls, finder: LayerFinder) -> Owners:
+        """Of the weights that there are now: layers create theirs when they are first called."""
+        finder.look()
+        return cls(finder.owners(), finder.models_of_weights())
 
     def weight(self, variable: Any, has_gradient: bool) -> Weight:
         """The description of a weight in the run."""
@@ -48,15 +55,21 @@ class _ByHand:
 class Updates:
     """Tells an observation of every weight that the step trains: through an optimizer, or by hand."""
 
-    def __init__(self, observation: Observation, owners: Owners) -> None:
+    def __init__(
+        self, observation: Observation, finder: LayerFinder, enter: Callable[[keras.layers.Layer], None]
+    ) -> None:
+        """`enter` is called before a layer is called."""
         self._observation = observation
-        self._owners = owners
+        self._finder = finder
+        self._owners = Owners.now(finder)
         self._by_hand: dict[int, _ByHand] = {}
+        self.entering = enter
 
     @contextlib.contextmanager
     def differentiating(self, target: Any, sources: Any) -> Iterator[None]:
         """Gradients of layer outputs count where the target is differentiated by weights of the layers' model."""
         variables = [source for source in keras.tree.flatten(sources) if _is_variable(source)]
+        self._know(variables)
         with self._observation.differentiating(target, self._owners.models_of(variables)):
             yield
 
@@ -79,6 +92,7 @@ class Updates:
             return lambda: None
         before: list[tf.Tensor] = []
         with _only_logged("Weights"):
+            self._know(variables)
             before += [tf.identity(variable) for variable in variables]
             _see_optimizer(self._observation, optimizer)
 
@@ -97,6 +111,11 @@ class Updates:
             with _only_logged("Weights"):
                 gradients, variables = [entry.gradient for entry in left], [entry.variable for entry in left]
                 self._see(gradients, variables, [entry.before for entry in left])
+
+    def _know(self, variables: Sequence[Any]) -> None:
+        """Makes sure that the owners of these are known, as far as anybody knows them."""
+        if any(weight_key(variable) not in self._owners.models for variable in variables):
+            self._owners = Owners.now(self._finder)
 
     def _see(self, gradients: Sequence[Any], variables: Sequence[Any], before: Sequence[tf.Tensor]) -> None:
         dense = _sum_over_replicas([None if g is None else tf.convert_to_tensor(g) for g in gradients])

@@ -82,7 +82,7 @@ def recorded(model: keras.Model, layers: LayerChoice = None, transform: Transfor
             or none at all was seen.
     """
     check_choice(layers)
-    chosen = [entry for entry in choose_layers(find_layers(model), layers) if not entry.is_cell]
+    chosen = [entry for entry in choose_layers(find_layers(model), layers) if not (entry.is_cell or entry.is_container)]
     recording = Recording()
     with taps.installed([_tap(entry, recording, transform) for entry in chosen]):
         yield recording

@@ -10,7 +10,6 @@ import keras
 from tb_activations.capture import figures
 from tb_activations.capture.cadence import Cadence
 from tb_activations.capture.dispatch import Dispatcher, Observed
-from tb_activations.capture.layers import find_layers
 from tb_activations.capture.observation import Options
 from tb_activations.capture.observed_step import ObservedStep
 
@@ -28,7 +27,7 @@ class Observe(keras.callbacks.Callback):
         cadence = Cadence(self._update_freq, 0.02)
         self.dispatcher = Dispatcher(
             model,
-            lambda: ObservedStep(model, find_layers(model), options),
+            lambda: ObservedStep(model, None, options),
             cadence,
             time.perf_counter,
             lambda *_: True,

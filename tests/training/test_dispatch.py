@@ -110,7 +110,7 @@ def test_a_failing_observed_step_is_given_up_and_training_goes_on(
         model = train("sequential", [observe], epochs=1)
     assert observe.seen == []
     assert [record.message for record in caplog.records] == [
-        "Layer health: this training goes on unobserved, the observed step failed (ValueError: no room)."
+        "Layer health: observing is off, the observed step failed (ValueError: no room). Training continues."
     ]
     for one, other in zip(alone, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -205,7 +205,7 @@ def test_of_two_callbacks_one_makes_way_and_says_so(
     assert [step for step, _ in outer.seen] == [0, 3, 6, 9, 12, 15]
     # It wants every second step, but begins where the other leaves one free.
     assert [step for step, _ in inner.seen] == [1, 4, 7, 10, 13]
-    assert [record.message.split(";")[0] for record in caplog.records] == [
+    assert [record.message.split(".")[0] for record in caplog.records] == [
         "Layer health: two callbacks observe this training"
     ]
     assert model.train_function is inner.dispatcher.plain

@@ -1,0 +1,193 @@
+"""One model under observation, through one training after another."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from tb_activations.capture.cadence import Cadence, UpdateFreq
+from tb_activations.capture.dispatch import Dispatcher, Observed, iterations
+from tb_activations.capture.layers import LayerChoice
+from tb_activations.capture.observation import Options
+from tb_activations.capture.observed_step import ObservedStep
+from tb_activations.observer import Observer, Seen
+
+
+@dataclasses.dataclass(frozen=True)
+class SessionSettings:
+    """What of a model is observed, and when; the fields mean what they mean in `LayerHealth`."""
+
+    layers: LayerChoice
+    options: Options
+    update_freq: UpdateFreq
+    overhead: float
+    has_asked_looks: bool
+    clock: Callable[[], float]
+
+
+class Session:
+    """Puts the dispatcher on a model for each of its trainings and hands what it observes to the observer.
+
+    Attributes:
+        model: the model.
+        cadence: of the present training.
+    """
+
+    def __init__(self, model: keras.Model, observer: Observer, settings: SessionSettings) -> None:
+        self.model = model
+        self._observer = observer
+        self._settings = settings
+        self.cadence = self._new_cadence()
+        self._dispatcher: Dispatcher | None = None
+        self._observed_step: tuple[Any, ObservedStep] | None = None
+        self._epoch = self._recorded = 0
+        self._numbers = _StepNumbers()
+
+    def begin(self) -> None:
+        """Begins a training; what belongs to the one before ends."""
+        self._remove()
+        self.cadence = self._new_cadence()
+        self._recorded = 0
+        self._install(self._open, steps_before=0)
+
+    def begin_epoch(self, epoch: int, planned: Mapping[str, Any]) -> None:
+        """Takes note of the epoch; puts the dispatcher back if the step was compiled anew since.
+
+        `planned` holds "steps" of the epoch and "epochs" of the training as far as they are known.
+        """
+        self._epoch = epoch
+        dispatcher = self._dispatcher
+        if dispatcher is None or not dispatcher.is_installed():
+            steps = dispatcher.steps if dispatcher else 0
+            dispatcher = self._install(_nothing if steps else self._open, steps_before=steps)
+        dispatcher.begin_epoch(planned.get("steps"), epoch + 1 == planned.get("epochs"))
+
+    def close_step(self) -> None:
+        """Ends the time of the last step, if it has not ended yet."""
+        if self._dispatcher is not None:
+            self._dispatcher.close_step()
+
+    def end(self) -> str:
+        """Gives the model its own step back; why nothing was recorded since `begin`, "" if something was."""
+        reason = self._why_nothing()
+        self._remove()
+        return reason
+
+    def abandon(self) -> None:
+        """Gives the model its own step back after a failure; nothing here may fail in turn."""
+        dispatcher, self._dispatcher = self._dispatcher, None
+        if dispatcher is not None:
+            dispatcher.remove()
+
+    @property
+    def last_step(self) -> int:
+        """Number of the latest step in the run."""
+        return self._numbers.of(iterations(self.model)) - 1
+
+    def _new_cadence(self) -> Cadence:
+        settings = self._settings
+        return Cadence(settings.update_freq, settings.overhead, has_asked_looks=settings.has_asked_looks)
+
+    def _install(self, on_first_step: Callable[[], None], steps_before: int) -> Dispatcher:
+        model, settings = self.model, self._settings
+        # In a loop of `train_on_batch` nobody has made it yet.
+        model.make_train_function()
+        plain = model.train_function
+
+        def make() -> ObservedStep:
+            # Tracing is the most expensive part: a later `fit` of the same compiled step uses the same trace.
+            if self._observed_step is None or self._observed_step[0] is not plain:
+                self._observed_step = (plain, ObservedStep(model, settings.layers, settings.options))
+            return self._observed_step[1]
+
+        self._dispatcher = Dispatcher(
+            model,
+            make,
+            self.cadence,
+            settings.clock,
+            self._wants_histograms,
+            self._on_observed,
+            on_first_step=on_first_step,
+            steps_before=steps_before,
+        )
+        self._dispatcher.install()
+        return self._dispatcher
+
+    def _open(self) -> None:
+        # Not before the first step: callbacks behind this one may restore the model when the training begins.
+        count = iterations(self.model)
+        self._numbers.begin(self.model.optimizer, count)
+        self._observer.open(self._numbers.of(count))
+
+    def _remove(self) -> None:
+        dispatcher, self._dispatcher = self._dispatcher, None
+        if dispatcher is not None:
+            dispatcher.close_step()
+            dispatcher.remove()
+            if dispatcher.steps:
+                self._numbers.end(dispatcher.next_step)
+
+    def _wants_histograms(self, step: int, is_epoch_end: bool) -> bool:
+        return self._observer.wants_histograms(self._numbers.of(step), self._epoch, is_epoch_end)
+
+    def _on_observed(self, step: ObservedStep, observed: Observed) -> None:
+        self._recorded += 1
+        seen = Seen(
+            self._numbers.of(observed.step), self._epoch, observed.packed, observed.has_extras, _loss(observed.logs)
+        )
+        self._observer.take(step, seen, self.cadence)
+
+    def _why_nothing(self) -> str:
+        dispatcher = self._dispatcher
+        if self._recorded or (dispatcher is not None and dispatcher.failure):
+            return ""
+        if dispatcher is None or not dispatcher.steps:
+            return (
+                "no step of the training ran through the model's `train_function`. A training loop of your own is "
+                "recorded by `tb_activations.Recorder`."
+            )
+        return (
+            f"none of the {dispatcher.steps} steps was observed with update_freq={self._settings.update_freq!r}. "
+            'Use "auto", or a smaller number of steps.'
+        )
+
+
+class _StepNumbers:
+    """Numbers the steps of a run, which optimizers that count from 0 again do not."""
+
+    def __init__(self) -> None:
+        self._offset = self._next = 0
+        self._optimizer: Any = None
+
+    def of(self, iterations: int) -> int:
+        """The number in the run of the step before which the optimizer has made so many."""
+        return iterations + self._offset
+
+    def begin(self, optimizer: Any, iterations: int) -> None:
+        """Begins a training with this optimizer, which has made so many steps."""
+        # An optimizer that stands behind its own last step was restored from a checkpoint: its steps come again.
+        is_restored = optimizer is self._optimizer and 0 < iterations < self._next - self._offset
+        if not is_restored:
+            self._offset = max(0, self._next - iterations)
+        self._optimizer = optimizer
+
+    def end(self, next_iterations: int) -> None:
+        """Ends a training before the step of this number of iterations."""
+        self._next = self.of(next_iterations)
+
+
+def _nothing() -> None:
+    """The training has begun already."""
+
+
+def _loss(logs: Mapping[str, Any]) -> float:
+    """The loss that a step returned; NaN where it returned none, or something that is no number."""
+    loss = np.nan
+    with contextlib.suppress(TypeError, ValueError):
+        loss = float(logs.get("loss", np.nan))
+    return loss

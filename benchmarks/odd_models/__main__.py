@@ -36,6 +36,8 @@ def main() -> None:
         print(f"{'OFF' if is_off else 'ok '} {outcome['seconds']:5.1f} s  {outcome['description']}", flush=True)
         for complaint in outcome["complaints"]:
             print(f"      COMPLAINT {complaint}", flush=True)
+        if outcome["rounded"]:
+            print(f"      ROUNDED {outcome['rounded']}", flush=True)
         for notice in outcome["notices"]:
             print(f"      LOG {notice[:400]}", flush=True)
     arguments.results.parent.mkdir(parents=True, exist_ok=True)

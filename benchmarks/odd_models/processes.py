@@ -85,6 +85,7 @@ def _failed(seed: int, complaint: str) -> Result:
         "description": str(describe(seed)),
         "complaints": [complaint],
         "notices": [],
+        "rounded": "",
         "not_observed": [],
         "records": 0,
         "seconds": 0.0,

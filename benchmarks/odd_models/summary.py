@@ -24,10 +24,12 @@ def table(results: Mapping[Description, Result]) -> str:
     lines += [f"{name:12} {value:28} {count:6} {off[name, value]:4}" for (name, value), count in sorted(tried.items())]
     failed = [result for result in results.values() if result["complaints"]]
     told = [result for result in results.values() if result["notices"]]
+    rounded = sum(bool(result["rounded"]) for result in results.values())
     records = [result["records"] for result in results.values()]
     lines += ["", *(f"OFF {result['description']}\n    {'; '.join(result['complaints'])}" for result in failed)]
     lines.append(
-        f"{len(results)} models, {len(failed)} off, {len(told)} with a notice in the log, "
+        f"{len(results)} models, {len(failed)} off, {rounded} the same but for operations that TensorFlow computes in "
+        f"one, {len(told)} with a notice in the log, "
         f"{min(records)} to {max(records)} records each"
     )
     return "\n".join(lines)

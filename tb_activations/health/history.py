@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,9 @@ class History:
         first: the first observed step, None before it.
         units: of all tracked layers, in the order of a record's unit vectors.
         unit_slices: where each layer's units stand in them.
+        weight_elements: `[layers]`, of how many numbers the trainable weights of each consist, 0 where unknown.
         initial_loss: mean of the first finite losses, NaN before the first.
+        initial_size: mean of the absolute values of the same; differs from it where losses change sign.
         loss: median over the window, NaN where no loss was finite.
         peak_learning_rate: the largest so far, NaN if none was measured.
         gradient_blocks: `[blocks, layers]`, medians of the weight gradient norm over blocks of observed steps, at most
@@ -50,7 +53,7 @@ class History:
         self.first_step = self.step = -1
         self.first: StepRecord | None = None
         self.units = UnitHistory(spec.unit_count)
-        self.initial_loss = self.loss = self.peak_learning_rate = float("nan")
+        self.initial_loss = self.initial_size = self.loss = self.peak_learning_rate = float("nan")
         self.gradient_blocks = np.zeros((0, len(spec.layers)))
         self._steps = np.zeros(window, np.int64)
         self._tables = np.full((window, len(spec.layers), len(LAYER_COLUMNS)), np.nan, np.float32)
@@ -64,6 +67,11 @@ class History:
         self.spec = spec
         self.graph = layer_graph(spec.layers)
         self._units_per_layer = np.array([layer.units for layer in spec.layers], np.int64)
+        rows = {layer.name: row for row, layer in enumerate(spec.layers)}
+        self.weight_elements = np.zeros(len(spec.layers), np.int64)
+        for weight in spec.weights:
+            if weight.layer in rows:
+                self.weight_elements[rows[weight.layer]] += math.prod(weight.shape)
         # Asking the description for each would be quadratic in the layers, at every observed step.
         ends = np.cumsum([0, *self._units_per_layer]).tolist()
         self.unit_slices = [slice(start, end) for start, end in itertools.pairwise(ends)]
@@ -103,6 +111,7 @@ class History:
         if len(self._initial_losses) < INITIAL_LOSSES and np.isfinite(loss):
             self._initial_losses.append(loss)
             self.initial_loss = float(np.mean(self._initial_losses))
+            self.initial_size = float(np.mean(np.abs(self._initial_losses)))
         self.peak_learning_rate = float(np.fmax(self.peak_learning_rate, record.total("learning_rate")))
         samples = record.layer("elements") / np.maximum(self._units_per_layer, 1)
         self.units.update(record.step, record.unit_activity, np.repeat(samples, self._units_per_layer))

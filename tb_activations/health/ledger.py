@@ -85,6 +85,4 @@ class Ledger:
                 opened = kept[-1][1].opened_step
                 self._closed[key] = kept[:-1]
         figures = {field.name: getattr(evidence, field.name) for field in dataclasses.fields(evidence)}
-        return Finding(
-            rule=rule.id, layer=key[1], opened_step=opened, last_step=step, source=rule.source, **figures
-        )
+        return Finding(rule=rule.id, layer=key[1], opened_step=opened, last_step=step, source=rule.source, **figures)

@@ -43,7 +43,9 @@ def name_roots(findings: Sequence[Finding], spec: RunSpec, graph: LayerGraph) ->
     judged.sort(key=lambda finding: _explains_first(finding, rows))
     firsts = first_of_groups(direct_causes(judged, [rows[finding.layer] for finding in judged], graph))
     roots = {judged[place].id: judged[first].id for place, first in enumerate(firsts.tolist()) if place != first}
-    return [_rooted(finding, None if finding.closed_step is not None else roots.get(finding.id)) for finding in findings]
+    return [
+        _rooted(finding, None if finding.closed_step is not None else roots.get(finding.id)) for finding in findings
+    ]
 
 
 def first_of_groups(follows: NDArray[np.int64]) -> NDArray[np.int64]:

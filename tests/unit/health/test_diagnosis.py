@@ -9,8 +9,9 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from tb_activations.health.diagnosis import CLOSED_KEPT, REOPEN_WITHIN, Diagnosis, replay
+from tb_activations.health.diagnosis import Diagnosis, replay
 from tb_activations.health.history import History
+from tb_activations.health.ledger import CLOSED_KEPT, REOPEN_WITHIN
 from tb_activations.health.records import Finding, Outcome, Severity, StepRecord
 from tb_activations.health.rules import RULES, configure
 from tb_activations.health.rules.base import Judged, Rule

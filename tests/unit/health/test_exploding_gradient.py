@@ -24,7 +24,9 @@ def stepping(
     """A record in which the weights of layer b take steps of this size."""
     weights = np.full((4, len(WEIGHT_COLUMNS)), 1e-3, np.float32)
     weights[:, WEIGHT_COLUMNS.index("update_ratio")] = [1e-3, kernel, 1e-3, bias]
-    made = record(SPEC, step, figures={"b": {"weight_gradient_norm": gradient}}, loss=loss)
+    # Of 20 numbers of equal size.
+    figures = {"weight_gradient_norm": gradient, "weight_gradient_mean_abs": gradient / 20**0.5}
+    made = record(SPEC, step, figures={"b": figures}, loss=loss)
     return dataclasses.replace(made, weights=weights)
 
 

@@ -88,10 +88,12 @@ class Diagnosis:
         outcomes = np.full((len(layers), len(self._rules)), Outcome.ERROR, np.uint8)
         ledger, changed = self._ledger.copy(), []
         for column, rule in enumerate(self._rules):
-            answers = self._answers(rule, ledger.open_of(rule.id, layers))
+            earlier = ledger.open_of(rule.id, layers)
+            answers = self._answers(rule, earlier)
             outcomes[:, column] = [_outcome(answer) for answer in answers]
-            for layer, answer in zip(layers, answers, strict=True):
-                if ledger.note(rule, layer, answer, step=self._history.step, check=self._history.checks):
+            for layer, answer, known in zip(layers, answers, earlier, strict=True):
+                is_news = known is not None or isinstance(answer, Evidence)
+                if is_news and ledger.note(rule, layer, answer, step=self._history.step, check=self._history.checks):
                     changed.append((rule.id, layer))
         findings = worst_first(name_roots(ledger.everything(), self._spec, self._history.graph), self._spec)
         by_id = {finding.id: finding for finding in findings}

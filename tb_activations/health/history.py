@@ -62,6 +62,7 @@ class History:
         self._peaks = np.full((PEAK_CHECKS, spec.unit_count), np.nan, np.float32)
         self._initial_losses: list[float] = []
         self._stats: dict[str, NDArray[np.float32]] = {}
+        self._rows: NDArray[np.float64] | None = None
 
     def _describe(self, spec: RunSpec) -> None:
         self.spec = spec
@@ -86,7 +87,7 @@ class History:
         result._tables = moved(self._tables, at.layers, np.nan, 1)
         result._weights = moved(self._weights, at.weights, np.nan, 1)
         result._peaks = moved(self._peaks, at.units, np.nan, 1)
-        result._stats = {}
+        result._stats, result._rows = {}, None
         return result
 
     def update(self, record: StepRecord) -> None:
@@ -119,7 +120,7 @@ class History:
         self.first_step = self.first.step
         self.step = record.step
         self.checks += 1
-        self._stats = {}
+        self._stats, self._rows = {}, None
         finite = self.losses[np.isfinite(self.losses)]
         self.loss = float(np.median(finite)) if finite.size else float("nan")
         if self.checks % BLOCK == 0:
@@ -167,6 +168,13 @@ class History:
             # Rules ask for the same columns layer by layer.
             self._stats[column] = self._tables[self._order(), :, LAYER_COLUMNS.index(column)]
         return self._stats[column]
+
+    @property
+    def rows(self) -> NDArray[np.float64]:
+        """`[checks kept, layers]`: over how many samples (and positions) the figures of a layer were taken."""
+        if self._rows is None:
+            self._rows = np.nan_to_num(self.stat("elements").astype(np.float64)) / np.maximum(self._units_per_layer, 1)
+        return self._rows
 
     def latest(self, column: str) -> NDArray[np.float32]:
         """`[layers]` of one of `LAYER_COLUMNS` at the latest step."""

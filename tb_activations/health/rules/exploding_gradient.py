@@ -48,6 +48,8 @@ FEW_ROWS = 8
 AMPLIFIED = 50.0
 """An elasticity that is not so many times that of the outputs is large because the loss is small, not by the layers."""
 
+USUAL_WIDTH = 32
+
 
 @dataclasses.dataclass(frozen=True)
 class _Sign:
@@ -72,7 +74,8 @@ class _Pull:
     Attributes:
         steps: the observed steps that it was taken over.
         median: `[layers]` median of elasticity over these, NaN before there are enough.
-        amplified: `[layers]` median of its ratio to the elasticity of the outputs, infinite where that is unknown.
+        amplified: `[layers]` median of its ratio to the elasticity of the outputs, infinite where that is unknown;
+            of kernels larger than `USUAL_WIDTH` squared less by as much as they are wider.
         shares: `[layers]` share of the weights that the gradient reaches at the latest of them.
         is_swinging: whether the loss passes through zero.
     """
@@ -176,6 +179,8 @@ class ExplodingGradient(Rule):
         remarks = [f"eased from {self.elasticity:g} while it lasts"] if is_eased else []
         if share < SPREAD_OUT:
             remarks.append(f"estimated for the {percent(share)} of its weights that the gradient reaches")
+        if pull.is_swinging:
+            remarks.append("relative to the range of a loss that passes through zero")
         return _Sign(
             ELASTICITY, value, threshold, Severity.WARNING, int(pull.steps[0]), "".join(f", {r}" for r in remarks)
         )
@@ -216,6 +221,9 @@ def _pull(history: History, few: int) -> _Pull:
     recent, outputs = comparable(table[places], shares), output_elasticity(history)[places, None]
     ratios = np.full(recent.shape, np.inf)
     np.divide(recent, outputs, out=ratios, where=outputs > 0)
+    # Norms of large kernels overstate what a gradient, which has few directions, can do with them.
+    reached = history.weight_elements * np.minimum(shares[-1] / SPREAD_OUT, 1.0)
+    ratios /= np.maximum(np.sqrt(reached) / USUAL_WIDTH, 1.0)
     # NaN among them makes a median NaN: what is not finite is another rule's.
     return _Pull(
         history.steps[places],

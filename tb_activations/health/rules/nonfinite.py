@@ -28,6 +28,7 @@ _COLUMNS = {
 
 
 LOST = " Its weights have been lost since."
+BY_DATA = "given input data that are not finite"
 AGAIN = " Seen again at step "
 
 
@@ -154,7 +155,7 @@ class NonFinite(Rule):
         message, advice = earlier.message.removesuffix(LOST), earlier.advice
         # Only a later step shows that a figure is measured at all, and so was NaN itself at the first one.
         origin = scene.origin(earlier.since_step, is_skipped=severity is Severity.NOTE)
-        if origin is not None and origin.origin is Origin.DATA:
+        if origin is not None and origin.origin is Origin.DATA and BY_DATA not in message:
             seen = _Sighting(earlier.quantity, earlier.value, earlier.since_step)
             again = message.partition(AGAIN)[1:]
             message = "".join((_message(scene, layer, seen, [seen.kind], origin), *again))
@@ -208,7 +209,7 @@ def _message(scene: _Scene, layer: LayerSpec, seen: _Sighting, found: Sequence[s
     )
     if origin is not None and origin.origin is Origin.DATA:
         whom = f"{origin.given} was" if origin.given else "the model was"
-        return f"{said}: {whom} given input data that are not finite in that step."
+        return f"{said}: {whom} {BY_DATA} in that step."
     if scene.began is not None:
         return f"{said}, after {scene.began.layer} ({scene.began.quantity}, step {scene.began.since_step})."
     if origin is not None and origin.origin is Origin.LOSS:

@@ -16,6 +16,8 @@ from tb_activations.health.rules import RULES
 RuleState = Literal["checked", "waiting", "not_applicable", "failed"]
 """What became of a rule in a run: it judged a layer; it has too little data yet; it fits no layer; it raised."""
 
+NOTHING_TRAINED = "Nothing is trained: the optimizer was handed no weights, so only the forward pass was judged."
+
 _JUDGED = (Outcome.OK, Outcome.NOTE, Outcome.WARNING, Outcome.PROBLEM)
 _SEVERITIES = (Severity.PROBLEM, Severity.WARNING, Severity.NOTE)
 
@@ -26,7 +28,7 @@ class Verdict:
 
     Attributes:
         severity: of the worst open finding, None without one.
-        sentence: for people.
+        sentence: for people; begins with `NOTHING_TRAINED` where that holds.
         layer: the layer to look at first, "" without a finding.
         layers_affected: how many layers have an open warning or problem.
         layers_total: how many layers were judged.
@@ -79,6 +81,8 @@ def verdict(spec: RunSpec, findings: Sequence[Finding], outcomes: NDArray[np.uin
     counted = _counted(spec, affected)
     counts = _count(_states(outcomes[counted]))
     sentence = _sick(pressing, len(affected), len(counted)) if pressing else _healthy(still_open, counts, len(counted))
+    if counted and not is_trained(spec):
+        sentence = f"{NOTHING_TRAINED} {sentence}"
     return Verdict(
         severity=_worst(still_open),
         sentence=sentence,
@@ -88,6 +92,12 @@ def verdict(spec: RunSpec, findings: Sequence[Finding], outcomes: NDArray[np.uin
         rules_checked=counts.checked,
         rules_not_applicable=counts.not_applicable,
     )
+
+
+def is_trained(spec: RunSpec) -> bool:
+    """Whether the optimizer was handed any weights; a model whose layers are all frozen is not trained."""
+    # Weights that belong to no observed layer have no layer that could be frozen.
+    return any(layer.trainable for layer in spec.layers) or any(not weight.layer for weight in spec.weights)
 
 
 def rule_states(

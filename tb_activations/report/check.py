@@ -10,6 +10,7 @@ from rich.text import Text
 
 from tb_activations.health.records import Finding, Severity
 from tb_activations.health.rules import RULES
+from tb_activations.health.verdict import NOTHING_TRAINED, is_trained
 from tb_activations.report.complaint import complain
 from tb_activations.report.rules_file import rules_file
 from tb_activations.report.stored import Judged, Unreadable, read
@@ -117,6 +118,8 @@ def _why_not_judged(judged: Judged, rules: Sequence[str]) -> str:
         return f"the rule {missing[0]} was not run; --rules FILE judges again"
     if not len(judged.run.steps):
         return "no step was observed"
+    if not is_trained(judged.run.spec):
+        return NOTHING_TRAINED
     states = {rule: judged.states[rule] for rule in rules}
     if "failed" in states.values() or "checked" not in states.values():
         return rules_in_words(states)

@@ -11,6 +11,7 @@ from rich.text import Text
 from tb_activations.health.records import Finding, Severity
 from tb_activations.health.rules import RULES
 from tb_activations.report.complaint import complain
+from tb_activations.report.progress import with_bar
 from tb_activations.report.rules_file import rules_file
 from tb_activations.report.stored import Judged, Unreadable, read
 from tb_activations.report.text import severity_style
@@ -51,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print a line a run and a finding, and give the exit status: 0 healthy, 1 findings, 2 cannot judge."""
     try:
-        runs = read(arguments.logdir, arguments.rules)
-    except OSError as error:
+        runs = read(arguments.logdir, arguments.rules, is_brief=True, following=with_bar)
+    except (OSError, ValueError) as error:
         complain("Cannot judge", str(error))
         return CANNOT_JUDGE
     statuses = [_check(run, FAIL_ON[arguments.fail_on], arguments.rule) for run in runs]

@@ -8,9 +8,7 @@ from pathlib import Path
 
 from tb_activations.events.files import folders
 
-_WHAT_TO_DO = (
-    "give the log_dir that the LayerHealth callback was given, after at least one training step was observed"
-)
+_WHAT_TO_DO = "give the log_dir that the LayerHealth callback was given, after at least one training step was observed"
 
 
 def no_run(top: Path) -> OSError:
@@ -51,7 +49,8 @@ def _found(top: Path) -> str:
         return f"{_count(len(files), 'event file')} without Layer Health records, first {files[0]}"
     if files:
         return f"{_count(len(files), 'event file')} in which nothing is written yet, first {files[0]}"
-    return f"no event file in {_count(len(listed), 'folder')}"
+    below = len(listed) - 1
+    return "there is no event file" + (f", {_count(below, 'folder')} below it searched" if below else "")
 
 
 def _has_content(path: Path) -> bool:

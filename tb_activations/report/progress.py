@@ -16,7 +16,7 @@ FEWEST = 30
 
 
 def with_bar(folders: Sequence[T]) -> Iterable[T]:
-    """The folders one after the other; a bar on the standard error output, if that is a terminal, goes when all are read."""
+    """The folders one after the other, with a bar on the standard error output if that is a terminal."""
     if len(folders) < FEWEST or not sys.stderr.isatty():
         return folders
     return track(folders, "Reading runs", console=Console(stderr=True), transient=True)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_UINT8
 from tensorboard.util.tensor_util import make_ndarray
 
 from tb_activations.events import schema
@@ -23,6 +24,8 @@ from tb_activations.events.paths import local_path
 from tb_activations.events.run import Run
 from tb_activations.events.series import Point, Series
 from tb_activations.events.whereabouts import no_run
+
+_OWN_TYPES: dict[int, np.dtype[Any]] = {DT_FLOAT: np.dtype("<f4"), DT_UINT8: np.dtype(np.uint8)}
 
 _NAMED = 20
 """Runs that a message names."""
@@ -171,8 +174,13 @@ def _array(tensor: TensorProto) -> NDArray[Any]:
     sizes = [dimension.size for dimension in tensor.tensor_shape.dim]
     # Checked first: TensorFlow lets a single value stand for a tensor of any size, which a few bytes can make huge.
     held = len(tensor.string_val) or len(tensor.tensor_content)
-    if min(sizes, default=0) < 0 or held < math.prod(sizes):
+    count = math.prod(sizes)
+    if min(sizes, default=0) < 0 or held < count:
         return np.empty(0, object)
+    own = _OWN_TYPES.get(tensor.dtype)
+    if own is not None and count and len(tensor.tensor_content) == count * own.itemsize:
+        # What this package writes, at a quarter of the time that any tensor takes.
+        return np.frombuffer(tensor.tensor_content, own).reshape(sizes)
     try:
         array: NDArray[Any] = make_ndarray(tensor)
     except (TypeError, ValueError):

@@ -16,7 +16,7 @@ from tb_activations.health.rules import RULES
 RuleState = Literal["checked", "waiting", "not_applicable", "failed"]
 """What became of a rule in a run: it judged a layer; it has too little data yet; it fits no layer; it raised."""
 
-_JUDGED = (Outcome.OK, Outcome.NOTE, Outcome.WARNING, Outcome.PROBLEM)
+_JUDGED = frozenset({Outcome.OK, Outcome.NOTE, Outcome.WARNING, Outcome.PROBLEM})
 _SEVERITIES = (Severity.PROBLEM, Severity.WARNING, Severity.NOTE)
 
 
@@ -116,11 +116,12 @@ def _states(outcomes: NDArray[np.uint8]) -> list[RuleState]:
 
 
 def _state(outcomes: NDArray[np.uint8]) -> RuleState:
-    if np.isin(outcomes, _JUDGED).any():
+    seen = set(outcomes.tolist())
+    if seen & _JUDGED:
         return "checked"
-    if (outcomes == Outcome.ERROR).any():
+    if Outcome.ERROR in seen:
         return "failed"
-    return "not_applicable" if len(outcomes) and (outcomes == Outcome.NOT_APPLICABLE).all() else "waiting"
+    return "not_applicable" if seen == {Outcome.NOT_APPLICABLE} else "waiting"
 
 
 def _count(states: Sequence[RuleState]) -> _Counts:

@@ -78,7 +78,10 @@ def verdict(spec: RunSpec, findings: Sequence[Finding], outcomes: NDArray[np.uin
     affected = {finding.layer for finding in pressing}
     counted = _counted(spec, affected)
     counts = _count(_states(outcomes[counted]))
-    sentence = _sick(pressing, len(affected), len(counted)) if pressing else _healthy(still_open, counts, len(counted))
+    if pressing:
+        sentence = _sick(pressing, len(affected), len(counted))
+    else:
+        sentence = _healthy(still_open, counts, len(counted)) if counted else _unobserved(spec)
     return Verdict(
         severity=_worst(still_open),
         sentence=sentence,
@@ -162,6 +165,13 @@ def _healthy(notes: Sequence[Finding], counts: _Counts, total: int) -> str:
     so_far = " so far" if counts.waiting else ""
     remarks = f" {_plural(len(notes), 'note')}, first: {notes[0].layer} - {headline(notes[0])}." if notes else ""
     return f"No problems found{so_far} in {_plural(total, 'layer')}; {counts.in_words()}.{remarks}"
+
+
+def _unobserved(spec: RunSpec) -> str:
+    if not spec.layers:
+        return "The model has no layer that could be observed."
+    reasons = dict.fromkeys(layer.not_observed for layer in spec.layers if layer.not_observed)
+    return f"None of {_plural(len(spec.layers), 'layer')} was observed: {'; '.join(reasons)}."
 
 
 def _plural(count: int, noun: str) -> str:

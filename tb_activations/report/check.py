@@ -15,7 +15,16 @@ from tb_activations.report.progress import with_bar
 from tb_activations.report.rules_file import rules_file
 from tb_activations.report.stored import Judged, Unreadable, read
 from tb_activations.report.text import severity_style
-from tb_activations.report.words import families, glyph, plural, printable, rules_in_words
+from tb_activations.report.words import (
+    NO_STEP,
+    families,
+    glyph,
+    plural,
+    printable,
+    rules_in_words,
+    unobserved,
+    why_no_layer,
+)
 
 HEALTHY, SICK, CANNOT_JUDGE = 0, 1, 2
 FAIL_ON = {
@@ -116,9 +125,12 @@ def _why_not_judged(judged: Judged, rules: Sequence[str]) -> str:
     missing = [rule for rule in rules if rule not in judged.states]
     if missing:
         return f"the rule {missing[0]} was not run; --rules FILE judges again"
+    reason = why_no_layer(judged.run.spec)
     if not len(judged.run.steps):
-        return "no step was observed"
+        return f"{NO_STEP}; {reason}" if reason else NO_STEP
+    if reason:
+        return reason
     states = {rule: judged.states[rule] for rule in rules}
     if "failed" in states.values() or "checked" not in states.values():
-        return rules_in_words(states)
+        return "; ".join([rules_in_words(states), *(f"not observed: {why}" for why in unobserved(judged.run.spec))])
     return ""

@@ -73,4 +73,5 @@ def _put(report: str, output: Path | None) -> None:
         sys.stdout.write(report)
         sys.stdout.flush()
     else:
-        output.write_text(report, "utf-8")
+        # Names of folders need not be text; in JSON the escapes are those of JSON.
+        output.expanduser().write_text(report, "utf-8", "backslashreplace")

@@ -17,7 +17,7 @@ def rules_file(text: str) -> RuleChoice:
     Raises:
         argparse.ArgumentTypeError: the file cannot be read, or holds something else; the text says what is allowed.
     """
-    path = Path(text)
+    path = Path(text).expanduser()
     try:
         rules = _parse(path)
         if not isinstance(rules, Mapping | list) or not rules:

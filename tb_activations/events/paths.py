@@ -25,7 +25,7 @@ def local_path(path: str | os.PathLike[str]) -> Path:
         raise ValueError("the log directory is an empty text; give a folder (. is the current one)")
     address = _ADDRESS.fullmatch(text)
     if address is None or os.path.exists(text):
-        return Path(text).expanduser()
+        return Path(os.path.expanduser(text))
     scheme, slashes, rest = address.groups()
     if scheme.lower() != "file":
         raise RemotePathError(

@@ -74,4 +74,4 @@ def _put(report: str, output: Path | None) -> None:
         sys.stdout.flush()
     else:
         # Names of folders need not be text; in JSON the escapes are those of JSON.
-        output.expanduser().write_text(report, "utf-8", "backslashreplace")
+        Path(os.path.expanduser(output)).write_text(report, "utf-8", "backslashreplace")

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tb_activations.events.reader import runs
@@ -33,7 +34,7 @@ def main() -> None:
         top = _written(Path(folder), count)
         print(f"{count} runs")
         print(f"runs()                       {_seconds(lambda: runs(top)):.1f} s")
-        check, report = (_seconds(lambda name=name: _command(name, top)) for name in ("check", "report"))
+        check, report = (_seconds(partial(_command, name, top)) for name in ("check", "report"))
         longest = LONGEST_COMMAND * max(count / RUNS, 1)
         print(f"check                        {check:.1f} s (promised: at most {START + EACH * count:.0f})")
         print(f"report                       {report:.1f} s (promised: at most {longest:.0f})")

@@ -12,7 +12,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from tb_activations import load
-from tb_activations.events import files
+from tb_activations.events import files, record_file
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.errors import UnreadableRunError
 from tb_activations.events.files import FIRST_EVENTS, event_files, folders, is_ours
@@ -33,7 +33,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             names.append(path.name)
             yield content
 
-    original = files.records
+    original = record_file.records
     monkeypatch.setattr(files, "records", records)
     return names
 

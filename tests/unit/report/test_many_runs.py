@@ -17,7 +17,7 @@ import pytest
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from tb_activations.events import assemble, files
+from tb_activations.events import assemble, files, record_file
 from tb_activations.report import progress
 from tests.synthetic import Plan, write_events, write_newer_schema, write_run
 from tests.unit.report.conftest import Call, Said, opened_event_files
@@ -60,7 +60,7 @@ def done(count: int, command: list[str], top: Path, call: Call, monkeypatch: pyt
         opened = opened_event_files(patch)
         count_calls(patch, work, "listed", os, "scandir")
         count_calls(patch, work, "decoded", assemble._Decoder, "run")
-        original = files.records
+        original = record_file.records
 
         def records(path: Path) -> Any:
             for content in original(path):
@@ -133,7 +133,7 @@ def test_a_run_that_grows_and_one_that_goes_while_all_are_read(
     growing, going = (next((top / f"lr={index}" / "train").iterdir()) for index in (2, 3))
     whole = growing.read_bytes()
     growing.write_bytes(whole[: len(whole) // 2])
-    original = files.records
+    original = record_file.records
 
     def records(path: Path) -> Any:
         if path == growing:

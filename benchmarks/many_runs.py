@@ -25,7 +25,7 @@ LONGEST_COMMAND = 30.0
 START, EACH = 2.0, 0.03
 """Seconds of `check`: to start, and for each run."""
 TIMES, MORE = 5, 1.0
-"""The tab's first list, beside TensorBoard's own: times, and seconds more."""
+"""The tab's first list, compared with TensorBoard's own: times, and seconds more."""
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ RuleState = Literal["checked", "waiting", "not_applicable", "failed"]
 
 NOTHING_TRAINED = "Nothing is trained: the optimizer was handed no weights, so only the forward pass was judged."
 
-_JUDGED = (Outcome.OK, Outcome.NOTE, Outcome.WARNING, Outcome.PROBLEM)
+_JUDGED = frozenset({Outcome.OK, Outcome.NOTE, Outcome.WARNING, Outcome.PROBLEM})
 _SEVERITIES = (Severity.PROBLEM, Severity.WARNING, Severity.NOTE)
 
 
@@ -80,7 +80,10 @@ def verdict(spec: RunSpec, findings: Sequence[Finding], outcomes: NDArray[np.uin
     affected = {finding.layer for finding in pressing}
     counted = _counted(spec, affected)
     counts = _count(_states(outcomes[counted]))
-    sentence = _sick(pressing, len(affected), len(counted)) if pressing else _healthy(still_open, counts, len(counted))
+    if pressing:
+        sentence = _sick(pressing, len(affected), len(counted))
+    else:
+        sentence = _healthy(still_open, counts, len(counted)) if counted else _unobserved(spec)
     if counted and not is_trained(spec):
         sentence = f"{NOTHING_TRAINED} {sentence}"
     return Verdict(
@@ -126,11 +129,12 @@ def _states(outcomes: NDArray[np.uint8]) -> list[RuleState]:
 
 
 def _state(outcomes: NDArray[np.uint8]) -> RuleState:
-    if np.isin(outcomes, _JUDGED).any():
+    seen = set(outcomes.tolist())
+    if seen & _JUDGED:
         return "checked"
-    if (outcomes == Outcome.ERROR).any():
+    if Outcome.ERROR in seen:
         return "failed"
-    return "not_applicable" if len(outcomes) and (outcomes == Outcome.NOT_APPLICABLE).all() else "waiting"
+    return "not_applicable" if seen == {Outcome.NOT_APPLICABLE} else "waiting"
 
 
 def _count(states: Sequence[RuleState]) -> _Counts:
@@ -171,6 +175,13 @@ def _healthy(notes: Sequence[Finding], counts: _Counts, total: int) -> str:
     so_far = " so far" if counts.waiting else ""
     remarks = f" {_plural(len(notes), 'note')}, first: {notes[0].layer} - {headline(notes[0])}." if notes else ""
     return f"No problems found{so_far} in {_plural(total, 'layer')}; {counts.in_words()}.{remarks}"
+
+
+def _unobserved(spec: RunSpec) -> str:
+    if not spec.layers:
+        return "The model has no layer that could be observed."
+    reasons = dict.fromkeys(layer.not_observed for layer in spec.layers if layer.not_observed)
+    return f"None of {_plural(len(spec.layers), 'layer')} was observed: {'; '.join(reasons)}."
 
 
 def _plural(count: int, noun: str) -> str:

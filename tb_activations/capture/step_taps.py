@@ -17,7 +17,7 @@ from tb_activations.capture.gist import gist
 from tb_activations.capture.kernel_randomness import seeded_draws
 from tb_activations.capture.layers import NamedLayer, weight_key, weight_owners
 from tb_activations.capture.layout import Layout
-from tb_activations.capture.observation import Observation, Options
+from tb_activations.capture.observation import Begun, Observation, Options
 from tb_activations.capture.updates import Owners, Updates
 
 _LOGGER = logging.getLogger("tb_activations")
@@ -59,9 +59,12 @@ class StepTaps:
         return self._layouts[number]
 
     def on_layers(self) -> Iterator[taps.Tap]:
-        """Taps on every layer; they see nothing but within `observing`."""
+        """Taps on every layer and on what models return; they see nothing but within `observing`."""
         for entry in self._named:
-            yield taps.after(entry.layer, "call", functools.partial(self._see_call, entry))
+            begin = functools.partial(self._begin_call, entry)
+            yield taps.around(entry.layer, "call", begin, functools.partial(self._see_call, entry))
+        for model in _all_models(self._models):
+            yield taps.after(model, "call", self._see_returned)
 
     @contextlib.contextmanager
     def observing(self) -> Iterator[Observation]:
@@ -107,14 +110,32 @@ class StepTaps:
             self._layouts.append(layout)
         return self._layouts.index(layout)
 
-    def _see_call(self, entry: NamedLayer, outputs: Any) -> Any:
+    def _begin_call(self, entry: NamedLayer, args: Any, kwargs: Any) -> Begun | None:
         observation = self.current()
-        return outputs if observation is None else observation.see_call(entry, outputs)
+        return None if observation is None else observation.begin_call(entry, args, kwargs)
+
+    def _see_call(self, entry: NamedLayer, begun: Begun | None, outputs: Any) -> Any:
+        observation = self.current()
+        return outputs if observation is None else observation.see_call(entry, outputs, begun)
+
+    def _see_returned(self, outputs: Any) -> Any:
+        observation = self.current()
+        if observation is not None:
+            observation.see_returned(outputs)
+        return outputs
 
 
 def strategy_of(models: Models) -> tf.distribute.Strategy:
     """The distribution strategy under which the first of the models was made."""
     return next(iter(models.values())).distribute_strategy
+
+
+def _all_models(models: Models) -> list[keras.Model]:
+    """The models and those inside them."""
+    found = {id(model): model for model in models.values()}
+    for model in models.values():
+        found |= {id(layer): layer for layer in model._flatten_layers() if isinstance(layer, keras.Model)}
+    return list(found.values())
 
 
 def batch_size(data: Any) -> tf.Tensor | None:

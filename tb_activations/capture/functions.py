@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import logging
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tb_activations.capture.gist import gist
-from tb_activations.capture.recognition import GRID, Function, Values, classify
+from tb_activations.capture.recognition import GRID, NAMELESS, Function, Values, classify
 
 _LOGGER = logging.getLogger("tb_activations")
 
@@ -76,16 +76,24 @@ def chain(tensor: tf.Tensor, stops: Container[Any]) -> Chain:
     except Exception as error:  # What cannot be evaluated is not recognized; the step itself does not need it.
         _LOGGER.debug("A function in the step cannot be evaluated (%s).", gist(error))
         return none
-    # From the root on: the first function that is one, but of those that silence the last, which may add a cap.
-    order = range(len(found) - 1, -1, -1)
-    silencing = [place for place in order if (function := found[place]) is not None and function.is_silencing]
-    others = [place for place in order if found[place] is not None]
-    if not others:
+    place = _place(found)
+    if place is None:
         return dataclasses.replace(none, is_known=True)
-    place = silencing[-1] if silencing else others[0]
     after, begin = cuts[place]
     kinds = {operation.type for operation in operations[begin:]}
     return Chain(root, found[place], after, bool(kinds & RESHAPING), bool(kinds & PERMUTING), is_known=True)
+
+
+def _place(found: Sequence[Function | None]) -> int | None:
+    """Which of the functions on the way counts, the last one first; None if none is an activation function.
+
+    Of those that silence units the last, which may add a cap; else the first that has a name, else the first.
+    """
+    functions = [(place, function) for place, function in enumerate(found) if function is not None]
+    silencing = [place for place, function in functions if function.is_silencing]
+    named = [place for place, function in functions if function.name not in NAMELESS]
+    first = [place for place, _ in functions]
+    return silencing[0] if silencing else (named or first or [None])[-1]
 
 
 def origin(tensor: tf.Tensor, stops: Container[Any]) -> tf.Tensor:

@@ -21,7 +21,8 @@ GRID: Values = np.sort(np.concatenate([np.linspace(-REACH, REACH, 801), [-1e-3, 
 SILENT = "rectifier"
 SMOOTH = "smooth rectifier"
 BOUNDED = "bounded function"
-"""Names of functions that do what an activation function does and have no name of their own."""
+NAMELESS = frozenset({SILENT, SMOOTH, BOUNDED})
+"""What functions are called that do what an activation function does and have no name of their own."""
 
 _EDGE = 4.0
 """Zero up to here is a half line. Further out smooth functions underflow to exact zeros."""

@@ -50,7 +50,6 @@ class Chain:
         after: the tensor right behind it.
         is_reshaped: whether values were given another shape between `root` and `after`, in the same order.
         is_permuted: whether they were put in another order.
-        is_known: whether there was a function and its values could be had.
     """
 
     root: tf.Tensor
@@ -58,7 +57,6 @@ class Chain:
     after: tf.Tensor
     is_reshaped: bool = False
     is_permuted: bool = False
-    is_known: bool = False
 
 
 def chain(tensor: tf.Tensor, stops: Container[Any]) -> Chain:
@@ -78,10 +76,10 @@ def chain(tensor: tf.Tensor, stops: Container[Any]) -> Chain:
         return none
     place = _place(found)
     if place is None:
-        return dataclasses.replace(none, is_known=True)
+        return none
     after, begin = cuts[place]
     kinds = {operation.type for operation in operations[begin:]}
-    return Chain(root, found[place], after, bool(kinds & RESHAPING), bool(kinds & PERMUTING), is_known=True)
+    return Chain(root, found[place], after, bool(kinds & RESHAPING), bool(kinds & PERMUTING))
 
 
 def _place(found: Sequence[Function | None]) -> int | None:

@@ -60,9 +60,7 @@ def after(owner: Any, method: str, transform: Callable[[Any], Any]) -> Tap:
     return Tap(owner, method, replacement)
 
 
-def around(
-    owner: Any, method: str, before: Callable[[Any, Any], Any], transform: Callable[[Any, Any], Any]
-) -> Tap:
+def around(owner: Any, method: str, before: Callable[[Any, Any], Any], transform: Callable[[Any, Any], Any]) -> Tap:
     """A tap that hands what the method returns through `transform`.
 
     `before` gets the method's positional and keyword arguments ahead of the call; what it returns comes to `transform`

@@ -304,7 +304,9 @@ def test_moving_between_layer_and_function(name: str) -> None:
     between, parts = MOVED[name]
     conv = layers.Conv2D(UNITS, 3, bias_initializer=bias, name="hidden")
     flatten = layers.Flatten(name="flatten")
-    model = ByHand(lambda p, x: p.head(p.flatten(between(p, p.hidden(x)))), hidden=conv, **parts, flatten=flatten, head=head())
+    model = ByHand(
+        lambda p, x: p.head(p.flatten(between(p, p.hidden(x)))), hidden=conv, **parts, flatten=flatten, head=head()
+    )
     seen = seen_by(model, PICTURES)
     assert row_of(seen, "hidden").call.activation == "relu"
     assert row_of(seen, "hidden").call.shape == (None, 6, 6, UNITS)

@@ -1,4 +1,4 @@
-"""What is found in real trainings that were misjudged: NaN in the data, losses near zero, large tables, frozen models."""
+"""Real trainings that were once misjudged: NaN in the data, losses near zero, large tables, frozen models."""
 
 from __future__ import annotations
 

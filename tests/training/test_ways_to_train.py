@@ -198,9 +198,7 @@ WAYS: dict[str, Callable[[Callbacks], keras.Model]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_training_runs_as_without_the_callback(
-    way: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_training_runs_as_without_the_callback(way: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "tb_activations"):
         run = observed(WAYS[way], tmp_path)
     assert_whole(run)

@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint bench bench-tab pictures bench-probe bench-long fuzz kills test-versions accuracy compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
+.PHONY: help demo test check lint bench bench-tab bench-runs pictures bench-probe bench-long fuzz kills test-versions accuracy compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test-versions: $(VENV)/.dev ## prove the oldest and the newest releases that set
 
 bench-tab: $(VENV)/.dev browser ## measure how fast the tab opens and follows the step cursor
 	$(BIN)/python -m benchmarks.tab_speed
+
+bench-runs: $(VENV)/.dev ## measure the command line and the tab over a thousand runs, next to TensorBoard's own list
+	$(BIN)/python -m benchmarks.many_runs
 
 bench-probe: $(VENV)/.dev ## measure what looking into every layer costs, beside the ways people use
 	$(BIN)/python -m benchmarks.probe_cost

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import os
 import shutil
 import signal
 import subprocess
@@ -39,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not 0 <= arguments.port <= 65535:
         print(f"--port must be from 0 (a free one) to 65535, got {arguments.port}")
         return 2
-    logdir = arguments.logdir or Path(tempfile.mkdtemp(prefix="layer-health-"))
+    logdir = Path(os.path.expanduser(arguments.logdir or tempfile.mkdtemp(prefix="layer-health-")))
     for name in RUNS:
         print(f"Training {name} ...", flush=True)
         shutil.rmtree(logdir / name, ignore_errors=True)

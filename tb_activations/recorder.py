@@ -210,7 +210,9 @@ class Recorder:
             self._observer.close()
         elif not self._is_given_up:
             _LOGGER.warning(
-                "Layer health: nothing was recorded in %r: %s", self._log_dir, self._why_nothing(self._next - self._first)
+                "Layer health: nothing was recorded in %r: %s",
+                self._log_dir,
+                self._why_nothing(self._next - self._first),
             )
         self._is_open, self._is_given_up = False, True
 

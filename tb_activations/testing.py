@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 
 from tb_activations.events.comparison import Difference, first_difference
+from tb_activations.events.paths import local_path
 from tb_activations.events.reader import load, runs
+from tb_activations.events.whereabouts import no_run
 
 __all__ = ["Difference", "assert_runs_match", "first_difference", "first_mismatch"]
 
@@ -26,6 +28,7 @@ def assert_runs_match(
         AssertionError: the runs differ; the message names the first step, layer and statistic that do, both values
             and the tolerance.
         FileNotFoundError: a folder holds no run.
+        NotADirectoryError, RemotePathError: it is a file, or not on this machine.
         UnreadableRunError: a run cannot be read, for one because a newer version wrote it.
         ValueError: a tolerance is negative or NaN.
     """
@@ -43,8 +46,12 @@ def first_mismatch(
 ) -> str | None:
     """The sentence `assert_runs_match` fails with, None when the runs match; raises the other errors it raises."""
     expected_names, actual_names = runs(expected_dir), runs(actual_dir)
-    if len(expected_names) <= 1 and len(actual_names) <= 1:
-        difference = first_difference(load(expected_dir), load(actual_dir), rtol, atol)
+    for folder, names in ((expected_dir, expected_names), (actual_dir, actual_names)):
+        if not names:
+            raise no_run(local_path(folder))
+    if len(expected_names) == len(actual_names) == 1:
+        one, other = load(expected_dir, *expected_names), load(actual_dir, *actual_names)
+        difference = first_difference(one, other, rtol, atol)
         return None if difference is None else str(difference)
     for name in sorted({*expected_names, *actual_names}):
         if name not in expected_names or name not in actual_names:

@@ -221,7 +221,9 @@ class Dispatcher:
     def _give_up(self, reason: str) -> None:
         if not self.failure:
             self.failure = reason
-            _LOGGER.warning("Layer health: observing is off, the observed step failed (%s). Training continues.", reason)
+            _LOGGER.warning(
+                "Layer health: observing is off, the observed step failed (%s). Training continues.", reason
+            )
 
     def close_step(self) -> None:
         """Ends the time of the last step, if it has not ended yet."""

@@ -15,7 +15,7 @@ Vector = NDArray[np.float64]
 Array = NDArray[np.float32]
 MAX_CALL_ROWS = 16
 """A layer called more often than this in a step (an eager loop) has one row, not one for each call."""
-_ACTIVATION, _GRADIENT, _WEIGHT = 10, 4, len(WEIGHT_FIGURES)
+_ACTIVATION, _INPUT, _GRADIENT, _WEIGHT = 10, 1, 4, len(WEIGHT_FIGURES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +96,7 @@ class _Part:
     """One call on all replicas: `[replicas, ...]` each."""
 
     activation: Vector
+    input_rms: Vector
     gradient: Vector
     active: Vector
     peak: Vector
@@ -104,7 +105,7 @@ class _Part:
 def _split_calls(values: Vector, calls: Sequence[Call]) -> tuple[list[_Part], Vector]:
     parts = []
     for call in calls:
-        sizes = (_ACTIVATION, _GRADIENT, call.units, call.units)
+        sizes = (_ACTIVATION, _INPUT, _GRADIENT, call.units, call.units)
         edges = list(itertools.accumulate(sizes))
         parts.append(_Part(*np.split(values[:, : edges[-1]], edges[:-1], axis=1)))
         values = values[:, edges[-1] :]
@@ -119,6 +120,9 @@ def _rows(calls: Sequence[Call]) -> Iterator[tuple[Row, list[int]]]:
     for indices in by_name.values():
         first = calls[indices[0]]
         alike = all(calls[index].units == first.units for index in indices)
+        if any(calls[index].activation != first.activation for index in indices):
+            # What went through one function once and through another the next time went through none as a whole.
+            first = dataclasses.replace(first, activation=None)
         yield Row(first, 0, first.units if alike else 0), indices
         if 1 < len(indices) <= MAX_CALL_ROWS:
             for index in indices:
@@ -145,6 +149,7 @@ _OUTPUT_COLUMNS = (
     "sample_std",
     "unit_std",
     "saturated_fraction",
+    "input_rms",
 )
 
 
@@ -170,6 +175,7 @@ def _columns(parts: Sequence[_Part], units: int, scale: float) -> tuple[dict[str
         "sample_std": _rms(sample_std, elements),
         "unit_std": _rms(unit_std, elements) if units > 1 else np.nan,
         "saturated_fraction": _average(saturated, elements),
+        "input_rms": _rms(np.concatenate([part.input_rms for part in parts])[:, 0], elements),
     }
     gradient = np.concatenate([part.gradient for part in parts])
     columns |= _gradient_columns(gradient[~np.isnan(gradient[:, 0])], scale)

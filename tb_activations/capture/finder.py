@@ -59,7 +59,9 @@ class LayerFinder:
 
     def models_of_weights(self) -> dict[int, frozenset[str]]:
         """`weight_key` of every weight there is now to the names of the models that hold it."""
-        return _gathered([(weight_key(weight), name) for name, model in self._models.items() for weight in model.weights])
+        return _gathered(
+            [(weight_key(weight), name) for name, model in self._models.items() for weight in model.weights]
+        )
 
     def models_of(self, layer: keras.layers.Layer) -> frozenset[str]:
         """Names of the models that hold this layer."""

@@ -165,7 +165,16 @@ def activation_name(layer: keras.layers.Layer) -> str | None:
         if isinstance(layer, kind):
             return name
     activation = getattr(layer, "activation", None)
-    return getattr(activation, "__name__", None) if callable(activation) else None
+    name = getattr(activation, "__name__", None) if callable(activation) else None
+    return None if name == "<lambda>" else name
+
+
+def has_known_activation(layer: keras.layers.Layer) -> bool:
+    """Whether the activation function is one of Keras' own, so that its name can be trusted."""
+    if isinstance(layer, keras.layers.ReLU) or any(isinstance(layer, kind) for kind, _ in _ACTIVATION_LAYERS):
+        return True
+    activation = getattr(layer, "activation", None)
+    return any(activation is known for known in vars(keras.activations).values()) if activation is not None else False
 
 
 _ACTIVATION_LAYERS = (
@@ -175,12 +184,31 @@ _ACTIVATION_LAYERS = (
     (keras.layers.Softmax, "softmax"),
 )
 
+_MOVING = tuple(
+    getattr(keras.layers, name)
+    for name in (
+        *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout", "GaussianDropout"),
+        *("Flatten", "Reshape", "Permute", "RepeatVector", "Identity", "Masking", "ActivityRegularization"),
+        *("Cropping1D", "Cropping2D", "Cropping3D", "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D"),
+        *("UpSampling1D", "UpSampling2D", "UpSampling3D", "Resizing"),
+        *("MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "AveragePooling1D", "AveragePooling2D", "AveragePooling3D"),
+        *("GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D"),
+        *("GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D"),
+    )
+)
 
-def unit_axis(layer: keras.layers.Layer, rank: int | None) -> int | None:
+
+def is_moving(layer: keras.layers.Layer) -> bool:
+    """Whether a layer of Keras only moves, drops or pools values, so that its units are those of the layer before."""
+    return isinstance(layer, _MOVING) and not layer.weights
+
+
+def unit_axis(layer: keras.layers.Layer, rank: int | None, *, has_activation: bool = False) -> int | None:
     """The axis of a layer's output that counts units: channels of `channels_first` layers, else the last one.
 
     None for layers that only move values (reshaping, pooling, dropout): their units are those of the layer before.
+    `has_activation` tells of an activation function that the layer does not name.
     """
-    if rank is None or rank < 2 or not (layer.weights or activation_name(layer)):
+    if rank is None or rank < 2 or not (layer.weights or has_activation or activation_name(layer)):
         return None
     return 1 if getattr(layer, "data_format", None) == "channels_first" else rank - 1

@@ -69,7 +69,10 @@ class Unobserved:
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """The order of everything in the packed vectors: header, calls (figures, gradient, active, peak), weights."""
+    """The order of everything in the packed vectors: header, calls, weights.
+
+    Of each call: figures, root mean square of its input, gradient, active, peak.
+    """
 
     calls: tuple[Call, ...]
     weights: tuple[Weight, ...]

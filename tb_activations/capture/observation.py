@@ -6,17 +6,21 @@ import contextlib
 import dataclasses
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-import keras
 import tensorflow as tf
 
-from tb_activations.capture import feature_maps, histograms, statistics, taps
+from tb_activations.capture import histograms, statistics, taps
+from tb_activations.capture.between import Applied, Between
+from tb_activations.capture.eager_functions import Waiting
 from tb_activations.capture.finder import LayerFinder
 from tb_activations.capture.gist import gist
-from tb_activations.capture.layers import NamedLayer, activation_name, own_weights, unit_axis
-from tb_activations.capture.layout import MAX_UNITS, WEIGHT_FIGURES, Call, Layout, Unobserved, Weight
+from tb_activations.capture.layers import NamedLayer, is_moving, own_weights
+from tb_activations.capture.layout import WEIGHT_FIGURES, Layout, Unobserved, Weight
+from tb_activations.capture.measuring import Measured, Measuring, own_function
+from tb_activations.capture.recognition import Function
+from tb_activations.capture.seen import SeenCall, floats
 from tb_activations.capture.wiring import Wiring
 
 _LOGGER = logging.getLogger("tb_activations")
@@ -34,15 +38,12 @@ class Options:
     with_maps: bool
 
 
-@dataclasses.dataclass
-class _SeenCall:
-    """`gradients` holds one for every loss that was differentiated, by the loss's place among them."""
+@dataclasses.dataclass(eq=False)
+class Begun:
+    """A call of a layer that has begun: the floating-point tensors it was given, and whether others run within."""
 
-    spec: Call
-    models: frozenset[str]
-    activation: statistics.Activation
-    gradients: dict[int, tf.Tensor] = dataclasses.field(default_factory=dict)
-    maps: tf.Tensor | None = None
+    inputs: tuple[tf.Tensor, ...]
+    is_composite: bool = False
 
 
 class Observation:
@@ -55,8 +56,9 @@ class Observation:
         with_extras: tf.Tensor,
         known_reasons: dict[str, str],
     ) -> None:
-        """`known_reasons` says why layers could not be observed in steps before; a step that calls what was traced before
-        does not see it again. What this step finds is added.
+        """`known_reasons` says why layers could not be observed in steps before.
+
+        A step that calls what was traced before does not see it again. What this step finds is added.
         """
         self._finder = finder
         self._known_reasons = known_reasons
@@ -64,10 +66,16 @@ class Observation:
         self._losses: list[tf.Tensor] = []
         self._differentiated: tuple[int, frozenset[str]] | None = None
         self._wanted = with_extras if options.with_histograms else None
+        self._measuring = Measuring(self._wanted, with_maps=options.with_maps)
         self._options = options
         self._graph = taps.current_graph()
         self._wiring = Wiring()
-        self._calls: list[_SeenCall] = []
+        self._calls: list[SeenCall] = []
+        self._measured: dict[int, Measured] = {}
+        self._open: list[Begun] = []
+        self._waiting = Waiting()
+        self._returned: list[tf.Tensor] = []
+        self._further: set[Any] = set()
         self._weights: dict[int, tuple[Weight, tf.Tensor]] = {}
         self._reasons: dict[str, str] = {}
         self.loss: tf.Tensor | None = None
@@ -80,22 +88,45 @@ class Observation:
         """Whether what is computed now can leave the step."""
         return taps.current_graph() is self._graph
 
-    def see_call(self, entry: NamedLayer, outputs: Any) -> Any:
-        """Takes the figures of a layer's outputs; returns the outputs to use in their place."""
+    def begin_call(self, entry: NamedLayer, args: Any, kwargs: Any) -> Begun | None:
+        """A layer is called with these arguments; what it returns goes to `see_call` together with the outputs."""
+        if entry.is_cell or not self.is_here() or self._differentiated is not None:
+            return None
+        for outer in self._open:
+            outer.is_composite = True
+        begun = Begun(floats((args, kwargs)))
+        self._open.append(begun)
+        if self._graph is None:
+            with self._only_logged(entry):
+                self._waiting.given(begun.inputs, is_use=not is_moving(entry.layer))
+        return begun
+
+    def see_call(self, entry: NamedLayer, outputs: Any, begun: Begun | None) -> Any:
+        """Takes note of a layer's outputs; returns the outputs to use in their place."""
+        if begun in self._open:
+            # Calls that were left by an error end with the one around them.
+            del self._open[self._open.index(begun) :]
         if entry.is_cell or not self.is_here():
             self._reasons[entry.name] = self._known_reasons[entry.name] = _ELSEWHERE
             return outputs
         if self._differentiated is not None:
             return self._see_again(entry, outputs)
         self._reasons.setdefault(entry.name, _NO_FLOATS)
-        inputs = self._wiring.sources(outputs)
-        outputs = taps.map_first_float(outputs, lambda value: self._see_output(entry, value, inputs))
+        sources = self._wiring.sources(outputs)
+        outputs = taps.map_first_float(outputs, lambda value: self._see_output(entry, value, sources, begun))
         self._wiring.made(outputs, entry.name)
+        if self._graph is not None:
+            self._further |= {value.ref() for value in floats(outputs)}
         return outputs
+
+    def see_returned(self, outputs: Any) -> None:
+        """Takes note of what a model returned: the last function may stand behind its last layer."""
+        if self._graph is not None and self.is_here() and self._differentiated is None:
+            self._returned += floats(outputs)
 
     def _see_again(self, entry: NamedLayer, outputs: Any) -> Any:
         """A call within a backward pass repeats an earlier one, whose gradients come this way (`tf.recompute_grad`)."""
-        calls = [seen for seen in self._calls if seen.spec.name == entry.name]
+        calls = [seen for seen in self._calls if seen.entry.name == entry.name]
         # Nothing tells which of several calls is repeated.
         if len(calls) != 1:
             return outputs
@@ -104,42 +135,65 @@ class Observation:
             lambda value: taps.see_gradient(value, lambda gradient: self._see_gradient(calls[0], gradient)),
         )
 
-    def _see_output(self, entry: NamedLayer, value: tf.Tensor, inputs: tuple[str, ...]) -> tf.Tensor:
-        try:
-            seen = self._measure(entry, value, inputs)
-        except Exception as error:  # A figure that cannot be had must not stop the training.
-            self._reasons[entry.name] = f"its figures could not be computed ({gist(error)})"
-            return value
+    def _see_output(
+        self, entry: NamedLayer, value: tf.Tensor, sources: tuple[str, ...], begun: Begun | None
+    ) -> tf.Tensor:
+        seen = SeenCall(
+            entry=entry,
+            number=1 + sum(seen.entry.name == entry.name for seen in self._calls),
+            inputs=begun.inputs if begun is not None else (),
+            value=value,
+            output=value,
+            sources=sources,
+            models=self._finder.models_of(entry.layer),
+            is_composite=begun is not None and begun.is_composite,
+        )
+        seen.output = taps.see_gradient(value, lambda gradient: self._see_gradient(seen, gradient))
         self._calls.append(seen)
-        return taps.see_gradient(value, lambda gradient: self._see_gradient(seen, gradient))
-
-    def _measure(self, entry: NamedLayer, value: tf.Tensor, inputs: tuple[str, ...]) -> _SeenCall:
-        layer, options = entry.layer, self._options
-        activation = activation_name(layer)
-        axis = unit_axis(layer, value.shape.rank)
-        units = value.shape[axis] if axis is not None else None
-        if not units or units > MAX_UNITS:
-            axis, units = None, 0
-        value = tf.stop_gradient(value)
         if self.samples is None and value.shape.rank:
             self.samples = tf.cast(tf.shape(value)[0], tf.float32)
-        maps = feature_maps.first_maps(value, axis) if options.with_maps else None
-        spec = Call(
-            name=entry.name,
-            class_name=type(layer).__name__,
-            number=1 + sum(seen.spec.name == entry.name for seen in self._calls),
-            # The batch varies: another last batch does not make another layer.
-            shape=(None, *value.shape[1:]) if value.shape.rank else (),
-            dtype=value.dtype.name,
-            units=units,
-            activation=activation,
-            parameters=layer.count_params() if layer.built else 0,
-            trainable=bool(layer.trainable_weights),
-            inputs=inputs,
-            map_shape=tuple(maps.shape) if maps is not None else (),
-        )
-        models = self._finder.models_of(layer)
-        return _SeenCall(spec, models, statistics.activation(value, axis, self._wanted, activation), maps=maps)
+        if self._graph is None:
+            for ready, applied in self._waiting.add(seen):
+                self._measure(ready, applied, None)
+        return seen.output
+
+    def _settle(self) -> None:
+        """Measures what was seen, as soon as it is known what stands behind every layer."""
+        if self._graph is None:
+            for seen, applied in self._waiting.rest():
+                self._measure(seen, applied, None)
+            return
+        found, stops = self._between()
+        origins = {applied.origin.ref() for applied in found.values()}
+        for seen in self._calls:
+            own = None
+            with self._only_logged(seen.entry):
+                own = own_function(seen, stops, origins)
+            self._measure(seen, found.get(id(seen)), own)
+
+    def _between(self) -> tuple[dict[int, Applied], frozenset[Any]]:
+        stops = frozenset(self._further) | {seen.output.ref() for seen in self._calls}
+        try:
+            return Between(self._calls, stops).applied(self._returned), stops
+        except Exception as error:  # Layers have their own figures all the same.
+            _LOGGER.warning("Layer health: functions between layers are not recognized (%s).", gist(error))
+            return {}, stops
+
+    def _measure(self, seen: SeenCall, applied: Applied | None, own: Function | None) -> None:
+        try:
+            self._measured[id(seen)] = self._measuring.measure(seen, applied, own)
+        except Exception as error:  # A figure that cannot be had must not stop the training.
+            self._reasons[seen.entry.name] = f"its figures could not be computed ({gist(error)})"
+            self._calls = [other for other in self._calls if other is not seen]
+        if self._graph is None:
+            seen.release()
+
+    @contextlib.contextmanager
+    def _only_logged(self, entry: NamedLayer) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # The layer has its own figures all the same.
+            _LOGGER.debug("The function behind layer %r cannot be told (%s).", entry.name, gist(error))
 
     @contextlib.contextmanager
     def differentiating(self, target: Any, models: frozenset[str]) -> Iterator[None]:
@@ -170,7 +224,7 @@ class Observation:
                 ]
         return place
 
-    def _see_gradient(self, seen: _SeenCall, gradient: tf.Tensor) -> None:
+    def _see_gradient(self, seen: SeenCall, gradient: tf.Tensor) -> None:
         if not self.is_here():
             return
         place, models = self._differentiated or (0, seen.models)
@@ -178,7 +232,7 @@ class Observation:
             # Measured when the step is packed, so that an outer backward pass does not go through figures.
             seen.gradients[place] = gradient
 
-    def _gradient_figures(self, seen: _SeenCall) -> statistics.Gradient:
+    def _gradient_figures(self, seen: SeenCall) -> statistics.Gradient:
         none = statistics.Gradient(
             tf.fill([len(statistics.GRADIENT_FIGURES)], math.nan), tf.fill([histograms.LENGTH], math.nan)
         )
@@ -189,7 +243,7 @@ class Observation:
             whole = tf.add_n([tf.convert_to_tensor(gradient) for gradient in seen.gradients.values()])
             return statistics.gradient(whole, self._wanted)
         except Exception as error:  # As above: the step itself is done.
-            _LOGGER.warning("The gradient at layer %r cannot be observed (%s).", seen.spec.name, error)
+            _LOGGER.warning("The gradient at layer %r cannot be observed (%s).", seen.entry.name, error)
             return none
 
     def see_weight(
@@ -202,19 +256,20 @@ class Observation:
         self._weights[key] = (spec, statistics.weight(gradient, before, after))
 
     def layout(self) -> Layout:
-        """The order in which `pack` writes what was seen."""
-        self._calls = [seen for seen in self._calls if self._reasons[seen.spec.name] != _ELSEWHERE]
-        called = {seen.spec.name for seen in self._calls}
+        """The order in which `pack` writes what was seen. Ends the observation: asked for once, before `pack`."""
+        self._settle()
+        self._calls = [seen for seen in self._calls if self._reasons[seen.entry.name] != _ELSEWHERE]
+        called = {seen.entry.name for seen in self._calls}
+        gates = self._wiring.gates
         return Layout(
             calls=tuple(
-                dataclasses.replace(seen.spec, is_gate=seen.spec.name in self._wiring.gates) for seen in self._calls
+                dataclasses.replace(self._measured[id(seen)].spec, is_gate=seen.entry.name in gates)
+                for seen in self._calls
             ),
             weights=tuple(
                 dataclasses.replace(spec, layer=_innermost(spec.layer, called)) for spec, _ in self._weights.values()
             ),
-            unobserved=tuple(
-                self._unobserved(entry) for entry in self._finder.named if entry.name not in called
-            ),
+            unobserved=tuple(self._unobserved(entry) for entry in self._finder.named if entry.name not in called),
         )
 
     def _unobserved(self, entry: NamedLayer) -> Unobserved:
@@ -239,17 +294,16 @@ class Observation:
         ]
         pieces = [tf.stack([tf.cast(value, tf.float32) for value in header])]
         gradients = [self._gradient_figures(seen) for seen in self._calls]
-        for seen, gradient in zip(self._calls, gradients, strict=True):
-            pieces += [seen.activation.figures, gradient.figures, seen.activation.active, seen.activation.peak]
+        measured = [self._measured[id(seen)] for seen in self._calls]
+        for one, gradient in zip(measured, gradients, strict=True):
+            activation = one.activation
+            pieces += [activation.figures, one.input_rms[None], gradient.figures, activation.active, activation.peak]
         pieces += [figures for _, figures in self._weights.values()]
         packed = {"figures": _from_all_replicas(tf.concat(pieces, 0))}
         if self._options.with_histograms and self._calls:
-            pairs = [
-                (seen.activation.histogram, gradient.histogram)
-                for seen, gradient in zip(self._calls, gradients, strict=True)
-            ]
+            pairs = [(one.activation.histogram, two.histogram) for one, two in zip(measured, gradients, strict=True)]
             packed["histograms"] = _from_all_replicas(tf.concat([part for pair in pairs for part in pair], 0))
-        maps = [tf.reshape(seen.maps, [-1]) for seen in self._calls if seen.maps is not None]
+        maps = [tf.reshape(one.maps, [-1]) for one in measured if one.maps is not None]
         if maps:
             packed["maps"] = _from_first_replica(tf.concat(maps, 0))
         return packed

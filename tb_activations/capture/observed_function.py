@@ -28,9 +28,7 @@ class ObservedLoop:
     Under a distribution strategy that is what happens within the step's first `strategy.run`.
     """
 
-    def __init__(
-        self, models: Models, layers: LayerChoice, options: Options, strategy: tf.distribute.Strategy
-    ) -> None:
+    def __init__(self, models: Models, layers: LayerChoice, options: Options, strategy: tf.distribute.Strategy) -> None:
         self._taps = StepTaps(models, layers, options)
         self._strategy = strategy
         self._is_distributed = is_distributed(strategy)

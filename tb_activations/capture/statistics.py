@@ -82,7 +82,11 @@ class Activation(NamedTuple):
 
 
 def activation(
-    value: tf.Tensor, unit_axis: int | None, with_histogram: tf.Tensor | None, name: str | None = None
+    value: tf.Tensor,
+    unit_axis: int | None,
+    with_histogram: tf.Tensor | None,
+    name: str | None = None,
+    bounds: tuple[float, float] | None = None,
 ) -> Activation:
     """Figures of a layer's output.
 
@@ -91,12 +95,14 @@ def activation(
         unit_axis: the axis that counts units, None to leave units out.
         with_histogram: boolean scalar, whether to fill the histogram, NaN otherwise; None makes it empty.
         name: of the activation function; of one in `BOUNDS` the saturated share is measured.
+        bounds: where an activation function that is not in `BOUNDS` levels off on both sides, None for others.
     """
+    bounds = BOUNDS.get(name or "", bounds)
     value = tf.cast(value, tf.float32)
     rows = _rows(value, value.shape.rank - 1 if unit_axis is None and value.shape.rank else unit_axis)
     measured = _activation(rows) if with_histogram is None else _activation_with_histogram(rows, with_histogram)
     figures, active, peak = measured[:3]
-    figures = tf.concat([figures, [_saturated(rows, BOUNDS[name]) if name in BOUNDS else float("nan")]], 0)
+    figures = tf.concat([figures, [_saturated(rows, bounds) if bounds else float("nan")]], 0)
     units = 0 if unit_axis is None else value.shape[unit_axis]
     filled = tf.zeros([0]) if with_histogram is None else measured[3]
     return Activation(figures, tf.ensure_shape(active, [None])[:units], peak[:units], filled)
@@ -242,6 +248,37 @@ def _careful_gradient(value: tf.Tensor) -> tf.Tensor:
     length = largest * tf.sqrt(tf.reduce_sum(tf.square(scaled)))
     nonfinite = _size(value) - tf.reduce_sum(tf.cast(finite, tf.float32))
     return tf.stack([_size(value), length, tf.reduce_sum(kept), nonfinite])
+
+
+def root_mean_square(value: tf.Tensor) -> tf.Tensor:
+    """Of the finite elements of a floating-point tensor of any shape; NaN for a tensor without any."""
+    figures = _norm(tf.reshape(tf.cast(value, tf.float32), [-1]))
+    return figures[1] / tf.sqrt(figures[0])
+
+
+@_once([_FLAT])
+def _norm(value: tf.Tensor) -> tf.Tensor:
+    """How many elements are finite, and their L2 norm."""
+    squares = 2.0 * tf.nn.l2_loss(value)
+
+    def careful() -> tf.Tensor:
+        elements, norm, _, nonfinite = tf.unstack(_careful_gradient(value))
+        return tf.stack([elements - nonfinite, norm])
+
+    return tf.cond(
+        tf.math.is_finite(squares) & (squares > _SMALLEST_SAFE_SQUARES),
+        lambda: tf.stack([_size(value), tf.sqrt(squares)]),
+        careful,
+    )
+
+
+def root_mean_square_of(measured: Activation) -> tf.Tensor:
+    """The same of a tensor whose figures are known, without another pass over it."""
+    mean, std = tf.abs(measured.figures[1]), measured.figures[2]
+    # Scaled to at most 1 before squaring.
+    largest = tf.maximum(mean, std)
+    safe = tf.where(largest > 0, largest, 1.0)
+    return largest * tf.sqrt(tf.square(mean / safe) + tf.square(std / safe))
 
 
 def weight(gradient_of_it: tf.Tensor | None, before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:

@@ -18,7 +18,7 @@ from tb_activations.capture.gist import gist
 from tb_activations.capture.kernel_randomness import seeded_draws
 from tb_activations.capture.layers import LayerChoice
 from tb_activations.capture.layout import Layout
-from tb_activations.capture.observation import Observation, Options
+from tb_activations.capture.observation import Begun, Observation, Options
 from tb_activations.capture.updates import Updates
 
 _LOGGER = logging.getLogger("tb_activations")
@@ -78,7 +78,8 @@ class StepTaps:
         with self._tapping:
             if self._late_taps is not None and id(layer) not in self._tapped:
                 self._tapped.add(id(layer))
-                tap = taps.after(layer, "call", functools.partial(self._see_call, layer))
+                begin, end = functools.partial(self._begin_call, layer), functools.partial(self._see_call, layer)
+                tap = taps.around(layer, "call", begin, end)
                 self._late_taps.enter_context(taps.installed([tap]))
 
     @contextlib.contextmanager
@@ -125,12 +126,23 @@ class StepTaps:
             self._layouts.append(layout)
         return self._layouts.index(layout)
 
-    def _see_call(self, layer: keras.layers.Layer, outputs: Any) -> Any:
+    def _begin_call(self, layer: keras.layers.Layer, args: Any, kwargs: Any) -> Begun | None:
         observation = self.current()
         entry = self._finder.entry(layer) if observation is not None else None
         if observation is None or entry is None or entry.is_container:
+            return None
+        return observation.begin_call(entry, args, kwargs)
+
+    def _see_call(self, layer: keras.layers.Layer, begun: Begun | None, outputs: Any) -> Any:
+        observation = self.current()
+        if observation is None:
             return outputs
-        return observation.see_call(entry, outputs)
+        if isinstance(layer, keras.Model):
+            observation.see_returned(outputs)
+        entry = self._finder.entry(layer)
+        if entry is None or entry.is_container:
+            return outputs
+        return observation.see_call(entry, outputs, begun)
 
 
 def strategy_of(models: Models) -> tf.distribute.Strategy:

@@ -60,6 +60,22 @@ def after(owner: Any, method: str, transform: Callable[[Any], Any]) -> Tap:
     return Tap(owner, method, replacement)
 
 
+def around(owner: Any, method: str, before: Callable[[Any, Any], Any], transform: Callable[[Any, Any], Any]) -> Tap:
+    """A tap that hands what the method returns through `transform`.
+
+    `before` gets the method's positional and keyword arguments ahead of the call; what it returns comes to `transform`
+    as its first argument.
+    """
+    original = getattr(owner, method)
+
+    @functools.wraps(original)
+    def replacement(*args: Any, **kwargs: Any) -> Any:
+        token = before(args, kwargs)
+        return transform(token, original(*args, **kwargs))
+
+    return Tap(owner, method, replacement)
+
+
 def map_first_float(outputs: Any, transform: Callable[[tf.Tensor], tf.Tensor]) -> Any:
     """`outputs` (a tensor, tuple, list, dict or nest of them) with its first floating-point tensor transformed.
 

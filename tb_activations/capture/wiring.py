@@ -8,8 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-_MOVING = frozenset({"Identity", "IdentityN", "Reshape", "ExpandDims", "Squeeze", "Cast", "BroadcastTo", "Transpose"})
-"""Operations that hand on the values of their first input."""
+from tb_activations.capture.functions import origin
 
 _PRODUCTS = frozenset({"Mul", "MulNoNan"})
 
@@ -24,6 +23,7 @@ class Wiring:
 
     def __init__(self) -> None:
         self._makers: dict[Any, str] = {}
+        self._outputs: set[Any] = set()
         self.gates: set[str] = set()
 
     def sources(self, outputs: Any) -> tuple[str, ...]:
@@ -36,6 +36,7 @@ class Wiring:
         """`outputs` left layer `name`; what it only handed through stays with the layer it came from."""
         for operation in _operations(outputs):
             self._makers.setdefault(operation, name)
+            self._outputs |= {value.ref() for value in operation.outputs}
 
     def _before(self, start: list[Any]) -> set[str]:
         found, seen, waiting = set(), set(start), list(start)
@@ -53,18 +54,12 @@ class Wiring:
         return found
 
     def _see_product(self, product: Any) -> None:
-        one, other = (value.op for value in product.inputs)
+        one, other = product.inputs
         for factor, rest in ((one, other), (other, one)):
-            maker = self._maker(factor)
-            if maker is not None and self._before([rest]) - {maker}:
+            # A gate's sigmoid may stand outside of the layer.
+            maker = self._makers.get(origin(factor, self._outputs).op)
+            if maker is not None and self._before([rest.op]) - {maker}:
                 self.gates.add(maker)
-
-    def _maker(self, operation: Any) -> str | None:
-        while operation not in self._makers:
-            if operation.type not in _MOVING or not operation.inputs:
-                return None
-            operation = operation.inputs[0].op
-        return self._makers[operation]
 
 
 def _operations(outputs: Any) -> list[Any]:

@@ -28,9 +28,26 @@ _TIME_AXIS = (schema.LAYERS, schema.STEP, schema.WEIGHTS, schema.UNITS, schema.O
 """Tags written at every observed step, or nearly; the first one there is gives the steps of the run."""
 
 _EMPTY = Series(b"", ())
+_FIRST_STEP = -(2**63)
+
+Parse = Callable[[bytes], RunSpec]
 
 
-def decode(series: Mapping[str, Series], name: str = ".") -> Run:
+def remembering(parse: Parse) -> Parse:
+    """`parse`, which does not repeat itself for the text that came last: runs of a sweep have one description."""
+    last: dict[bytes, RunSpec] = {}
+
+    def once(text: bytes) -> RunSpec:
+        if text not in last:
+            spec = parse(text)
+            last.clear()
+            last[text] = spec
+        return last[text]
+
+    return once
+
+
+def decode(series: Mapping[str, Series], name: str = ".", parse: Parse = run_from_json) -> Run:
     """The run that these series hold; tags left out are as if never measured.
 
     The newest description tells which rows there are; a point that was written under an earlier one is put in these
@@ -40,12 +57,13 @@ def decode(series: Mapping[str, Series], name: str = ".") -> Run:
     Args:
         series: by tag; `schema.RUN` must be among them.
         name: of the run.
+        parse: a description, as `run_from_json`.
 
     Raises:
         SchemaError: a newer version of this package wrote the run.
         UnreadableRunError: there is no description of the run, or it cannot be read.
     """
-    return _Decoder(series).run(name)
+    return _Decoder(series, parse).run(name)
 
 
 def describe(series: Series) -> RunSpec:
@@ -56,13 +74,13 @@ def describe(series: Series) -> RunSpec:
         UnreadableRunError: there is none, or it cannot be read.
     """
     columns(series, schema.RUN)
-    return _descriptions(series)[-1].spec
+    return _descriptions(series, run_from_json)[-1].spec
 
 
 class _Decoder:
-    def __init__(self, series: Mapping[str, Series]) -> None:
+    def __init__(self, series: Mapping[str, Series], parse: Parse) -> None:
         self._columns = {tag: columns(series[tag], tag) for tag in schema.COLUMNS if tag in series}
-        self._descriptions = _descriptions(series.get(schema.RUN, _EMPTY))
+        self._descriptions = _descriptions(series.get(schema.RUN, _EMPTY), parse)
         self.spec = self._descriptions[-1].spec
         self._rows = Rows(self._descriptions)
         self.dropped = 0
@@ -168,13 +186,13 @@ class _Decoder:
         return dict(zip(schema.COST_COLUMNS, map(float, points[-1].value), strict=True))
 
 
-def _descriptions(series: Series) -> list[Description]:
+def _descriptions(series: Series, parse: Parse) -> list[Description]:
     points = ordered(series.points)
     if not points:
         raise UnreadableRunError(f"the run has no description ({schema.RUN}), so its records cannot be told apart")
     # A training that calls fit() again and again repeats its description.
     texts = [_text(point.value, "the run's description") for point in points]
-    specs = {text: run_from_json(text) for text in set(texts)}
+    specs = {text: parse(text) for text in set(texts)}
     return [Description(point.step, point.wall_time, specs[text]) for point, text in zip(points, texts, strict=True)]
 
 
@@ -194,7 +212,7 @@ def _valid_since(descriptions: Sequence[Description], part: Callable[[RunSpec], 
             return since
         since = description.step
     # Nothing differs: what stands before the first description belongs to it as well.
-    return int(np.iinfo(np.int64).min)
+    return _FIRST_STEP
 
 
 def _reordered(value: NDArray[np.float32], stored: Sequence[str], wanted: Sequence[str]) -> NDArray[np.float32]:

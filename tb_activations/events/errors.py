@@ -17,3 +17,7 @@ class SchemaError(UnreadableRunError):
         )
         self.found = found
         self.known = known
+
+
+class RemotePathError(OSError):
+    """A log directory that only TensorFlow or another machine could read; the text says what to do."""

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
+from tb_activations.health.ledger import Ledger
 from tb_activations.health.records import Finding, Outcome, RunSpec, Severity, StepRecord
 from tb_activations.health.roots import name_roots, worst_first
 from tb_activations.health.rules import RuleChoice, configure
 from tb_activations.health.rules.base import Evidence, Judged, Rule
 
 _LOGGER = logging.getLogger("tb_activations")
-
-REOPEN_WITHIN = 5
-"""A finding that comes back within so many observed steps was never gone: it goes on under its old id."""
-
-CLOSED_KEPT = 3
-"""Closed findings kept for each rule and layer, so that one that comes and goes all training long stays bounded."""
-
-_Key = tuple[str, str]
-"""Rule and layer."""
 
 _OUTCOMES = {
     Severity.NOTE: Outcome.NOTE,
@@ -51,15 +43,16 @@ class Judgement:
 class Diagnosis:
     """Judges one training, record by record; the same while it runs and over its stored records.
 
-    A rule that raises answers `ERROR` for every layer, warns once and never stops the training.
+    A rule that raises an `Exception` answers `ERROR` for every layer, warns once and never stops the training; other
+    `BaseException`s pass through.
     """
 
     def __init__(self, spec: RunSpec, rules: tuple[Rule, ...] | None = None) -> None:
         self._spec = spec
         self._rules = configure() if rules is None else rules
         self._history = History(spec)
-        self._open: dict[_Key, Finding] = {}
-        self._closed: dict[_Key, list[tuple[int, Finding]]] = {}
+        self._ledger = Ledger()
+        self._findings: tuple[Finding, ...] = ()
         self._failed: set[str] = set()
 
     @property
@@ -72,86 +65,56 @@ class Diagnosis:
         return {rule.id: rule.thresholds for rule in self._rules}
 
     def go_on(self, spec: RunSpec) -> None:
-        """Goes on under a newer description of the run, with what is known of the rows that it keeps.
+        """Continues under a newer description of the run, with what is known of the rows that it keeps.
 
         Findings of layers that it does not have are forgotten.
         """
-        self._spec, self._history = spec, self._history.described(spec)
         names = {layer.name for layer in spec.layers}
-        self._open = {key: finding for key, finding in self._open.items() if key[1] in names}
-        self._closed = {key: kept for key, kept in self._closed.items() if key[1] in names}
+        self._spec, self._history = spec, self._history.described(spec)
+        self._ledger = self._ledger.of_layers(names)
+        self._findings = tuple(finding for finding in self._findings if finding.layer in names)
 
     def judge(self, record: StepRecord) -> Judgement:
         """Takes in the next observed step; steps must ascend.
+
+        Whatever is raised from within, a time limit for one, leaves the findings as they were after the step before:
+        what this step would have changed is found, and told, at the next one.
 
         Raises:
             ValueError: the record does not fit the run's description.
         """
         self._history.update(record)
-        outcomes = np.full((len(self._spec.layers), len(self._rules)), Outcome.ERROR, np.uint8)
-        changed: list[_Key] = []
+        layers = [layer.name for layer in self._spec.layers]
+        outcomes = np.full((len(layers), len(self._rules)), Outcome.ERROR, np.uint8)
+        ledger, changed = self._ledger.copy(), []
         for column, rule in enumerate(self._rules):
-            for row, answer in enumerate(self._answers(rule)):
-                outcomes[row, column] = _outcome(answer)
-                layer = self._spec.layers[row].name
-                if self._note(rule, layer, answer):
+            earlier = ledger.open_of(rule.id, layers)
+            answers = self._answers(rule, earlier)
+            outcomes[:, column] = [_outcome(answer) for answer in answers]
+            for layer, answer, known in zip(layers, answers, earlier, strict=True):
+                is_news = known is not None or isinstance(answer, Evidence)
+                if is_news and ledger.note(rule, layer, answer, step=self._history.step, check=self._history.checks):
                     changed.append((rule.id, layer))
-        findings = worst_first(name_roots(self._everything(), self._spec, self._history.graph), self._spec)
-        by_key = {(finding.rule, finding.layer, finding.opened_step): finding for finding in findings}
-        return Judgement(outcomes, findings, tuple(by_key[self._latest_key(key)] for key in changed))
+        findings = worst_first(name_roots(ledger.everything(), self._spec, self._history.graph), self._spec)
+        by_id = {finding.id: finding for finding in findings}
+        changes = tuple(by_id[ledger.latest(*key).id] for key in changed)
+        self._ledger, self._findings = ledger, findings
+        return Judgement(outcomes, findings, changes)
 
-    def _answers(self, rule: Rule) -> list[Judged]:
-        earlier = [self._open.get((rule.id, layer.name)) for layer in self._spec.layers]
+    def not_evaluated(self) -> Judgement:
+        """What is known where a step was recorded but not judged: every outcome `ERROR`, findings as last judged."""
+        outcomes = np.full((len(self._spec.layers), len(self._rules)), Outcome.ERROR, np.uint8)
+        return Judgement(outcomes, self._findings, ())
+
+    def _answers(self, rule: Rule, earlier: Sequence[Finding | None]) -> list[Judged]:
         try:
             return rule.judge(self._history, earlier)
+        # Not what stops the program or this judgement: KeyboardInterrupt, a time limit.
         except Exception:
             if rule.id not in self._failed:
                 self._failed.add(rule.id)
                 _LOGGER.warning("Rule %s failed; its layers count as not evaluated.", rule.id, exc_info=True)
-            return [Outcome.ERROR] * len(self._spec.layers)
-
-    def _note(self, rule: Rule, layer: str, answer: Judged) -> bool:
-        """Opens, keeps or closes the finding of one rule and layer; whether that is worth telling."""
-        key = (rule.id, layer)
-        earlier = self._open.get(key)
-        if isinstance(answer, Evidence):
-            resumed = earlier or self._reopened(key)
-            self._open[key] = self._finding(rule, layer, answer, resumed)
-            return earlier is None or earlier.severity is not answer.severity
-        # Not knowing is no recovery: only a layer that is judged healthy, or not to be judged, closes a finding.
-        if earlier is None or answer not in (Outcome.OK, Outcome.NOT_APPLICABLE):
-            return False
-        closed = dataclasses.replace(self._open.pop(key), closed_step=self._history.step)
-        kept = self._closed.setdefault(key, [])
-        kept.append((self._history.checks, closed))
-        del kept[:-CLOSED_KEPT]
-        return True
-
-    def _reopened(self, key: _Key) -> Finding | None:
-        closed = self._closed.get(key)
-        if closed and self._history.checks - closed[-1][0] <= REOPEN_WITHIN:
-            return closed.pop()[1]
-        return None
-
-    def _finding(self, rule: Rule, layer: str, evidence: Evidence, earlier: Finding | None) -> Finding:
-        figures = {field.name: getattr(evidence, field.name) for field in dataclasses.fields(evidence)}
-        step = self._history.step
-        return Finding(
-            rule=rule.id,
-            layer=layer,
-            opened_step=earlier.opened_step if earlier else step,
-            last_step=step,
-            source=rule.source,
-            **figures,
-        )
-
-    def _everything(self) -> list[Finding]:
-        closed = [finding for kept in self._closed.values() for _, finding in kept]
-        return [*self._open.values(), *closed]
-
-    def _latest_key(self, key: _Key) -> tuple[str, str, int]:
-        finding = self._open.get(key) or self._closed[key][-1][1]
-        return finding.rule, finding.layer, finding.opened_step
+            return [Outcome.ERROR] * len(earlier)
 
 
 def _outcome(answer: Judged) -> Outcome:

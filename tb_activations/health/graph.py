@@ -75,5 +75,12 @@ def _direct(layers: Sequence[LayerSpec]) -> NDArray[np.bool_]:
 
 def _is_inside(layers: Sequence[LayerSpec]) -> NDArray[np.bool_]:
     """`[layers, layers]`: whether the row's layer is a part of the column's."""
-    names = [layer.name for layer in layers]
-    return np.array([[inner.startswith(outer + "/") for outer in names] for inner in names], bool)
+    rows: dict[str, list[int]] = {}
+    for row, layer in enumerate(layers):
+        rows.setdefault(layer.name, []).append(row)
+    inside = np.zeros((len(layers), len(layers)), bool)
+    for row, layer in enumerate(layers):
+        for end, letter in enumerate(layer.name):
+            if letter == "/":
+                inside[row, rows.get(layer.name[:end], [])] = True
+    return inside

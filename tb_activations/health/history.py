@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,9 @@ class History:
         first: the first observed step, None before it.
         units: of all tracked layers, in the order of a record's unit vectors.
         unit_slices: where each layer's units stand in them.
+        weight_elements: `[layers]`, of how many numbers the trainable weights of each consist, 0 where unknown.
         initial_loss: mean of the first finite losses, NaN before the first.
+        initial_size: mean of the absolute values of the same; differs from it where losses change sign.
         loss: median over the window, NaN where no loss was finite.
         peak_learning_rate: the largest so far, NaN if none was measured.
         gradient_blocks: `[blocks, layers]`, medians of the weight gradient norm over blocks of observed steps, at most
@@ -50,7 +53,7 @@ class History:
         self.first_step = self.step = -1
         self.first: StepRecord | None = None
         self.units = UnitHistory(spec.unit_count)
-        self.initial_loss = self.loss = self.peak_learning_rate = float("nan")
+        self.initial_loss = self.initial_size = self.loss = self.peak_learning_rate = float("nan")
         self.gradient_blocks = np.zeros((0, len(spec.layers)))
         self._steps = np.zeros(window, np.int64)
         self._tables = np.full((window, len(spec.layers), len(LAYER_COLUMNS)), np.nan, np.float32)
@@ -59,11 +62,17 @@ class History:
         self._peaks = np.full((PEAK_CHECKS, spec.unit_count), np.nan, np.float32)
         self._initial_losses: list[float] = []
         self._stats: dict[str, NDArray[np.float32]] = {}
+        self._rows: NDArray[np.float64] | None = None
 
     def _describe(self, spec: RunSpec) -> None:
         self.spec = spec
         self.graph = layer_graph(spec.layers)
         self._units_per_layer = np.array([layer.units for layer in spec.layers], np.int64)
+        rows = {layer.name: row for row, layer in enumerate(spec.layers)}
+        self.weight_elements = np.zeros(len(spec.layers), np.int64)
+        for weight in spec.weights:
+            if weight.layer in rows:
+                self.weight_elements[rows[weight.layer]] += math.prod(weight.shape)
         # Asking the description for each would be quadratic in the layers, at every observed step.
         ends = np.cumsum([0, *self._units_per_layer]).tolist()
         self.unit_slices = [slice(start, end) for start, end in itertools.pairwise(ends)]
@@ -78,7 +87,7 @@ class History:
         result._tables = moved(self._tables, at.layers, np.nan, 1)
         result._weights = moved(self._weights, at.weights, np.nan, 1)
         result._peaks = moved(self._peaks, at.units, np.nan, 1)
-        result._stats = {}
+        result._stats, result._rows = {}, None
         return result
 
     def update(self, record: StepRecord) -> None:
@@ -103,6 +112,7 @@ class History:
         if len(self._initial_losses) < INITIAL_LOSSES and np.isfinite(loss):
             self._initial_losses.append(loss)
             self.initial_loss = float(np.mean(self._initial_losses))
+            self.initial_size = float(np.mean(np.abs(self._initial_losses)))
         self.peak_learning_rate = float(np.fmax(self.peak_learning_rate, record.total("learning_rate")))
         samples = record.layer("elements") / np.maximum(self._units_per_layer, 1)
         self.units.update(record.step, record.unit_activity, np.repeat(samples, self._units_per_layer))
@@ -110,7 +120,7 @@ class History:
         self.first_step = self.first.step
         self.step = record.step
         self.checks += 1
-        self._stats = {}
+        self._stats, self._rows = {}, None
         finite = self.losses[np.isfinite(self.losses)]
         self.loss = float(np.median(finite)) if finite.size else float("nan")
         if self.checks % BLOCK == 0:
@@ -158,6 +168,13 @@ class History:
             # Rules ask for the same columns layer by layer.
             self._stats[column] = self._tables[self._order(), :, LAYER_COLUMNS.index(column)]
         return self._stats[column]
+
+    @property
+    def rows(self) -> NDArray[np.float64]:
+        """`[checks kept, layers]`: over how many samples (and positions) the figures of a layer were taken."""
+        if self._rows is None:
+            self._rows = np.nan_to_num(self.stat("elements").astype(np.float64)) / np.maximum(self._units_per_layer, 1)
+        return self._rows
 
     def latest(self, column: str) -> NDArray[np.float32]:
         """`[layers]` of one of `LAYER_COLUMNS` at the latest step."""

@@ -35,6 +35,7 @@ LAYER_COLUMNS = (
     "sample_std",
     "unit_std",
     "saturated_fraction",
+    "input_rms",
 )
 """Columns of the layer table. Activations: `elements` (how many values the layer put out in this step), their
 mean, standard deviation, extremes, share of exact zeros, count of NaN and infinities, share of units that were
@@ -43,8 +44,10 @@ zero on every sample. `gradient_*`: gradient of the loss with respect to the act
 `mode_difference`, only at steps after which the model was probed, is ‖training - inference‖ / ‖inference‖ of the
 layer's outputs for the same inputs. `sample_std`: how far outputs spread around the mean of their unit, from sample to
 sample; `unit_std`: how far the means of the units spread around each other; `saturated_fraction`: share of outputs of a
-bounded activation in the outer 5 % of its range, NaN for other activations. New columns are appended, never put in
-between."""
+bounded activation in the outer 5 % of its range, NaN for other activations; `input_rms`: root mean square of the first
+floating-point tensor that the layer was given, NaN where there was none. New columns are appended, never inserted.
+
+Where an activation function is applied outside of its layer, the layer's outputs are those behind the function."""
 
 WEIGHT_COLUMNS = (
     "gradient_norm",

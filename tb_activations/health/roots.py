@@ -1,61 +1,16 @@
-"""Which finding follows from which: one root cause is told once, with its consequences under it."""
+"""Which finding follows from which: one root cause is named once, with its consequences under it."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_activations.health.causes import AS_CAUSES, BACKWARD, RANK, direct_causes
 from tb_activations.health.graph import LayerGraph
 from tb_activations.health.records import Finding, RunSpec, Severity
-from tb_activations.health.rules.nonfinite import GRADIENTS
-from tb_activations.health.rules.stagnant_weights import RESTLESS
-
-NONFINITE, POOR_INIT, EXPLODING = "nonfinite", "poor_init", "exploding_gradient"
-DEAD, DORMANT, SATURATED, COLLAPSED = "dead_units", "dormant_units", "saturated_units", "collapsed_layer"
-NO_GRADIENT, VANISHING, STAGNANT = "no_gradient", "vanishing_gradient", "stagnant_weights"
-
-ALL_THE_SAME = 1e-6
-"""Outputs whose relative spread over samples is smaller are equal within float32."""
-
-_RANK = {Severity.PROBLEM: 0, Severity.WARNING: 1, Severity.NOTE: 2}
-
-
-class _Where(NamedTuple):
-    """Where a cause may stand as seen from its consequence."""
-
-    before: bool = False
-    here: bool = False
-    behind: bool = False
-
-
-_FORWARD = _Where(before=True, here=True)
-"""The signal on its way forward: a layer suffers from itself and from what stands before it."""
-_BACKWARD = _Where(here=True, behind=True)
-"""The gradient on its way back: a layer suffers from itself and from what stands nearer the loss."""
-_ANYWHERE = _Where(before=True, here=True, behind=True)
-_HERE = _Where(here=True)
-
-_CAUSES: dict[str, tuple[tuple[str, _Where], ...]] = {
-    EXPLODING: ((POOR_INIT, _ANYWHERE),),
-    DEAD: ((POOR_INIT, _FORWARD), (EXPLODING, _FORWARD)),
-    DORMANT: ((POOR_INIT, _FORWARD), (EXPLODING, _FORWARD)),
-    SATURATED: ((POOR_INIT, _FORWARD), (EXPLODING, _FORWARD)),
-    COLLAPSED: ((POOR_INIT, _FORWARD), (DEAD, _FORWARD), (SATURATED, _FORWARD), (VANISHING, _ANYWHERE)),
-    # A layer that is given nothing but zeros has no gradient for its kernel either.
-    NO_GRADIENT: ((POOR_INIT, _BACKWARD), (DEAD, _ANYWHERE), (SATURATED, _BACKWARD), (COLLAPSED, _BACKWARD)),
-    VANISHING: ((POOR_INIT, _ANYWHERE), (DEAD, _BACKWARD), (SATURATED, _BACKWARD), (COLLAPSED, _BACKWARD)),
-    STAGNANT: (
-        (POOR_INIT, _BACKWARD),
-        (DEAD, _BACKWARD),
-        (SATURATED, _BACKWARD),
-        (COLLAPSED, _BACKWARD),
-        (NO_GRADIENT, _HERE),
-        (VANISHING, _HERE),
-    ),
-    RESTLESS: ((EXPLODING, _ANYWHERE),),
-}
-"""What a finding may follow from, the likeliest first. No rule stands among the causes of its own causes."""
 
 
 def worst_first(findings: Iterable[Finding], spec: RunSpec) -> tuple[Finding, ...]:
@@ -65,7 +20,7 @@ def worst_first(findings: Iterable[Finding], spec: RunSpec) -> tuple[Finding, ..
     def order(finding: Finding) -> tuple[bool, bool, int, int, str, int]:
         is_closed, follows = finding.closed_step is not None, finding.root is not None
         row = rows.get(finding.layer, len(rows))
-        return is_closed, follows, _RANK[finding.severity], row, finding.rule, finding.opened_step
+        return is_closed, follows, RANK[finding.severity], row, finding.rule, finding.opened_step
 
     return tuple(sorted(findings, key=order))
 
@@ -78,98 +33,45 @@ def name_roots(findings: Sequence[Finding], spec: RunSpec, graph: LayerGraph) ->
       the gradient harms the layers before it.
     - Of several layers that suffer alike the root is the one nearest to where it comes from: the first whose output is
       lost, the last whose gradient is, the one that explodes most.
+    - Findings that each follow from the next in a ring have one root, the first of them by `_explains_first`.
+
+    A root follows from nothing, and every other open finding leads to exactly one root. The order in which findings
+    are given changes nothing; those of layers that `spec` does not have stand for themselves.
     """
     rows = {layer.name: row for row, layer in enumerate(spec.layers)}
-    open_now = [finding for finding in findings if finding.closed_step is None]
-    by_rule: dict[str, list[Finding]] = {}
-    for finding in open_now:
-        by_rule.setdefault(finding.rule, []).append(finding)
-    poison = _first_nonfinite(by_rule.get(NONFINITE, []), rows)
-    of_kind = {rule: _first_of_kind(rule, alike, rows) for rule, alike in by_rule.items()}
-
-    def stands(cause: Finding, effect: Finding, where: _Where) -> bool:
-        one, other = rows[cause.layer], rows[effect.layer]
-        if one == other:
-            return where.here
-        return bool((where.before and graph.reaches[one, other]) or (where.behind and graph.reaches[other, one]))
-
-    def cause(finding: Finding) -> Finding | None:
-        for rule, where in _CAUSES.get(_kind(finding), ()):
-            suspects = [
-                other
-                for other in by_rule.get(rule, ())
-                if other.severity is not Severity.NOTE
-                and other.since_step <= finding.since_step
-                and _is_enough(other, finding)
-                and stands(other, finding, where)
-            ]
-            if suspects:
-                return min(suspects, key=lambda other: (other.since_step, abs(rows[other.layer] - rows[finding.layer])))
-        return None
-
-    def root(finding: Finding) -> Finding | None:
-        if poison and finding is not poison and (finding.rule == NONFINITE or finding.since_step >= poison.since_step):
-            return poison
-        if (found := cause(finding)) is not None:
-            return found
-        first = of_kind[finding.rule]
-        if first is None or first is finding:
-            return None
-        if finding.rule in (DEAD, COLLAPSED):
-            spreads = first.since_step <= finding.since_step and stands(first, finding, _Where(before=True))
-            return first if spreads else None
-        return first if stands(first, finding, _ANYWHERE) else None
-
-    direct = {id(finding): root(finding) for finding in open_now}
-    return [dataclasses.replace(finding, root=_last_root(finding, direct)) for finding in findings]
+    judged = [finding for finding in findings if finding.closed_step is None and finding.layer in rows]
+    judged.sort(key=lambda finding: _explains_first(finding, rows))
+    firsts = first_of_groups(direct_causes(judged, [rows[finding.layer] for finding in judged], graph))
+    roots = {judged[place].id: judged[first].id for place, first in enumerate(firsts.tolist()) if place != first}
+    return [
+        _rooted(finding, None if finding.closed_step is not None else roots.get(finding.id)) for finding in findings
+    ]
 
 
-def _kind(finding: Finding) -> str:
-    """The rule, but for weights that move too fast: they have other causes than weights that do not move."""
-    return RESTLESS if finding.quantity == RESTLESS else finding.rule
+def first_of_groups(follows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`[findings]`: for each the root of its group, given the one that each follows from directly.
 
+    Each follows from one, itself or another, so a group always ends in one ring: a single finding that follows from
+    itself, or several. The first finding of that ring is the root, which cannot follow from anything.
 
-def _is_enough(cause: Finding, effect: Finding) -> bool:
-    """Whether the cause is as bad as the consequence takes it to be.
-
-    A few dead units starve nobody: it takes the whole layer, but for a gradient that only becomes small. Outputs that
-    are all the same let nothing through, while those that only hardly differ are what a signal that fades away leaves.
+    Args:
+        follows: `[findings]` places, in the order in which findings explain each other.
     """
-    if cause.rule == COLLAPSED:
-        return cause.value < ALL_THE_SAME
-    if effect.rule == COLLAPSED and cause.rule == VANISHING:
-        return effect.value >= ALL_THE_SAME
-    return cause.rule != DEAD or cause.value == 1 or effect.rule == VANISHING
+    first, ahead = np.arange(len(follows)), follows
+    # Each round doubles how far every finding looks ahead, so these rounds pass through the longest possible ring.
+    for _ in range(len(follows).bit_length()):
+        first = np.minimum(first, first[ahead])
+        ahead = ahead[ahead]
+    return first[ahead]
 
 
-def _first_of_kind(rule: str, alike: Sequence[Finding], rows: dict[str, int]) -> Finding | None:
-    """The finding that others of the same rule follow from, None where each stands for itself."""
-    orders: dict[str, Callable[[Finding], tuple[float, ...]]] = {
-        DEAD: lambda finding: (rows[finding.layer],),
-        COLLAPSED: lambda finding: (rows[finding.layer],),
-        EXPLODING: lambda finding: (_RANK[finding.severity], finding.since_step, -finding.value),
-        NO_GRADIENT: lambda finding: (_RANK[finding.severity], -rows[finding.layer]),
-        VANISHING: lambda finding: (_RANK[finding.severity], -rows[finding.layer]),
-    }
-    if rule not in orders:
-        return None
-    serious = [finding for finding in alike if rule != DEAD or finding.value == 1]
-    return min(serious, key=orders[rule], default=None)
+def _explains_first(finding: Finding, rows: Mapping[str, int]) -> tuple[bool, int, int, int, str, int, str]:
+    """The order in which an engineer looks: what counts, what began first, what harms others, where it begins."""
+    is_note, row = finding.severity is Severity.NOTE, rows[finding.layer]
+    rank = AS_CAUSES.index(finding.rule) if finding.rule in AS_CAUSES else len(AS_CAUSES)
+    place = -row if finding.rule in BACKWARD else row
+    return is_note, finding.since_step, rank, place, finding.rule, finding.opened_step, finding.quantity
 
 
-def _last_root(finding: Finding, direct: dict[int, Finding | None]) -> str | None:
-    above = direct.get(id(finding))
-    if above is None:
-        return None
-    while (next_above := direct.get(id(above))) is not None:
-        above = next_above
-    return above.id
-
-
-def _first_nonfinite(findings: Sequence[Finding], rows: dict[str, int]) -> Finding | None:
-    def order(finding: Finding) -> tuple[bool, int, bool, int]:
-        row, is_backward = rows[finding.layer], finding.quantity == GRADIENTS
-        # Gradients travel from the loss down: the one nearest the loss went wrong first.
-        return finding.severity is Severity.NOTE, finding.since_step, is_backward, -row if is_backward else row
-
-    return min(findings, key=order, default=None)
+def _rooted(finding: Finding, root: str | None) -> Finding:
+    return finding if finding.root == root else dataclasses.replace(finding, root=root)

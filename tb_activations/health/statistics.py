@@ -118,6 +118,9 @@ LAYER_STATISTICS = (
         "",
         "linear",
     ),
+    Statistic(
+        "input_rms", "Input RMS", "Root mean square of the first floating-point tensor the layer was given.", "", "log"
+    ),
 )
 """In the order of `LAYER_COLUMNS`."""
 

@@ -16,7 +16,9 @@ from tb_activations.health.rules import RULES
 RuleState = Literal["checked", "waiting", "not_applicable", "failed"]
 """What became of a rule in a run: it judged a layer; it has too little data yet; it fits no layer; it raised."""
 
-_JUDGED = (Outcome.OK, Outcome.NOTE, Outcome.WARNING, Outcome.PROBLEM)
+NOTHING_TRAINED = "Nothing is trained: the optimizer was handed no weights, so only the forward pass was judged."
+
+_JUDGED = frozenset({Outcome.OK, Outcome.NOTE, Outcome.WARNING, Outcome.PROBLEM})
 _SEVERITIES = (Severity.PROBLEM, Severity.WARNING, Severity.NOTE)
 
 
@@ -26,7 +28,7 @@ class Verdict:
 
     Attributes:
         severity: of the worst open finding, None without one.
-        sentence: for people.
+        sentence: for people; begins with `NOTHING_TRAINED` where that holds.
         layer: the layer to look at first, "" without a finding.
         layers_affected: how many layers have an open warning or problem.
         layers_total: how many layers were judged.
@@ -78,7 +80,12 @@ def verdict(spec: RunSpec, findings: Sequence[Finding], outcomes: NDArray[np.uin
     affected = {finding.layer for finding in pressing}
     counted = _counted(spec, affected)
     counts = _count(_states(outcomes[counted]))
-    sentence = _sick(pressing, len(affected), len(counted)) if pressing else _healthy(still_open, counts, len(counted))
+    if pressing:
+        sentence = _sick(pressing, len(affected), len(counted))
+    else:
+        sentence = _healthy(still_open, counts, len(counted)) if counted else _unobserved(spec)
+    if counted and not is_trained(spec):
+        sentence = f"{NOTHING_TRAINED} {sentence}"
     return Verdict(
         severity=_worst(still_open),
         sentence=sentence,
@@ -88,6 +95,12 @@ def verdict(spec: RunSpec, findings: Sequence[Finding], outcomes: NDArray[np.uin
         rules_checked=counts.checked,
         rules_not_applicable=counts.not_applicable,
     )
+
+
+def is_trained(spec: RunSpec) -> bool:
+    """Whether the optimizer was handed any weights; a model whose layers are all frozen is not trained."""
+    # Weights that belong to no observed layer have no layer that could be frozen.
+    return any(layer.trainable for layer in spec.layers) or any(not weight.layer for weight in spec.weights)
 
 
 def rule_states(
@@ -116,11 +129,12 @@ def _states(outcomes: NDArray[np.uint8]) -> list[RuleState]:
 
 
 def _state(outcomes: NDArray[np.uint8]) -> RuleState:
-    if np.isin(outcomes, _JUDGED).any():
+    seen = set(outcomes.tolist())
+    if seen & _JUDGED:
         return "checked"
-    if (outcomes == Outcome.ERROR).any():
+    if Outcome.ERROR in seen:
         return "failed"
-    return "not_applicable" if len(outcomes) and (outcomes == Outcome.NOT_APPLICABLE).all() else "waiting"
+    return "not_applicable" if seen == {Outcome.NOT_APPLICABLE} else "waiting"
 
 
 def _count(states: Sequence[RuleState]) -> _Counts:
@@ -161,6 +175,13 @@ def _healthy(notes: Sequence[Finding], counts: _Counts, total: int) -> str:
     so_far = " so far" if counts.waiting else ""
     remarks = f" {_plural(len(notes), 'note')}, first: {notes[0].layer} - {headline(notes[0])}." if notes else ""
     return f"No problems found{so_far} in {_plural(total, 'layer')}; {counts.in_words()}.{remarks}"
+
+
+def _unobserved(spec: RunSpec) -> str:
+    if not spec.layers:
+        return "The model has no layer that could be observed."
+    reasons = dict.fromkeys(layer.not_observed for layer in spec.layers if layer.not_observed)
+    return f"None of {_plural(len(spec.layers), 'layer')} was observed: {'; '.join(reasons)}."
 
 
 def _plural(count: int, noun: str) -> str:

@@ -25,7 +25,7 @@ class LayerHealthLoader(base_plugin.TBLoader):
             samples.setdefault(PLUGIN_NAME, SAMPLES)
 
     def load(self, context: base_plugin.TBContext) -> base_plugin.TBPlugin:
-        """The plugin; TensorBoard logs an exception and goes on without the tab."""
+        """The plugin; TensorBoard logs an exception and continues without the tab."""
         from tb_activations.plugin.plugin import LayerHealthPlugin
 
         return LayerHealthPlugin(context)

@@ -18,9 +18,9 @@ from tb_activations.events.run import Run
 from tb_activations.events.schema import PLUGIN_NAME
 from tb_activations.health.records import HISTOGRAM_KINDS, LAYER_COLUMNS, STEP_COLUMNS
 from tb_activations.plugin import answers, bounds, parameters, pictures, store
-from tb_activations.plugin.errors import CannotReadError, MethodError, UnknownError
+from tb_activations.plugin.errors import CannotReadError, MethodError
 from tb_activations.plugin.frames import Frame, to_json
-from tb_activations.plugin.source import Source, Tags
+from tb_activations.plugin.source import Source
 
 Query = Mapping[str, str]
 Wsgi = Callable[..., Any]
@@ -75,19 +75,15 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
         source = self._source(request)
         start_times, tags = source.start_times(), source.tags()
         newest_first = sorted(tags, key=lambda name: (start_times.get(name) or 0.0, name), reverse=True)
-        read = newest_first[: bounds.MOST_RUNS]
-        summaries = [self._summary(source, name, tags[name], start_times.get(name)) for name in read]
-        there = [summary for summary in summaries if summary is not None]
-        return _respond(request, answers.run_list(there, unread=len(tags) - len(read)))
+        read = {name: tags[name] for name in newest_first[: bounds.MOST_RUNS]}
 
-    def _summary(self, source: Source, name: str, tags: Tags, start_time: float | None) -> dict[str, Any] | None:
-        try:
-            return answers.run_summary(self._store.read(source, name, store.OVERVIEW, tags), start_time)
-        except CannotReadError as error:
-            return answers.unreadable_summary(name, error.reason)
-        except UnknownError:
-            # Deleted since it was listed.
-            return None
+        def summary(name: str, run: Run | CannotReadError) -> dict[str, Any]:
+            if isinstance(run, CannotReadError):
+                return answers.unreadable_summary(name, run.reason)
+            return answers.run_summary(run, start_times.get(name))
+
+        summaries = self._store.overviews(source, read, summary)
+        return _respond(request, answers.run_list(summaries, unread=len(tags) - len(read)))
 
     def _pictures(self, request: Request) -> Response:
         run = parameters.text(request.args, "run")

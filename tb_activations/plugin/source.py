@@ -17,6 +17,7 @@ from tensorboard.data.provider import (
     BlobSequenceTimeSeries,
     DataProvider,
     RunTagFilter,
+    TensorDatum,
     TensorTimeSeries,
 )
 from tensorboard.plugins.image.metadata import PLUGIN_NAME as IMAGES
@@ -47,7 +48,7 @@ class Source:
             return self._tensors(None if run is None else [run], None)
         except KeyError:
             # TensorBoard's Python loader cannot list a tag that has no value yet, nor any other together with it.
-            return self._tags_one_by_one([*self.start_times()] if run is None else [run])
+            return self._tags_in_parts([*self.start_times()] if run is None else [run])
 
     def start_times(self) -> dict[str, float | None]:
         """Seconds since the epoch by run, of every run in the log directory; empty where one of them hinders it."""
@@ -66,11 +67,31 @@ class Source:
         """
         while True:
             try:
-                return Series(content, self._points(run, tag, points))
+                return Series(content, _points(self._read([run], [tag], points).get(run, {}).get(tag, ())))
             except TooLargeError as error:
                 if points == 1:
                     raise UnreadableRunError(f"a value of {tag} is too large: {error}") from error
                 points = max(1, points // _FEWER)
+
+    def series_of_all(
+        self, runs: Sequence[str], tags: Mapping[str, Tags], points: int
+    ) -> dict[str, dict[str, Series]] | None:
+        """At most `points` points of each of the tags of each run, by run, in a single answer of the provider.
+
+        None where there is no such answer: it is too large, a point in it is no tensor, or a tag has no value yet.
+        """
+        wanted = sorted({tag for run in runs for tag in tags[run]})
+        try:
+            read = self._read(runs, wanted, points)
+        except (TooLargeError, UnreadableRunError, KeyError):
+            return None
+        return {
+            run: {
+                tag: Series(listed.plugin_content, _points(read.get(run, {}).get(tag, ())))
+                for tag, listed in tags[run].items()
+            }
+            for run in runs
+        }
 
     def pictures(self, run: str) -> dict[str, BlobSequenceTimeSeries]:
         """What is known of each series of pictures of a run.
@@ -112,29 +133,44 @@ class Source:
             )
         return listed
 
-    def _tags_one_by_one(self, runs: Sequence[str]) -> dict[str, dict[str, TensorTimeSeries]]:
+    def _tags_in_parts(self, runs: Sequence[str]) -> dict[str, dict[str, TensorTimeSeries]]:
+        """The tags of these runs without those that cannot be listed, of which there are few."""
         found: dict[str, dict[str, TensorTimeSeries]] = {}
-        for run in runs:
-            for tag in schema.COLUMNS:
-                with contextlib.suppress(KeyError):
-                    listed = self._tensors([run], [tag])
-                    found.setdefault(run, {}).update(listed.get(run, {}))
-        return {run: tags for run, tags in found.items() if tags}
+        waiting = [runs] if runs else []
+        # Ends: what is put back is half as long, and one run is not put back.
+        while waiting:
+            part = waiting.pop()
+            try:
+                found.update(self._tensors(part, None))
+            except KeyError:
+                if len(part) == 1:
+                    found.update(self._tags_one_by_one(part[0]))
+                else:
+                    middle = len(part) // 2
+                    waiting += [part[middle:], part[:middle]]
+        return found
 
-    def _points(self, run: str, tag: str, points: int) -> list[Point]:
+    def _tags_one_by_one(self, run: str) -> dict[str, dict[str, TensorTimeSeries]]:
+        tags: dict[str, TensorTimeSeries] = {}
+        for tag in schema.COLUMNS:
+            with contextlib.suppress(KeyError):
+                tags.update(self._tensors([run], [tag]).get(run, {}))
+        return {run: tags} if tags else {}
+
+    def _read(self, runs: Sequence[str], tags: Sequence[str], points: int) -> dict[str, Any]:
         try:
             with _translated():
-                read = self.provider.read_tensors(
+                read: dict[str, Any] = self.provider.read_tensors(
                     self.context,
                     experiment_id=self.experiment,
                     plugin_name=schema.PLUGIN_NAME,
                     downsample=points,
-                    run_tag_filter=RunTagFilter(runs=[run], tags=[tag]),
+                    run_tag_filter=RunTagFilter(runs=runs, tags=tags),
                 )
         except (TypeError, ValueError, MemoryError) as error:
             # The provider turns protos into arrays, and trusts what the protos say of their shape.
-            raise UnreadableRunError(f"{tag} holds a value that is no tensor: {error}") from error
-        return [Point(datum.step, datum.wall_time, datum.numpy) for datum in read.get(run, {}).get(tag, ())]
+            raise UnreadableRunError(f"{', '.join(tags)} holds a value that is no tensor: {error}") from error
+        return read
 
     def _blobs(
         self, method: Callable[..., Any], *, runs: Sequence[str], tags: Sequence[str] | None = None, **more: int
@@ -148,6 +184,10 @@ class Source:
                 **more,
             )
         return answer
+
+
+def _points(data: Sequence[TensorDatum]) -> list[Point]:
+    return [Point(datum.step, datum.wall_time, datum.numpy) for datum in data]
 
 
 @contextlib.contextmanager

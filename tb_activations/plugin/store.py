@@ -6,18 +6,24 @@ import collections
 import dataclasses
 import itertools
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from tensorboard.data.provider import TensorTimeSeries
 
 from tb_activations.events import schema
-from tb_activations.events.assemble import decode, describe
+from tb_activations.events.assemble import decode, describe, remembering
 from tb_activations.events.errors import UnreadableRunError
+from tb_activations.events.json_codec import run_from_json
 from tb_activations.events.run import Run
 from tb_activations.events.series import Series
+from tb_activations.health.records import RunSpec
 from tb_activations.plugin.errors import CannotReadError, UnknownError
 from tb_activations.plugin.source import Source, Tags
+
+T = TypeVar("T")
 
 OVERVIEW = frozenset({schema.STEP, schema.FINDINGS})
 TABLES = frozenset({schema.LAYERS, schema.WEIGHTS, schema.STEP, schema.OUTCOMES, schema.FINDINGS, schema.COST})
@@ -32,6 +38,11 @@ CACHE_BYTES = 512 * 2**20
 TEXT_BYTES = 32 * 2**20
 """Of the different descriptions of a run, its findings at one step, or a tag's metadata: the JSON parser makes many
 times as much of them in memory."""
+
+FIRST_PORTION, LARGEST_PORTION = 16, 512
+"""Runs that one answer of the data provider tells of: every question costs some 40 ms, however small the answer."""
+PORTION_BYTES = 32 * 2**20
+"""Of the runs decoded from one such answer, about; the next portion is sized by it."""
 
 _OBJECTS = 8
 """Bytes that a byte of JSON takes once it is decoded, about."""
@@ -57,7 +68,10 @@ class RunStore:
     def __init__(self, capacity: int = CACHE_BYTES) -> None:
         self._capacity = capacity
         self._runs: collections.OrderedDict[object, _Kept] = collections.OrderedDict()
+        self._size = 0
         self._guard = threading.Lock()
+        # Two lists at the same time would read everything twice.
+        self._listing = threading.Lock()
         # Requests for the same run wait for the one that decodes it; others seldom meet.
         self._decoding = [threading.Lock() for _ in range(_LOCKS)]
 
@@ -76,18 +90,62 @@ class RunStore:
             CannotReadError: it cannot be decoded, for one because a newer version wrote it.
         """
         listed = self.check(source, run) if listed is None else listed
-        wanted = {tag: listed[tag] for tag in listed if tag in tags or tag == schema.RUN}
-        key = (source.experiment, run, frozenset(tags))
-        # As text: a time that is not a number would differ from itself.
-        state = {tag: (series.max_step, repr(series.max_wall_time)) for tag, series in wanted.items()}
-        with self._decoding[hash(key) % _LOCKS]:
-            kept = self._recall(key, state)
-            if kept is None:
-                kept = _Kept(state, *_decode(source, run, wanted))
-                self._keep(key, kept)
+        wanted = _wanted(listed, tags)
+        kept = self._decoded(_key(source, run, tags), _state(wanted), lambda: _read(source, run, wanted))
         if isinstance(kept.result, str):
             raise CannotReadError(run, kept.result)
         return kept.result
+
+    def overviews(
+        self, source: Source, listed: Mapping[str, Tags], summarise: Callable[[str, Run | CannotReadError], T]
+    ) -> list[T]:
+        """What `summarise` makes of each run with the tags of `OVERVIEW`, or of why it cannot be decoded.
+
+        The runs are read in few portions, and of a portion that cannot be read at once each part on its own.
+
+        Args:
+            listed: all tags of each run.
+        """
+        summaries: list[T] = []
+        names, size = list(listed), FIRST_PORTION
+        with self._listing:
+            # Ends: each turn takes at least one name.
+            while names:
+                portion, names = names[:size], names[size:]
+                decoded = self._read_portion(source, {run: _wanted(listed[run], OVERVIEW) for run in portion})
+                for run in portion:
+                    try:
+                        summaries.append(summarise(run, self.read(source, run, OVERVIEW, listed[run])))
+                    except CannotReadError as error:
+                        summaries.append(summarise(run, error))
+                fitting = len(portion) * PORTION_BYTES // max(decoded, 1)
+                size = max(1, min(4 * len(portion), fitting, LARGEST_PORTION))
+        return summaries
+
+    def _read_portion(self, source: Source, wanted: Mapping[str, Tags]) -> int:
+        """Decodes these runs, as far as they are not kept and can be read at once; how many bytes that made."""
+        unknown = [run for run in wanted if self._recall(_key(source, run, OVERVIEW), _state(wanted[run])) is None]
+        waiting, decoded, described = [unknown] if len(unknown) > 1 else [], 0, remembering(run_from_json)
+        # Ends: what is put back is half as long, and single runs are not.
+        while waiting:
+            part = waiting.pop()
+            series = source.series_of_all(part, wanted, ALL_POINTS)
+            if series is None:
+                middle = len(part) // 2
+                waiting += [half for half in (part[middle:], part[:middle]) if len(half) > 1]
+                continue
+            for run in part:
+                decode_own = partial(_decode, series.pop(run), run, described)
+                decoded += self._decoded(_key(source, run, OVERVIEW), _state(wanted[run]), decode_own).size
+        return decoded
+
+    def _decoded(self, key: object, state: object, make: Callable[[], tuple[Run | str, int]]) -> _Kept:
+        with self._decoding[hash(key) % _LOCKS]:
+            kept = self._recall(key, state)
+            if kept is None:
+                kept = _Kept(state, *make())
+                self._keep(key, kept)
+        return kept
 
     def _recall(self, key: object, state: object) -> _Kept | None:
         with self._guard:
@@ -99,14 +157,28 @@ class RunStore:
 
     def _keep(self, key: object, kept: _Kept) -> None:
         with self._guard:
+            earlier = self._runs.pop(key, None)
+            self._size += kept.size - (earlier.size if earlier else 0)
             self._runs[key] = kept
-            self._runs.move_to_end(key)
-            while len(self._runs) > 1 and sum(each.size for each in self._runs.values()) > self._capacity:
-                self._runs.popitem(last=False)
+            while len(self._runs) > 1 and self._size > self._capacity:
+                self._size -= self._runs.popitem(last=False)[1].size
 
 
-def _decode(source: Source, run: str, listed: dict[str, TensorTimeSeries]) -> tuple[Run | str, int]:
-    """The run, or why it cannot be decoded; and about how many bytes it takes."""
+def _wanted(listed: Tags, tags: Collection[str]) -> dict[str, TensorTimeSeries]:
+    return {tag: listed[tag] for tag in listed if tag in tags or tag == schema.RUN}
+
+
+def _key(source: Source, run: str, tags: Collection[str]) -> object:
+    return source.experiment, run, frozenset(tags)
+
+
+def _state(wanted: Tags) -> object:
+    # As text: a time that is not a number would differ from itself.
+    return {tag: (series.max_step, repr(series.max_wall_time)) for tag, series in wanted.items()}
+
+
+def _read(source: Source, run: str, listed: Tags) -> tuple[Run | str, int]:
+    """The run, tag by tag, or why it cannot be decoded; and about how many bytes it takes."""
     points = ALL_POINTS
     series: dict[str, Series] = {}
     try:
@@ -117,14 +189,28 @@ def _decode(source: Source, run: str, listed: dict[str, TensorTimeSeries]) -> tu
             _check_text(tag, _text_bytes(tag, series[tag]))
             if tag == schema.RUN:
                 points = _affordable_points(series[tag], listed)
-        decoded = decode(series, run)
     except UnreadableRunError as error:
         # The words only: an exception holds on to everything that was read before it.
+        return str(error), len(str(error))
+    return _decode(series, run, run_from_json)
+
+
+def _decode(series: Mapping[str, Series], run: str, parse: Callable[[bytes], RunSpec]) -> tuple[Run | str, int]:
+    """The run that was read, or why it cannot be decoded; and about how many bytes it takes."""
+    texts = 0
+    try:
+        for tag, own in series.items():
+            _check_text(tag, len(own.content))
+            size = _text_bytes(tag, own)
+            _check_text(tag, size)
+            texts += size
+        decoded = decode(series, run, parse)
+    except UnreadableRunError as error:
         return str(error), len(str(error))
     for member in vars(decoded).values():
         if isinstance(member, np.ndarray):
             member.flags.writeable = False
-    return decoded, decoded.nbytes + _OBJECTS * sum(_text_bytes(tag, series[tag]) for tag in series)
+    return decoded, decoded.nbytes + _OBJECTS * texts
 
 
 def _text_bytes(tag: str, series: Series) -> int:

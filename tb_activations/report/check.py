@@ -10,11 +10,22 @@ from rich.text import Text
 
 from tb_activations.health.records import Finding, Severity
 from tb_activations.health.rules import RULES
+from tb_activations.health.verdict import NOTHING_TRAINED, is_trained
 from tb_activations.report.complaint import complain
+from tb_activations.report.progress import with_bar
 from tb_activations.report.rules_file import rules_file
 from tb_activations.report.stored import Judged, Unreadable, read
 from tb_activations.report.text import severity_style
-from tb_activations.report.words import families, glyph, plural, printable, rules_in_words
+from tb_activations.report.words import (
+    NO_STEP,
+    families,
+    glyph,
+    plural,
+    printable,
+    rules_in_words,
+    unobserved,
+    why_no_layer,
+)
 
 HEALTHY, SICK, CANNOT_JUDGE = 0, 1, 2
 FAIL_ON = {
@@ -51,8 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print a line a run and a finding, and give the exit status: 0 healthy, 1 findings, 2 cannot judge."""
     try:
-        runs = read(arguments.logdir, arguments.rules)
-    except OSError as error:
+        runs = read(arguments.logdir, arguments.rules, is_brief=True, following=with_bar)
+    except (OSError, ValueError) as error:
         complain("Cannot judge", str(error))
         return CANNOT_JUDGE
     statuses = [_check(run, FAIL_ON[arguments.fail_on], arguments.rule) for run in runs]
@@ -115,9 +126,14 @@ def _why_not_judged(judged: Judged, rules: Sequence[str]) -> str:
     missing = [rule for rule in rules if rule not in judged.states]
     if missing:
         return f"the rule {missing[0]} was not run; --rules FILE judges again"
+    reason = why_no_layer(judged.run.spec)
     if not len(judged.run.steps):
-        return "no step was observed"
+        return f"{NO_STEP}; {reason}" if reason else NO_STEP
+    if reason:
+        return reason
+    if not is_trained(judged.run.spec):
+        return NOTHING_TRAINED
     states = {rule: judged.states[rule] for rule in rules}
     if "failed" in states.values() or "checked" not in states.values():
-        return rules_in_words(states)
+        return "; ".join([rules_in_words(states), *(f"not observed: {why}" for why in unobserved(judged.run.spec))])
     return ""

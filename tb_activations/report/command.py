@@ -14,6 +14,7 @@ from rich.console import Console
 from tb_activations.report.complaint import complain
 from tb_activations.report.json_text import report_json
 from tb_activations.report.page import report_page
+from tb_activations.report.progress import with_bar
 from tb_activations.report.rules_file import rules_file
 from tb_activations.report.stored import Judged, Unreadable, read
 from tb_activations.report.text import print_report, unreadable_line
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print or write the report and give the exit status: 0 at least one run was reported, 2 none was."""
     try:
-        runs = read(arguments.logdir, arguments.rules)
+        runs = read(arguments.logdir, arguments.rules, following=with_bar)
         if arguments.output is None and arguments.format == "text" and sys.stdout.isatty():
             print_report(Console(), runs)
         else:
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         # Whoever read along has seen enough; what is still in the buffer has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return REPORTED
-    except OSError as error:
+    except (OSError, ValueError) as error:
         complain("Cannot report", str(error))
         return CANNOT_REPORT
     unreadable = [run for run in runs if isinstance(run, Unreadable)]
@@ -72,4 +73,5 @@ def _put(report: str, output: Path | None) -> None:
         sys.stdout.write(report)
         sys.stdout.flush()
     else:
-        output.write_text(report, "utf-8")
+        # Names of folders need not be text; in JSON the escapes are those of JSON.
+        Path(os.path.expanduser(output)).write_text(report, "utf-8", "backslashreplace")

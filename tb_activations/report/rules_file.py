@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ def rules_file(text: str) -> RuleChoice:
     Raises:
         argparse.ArgumentTypeError: the file cannot be read, or holds something else; the text says what is allowed.
     """
-    path = Path(text)
+    path = Path(os.path.expanduser(text))
     try:
         rules = _parse(path)
         if not isinstance(rules, Mapping | list) or not rules:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import dataclasses
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from tb_activations.events.reader import load, runs
+from tb_activations.events import schema
+from tb_activations.events.files import Folder, folders
+from tb_activations.events.paths import local_path
+from tb_activations.events.reader import load_folder, name_of
 from tb_activations.events.run import Run
+from tb_activations.events.whereabouts import no_run
 from tb_activations.health.diagnosis import Diagnosis
 from tb_activations.health.roots import worst_first
 from tb_activations.health.rules import RuleChoice, configure
@@ -40,43 +44,72 @@ class Judged:
 
 @dataclasses.dataclass(frozen=True)
 class Unreadable:
-    """One run that could not be read, and why; `title` is what to call it."""
+    """One run that could not be read, and why; `title` is what to call it.
+
+    `is_folder` tells of a folder that cannot be opened and may hold a run or none.
+    """
 
     title: str
     name: str
     reason: str
+    is_folder: bool = False
 
 
-def read(logdir: str | os.PathLike[str], rules: RuleChoice = None) -> tuple[Judged | Unreadable, ...]:
-    """Every run at or below `logdir`, sorted by name.
+BRIEF = frozenset({schema.RUN, schema.STEP, schema.OUTCOMES, schema.FINDINGS})
+"""What the verdict of the training is read from, and which steps were observed."""
+
+
+def read(
+    logdir: str | os.PathLike[str],
+    rules: RuleChoice = None,
+    *,
+    is_brief: bool = False,
+    following: Callable[[Sequence[Folder]], Iterable[Folder]] = iter,
+) -> tuple[Judged | Unreadable, ...]:
+    """Every run at or below `logdir`, sorted by name. Each folder is listed and each event file opened once.
 
     Args:
+        logdir: "~" and "file://" are understood.
         rules: judges again by these, as `configure` takes them; None keeps what was found in training.
+        is_brief: leaves the tables over steps out of the runs; thousands of runs then take little memory.
+        following: what the folders pass through while they are read, such as a progress bar.
 
     Raises:
         FileNotFoundError: there is no run.
-        ValueError: `rules` is not allowed.
+        NotADirectoryError: `logdir` is a file.
+        RemotePathError: `logdir` is not on this machine.
+        ValueError: `rules` is not allowed, or `logdir` is empty.
     """
     configure(rules)
-    if not Path(logdir).is_dir():
-        raise FileNotFoundError(f"there is no folder {os.fspath(logdir)}")
-    names = runs(logdir)
-    if not names:
-        raise FileNotFoundError(
-            f"no Layer Health run in {os.fspath(logdir)} or below it; give the log_dir that the LayerHealth callback "
-            "was given, after at least one training step was observed"
-        )
-    return tuple(_read_one(logdir, name, rules) for name in names)
+    top = local_path(logdir)
+    candidates = [folder for folder in folders(top) if folder.files or folder.closed]
+    candidates.sort(key=lambda folder: name_of(folder, top))
+    tags = BRIEF if is_brief and rules is None else frozenset(schema.COLUMNS)
+    found = [
+        without_tables(run) if is_brief and isinstance(run, Judged) else run
+        for folder in following(candidates)
+        if (run := _read_one(folder, top, rules, tags)) is not None
+    ]
+    if all(isinstance(run, Unreadable) and run.is_folder for run in found):
+        raise no_run(top)
+    return tuple(found)
 
 
-def _read_one(logdir: str | os.PathLike[str], name: str, rules: RuleChoice) -> Judged | Unreadable:
-    title = name if name != "." else Path(logdir).resolve().name
+def _read_one(folder: Folder, top: Path, rules: RuleChoice, tags: Collection[str]) -> Judged | Unreadable | None:
+    """What one folder holds, None where nothing in it is ours."""
+    name = name_of(folder, top)
+    title = name if name != "." else top.resolve().name
+    if folder.closed:
+        return Unreadable(title, name, f"the folder cannot be opened: {folder.closed}", is_folder=True)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            run = load(logdir, name)
+            run = load_folder(folder.files, name, tags)
         except (OSError, ValueError) as error:
-            return Unreadable(title, name, str(error))
+            reasons = [*(str(warning.message) for warning in caught), str(error)]
+            return Unreadable(title, name, "; ".join(reasons))
+    if run is None:
+        return None
     remarks = [str(warning.message) for warning in caught]
     if run.dropped:
         remarks.append(f"{run.dropped} values of the event file did not fit the run's description and were left out")
@@ -85,6 +118,25 @@ def _read_one(logdir: str | os.PathLike[str], name: str, rules: RuleChoice) -> J
     run = dataclasses.replace(run, findings=worst_first(run.findings, run.spec))
     seen = (run.spec, run.findings, run.last_outcomes, run.rules)
     return Judged(title, run, verdict(*seen), rule_states(*seen), tuple(remarks), rules is not None)
+
+
+def without_tables(judged: Judged) -> Judged:
+    """The same verdict of a run that keeps its last step only."""
+    run = judged.run
+    last = slice(max(len(run.steps) - 1, 0), None)
+    small = dataclasses.replace(
+        run,
+        steps=run.steps[last].copy(),
+        wall_times=run.wall_times[last].copy(),
+        layer_table=run.layer_table[last].copy(),
+        weight_table=run.weight_table[last].copy(),
+        step_table=run.step_table[last].copy(),
+        unit_codes=run.unit_codes[last].copy(),
+        outcomes=run.outcomes[last].copy(),
+        histogram_steps=run.histogram_steps[:0].copy(),
+        histogram_table=run.histogram_table[:0].copy(),
+    )
+    return dataclasses.replace(judged, run=small)
 
 
 def rejudged(run: Run, rules: RuleChoice) -> Run:

@@ -18,7 +18,9 @@ from tb_activations.report.course import HealthCourse, Summary, health_course, s
 from tb_activations.report.stored import Judged, Unreadable
 from tb_activations.report.words import (
     GLYPHS,
+    NO_STEP,
     OUTCOME_OF,
+    TO_BE_OBSERVED,
     WORDS,
     Family,
     evidence,
@@ -30,6 +32,8 @@ from tb_activations.report.words import (
     printable,
     rules_in_words,
     title,
+    unobserved,
+    why_no_layer,
 )
 
 STYLES = {
@@ -81,7 +85,12 @@ def _run(judged: Judged) -> Iterator[RenderableType]:
     sign = glyph(verdict.severity) if is_judged else GLYPHS[Outcome.INSUFFICIENT_DATA]
     yield Text.assemble((f"{sign} {printable(verdict.sentence)}", style))
     rejudged = "Judged again by the rules given; " if judged.is_rejudged else ""
-    yield Text(f"Rules: {rejudged}{rules_in_words(judged.states)}", "dim")
+    if verdict.severity is None and why_no_layer(run.spec):
+        # The verdict has given the reasons.
+        yield Text(f"Try: {TO_BE_OBSERVED}", "yellow")
+    else:
+        yield Text(f"Rules: {rejudged}{rules_in_words(judged.states)}", "dim")
+        yield from (Text(f"Not observed: {printable(why)}", "yellow") for why in unobserved(run.spec))
     for remark in judged.remarks:
         yield Text(f"Remark: {printable(remark)}", "yellow")
     yield from _training(run)
@@ -98,7 +107,7 @@ def _run(judged: Judged) -> Iterator[RenderableType]:
 def _extent(run: Run) -> str:
     layers = f"{len(run.layers)} {plural(len(run.layers), 'layer')}"
     if not len(run.steps):
-        return f"{layers}, no step observed yet"
+        return f"{layers}, {NO_STEP}"
     return (
         f"{layers}, {len(run.steps):,} {plural(len(run.steps), 'step')} observed from {run.steps[0]} to {run.steps[-1]}"
     )

@@ -6,11 +6,17 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from tb_activations.health.records import Finding, Outcome, Severity
+from tb_activations.health.records import Finding, Outcome, RunSpec, Severity
 from tb_activations.health.rules import RULE_TITLES
 from tb_activations.health.verdict import RuleState
 
 UNITS_NAMED = 12
+LAYERS_NAMED = 4
+NO_STEP = "no step was observed: the training ended, or was stopped, before its first observed step"
+TO_BE_OBSERVED = (
+    "if train_step or call carries @tf.function, remove it, since Keras compiles the step itself; "
+    "in a loop of your own, observe with Recorder"
+)
 
 GLYPHS = {
     Outcome.OK: "✓",
@@ -127,6 +133,32 @@ def rules_in_words(states: Mapping[str, RuleState]) -> str:
         if names:
             told.append(f"{len(names)} {words} ({', '.join(names)})")
     return "; ".join(told) if told else "no rule was run"
+
+
+def unobserved(spec: RunSpec) -> list[str]:
+    """For each reason why layers were not observed: how many they are, the first of them, and the reason."""
+    names: dict[str, list[str]] = {}
+    for layer in spec.layers:
+        if layer.not_observed:
+            names.setdefault(layer.not_observed, []).append(layer.name)
+    return [f"{len(own)} of {_layers(spec)} ({_some(own)}): {reason}" for reason, own in names.items()]
+
+
+def why_no_layer(spec: RunSpec) -> str:
+    """Why a run has no figures of any layer, and what to do; "" if it has some."""
+    if not spec.layers:
+        return f"the model has no layer that could be observed; {TO_BE_OBSERVED}"
+    if not all(layer.not_observed for layer in spec.layers if not layer.call_site):
+        return ""
+    return f"not observed: {'; '.join(unobserved(spec))}; {TO_BE_OBSERVED}"
+
+
+def _layers(spec: RunSpec) -> str:
+    return f"{len(spec.layers)} {plural(len(spec.layers), 'layer')}"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:LAYERS_NAMED]) + (", …" if len(names) > LAYERS_NAMED else "")
 
 
 def layer_in_words(rules: Sequence[str], outcomes: Iterable[int]) -> str:

@@ -31,6 +31,7 @@ class Provider:
         self.steps = steps
         self.runs = [f"run{index}" for index in range(runs)]
         self.reads: list[tuple[str, str, int]] = []
+        self.questions = 0
         self.spec = run_spec(Plan(layers=4, steps=1, units=2))
         self.content: dict[str, bytes] = {
             value.tag: value.metadata.plugin_data.content for value in Encoder().run(self.spec).value
@@ -58,15 +59,19 @@ class Provider:
         return {run: series for run in wanted}
 
     def read_tensors(self, ctx: object, *, downsample: int, run_tag_filter: RunTagFilter, **_: object) -> Any:
-        (run,), (tag,) = run_tag_filter.runs, run_tag_filter.tags
+        self.questions += 1
+        runs = [run for run in self.runs if run in run_tag_filter.runs]
+        tags = [tag for tag in run_tag_filter.tags if tag in self.content]
+        return {run: {tag: self._data(run, tag, downsample) for tag in tags} for run in runs}
+
+    def _data(self, run: str, tag: str, downsample: int) -> list[TensorDatum]:
         self.reads.append((run, tag, downsample))
         if tag == schema.RUN:
             values = [np.array(run_to_json(self.spec).encode(), object)]
         else:
             values = [np.full(len(schema.COLUMNS[schema.STEP]), step, np.float32) for step in range(self.steps)]
         values = self.values.get(tag, values)
-        data = [TensorDatum(step=step, wall_time=0.0, numpy=value) for step, value in enumerate(values)]
-        return {run: {tag: data}}
+        return [TensorDatum(step=step, wall_time=0.0, numpy=value) for step, value in enumerate(values)]
 
 
 class Narrow(Provider):

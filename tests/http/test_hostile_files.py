@@ -21,11 +21,12 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.util.tensor_util import make_ndarray
 
-from tb_activations.events import reader, schema
+from tb_activations.events import schema
 from tb_activations.events.assemble import decode
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.errors import UnreadableRunError
-from tb_activations.events.reader import load
+from tb_activations.events.files import own_events
+from tb_activations.events.reader import collect, load
 from tb_activations.events.run import Run
 from tb_activations.events.series import Point, Series
 from tb_activations.health.records import LAYER_COLUMNS, STEP_COLUMNS
@@ -40,8 +41,7 @@ PLAN = Plan(layers=4, steps=4, units=2)
 @pytest.fixture(scope="module")
 def series(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Series]:
     folder = tmp_path_factory.mktemp("good")
-    write_run(folder, plan=PLAN, stock=False)
-    return reader._series(folder)
+    return collect(own_events(write_run(folder, plan=PLAN, stock=False)))
 
 
 JSON = st.recursive(

@@ -25,7 +25,7 @@ QUICK = 2
 def test_models_made_at_random_train_as_without_observing(seed: int) -> None:
     outcome = run_trial(seed)
     assert (outcome.complaints, outcome.notices) == ((), ()), outcome.description
-    assert outcome.records >= 4
+    assert outcome.records >= 1
 
 
 def test_two_hundred_descriptions_cover_everything_that_can_be_drawn() -> None:

@@ -1,4 +1,4 @@
-"""Models that come into being in their first step, or never count as built: seen from step 0, with all their weights."""
+"""Models that their first step builds, or that never count as built: seen from step 0, with all their weights."""
 
 from __future__ import annotations
 

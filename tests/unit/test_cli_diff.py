@@ -1,11 +1,14 @@
+import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tb_activations.cli import COMMANDS, main
 from tests.synthetic import Plan, write_newer_schema, write_run
+from tests.unit.report.conftest import opened_event_files
 
 PLAN = Plan(layers=4, steps=5, units=2)
 
@@ -43,11 +46,34 @@ def test_brackets_in_names_are_no_markup(tmp_path: Path, capsys: pytest.CaptureF
 def test_what_cannot_be_compared_gives_two_and_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_run(tmp_path / "a", plan=PLAN)
     write_newer_schema(tmp_path / "new", "run")
-    assert main(["diff", str(tmp_path / "a"), str(tmp_path / "nothing")]) == 2
+    (tmp_path / "empty").mkdir()
+    assert main(["diff", str(tmp_path / "a"), str(tmp_path / "empty")]) == 2
+    assert main(["diff", str(tmp_path / "nothing"), str(tmp_path / "a")]) == 2
     assert main(["diff", str(tmp_path / "a"), str(tmp_path / "new")]) == 2
     error = capsys.readouterr().err
-    assert "Cannot compare: no Layer Health run in " in error
+    assert f"Cannot compare: no Layer Health run in {tmp_path / 'empty'} or below it: there is no event file" in error
+    assert f"Cannot compare: there is no folder {tmp_path / 'nothing'}" in error
     assert "schema version 99" in error
+
+
+def test_folders_elsewhere_and_files_give_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write_run(tmp_path / "a", plan=PLAN)
+    assert main(["diff", str(tmp_path / "a"), f"file://{tmp_path / 'a'}"]) == 0
+    assert main(["diff", str(tmp_path / "a"), "gs://bucket/a"]) == 2
+    assert main(["diff", str(file), str(tmp_path / "a")]) == 2
+    error = capsys.readouterr().err
+    assert "Cannot compare: gs://bucket/a is not on this machine" in error
+    assert f"Cannot compare: {file} is a file; give the folder in which it is: {tmp_path / 'a'}" in error
+
+
+def test_many_runs_are_opened_twice_each_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_run(tmp_path / "one", plan=PLAN)
+    for index in range(20):
+        shutil.copytree(tmp_path / "one", tmp_path / "many" / str(index))
+    opened = opened_event_files(monkeypatch)
+    assert main(["diff", str(tmp_path / "many"), str(tmp_path / "many")]) == 0
+    # Both sides: once for the names, once for the values.
+    assert set(Counter(opened).values()) == {4}
 
 
 @pytest.mark.parametrize("text", ["-1", "nan", "inf", "much"])

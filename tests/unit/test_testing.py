@@ -358,12 +358,12 @@ def test_several_runs_are_compared_by_name(tmp_path: Path) -> None:
 
 def test_a_folder_without_a_run_is_an_error_not_a_difference(tmp_path: Path) -> None:
     write_run(tmp_path / "a", plan=PLAN)
-    with pytest.raises(FileNotFoundError, match="no Layer Health run"):
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
         assert_runs_match(tmp_path / "a", tmp_path / "nothing")
-
-
-@pytest.mark.parametrize("value", [-1.0, float("nan")])
-@pytest.mark.parametrize("name", ["rtol", "atol"])
-def test_tolerances_are_checked(run: Run, name: str, value: float) -> None:
-    with pytest.raises(ValueError, match=f"{name} must be a number >= 0, got {value}"):
-        first_difference(run, run, **{name: value})
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="no Layer Health run"):
+        assert_runs_match(tmp_path / "a", tmp_path / "empty")
+    write_run(tmp_path / "several", name="one", plan=PLAN)
+    write_run(tmp_path / "several", name="two", plan=PLAN)
+    with pytest.raises(FileNotFoundError, match="no Layer Health run"):
+        assert_runs_match(tmp_path / "several", tmp_path / "empty")

@@ -61,6 +61,16 @@ class Rule(abc.ABC):
             earlier: per layer this rule's finding that is open from the step before, None where there is none.
         """
 
+    def again(self, evidence: Evidence, first: Finding, latest: Finding | None) -> Evidence:
+        """The evidence of a layer in which a finding of this rule closed before, as it shall stand in the finding.
+
+        Args:
+            first: the earliest of the layer's closed findings.
+            latest: the one that this evidence continues, None where it begins a new finding.
+        """
+        del first, latest
+        return evidence
+
     @staticmethod
     @abc.abstractmethod
     def headline(finding: Finding) -> str:

@@ -47,11 +47,12 @@ class CollapsedLayer(Rule):
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
         table = _spreads(history)
         values, counts = medians(table)
+        has_outputs, rows = np.any(history.stat("elements") > 0, axis=0), np.median(history.rows, axis=0)
         answers: list[Judged] = []
         for row, layer in enumerate(history.spec.layers):
-            if layer.call_site or not np.any(history.stat("elements")[:, row] > 0):
+            if layer.call_site or not has_outputs[row]:
                 answers.append(Outcome.NOT_APPLICABLE)
-            elif counts[row] < self.min_checks or np.median(rows_per_unit(history, row)) < self.min_rows:
+            elif counts[row] < self.min_checks or rows[row] < self.min_rows:
                 answers.append(Outcome.INSUFFICIENT_DATA)
             else:
                 limit = self.spread * (HYSTERESIS if earlier[row] else 1)
@@ -70,6 +71,8 @@ class CollapsedLayer(Rule):
     ) -> Evidence:
         layer, value = history.spec.layers[row], float(values[row])
         behind = history.graph.reaches[row] & ~np.isnan(values)
+        # An open finding is compared with the eased threshold once it is above the plain one.
+        limit = self.spread if value < self.spread or not layer.units else self.spread * HYSTERESIS
         passes = bool(np.any(values[behind] >= self.spread * HYSTERESIS))
         flags = table[:, row] < self.spread * HYSTERESIS
         began = earlier.since_step if earlier else since(history, flags)
@@ -77,13 +80,13 @@ class CollapsedLayer(Rule):
             severity=_severity(passes=passes, learnt=has_learnt(history)),
             quantity="spread of outputs over samples, relative to their size",
             value=value,
-            threshold=self.spread,
+            threshold=limit,
             samples=int(rows_per_unit(history, row).sum()),
             checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
             since_step=began,
             message=(
-                f"{layer.name} puts out the same for every sample: outputs differ by {value:.1e} of their size "
-                f"(threshold {self.spread:.0e}), since step {began}."
+                f"{layer.name} outputs the same for every sample: outputs differ by {value:.1e} of their size "
+                f"(threshold {limit:.0e}), since step {began}."
             ),
             might_be_wrong=(
                 "Layers behind it do tell samples apart, so the signal goes another way: a constant put out on purpose "

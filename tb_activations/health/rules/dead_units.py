@@ -15,7 +15,7 @@ from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
 from tb_activations.health.rules.base import Evidence, Judged, Rule, percent
 from tb_activations.health.rules.shares import Shares
 
-RELU_FAMILY = frozenset({"relu", "relu6", "hard_silu", "hard_swish", "sparse_plus", "threshold"})
+RELU_FAMILY = frozenset({"relu", "relu6", "hard_silu", "hard_swish", "sparse_plus", "threshold", "rectifier"})
 """Activations that are exactly zero, with a zero gradient, on a whole half line: a unit there gets no gradient back."""
 
 UNITS_LISTED = 1000

@@ -20,6 +20,7 @@ JUDGED = frozenset(
     {
         *("gelu", "silu", "swish", "mish", "elu", "selu", "celu", "leaky_relu", "prelu", "softplus"),
         *("tanh", "tanh_shrink", "soft_shrink", "hard_shrink", "squareplus", "glu"),
+        *("log_sigmoid", "smooth rectifier"),
     }
 )
 """Activations around zero whose units fade rather than fall silent; the ReLU family has a rule of its own."""

@@ -11,8 +11,16 @@ from numpy.typing import NDArray
 
 from tb_activations.health.history import BLOCKS, History
 from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
-from tb_activations.health.rules.base import Evidence, Judged, Rule
-from tb_activations.health.rules.vanishing_gradient import elasticities
+from tb_activations.health.rules.base import Evidence, Judged, Rule, percent
+from tb_activations.health.rules.elasticity import (
+    SPREAD_OUT,
+    comparable,
+    elasticities,
+    output_elasticity,
+    passes_zero,
+    reached_shares,
+    rows_of_loss,
+)
 from tb_activations.health.rules.window import kernel_steps, rows_per_unit
 
 STEP = "update-to-weight ratio of a kernel"
@@ -34,15 +42,49 @@ SETTLED = 3
 """Observed steps at the beginning in which weights that start near zero may take huge steps."""
 
 
+FEW_ROWS = 8
+"""Samples (and positions) of a step below which its loss and gradient are chance."""
+
+AMPLIFIED = 50.0
+"""An elasticity that is not so many times that of the outputs is large because the loss is small, not by the layers."""
+
+USUAL_WIDTH = 32
+
+
 @dataclasses.dataclass(frozen=True)
 class _Sign:
-    """One reason to call a layer's gradient exploding."""
+    """One reason to call a layer's gradient exploding.
+
+    Attributes:
+        remark: what else there is to say of how the value was found.
+    """
 
     quantity: str
     value: float
     threshold: float
     severity: Severity
     since_step: int
+    remark: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Pull:
+    """How hard the loss pulls at the layers.
+
+    Attributes:
+        steps: the observed steps that it was taken over.
+        median: `[layers]` median of elasticity over these, NaN before there are enough.
+        amplified: `[layers]` median of its ratio to the elasticity of the outputs, infinite where that is unknown;
+            of kernels larger than `USUAL_WIDTH` squared less by as much as they are wider.
+        shares: `[layers]` share of the weights that the gradient reaches at the latest of them.
+        is_swinging: whether the loss passes through zero.
+    """
+
+    steps: NDArray[np.int64]
+    median: NDArray[np.float64]
+    amplified: NDArray[np.float64]
+    shares: NDArray[np.float64]
+    is_swinging: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +122,9 @@ class ExplodingGradient(Rule):
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        steps, tension = kernel_steps(history, min(LASTS, history.checks - SETTLED)), _tension(history)
+        steps = kernel_steps(history, min(LASTS, history.checks - SETTLED))
+        pull, tension = _pull(history, FEW_ROWS), _pull(history, 0).median
+        loss = float(np.median(history.losses[-RECENT:]))
         sizes = _signal(history)
         blown_up = self._loss_sign(history)
         culprit = _nearest_to_trouble(history, steps, tension)
@@ -93,7 +137,7 @@ class ExplodingGradient(Rule):
             signs = [
                 self._step_sign(steps[:, row], history),
                 blown_up if row == culprit else None,
-                self._elasticity_sign(history, tension[row], slack),
+                self._elasticity_sign(pull, row, slack, has_fallen=_has_fallen(history, loss, slack)),
                 self._signal_sign(sizes[row], tension[row] * slack),
                 self._growth_sign(history, row),
             ]
@@ -115,7 +159,8 @@ class ExplodingGradient(Rule):
 
     def _loss_sign(self, history: History) -> _Sign | None:
         recent = history.losses[-RECENT:]
-        start = history.initial_loss
+        # Losses of both signs may begin near zero by chance, which is no size to compare with.
+        start = history.initial_size
         if len(recent) < RECENT or not start > 0 or not np.all(np.isfinite(recent)):
             return None
         ratio = float(recent.min() / start)
@@ -124,11 +169,21 @@ class ExplodingGradient(Rule):
         severity = Severity.PROBLEM if ratio > 10 * self.loss else Severity.WARNING
         return _Sign(LOSS, ratio, self.loss, severity, int(history.steps[-RECENT]))
 
-    def _elasticity_sign(self, history: History, value: float, slack: float) -> _Sign | None:
-        has_halved = slack * history.losses[-1] < history.initial_loss / 2
-        if not slack * value > self.elasticity or has_halved:
+    def _elasticity_sign(self, pull: _Pull, row: int, slack: float, *, has_fallen: bool) -> _Sign | None:
+        value, share = float(pull.median[row]), float(pull.shares[row])
+        if not slack * value > self.elasticity or not slack * pull.amplified[row] > AMPLIFIED or has_fallen:
             return None
-        return _Sign(ELASTICITY, value, self.elasticity, Severity.WARNING, int(history.steps[-RECENT]))
+        # An open finding is compared with the eased threshold, and says which one it is above.
+        is_eased = not value > self.elasticity
+        threshold = self.elasticity / slack if is_eased else self.elasticity
+        remarks = [f"eased from {self.elasticity:g} while it lasts"] if is_eased else []
+        if share < SPREAD_OUT:
+            remarks.append(f"estimated for the {percent(share)} of its weights that the gradient reaches")
+        if pull.is_swinging:
+            remarks.append("relative to the range of a loss that passes through zero")
+        return _Sign(
+            ELASTICITY, value, threshold, Severity.WARNING, int(pull.steps[0]), "".join(f", {r}" for r in remarks)
+        )
 
     def _signal_sign(self, size: float, tension: float) -> _Sign | None:
         if not (size > self.signal and tension > self.strained):
@@ -155,14 +210,34 @@ class ExplodingGradient(Rule):
         }.get(finding.quantity, f"gradient explodes ({finding.value:.2g})")
 
 
-def _tension(history: History) -> NDArray[np.float64]:
-    """`[layers]`: median elasticity over the last checks, NaN before there are enough."""
-    table = elasticities(history)[-RECENT:]
-    if len(table) < RECENT:
-        return np.full(table.shape[1], np.nan)
-    # NaN among them makes the median NaN: what is not finite is another rule's.
-    result: NDArray[np.float64] = np.median(table, axis=0)
-    return result
+def _pull(history: History, few: int) -> _Pull:
+    """Over the last checks of which each had at least `few` rows."""
+    table = elasticities(history)
+    places = np.flatnonzero(rows_of_loss(history) >= few)[-RECENT:]
+    if len(places) < RECENT:
+        unknown = np.full(table.shape[1], np.nan)
+        return _Pull(history.steps[places], unknown, unknown, unknown, is_swinging=False)
+    shares = reached_shares(history)[places]
+    recent, outputs = comparable(table[places], shares), output_elasticity(history)[places, None]
+    ratios = np.full(recent.shape, np.inf)
+    np.divide(recent, outputs, out=ratios, where=outputs > 0)
+    # Norms of large kernels overstate what a gradient, which has few directions, can do with them.
+    reached = history.weight_elements * np.minimum(shares[-1] / SPREAD_OUT, 1.0)
+    ratios /= np.maximum(np.sqrt(reached) / USUAL_WIDTH, 1.0)
+    # NaN among them makes a median NaN: what is not finite is another rule's.
+    return _Pull(
+        history.steps[places],
+        np.median(recent, axis=0),
+        np.median(ratios, axis=0),
+        shares[-1],
+        is_swinging=passes_zero(history),
+    )
+
+
+def _has_fallen(history: History, loss: float, slack: float) -> bool:
+    """Whether the loss has halved; one that is negative, or near zero, at the start must fall as far below it."""
+    start = history.initial_loss
+    return bool(loss < start - abs(start) * (1 - 0.5 / slack))
 
 
 def _signal(history: History) -> NDArray[np.float64]:
@@ -194,10 +269,9 @@ def _evidence(history: History, row: int, sign: _Sign, earlier: Finding | None) 
     began = earlier.since_step if earlier else sign.since_step
     what = {
         STEP: f"one step changed a kernel of {layer.name} by {sign.value:.2g} times its norm",
-        LOSS: f"the loss is {sign.value:.2g} times what it was at the start, and {layer.name} is thrown about most",
-        ELASTICITY: f"elasticity of {layer.name} is {sign.value:.1e}: a change of 1 % of its weights moves the loss by "
-        "more "
-        "than itself",
+        LOSS: f"the loss is {sign.value:.2g} times what it was at the start, and {layer.name} moves most",
+        ELASTICITY: f"elasticity of {layer.name} is {sign.value:.3g}: a change of 1 % of its weights moves the loss by "
+        f"up to {sign.value:.3g} %",
         SIGNAL: f"its outputs began {sign.value:.1e} times as large as the model's inputs",
         GROWTH: f"the gradient at {layer.name} has grown {sign.value:.2g} times or more in each of five windows",
     }[sign.quantity]
@@ -210,9 +284,8 @@ def _evidence(history: History, row: int, sign: _Sign, earlier: Finding | None) 
         checks=earlier.checks + 1 if earlier else int(np.count_nonzero(history.steps >= began)),
         since_step=began,
         message=(
-            f"The gradient explodes at {layer.name}: {what} (threshold {sign.threshold:g}), since step {began}; the "
-            "learning "
-            f"rate is {rate:.3g}."
+            f"The gradient explodes at {layer.name}: {what} (threshold {sign.threshold:.3g}{sign.remark}), since step "
+            f"{began}; the learning rate is {rate:.3g}."
         ),
         might_be_wrong=(
             "A single bad batch, or weights that begin close to zero, can take one such step and recover; a loss that "
@@ -226,13 +299,13 @@ def _evidence(history: History, row: int, sign: _Sign, earlier: Finding | None) 
 def _advice(layer: LayerSpec, rate: float) -> str:
     recurrent = any(part in layer.class_name for part in ("RNN", "LSTM", "GRU"))
     extra = (
-        " Shorter sequences, an orthogonal recurrent initialiser or an LSTM keep it bounded in time."
+        " Shorter sequences, an orthogonal recurrent initializer or an LSTM keep it bounded in time."
         if recurrent
         else ""
     )
     return (
         f"Clip gradients (clipnorm=1.0), lower the learning rate from {rate:.3g} (a tenth first), warm it up, and "
         "start "
-        f"{layer.name} with an initialiser that keeps the signal's size (he_normal for relu, glorot_uniform for tanh); "
-        f"standardise inputs and targets.{extra}"
+        f"{layer.name} with an initializer that keeps the signal's size (he_normal for relu, glorot_uniform for tanh); "
+        f"standardize inputs and targets.{extra}"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -25,7 +25,20 @@ EQUAL_WITHIN = 1e-5
 SATURATED = 0.5
 """Units that are all pressed against the same bound look alike and need not be copies."""
 
+_FOR_HE = frozenset(
+    ("relu", "relu6", "rectifier", "leaky_relu", "elu", "gelu", "silu", "mish", "hard_silu", "smooth rectifier")
+)
+
 _NOT_SCALED = frozenset({"Embedding", "ReversibleEmbedding"})
+
+
+class _Sign(NamedTuple):
+    """`bound` says that the value is only known from one side."""
+
+    quantity: str
+    value: float
+    threshold: float
+    bound: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +47,7 @@ class PoorInit(Rule):
 
     Attributes:
         gain_high, gain_low: limits of the gain before the first step.
-        drive: limit of the gain times the root mean square of the inputs.
+        drive: limit of the gain times the root mean square of the inputs, where that was measured.
         equal_checks: so many checks in a row must find all units alike.
         judged_until: observed steps after which a training that learns makes the finding a note.
     """
@@ -60,7 +73,7 @@ class PoorInit(Rule):
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        # A training that goes on has no initial weights to look at.
+        # A training that continues has no initial weights to look at.
         begins = history.first is not None and history.first.step == 0
         gains = _gains(history) if begins else {}
         answers: list[Judged] = []
@@ -71,43 +84,50 @@ class PoorInit(Rule):
                 answers.append(self._judge_layer(history, row, gains[row], earlier[row]))
         return answers
 
-    def _judge_layer(self, history: History, row: int, gain: float, earlier: Finding | None) -> Judged:
-        size = _input_size(history, row)
-        drive = gain * size
+    def _judge_layer(self, history: History, row: int, gains: list[Gain], earlier: Finding | None) -> Judged:
         layer = history.spec.layers[row]
-        is_scaled = gain > 0 and layer.class_name not in _NOT_SCALED and not history.graph.is_normalised[row]
-        if is_scaled and gain > self.gain_high:
-            return self._evidence(history, row, (GAIN_HIGH, gain, self.gain_high), size, earlier)
-        if is_scaled and gain < self.gain_low:
-            return self._evidence(history, row, (GAIN_LOW, gain, self.gain_low), size, earlier)
-        if is_scaled and drive > self.drive:
-            return self._evidence(history, row, (DRIVE, drive, self.drive), size, earlier)
+        is_zero = all(gain.most == 0 for gain in gains)
+        if not is_zero and layer.class_name not in _NOT_SCALED and not history.graph.is_normalised[row]:
+            sign = self._scale(gains, _input_size(history, row))
+            if sign is not None:
+                return self._evidence(history, row, sign, earlier)
         if history.graph.is_head[row] or layer.units < 2:
             return Outcome.OK
-        alike = _alike(history, row, is_zero=gain == 0)
+        alike = _alike(history, row, is_zero=is_zero)
         if earlier and alike:
-            return self._evidence(history, row, (EQUAL, earlier.value + 1, self.equal_checks), size, earlier)
+            return self._evidence(history, row, _Sign(EQUAL, earlier.value + 1, self.equal_checks), earlier)
         if alike >= self.equal_checks and history.checks == alike:
-            return self._evidence(history, row, (EQUAL, float(alike), self.equal_checks), size, earlier)
+            return self._evidence(history, row, _Sign(EQUAL, float(alike), self.equal_checks), earlier)
         return Outcome.OK if history.checks >= self.equal_checks or not alike else Outcome.INSUFFICIENT_DATA
+
+    def _scale(self, gains: list[Gain], size: float) -> _Sign | None:
+        """What is wrong with the scale of kernels whose layer is given inputs of this size (NaN where not measured)."""
+        scaled = [gain for gain in gains if gain.most > 0]
+        of_inputs = [gain for gain in scaled if gain.is_of_inputs]
+        high, low = max(scaled, key=lambda gain: gain.least), min(scaled, key=lambda gain: gain.most)
+        if high.least > self.gain_high:
+            return _Sign(GAIN_HIGH, high.least, self.gain_high, "" if high.is_exact else "at least ")
+        if low.most < self.gain_low:
+            return _Sign(GAIN_LOW, low.most, self.gain_low, "" if low.is_exact else "at most ")
+        drive = size * max((gain.least for gain in of_inputs), default=0.0)
+        return _Sign(DRIVE, drive, self.drive) if drive > self.drive else None
 
     def _evidence(
         self,
         history: History,
         row: int,
-        sign: tuple[str, float, float],
-        size: float,
+        sign: _Sign,
         earlier: Finding | None,
     ) -> Evidence:
-        quantity, value, threshold = sign
+        quantity, value, threshold, bound = sign
         layer = history.spec.layers[row]
         learnt = history.checks > self.judged_until and has_learnt(history)
         what = {
-            GAIN_HIGH: f"its kernel has gain {value:.2g} (threshold {threshold:g})",
-            GAIN_LOW: f"its kernel has gain {value:.2g} (threshold {threshold:g})",
-            DRIVE: f"its inputs have root mean square {size:.3g}, which its kernel makes {value:.3g} (threshold "
-            f"{threshold:g})",
-            EQUAL: f"all {layer.units} units put out the same in {value:.0f} checks (threshold {threshold:g})",
+            GAIN_HIGH: f"its kernel has gain {bound}{value:.2g} (threshold {threshold:g})",
+            GAIN_LOW: f"its kernel has gain {bound}{value:.2g} (threshold {threshold:g})",
+            DRIVE: f"its inputs have root mean square {_input_size(history, row):.3g}, which its kernel makes about "
+            f"{value:.3g} (an estimate from its gain; threshold {threshold:g})",
+            EQUAL: f"all {layer.units} units output the same in {value:.0f} checks (threshold {threshold:g})",
         }[quantity]
         return Evidence(
             severity=Severity.NOTE if learnt else Severity.WARNING,
@@ -125,45 +145,75 @@ class PoorInit(Rule):
     @staticmethod
     def headline(finding: Finding) -> str:
         return {
-            GAIN_HIGH: f"kernel starts {finding.value:.2g} times too large",
+            GAIN_HIGH: f"kernel starts too large (gain {finding.value:.2g})",
             GAIN_LOW: f"kernel starts too small (gain {finding.value:.1g})",
-            DRIVE: f"inputs drive it {finding.value:.2g} times too hard",
+            DRIVE: f"inputs are too large for it (about {finding.value:.2g} behind its kernel)",
             EQUAL: "all units are copies of each other",
         }.get(finding.quantity, f"starts badly ({finding.value:.2g})")
 
 
-def _gains(history: History) -> dict[int, float]:
-    """Layer row to the gain of its kernel before the first step; of several kernels that furthest from 1."""
+@dataclasses.dataclass(frozen=True)
+class Gain:
+    """Gain of a kernel before the first step, between two bounds where its shape does not tell its fan-in.
+
+    `is_of_inputs`: whether it is applied to what the layer is given, rather than to a state or to another kernel's
+    outcome.
+    """
+
+    least: float
+    most: float
+    is_of_inputs: bool
+
+    @property
+    def is_exact(self) -> bool:
+        return self.least == self.most
+
+
+def _gains(history: History) -> dict[int, list[Gain]]:
+    """Layer row to the gains of its kernels before the first step."""
     assert history.first is not None
     rows = {layer.name: row for row, layer in enumerate(history.spec.layers)}
-    gains: dict[int, float] = {}
+    gains: dict[int, list[Gain]] = {}
     norms = history.first.weight("weight_norm").astype(np.float64)
     for weight, norm in zip(history.spec.weights, norms if len(norms) else [], strict=False):
         row = rows.get(weight.layer)
         if row is None or not _is_kernel(weight) or not np.isfinite(norm):
             continue
-        gain = float(norm) / math.sqrt(math.prod(weight.shape)) * math.sqrt(math.prod(weight.shape[:-1]))
-        if row not in gains or _distance(gain) > _distance(gains[row]):
-            gains[row] = gain
+        least, most = fan_in(weight, history.spec.layers[row].class_name)
+        size = float(norm) / math.sqrt(math.prod(weight.shape))
+        is_of_inputs = not weight.name.endswith(("recurrent_kernel", "pointwise_kernel"))
+        gains.setdefault(row, []).append(Gain(size * math.sqrt(least), size * math.sqrt(most), is_of_inputs))
     return gains
+
+
+def fan_in(weight: WeightSpec, class_name: str) -> tuple[float, float]:
+    """How many numbers one output of a kernel is summed from: at least, at most.
+
+    Args:
+        weight: of rank >= 2.
+        class_name: of its layer. The kernel of a class of one's own is read as one whose last axis counts outputs.
+    """
+    *space, inner, outer = weight.shape
+    positions = math.prod(space)
+    if class_name.startswith("DepthwiseConv") or weight.name.endswith("depthwise_kernel"):
+        return positions, positions
+    if "Transpose" in class_name:
+        # A stride that is not known leaves each output between one position of the kernel and all of them.
+        return outer, positions * outer
+    if class_name == "EinsumDense":
+        # The equation says how many of the leading axes are summed over, which the shape does not.
+        return weight.shape[0], positions * inner
+    return positions * inner, positions * inner
 
 
 def _is_kernel(weight: WeightSpec) -> bool:
     return len(weight.shape) > 1 and weight.name.endswith("kernel") and math.prod(weight.shape) > 0
 
 
-def _distance(gain: float) -> float:
-    return abs(math.log(gain)) if gain > 0 else 0.0
-
-
 def _input_size(history: History, row: int) -> float:
-    """Root mean square of what the layer was given at the first step, 1 where that is not known."""
+    """Root mean square of what the layer was given at the first step, NaN where it was not measured."""
     assert history.first is not None
-    sources = history.graph.sources(row)
-    mean, std = history.first.layer("mean").astype(np.float64), history.first.layer("std").astype(np.float64)
-    sizes = np.hypot(mean, std)[sources] if len(sources) else np.array([history.first.total("input_rms")])
-    sizes = sizes[np.isfinite(sizes)]
-    return float(sizes.max()) if sizes.size else 1.0
+    return float(history.first.layer("input_rms")[row])
 
 
 def _alike(history: History, row: int, *, is_zero: bool) -> int:
@@ -205,5 +255,5 @@ def _advice(layer: LayerSpec, quantity: str) -> str:
             "normalisation "
             "before it): its size comes from the inputs, not from the kernel."
         )
-    name = "he_normal" if layer.activation in {"relu", "gelu", "silu", "leaky_relu", "elu"} else "glorot_uniform"
+    name = "he_normal" if layer.activation in _FOR_HE else "glorot_uniform"
     return f"Use {name} for the kernel of {layer.name}: it keeps the size of the signal, layer after layer."

@@ -76,7 +76,8 @@ class StagnantWeights(Rule):
     def _judge_layer(self, history: History, row: int, ratio: float, earlier: Finding | None) -> Judged:
         slack = HYSTERESIS if earlier else 1
         if ratio > self.fast / slack and history.checks >= self.settled:
-            return self._restless(history, row, ratio, earlier)
+            limit = self.fast if ratio > self.fast else self.fast / slack
+            return self._restless(history, row, ratio, limit, earlier)
         learnt = has_learnt(history)
         limit = (self.still_learnt if learnt else self.still) * slack
         largest = float(np.nanmax(history.stat("update_ratio")[:, row]))
@@ -86,7 +87,8 @@ class StagnantWeights(Rule):
             return Outcome.NOT_APPLICABLE
         if _is_warming_up(history):
             return Outcome.INSUFFICIENT_DATA
-        return self._still(history, row, largest, limit / slack, earlier)
+        plain = limit / slack
+        return self._still(history, row, largest, plain if largest < plain else limit, earlier)
 
     @staticmethod
     def _moves_unseen(history: History, row: int) -> bool:
@@ -127,7 +129,7 @@ class StagnantWeights(Rule):
             ),
         )
 
-    def _restless(self, history: History, row: int, ratio: float, earlier: Finding | None) -> Evidence:
+    def _restless(self, history: History, row: int, ratio: float, limit: float, earlier: Finding | None) -> Evidence:
         layer, rate = history.spec.layers[row], history.total("learning_rate")[-1]
         flags = history.stat("update_ratio")[:, row] > self.fast / HYSTERESIS
         began = earlier.since_step if earlier else since(history, flags)
@@ -136,14 +138,14 @@ class StagnantWeights(Rule):
             severity=Severity.NOTE if learnt else Severity.WARNING,
             quantity=RESTLESS,
             value=ratio,
-            threshold=self.fast,
+            threshold=limit,
             samples=int(np.nansum(history.total("samples"))),
             checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
             since_step=began,
             message=(
                 f"The weights of {layer.name} move too fast: half of the steps changed them by {ratio:.2g} of their "
                 "norm or "
-                f"more (threshold {self.fast:g}), since step {began}; the learning rate is {rate:.3g}."
+                f"more (threshold {limit:g}), since step {began}; the learning rate is {rate:.3g}."
             ),
             might_be_wrong=(
                 "The loss falls all the same. Small weights that grow from zero take large steps for a while."

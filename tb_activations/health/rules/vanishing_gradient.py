@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from tb_activations.health.history import History
 from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
 from tb_activations.health.rules.base import Evidence, Judged, Rule
+from tb_activations.health.rules.elasticity import comparable, elasticities, reached_shares
 from tb_activations.health.rules.window import has_learnt, medians, since
 
 HYSTERESIS = 2.0
+
+_BOUNDED = frozenset({"sigmoid", "tanh", "hard_sigmoid"})
 
 AT_ENDS, WAKING = 5, 2.0
 """A layer whose elasticity at the last checks of the window is this many times that at the first is waking up."""
@@ -56,8 +59,8 @@ class VanishingGradient(Rule):
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
         table = elasticities(history)
         values, counts = medians(table)
-        reference = _nearer_the_loss(values, history)
-        learnt = has_learnt(history, self.loss_fallen)
+        reference = _nearer_the_loss(medians(comparable(table, reached_shares(history)))[0], history)
+        learnt, bounded = has_learnt(history, self.loss_fallen), _bounded_ahead(history.spec.layers)
         answers: list[Judged] = []
         for row, layer in enumerate(history.spec.layers):
             if layer.call_site or not layer.trainable:
@@ -66,7 +69,8 @@ class VanishingGradient(Rule):
                 answers.append(Outcome.INSUFFICIENT_DATA)
             else:
                 figures = float(values[row]), float(reference[row])
-                answer = self._judge_layer(history, row, *figures, earlier[row], learnt=learnt)
+                course, ahead = table[:, row], int(bounded[row])
+                answer = self._judge_layer(history, row, course, ahead, *figures, earlier[row], learnt=learnt)
                 is_new = isinstance(answer, Evidence) and earlier[row] is None
                 is_waking = is_new and self._is_waking(table[:, row])
                 answers.append(Outcome.INSUFFICIENT_DATA if is_waking else answer)
@@ -82,6 +86,8 @@ class VanishingGradient(Rule):
         self,
         history: History,
         row: int,
+        course: NDArray[np.float64],
+        bounded: int,
         elasticity: float,
         reference: float,
         earlier: Finding | None,
@@ -96,13 +102,13 @@ class VanishingGradient(Rule):
         if not elasticity < threshold:
             return Outcome.OK
         layer = history.spec.layers[row]
-        began = earlier.since_step if earlier else since(history, elasticities(history)[:, row] < threshold)
+        began = earlier.since_step if earlier else since(history, course < threshold)
         checks = earlier.checks + 1 if earlier else int(np.count_nonzero(history.steps >= began))
         severe = self.problem_elasticity if is_behind else self.uniform / 10
         severe *= slack if earlier and earlier.severity is Severity.PROBLEM else 1
         severity = Severity.NOTE if learnt else Severity.PROBLEM if elasticity < severe else Severity.WARNING
         threshold = severe if severity is Severity.PROBLEM else threshold
-        beside = f", {elasticity / reference:.1g} of that of the layers nearer the loss" if reference > 0 else ""
+        compared = f", {elasticity / reference:.1g} of that of the layers nearer the loss" if reference > 0 else ""
         return Evidence(
             severity=severity,
             quantity="elasticity of the loss (gradient norm x weight norm / loss)",
@@ -113,7 +119,7 @@ class VanishingGradient(Rule):
             since_step=began,
             message=(
                 f"The gradient vanishes at {layer.name}: elasticity {elasticity:.1e} "
-                f"(threshold {threshold:.0e}{beside}), since step {began}."
+                f"(threshold {threshold:.0e}{compared}), since step {began}."
             ),
             might_be_wrong=(
                 "The loss has fallen well, so the other layers learn and this one may be content."
@@ -121,23 +127,12 @@ class VanishingGradient(Rule):
                 else "A layer that starts switched off (zero-initialised residual branch, adapter) or that few inputs "
                 "reach looks the same for a while; a converged net too, where its loss has a floor above zero."
             ),
-            advice=_advice(history.spec.layers, row),
+            advice=_advice(layer, bounded),
         )
 
     @staticmethod
     def headline(finding: Finding) -> str:
         return f"gradient vanishes (elasticity {finding.value:.0e})"
-
-
-def elasticities(history: History) -> NDArray[np.float64]:
-    """`[checks kept, layers]`; NaN where gradient, weights or loss were not measured or not finite, or loss is zero."""
-    gradient = history.stat("weight_gradient_norm").astype(np.float64)
-    weights = history.stat("weight_norm").astype(np.float64)
-    loss = np.abs(history.losses)[:, None]
-    usable = np.isfinite(gradient) & np.isfinite(weights) & np.isfinite(loss) & (loss > 0)
-    table = np.full(gradient.shape, np.nan)
-    np.divide(gradient * weights, loss, out=table, where=usable)
-    return table
 
 
 def _nearer_the_loss(medians: NDArray[np.float64], history: History) -> NDArray[np.float64]:
@@ -147,14 +142,19 @@ def _nearer_the_loss(medians: NDArray[np.float64], history: History) -> NDArray[
     return result
 
 
-def _advice(layers: Sequence[LayerSpec], row: int) -> str:
-    bounded = [layer.name for layer in layers[row:] if layer.activation in {"sigmoid", "tanh", "hard_sigmoid"}]
-    if len(bounded) > 1:
+def _bounded_ahead(layers: Sequence[LayerSpec]) -> NDArray[np.int64]:
+    """`[layers]`: how many bounded activations stand at the layer or behind it."""
+    is_bounded = np.array([layer.activation in _BOUNDED for layer in layers], np.int64)
+    return np.cumsum(is_bounded[::-1])[::-1]
+
+
+def _advice(layer: LayerSpec, bounded: int) -> str:
+    if bounded > 1:
         return (
-            f"{len(bounded)} bounded activations stand between {layers[row].name} and the loss, each of which shrinks "
-            "the gradient: use relu, gelu or selu in hidden layers, or residual connections, or batch normalisation."
+            f"{bounded} bounded activations stand between {layer.name} and the loss, each of which shrinks "
+            "the gradient: use relu, gelu or selu in hidden layers, or residual connections, or batch normalization."
         )
     return (
-        "Look at the layers between this one and the loss: an initialiser that suits the activation (he_normal for "
-        "relu, glorot for tanh), normalisation, a residual connection or fewer layers let the gradient through."
+        "Look at the layers between this one and the loss: an initializer that suits the activation (he_normal for "
+        "relu, glorot for tanh), normalization, a residual connection or fewer layers let the gradient through."
     )

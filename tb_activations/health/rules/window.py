@@ -37,8 +37,7 @@ def has_learnt(history: History, share: float = LEARNT) -> bool:
 
 def rows_per_unit(history: History, row: int) -> NDArray[np.float64]:
     """`[checks kept]`: over how many samples (and positions) a layer's figures were taken."""
-    units = max(history.spec.layers[row].units, 1)
-    return np.nan_to_num(history.stat("elements")[:, row].astype(np.float64)) / units
+    return history.rows[:, row]
 
 
 def kernel_steps(history: History, checks: int) -> NDArray[np.float64]:

@@ -34,7 +34,7 @@ def residual_block(x: Any, temb: Any) -> Any:
     return layers.Add()([x, h])
 
 
-def build_model() -> keras.Model:
+def build_model(name: str) -> keras.Model:
     image_input = layers.Input((8, 8, 1), name="image_input")
     time_input = layers.Input((), dtype="int64", name="time_input")
     x = layers.Conv2D(WIDTH, 3, padding="same")(image_input)
@@ -43,7 +43,7 @@ def build_model() -> keras.Model:
     x = residual_block(layers.AveragePooling2D(2)(skip), temb)
     x = layers.Concatenate()([layers.UpSampling2D(2)(x), skip])
     x = layers.Conv2D(1, 3, padding="same")(keras.activations.swish(layers.GroupNormalization(groups=4)(x)))
-    return keras.Model([image_input, time_input], x, name="unet")
+    return keras.Model([image_input, time_input], x, name=name)
 
 
 class DiffusionModel(keras.Model):
@@ -69,7 +69,7 @@ class DiffusionModel(keras.Model):
 
 
 def train(log_dir: str | None) -> dict[str, keras.Model]:
-    network, ema_network = build_model(), build_model()
+    network, ema_network = build_model("unet"), build_model("ema_unet")
     ema_network.set_weights(network.get_weights())
     model = DiffusionModel(network, ema_network)
     model.compile(loss=keras.losses.MeanSquaredError(), optimizer=keras.optimizers.Adam(2e-4), jit_compile=False)

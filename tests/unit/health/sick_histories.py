@@ -157,7 +157,7 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
         "poor_init": [
             kernels("at most", weight_norm=lambda step: 77.0),
             kernels("at least", weight_norm=lambda step: 0.13),
-            kernels("size of its inputs", figures={"encoder": {"mean": 300.0}}),
+            kernels("size of its inputs", figures={"bottleneck": {"input_rms": 300.0}}),
             kernels("all units are alike", figures={SICK: {"unit_std": 0.0}}),
         ],
     }

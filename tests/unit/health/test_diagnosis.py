@@ -9,8 +9,9 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from tb_activations.health.diagnosis import CLOSED_KEPT, REOPEN_WITHIN, Diagnosis, replay
+from tb_activations.health.diagnosis import Diagnosis, replay
 from tb_activations.health.history import History
+from tb_activations.health.ledger import CLOSED_KEPT, REOPEN_WITHIN
 from tb_activations.health.records import Finding, Outcome, Severity, StepRecord
 from tb_activations.health.rules import RULES, configure
 from tb_activations.health.rules.base import Judged, Rule
@@ -141,3 +142,64 @@ def test_a_single_call_of_a_shared_layer_is_not_judged_apart() -> None:
     spec = dataclasses.replace(SPEC, layers=(*SPEC.layers[:2], shared, SPEC.layers[2]))
     judgement = judge(spec, [record(spec, step) for step in range(20)])[-1]
     assert set(judgement.outcomes[2].tolist()) == {int(Outcome.NOT_APPLICABLE)}
+
+
+class TimeLimitError(BaseException):
+    """As a watchdog raises it in the middle of a judgement."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Endless(Rule):
+    """Is cut short at one step, finds layer a sick at all others."""
+
+    id: ClassVar[str] = "endless"
+    title: ClassVar[str] = "Endless"
+    source: ClassVar[str] = "made up"
+    limits: ClassVar[dict[str, tuple[float, float]]] = {}
+
+    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
+        if history.step == 3:
+            raise TimeLimitError
+        return [Outcome.OK] * len(earlier)
+
+    @staticmethod
+    def headline(finding: Finding) -> str:
+        return finding.quantity
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_judgement_that_is_cut_short_is_not_evaluated_and_the_next_is_told_in_full(place: int) -> None:
+    (nonfinite,) = configure(["nonfinite"])
+    rules = (Endless(), nonfinite) if place == 0 else (nonfinite, Endless())
+    diagnosis = Diagnosis(SPEC, rules)
+    records = mixed("x.xxx")
+    known = [diagnosis.judge(entry) for entry in records[:3]][-1]
+    with pytest.raises(TimeLimitError):
+        diagnosis.judge(overflowing(3))
+    left = diagnosis.not_evaluated()
+    assert np.all(left.outcomes == Outcome.ERROR)
+    assert left.outcomes.shape == (3, 2)
+    assert (left.findings, left.changes) == (known.findings, ())
+    after = diagnosis.judge(record(SPEC, 4))
+    assert [(finding.layer, finding.closed_step) for finding in after.changes] == [("a", 4)]
+
+
+def test_what_opened_in_a_judgement_cut_short_is_told_at_the_next() -> None:
+    diagnosis = Diagnosis(SPEC, (*configure(["nonfinite"]), Endless()))
+    for step in range(3):
+        diagnosis.judge(record(SPEC, step))
+    with pytest.raises(TimeLimitError):
+        diagnosis.judge(overflowing(3))
+    assert diagnosis.not_evaluated().findings == ()
+    assert [finding.layer for finding in diagnosis.judge(overflowing(4)).changes] == ["a"]
+
+
+def test_nothing_judged_yet_is_not_evaluated_either() -> None:
+    left = Diagnosis(SPEC).not_evaluated()
+    assert (left.findings, left.changes) == ((), ())
+    assert np.all(left.outcomes == Outcome.ERROR)
+
+
+def test_the_first_of_many_findings_is_kept() -> None:
+    findings = judge(SPEC, mixed(("x" + "." * 9) * 20), ["nonfinite"])[-1].findings
+    assert [finding.opened_step for finding in findings] == [0, 180, 190]

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tb_activations.health.records import Outcome, RunSpec, Severity, StepRecord
+from tb_activations.health.records import Outcome, RunSpec, Severity, StepRecord, WeightSpec
 from tb_activations.health.rules.base import percent
-from tb_activations.health.verdict import Verdict, verdict
+from tb_activations.health.verdict import NOTHING_TRAINED, Verdict, is_trained, verdict
 from tests.unit.health.trainings import chain, judge, record, replaced
 
 SPEC = chain("a", "b", "c", "out")
@@ -101,3 +101,21 @@ def test_outcomes_that_do_not_fit_are_refused() -> None:
 )
 def test_percent_never_rounds_to_nothing_or_all(share: float, text: str) -> None:
     assert percent(share) == text
+
+
+FROZEN = dataclasses.replace(SPEC, layers=tuple(dataclasses.replace(layer, trainable=False) for layer in SPEC.layers))
+
+
+def test_a_model_that_is_not_trained_is_judged_in_part() -> None:
+    assert of(FROZEN, healthy(FROZEN)).sentence == (
+        f"{NOTHING_TRAINED} No problems found in 4 layers; 2 rules checked, 1 not applicable."
+    )
+    sick = of(FROZEN, [record(FROZEN, step, silent={"b": range(10)}) for step in range(20)])
+    assert sick.sentence.startswith(f"{NOTHING_TRAINED} 1 of 4 layers needs attention.")
+
+
+def test_one_trained_layer_or_weight_is_a_training() -> None:
+    assert is_trained(replaced(FROZEN, "out", trainable=True))
+    assert is_trained(dataclasses.replace(FROZEN, weights=(WeightSpec("scale", "", (1,)),)))
+    # The weight is from a training before, in which the layer was not yet frozen.
+    assert not is_trained(dataclasses.replace(FROZEN, weights=(WeightSpec("out/kernel", "out", (4, 4)),)))

@@ -42,6 +42,7 @@ HEALTHY = {
     "sample_std": 1.0,
     "unit_std": 0.5,
     "saturated_fraction": float("nan"),
+    "input_rms": 1.0,
 }
 
 

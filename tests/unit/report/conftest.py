@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -69,3 +69,17 @@ def newer(tmp_path: Path) -> Path:
 def damaged(tmp_path: Path) -> Path:
     write_unreadable(tmp_path / "damaged", "")
     return tmp_path / "damaged"
+
+
+def opened_event_files(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Every event file that is opened from now on, each time that it is."""
+    opened: list[Path] = []
+    original = Path.open
+
+    def spy(path: Path, *arguments: Any, **options: Any) -> Any:
+        if "tfevents" in path.name:
+            opened.append(path)
+        return original(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", spy)
+    return opened

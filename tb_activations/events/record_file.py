@@ -1,0 +1,43 @@
+"""The records of an event file: length, checksum of the length, content, checksum of the content."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from tb_activations.events.checksums import masked
+
+_HEADER = struct.Struct("<QI")
+_FOOTER = struct.Struct("<I")
+
+
+class DamagedFileError(ValueError):
+    """What stands in a file at this place was not written by a writer of event files."""
+
+
+def records(path: Path) -> Iterator[bytes]:
+    """The content of each record, up to the end of the file.
+
+    A record that ends with the file is one that is still being written, or was when the process died: it is left out.
+
+    Raises:
+        DamagedFileError: a checksum does not match.
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        # Each turn takes bytes from the file, or ends.
+        while len(header := file.read(_HEADER.size)) == _HEADER.size:
+            length, checksum = _HEADER.unpack(header)
+            if masked(header[:8]) != checksum:
+                raise DamagedFileError(f"the length of the record before byte {file.tell()} has another checksum")
+            if length + _FOOTER.size > os.fstat(file.fileno()).st_size - file.tell():
+                return
+            content = file.read(length)
+            footer = file.read(_FOOTER.size)
+            if len(content) < length or len(footer) < _FOOTER.size:
+                return
+            if masked(content) != _FOOTER.unpack(footer)[0]:
+                raise DamagedFileError(f"the record before byte {file.tell()} has another checksum")
+            yield content

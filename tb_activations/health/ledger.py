@@ -1,0 +1,88 @@
+"""The findings of a training as they open, last, close and come back."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Container, Sequence
+
+from tb_activations.health.records import Finding, Outcome
+from tb_activations.health.rules.base import Evidence, Judged, Rule
+
+REOPEN_WITHIN = 5
+"""A finding that comes back within so many observed steps was never gone: it continues under its old id."""
+
+CLOSED_KEPT = 3
+"""Closed findings kept for each rule and layer, so that one that comes and goes all training long stays bounded: the
+first, which shows where it began, and the latest."""
+
+_Key = tuple[str, str]
+"""Rule and layer."""
+
+
+class Ledger:
+    """Open and closed findings, in memory that depends on the rules and layers only."""
+
+    def __init__(self) -> None:
+        self._open: dict[_Key, Finding] = {}
+        self._closed: dict[_Key, tuple[tuple[int, Finding], ...]] = {}
+
+    def copy(self) -> Ledger:
+        """The same findings, apart from what is noted from now on in either."""
+        result = copy.copy(self)
+        result._open, result._closed = dict(self._open), dict(self._closed)
+        return result
+
+    def of_layers(self, names: Container[str]) -> Ledger:
+        """The findings of these layers only."""
+        result = Ledger()
+        result._open = {key: finding for key, finding in self._open.items() if key[1] in names}
+        result._closed = {key: kept for key, kept in self._closed.items() if key[1] in names}
+        return result
+
+    def open_of(self, rule: str, layers: Sequence[str]) -> list[Finding | None]:
+        """One a layer, None where it has no open finding of this rule."""
+        return [self._open.get((rule, layer)) for layer in layers]
+
+    def everything(self) -> list[Finding]:
+        """Open and closed ones."""
+        return [*self._open.values(), *(finding for kept in self._closed.values() for _, finding in kept)]
+
+    def latest(self, rule: str, layer: str) -> Finding:
+        """The open finding, else the one that closed last. Raises KeyError where there was none."""
+        finding = self._open.get((rule, layer))
+        return finding if finding is not None else self._closed[rule, layer][-1][1]
+
+    def note(self, rule: Rule, layer: str, answer: Judged, *, step: int, check: int) -> bool:
+        """Opens, keeps or closes the finding of one rule and layer; returns whether it opened, closed or changed.
+
+        Args:
+            step: the observed step.
+            check: how many steps have been observed.
+        """
+        key = (rule.id, layer)
+        earlier = self._open.get(key)
+        if isinstance(answer, Evidence):
+            self._open[key] = self._finding(rule, key, answer, earlier, step, check)
+            return earlier is None or earlier.severity is not answer.severity
+        # Not knowing is no recovery: only a layer that is judged healthy, or not to be judged, closes a finding.
+        if earlier is None or answer not in (Outcome.OK, Outcome.NOT_APPLICABLE):
+            return False
+        closed = dataclasses.replace(self._open.pop(key), closed_step=step)
+        kept = (*self._closed.get(key, ()), (check, closed))
+        self._closed[key] = kept if len(kept) <= CLOSED_KEPT else (kept[0], *kept[1 - CLOSED_KEPT :])
+        return True
+
+    def _finding(
+        self, rule: Rule, key: _Key, evidence: Evidence, earlier: Finding | None, step: int, check: int
+    ) -> Finding:
+        opened = step if earlier is None else earlier.opened_step
+        kept = self._closed.get(key, ())
+        if earlier is None and kept:
+            is_resumed = check - kept[-1][0] <= REOPEN_WITHIN
+            evidence = rule.again(evidence, kept[0][1], kept[-1][1] if is_resumed else None)
+            if is_resumed:
+                opened = kept[-1][1].opened_step
+                self._closed[key] = kept[:-1]
+        figures = {field.name: getattr(evidence, field.name) for field in dataclasses.fields(evidence)}
+        return Finding(rule=rule.id, layer=key[1], opened_step=opened, last_step=step, source=rule.source, **figures)

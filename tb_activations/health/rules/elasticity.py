@@ -1,0 +1,95 @@
+"""Elasticity: how many percent the loss moves when the weights of a layer move by one percent, and when it tells."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_activations.health.history import History
+
+SPREAD_OUT = 0.1
+"""A gradient that reaches a smaller share of a layer's weights leaves rows untouched, whose norm has no part in it."""
+
+_FEWEST = 4
+"""Losses from which on a spread is taken."""
+
+_BOUNDED = frozenset({"softmax", "sigmoid", "hard_sigmoid", "log_softmax"})
+"""Activations whose outputs are probabilities: the gradient with respect to a small one is large in any network."""
+
+
+def elasticities(history: History) -> NDArray[np.float64]:
+    """`[checks kept, layers]`: gradient norm x weight norm / loss; NaN where one was not measured or is not finite.
+
+    NaN too at a loss of zero. Where the losses kept change sign, or reach zero, the range of their middle half stands
+    in for smaller ones: beside a loss that passes through zero any gradient is huge.
+    """
+    gradient = history.stat("weight_gradient_norm").astype(np.float64)
+    weights = history.stat("weight_norm").astype(np.float64)
+    losses = history.losses
+    loss = np.where(losses == 0, 0.0, np.maximum(np.abs(losses), _swing(losses)))[:, None]
+    usable = np.isfinite(gradient) & np.isfinite(weights) & np.isfinite(loss) & (loss > 0)
+    table = np.full(gradient.shape, np.nan)
+    np.divide(gradient * weights, loss, out=table, where=usable)
+    return table
+
+
+def reached_shares(history: History) -> NDArray[np.float64]:
+    """`[checks kept, layers]`: an estimate, in [0, 1], of the share of a layer's weights that the gradient reaches.
+
+    From the mean and the norm of the gradient, as if those elements that it reaches were normally distributed; 1 where
+    nothing is known. Embeddings, and kernels behind sparse features, have small shares.
+    """
+    norm = history.stat("weight_gradient_norm").astype(np.float64)
+    total = history.stat("weight_gradient_mean_abs").astype(np.float64) * history.weight_elements
+    usable = np.isfinite(norm) & np.isfinite(total) & (norm > 0) & (history.weight_elements > 0)
+    shares = np.ones(norm.shape)
+    np.divide(np.pi / 2 * (total / np.where(usable, norm, 1.0)) ** 2, history.weight_elements, out=shares, where=usable)
+    return np.minimum(shares, 1.0)
+
+
+def comparable(table: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Elasticities that rows without a gradient do not inflate: of weights reached by less than `SPREAD_OUT` a part.
+
+    The same for dense layers; for others an estimate, that of a layer that had the reached rows only.
+    """
+    return table * np.sqrt(np.minimum(shares / SPREAD_OUT, 1.0))
+
+
+def output_elasticity(history: History) -> NDArray[np.float64]:
+    """`[checks kept]`: the same of the network's outputs (gradient norm x norm / loss), the largest of them.
+
+    It is large where the loss is small for its outputs, as in a network that has solved its task; 0 where unknown.
+    """
+    elements, mean, std, gradient = (
+        history.stat(name).astype(np.float64) for name in ("elements", "mean", "std", "gradient_norm")
+    )
+    is_judged = history.graph.is_head & np.array([layer.activation not in _BOUNDED for layer in history.spec.layers])
+    product = gradient * np.sqrt(elements) * np.hypot(mean, std)
+    product = np.where(is_judged & np.isfinite(product), product, 0.0).max(axis=1, initial=0.0)
+    losses = history.losses
+    loss = np.maximum(np.abs(losses), _swing(losses))
+    result = np.zeros(len(losses))
+    np.divide(product, loss, out=result, where=np.isfinite(loss) & (loss > 0))
+    return result
+
+
+def rows_of_loss(history: History) -> NDArray[np.float64]:
+    """`[checks kept]`: over how many samples or positions the loss was taken, infinite where unknown."""
+    units = np.maximum([layer.units for layer in history.spec.layers], 1)
+    positions = np.where(history.graph.is_head, history.stat("elements") / units, np.nan)
+    rows = np.fmax(np.fmax.reduce(positions, axis=1, initial=np.nan), history.total("samples"))
+    return np.where(rows > 0, rows, np.inf)
+
+
+def passes_zero(history: History) -> bool:
+    """Whether the losses kept change sign or reach zero, so that their range stands in for their size."""
+    return _swing(history.losses) > 0
+
+
+def _swing(losses: NDArray[np.float64]) -> float:
+    """The range of the middle half of the losses where they change sign or reach zero, else 0."""
+    finite = losses[np.isfinite(losses)]
+    if len(finite) < _FEWEST or finite.min() > 0 or finite.max() < 0:
+        return 0.0
+    low, high = np.percentile(finite, (25, 75))
+    return float(high - low)

@@ -1,0 +1,95 @@
+"""Where NaN came from, as far as the step at which it was first seen shows: the data, the loss, a step not observed."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_activations.health.history import History
+from tb_activations.health.records import LAYER_COLUMNS, LayerSpec
+
+INPUT_COLUMN = "input_rms"
+"""Of layers, in runs that have it: root mean square of what each was given."""
+
+_PASSING = frozenset(
+    {
+        *("Dense", "EinsumDense", "Conv1D", "Conv2D", "Conv3D", "SimpleRNN", "LSTM", "GRU"),
+        *("Flatten", "Reshape", "Permute", "Concatenate", "Dropout", "Rescaling", "Normalization"),
+    }
+)
+"""Classes of layers that with finite weights turn finite inputs into finite outputs, short of an overflow."""
+
+
+class Origin(enum.Enum):
+    """What the step shows of where NaN began."""
+
+    DATA = "data"
+    LOSS = "loss"
+    UNSEEN = "unseen"
+    UNKNOWN = "unknown"
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """What one observed step shows.
+
+    Attributes:
+        given: names the layer that was given data that are not finite, "" for the model's input as a whole.
+    """
+
+    origin: Origin
+    given: str = ""
+
+
+def origin_at(history: History, place: int) -> Seen:
+    """What the step that stands at `place` of the window shows of where NaN began in it.
+
+    A figure that is NaN in every step kept was never measured, and proves nothing.
+    """
+    counts = {column: history.stat(column)[place] for column in LAYER_COLUMNS if "nonfinite" in column}
+    if _is_lost(history.total(INPUT_COLUMN), place):
+        return Seen(Origin.DATA)
+    has_lost_weights = np.any(counts["weight_nonfinite"] > 0)
+    given = _layer_given_nan(history, place, counts)
+    if given:
+        return Seen(Origin.DATA, given)
+    if has_lost_weights:
+        return Seen(Origin.UNSEEN)
+    is_forward_finite = not np.any(counts["nonfinite"] > 0)
+    begins_at_output = np.any(counts["gradient_nonfinite"][history.graph.is_head] > 0)
+    if is_forward_finite and (begins_at_output or _is_lost(history.losses, place)):
+        return Seen(Origin.LOSS)
+    return Seen(Origin.UNKNOWN)
+
+
+def _is_lost(values: NDArray[np.float64] | NDArray[np.float32], place: int) -> bool:
+    """Whether a figure is not finite at this step though it was measured there."""
+    return bool(np.isinf(values[place]) or (np.isnan(values[place]) and not np.all(np.isnan(values))))
+
+
+def _layer_given_nan(history: History, place: int, counts: Mapping[str, NDArray[np.float32]]) -> str:
+    """The first layer that is given data from outside the network which are not finite, "" where none shows it."""
+    for row, layer in enumerate(history.spec.layers):
+        if layer.call_site or history.graph.sources(row).size or counts["weight_nonfinite"][row] > 0:
+            continue
+        own = {column: float(values[row]) for column, values in counts.items()}
+        if _shows_nan_given(layer, own) or _is_measured_lost(history, place, row):
+            return layer.name
+    return ""
+
+
+def _shows_nan_given(layer: LayerSpec, own: Mapping[str, float]) -> bool:
+    """Whether figures of a layer with finite weights leave only its inputs: outputs, or a gradient made with them."""
+    if layer.class_name not in _PASSING or layer.dtype == "float16":
+        return False
+    # ReLU may turn NaN into 0; the gradient of the kernel is a product of the inputs with a gradient that is finite.
+    is_hidden = own["gradient_nonfinite"] == 0 and own["weight_gradient_nonfinite"] > 0
+    return own["nonfinite"] > 0 or is_hidden
+
+
+def _is_measured_lost(history: History, place: int, row: int) -> bool:
+    return INPUT_COLUMN in LAYER_COLUMNS and _is_lost(history.stat(INPUT_COLUMN)[:, row], place)

@@ -23,8 +23,6 @@ def get_generator(name: str) -> keras.Model:
     inputs = layers.Input((8, 8, 1))
     x = layers.Conv2D(WIDTH, 3, use_bias=False)(ReflectionPadding2D()(inputs))
     x = layers.Activation("relu")(layers.GroupNormalization(groups=-1)(x))
-    h = layers.Conv2D(WIDTH, 3, use_bias=False)(ReflectionPadding2D()(x))
-    x = layers.add([layers.GroupNormalization(groups=-1)(h), x])
     outputs = layers.Activation("tanh")(layers.Conv2D(1, 3, padding="same")(x))
     return keras.Model(inputs, outputs, name=name)
 

@@ -15,7 +15,7 @@ from benchmarks.odd_models.description import describe
 from benchmarks.odd_models.processes import outcomes
 from benchmarks.odd_models.summary import table
 
-COUNT, SECONDS = 200, 300
+COUNT, SECONDS = 200, 600
 RESULTS = Path(__file__).parents[2] / "build" / "odd_models.json"
 
 

@@ -54,11 +54,10 @@ def train(log_dir: str | None) -> dict[str, keras.Model]:
                     rewards_history.append(reward)
                     if done:
                         break
-                returns, discounted = [], 0.0
-                for reward in rewards_history[::-1]:
-                    discounted = reward + GAMMA * discounted
-                    returns.insert(0, discounted)
-                returns = list((np.array(returns) - np.mean(returns)) / (np.std(returns) + EPS))
+                discounted, history = 0.0, np.zeros(len(rewards_history))
+                for index in range(len(rewards_history) - 1, -1, -1):
+                    history[index] = discounted = rewards_history[index] + GAMMA * discounted
+                returns = (history - history.mean()) / (history.std() + EPS)
                 actor_losses, critic_losses = [], []
                 for log_prob, value, ret in zip(action_probs_history, critic_value_history, returns, strict=True):
                     actor_losses.append(-log_prob * (float(ret) - value))

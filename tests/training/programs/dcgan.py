@@ -52,7 +52,6 @@ def train(log_dir: str | None) -> dict[str, keras.Model]:
     models = {"generator": generator, "discriminator": discriminator}
     recorder = Recorder(log_dir, models) if log_dir else None
 
-    @(recorder.function if recorder else tf.function)
     def train_step(images: Any) -> None:
         noise = keras.random.normal([BATCH, NOISE])
         with tf.GradientTape() as gen_tape, tf.GradientTape() as disc_tape:
@@ -66,10 +65,11 @@ def train(log_dir: str | None) -> dict[str, keras.Model]:
         generator_optimizer.apply_gradients(zip(gen_grads, generator.trainable_variables, strict=True))
         discriminator_optimizer.apply_gradients(zip(disc_grads, discriminator.trainable_variables, strict=True))
 
+    compiled_step = recorder.function(train_step) if recorder else tf.function(train_step)
     dataset = tf.data.Dataset.from_tensor_slices(pictures() * 2 - 1).shuffle(96, seed=1).batch(BATCH)
     for _ in range(EPOCHS):
         for image_batch in dataset:
-            train_step(image_batch)
+            compiled_step(image_batch)
     if recorder:
         recorder.close()
     return models

@@ -31,7 +31,7 @@ def train_in_a_loop(
             ]
             if hasattr(model, "critic"):
                 terms.append(-0.1 * tf.reduce_mean(model.critic(outputs[0], training=True)))
-            loss = tf.add_n([*terms, *(tf.cast(loss, terms[0].dtype) for loss in model.losses)])
+            loss = tf.add_n([tf.cast(term, tf.float32) for term in (*terms, *model.losses)])
             scaled = optimizer.scale_loss(loss)
         variables = model.trainable_variables
         optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables, strict=True))

@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 
 def pictures(count: int = 96) -> np.ndarray:
     """`[count, 8, 8, 1]` float32 in [0, 1]."""
-    return (load_digits().images[:count, :, :, None] / 16).astype("float32")
+    return np.asarray(load_digits().images[:count, :, :, None] / 16, np.float32)
 
 
 def labels(count: int = 96) -> np.ndarray:

@@ -45,7 +45,8 @@ zero on every sample. `gradient_*`: gradient of the loss with respect to the act
 layer's outputs for the same inputs. `sample_std`: how far outputs spread around the mean of their unit, from sample to
 sample; `unit_std`: how far the means of the units spread around each other; `saturated_fraction`: share of outputs of a
 bounded activation in the outer 5 % of its range, NaN for other activations; `input_rms`: root mean square of the first
-floating-point tensor that the layer was given, NaN where there was none. New columns are appended, never put in between.
+floating-point tensor that the layer was given, NaN where there was none. New columns are appended, never put in
+between.
 
 Where an activation function is applied outside of its layer, the layer's outputs are those behind the function."""
 

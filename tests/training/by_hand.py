@@ -56,7 +56,7 @@ def functional(function: Function) -> keras.Model:
     return keras.Model(inputs, head()(function(dense()(inputs))))
 
 
-def in_the_layer(function: Function) -> keras.Model:
+def in_the_layer(function: Function | str) -> keras.Model:
     return keras.Sequential([layers.Input((8,)), dense(activation=function), head()])
 
 

@@ -15,6 +15,7 @@ from tests.training.by_hand import (
     DEAD,
     PICTURES,
     UNITS,
+    ByHand,
     Function,
     X,
     assert_silent,

@@ -11,7 +11,9 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+from tb_activations.capture.measuring import Measuring
 from tb_activations.capture.observation import Observation
+from tb_activations.capture.seen import SeenCall
 from tests.training.models import Trainable, sequential, train
 from tests.training.observe import Observe
 
@@ -117,15 +119,15 @@ def test_a_failing_observed_step_is_given_up_and_training_goes_on(
 
 
 def test_a_layer_whose_figures_fail_is_left_out_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    measure = Observation._measure
+    measure = Measuring.measure
 
-    def fail_in_conv(self: Observation, entry: Any, value: Any, inputs: tuple[str, ...]) -> Any:
-        if entry.name == "conv":
+    def fail_in_conv(self: Measuring, call: SeenCall, *functions: Any) -> Any:
+        if call.entry.name == "conv":
             raise ValueError("not this one")
-        return measure(self, entry, value, inputs)
+        return measure(self, call, *functions)
 
     alone = train("sequential", [], epochs=1).get_weights()
-    monkeypatch.setattr(Observation, "_measure", fail_in_conv)
+    monkeypatch.setattr(Measuring, "measure", fail_in_conv)
     observe = Observe()
     model = train("sequential", [observe], epochs=1)
     rows = {row.call.name: row.not_observed for row in observe.seen[-1][1].rows}

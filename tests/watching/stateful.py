@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers
 
@@ -235,7 +236,7 @@ class InPythonFunction(Keeps):
         def count(_: Any) -> Any:
             counted = self.calls()
             counted[0] += 1
-            return counted[0] / tf.constant(50.0).numpy()
+            return np.float32(counted[0] / 50)
 
         factor = tf.numpy_function(count, [0.0], tf.float32)
         factor.set_shape([])
@@ -280,26 +281,9 @@ class InPython(Keeps):
         return x * (1 + self.count / 50)
 
 
-def with_own_layers(*between: layers.Layer) -> Callable[[Any], Any]:
-    def apply(h: Any) -> Any:
-        for layer in between:
-            h = layer(h)
-        return h
-
-    return apply
-
-
 def recurrent() -> Callable[[Any], Any]:
-    rnn = layers.GRU(WIDTH, stateful=True, name="recurrent")
-    return with_own_layers(layers.Reshape((2, WIDTH // 2)), rnn)
-
-
-def normalized() -> Callable[[Any], Any]:
-    return with_own_layers(layers.BatchNormalization(name="norm"))
-
-
-def dropped() -> Callable[[Any], Any]:
-    return with_own_layers(layers.Dropout(0.3, seed=4, name="drop"), layers.GaussianNoise(0.1, name="noise"))
+    shape, rnn = layers.Reshape((2, WIDTH // 2)), layers.GRU(WIDTH, stateful=True, name="recurrent")
+    return lambda h: rnn(shape(h))
 
 
 RESTORED: dict[str, Callable[[], Callable[[Any], Any]]] = {
@@ -322,7 +306,12 @@ RESTORED: dict[str, Callable[[], Callable[[Any], Any]]] = {
         InSeedGenerator,
         OnlyInEagerCode,
     )
-} | {"StatefulRNN": recurrent, "BatchNormalization": normalized, "Dropout": dropped}
+} | {
+    "StatefulRNN": recurrent,
+    "BatchNormalization": layers.BatchNormalization,
+    "Dropout": lambda: layers.Dropout(0.3, seed=4),
+    "GaussianNoise": lambda: layers.GaussianNoise(0.1),
+}
 """State in variables: given back after a look."""
 
 SKIPPED: dict[str, tuple[Callable[[], Callable[[Any], Any]], str]] = {

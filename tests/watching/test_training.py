@@ -64,9 +64,7 @@ def test_training_is_bit_for_bit_the_same(is_recurrent: bool, eagerly: bool, tmp
         return [variable.numpy() for variable in variables], model.history_of_fit, drawn
 
     images = [kind for kind in KINDS if kind != "maximized_input" and not (is_recurrent and kind == "saliency")]
-    watch = LayerHealth(
-        tmp_path / "watched", update_freq=1, image_freq="epoch", probe_data=digits(32), images=images
-    )
+    watch = LayerHealth(tmp_path / "watched", update_freq=1, image_freq="epoch", probe_data=digits(32), images=images)
     alone, history, drawn = outcome(LayerHealth(tmp_path / "alone", update_freq=1, image_freq=0))
     watched, watched_history, watched_drawn = outcome(watch)
     assert watched_history == history

@@ -14,10 +14,12 @@ import numpy as np
 from tb_activations.announce import Announcer, LayerHealthError, OnProblem, check_on_problem
 from tb_activations.capture.cadence import Cadence, Thinning, UpdateFreq, check_cadence
 from tb_activations.capture.dispatch import Dispatcher, Observed
+from tb_activations.capture.fingerprint import fingerprint
 from tb_activations.capture.layers import LayerChoice, check_choice, choose_layers, find_layers
 from tb_activations.capture.observation import Options
 from tb_activations.capture.observed_step import ObservedStep
-from tb_activations.events.writer import check_log_dir
+from tb_activations.continuation import TrainingState
+from tb_activations.events.writer import check_log_dir, resolved_log_dir
 from tb_activations.health.records import Finding
 from tb_activations.health.rules import configure
 from tb_activations.observer import EpochFreq, Observer, RuleChoice, Seen, check_epoch_freq
@@ -40,9 +42,9 @@ class LayerHealth(keras.callbacks.Callback):
     Then `tensorboard --logdir logs` has a tab "Layer Health".
 
     Args:
-        log_dir: folder of this run, its own: no other callback should write into it. Made if missing. A run of the same
-            layers in it is gone on with; while another training records there, or when it holds a run of another model,
-            this one gets a folder inside it, and says so.
+        log_dir: folder of this run, its own: no other callback should write into it. Made if missing. A run in
+            it is continued if the state of the model continues it. Otherwise, and while another training records
+            there, this one is recorded in a folder next to it (`run-1-2` for `run-1`), and the log tells which.
         update_freq: which steps are observed. "auto" observes densely at first and then as often as `overhead`
             allows; "batch" every step; "epoch" the last step of every epoch; a number N every N steps.
         overhead: share of the training time, above 0 and at most 1, that observing may take; only for "auto".
@@ -91,7 +93,7 @@ class LayerHealth(keras.callbacks.Callback):
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
-        self._log_dir = os.fspath(log_dir)
+        self._log_dir = resolved_log_dir(log_dir)
         check_log_dir(self._log_dir)
         check_cadence(update_freq, overhead)
         check_choice(layers)
@@ -116,7 +118,7 @@ class LayerHealth(keras.callbacks.Callback):
         self._observed_step: tuple[Callable[[Any], Any], ObservedStep] | None = None
         self._epoch = 0
         self._trained: keras.Model | None = None
-        self._step_offset = self._next_step = 0
+        self._is_open = False
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -136,12 +138,7 @@ class LayerHealth(keras.callbacks.Callback):
             self._observer = Observer(recording, self._announcer, self._histograms_due, self._clock)
         self._cadence = Cadence(self._update_freq, self._overhead, has_asked_looks=self._has_asked_looks)
         self._remove_dispatcher()
-        if self._trained is not model:
-            self._trained, self._next_step = model, 0
-        # After a new `compile` the optimizer counts from 0 again.
-        iterations = int(model.optimizer.iterations.numpy())
-        self._step_offset = max(0, self._next_step - iterations)
-        self._observer.open(iterations + self._step_offset)
+        self._is_open = False
         self._install()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -151,6 +148,20 @@ class LayerHealth(keras.callbacks.Callback):
         if not self._dispatcher.is_installed():
             self._install(steps_before=self._dispatcher.steps)
         self._dispatcher.begin_epoch(self.params.get("steps"), epoch + 1 == self.params.get("epochs"))
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Opens the recording at the first step: other callbacks may have restored a checkpoint since `on_train_begin`."""
+        if self._is_open:
+            return
+        assert self._observer is not None
+        assert self._dispatcher is not None
+        state, self._is_open = self._state(), True
+        self._trained = self.model
+        if self._dispatcher.next_step != state.iterations:
+            self._remove_dispatcher()
+            self._install()
+            self._dispatcher.begin_epoch(self.params.get("steps"), self._epoch + 1 == self.params.get("epochs"))
+        self._observer.open(state.iterations, state)
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Ends the last step's time before validation begins."""
@@ -165,13 +176,20 @@ class LayerHealth(keras.callbacks.Callback):
         self._observer.write_histograms(epoch)
         if self._images_due.is_due(epoch):
             self._observer.guarded(self._look)
+        self._observer.remember_state(self._state())
         self._observer.flush()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Gives the model its own step back and closes the file."""
         self._remove_dispatcher()
         if self._observer is not None:
+            self._observer.remember_state(self._state())
             self._observer.close()
+
+    def _state(self) -> TrainingState:
+        model = self.model
+        weights = fingerprint(model.weights) if model.built else None
+        return TrainingState(int(model.optimizer.iterations.numpy()), weights, self._trained is model)
 
     def _install(self, steps_before: int = 0) -> None:
         model, options = self.model, self._options
@@ -195,18 +213,17 @@ class LayerHealth(keras.callbacks.Callback):
         if self._dispatcher is not None:
             self._dispatcher.close_step()
             self._dispatcher.remove()
-            self._next_step = self._dispatcher.next_step + self._step_offset
         self._dispatcher = None
 
     def _wants_histograms(self, step: int, is_epoch_end: bool) -> bool:
         assert self._observer is not None
-        return self._observer.wants_histograms(step + self._step_offset, self._epoch, is_epoch_end)
+        return self._observer.wants_histograms(step, self._epoch, is_epoch_end)
 
     def _on_observed(self, step: ObservedStep, observed: Observed) -> None:
         assert self._observer is not None
         if (watch := self._watch) is not None:
             self._observer.guarded(lambda _: watch.see(observed.packed))
-        at, loss = observed.step + self._step_offset, float(observed.logs.get("loss", np.nan))
+        at, loss = observed.step, float(observed.logs.get("loss", np.nan))
         self._observer.take(step, Seen(at, self._epoch, observed.packed, observed.has_extras, loss), self._cadence)
 
     def _look(self, recording: Recording) -> None:
@@ -218,7 +235,7 @@ class LayerHealth(keras.callbacks.Callback):
         self._images_due.done(self._epoch)
         look = self._watch.with_step_maps(look, self._observer.feature_maps())
         self._cadence.look(look.seconds)
-        step = int(self.model.optimizer.iterations.numpy()) - 1 + self._step_offset
+        step = int(self.model.optimizer.iterations.numpy()) - 1
         recording.write_pictures(look.pictures, step=step, with_units=self._watch.draws("units"))
         recording.write_probe(look.mode_difference, look.reconstruction_error)
 

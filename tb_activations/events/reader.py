@@ -25,6 +25,8 @@ from tb_activations.events.series import Point, Series
 
 _FIRST_EVENTS = 64
 """The description of a run is among the first events of its file; no more are read to tell a run from other files."""
+_KEPT = (schema.RUN, schema.STATE)
+"""Tags of which every point counts."""
 
 
 def load(logdir: str | os.PathLike[str], run: str | None = None) -> Run:
@@ -123,7 +125,7 @@ def collect(events: Iterable[Event]) -> dict[str, Series]:
 
 
 def thinned(events: Iterable[Event], limit: int) -> list[Event]:
-    """At most `limit` of the records, evenly spaced, with the first and the last; and all that describe a tag.
+    """At most `limit` of the records, evenly spaced, with the first and the last; all that describe a tag, all states.
 
     What is not kept takes no memory, however many there are.
     """
@@ -133,7 +135,7 @@ def thinned(events: Iterable[Event], limit: int) -> list[Event]:
     every = 1
     for place, event in enumerate(events):
         own = [value for value in event.summary.value if value.tag in schema.COLUMNS]
-        if any(value.tag == schema.RUN or value.metadata.plugin_data.content for value in own):
+        if any(value.tag in _KEPT or value.metadata.plugin_data.content for value in own):
             describing[place] = event
         elif any(value.tag == schema.LAYERS for value in own):
             last = {place: event}

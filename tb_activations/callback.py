@@ -150,7 +150,7 @@ class LayerHealth(keras.callbacks.Callback):
         self._dispatcher.begin_epoch(self.params.get("steps"), epoch + 1 == self.params.get("epochs"))
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Opens the recording at the first step: other callbacks may have restored a checkpoint since `on_train_begin`."""
+        """Opens the recording at the first step: a checkpoint may have been restored since `on_train_begin`."""
         if self._is_open:
             return
         assert self._observer is not None

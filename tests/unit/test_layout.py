@@ -105,6 +105,7 @@ OUTER = {
 """Which other packages it may import, beside the standard library."""
 
 FRAMEWORKS = {"tensorflow", "keras"}
+WITH_TENSORFLOW = {"run_output", "run_folders", "callback", "recorder", "events.writer", "events.stored"}
 
 
 def imports(source: str, module: str) -> Iterator[tuple[str, int]]:

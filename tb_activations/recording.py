@@ -56,11 +56,11 @@ class Recording:
         self,
         settings: RunSettings,
         output: RunOutput,
-        judging: Callable[[RunSpec, tuple[Rule, ...]], Judging] = Judging,
+        judging: Callable[[RunSpec, tuple[Rule, ...]], Judging] | None = None,
     ) -> None:
         self._settings = settings
         self._output = output
-        self._make_judging = judging
+        self._make_judging = judging or Judging
         self._earlier: Run | None = None
         self._shape: tuple[object, ...] = ()
         self._is_new_training = True

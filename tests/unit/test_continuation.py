@@ -149,11 +149,11 @@ def test_long_runs_keep_few_samples() -> None:
     assert set(sampled) == {256}
 
 
-@given(seed=st.integers(1, 10_000), steps=st.integers(1, 60), size=st.sampled_from([24, 64, 256, 1024, 1500]))
+@given(seed=st.integers(1, 10_000), steps=st.integers(1, 60), size=st.sampled_from([64, 256, 1024, 1500]))
 def test_independent_models_never_continue_each_other(seed: int, steps: int, size: int) -> None:
     past = recorded(weights(0, size))
     other = trained(weights(seed, size), steps)
-    assert continued_at(TrainingState(steps, other), past) is None or size < 64
+    assert continued_at(TrainingState(steps, other), past) is None
 
 
 @given(epochs=st.integers(1, 6), steps=st.integers(1, 70), seed=st.integers(0, 1000))

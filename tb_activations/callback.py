@@ -15,7 +15,7 @@ from tb_activations.capture.cadence import Thinning, UpdateFreq, check_cadence
 from tb_activations.capture.gist import gist
 from tb_activations.capture.layers import LayerChoice, check_choice, choose_layers, find_layers
 from tb_activations.capture.observation import Options
-from tb_activations.events.writer import check_log_dir
+from tb_activations.events.writer import check_log_dir, resolved_log_dir
 from tb_activations.health.records import Finding
 from tb_activations.health.rules import configure
 from tb_activations.observer import EpochFreq, Observer, RuleChoice, check_epoch_freq
@@ -41,9 +41,9 @@ class LayerHealth(keras.callbacks.Callback):
     Then `tensorboard --logdir logs` has a tab "Layer Health".
 
     Args:
-        log_dir: folder of this run, its own: no other callback should write into it. Made if missing. A run of the same
-            layers in it is gone on with; while another training records there, or when it holds a run of another model,
-            this one gets a folder inside it, and says so.
+        log_dir: folder of this run, its own: no other callback should write into it. Made if missing. A run in
+            it is continued if the state of the model continues it. Otherwise, and while another training records
+            there, this one is recorded in a folder next to it (`run-1-2` for `run-1`), and the log tells which.
         update_freq: which steps are observed. "auto" observes densely at first and then as often as `overhead`
             allows; "batch" every step; "epoch" the last step of every epoch; a number N every N steps.
         overhead: share of the training time, above 0 and at most 1, that observing may take; only for "auto".
@@ -95,7 +95,7 @@ class LayerHealth(keras.callbacks.Callback):
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
-        self._log_dir = os.fspath(log_dir)
+        self._log_dir = resolved_log_dir(log_dir)
         check_log_dir(self._log_dir)
         check_cadence(update_freq, overhead)
         check_choice(layers)
@@ -117,6 +117,7 @@ class LayerHealth(keras.callbacks.Callback):
             clock=clock,
         )
         self._histograms_due, self._images_due = Thinning(histogram_freq), Thinning(image_freq)
+        self._states_due = Thinning("auto")
         self._announcer = Announcer(on_problem, self._stop)
         self._stock_summaries = stock_summaries
         self._clock, self._wall_clock = clock, wall_clock
@@ -144,6 +145,20 @@ class LayerHealth(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Takes note of the epoch; puts the dispatcher back if the step was compiled anew since."""
         self._harmless(lambda: self._begun().begin_epoch(epoch, self.params or {}))
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Opens the recording at the first step: a checkpoint may have been restored since `on_train_begin`."""
+        if self._is_open:
+            return
+        assert self._observer is not None
+        assert self._dispatcher is not None
+        state, self._is_open = self._state(), True
+        self._trained = self.model
+        if self._dispatcher.next_step != state.iterations:
+            self._remove_dispatcher()
+            self._install()
+            self._dispatcher.begin_epoch(self.params.get("steps"), self._epoch + 1 == self.params.get("epochs"))
+        self._observer.open(state.iterations, state)
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Ends the last step's time before validation begins."""
@@ -194,6 +209,9 @@ class LayerHealth(keras.callbacks.Callback):
         self._observer.write_histograms(epoch)
         if self._images_due.is_due(epoch):
             self._observer.guarded(lambda recording: self._look(recording, epoch))
+        if self._states_due.is_due(epoch):
+            self._observer.remember_state(self._session.state())
+            self._states_due.done(epoch)
         self._observer.flush()
 
     def _end(self) -> None:
@@ -213,7 +231,7 @@ class LayerHealth(keras.callbacks.Callback):
             return
         self._images_due.done(epoch)
         self._session.cadence.look(look.seconds)
-        step = self._session.last_step
+        step = self._session.next_step - 1
         recording.write_pictures(look.pictures, step=step, with_units=self._watch.draws("units"))
         recording.write_probe(look.mode_difference, look.reconstruction_error)
 

@@ -146,20 +146,6 @@ class LayerHealth(keras.callbacks.Callback):
         """Takes note of the epoch; puts the dispatcher back if the step was compiled anew since."""
         self._harmless(lambda: self._begun().begin_epoch(epoch, self.params or {}))
 
-    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Opens the recording at the first step: a checkpoint may have been restored since `on_train_begin`."""
-        if self._is_open:
-            return
-        assert self._observer is not None
-        assert self._dispatcher is not None
-        state, self._is_open = self._state(), True
-        self._trained = self.model
-        if self._dispatcher.next_step != state.iterations:
-            self._remove_dispatcher()
-            self._install()
-            self._dispatcher.begin_epoch(self.params.get("steps"), self._epoch + 1 == self.params.get("epochs"))
-        self._observer.open(state.iterations, state)
-
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Ends the last step's time before validation begins."""
         if self._session is not None:

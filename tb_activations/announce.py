@@ -65,6 +65,10 @@ class Announcer:
             if finding.severity is Severity.PROBLEM:
                 self._act(finding)
 
+    def forget(self) -> None:
+        """Begins a new run: what was told of the last one says nothing about its findings."""
+        self._told.clear()
+
     def _act(self, finding: Finding) -> None:
         if self._on_problem == "stop":
             self._stop()

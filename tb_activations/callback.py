@@ -15,7 +15,7 @@ from tb_activations.capture.cadence import Thinning, UpdateFreq, check_cadence
 from tb_activations.capture.gist import gist
 from tb_activations.capture.layers import LayerChoice, check_choice, choose_layers, find_layers
 from tb_activations.capture.observation import Options
-from tb_activations.events.writer import check_log_dir
+from tb_activations.events.writer import check_log_dir, resolved_log_dir
 from tb_activations.health.records import Finding
 from tb_activations.health.rules import configure
 from tb_activations.observer import EpochFreq, Observer, RuleChoice, check_epoch_freq
@@ -41,9 +41,9 @@ class LayerHealth(keras.callbacks.Callback):
     Then `tensorboard --logdir logs` has a tab "Layer Health".
 
     Args:
-        log_dir: folder of this run, its own: no other callback should write into it. Made if missing. A run of the same
-            layers in it is gone on with; while another training records there, or when it holds a run of another model,
-            this one gets a folder inside it, and says so.
+        log_dir: folder of this run, its own: no other callback should write into it. Made if missing. A run in
+            it is continued if the state of the model continues it. Otherwise, and while another training records
+            there, this one is recorded in a folder next to it (`run-1-2` for `run-1`), and the log tells which.
         update_freq: which steps are observed. "auto" observes densely at first and then as often as `overhead`
             allows; "batch" every step; "epoch" the last step of every epoch; a number N every N steps.
         overhead: share of the training time, above 0 and at most 1, that observing may take; only for "auto".
@@ -52,14 +52,17 @@ class LayerHealth(keras.callbacks.Callback):
             then the tab has none either; "auto" for fewer and fewer as epochs go by.
         image_freq: pictures at the end of every N-th epoch; "epoch" for every epoch; 0 or "auto" as above. "auto" also
             keeps what they cost within half of `overhead`, but for the first second.
-        probe_data: samples that the pictures show (feature maps, saliency, reconstruction) and for which training mode
-            is held against inference mode: `(x, y)`, or x alone, as `fit` takes them, or a dataset, of which the first
-            batch is taken. None takes the first samples of the first observed batch. Model and training are left as
-            they are.
-        images: which pictures are drawn: any of "feature_maps", "mean_activation", "units", "saliency",
-            "maximized_input" and "reconstruction". None draws all but "maximized_input", which costs many passes over
-            the model. "reconstruction" is drawn of models whose targets are their inputs, or, if it is named here,
-            of all whose outputs are shaped as their inputs.
+        probe_data: samples with which the model is called after epochs: `(x, y)`, or x alone, as `fit` takes them, or
+            a dataset, whose first batch is taken (give one of its own: a pass over it can move its shuffling on). The
+            pictures show these samples, and training mode is compared with inference mode. All variables that the
+            calls write get their values back. A model with operations that change more, such as `tf.numpy_function`
+            or a mutable table, is not called; one warning names them. Plain Python code in a `call` that changes
+            something, such as a counter, runs with each of these calls and is not undone. None, the default, never
+            calls the model outside its training step: pictures then show the first samples of the last observed step.
+        images: which pictures are drawn: any of "feature_maps", "mean_activation", "units", and with `probe_data`
+            "saliency", "maximized_input" and "reconstruction". None draws all of them but "maximized_input", which
+            costs many passes over the model. "reconstruction" is drawn of models whose targets are their inputs, or,
+            if it is named here, of all whose outputs are shaped as their inputs.
         image_scale: "common" for one scale for all maps of a picture, "each" for a scale of its own for each.
         rules: ids of the rules to judge by, or a mapping from id to thresholds; None for all with their defaults.
         on_problem: what to do when a finding of severity "problem" opens. "warn" logs it (as every other finding is:
@@ -92,27 +95,29 @@ class LayerHealth(keras.callbacks.Callback):
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
-        self._log_dir = os.fspath(log_dir)
+        self._log_dir = resolved_log_dir(log_dir)
         check_log_dir(self._log_dir)
         check_cadence(update_freq, overhead)
         check_choice(layers)
         check_epoch_freq("histogram_freq", histogram_freq)
         image_freq = 1 if image_freq == "epoch" else image_freq
         check_epoch_freq("image_freq", image_freq)
-        watch = watch_settings(probe_data, images, image_scale)
+        watched = watch_settings(probe_data, images, image_scale)
         check_on_problem(on_problem)
         self._rules = configure(rules)
         limit = float(overhead) if image_freq == "auto" else None
+        self._watch = Watch(watched, layers, limit, clock) if image_freq != 0 else None
+        with_maps = self._watch is not None and self._watch.needs_maps
         self._settings = SessionSettings(
             layers=layers,
-            options=Options(with_histograms=histogram_freq != 0, with_maps=image_freq != 0 and probe_data is None),
+            options=Options(with_histograms=histogram_freq != 0, with_maps=with_maps),
             update_freq=update_freq,
             overhead=float(overhead),
             has_asked_looks=limit is None and image_freq != 0,
             clock=clock,
         )
         self._histograms_due, self._images_due = Thinning(histogram_freq), Thinning(image_freq)
-        self._watch = Watch(watch, layers, limit, clock) if image_freq != 0 else None
+        self._states_due = Thinning("auto")
         self._announcer = Announcer(on_problem, self._stop)
         self._stock_summaries = stock_summaries
         self._clock, self._wall_clock = clock, wall_clock
@@ -190,6 +195,9 @@ class LayerHealth(keras.callbacks.Callback):
         self._observer.write_histograms(epoch)
         if self._images_due.is_due(epoch):
             self._observer.guarded(lambda recording: self._look(recording, epoch))
+        if self._states_due.is_due(epoch):
+            self._observer.remember_state(self._session.state())
+            self._states_due.done(epoch)
         self._observer.flush()
 
     def _end(self) -> None:
@@ -204,13 +212,12 @@ class LayerHealth(keras.callbacks.Callback):
         assert self._watch is not None
         assert self._observer is not None
         assert self._session is not None
-        look = self._watch.look(self.model, recording.spec)
+        look = self._watch.look(self.model, recording.spec, self._observer.feature_maps())
         if look is None:
             return
         self._images_due.done(epoch)
-        look = self._watch.with_step_maps(look, self._observer.feature_maps())
         self._session.cadence.look(look.seconds)
-        step = self._session.last_step
+        step = self._session.next_step - 1
         recording.write_pictures(look.pictures, step=step, with_units=self._watch.draws("units"))
         recording.write_probe(look.mode_difference, look.reconstruction_error)
 

@@ -108,7 +108,8 @@ def _train(name: str, log_dir: Path) -> None:
     model, optimizer = _network(name)
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     images = (digits.images[..., None] / 16).astype("float32")
-    model.fit(images, digits.target, epochs=EPOCHS, verbose=0, callbacks=[LayerHealth(log_dir)])
+    watch = LayerHealth(log_dir, probe_data=(images[:32], digits.target[:32]))
+    model.fit(images, digits.target, epochs=EPOCHS, verbose=0, callbacks=[watch])
 
 
 def _network(name: str) -> tuple[Any, Any]:

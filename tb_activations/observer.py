@@ -13,6 +13,7 @@ from tb_activations.announce import Announcer
 from tb_activations.capture import extras, figures
 from tb_activations.capture.cadence import Cadence, Thinning
 from tb_activations.capture.layout import Layout
+from tb_activations.continuation import TrainingState
 from tb_activations.health.records import Finding
 from tb_activations.recording import Recording
 
@@ -59,16 +60,21 @@ class Observer:
         self._last: tuple[Layout, Mapping[str, Any]] | None = None
         self._last_histograms: figures.Array | None = None
         self._is_broken = False
+        self._told_run = 0
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What was found so far: worst first, closed findings last."""
         return self._recording.findings
 
-    def open(self, first_step: int) -> None:
-        """Begins a training whose first step has this number."""
+    def open(self, first_step: int, state: TrainingState) -> None:
+        """Begins a training whose first step has this number, from this state of the model."""
         self._is_broken = False
-        self.guarded(lambda recording: recording.open(first_step))
+        self.guarded(lambda recording: recording.open(first_step, state))
+
+    def remember_state(self, state: TrainingState) -> None:
+        """Stores where the training stands, at the end of an epoch or of the training."""
+        self.guarded(lambda recording: recording.remember_state(state))
 
     def wants_histograms(self, step: int, epoch: int, is_epoch_end: bool) -> bool:
         """Whether the record of this step holds histograms."""
@@ -83,6 +89,9 @@ class Observer:
             changes = self._record(recording, layouts, seen, cadence)
 
         self.guarded(record)
+        if self._recording.runs != self._told_run:
+            self._told_run = self._recording.runs
+            self._announcer.forget()
         if changes:
             # News is on disk at once, also where it ends the training.
             self.guarded(Recording.flush)
@@ -119,7 +128,7 @@ class Observer:
         except Exception as error:
             self._is_broken = True
             _LOGGER.warning(
-                "Layer health: nothing more is recorded (%s: %s). The training goes on.", type(error).__name__, error
+                "Layer health: nothing more is recorded (%s: %s). The training continues.", type(error).__name__, error
             )
 
     def _record(self, recording: Recording, layouts: Layouts, seen: Seen, cadence: Cadence) -> tuple[Finding, ...]:

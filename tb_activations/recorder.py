@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from tb_activations.announce import Announcer, OnProblem, check_on_problem
 from tb_activations.capture.cadence import Cadence, StepClock, Thinning, UpdateFreq, check_cadence
+from tb_activations.capture.fingerprint import fingerprint
 from tb_activations.capture.gist import gist
 from tb_activations.capture.layers import LayerChoice, check_choice
 from tb_activations.capture.observation import Options
@@ -23,8 +24,9 @@ from tb_activations.capture.observed_function import ObservedFunction, ObservedL
 from tb_activations.capture.pace import Pace
 from tb_activations.capture.step_taps import strategy_of
 from tb_activations.capture.strategies import is_chief, is_multi_worker
+from tb_activations.continuation import TrainingState
 from tb_activations.events import pictures
-from tb_activations.events.writer import check_log_dir
+from tb_activations.events.writer import check_log_dir, resolved_log_dir
 from tb_activations.health.records import Finding
 from tb_activations.health.rules import configure
 from tb_activations.observer import EpochFreq, Observer, RuleChoice, Seen, check_epoch_freq
@@ -102,7 +104,7 @@ class Recorder:
         clock: Callable[[], float] = time.perf_counter,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        log_dir = os.fspath(log_dir)
+        log_dir = resolved_log_dir(log_dir)
         check_log_dir(log_dir)
         check_cadence(update_freq, overhead)
         check_choice(layers)
@@ -199,6 +201,8 @@ class Recorder:
         if self._images_due.is_due(self._epoch):
             self._observer.guarded(self._draw)
             self._images_due.done(self._epoch)
+        if self._is_open:
+            self._observer.remember_state(self._state(self._next))
         self._observer.flush()
         self._epoch, self._in_epoch = self._epoch + 1, 0
 
@@ -207,6 +211,7 @@ class Recorder:
         if self._is_open:
             if self._in_epoch:
                 self.end_epoch()
+            self._observer.remember_state(self._state(self._next))
             self._observer.close()
         elif not self._is_given_up:
             _LOGGER.warning(
@@ -264,9 +269,12 @@ class Recorder:
     def _open(self) -> ObservedLoop:
         if self._loop is None:
             self._loop = ObservedLoop(self._models, self._layers, self._options, self._strategy)
-            self._observer.open(self._first)
+            self._observer.open(self._first, self._state(self._first))
             self._is_open = True
         return self._loop
+
+    def _state(self, steps: int) -> TrainingState:
+        return TrainingState(steps, fingerprint(w for model in self._models.values() for w in model.weights))
 
     def _is_epoch_end(self) -> bool:
         return self._in_epoch == self._steps_per_epoch

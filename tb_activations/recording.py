@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,17 @@ from numpy.typing import NDArray
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from tb_activations.capture.figures import Figures
+from tb_activations.continuation import TrainingState, continued_at, past_of
 from tb_activations.events import pictures, stock
 from tb_activations.events.growing import Growing
 from tb_activations.events.run import Run
 from tb_activations.health.descriptions import Places, in_rows, is_same_model
-from tb_activations.health.diagnosis import Diagnosis, Judgement
+from tb_activations.health.diagnosis import Judgement
 from tb_activations.health.records import LAYER_COLUMNS, STEP_COLUMNS, Finding, RunSpec, StepRecord
+from tb_activations.health.rules import Rule
+from tb_activations.judging import Judging
+from tb_activations.progress import Progress
+from tb_activations.run_folders import Fits
 from tb_activations.run_output import RunOutput
 from tb_activations.tables import RunSettings, Tables, run_spec
 
@@ -29,40 +34,53 @@ CLOSE_RECORDS = 1000
 
 
 class Recording:
-    """Everything that the trainings of one model write into one run.
+    """Everything that trainings write: into one run, and into the next one where a training does not continue it.
 
-    `open` begins a training; a second one goes on with the history of the first, and so does one in a new process with
-    what it finds in the folder. What cannot be written is judged all the same.
+    `open` begins a training; whether it continues the run before it, or one of an earlier process, `continued_at`
+    decides. What cannot be written is judged all the same.
 
-    Steps are handed in as the training counts them. Those of the run never go back: a training that goes on with one is
-    counted on from its last step, if it begins before that.
+    Steps are handed in as the training counts them. Where its optimizer was set back to an earlier state, steps of the
+    run come again and replace those that were recorded before; where it counts from 0 again, the steps come after the
+    last one of the run.
+
+    Args:
+        settings: what a run is described with.
+        output: where the records go.
+        judging: makes what judges the records of a run, from its description and the rules.
+
+    Attributes:
+        runs: new runs begun so far.
     """
 
-    def __init__(self, settings: RunSettings, output: RunOutput) -> None:
+    def __init__(
+        self,
+        settings: RunSettings,
+        output: RunOutput,
+        judging: Callable[[RunSpec, tuple[Rule, ...]], Judging] | None = None,
+    ) -> None:
         self._settings = settings
         self._output = output
+        self._make_judging = judging or Judging
         self._earlier: Run | None = None
-        self._tables: Tables | None = None
         self._shape: tuple[object, ...] = ()
         self._is_new_training = True
-        self._first_step = 0
-        self._diagnosis: Diagnosis | None = None
-        self._step = -1
-        self._record: StepRecord | None = None
-        self._shift = 0
-        self._written_step = -1
-        self._close_records = 0
-        self._findings: tuple[Finding, ...] = ()
-        self._last_histograms = -1.0
-        self._lives: dict[str, Growing] = {}
+        self._opened = (0, TrainingState(0, None))
+        self._close_records = self.runs = 0
+        self._forget()
 
-    def open(self, first_step: int) -> None:
-        """Begins a training whose first step has this number."""
-        self._is_new_training, self._first_step = True, first_step
-        if self._tables is not None:
+    def open(self, first_step: int, state: TrainingState) -> None:
+        """Begins a training whose first step has this number, from this state of the model."""
+        self._is_new_training = True
+        # Another run that was read from a file was not recorded last.
+        self._opened = (first_step, dataclasses.replace(state, is_same_model=False))
+        at = continued_at(state, self._progress.past(self._step)) if self._tables is not None else None
+        if at is not None and at > self._step:
+            self._progress.open(first_step, at, state, None)
+            self._describe_from = at
             self._output.resume()
         else:
-            self._earlier = self._output.begin()
+            # Steps that come again are judged by those before them, which only the file has.
+            self._choose_run(self._output.begin, lambda spec: True)
 
     @property
     def spec(self) -> RunSpec | None:
@@ -71,12 +89,12 @@ class Recording:
 
     def wants_histograms(self, step: int) -> bool:
         """Whether histograms belong to the record of this step: ever fewer, one in 5 % more steps."""
-        return step + self._shift >= self._last_histograms * 1.05 + 1
+        return step + self._progress.shift >= self._last_histograms * 1.05 + 1
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """All findings so far, open and closed, worst first."""
-        return self._findings
+        return self._judging.findings if self._judging is not None else ()
 
     def record(
         self, step: int, epoch: int, figures: Figures, histograms: Array | None, cost: Array | None
@@ -85,19 +103,26 @@ class Recording:
 
         A step that is not after the last one (an optimizer that skipped its step) is not recorded.
         """
-        tables, diagnosis = self._describe(figures)
-        if step + self._shift <= self._step:
+        tables, judging = self._describe(figures)
+        step += self._progress.shift
+        if step <= self._step:
             return ()
-        spec, self._step = tables.spec, step + self._shift
+        spec, self._step = tables.spec, step
         record = self._record = tables.record(self._step, epoch, figures)
         if histograms is not None:
             histograms = tables.layer_rows(histograms)
-        judgement = diagnosis.judge(record)
-        self._findings = tuple(judgement.findings)
+        judgement = judging.judge(record)
         self._remember_units(spec, record)
         if judgement.changes or self._is_spaced(record.step):
-            self._write_record(spec, record, judgement, diagnosis.rules, histograms, cost)
+            self._write_record(spec, record, judgement, judging.rules, histograms, cost)
         return tuple(judgement.changes)
+
+    def remember_state(self, state: TrainingState) -> None:
+        """Writes where the training stands, so that another one can continue it."""
+        if self._tables is not None:
+            stored = self._progress.remember(state)
+            if stored is not None:
+                self._output.remember(stored)
 
     def _write_record(
         self,
@@ -110,7 +135,7 @@ class Recording:
     ) -> None:
         output = self._output
         if not output.is_described:
-            output.describe(spec, record.step)
+            self._describe_run(spec, record.step)
         summary = output.encoder.record(
             record,
             outcomes=judgement.outcomes,
@@ -125,6 +150,15 @@ class Recording:
         self._written_step = record.step
         if histograms is not None:
             self._last_histograms = float(record.step)
+
+    def _describe_run(self, spec: RunSpec, step: int) -> None:
+        # The description holds from the first step of the training on, observed or not.
+        self._output.describe(spec, step if self._describe_from is None else min(step, self._describe_from))
+        self._describe_from = None
+        if self._is_new_run:
+            self._is_new_run = False
+            for state in self._progress.states:
+                self._output.remember(state)
 
     def _is_spaced(self, step: int) -> bool:
         if self._settings.cadence.get("update_freq") != "auto" or step - self._written_step >= step * FINEST_SHARE:
@@ -149,7 +183,7 @@ class Recording:
             for name, lives in self._lives.items()
             if with_units and f"feature_maps/{name}" not in drawn
         }
-        at = self._step if step is None else step + self._shift
+        at = self._step if step is None else step + self._progress.shift
         self._add([stock.picture(tag, picture) for tag, picture in {**drawn, **lives}.items()], at)
 
     def write_probe(self, mode_difference: Mapping[str, float], reconstruction_error: float) -> None:
@@ -170,8 +204,8 @@ class Recording:
 
     def finish(self) -> None:
         """Writes the findings as they stand at the end of a training."""
-        if self._diagnosis is not None:
-            self._output.write(self._output.encoder.findings(self._findings), self._step)
+        if self._judging is not None:
+            self._output.write(self._output.encoder.findings(self.findings), self._step)
 
     def flush(self) -> None:
         """Puts everything written so far on disk; tries again what failed before."""
@@ -180,60 +214,82 @@ class Recording:
     def close(self) -> None:
         """Ends a training, everything on disk; `open` may follow."""
         self._output.rest()
+        if self._judging is not None:
+            self._judging.rest()
 
-    def _describe(self, figures: Figures) -> tuple[Tables, Diagnosis]:
+    def _forget(self) -> None:
+        """Whatever belongs to a run, for the next one."""
+        self._tables: Tables | None = None
+        self._judging: Judging | None = None
+        self._record: StepRecord | None = None
+        self._progress = Progress()
+        self._step = self._written_step = -1
+        self._last_histograms = -1.0
+        self._lives: dict[str, Growing] = {}
+        self._describe_from: int | None = None
+        self._is_new_run = True
+
+    def _choose_run(self, choose: Callable[[Fits], Run | None], is_allowed: Callable[[RunSpec], bool]) -> None:
+        """Leaves the run; takes up a stored one that this training continues, or begins another."""
+        first_step, state = self._opened
+        self._forget()
+        self._earlier = choose(
+            lambda run: is_allowed(run.spec) and continued_at(state, past_of(run)) is not None,
+        )
+        at = continued_at(state, past_of(self._earlier)) if self._earlier is not None else None
+        self._progress.open(first_step, at, state, self._earlier.states if self._earlier is not None else None)
+        self._describe_from, self._is_new_run = self._progress.first_step, at is None
+        self.runs += at is None
+
+    def _describe(self, figures: Figures) -> tuple[Tables, Judging]:
         shape = (figures.rows, figures.weights)
-        is_known = self._tables is not None and self._diagnosis is not None
-        if not is_known or self._is_new_training or shape != self._shape:
+        if self._tables is None or self._is_new_training or shape != self._shape:
             self._see(run_spec(figures, self._settings))
             self._shape, self._is_new_training = shape, False
         assert self._tables is not None
-        assert self._diagnosis is not None
-        return self._tables, self._diagnosis
+        assert self._judging is not None
+        return self._tables, self._judging
 
     def _see(self, seen: RunSpec) -> None:
         """Makes sure that the run has the rows that a step with this description shows."""
         if self._tables is None or (self._is_new_training and not is_same_model(self._tables.spec, seen)):
             self._begin(seen)
             return
-        if self._is_new_training:
-            self._count_on()
         before = self._tables.spec
         self._tables.see(seen, is_new_training=self._is_new_training)
         if self._tables.spec != before:
-            assert self._diagnosis is not None
-            self._diagnosis.go_on(self._tables.spec)
+            assert self._judging is not None
+            self._judging.go_on(self._tables.spec)
             self._output.is_described = False
 
     def _begin(self, seen: RunSpec) -> None:
-        """Begins a run, or goes on with that of the folder; leaves it alone if it is that of another model."""
-        earlier, self._earlier = self._earlier, None
-        known = self._tables.spec if self._tables is not None else earlier.spec if earlier is not None else None
+        """Begins a run, or continues that of the folder; leaves it as it is if it is that of another model."""
+        known = self._tables.spec if self._tables is not None else self._earlier.spec if self._earlier else None
         if known is not None and not is_same_model(known, seen):
-            self._step, self._shift, self._written_step, self._last_histograms = -1, 0, -1, -1.0
-            self._findings, self._lives = (), {}
-            earlier = self._output.beside(lambda other: is_same_model(other, seen))
+            self._choose_run(self._output.beside, lambda spec: is_same_model(spec, seen))
+        earlier, self._earlier = self._earlier, None
         self._tables = Tables(earlier.spec if earlier is not None else seen)
         self._tables.see(seen, is_new_training=True)
-        self._diagnosis = Diagnosis(self._tables.spec, self._settings.rules)
+        self._judging = self._make_judging(self._tables.spec, self._settings.rules)
         self._output.is_described = False
         if earlier is not None:
-            self._go_on_with(earlier, self._tables.spec, self._diagnosis)
+            self._continue(earlier, self._tables.spec, self._judging)
 
-    def _go_on_with(self, earlier: Run, spec: RunSpec, diagnosis: Diagnosis) -> None:
+    def _continue(self, earlier: Run, spec: RunSpec, judging: Judging) -> None:
+        first, last = self._progress.first_step, int(earlier.steps[-1])
         # Units can be missing where the process was killed at its first record.
         is_whole, at = earlier.unit_codes.shape[2] == earlier.spec.unit_count, Places(earlier.spec, spec)
-        for record in earlier.records() if is_whole else ():
-            moved = in_rows(record, at)
-            self._findings = diagnosis.judge(moved).findings
-            self._remember_units(spec, moved)
-        self._step = self._written_step = int(earlier.steps[-1])
-        self._output.tell_going_on(self._step)
-        self._count_on()
-        self._last_histograms = float(earlier.histogram_steps[-1]) if len(earlier.histogram_steps) else -1.0
-
-    def _count_on(self) -> None:
-        self._shift = max(self._shift, self._step + 1 - self._first_step)
+        records = [in_rows(record, at) for record in earlier.records() if record.step < first] if is_whole else []
+        judging.repeat(records)
+        for record in records:
+            self._remember_units(spec, record)
+        kept, histograms = earlier.steps[earlier.steps < first], earlier.histogram_steps
+        self._written_step = int(kept[-1]) if len(kept) else -1
+        self._step = min(last, first - 1)
+        self._last_histograms = float(max(histograms[histograms < first], default=-1))
+        self._output.tell_continued(last, first)
+        if first <= last:
+            self._output.restart(first)
 
     def _add(self, values: Sequence[Any], step: int) -> None:
         summary = Summary()

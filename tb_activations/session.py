@@ -12,9 +12,11 @@ import numpy as np
 
 from tb_activations.capture.cadence import Cadence, UpdateFreq
 from tb_activations.capture.dispatch import Dispatcher, Observed, iterations
+from tb_activations.capture.fingerprint import fingerprint
 from tb_activations.capture.layers import LayerChoice
 from tb_activations.capture.observation import Options
 from tb_activations.capture.observed_step import ObservedStep
+from tb_activations.continuation import TrainingState
 from tb_activations.observer import Observer, Seen
 
 
@@ -46,7 +48,8 @@ class Session:
         self._dispatcher: Dispatcher | None = None
         self._observed_step: tuple[Any, ObservedStep] | None = None
         self._epoch = self._recorded = 0
-        self._numbers = _StepNumbers()
+        self._begun_at = self._expected = 0
+        self._was_recorded = False
 
     def begin(self) -> None:
         """Begins a training; what belongs to the one before ends."""
@@ -63,8 +66,8 @@ class Session:
         self._epoch = epoch
         dispatcher = self._dispatcher
         if dispatcher is None or not dispatcher.is_installed():
-            steps = dispatcher.steps if dispatcher else 0
-            dispatcher = self._install(_nothing if steps else self._open, steps_before=steps)
+            self._expected, steps = (dispatcher.next_step, dispatcher.steps) if dispatcher else (0, 0)
+            dispatcher = self._install(self._open_again if steps else self._open, steps_before=steps)
         dispatcher.begin_epoch(planned.get("steps"), epoch + 1 == planned.get("epochs"))
 
     def close_step(self) -> None:
@@ -75,6 +78,8 @@ class Session:
     def end(self) -> str:
         """Gives the model its own step back; why nothing was recorded since `begin`, "" if something was."""
         reason = self._why_nothing()
+        if self._recorded:
+            self._observer.remember_state(self.state())
         self._remove()
         return reason
 
@@ -85,9 +90,17 @@ class Session:
             dispatcher.remove()
 
     @property
-    def last_step(self) -> int:
-        """Number of the latest step in the run."""
-        return self._numbers.of(iterations(self.model)) - 1
+    def next_step(self) -> int:
+        """Number of the step that comes next, as the optimizer counts; from 0 where none counts."""
+        count = iterations(self.model)
+        is_counting = self._dispatcher is None or count > self._begun_at
+        return count if is_counting or self._dispatcher is None else self._dispatcher.next_step
+
+    def state(self) -> TrainingState:
+        """Where the training stands now."""
+        is_whole = all(layer.built for layer in self.model._flatten_layers())
+        weights = fingerprint(self.model.weights) if is_whole else None
+        return TrainingState(self.next_step, weights, self._was_recorded)
 
     def _new_cadence(self) -> Cadence:
         settings = self._settings
@@ -120,26 +133,28 @@ class Session:
 
     def _open(self) -> None:
         # Not before the first step: callbacks behind this one may restore the model when the training begins.
-        count = iterations(self.model)
-        self._numbers.begin(self.model.optimizer, count)
-        self._observer.open(self._numbers.of(count))
+        self._begun_at = iterations(self.model)
+        self._observer.open(self._begun_at, self.state())
+        self._was_recorded = True
+
+    def _open_again(self) -> None:
+        # An optimizer that was exchanged in the middle of a training counts from 0 again.
+        if iterations(self.model) < self._expected:
+            self._observer.close()
+            self._open()
 
     def _remove(self) -> None:
         dispatcher, self._dispatcher = self._dispatcher, None
         if dispatcher is not None:
             dispatcher.close_step()
             dispatcher.remove()
-            if dispatcher.steps:
-                self._numbers.end(dispatcher.next_step)
 
     def _wants_histograms(self, step: int, is_epoch_end: bool) -> bool:
-        return self._observer.wants_histograms(self._numbers.of(step), self._epoch, is_epoch_end)
+        return self._observer.wants_histograms(step, self._epoch, is_epoch_end)
 
     def _on_observed(self, step: ObservedStep, observed: Observed) -> None:
         self._recorded += 1
-        seen = Seen(
-            self._numbers.of(observed.step), self._epoch, observed.packed, observed.has_extras, _loss(observed.logs)
-        )
+        seen = Seen(observed.step, self._epoch, observed.packed, observed.has_extras, _loss(observed.logs))
         self._observer.take(step, seen, self.cadence)
 
     def _why_nothing(self) -> str:
@@ -155,34 +170,6 @@ class Session:
             f"none of the {dispatcher.steps} steps was observed with update_freq={self._settings.update_freq!r}. "
             'Use "auto", or a smaller number of steps.'
         )
-
-
-class _StepNumbers:
-    """Numbers the steps of a run, which optimizers that count from 0 again do not."""
-
-    def __init__(self) -> None:
-        self._offset = self._next = 0
-        self._optimizer: Any = None
-
-    def of(self, iterations: int) -> int:
-        """The number in the run of the step before which the optimizer has made so many."""
-        return iterations + self._offset
-
-    def begin(self, optimizer: Any, iterations: int) -> None:
-        """Begins a training with this optimizer, which has made so many steps."""
-        # An optimizer that stands behind its own last step was restored from a checkpoint: its steps come again.
-        is_restored = optimizer is self._optimizer and 0 < iterations < self._next - self._offset
-        if not is_restored:
-            self._offset = max(0, self._next - iterations)
-        self._optimizer = optimizer
-
-    def end(self, next_iterations: int) -> None:
-        """Ends a training before the step of this number of iterations."""
-        self._next = self.of(next_iterations)
-
-
-def _nothing() -> None:
-    """The training has begun already."""
 
 
 def _loss(logs: Mapping[str, Any]) -> float:

@@ -82,8 +82,8 @@ def _part(concatenation: Any, place: int) -> tuple[int, int] | None:
     """Where an input stands on the last axis of a concatenation; None if it was made along another."""
     *values, axis = concatenation.inputs
     rank, at = concatenation.outputs[0].shape.rank, tf.get_static_value(axis)
-    sizes = [value.shape[-1] if value.shape.rank else None for value in values]
-    if rank is None or at is None or int(at) % rank != rank - 1 or None in sizes or place >= len(sizes):
+    sizes = [int(value.shape[-1]) for value in values if value.shape.rank and value.shape[-1] is not None]
+    if not rank or at is None or int(at) % rank != rank - 1 or len(sizes) < len(values) or place >= len(sizes):
         return None
     return sum(sizes[:place]), sizes[place]
 

@@ -91,7 +91,9 @@ def _place(found: Sequence[Function | None]) -> int | None:
     silencing = [place for place, function in functions if function.is_silencing]
     named = [place for place, function in functions if function.name not in NAMELESS]
     first = [place for place, _ in functions]
-    return silencing[0] if silencing else (named or first or [None])[-1]
+    if silencing:
+        return silencing[0]
+    return (named or first)[-1] if first else None
 
 
 def origin(tensor: tf.Tensor, stops: Container[Any]) -> tf.Tensor:
@@ -104,7 +106,8 @@ def _cuts(tensor: tf.Tensor, stops: Container[Any]) -> tuple[list[tuple[tf.Tenso
 
     With each the number of operations behind it; and all the operations, the last one first.
     """
-    cuts, operations = [(tensor, 0)], []
+    cuts: list[tuple[tf.Tensor, int]] = [(tensor, 0)]
+    operations: list[Any] = []
     frontier = {tensor.ref(): tensor}
     # Every turn takes one operation more.
     while len(operations) < MOST_OPERATIONS:

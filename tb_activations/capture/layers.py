@@ -165,8 +165,8 @@ def activation_name(layer: keras.layers.Layer) -> str | None:
         if isinstance(layer, kind):
             return name
     activation = getattr(layer, "activation", None)
-    name = getattr(activation, "__name__", None) if callable(activation) else None
-    return None if name == "<lambda>" else name
+    own = getattr(activation, "__name__", None) if callable(activation) else None
+    return None if own == "<lambda>" else own
 
 
 def has_known_activation(layer: keras.layers.Layer) -> bool:

@@ -21,6 +21,7 @@ from tb_activations.events.json_codec import finding_from_json, run_from_json
 from tb_activations.events.rows import Description, Rows
 from tb_activations.events.run import Run
 from tb_activations.events.series import Point, Series, columns, ordered
+from tb_activations.events.states import StoredState, state_from_json
 from tb_activations.health.records import Finding, Outcome, RunSpec
 from tb_activations.health.unit_coding import NOT_MEASURED
 
@@ -106,6 +107,7 @@ class _Decoder:
         steps = np.array([point.step for point in axis], np.int64)
         histogram_points = self._fitting(schema.HISTOGRAMS, (layers, *schema.HISTOGRAM_SHAPE), np.float32)
         histogram_shape = (layers, *schema.HISTOGRAM_SHAPE)
+        states = self._states()
         return Run(
             name=name,
             spec=self.spec,
@@ -126,6 +128,7 @@ class _Decoder:
             findings=self._findings(),
             cost=self._cost(),
             dropped=self.dropped,
+            states=states,
         )
 
     def _current(self, tag: str, points: Sequence[Point]) -> list[Point]:
@@ -178,6 +181,15 @@ class _Decoder:
             except UnreadableRunError:
                 self.dropped += 1
         return tuple(findings)
+
+    def _states(self) -> tuple[StoredState, ...]:
+        states = []
+        for point in self._points.get(schema.STATE, []):
+            try:
+                states.append(state_from_json(_text(point.value, "a state of the training")))
+            except UnreadableRunError:
+                self.dropped += 1
+        return tuple(states)
 
     def _cost(self) -> dict[str, float]:
         points = self._numbers(schema.COST, ())

@@ -14,6 +14,7 @@ from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING, DT_UINT8
 
 from tb_activations.events import schema
 from tb_activations.events.json_codec import finding_to_json, run_to_json
+from tb_activations.events.states import StoredState, state_to_json
 from tb_activations.health.records import Finding, RunSpec, StepRecord
 from tb_activations.health.unit_coding import quantise_activity, quantise_peak
 
@@ -83,6 +84,10 @@ class Encoder:
     def findings(self, findings: Sequence[Finding]) -> Summary:
         """All findings of the run so far, where no step was observed with them: at the end of a training."""
         return Summary(value=[self._findings(findings)])
+
+    def state(self, state: StoredState) -> Summary:
+        """Where the training stands, so that it can be continued."""
+        return Summary(value=[self._value(schema.STATE, _text_tensor(state_to_json(state)))])
 
     def add(self, summary: Summary, values: Iterable[Summary.Value]) -> None:
         """Append values that carry their metadata, as those of `stock` do, to `summary`; a tag keeps its first."""

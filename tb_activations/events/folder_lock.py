@@ -30,22 +30,27 @@ class FolderLock:
     interrupted and never said so.
     """
 
-    def __init__(self, key: str, descriptor: int | None) -> None:
+    def __init__(self, key: str, descriptor: int | None, owner: int) -> None:
         self._key, self._descriptor = key, descriptor
-        self._thread = threading.get_ident()
+        self._owner = owner
         self._close = weakref.finalize(self, _close, descriptor)
 
     @classmethod
-    def acquire(cls, folder: str) -> FolderLock | None:
+    def acquire(cls, folder: str, owner: int | None = None) -> FolderLock | None:
         """The lock of an existing folder; None while another training holds it.
+
+        Args:
+            folder: its path.
+            owner: identifier of the thread that trains, None for this one.
 
         Raises:
             OSError: the lock's file cannot be made.
         """
         key = folder if is_remote(folder) else os.path.realpath(folder)
+        owner = threading.get_ident() if owner is None else owner
         with _guard:
             holder = _held.get(key)
-            if holder is not None and holder._is_of_another_living_thread():
+            if holder is not None and holder._is_of_another_living_thread(owner):
                 return None
             if holder is not None:
                 holder.release()
@@ -53,7 +58,7 @@ class FolderLock:
                 descriptor = None if is_remote(folder) else _locked_file(folder)
             except BlockingIOError:
                 return None
-            _held[key] = lock = cls(key, descriptor)
+            _held[key] = lock = cls(key, descriptor, owner)
             return lock
 
     @property
@@ -71,9 +76,9 @@ class FolderLock:
         """After a fork, in the child: the lock is the parent's and ends with it."""
         self._close()
 
-    def _is_of_another_living_thread(self) -> bool:
+    def _is_of_another_living_thread(self, owner: int) -> bool:
         living = {thread.ident for thread in threading.enumerate()}
-        return self._thread != threading.get_ident() and self._thread in living
+        return self._owner != owner and self._owner in living
 
 
 def is_remote(folder: str) -> bool:

@@ -27,6 +27,9 @@ from tb_activations.events.whereabouts import no_run
 
 _OWN_TYPES: dict[int, np.dtype[Any]] = {DT_FLOAT: np.dtype("<f4"), DT_UINT8: np.dtype(np.uint8)}
 
+_KEPT = (schema.RUN, schema.STATE)
+"""Tags of which every point counts."""
+
 _NAMED = 20
 """Runs that a message names."""
 
@@ -146,7 +149,7 @@ def collect(events: Iterable[Event], tags: Collection[str] = schema.COLUMNS) -> 
 
 
 def thinned(events: Iterable[Event], limit: int) -> list[Event]:
-    """At most `limit` of the records, evenly spaced, with the first and the last; and all that describe a tag.
+    """At most `limit` of the records, evenly spaced, with the first and the last; all that describe a tag, all states.
 
     What is not kept takes no memory, however many there are.
     """
@@ -156,7 +159,7 @@ def thinned(events: Iterable[Event], limit: int) -> list[Event]:
     every = 1
     for place, event in enumerate(events):
         own = [value for value in event.summary.value if value.tag in schema.COLUMNS]
-        if any(value.tag == schema.RUN or value.metadata.plugin_data.content for value in own):
+        if any(value.tag in _KEPT or value.metadata.plugin_data.content for value in own):
             describing[place] = event
         elif any(value.tag == schema.LAYERS for value in own):
             last = {place: event}

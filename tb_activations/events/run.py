@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from tb_activations.events.states import StoredState
 from tb_activations.health.records import (
     HISTOGRAM_KINDS,
     LAYER_COLUMNS,
@@ -42,6 +43,7 @@ class Run:
         findings: all findings, open and closed, as last written.
         cost: the last record of what observing cost, by `COST_COLUMNS`; empty when there is none.
         dropped: how many values of the event file did not fit the run's description and were left out.
+        states: where the training stood at the ends of its epochs; empty in runs of earlier versions.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Run:
     findings: tuple[Finding, ...]
     cost: Mapping[str, float]
     dropped: int
+    states: tuple[StoredState, ...] = ()
 
     @property
     def layers(self) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ HISTOGRAMS = "layer_health/histograms"
 OUTCOMES = "layer_health/outcomes"
 FINDINGS = "layer_health/findings"
 COST = "layer_health/cost"
+STATE = "layer_health/state"
 
 HISTOGRAM_SHAPE = (len(HISTOGRAM_KINDS), HISTOGRAM_BUCKETS + 2)
 """Of one layer in `HISTOGRAMS`: the kinds, then lowest edge, highest edge and the counts."""
@@ -38,5 +39,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     OUTCOMES: (),
     FINDINGS: (),
     COST: COST_COLUMNS,
+    STATE: (),
 }
 """The column names each tag's metadata carries. `OUTCOMES` has the rule ids of the run in their place."""

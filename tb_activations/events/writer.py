@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import os
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 
 import tensorflow as tf
-from google.protobuf.message import DecodeError
-from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 
+from tb_activations.events import stored
 from tb_activations.events.assemble import decode
-from tb_activations.events.errors import UnreadableRunError
-from tb_activations.events.folder_lock import FolderLock
+from tb_activations.events.folder_lock import FolderLock, is_remote
 from tb_activations.events.reader import collect, thinned
 from tb_activations.events.run import Run
 from tb_activations.events.schema import RUN
-from tb_activations.health.records import RunSpec
-
-_LOGGER = logging.getLogger("tb_activations")
 
 FLUSH_SECONDS = 5.0
 RESUMED_RECORDS = 4096
@@ -32,6 +27,21 @@ _FILE_VERSION = "brain.Event:2"
 _counter = itertools.count()
 
 Clock = Callable[[], float]
+
+
+def resolved_log_dir(log_dir: str | os.PathLike[str]) -> str:
+    """The path of the folder that `log_dir` names now: absolute, without `~`, `file://` or a slash at its end.
+
+    Paths with another scheme stay as they are, and so does one that is empty.
+    """
+    path = os.fspath(log_dir)
+    if path.startswith("file://"):
+        # What stands before the path is the name of a machine.
+        path = "/" + path.removeprefix("file://").partition("/")[2]
+    if is_remote(path):
+        scheme, _, place = path.partition("://")
+        return f"{scheme}://{place.rstrip('/')}"
+    return os.path.abspath(os.path.expanduser(path)) if path else path
 
 
 def check_log_dir(log_dir: str) -> None:
@@ -53,38 +63,63 @@ def check_log_dir(log_dir: str) -> None:
 
 
 class TakenFolderError(RuntimeError):
-    """Another `LayerHealth` of this process has begun to record in the same folder."""
+    """Another training records in the folder, or another `LayerHealth` of this process has begun to."""
 
 
 class RunWriter:
     """Writes summaries into a new event file; what is written is on disk after at most a few seconds.
 
     The file sorts behind those that are in the folder already, and wall times never go back, whatever the clock does.
-    A folder that another training is writing into is left alone: this run gets a new one inside it.
 
     Args:
         log_dir: folder of the run, made if missing.
         clock: seconds; decides when to flush between the flushes that the caller asks for.
         wall_clock: seconds since the epoch, for the times of the records.
         not_before: wall time of the last record before this file.
+        owner: identifier of the thread that trains, None for this one.
 
     Raises:
+        TakenFolderError: another training is recording in the folder.
         OSError, tf.errors.OpError: the folder cannot be written.
     """
 
-    def __init__(self, log_dir: str, clock: Clock, wall_clock: Clock = time.time, not_before: float = 0.0) -> None:
+    def __init__(
+        self,
+        log_dir: str,
+        clock: Clock,
+        wall_clock: Clock = time.time,
+        not_before: float = 0.0,
+        owner: int | None = None,
+    ) -> None:
         self.log_dir = log_dir
         self._clock, self._wall_clock = clock, wall_clock
         self.last_time = not_before
+        self._owner = owner
         self._file: tf.io.TFRecordWriter | None = None
         self._path = ""
         self._flushed: float | None = None
-        self._take(log_dir)
+        tf.io.gfile.makedirs(log_dir)
+        lock = FolderLock.acquire(log_dir, owner)
+        if lock is None:
+            raise TakenFolderError("another training is recording in the folder")
+        self._lock = lock
+        self._known = stored.event_files(log_dir)
+        self._before = [path for path in self._known if stored.holds_a_run(path)]
 
     @property
     def has_earlier(self) -> bool:
-        """Whether event files of others were in the folder before."""
+        """Whether event files with a run were in the folder before."""
         return bool(self._before)
+
+    @property
+    def is_in_new_folder(self) -> bool:
+        """Whether no event files at all were in the folder before."""
+        return not self._known
+
+    @property
+    def earlier_size(self) -> int:
+        """Bytes of the run that was in the folder before."""
+        return stored.size(self._before)
 
     def earlier(self) -> Run | None:
         """The run that was in the folder before this file, its records thinned to some thousands; None for none.
@@ -92,27 +127,15 @@ class RunWriter:
         Raises:
             UnreadableRunError: there is one that this version cannot read.
         """
-        series = collect(thinned(_stored(self._before), RESUMED_RECORDS))
-        if RUN not in series:
-            return None
-        run = decode(series)
-        if len(run.wall_times):
-            self.last_time = max(self.last_time, float(run.wall_times.max()))
-        return run
+        return self._decoded(stored.events(self._before), RESUMED_RECORDS)
 
-    def beside(self, fits: Callable[[RunSpec], bool], reason: str) -> Run | None:
-        """Goes on in the next folder inside this one that holds no run or one that fits; gives that run, or None."""
-        top = self.log_dir
-        self.close()
-        for folder in _inner(top):
-            if not self._acquire(folder):
-                continue
-            found = self._fitting(fits)
-            if found is not False:
-                _tell_apart(top, folder, reason)
-                return found if isinstance(found, Run) else None
-            self._lock.release()
-        raise AssertionError("folders never end")
+    def outline(self) -> Run | None:
+        """As `earlier`, but with the last record only: what it is a run of, and where it stands.
+
+        Raises:
+            UnreadableRunError: as in `earlier`.
+        """
+        return self._decoded(stored.outline(self._before), 1)
 
     def write(self, summary: Summary, step: int) -> None:
         """Appends one event.
@@ -121,13 +144,18 @@ class RunWriter:
             TakenFolderError: the folder is no longer this writer's.
             OSError, tf.errors.OpError: the file cannot be written.
         """
-        self._check_lock()
-        if self._file is None:
-            self._file = self._create()
-        self._file.write(self._event(step=step, summary=summary))
+        self._append(summary=summary, step=step)
         # The very first event is flushed at once: it is what makes the tab appear. A clock may go back.
         if self._flushed is None or not 0 <= self._clock() - self._flushed < FLUSH_SECONDS:
             self.flush()
+
+    def restart(self, step: int) -> None:
+        """Tells TensorBoard that what stands in earlier files from this step on does not count any more.
+
+        Raises:
+            TakenFolderError, OSError, tf.errors.OpError: as in `write`.
+        """
+        self._append(session_log=SessionLog(status=SessionLog.START), step=step)
 
     def flush(self) -> None:
         """Puts everything written so far on disk.
@@ -152,13 +180,14 @@ class RunWriter:
         self._lock.release()
 
     def resume(self) -> bool:
-        """Whether this file may be gone on with: nobody has written into the folder since `rest`."""
-        lock = FolderLock.acquire(self.log_dir) if tf.io.gfile.isdir(self.log_dir) else None
+        """Whether this file may be continued: no run has been written into the folder since `rest`."""
+        lock = FolderLock.acquire(self.log_dir, self._owner) if tf.io.gfile.isdir(self.log_dir) else None
         if lock is None:
             return False
         self._lock = lock
-        own = [self._path] if self._file is not None else []
-        if _event_files(self.log_dir) == [*self._before, *own]:
+        present, own = stored.event_files(self.log_dir), {self._path} if self._file is not None else set()
+        if own <= set(present) and not any(map(stored.holds_a_run, sorted({*present} - {*self._known, *own}))):
+            self._known = [path for path in present if path not in own]
             return True
         lock.release()
         return False
@@ -178,33 +207,23 @@ class RunWriter:
         if not self._lock.is_held:
             raise TakenFolderError("another LayerHealth of this process has begun to record in the same folder")
 
-    def _take(self, log_dir: str) -> None:
-        if not self._acquire(log_dir):
-            reason = "another training is recording there"
-            for folder in _inner(log_dir):
-                if self._acquire(folder):
-                    if not self._before:
-                        _tell_apart(log_dir, folder, reason)
-                        return
-                    self._lock.release()
+    def _append(self, **fields: object) -> None:
+        self._check_lock()
+        if self._file is None:
+            self._file = self._create()
+        self._file.write(self._event(**fields))
 
-    def _acquire(self, folder: str) -> bool:
-        tf.io.gfile.makedirs(folder)
-        lock = FolderLock.acquire(folder)
-        if lock is None:
-            return False
-        self._lock, self.log_dir, self._before = lock, folder, _event_files(folder)
-        return True
-
-    def _fitting(self, fits: Callable[[RunSpec], bool]) -> Run | bool:
-        try:
-            run = self.earlier()
-        except UnreadableRunError:
-            return False
-        return True if run is None else fits(run.spec) and run
+    def _decoded(self, events: Iterable[Event], limit: int) -> Run | None:
+        series = collect(thinned(events, limit))
+        if RUN not in series:
+            return None
+        run = decode(series)
+        if len(run.wall_times):
+            self.last_time = max(self.last_time, float(run.wall_times.max()))
+        return run
 
     def _create(self) -> tf.io.TFRecordWriter:
-        seconds = [int(found[1]) for path in self._before if (found := re.search(r"tfevents\.(\d+)", path))]
+        seconds = [int(found[1]) for path in self._known if (found := re.search(r"tfevents\.(\d{1,15})(?!\d)", path))]
         second = max(int(self._wall_clock()), max(seconds, default=0) + 1)
         name = f"events.out.tfevents.{second:010d}.{socket.gethostname()}.{os.getpid()}.{next(_counter)}"
         self._path = os.path.join(self.log_dir, name)
@@ -216,32 +235,3 @@ class RunWriter:
         self.last_time = max(self.last_time, self._wall_clock())
         event: bytes = Event(wall_time=self.last_time, **fields).SerializeToString()
         return event
-
-
-def _inner(folder: str) -> Iterator[str]:
-    return (os.path.join(folder, f"run-{number}") for number in itertools.count(2))
-
-
-def _tell_apart(top: str, folder: str, reason: str) -> None:
-    _LOGGER.warning(
-        "Layer health: %r is left as it is, since %s; this training is recorded in %r. "
-        "Give every training a log_dir of its own.",
-        top,
-        reason,
-        folder,
-    )
-
-
-def _event_files(folder: str) -> list[str]:
-    return [os.path.join(folder, name) for name in sorted(tf.io.gfile.listdir(folder)) if "tfevents" in name]
-
-
-def _stored(paths: Sequence[str]) -> Iterator[Event]:
-    """The events of the files, each up to its first damaged or half-written record."""
-    for path in paths:
-        records = iter(tf.data.TFRecordDataset(path))
-        while True:
-            try:
-                yield Event.FromString(next(records).numpy())
-            except (StopIteration, tf.errors.DataLossError, DecodeError):
-                break

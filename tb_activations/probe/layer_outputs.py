@@ -13,6 +13,7 @@ from tb_activations.capture.layers import LayerChoice
 from tb_activations.probe.calls import recorded, to_numpy
 from tb_activations.probe.inputs import batches, check_samples
 from tb_activations.probe.state import build, preserved
+from tb_activations.probe.variables import alive
 
 
 def activations(
@@ -76,9 +77,11 @@ def iter_activations(
 def _passes(
     model: keras.Model, x: Any, layers: LayerChoice, training: bool, batch_size: int, progress: bool
 ) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
+    among = None
     for batch in batches(x, batch_size, progress):
         build(model, batch)
-        with preserved(model), recorded(model, layers) as recording:
+        among = among or alive()
+        with preserved(model, among), recorded(model, layers) as recording:
             model(batch, training=training)
         outputs = recording.outputs()
         yield check_samples(batch), {name: to_numpy(name, value) for name, value in outputs.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -15,6 +16,7 @@ from tb_activations.capture.layers import LayerChoice
 from tb_activations.probe.calls import LayerCall, parts, recorded, to_numpy
 from tb_activations.probe.inputs import batches
 from tb_activations.probe.state import build, preserved
+from tb_activations.probe.variables import alive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,20 +58,28 @@ def compare_modes(
         ValueError, TypeError: as `activations`.
     """
     sums: dict[str, NDArray[np.float64]] = {}
+    among = None
     for batch in batches(x, batch_size):
         build(model, batch)
-        with preserved(model), recorded(model, layers) as plain:
-            model(batch, training=False)
-        with preserved(model), recorded(model, layers) as trained:
-            model(batch, training=True)
-        in_training = trained.outputs()
-        for name, call in plain.calls().items():
-            alone = dict(parts(name, _in_training(call)))
-            for key, output in parts(name, call.output):
-                if key in in_training and key in alone:
-                    squares = _squares(key, output, in_training[key], alone[key])
-                    sums[key] = sums.get(key, np.zeros(3)) + squares
+        among = among or alive()
+        with preserved(model, among):
+            for name, squares in _compared(model, batch, layers):
+                sums[name] = sums.get(name, np.zeros(3)) + squares
     return {name: ModeDifference(_ratio(whole, base), _ratio(own, base)) for name, (base, whole, own) in sums.items()}
+
+
+def _compared(model: keras.Model, batch: Any, layers: LayerChoice) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """By output name, the sums of `_squares`."""
+    with preserved(model), recorded(model, layers) as plain:
+        model(batch, training=False)
+    with preserved(model), recorded(model, layers) as trained:
+        model(batch, training=True)
+    in_training = trained.outputs()
+    for name, call in plain.calls().items():
+        alone = dict(parts(name, _in_training(call)))
+        for key, output in parts(name, call.output):
+            if key in in_training and key in alone:
+                yield key, _squares(key, output, in_training[key], alone[key])
 
 
 def _in_training(call: LayerCall) -> Any:

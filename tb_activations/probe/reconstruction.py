@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tb_activations.probe.calls import find_output, parts, recorded
 from tb_activations.probe.inputs import batches, check_samples
 from tb_activations.probe.state import build, preserved
+from tb_activations.probe.variables import alive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,10 +68,12 @@ def reconstruction_error(
         )
     squared: dict[str, list[NDArray[np.float64]]] = {}
     sums: dict[str, NDArray[np.float64]] = {}
+    among = None
     targets = itertools.repeat(None) if target is None else batches(target, batch_size)
     for batch, wanted in zip(batches(x, batch_size), targets, strict=target is not None):
         build(model, batch)
-        with preserved(model):
+        among = among or alive()
+        with preserved(model, among):
             if between is None:
                 pairs = _through(model, batch, batch if wanted is None else wanted)
             else:

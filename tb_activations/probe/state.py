@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from tb_activations.probe.variables import restored
 
 
 def build(model: keras.Model, batch: Any) -> None:
@@ -18,36 +20,28 @@ def build(model: keras.Model, batch: Any) -> None:
 
 
 @contextlib.contextmanager
-def preserved(layer: keras.layers.Layer) -> Iterator[None]:
-    """Gives every variable of a model or layer, and of a model's metrics, its value back, also after an exception.
+def preserved(layer: keras.layers.Layer, among: Sequence[Any] | None = None) -> Iterator[None]:
+    """Gives every variable that the block writes its value back, also after an exception.
 
-    That covers weights, moving averages, states of stateful RNNs and of seed generators. Metrics that came into being
-    within the block are reset. Random numbers that a layer draws from outside the model stay drawn.
+    That covers weights, moving averages, metrics, states of stateful RNNs and of generators of random numbers, of this
+    layer or wherever else they are kept; see `restored`. Metrics of a model that came into being within the block are
+    reset. What Python code does besides stays done. In a loop `among` spares the search: what `alive` found before it.
     """
-    before = [(variable, tf.identity(variable)) for variable in _variables(layer)]
-    known = {id(variable) for variable, _ in before}
-    try:
-        yield
-    finally:
-        for metric in _metrics(layer):
-            if any(id(variable) not in known for variable in metric.variables):
-                metric.reset_state()
-        for variable, value in before:
-            variable.assign(value)
+    known = {id(variable) for metric in _metrics(layer) for variable in metric.variables}
+    with restored(list(_resources(layer)), among):
+        try:
+            yield
+        finally:
+            for metric in _metrics(layer):
+                if any(id(variable) not in known for variable in metric.variables):
+                    metric.reset_state()
 
 
-def _variables(layer: keras.layers.Layer) -> list[Any]:
-    of_metrics = [variable for metric in _metrics(layer) for variable in metric.variables]
-    found = [*layer.variables, *_untracked(layer), *of_metrics]
-    return list({id(variable): variable for variable in found}.values())
-
-
-def _untracked(layer: keras.layers.Layer) -> Iterator[Any]:
-    """Variables that layers hold without listing them, as stateful RNNs do with their states."""
-    for inner in layer._flatten_layers():
-        for value in vars(inner).values():
-            parts = value if isinstance(value, list | tuple) else [value]
-            yield from (part for part in parts if isinstance(part, keras.Variable | tf.Variable))
+def _resources(layer: keras.layers.Layer) -> Iterator[Any]:
+    """The TensorFlow variables behind those of a layer."""
+    for variable in layer.variables:
+        value = variable._value
+        yield from value.values if isinstance(value, tf.distribute.DistributedValues) else (value,)
 
 
 def _metrics(layer: keras.layers.Layer) -> list[keras.Metric]:

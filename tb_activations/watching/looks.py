@@ -160,7 +160,7 @@ def _shapes(parts: Iterable[Any]) -> list[tuple[int, ...]]:
     return [tuple(part.shape[1:]) for part in parts]
 
 
-def maximised_inputs(model: keras.Model, x: Any, layers: LayerChoice) -> dict[str, Array]:
+def maximized_inputs(model: keras.Model, x: Any, layers: LayerChoice) -> dict[str, Array]:
     """By layer name, `[1, units, height, width, channels]`: inputs that the first units answer to most, NaN where none
     is found. Of the last layer with units, and the last with feature maps.
 

@@ -15,7 +15,9 @@ from tb_activations.probe.inputs import check_samples
 
 ImageScale = Literal["common", "each"]
 CHEAP_KINDS = tuple(kind for kind in KINDS if kind != "maximized_input")
-"""A maximised input takes dozens of passes over the model, so it is drawn only when asked for."""
+"""A maximized input takes dozens of passes over the model, so it is drawn only when asked for."""
+STEP_KINDS = ("feature_maps", "mean_activation", "units")
+"""What observed steps show; all others call the model for them, and so need samples."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +35,7 @@ class WatchSettings:
     Attributes:
         kinds: the pictures that are drawn, of `KINDS`.
         common_scale: whether the maps of one picture share a scale.
-        samples: what to look at, None for the first samples of the first observed batch.
+        samples: what to call the model with; None to leave it alone and draw what observed steps show.
         is_autoencoder: whether the user said so by asking for reconstructions.
     """
 
@@ -56,6 +58,12 @@ def watch_settings(probe_data: Any, images: Sequence[str] | None, image_scale: s
     unknown = [kind for kind in images or () if kind not in KINDS]
     if unknown:
         raise ValueError(f"Invalid value for argument `images`: {', '.join(map(repr, unknown))}. Allowed are {_KINDS}.")
+    without_samples = [kind for kind in images or () if kind not in STEP_KINDS and probe_data is None]
+    if without_samples:
+        raise ValueError(
+            f"Invalid value for argument `images`: {', '.join(map(repr, without_samples))} without `probe_data`, the "
+            f"samples to call the model with. Allowed without it are {', '.join(map(repr, STEP_KINDS))}."
+        )
     return WatchSettings(
         kinds=frozenset(CHEAP_KINDS if images is None else images),
         common_scale=image_scale == "common",

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from tb_activations.capture.layers import LayerChoice
@@ -19,12 +17,14 @@ from tb_activations.events import pictures
 from tb_activations.events.growing import Growing
 from tb_activations.events.pictures import Picture
 from tb_activations.health.records import RunSpec
-from tb_activations.probe.inputs import rows
+from tb_activations.probe.inputs import rows, tensors
 from tb_activations.probe.randomness import preserved_random
+from tb_activations.probe.side_effects import side_effects
+from tb_activations.probe.state import preserved
 from tb_activations.watching import looks
-from tb_activations.watching.kept import MOST, KeptSamples
 from tb_activations.watching.settings import Samples, WatchSettings
 
+Array = NDArray[np.float32]
 _NOTHING: tuple[float, dict[str, Picture]] = (math.nan, {})
 _Found = TypeVar("_Found")
 _LOGGER = logging.getLogger("tb_activations")
@@ -34,15 +34,20 @@ FREE_SECONDS = 1.0
 BUDGET_SHARE = 0.5
 """Of the overhead that the user allows, what looks may take; the rest is for observed steps."""
 LARGEST_BYTES = 2**28
-"""Of the layers' outputs that one look holds at a time; fewer samples are looked at where they would take more. Also of
-the weights that are held to be given back: a larger model is looked at only if the user gave `probe_data`."""
+"""Of the layers' outputs that one look holds at a time; fewer samples are looked at where they would take more."""
+MOST = 32
+"""Samples that pictures and mode differences are made of."""
 
 _SALIENCY = "Probe data, and below each sample how its parts matter to its class: orange for it, blue against it."
-_MAXIMISED = "Inputs that the first units of the layer answer to most (across); purple where none was found."
+_MAXIMIZED = "Inputs that the first units of the layer answer to most (across); purple where none was found."
 _RECONSTRUCTION = "Probe data (above) and what the model makes of it (below)."
 _MAPS = "First samples of the probe data (down), channels (across), in inference mode."
 _STEP_MAPS = "First samples of the last observed step (down), channels (across), in training mode."
 _MEANS = "Mean of each feature map over the probe data (down) at the times of the pictures (across)."
+_STEP_MEANS = (
+    "Mean of each feature map over the first samples of the last observed step, in training mode (down), at the times "
+    "of the pictures (across)."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +70,8 @@ class Look:
 class Watch:
     """Looks at one model through one training, or several.
 
+    Only given samples let it call the model, and only a model whose calls leave nothing behind.
+
     Args:
         settings: what to look at.
         layers: as for `capture`.
@@ -78,64 +85,63 @@ class Watch:
         self._settings, self._layers = settings, layers
         self._overhead, self._clock = overhead, clock
         self._began = clock()
-        self._samples = settings.samples
-        self._kept = KeptSamples()
-        self._means: dict[str, Growing] = {}
-        self._failed: set[str] = set()
+        self._model: keras.Model | None = None
         self._is_callable: bool | None = None
+        self._means: dict[str, Growing] = {}
+        self._step_means: dict[str, Growing] = {}
+        self._failed: set[str] = set()
         self._last_cost = 0.0
         self._spent = 0.0
 
-    @contextlib.contextmanager
-    def in_steps_of(self, model: keras.Model) -> Iterator[None]:
-        """Steps made within the block hand out the samples to look at, if the user gave none."""
-        if self._samples is not None:
-            yield
-            return
-        with self._kept.in_steps_of(model):
-            yield
-
-    def see(self, packed: Mapping[str, tf.Tensor]) -> None:
-        """Takes the samples out of an observed step, if there are none yet."""
-        if self._samples is None:
-            self._samples = self._kept.taken(packed)
-
-    def look(self, model: keras.Model, spec: RunSpec | None) -> Look | None:
-        """Looks once; None before the first record, or if there is no time for it. Without samples it sees nothing.
-
-        A part that fails is warned of once and left out from then on.
-        """
-        now = self._clock()
-        if spec is None or not self._is_affordable(now):
-            return None
-        if self._samples is None or not (self._settings.samples or _is_cheap(model)):
-            return Look({}, {}, math.nan)
-        with preserved_random():
-            look = self._look(model, spec, self._samples)
-        self._last_cost = self._clock() - now
-        self._spent += self._last_cost
-        return dataclasses.replace(look, seconds=self._last_cost)
+    @property
+    def needs_maps(self) -> bool:
+        """Whether observed steps are to hand out their first feature maps."""
+        return self.draws("feature_maps") or self.draws("mean_activation")
 
     def draws(self, kind: str) -> bool:
         """Whether pictures of this kind are wanted."""
         return kind in self._settings.kinds
 
-    def with_step_maps(self, look: Look, maps: Mapping[str, NDArray[np.float32]]) -> Look:
-        """The look with maps `[samples, height, width, channels]` of an observed step for layers without any."""
-        drawn = {
-            f"feature_maps/{layer}": pictures.feature_maps(
-                own, common_scale=self._settings.common_scale, about=_STEP_MAPS
-            )
-            for layer, own in maps.items()
-            if self.draws("feature_maps") and f"feature_maps/{layer}" not in look.pictures
-        }
-        return dataclasses.replace(look, pictures={**look.pictures, **drawn})
+    def look(self, model: keras.Model, spec: RunSpec | None, step_maps: Mapping[str, Array]) -> Look | None:
+        """Looks once; None before the first record, or if there is no time for it.
+
+        `step_maps` are the maps `[samples, height, width, channels]` of the last observed step by layer; they are drawn
+        of layers that the look itself shows no maps of. A part that fails is warned of once and left out from then on.
+        """
+        now = self._clock()
+        if spec is None or not self._is_affordable(now):
+            return None
+        if self._model is not model:
+            self._model, self._is_callable = model, None
+            self._means, self._step_means = {}, {}
+        look = self._with_step_maps(self._look_at_samples(model, spec), step_maps)
+        self._last_cost = self._clock() - now
+        self._spent += self._last_cost
+        return dataclasses.replace(look, seconds=self._last_cost)
 
     def _is_affordable(self, now: float) -> bool:
         if self._overhead is None:
             return True
         allowed = max(FREE_SECONDS, BUDGET_SHARE * self._overhead * (now - self._began))
         return self._spent + self._last_cost <= allowed
+
+    def _look_at_samples(self, model: keras.Model, spec: RunSpec) -> Look:
+        """What calls of the model show; nothing without samples."""
+        if self._settings.samples is None:
+            return Look({}, {}, math.nan)
+        with preserved_random(), preserved(model):
+            return self._look(model, spec, self._settings.samples)
+
+    def _with_step_maps(self, look: Look, step_maps: Mapping[str, Array]) -> Look:
+        drawn: dict[str, Picture] = {}
+        for layer, own in step_maps.items():
+            if not own.size:
+                # No sample has a map with numbers in it.
+                continue
+            means = self._step_means.setdefault(layer, Growing(own.shape[-1]))
+            means.append(own.mean(axis=(0, 1, 2)))
+            drawn |= self._drawn(layer, own, means, (_STEP_MAPS, _STEP_MEANS))
+        return dataclasses.replace(look, pictures={**drawn, **look.pictures})
 
     def _look(self, model: keras.Model, spec: RunSpec, samples: Samples) -> Look:
         few = _affordable_samples(spec, samples)
@@ -145,7 +151,7 @@ class Watch:
         for kinds, what, draw in (
             ({"feature_maps", "mean_activation"}, "feature maps", lambda: self._draw_maps(model, few)),
             ({"saliency"}, "saliency maps", lambda: _draw_saliency(model, spec, few)),
-            ({"maximized_input"}, "maximised inputs", lambda: self._draw_maximised(model, few)),
+            ({"maximized_input"}, "maximized inputs", lambda: self._draw_maximized(model, few)),
         ):
             if kinds & self._settings.kinds:
                 drawn |= self._guarded(what, draw) or {}
@@ -156,26 +162,47 @@ class Watch:
         return Look({**drawn, **reconstructions}, differences or {}, error)
 
     def _can_be_called(self, model: keras.Model, few: Samples) -> bool:
-        # A model trained by a step of its own need not be callable: then every part would fail, each with its warning.
+        """Whether the model can be called with the samples and that leaves nothing behind; what it cannot is warned of.
+
+        A model trained by a step of its own need not be callable: then every part would fail, each with its warning.
+        """
         if self._is_callable is None:
-            self._is_callable = self._guarded("pictures and figures", lambda: looks.was_called(model, few.x)) or False
+            safe = self._guarded("pictures and figures", lambda: self._leaves_nothing_behind(model, few.x))
+            self._is_callable = safe or False
         return self._is_callable
+
+    def _leaves_nothing_behind(self, model: keras.Model, x: Any) -> bool:
+        takes_gradient = self.draws("saliency") or self.draws("maximized_input")
+        found = side_effects(model, tensors(x), with_gradient=takes_gradient)
+        if not found:
+            return looks.was_called(model, x)
+        _LOGGER.warning(
+            "Layer health: no pictures and figures of the probe data: to call the model would change more than its "
+            "variables (%s), and with it the training. Feature maps are those of observed steps.",
+            ", ".join(map(str, found)),
+        )
+        return False
 
     def _draw_maps(self, model: keras.Model, few: Samples) -> dict[str, Picture]:
         drawn: dict[str, Picture] = {}
         for layer, found in looks.layer_maps(model, few.x, self._layers).items():
             means = self._means.setdefault(layer, Growing(len(found.means)))
             means.append(found.means)
-            if self.draws("feature_maps"):
-                common = self._settings.common_scale
-                drawn[f"feature_maps/{layer}"] = pictures.feature_maps(found.maps, common_scale=common, about=_MAPS)
-            if self.draws("mean_activation"):
-                drawn[f"mean_activation/{layer}"] = pictures.mean_activations(means.table(), about=_MEANS)
+            drawn |= self._drawn(layer, found.maps, means, (_MAPS, _MEANS))
         return drawn
 
-    def _draw_maximised(self, model: keras.Model, few: Samples) -> dict[str, Picture]:
-        found = looks.maximised_inputs(model, few.x, self._layers)
-        return {f"maximized_input/{layer}": pictures.images(tiles, about=_MAXIMISED) for layer, tiles in found.items()}
+    def _drawn(self, layer: str, maps: Array, means: Growing, about: tuple[str, str]) -> dict[str, Picture]:
+        drawn: dict[str, Picture] = {}
+        if self.draws("feature_maps"):
+            common = self._settings.common_scale
+            drawn[f"feature_maps/{layer}"] = pictures.feature_maps(maps, common_scale=common, about=about[0])
+        if self.draws("mean_activation"):
+            drawn[f"mean_activation/{layer}"] = pictures.mean_activations(means.table(), about=about[1])
+        return drawn
+
+    def _draw_maximized(self, model: keras.Model, few: Samples) -> dict[str, Picture]:
+        found = looks.maximized_inputs(model, few.x, self._layers)
+        return {f"maximized_input/{layer}": pictures.images(tiles, about=_MAXIMIZED) for layer, tiles in found.items()}
 
     def _reconstruction(self, model: keras.Model, samples: Samples) -> tuple[float, dict[str, Picture]]:
         found = looks.reconstruction(model, samples, self._settings.is_autoencoder)
@@ -189,7 +216,7 @@ class Watch:
         return found.error, drawn
 
     def _guarded(self, what: str, action: Callable[[], _Found]) -> _Found | None:
-        """What `action` finds; None if it fails, which is said once."""
+        """What `action` finds; None if it fails, which is warned of once."""
         if what in self._failed:
             return None
         try:
@@ -197,18 +224,12 @@ class Watch:
         except Exception as error:
             self._failed.add(what)
             _LOGGER.warning(
-                "Layer health: no %s of the probe data (%s: %s). The training goes on.",
+                "Layer health: no %s of the probe data (%s: %s). The training continues.",
                 what,
                 type(error).__name__,
                 error,
             )
             return None
-
-
-def _is_cheap(model: keras.Model) -> bool:
-    """Whether a look costs little: outside a compiled step recurrent layers go from timestep to timestep in Python."""
-    has_loops = any(isinstance(layer, keras.layers.RNN) for layer in model._flatten_layers())
-    return not has_loops and 4 * model.count_params() <= LARGEST_BYTES
 
 
 def _affordable_samples(spec: RunSpec, samples: Samples) -> Samples:

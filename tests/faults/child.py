@@ -1,6 +1,7 @@
 """Trains in a process of its own: `python -m tests.faults.child LOG_DIR EPOCHS`, a line for every flush.
 
-After its first epoch it waits for a line of input, if `wait` is the third argument.
+It begins with what `LOG_DIR.backup` holds. After its first epoch it waits for a line of input, if `wait` is the third
+argument.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import os
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
 
 from tb_activations.events.writer import RunWriter
 from tests.faults.observe import at_epoch, every_step, fit
@@ -30,7 +33,7 @@ def main(log_dir: str, epochs: int, is_waiting: bool) -> None:
 
     RunWriter.write, RunWriter.flush = remembering, talking  # type: ignore[method-assign]
     waiting = [at_epoch(1, sys.stdin.readline)] if is_waiting else []
-    fit(every_step(log_dir), *waiting, epochs=epochs)
+    fit(every_step(log_dir), keras.callbacks.BackupAndRestore(f"{log_dir}.backup"), *waiting, epochs=epochs)
 
 
 main(sys.argv[1], int(sys.argv[2]), sys.argv[3:] == ["wait"])

@@ -21,6 +21,7 @@ from tb_activations import LayerHealth, load
 from tb_activations.capture.dispatch import Dispatcher
 from tb_activations.events.folder_lock import FolderLock
 from tb_activations.events.reader import runs
+from tb_activations.health.diagnosis import replay
 from tests.faults.conftest import Told
 from tests.faults.observe import EPOCH_STEPS, ROOT, STEPS, check_row, every_step, fit, network, outcome
 
@@ -41,8 +42,8 @@ def lines(process: subprocess.Popen[str], count: int) -> list[str]:
     return [process.stdout.readline() for _ in range(count)]
 
 
-@pytest.mark.parametrize("flushes", [3, 11])
-def test_a_killed_process_leaves_what_it_flushed_and_is_gone_on_with(log_dir: str, told: Told, flushes: int) -> None:
+@pytest.mark.parametrize("flushes", [6, 11])
+def test_a_killed_process_leaves_what_it_flushed_and_is_continued(log_dir: str, told: Told, flushes: int) -> None:
     with training(log_dir, 10_000) as process:
         seen = lines(process, flushes)
         process.send_signal(signal.SIGKILL)
@@ -53,13 +54,23 @@ def test_a_killed_process_leaves_what_it_flushed_and_is_gone_on_with(log_dir: st
     assert run.steps.tolist()[: flushed + 1] == list(range(flushed + 1))
     last = int(run.steps[-1])
     assert told() == []
-    model = fit(every_step(log_dir))
+    stop = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(model, "stop_training", True))
+    model = network()
+    fit(every_step(log_dir), keras.callbacks.BackupAndRestore(f"{log_dir}.backup"), stop, model=model, epochs=10_000)
     again = load(log_dir)
-    assert again.steps.tolist() == list(range(last + 1 + len(STEPS)))
-    np.testing.assert_array_equal(again.layer_table[: last + 1], run.layer_table)
-    assert outcome(model) == "goes on, same weights"
+    steps = int(model.optimizer.iterations)
+    assert steps % EPOCH_STEPS == 0
+    assert again.steps.tolist() == list(range(steps))
+    kept = min(steps, last + 1)
+    np.testing.assert_array_equal(again.layer_table[:kept], run.layer_table[:kept])
+    np.testing.assert_array_equal(replay(again.spec, again.records()).outcomes, again.last_outcomes)
+    alone = fit(epochs=steps // EPOCH_STEPS).get_weights()
+    assert outcome(model, alone) == "goes on, same weights"
     check_row(
-        "Process killed (SIGKILL), then started again", "starts again, same weights", "what was not flushed", told()
+        "Process killed (SIGKILL), then started again from a checkpoint",
+        "starts again, same weights",
+        "what was not flushed",
+        told(),
     )
 
 
@@ -71,9 +82,9 @@ def test_two_processes_in_one_folder_are_kept_apart(log_dir: str, told: Told) ->
         process.stdin.write("\n")
         process.stdin.close()
         assert process.wait() == 0
-    assert runs(log_dir) == [".", "run-2"]
-    assert load(log_dir, ".").steps.tolist() == STEPS[: 2 * EPOCH_STEPS]
-    assert load(log_dir, "run-2").steps.tolist() == STEPS
+    assert runs(Path(log_dir).parent) == ["run", "run-2"]
+    assert load(log_dir).steps.tolist() == STEPS[: 2 * EPOCH_STEPS]
+    assert load(f"{log_dir}-2").steps.tolist() == STEPS
     check_row("Two processes train into one folder", outcome(model), "nothing", told())
 
 
@@ -136,29 +147,30 @@ def test_a_restart_continues_the_history(log_dir: str, told: Told) -> None:
     np.testing.assert_array_equal(one.layer_table, other.layer_table)
     np.testing.assert_array_equal(one.outcomes, other.outcomes)
     assert callback.findings == whole.findings == one.findings
-    check_row("Started again in the same folder", outcome(model), "nothing", told())
+    check_row("Started again from a checkpoint in the same folder", outcome(model), "nothing", told())
 
 
-def test_a_restart_from_the_beginning_replaces_nothing(log_dir: str) -> None:
+def test_a_restart_from_the_beginning_replaces_nothing(log_dir: str, told: Told) -> None:
     fit(every_step(log_dir), epochs=2)
     before = load(log_dir)
-    fit(every_step(log_dir), epochs=1)
-    after = load(log_dir)
-    assert after.steps.tolist() == STEPS[: 3 * EPOCH_STEPS]
-    np.testing.assert_array_equal(after.layer_table[: len(before.steps)], before.layer_table)
+    model = fit(every_step(log_dir))
+    np.testing.assert_array_equal(load(log_dir).layer_table, before.layer_table)
+    assert load(f"{log_dir}-2").steps.tolist() == STEPS
+    check_row("Started again from the beginning in the same folder", outcome(model), "nothing", told())
 
 
-def test_a_training_that_was_interrupted_is_gone_on_with(log_dir: str) -> None:
+def test_a_training_that_was_interrupted_is_continued(log_dir: str) -> None:
     class Interrupt(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
             if epoch == 1:
                 raise KeyboardInterrupt
 
     kept_alive = every_step(log_dir)
+    model = network()
     with pytest.raises(KeyboardInterrupt):
-        fit(kept_alive, Interrupt())
-    fit(every_step(log_dir), epochs=1)
-    assert runs(log_dir) == ["."]
+        fit(kept_alive, Interrupt(), model=model)
+    fit(every_step(log_dir), model=model, epochs=1)
+    assert runs(Path(log_dir).parent) == ["run"]
     assert load(log_dir).steps.tolist() == STEPS[: 2 * EPOCH_STEPS]
 
 
@@ -180,29 +192,30 @@ def test_another_model_gets_a_folder_of_its_own(log_dir: str, told: Told) -> Non
     before = load(log_dir)
     alone = fit(make=wider).get_weights()
     model = fit(every_step(log_dir), make=wider)
-    assert runs(log_dir) == [".", "run-2"]
-    np.testing.assert_array_equal(load(log_dir, ".").layer_table, before.layer_table)
-    assert load(log_dir, "run-2").layers == ("wide", "head")
-    assert load(log_dir, "run-2").steps.tolist() == STEPS
+    assert runs(Path(log_dir).parent) == ["run", "run-2"]
+    np.testing.assert_array_equal(load(log_dir).layer_table, before.layer_table)
+    assert load(f"{log_dir}-2").layers == ("wide", "head")
+    assert load(f"{log_dir}-2").steps.tolist() == STEPS
     check_row("Another model in the same folder", outcome(model, alone), "nothing", told())
-    # Started again it finds its own history.
-    fit(every_step(log_dir), make=wider, epochs=1)
-    assert runs(log_dir) == [".", "run-2"]
-    assert load(log_dir, "run-2").steps.tolist() == list(range(len(STEPS) + EPOCH_STEPS))
+    # Continued it finds its own history.
+    fit(every_step(log_dir), model=model, epochs=1)
+    assert runs(Path(log_dir).parent) == ["run", "run-2"]
+    assert load(f"{log_dir}-2").steps.tolist() == list(range(len(STEPS) + EPOCH_STEPS))
 
 
 @pytest.mark.parametrize("log_dirs", [1, 2])
-def test_pictures_of_a_run_that_is_gone_on_with_stand_at_its_steps(log_dir: str, log_dirs: int) -> None:
-    makers = [network, wider][:log_dirs]
-    for make in [*makers, *makers]:
-        fit(every_step(log_dir, image_freq=1), make=make, epochs=2)
-    for run in [Path(log_dir), Path(log_dir) / "run-2"][:log_dirs]:
+def test_pictures_of_a_run_that_is_continued_stand_at_its_steps(log_dir: str, log_dirs: int) -> None:
+    models = [fit(every_step(log_dir, image_freq=1), make=make, epochs=2) for make in [network, wider][:log_dirs]]
+    for model in models:
+        fit(every_step(log_dir, image_freq=1), model=model, epochs=2)
+    for run in [Path(log_dir), Path(f"{log_dir}-2")][:log_dirs]:
         events = EventAccumulator(str(run), size_guidance={"tensors": 0}).Reload()
         pictures = [event.step for event in events.Tensors("units/head")]
         assert pictures == [EPOCH_STEPS * epoch - 1 for epoch in range(1, 5)]
 
 
 def test_a_restart_counts_steps_that_are_not_observed(log_dir: str) -> None:
+    model = network()
     for _ in range(2):
-        fit(LayerHealth(log_dir, update_freq="epoch"), epochs=2)
+        fit(LayerHealth(log_dir, update_freq="epoch"), model=model, epochs=2)
     assert load(log_dir).steps.tolist() == [EPOCH_STEPS * epoch - 1 for epoch in range(1, 5)]

@@ -139,14 +139,23 @@ def downloaded(remote: str, folder: Path) -> Path:
 def remote() -> Iterator[str]:
     folder = "ram://faults/run"
     yield folder
-    if tf.io.gfile.exists(folder):
-        tf.io.gfile.rmtree(folder)
+    for path in (folder, f"{folder}-2", f"{folder}-3"):
+        if tf.io.gfile.exists(path):
+            tf.io.gfile.rmtree(path)
 
 
-def test_a_remote_folder_is_written_and_gone_on_with(remote: str, tmp_path: Path) -> None:
-    fit(every_step(remote), epochs=1)
-    fit(every_step(remote), epochs=1)
+def test_a_remote_folder_is_written_and_continued(remote: str, tmp_path: Path) -> None:
+    model = fit(every_step(remote), epochs=1)
+    fit(every_step(remote), model=model, epochs=1)
     assert load(downloaded(remote, tmp_path / "copy")).steps.tolist() == STEPS[: 2 * EPOCH_STEPS]
+
+
+def test_a_remote_run_that_is_not_continued_gets_a_sibling(remote: str, tmp_path: Path, told: Told) -> None:
+    for _ in range(3):
+        fit(every_step(f"{remote}/"), epochs=1)
+    for number, folder in enumerate([remote, f"{remote}-2", f"{remote}-3"]):
+        assert load(downloaded(folder, tmp_path / str(number))).steps.tolist() == STEPS[:EPOCH_STEPS]
+    assert ["ram://faults/run-2" in told()[0], "ram://faults/run-3" in told()[1], len(told())] == [True, True, 2]
 
 
 def test_a_remote_filesystem_that_is_away_for_a_while(

@@ -156,11 +156,14 @@ def test_a_frozen_part_that_is_set_free_keeps_its_history(tmp_path: Path) -> Non
 
 def test_a_restart_finds_its_run_again_though_another_part_is_frozen(tmp_path: Path) -> None:
     x, y = digits()
+    weights = network()[0].get_weights()
     for is_free in (False, True):
         model, base = network()
+        model.set_weights(weights)
         base.trainable = is_free
         model.compile("adam", LOSS)
         model.fit(x.reshape(len(x), 64), y, verbose=0, callbacks=[LayerHealth(tmp_path, update_freq=1)])
+        weights = model.get_weights()
     run = load(tmp_path)
     assert (runs(tmp_path), run.steps.tolist()) == (["."], list(range(16)))
     np.testing.assert_array_equal(replay(run.spec, run.records()).outcomes, run.last_outcomes)
@@ -169,12 +172,12 @@ def test_a_restart_finds_its_run_again_though_another_part_is_frozen(tmp_path: P
 def test_another_model_with_the_same_callback_gets_a_folder_of_its_own(tmp_path: Path) -> None:
     x, y = digits()
     x = x.reshape(len(x), 64)
-    callback = LayerHealth(tmp_path, update_freq=1)
+    callback = LayerHealth(tmp_path / "run", update_freq=1)
     for name in ("one", "other"):
         model = keras.Sequential([layers.Input((64,)), layers.Dense(10, name=name)])
         model.compile("adam", LOSS)
         model.fit(x, y, verbose=0, callbacks=[callback])
-    assert runs(tmp_path) == [".", "run-2"]
-    assert load(tmp_path, ".").layers == ("one",)
+    assert runs(tmp_path) == ["run", "run-2"]
+    assert load(tmp_path, "run").layers == ("one",)
     assert load(tmp_path, "run-2").layers == ("other",)
     assert load(tmp_path, "run-2").steps.tolist() == list(range(8))

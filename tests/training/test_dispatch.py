@@ -121,10 +121,10 @@ def test_a_failing_observed_step_is_given_up_and_training_goes_on(
 def test_a_layer_whose_figures_fail_is_left_out_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     measure = Measuring.measure
 
-    def fail_in_conv(self: Measuring, seen: SeenCall, *others: Any) -> Any:
-        if seen.entry.name == "conv":
+    def fail_in_conv(self: Measuring, call: SeenCall, *functions: Any) -> Any:
+        if call.entry.name == "conv":
             raise ValueError("not this one")
-        return measure(self, seen, *others)
+        return measure(self, call, *functions)
 
     alone = train("sequential", [], epochs=1).get_weights()
     monkeypatch.setattr(Measuring, "measure", fail_in_conv)

@@ -127,6 +127,8 @@ class OtherLogs(OwnOptimizer):
 
 
 class OwnFunction(keras.Model):
+    train_function: Any
+
     def make_train_function(self, force: bool = False) -> Any:
         if self.train_function is None or force:
             self.train_function = tf.function(lambda iterator: self.train_step(next(iterator)))
@@ -136,9 +138,7 @@ class OwnFunction(keras.Model):
 class Decorated(OwnOptimizer):
     """Compiles its own step, which Keras compiles anyway."""
 
-    @tf.function
-    def train_step(self, data: Any) -> Any:
-        return OwnOptimizer.train_step(self, data)
+    train_step = tf.function(OwnOptimizer.train_step)
 
 
 def without_optimizer(kind: type[keras.Model]) -> Callable[[], keras.Model]:

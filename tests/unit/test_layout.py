@@ -17,6 +17,7 @@ INNER = {
     "health": {"health"},
     "events": {"events", "health"},
     "events.writer": {"events", "health"},
+    "events.stored": {"events"},
     "capture": {"capture"},
     "probe": {"capture", "probe"},
     "plugin": {"events", "health", "plugin"},
@@ -26,14 +27,30 @@ INNER = {
     # The command line loads a subcommand by name when it is called; none of them may be imported with it.
     "cli": set(),
     "__main__": {"cli"},
-    "recording": {"capture", "health", "events", "run_output", "tables"},
+    "bounded": set(),
+    "continuation": {"events"},
+    "progress": {"continuation", "events"},
+    "judging": {"bounded", "health"},
+    "run_folders": {"events"},
+    "run_output": {"bounded", "events", "health", "run_folders"},
     "tables": {"capture", "health"},
-    "run_output": {"events", "health"},
+    "recording": {
+        "capture",
+        "continuation",
+        "events",
+        "health",
+        "judging",
+        "progress",
+        "run_folders",
+        "run_output",
+        "tables",
+    },
     "watching": {"capture", "events", "health", "probe", "watching"},
     "announce": {"health"},
-    "observer": {"announce", "capture", "health", "events", "recording", "run_output"},
-    "session": {"capture", "observer"},
+    "observer": {"announce", "capture", "continuation", "health", "events", "recording", "run_output"},
+    "session": {"capture", "continuation", "observer"},
     "callback": {
+        "continuation",
         "announce",
         "capture",
         "health",
@@ -45,7 +62,17 @@ INNER = {
         "watching",
         "events",
     },
-    "recorder": {"announce", "capture", "health", "events", "recording", "run_output", "tables", "observer"},
+    "recorder": {
+        "announce",
+        "capture",
+        "continuation",
+        "health",
+        "events",
+        "recording",
+        "run_output",
+        "tables",
+        "observer",
+    },
     # The demo trains, so it joins everything a user joins: late, inside its functions (`test_the_demo_imports_late`).
     "demo": {"callback", "events", "health"},
     # The public names, by home; loaded on first use.
@@ -58,6 +85,7 @@ OUTER = {
     "health": {"numpy"},
     "events": {"numpy", "PIL", *TENSORBOARD},
     "events.writer": {"numpy", "tensorflow", *TENSORBOARD},
+    "events.stored": {"tensorflow", *TENSORBOARD},
     "capture": {"numpy", "tensorflow", "keras"},
     "probe": {"numpy", "tensorflow", "keras"},
     "plugin": {"numpy", "werkzeug", "grpc", *TENSORBOARD},
@@ -66,6 +94,9 @@ OUTER = {
     "report": {"numpy", "rich", "jinja2", "markupsafe"},
     "recording": {"numpy", *TENSORBOARD},
     "tables": {"numpy"},
+    "continuation": {"numpy"},
+    "progress": {"numpy"},
+    "judging": {"numpy"},
     "watching": {"numpy", "tensorflow", "keras"},
     "run_output": TENSORBOARD,
     "callback": {"keras"},
@@ -77,6 +108,7 @@ OUTER = {
 """Which other packages it may import, beside the standard library."""
 
 FRAMEWORKS = {"tensorflow", "keras"}
+WITH_TENSORFLOW = {"run_output", "run_folders", "callback", "recorder", "events.writer", "events.stored"}
 
 
 def imports(source: str, module: str) -> Iterator[tuple[str, int]]:
@@ -111,9 +143,17 @@ def trespasses(source: str, module: str) -> list[str]:
         if top == PACKAGE:
             target, allowed = rest.split(".")[0], INNER[part_of(own, INNER)]
             is_bad = target not in allowed and not (target.startswith("__") and target != "__main__")
-            if rest.startswith("events.writer"):
-                # Whoever imports the writer imports TensorFlow.
-                is_bad = part_of(own, INNER) not in {"run_output", "callback", "recorder", "events.writer"}
+            if rest.startswith(("events.writer", "events.stored")):
+                # Whoever imports these imports TensorFlow.
+                with_tensorflow = {
+                    "run_output",
+                    "run_folders",
+                    "callback",
+                    "recorder",
+                    "events.writer",
+                    "events.stored",
+                }
+                is_bad = part_of(own, INNER) not in with_tensorflow
         else:
             is_bad = top not in OUTER.get(part_of(own, OUTER), set()) and not is_standard(top)
         if is_bad:

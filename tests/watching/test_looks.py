@@ -128,21 +128,21 @@ def test_other_models_give_nothing_back(make: Callable[[], keras.Model]) -> None
     assert looks.reconstruction(model, Samples(x, x if x.ndim == 2 else np.arange(4)), is_autoencoder=True) is None
 
 
-def test_maximised_inputs_answer_more_than_the_samples(model: keras.Model) -> None:
+def test_maximized_inputs_answer_more_than_the_samples(model: keras.Model) -> None:
     x, _ = digits(32)
-    found = looks.maximised_inputs(model, x, None)
+    found = looks.maximized_inputs(model, x, None)
     assert list(found) == ["norm", "head"]
     assert found["head"].shape == (1, looks.UNITS, 8, 8, 1)
     of_data = model(x).numpy()[:, : looks.UNITS].max(axis=0)
     for unit, image in enumerate(found["head"][0]):
         assert model(image[None]).numpy()[0, unit] > of_data[unit]
-    assert looks.maximised_inputs(model, {"x": x}, None) == {}
+    assert looks.maximized_inputs(model, {"x": x}, None) == {}
 
 
 def test_a_unit_that_is_off_everywhere_has_an_empty_tile() -> None:
     bias = keras.initializers.Constant([-100.0, 0.0])
     model = keras.Sequential([layers.Input((6,)), layers.Dense(2, "relu", bias_initializer=bias, name="half")])
-    tiles = looks.maximised_inputs(model, np.random.default_rng(0).random((4, 6), np.float32), None)["half"]
+    tiles = looks.maximized_inputs(model, np.random.default_rng(0).random((4, 6), np.float32), None)["half"]
     assert np.isnan(tiles[0, 0]).all()
     assert np.isfinite(tiles[0, 1]).all()
 

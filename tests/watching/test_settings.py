@@ -18,7 +18,7 @@ X, Y = np.zeros((4, 3), np.float32), np.arange(4)
 
 def test_by_default_all_is_drawn_but_what_costs_many_passes() -> None:
     assert watch_settings(None, None, "common").kinds == set(KINDS) - {"maximized_input"}
-    assert watch_settings(None, ["maximized_input"], "each").kinds == {"maximized_input"}
+    assert watch_settings(X, ["maximized_input"], "each").kinds == {"maximized_input"}
     assert watch_settings(None, [], "common").kinds == set()
 
 
@@ -37,6 +37,8 @@ def test_forms_of_probe_data(form: str) -> None:
     [
         ({"images": ["saliency", "salience"]}, ValueError, "`images`: 'salience'. Allowed are \"feature_maps\""),
         ({"images": "saliency"}, TypeError, "`images`: 'saliency'. Allowed are None or a list"),
+        ({"images": ["units", "saliency"]}, ValueError, "`images`: 'saliency' without `probe_data`.*'mean_activation'"),
+        ({"images": ["reconstruction", "maximized_input"]}, ValueError, "'reconstruction', 'maximized_input' without"),
         ({"image_scale": "own"}, ValueError, '`image_scale`: \'own\'. Allowed are "common" and "each"'),
         ({"image_freq": "batch"}, ValueError, "`image_freq`: 'batch'"),
         ({"probe_data": (X, Y[:3])}, ValueError, r"`probe_data`: \[3, 4\] samples in x and y"),

@@ -55,10 +55,8 @@ def same_picture(png: bytes, expected: pictures.Picture) -> bool:
     return np.array_equal(one, other)
 
 
-@pytest.mark.parametrize(
-    ("is_recurrent", "eagerly", "given"), [(False, False, False), (False, False, True), (True, True, True)]
-)
-def test_training_is_bit_for_bit_the_same(is_recurrent: bool, eagerly: bool, given: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("is_recurrent", "eagerly"), [(False, False), (True, True)])
+def test_training_is_bit_for_bit_the_same(is_recurrent: bool, eagerly: bool, tmp_path: Path) -> None:
     def outcome(callback: LayerHealth) -> tuple[list[Any], dict[str, list[float]], list[float]]:
         model = fit(lambda: everything_with_a_state(is_recurrent=is_recurrent, run_eagerly=eagerly), [callback])
         variables = [*model.variables, *model.optimizer.variables]
@@ -66,9 +64,7 @@ def test_training_is_bit_for_bit_the_same(is_recurrent: bool, eagerly: bool, giv
         return [variable.numpy() for variable in variables], model.history_of_fit, drawn
 
     images = [kind for kind in KINDS if kind != "maximized_input" and not (is_recurrent and kind == "saliency")]
-    watch = LayerHealth(
-        tmp_path / "watched", update_freq=1, image_freq="epoch", probe_data=digits(32) if given else None, images=images
-    )
+    watch = LayerHealth(tmp_path / "watched", update_freq=1, image_freq="epoch", probe_data=digits(32), images=images)
     alone, history, drawn = outcome(LayerHealth(tmp_path / "alone", update_freq=1, image_freq=0))
     watched, watched_history, watched_drawn = outcome(watch)
     assert watched_history == history
@@ -79,12 +75,23 @@ def test_training_is_bit_for_bit_the_same(is_recurrent: bool, eagerly: bool, giv
     assert np.nanmax(load(tmp_path / "watched").stat("mode_difference")[-1]) > 0.1
 
 
-def test_recurrent_models_are_looked_at_only_with_given_samples(tmp_path: Path) -> None:
-    fit(lambda: everything_with_a_state(is_recurrent=True), [LayerHealth(tmp_path, image_freq="epoch")], epochs=1)
-    assert np.isnan(load(tmp_path).stat("mode_difference")).all()
-    details = read_details(pictures_of(tmp_path)["feature_maps/conv"][0][1])
-    assert details is not None
-    assert "in training mode" in details.about
+@pytest.mark.parametrize("is_recurrent", [False, True])
+def test_without_samples_pictures_are_of_the_observed_step(is_recurrent: bool, tmp_path: Path) -> None:
+    callback = LayerHealth(tmp_path, image_freq="epoch", image_scale="each")
+    fit(lambda: everything_with_a_state(is_recurrent=is_recurrent), [callback])
+    drawn = pictures_of(tmp_path)
+    kinds = ("feature_maps", "mean_activation")
+    assert {f"{kind}/{layer}" for kind in kinds for layer in ("conv", "norm")} | {"units/head"} <= set(drawn)
+    assert {tag.split("/")[0] for tag in drawn} == {*kinds, "units"}
+    assert all([step for step, _ in points] == [3, 7] for points in drawn.values())
+    for kind in kinds:
+        details = read_details(drawn[f"{kind}/conv"][-1][1])
+        assert details is not None
+        assert "first samples of the last observed step" in details.about.lower()
+        assert "in training mode" in details.about
+    run = load(tmp_path)
+    assert np.isnan(run.stat("mode_difference")).all()
+    assert np.isnan(run.step_stat("reconstruction_error")).all()
 
 
 def test_the_given_samples_are_watched(tmp_path: Path) -> None:
@@ -116,16 +123,55 @@ def test_the_given_samples_are_watched(tmp_path: Path) -> None:
     assert np.isfinite(run.step_stat("loss")).all()
 
 
-def test_without_samples_the_first_of_the_first_batch_are_kept(tmp_path: Path) -> None:
-    model = fit(classifier, [LayerHealth(tmp_path, image_freq="epoch", image_scale="each")], shuffle=False)
-    x, _ = digits(32)
-    conv = probe.activations(model, x, ["conv"])["conv"]
-    expected = pictures.feature_maps(conv[: looks.MAP_SAMPLES], common_scale=False)
-    drawn = pictures_of(tmp_path)["feature_maps/conv"][-1][1]
-    assert same_picture(drawn, expected)
-    details = read_details(drawn)
+def test_maps_without_samples_are_those_of_the_step(tmp_path: Path) -> None:
+    """One step at a learning rate of 0 sees the layer that is there after it."""
+
+    def frozen() -> keras.Model:
+        model = keras.Sequential([layers.Input((8, 8, 1)), layers.Conv2D(6, 3, name="conv"), layers.Flatten()])
+        model.add(layers.Dense(10, name="head"))
+        model.compile(keras.optimizers.SGD(0.0), "sparse_categorical_crossentropy", jit_compile=False)
+        return model
+
+    model = fit(frozen, [LayerHealth(tmp_path, image_freq="epoch", image_scale="each")], epochs=3, shuffle=False)
+    last = digits()[0][96:98]
+    expected = pictures.feature_maps(model.get_layer("conv")(last).numpy(), common_scale=False)
+    drawn = pictures_of(tmp_path)
+    shown = drawn["feature_maps/conv"][-1][1]
+    assert same_picture(shown, expected)
+    details = read_details(shown)
     assert isinstance(details, Details)
     assert (details.low, details.high, details.scale) == (expected.low, expected.high, "each")
+    means = model.get_layer("conv")(last).numpy().mean(axis=(0, 1, 2))
+    assert same_picture(drawn["mean_activation/conv"][-1][1], pictures.mean_activations(np.stack([means] * 3)))
+
+
+def test_maps_of_a_step_without_numbers_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> keras.Model:
+        bias = keras.initializers.Constant(float("nan"))
+        model = keras.Sequential(
+            [layers.Input((8, 8, 1)), layers.Conv2D(2, 3, bias_initializer=bias, name="conv"), layers.Flatten()]
+        )
+        model.add(layers.Dense(10, name="head"))
+        return compiled(model)
+
+    with caplog.at_level(logging.WARNING, "tb_activations"):
+        fit(broken, [LayerHealth(tmp_path, image_freq="epoch")])
+    assert "feature_maps/conv" not in pictures_of(tmp_path)
+    assert "units/head" in pictures_of(tmp_path)
+    assert not [record.message for record in caplog.records if "nothing more is recorded" in record.message]
+
+
+def test_one_callback_for_two_models_with_maps_of_other_numbers(tmp_path: Path) -> None:
+    callback = LayerHealth(tmp_path, image_freq="epoch", probe_data=digits(16))
+    fit(classifier, [callback])
+
+    def wider() -> keras.Model:
+        flat = [layers.Flatten(name="flatten"), layers.Dense(10, name="head")]
+        return compiled(keras.Sequential([layers.Input((8, 8, 1)), layers.Conv2D(9, 3, name="conv"), *flat]))
+
+    fit(wider, [callback])
+    folders = [path for path in [tmp_path, *tmp_path.rglob("*")] if path.is_dir() and list(path.glob("*tfevents*"))]
+    assert sum(len(pictures_of(folder).get("mean_activation/conv", ())) for folder in folders) == 4
 
 
 def test_an_autoencoder_is_watched_as_it_learns(tmp_path: Path) -> None:
@@ -182,7 +228,7 @@ def test_a_model_that_cannot_be_looked_at_is_said_once(tmp_path: Path, caplog: p
         fit(lambda: compiled(OnlyTrains()), [callback], epochs=3)
     said = [record.message for record in caplog.records if "probe data" in record.message]
     assert len(said) == 1
-    assert "The training goes on" in said[0]
+    assert "The training continues" in said[0]
     assert len(load(tmp_path).steps) == 12
 
 

@@ -68,7 +68,8 @@ def test_usual_gains_and_zeros_are_fine(gain: float) -> None:
 
 def test_inputs_of_hundreds_are_told_as_inputs() -> None:
     (finding,) = found(start({"b": 2.0}, figures={"b": {"input_rms": 300.0}}))
-    assert (finding.layer, finding.value) == ("b", pytest.approx(600))
+    assert finding.layer == "b"
+    assert finding.value == pytest.approx(600)
     assert "its inputs have root mean square 300, which its kernel makes about 600 (an estimate" in finding.message
     assert "Standardise" in finding.advice
 

@@ -1,0 +1,128 @@
+"""A rule or a filesystem that takes too long: the training continues, with the same weights."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tb_activations import load, recording, run_output
+from tb_activations.bounded import Bounded
+from tb_activations.cli import main
+from tb_activations.events.writer import RunWriter
+from tb_activations.health.records import Outcome
+from tb_activations.health.rules.base import Rule
+from tb_activations.judging import Judging
+from tests.faults.conftest import Told
+from tests.faults.observe import EPOCH_STEPS, SAME, STEPS, every_step, fit, network, outcome
+
+SHORT = 0.2
+FAILS_AT = 5
+
+
+def forever() -> None:
+    while True:
+        pass
+
+
+@pytest.fixture
+def blocked() -> Iterator[Callable[[], None]]:
+    """Waits outside of Python, until the test is over."""
+    end = threading.Event()
+    yield lambda: (end.wait(), None)[1]
+    end.set()
+
+
+@pytest.fixture
+def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = {"bounded": Bounded(SHORT, grace=SHORT), "repeat_bounded": Bounded(SHORT, grace=SHORT)}
+    monkeypatch.setattr(recording, "Judging", functools.partial(Judging, **limits))
+    monkeypatch.setattr(run_output, "WRITE_SECONDS", SHORT)
+
+
+def slow_rule(monkeypatch: pytest.MonkeyPatch, action: Callable[[], None], at: int = FAILS_AT) -> None:
+    """From its call at this step on, judging takes as long as the action."""
+    from tb_activations.health.diagnosis import Diagnosis
+
+    answers = Diagnosis._answers
+
+    def slow(self: Diagnosis, rule: Rule) -> Any:
+        if self._history.step >= at:
+            action()
+        return answers(self, rule)
+
+    monkeypatch.setattr(Diagnosis, "_answers", slow)
+
+
+@pytest.mark.usefixtures("short_limits")
+@pytest.mark.parametrize("kind", ["loops", "blocks"])
+def test_a_rule_without_an_end(
+    log_dir: str, told: Told, monkeypatch: pytest.MonkeyPatch, blocked: Any, kind: str, capsys: Any
+) -> None:
+    with monkeypatch.context() as slow:
+        slow_rule(slow, forever if kind == "loops" else blocked)
+        model = fit(every_step(log_dir))
+    assert outcome(model) == SAME
+    run = load(log_dir)
+    assert run.steps.tolist() == STEPS
+    assert (run.outcomes[FAILS_AT:] == Outcome.ERROR).all()
+    assert not (run.outcomes[:FAILS_AT] == Outcome.ERROR).any()
+    assert told() == [
+        f"Layer health: judging step {FAILS_AT} took longer than 0.2 seconds. What follows is recorded but not "
+        "evaluated; the training continues."
+    ]
+    assert main(["check", log_dir]) == 2
+    assert "failed" in "".join(capsys.readouterr())
+
+
+@pytest.mark.usefixtures("short_limits")
+def test_judging_earlier_records_takes_too_long(log_dir: str, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = fit(every_step(log_dir), epochs=1)
+    slow_rule(monkeypatch, forever, at=3)
+    fit(every_step(log_dir), model=model, epochs=1)
+    run = load(log_dir)
+    assert run.steps.tolist() == list(range(2 * EPOCH_STEPS))
+    assert (run.outcomes[EPOCH_STEPS:] == Outcome.ERROR).all()
+    assert sum("judging the earlier records" in text for text in told()) == 1
+    assert len(told()) == 2
+
+
+@pytest.mark.usefixtures("short_limits")
+@pytest.mark.parametrize("method", ["write", "flush", "earlier", "rest"])
+def test_a_filesystem_that_does_not_answer(
+    log_dir: str, told: Told, monkeypatch: pytest.MonkeyPatch, blocked: Any, method: str
+) -> None:
+    model = network()
+    if method == "earlier":
+        fit(every_step(log_dir), model=model, epochs=1)
+    real = getattr(RunWriter, method)
+    calls = 0
+
+    def hang(self: RunWriter, *arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls > (0 if method in ("earlier", "rest") else 3):
+            blocked()
+        return real(self, *arguments)
+
+    monkeypatch.setattr(RunWriter, method, hang)
+    trained = fit(every_step(log_dir), model=model)
+    if method != "earlier":
+        assert outcome(trained) == SAME
+    assert [text for text in told() if "recorded in 'logs/run' now" not in text] == []
+    assert len(told()) == 1
+    assert "(TimeLimitError: no end within 0.2 seconds). The training continues." in told()[0]
+
+
+@pytest.mark.usefixtures("short_limits")
+def test_the_next_training_is_recorded_again(log_dir: str, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    callback, model = every_step(log_dir), network()
+    with monkeypatch.context() as slow:
+        slow.setattr(RunWriter, "flush", lambda self: forever())
+        fit(callback, model=model, epochs=1)
+    fit(callback, model=model, epochs=1)
+    assert load(log_dir).steps.tolist()[-EPOCH_STEPS:] == list(range(EPOCH_STEPS, 2 * EPOCH_STEPS))
+    assert len(told()) == 2

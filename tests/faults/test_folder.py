@@ -42,6 +42,7 @@ def lines(process: subprocess.Popen[str], count: int) -> list[str]:
     return [process.stdout.readline() for _ in range(count)]
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize("flushes", [6, 11])
 def test_a_killed_process_leaves_what_it_flushed_and_is_continued(log_dir: str, told: Told, flushes: int) -> None:
     with training(log_dir, 10_000) as process:

@@ -1,4 +1,4 @@
-"""What others leave in the folder of a run, and how the folder may be named: nothing is lost, nothing is read in vain."""
+"""What others leave in the folder of a run, and how the folder may be named."""
 
 from __future__ import annotations
 

@@ -19,7 +19,10 @@ from tb_activations.judging import Judging
 from tests.faults.conftest import Told
 from tests.faults.observe import EPOCH_STEPS, SAME, STEPS, check_row, every_step, fit, network, outcome
 
-SHORT = 0.2
+SHORT = 1.0
+"""Seconds that the rules may take here. Nothing that ends takes so long, however busy the machine."""
+SHORT_WRITE = 3.0
+"""The same for the filesystem."""
 FAILS_AT = 5
 
 
@@ -37,10 +40,15 @@ def blocked() -> Iterator[Callable[[], None]]:
 
 
 @pytest.fixture
-def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    limits = {"bounded": Bounded(SHORT, grace=SHORT), "repeat_bounded": Bounded(SHORT, grace=SHORT)}
-    monkeypatch.setattr(recording, "Judging", functools.partial(Judging, **limits))
-    monkeypatch.setattr(run_output, "WRITE_SECONDS", SHORT)
+def short_judging(monkeypatch: pytest.MonkeyPatch) -> None:
+    limit, repeat_limit = Bounded(SHORT, grace=SHORT), Bounded(SHORT, grace=SHORT)
+    short = functools.partial(Judging, bounded=limit, repeat_bounded=repeat_limit)
+    monkeypatch.setattr(recording, "Judging", short)
+
+
+@pytest.fixture
+def short_writing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_output, "WRITE_SECONDS", SHORT_WRITE)
 
 
 def slow_rule(monkeypatch: pytest.MonkeyPatch, action: Callable[[], None], at: int = FAILS_AT) -> None:
@@ -57,7 +65,7 @@ def slow_rule(monkeypatch: pytest.MonkeyPatch, action: Callable[[], None], at: i
     monkeypatch.setattr(Diagnosis, "_answers", slow)
 
 
-@pytest.mark.usefixtures("short_limits")
+@pytest.mark.usefixtures("short_judging")
 @pytest.mark.parametrize("kind", ["loops", "blocks"])
 def test_a_rule_without_an_end(
     log_dir: str, told: Told, monkeypatch: pytest.MonkeyPatch, blocked: Any, kind: str, capsys: Any
@@ -74,7 +82,7 @@ def test_a_rule_without_an_end(
     assert "failed" in "".join(capsys.readouterr())
 
 
-@pytest.mark.usefixtures("short_limits")
+@pytest.mark.usefixtures("short_judging")
 def test_judging_earlier_records_takes_too_long(log_dir: str, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     model = fit(every_step(log_dir), epochs=1)
     slow_rule(monkeypatch, forever, at=3)
@@ -86,7 +94,7 @@ def test_judging_earlier_records_takes_too_long(log_dir: str, told: Told, monkey
     assert len(told()) == 2
 
 
-@pytest.mark.usefixtures("short_limits")
+@pytest.mark.usefixtures("short_writing")
 @pytest.mark.parametrize("method", ["write", "flush", "earlier", "rest"])
 def test_a_filesystem_that_does_not_answer(
     log_dir: str, told: Told, monkeypatch: pytest.MonkeyPatch, blocked: Any, method: str
@@ -108,7 +116,7 @@ def test_a_filesystem_that_does_not_answer(
     check_row("A filesystem that does not answer", training, "what came after it", told())
 
 
-@pytest.mark.usefixtures("short_limits")
+@pytest.mark.usefixtures("short_writing")
 def test_the_next_training_is_recorded_again(log_dir: str, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     callback, model = every_step(log_dir), network()
     with monkeypatch.context() as slow:

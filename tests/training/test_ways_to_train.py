@@ -176,7 +176,7 @@ def unknown_length(callbacks: Callbacks) -> keras.Model:
 
     # A filter leaves the number of batches unknown.
     batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(BATCH).filter(lambda x, y: True)
-    model.fit(batches, verbose=0, callbacks=list(callbacks))
+    model.fit(batches, verbose=0, shuffle=False, callbacks=list(callbacks))
     return model
 
 
@@ -281,6 +281,11 @@ def test_a_choice_that_no_layer_of_a_late_model_fits_is_told(tmp_path: Path, cap
 
 def test_layers_whose_outputs_stay_inside_a_function_are_told(tmp_path: Path, caplog: Any) -> None:
     class Inner(OwnOptimizer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.hidden.build((None, 8))
+            self.head.build((None, 8))
+
         call = tf.function(OwnOptimizer.call)
 
     with caplog.at_level(logging.WARNING, "tb_activations"):

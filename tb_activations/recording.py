@@ -306,7 +306,9 @@ class Recording:
             self._output.write(summary, step)
 
     def _remember_units(self, spec: RunSpec, record: StepRecord) -> None:
-        for index, layer in enumerate(spec.layers):
+        start = 0
+        for layer in spec.layers:
             if layer.units:
                 lives = self._lives.setdefault(layer.name, Growing(layer.units))
-                lives.append(record.unit_activity[spec.unit_slice(index)])
+                lives.append(record.unit_activity[start : start + layer.units])
+                start += layer.units

@@ -176,7 +176,8 @@ def unknown_length(callbacks: Callbacks) -> keras.Model:
 
     # A filter leaves the number of batches unknown.
     batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(BATCH).filter(lambda x, y: True)
-    model.fit(batches, verbose=0, shuffle=False, callbacks=list(callbacks))
+    with pytest.warns(UserWarning, match="ran out of data"):
+        model.fit(batches, verbose=0, shuffle=False, callbacks=list(callbacks))
     return model
 
 

@@ -243,7 +243,8 @@ def _has_fallen(history: History, loss: float, slack: float) -> bool:
 def _signal(history: History) -> NDArray[np.float64]:
     """`[layers]`: root mean square of the outputs over that of the model's first floating-point input, at step 0.
 
-    NaN where that is not known. Heads are left out, whose scale the targets set, and layers whose scale a normalisation takes back.
+    NaN where that is not known. Heads are left out, whose scale the targets set, and layers whose scale a
+    normalization takes back.
     """
     first = history.first
     if first is None or first.step:

@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint bench bench-tab bench-runs pictures bench-probe bench-long fuzz kills test-versions accuracy compatibility accuracy-seeds bundle bundle-check frontend-test browser python-test
+.PHONY: help demo test check lint bench bench-tab bench-runs pictures bench-probe bench-long fuzz kills test-versions accuracy compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ pictures: $(VENV)/.dev browser ## make the pictures of README and guide from the
 
 compatibility: $(VENV)/.compatibility ## train every kind of model in every mode, every architecture; write docs/compatibility.md
 	$(BIN)/python -m benchmarks.compatibility
+
+odd-models: $(VENV)/.dev ## train two hundred models made at random with and without observing; nothing may differ
+	$(BIN)/python -m benchmarks.odd_models
 
 bundle: $(NODE)/.installed ## build the tab into tb_activations/static
 	cd frontend && npm run --silent build

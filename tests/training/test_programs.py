@@ -1,0 +1,91 @@
+"""Programs as people write them are recorded, all layers of them, and train as they do without being observed."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from tb_activations import load
+from tb_activations.capture.layers import find_layers_of
+
+PROGRAMS = (
+    "vae",
+    "gan",
+    "dcgan",
+    "contrastive",
+    "ddpm",
+    "actor_critic",
+    "cyclegan",
+    "distillation",
+    "mae",
+    "siamese",
+    "siamese_contrastive",
+    "seq2seq",
+    "sharpness_aware",
+    "wgan_gp",
+)
+
+IN_A_LOOP = {"seq2seq": {"lstm/lstm_cell", "lstm_1/lstm_cell"}}
+"""Cells: they are called inside a loop of TensorFlow. The layer around them is seen, with their weights."""
+
+NEVER_CALLED = {"ddpm": "ema_unet/"}
+"""Networks that stand still or follow others: what their layers are called begins so."""
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_programs_are_recorded_whole_and_train_as_ever(
+    program: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain = _train(program, None)
+    with caplog.at_level(logging.WARNING, "tb_activations"):
+        watched = _train(program, str(tmp_path))
+    assert _values(plain).keys() == _values(watched).keys()
+    changed = [name for name, value in _values(plain).items() if not np.array_equal(value, _values(watched)[name])]
+    assert changed == []
+    assert _notices(caplog) == []
+    run = load(tmp_path)
+    assert run.steps[0] == 0
+    cells = IN_A_LOOP.get(program, set())
+    idle = NEVER_CALLED.get(program, "?")
+    missing = {layer.name: layer.not_observed for layer in run.spec.layers if layer.not_observed}
+    assert {name for name in missing if not name.startswith(idle)} == cells
+    rows = {layer.name: row for row, layer in enumerate(run.spec.layers)}
+    holders = [name for name in _holders(watched) if not name.startswith(idle)]
+    owners = [name.rpartition("/")[0] if name in cells else name for name in holders]
+    assert {name for name in owners if name not in rows} == set()
+    norms = run.stat("weight_norm")[:, [rows[name] for name in owners]]
+    assert [name for name, norm in zip(owners, norms.T, strict=True) if not np.isfinite(norm).all()] == []
+
+
+def _train(program: str, log_dir: str | None) -> dict[str, keras.Model]:
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(1)
+    module: Any = importlib.import_module(f"tests.training.programs.{program}")
+    models: dict[str, keras.Model] = module.train(log_dir)
+    return models
+
+
+def _notices(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was logged that is no finding."""
+    told = [record.getMessage() for record in caplog.records if record.name == "tb_activations"]
+    return [message for message in told if not message.startswith("Layer health, ")]
+
+
+def _values(models: dict[str, keras.Model]) -> dict[str, np.ndarray]:
+    return {
+        f"{name} {index} {variable.path}": np.asarray(variable)
+        for name, model in models.items()
+        for index, variable in enumerate(model.variables)
+    }
+
+
+def _holders(models: dict[str, keras.Model]) -> list[str]:
+    """Layers that hold weights themselves, not only in layers inside them."""
+    named = find_layers_of(models if len(models) > 1 else {"": next(iter(models.values()))})
+    return [entry.name for entry in named if entry.layer._trainable_variables or entry.layer._non_trainable_variables]

@@ -57,10 +57,10 @@ def slow_rule(monkeypatch: pytest.MonkeyPatch, action: Callable[[], None], at: i
 
     answers = Diagnosis._answers
 
-    def slow(self: Diagnosis, rule: Rule) -> Any:
+    def slow(self: Diagnosis, rule: Rule, *others: Any) -> Any:
         if self._history.step >= at:
             action()
-        return answers(self, rule)
+        return answers(self, rule, *others)
 
     monkeypatch.setattr(Diagnosis, "_answers", slow)
 

@@ -81,7 +81,8 @@ class Bounded:
                 raise TimeLimitError("an earlier action is still blocked")
             return thread
         # A queue of its own: the one of a thread that ended may hold what that thread never took.
-        self._tasks = tasks = queue.SimpleQueue()
+        tasks: queue.SimpleQueue[_Task[Any] | None] = queue.SimpleQueue()
+        self._tasks = tasks
         thread = self._thread = self._start_thread(lambda: _serve(tasks))
         self._is_stopping = False
         weakref.finalize(self, tasks.put, None)

@@ -59,7 +59,7 @@ class Observer:
         self._clock = clock
         self._last: tuple[Layout, Mapping[str, Any]] | None = None
         self._last_histograms: figures.Array | None = None
-        self._is_broken = False
+        self._is_broken = self._has_looked_for_layers = False
         self._told_run = 0
 
     @property
@@ -135,6 +135,7 @@ class Observer:
         packed = seen.packed["figures"].numpy()
         layout = layouts.layout(figures.layout_number(packed))
         step = figures.unpack(packed, layout, seen.loss)
+        self._tell_what_is_missing(step.rows)
         self._last = (layout, seen.packed)
         cost = [cadence.share(self._clock()), cadence.last_cost, cadence.last_interval]
         histograms = None
@@ -142,6 +143,22 @@ class Observer:
             histograms = extras.histograms(seen.packed["histograms"].numpy(), layout.calls, step.rows)
             self._last_histograms = histograms
         return recording.record(seen.step, seen.epoch, step, histograms, np.array(cost, np.float32))
+
+    def _tell_what_is_missing(self, rows: Sequence[figures.Row]) -> None:
+        """Warns once where a step shows no layer at all, or the outputs of none."""
+        if self._has_looked_for_layers:
+            return
+        self._has_looked_for_layers = True
+        if not rows:
+            _LOGGER.warning(
+                "Layer health: the model has no layers with weights or outputs, so there is nothing to judge."
+            )
+        elif all(row.not_observed for row in rows):
+            _LOGGER.warning(
+                "Layer health: no layer's outputs can be observed (%s: %s). Only weights are judged.",
+                rows[0].call.name,
+                rows[0].not_observed,
+            )
 
 
 def check_epoch_freq(name: str, value: object) -> None:

@@ -66,6 +66,16 @@ class Recording:
         self._is_new_training = True
         self._opened = (0, TrainingState(0, None))
         self._close_records = self.runs = 0
+        self._tables: Tables | None
+        self._judging: Judging | None
+        self._record: StepRecord | None
+        self._progress: Progress
+        self._step: int
+        self._written_step: int
+        self._last_histograms: float
+        self._lives: dict[str, Growing]
+        self._describe_from: int | None
+        self._is_new_run: bool
         self._forget()
 
     def open(self, first_step: int, state: TrainingState) -> None:
@@ -219,14 +229,12 @@ class Recording:
 
     def _forget(self) -> None:
         """Whatever belongs to a run, for the next one."""
-        self._tables: Tables | None = None
-        self._judging: Judging | None = None
-        self._record: StepRecord | None = None
+        self._tables = self._judging = self._record = None
         self._progress = Progress()
         self._step = self._written_step = -1
         self._last_histograms = -1.0
-        self._lives: dict[str, Growing] = {}
-        self._describe_from: int | None = None
+        self._lives = {}
+        self._describe_from = None
         self._is_new_run = True
 
     def _choose_run(self, choose: Callable[[Fits], Run | None], is_allowed: Callable[[RunSpec], bool]) -> None:
@@ -298,7 +306,9 @@ class Recording:
             self._output.write(summary, step)
 
     def _remember_units(self, spec: RunSpec, record: StepRecord) -> None:
-        for index, layer in enumerate(spec.layers):
+        start = 0
+        for layer in spec.layers:
             if layer.units:
                 lives = self._lives.setdefault(layer.name, Growing(layer.units))
-                lives.append(record.unit_activity[spec.unit_slice(index)])
+                lives.append(record.unit_activity[start : start + layer.units])
+                start += layer.units

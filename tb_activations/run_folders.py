@@ -107,7 +107,10 @@ def _has_room(folder: str) -> bool:
     """Whether a folder can be made next to this one, on the same filesystem."""
     if is_remote(folder):
         return True
-    return not os.path.ismount(folder) and os.access(os.path.dirname(folder) or os.curdir, os.R_OK | os.W_OK | os.X_OK)
+    if os.path.ismount(folder):
+        return False
+    may = os.R_OK | os.W_OK | os.X_OK
+    return os.access(os.path.dirname(folder) or os.curdir, may, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _tell_apart(top: str, folder: str, reason: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,11 +14,13 @@ import numpy as np
 from tb_activations.capture.cadence import Cadence, UpdateFreq
 from tb_activations.capture.dispatch import Dispatcher, Observed, iterations
 from tb_activations.capture.fingerprint import fingerprint
-from tb_activations.capture.layers import LayerChoice
+from tb_activations.capture.layers import LayerChoice, choose_layers, find_layers
 from tb_activations.capture.observation import Options
 from tb_activations.capture.observed_step import ObservedStep
 from tb_activations.continuation import TrainingState
 from tb_activations.observer import Observer, Seen
+
+_LOGGER = logging.getLogger("tb_activations")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,8 +157,17 @@ class Session:
 
     def _on_observed(self, step: ObservedStep, observed: Observed) -> None:
         self._recorded += 1
+        if self._recorded == 1:
+            self._check_choice()
         seen = Seen(observed.step, self._epoch, observed.packed, observed.has_extras, _loss(observed.logs))
         self._observer.take(step, seen, self.cadence)
+
+    def _check_choice(self) -> None:
+        """Warns of a choice that fits no layer: a model that its first step built could not be asked before."""
+        try:
+            choose_layers(find_layers(self.model), self._settings.layers)
+        except ValueError as error:
+            _LOGGER.warning("Layer health: %s", error)
 
     def _why_nothing(self) -> str:
         dispatcher = self._dispatcher

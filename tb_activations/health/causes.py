@@ -151,7 +151,7 @@ def _stands(
     causes: NDArray[np.int64], effects: NDArray[np.int64], where: _Where, graph: LayerGraph
 ) -> NDArray[np.bool_]:
     """Whether the layers of causes stand where they may, as seen from those of effects; the two are broadcast."""
-    stands = (causes == effects) & where.here
+    stands: NDArray[np.bool_] = (causes == effects) & where.here
     if where.before:
         stands |= graph.reaches[causes, effects]
     if where.behind:

@@ -210,8 +210,9 @@ class Finding:
 
     Attributes:
         quantity: what `value` and `threshold` measure, in words.
-        value: the measured figure when the finding was last judged; may be NaN or infinite.
-        threshold: the figure it was held against.
+        value: the measured figure when the finding was last judged, that of `nonfinite` when it was first seen; may be
+            NaN or infinite.
+        threshold: the figure it was compared with, eased where the finding lasts below the plain threshold.
         samples: how many samples (for convolutions: positions) the judgement rests on.
         checks: how many observed steps in a row showed it.
         since_step: since when it is so, as far as observed.

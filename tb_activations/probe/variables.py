@@ -101,8 +101,9 @@ def alive() -> list[BaseResourceVariable]:
 
 def _kinds(kind: type) -> Iterator[type]:
     yield kind
-    for below in kind.__subclasses__():
-        yield from _kinds(below)
+    subclasses: list[type] = kind.__subclasses__()
+    for subclass in subclasses:
+        yield from _kinds(subclass)
 
 
 def _is_eager(variable: BaseResourceVariable) -> bool:

@@ -22,6 +22,7 @@ from tb_activations.capture.dispatch import Dispatcher
 from tb_activations.events.folder_lock import FolderLock
 from tb_activations.events.reader import runs
 from tb_activations.health.diagnosis import replay
+from tb_activations.health.records import LAYER_COLUMNS
 from tests.faults.conftest import Told
 from tests.faults.observe import EPOCH_STEPS, ROOT, STEPS, check_row, every_step, fit, network, outcome
 
@@ -42,6 +43,7 @@ def lines(process: subprocess.Popen[str], count: int) -> list[str]:
     return [process.stdout.readline() for _ in range(count)]
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize("flushes", [6, 11])
 def test_a_killed_process_leaves_what_it_flushed_and_is_continued(log_dir: str, told: Told, flushes: int) -> None:
     with training(log_dir, 10_000) as process:
@@ -54,15 +56,17 @@ def test_a_killed_process_leaves_what_it_flushed_and_is_continued(log_dir: str, 
     assert run.steps.tolist()[: flushed + 1] == list(range(flushed + 1))
     last = int(run.steps[-1])
     assert told() == []
-    stop = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(model, "stop_training", True))
     model = network()
+    stop = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(model, "stop_training", True))
     fit(every_step(log_dir), keras.callbacks.BackupAndRestore(f"{log_dir}.backup"), stop, model=model, epochs=10_000)
     again = load(log_dir)
     steps = int(model.optimizer.iterations)
     assert steps % EPOCH_STEPS == 0
     assert again.steps.tolist() == list(range(steps))
     kept = min(steps, last + 1)
-    np.testing.assert_array_equal(again.layer_table[:kept], run.layer_table[:kept])
+    # Which steps were looked at depends on the epochs of the process.
+    measured = [LAYER_COLUMNS.index(name) for name in LAYER_COLUMNS if name != "mode_difference"]
+    np.testing.assert_array_equal(again.layer_table[:kept, :, measured], run.layer_table[:kept, :, measured])
     np.testing.assert_array_equal(replay(again.spec, again.records()).outcomes, again.last_outcomes)
     alone = fit(epochs=steps // EPOCH_STEPS).get_weights()
     assert outcome(model, alone) == "goes on, same weights"

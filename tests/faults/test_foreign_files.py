@@ -1,4 +1,4 @@
-"""Files of others in the folder of a run, and names of the folder: nothing is lost, nothing is read in vain."""
+"""What others leave in the folder of a run, and how the folder may be named."""
 
 from __future__ import annotations
 

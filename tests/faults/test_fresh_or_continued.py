@@ -167,9 +167,9 @@ def test_a_saved_model_continues_at_the_step_it_was_saved_at(tmp_path: Path, sav
 
 def test_saved_weights_continue_after_the_last_step(tmp_path: Path) -> None:
     train(network(), quick(tmp_path / "run")).save_weights(tmp_path / "model.weights.h5")
-    model = network(seed=7)
+    model = keras.models.clone_model(network(seed=7))
     model.load_weights(tmp_path / "model.weights.h5")
-    train(model, quick(tmp_path / "run"), epochs=1)
+    train(compiled(model), quick(tmp_path / "run"), epochs=1)
     assert steps(tmp_path) == {"run": upto(3 * STEPS)}
 
 

@@ -174,11 +174,10 @@ def recompiled(callbacks: Callbacks) -> keras.Model:
 def unknown_length(callbacks: Callbacks) -> keras.Model:
     model, (x, y) = network(), data()
 
-    def batches() -> Any:
-        for start in range(0, len(x), BATCH):
-            yield x[start : start + BATCH], y[start : start + BATCH]
-
-    model.fit(batches(), verbose=0, shuffle=False, callbacks=list(callbacks))
+    # A filter leaves the number of batches unknown.
+    batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(BATCH).filter(lambda x, y: True)
+    with pytest.warns(UserWarning, match="ran out of data"):
+        model.fit(batches, verbose=0, shuffle=False, callbacks=list(callbacks))
     return model
 
 
@@ -192,7 +191,7 @@ WAYS: dict[str, Callable[[Callbacks], keras.Model]] = {
     "a train function of one's own": fitted(own_function),
     "a decorated train_step": fitted(without_optimizer(Decorated)),
     "compiled anew": recompiled,
-    "a generator of unknown length": unknown_length,
+    "an unknown number of batches": unknown_length,
     "sample weights and validation": fitted(network, sample_weight=np.ones(96), validation_data=data(32)),
 }
 
@@ -269,3 +268,29 @@ def test_a_loop_that_calls_no_train_function_is_told_of_the_recorder(tmp_path: P
         every.on_train_end()
     (message,) = [record.message for record in caplog.records]
     assert "tb_activations.Recorder" in message
+
+
+def test_a_choice_that_no_layer_of_a_late_model_fits_is_told(tmp_path: Path, caplog: Any) -> None:
+    with caplog.at_level(logging.WARNING, "tb_activations"):
+        fitted(without_optimizer(OwnOptimizer))([LayerHealth(tmp_path, layers=["hiden"])])
+    assert [record.message for record in caplog.records] == [
+        "Layer health: Invalid value for argument `layers`: the model has no layer called 'hiden'. "
+        "Allowed are 'hidden', 'head'.",
+        "Layer health: the model has no layers with weights or outputs, so there is nothing to judge.",
+    ]
+
+
+def test_layers_whose_outputs_stay_inside_a_function_are_told(tmp_path: Path, caplog: Any) -> None:
+    class Inner(OwnOptimizer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.hidden.build((None, 8))
+            self.head.build((None, 8))
+
+        call = tf.function(OwnOptimizer.call)
+
+    with caplog.at_level(logging.WARNING, "tb_activations"):
+        run = observed(fitted(without_optimizer(Inner)), tmp_path)
+    assert np.isfinite(run.stat("weight_norm")).all()
+    (message,) = [record.message for record in caplog.records]
+    assert message.startswith("Layer health: no layer's outputs can be observed (hidden: it is called inside a loop,")

@@ -101,7 +101,7 @@ class InModuleVariable(Keeps):
 class InClosure(Keeps):
     def make(self) -> None:
         average = mean_variable()
-        self.find = lambda: average
+        self.find: Callable[[], tf.Variable] = lambda: average
 
     def place(self) -> tf.Variable:
         return self.find()
@@ -152,7 +152,7 @@ class InFunction(Keeps):
 
     def make(self) -> None:
         average = mean_variable()
-        self.find = lambda: average
+        self.find: Callable[[], tf.Variable] = lambda: average
         self.move = tf.function(lambda x: average.assign(0.9 * average + 0.1 * tf.reduce_mean(x, axis=0)))
 
     def call(self, x: Any, training: bool = False) -> Any:
@@ -227,7 +227,8 @@ class InPythonFunction(Keeps):
     """Scales by how often a Python function was called."""
 
     def make(self) -> None:
-        self.calls = lambda count=[0]: count
+        count = [0]
+        self.calls: Callable[[], list[int]] = lambda: count
 
     def call(self, x: Any, training: bool = False) -> Any:
         if not training:
@@ -314,7 +315,7 @@ RESTORED: dict[str, Callable[[], Callable[[Any], Any]]] = {
 }
 """State in variables: given back after a look."""
 
-SKIPPED: dict[str, tuple[Callable[[], Callable[[Any], Any]], str]] = {
+SKIPPED: dict[str, tuple[Callable[..., Callable[[Any], Any]], str]] = {
     "InPythonFunction": (InPythonFunction, "PyFunc"),
     "InTable": (InTable, "LookupTableInsertV2"),
     "InQueue": (InQueue, "QueueEnqueueV2"),

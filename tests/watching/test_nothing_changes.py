@@ -100,7 +100,7 @@ class Nested(Keeps):
     """The operation is in a function within a condition within a loop."""
 
     def call(self, x: Any, training: bool = False) -> Any:
-        @tf.function
+        @tf.function  # type: ignore[untyped-decorator]
         def inner(value: Any) -> Any:
             passed = tf.numpy_function(lambda part: part, [value], tf.float32)
             passed.set_shape(value.shape)
@@ -116,7 +116,7 @@ class BackwardOnly(Keeps):
     """The operation is in a gradient."""
 
     def call(self, x: Any, training: bool = False) -> Any:
-        @tf.custom_gradient
+        @tf.custom_gradient  # type: ignore[untyped-decorator]
         def identity(value: Any) -> tuple[Any, Any]:
             return tf.identity(value), lambda by: tf.ensure_shape(
                 tf.numpy_function(lambda part: part, [by], tf.float32), by.shape
@@ -179,10 +179,15 @@ def test_blocks_within_blocks_give_back_what_was_there_when_each_began() -> None
     variable, other = layer.place(), tf.Variable(1.0)
     with preserved(layer):
         variable.assign_add(tf.ones(6))
-        with pytest.raises(RuntimeError, match="within"), preserved(layer):
-            variable.assign_add(tf.ones(6))
-            other.assign(5.0)
-            raise RuntimeError("within")
+
+        def fail() -> None:
+            with preserved(layer):
+                variable.assign_add(tf.ones(6))
+                other.assign(5.0)
+                raise RuntimeError("within")
+
+        with pytest.raises(RuntimeError, match="within"):
+            fail()
         assert (variable.numpy()[0], other.numpy()) == (1.0, 1.0)
         other.assign(2.0)
     assert (variable.numpy()[0], other.numpy()) == (0.0, 1.0)

@@ -63,7 +63,8 @@ def output_elasticity(history: History) -> NDArray[np.float64]:
     elements, mean, std, gradient = (
         history.stat(name).astype(np.float64) for name in ("elements", "mean", "std", "gradient_norm")
     )
-    is_judged = history.graph.is_head & np.array([layer.activation not in _BOUNDED for layer in history.spec.layers])
+    is_unbounded = np.array([layer.activation not in _BOUNDED for layer in history.spec.layers], bool)
+    is_judged = history.graph.is_head & is_unbounded
     product = gradient * np.sqrt(elements) * np.hypot(mean, std)
     product = np.where(is_judged & np.isfinite(product), product, 0.0).max(axis=1, initial=0.0)
     losses = history.losses

@@ -241,9 +241,10 @@ def _has_fallen(history: History, loss: float, slack: float) -> bool:
 
 
 def _signal(history: History) -> NDArray[np.float64]:
-    """`[layers]`: root mean square of the outputs over that of the model's inputs at step 0; NaN where not known.
+    """`[layers]`: root mean square of the outputs over that of the model's first floating-point input, at step 0.
 
-    Heads are left out, whose scale the targets set, and layers whose scale a normalisation takes back.
+    NaN where that is not known. Heads are left out, whose scale the targets set, and layers whose scale a
+    normalization takes back.
     """
     first = history.first
     if first is None or first.step:
@@ -272,7 +273,7 @@ def _evidence(history: History, row: int, sign: _Sign, earlier: Finding | None) 
         LOSS: f"the loss is {sign.value:.2g} times what it was at the start, and {layer.name} moves most",
         ELASTICITY: f"elasticity of {layer.name} is {sign.value:.3g}: a change of 1 % of its weights moves the loss by "
         f"up to {sign.value:.3g} %",
-        SIGNAL: f"its outputs began {sign.value:.1e} times as large as the model's inputs",
+        SIGNAL: f"its outputs began {sign.value:.1e} times as large as the model's first floating-point input",
         GROWTH: f"the gradient at {layer.name} has grown {sign.value:.2g} times or more in each of five windows",
     }[sign.quantity]
     return Evidence(

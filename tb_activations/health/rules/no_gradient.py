@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -37,18 +38,19 @@ class NoGradient(Rule):
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {"min_checks": (1, 1e6), "min_zero_checks": (2, 32)}
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        handed = {weight.layer for weight in history.spec.weights}
+        handed = collections.Counter(weight.layer for weight in history.spec.weights)
+        around = {outer for layer in history.spec.layers for outer in _around(layer.name)}
         reached = {weight.layer for weight in history.spec.weights if weight.has_gradient}
         # Of a gradient that is not finite the norm is that of its finite elements, which may be none.
         is_lost = history.stat("weight_gradient_nonfinite") > 0
         norms = np.where(is_lost, np.nan, history.stat("weight_gradient_norm"))
         answers: list[Judged] = []
         for row, layer in enumerate(history.spec.layers):
-            if layer.call_site or not layer.trainable or _is_counted_elsewhere(layer, history.spec.layers, handed):
+            if layer.call_site or not layer.trainable or _is_counted_elsewhere(layer, around, handed):
                 answers.append(Outcome.NOT_APPLICABLE)
             elif layer.name not in reached and history.spec.weights:
                 is_early = history.checks < self.min_checks
-                answers.append(Outcome.INSUFFICIENT_DATA if is_early else _cut(history, row, earlier[row]))
+                answers.append(Outcome.INSUFFICIENT_DATA if is_early else _cut(history, row, handed, earlier[row]))
             else:
                 answers.append(self._judge_zero(history, row, norms[:, row], earlier[row]))
         return answers
@@ -93,19 +95,26 @@ class NoGradient(Rule):
         return "gradient is exactly zero" if finding.quantity == ZERO else "no gradient arrives"
 
 
-def _is_counted_elsewhere(layer: LayerSpec, layers: Sequence[LayerSpec], handed: set[str]) -> bool:
-    """Whether a layer's weights count for layers inside it, or for the one around it as those of an RNN's cell do."""
+def _around(name: str) -> Iterator[str]:
+    """The names of the layers around the one of this name."""
+    while "/" in name:  # It loses a part in every turn.
+        name = name.rpartition("/")[0]
+        yield name
+
+
+def _is_counted_elsewhere(layer: LayerSpec, around: Container[str], handed: Mapping[str, int]) -> bool:
+    """Whether a layer's weights count for layers inside it, or for the one around it as those of an RNN's cell do.
+
+    `around` holds the names of layers that hold others.
+    """
     if layer.name in handed:
         return False
-    inside = layer.name + "/"
-    return any(other.name.startswith(inside) for other in layers) or any(
-        layer.name.startswith(other + "/") for other in handed if other
-    )
+    return layer.name in around or any(outer and outer in handed for outer in _around(layer.name))
 
 
-def _cut(history: History, row: int, earlier: Finding | None) -> Evidence:
+def _cut(history: History, row: int, handed_to: Mapping[str, int], earlier: Finding | None) -> Evidence:
     layer = history.spec.layers[row]
-    handed = sum(weight.layer == layer.name for weight in history.spec.weights)
+    handed = handed_to.get(layer.name, 0)
     what = (
         f"none of its {handed} trainable weights has one"
         if handed

@@ -9,11 +9,16 @@ from tests.unit.health.trainings import chain, judge, record
 
 SPEC = chain("a", "b", "out", activation="tanh")
 TURN, STEPS = 40, 110
+LOUD = {"weight_gradient_norm": 1.0}
+"""Of the layer nearest the loss, behind which the gradient of another may vanish."""
 
 
 def course(rule: str, column: str, first: float, then: float) -> list[Finding]:
     """The open finding of layer b after every step, whose figure is `first`, and from `TURN` on `then`."""
-    records = [record(SPEC, step, figures={"b": {column: first if step < TURN else then}}) for step in range(STEPS)]
+    records = [
+        record(SPEC, step, figures={"b": {column: first if step < TURN else then}, "out": LOUD})
+        for step in range(STEPS)
+    ]
     judgements = judge(SPEC, records, [rule])
     return [finding for entry in judgements for finding in entry.findings if finding.closed_step is None]
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,7 +88,7 @@ def test_a_gradient_that_swings_around_the_threshold_is_one_finding() -> None:
     assert [finding.closed_step for finding in findings] == [None]
 
 
-def changes(losses: Sequence[float], **options: float) -> list[Finding]:
+def changes(losses: Sequence[float], **options: Any) -> list[Finding]:
     """Every change of a finding in a training with these losses."""
     records = [stepping(step, loss=loss, **options) for step, loss in enumerate(losses)]
     return [finding for judgement in judge(SPEC, records, RULE) for finding in judgement.changes]

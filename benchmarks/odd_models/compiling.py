@@ -15,7 +15,7 @@ _OPTIMIZERS: dict[str, Callable[..., Any]] = {
     "momentum": lambda rate, **more: optimizers.SGD(rate, momentum=0.9, nesterov=True, **more),
     "adam": lambda rate, **more: optimizers.Adam(rate, amsgrad=True, **more),
     "adamw": optimizers.AdamW,
-    "rmsprop": lambda rate, **more: optimizers.RMSprop(rate, centered=True, **more),
+    "rmsprop": lambda rate, **more: optimizers.RMSprop(rate, momentum=0.5, **more),
     "lion": optimizers.Lion,
     "adafactor": optimizers.Adafactor,
     "nadam": optimizers.Nadam,

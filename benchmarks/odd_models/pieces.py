@@ -152,7 +152,11 @@ def make_head(described: Description) -> Any:
     """The layer that predicts; the loss by name wants shares of classes."""
     if described.is_regression:
         return layers.Dense(1)
-    return layers.Dense(CLASSES, activation="softmax" if described.loss == "name" else None, dtype="float32")
+    if described.loss != "name":
+        return layers.Dense(CLASSES, dtype="float32")
+    # Keras goes back to the logits behind each of them, by different ways.
+    shares = ("softmax", tf.nn.softmax, keras.ops.softmax)[np.random.default_rng([described.seed, 3]).integers(3)]
+    return layers.Dense(CLASSES, activation=shares, dtype="float32")
 
 
 def _to_vector(inputs: str, chance: np.random.Generator) -> Piece:

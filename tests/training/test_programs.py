@@ -57,8 +57,9 @@ def test_programs_are_recorded_whole_and_train_as_ever(
     assert {name for name in missing if not name.startswith(idle)} == cells
     rows = {layer.name: row for row, layer in enumerate(run.spec.layers)}
     holders = [name for name in _holders(watched) if not name.startswith(idle)]
-    owners = [name.rpartition("/")[0] if name in cells else name for name in holders]
-    assert {name for name in owners if name not in rows} == set()
+    assert {name for name in holders if name not in rows} == set()
+    trained = [name for name, is_trained in _holders(watched).items() if is_trained and name in holders]
+    owners = [name.rpartition("/")[0] if name in cells else name for name in trained]
     norms = run.stat("weight_norm")[:, [rows[name] for name in owners]]
     assert [name for name, norm in zip(owners, norms.T, strict=True) if not np.isfinite(norm).all()] == []
 
@@ -85,7 +86,12 @@ def _values(models: dict[str, keras.Model]) -> dict[str, np.ndarray]:
     }
 
 
-def _holders(models: dict[str, keras.Model]) -> list[str]:
-    """Layers that hold weights themselves, not only in layers inside them."""
+def _holders(models: dict[str, keras.Model]) -> dict[str, bool]:
+    """Layers that hold weights themselves, not only in layers inside them, and whether any of those is trained."""
     named = find_layers_of(models if len(models) > 1 else {"": next(iter(models.values()))})
-    return [entry.name for entry in named if entry.layer._trainable_variables or entry.layer._non_trainable_variables]
+    own = {entry.name: (entry.layer, entry.layer._trainable_variables) for entry in named}
+    return {
+        name: layer.trainable and any(weight.trainable for weight in weights)
+        for name, (layer, weights) in own.items()
+        if weights or layer._non_trainable_variables
+    }

@@ -182,7 +182,7 @@ def test_a_model_that_cannot_be_looked_at_is_said_once(tmp_path: Path, caplog: p
         fit(lambda: compiled(OnlyTrains()), [callback], epochs=3)
     said = [record.message for record in caplog.records if "probe data" in record.message]
     assert len(said) == 1
-    assert "The training goes on" in said[0]
+    assert "The training continues" in said[0]
     assert len(load(tmp_path).steps) == 12
 
 

@@ -28,8 +28,8 @@ def table(results: Mapping[Description, Result]) -> str:
     records = [result["records"] for result in results.values()]
     lines += ["", *(f"OFF {result['description']}\n    {'; '.join(result['complaints'])}" for result in failed)]
     lines.append(
-        f"{len(results)} models, {len(failed)} off, {rounded} the same but for operations that TensorFlow computes in "
-        f"one, {len(told)} with a notice in the log, "
+        f"{len(results)} models, {len(failed)} off, {rounded} the same but for operations that TensorFlow's graph "
+        f"optimizer merges, {len(told)} with a notice in the log, "
         f"{min(records)} to {max(records)} records each"
     )
     return "\n".join(lines)

@@ -35,8 +35,8 @@ class Outcome:
         description: what was trained, in words.
         complaints: what is off, each in a line: an error, a difference, no record.
         notices: what the log said that is no finding.
-        rounded: what differs only because TensorFlow computes some layers and the activations behind them in one where
-            nobody looks between them: with that switched off all is the same.
+        rounded: what differs only because TensorFlow's graph optimizer merges operations where nobody looks between
+            them: with the optimizer switched off all is the same.
         not_observed: layers without figures.
         records: recorded steps.
     """
@@ -131,19 +131,19 @@ def _add_losses(model: Any, described: Description) -> None:
         for layer in model._flatten_layers():
             if hasattr(layer, "kernel_regularizer") and not layer.built:
                 layer.kernel_regularizer = keras.regularizers.L2(1e-3)
-            elif isinstance(layer, keras.layers.Dense):
+            elif isinstance(layer, keras.layers.Dense) and described.policy == "float32":
                 layer.activity_regularizer = keras.regularizers.L1(1e-3)
 
 
 def _with_difference(outcome: Outcome, described: Description, told: list[str]) -> Outcome:
-    tf.config.optimizer.set_experimental_options({"remapping": False})
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     try:
         with tempfile.TemporaryDirectory() as folder:
             apart, again = train(described, None), train(described, None)
-            is_of_fusion = not differences(apart, train(described, folder))
+            is_of_merging = not differences(apart, train(described, folder))
     finally:
-        tf.config.optimizer.set_experimental_options({"remapping": True})
-    if is_of_fusion:
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+    if is_of_merging:
         return dataclasses.replace(outcome, rounded="; ".join(told))
     if differences(apart, again):
         told = [*told, "it differs from itself, too, trained twice without observing"]

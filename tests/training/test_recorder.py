@@ -207,7 +207,7 @@ def test_a_loop_that_trains_the_model_on_continues_its_run_and_one_from_the_begi
             model, x, y = build()
         with Recorder(log_dir, model, update_freq=4) as recorder:
             run_loop(recorder.function, model, x, y)
-    assert load(log_dir).steps.tolist() == [0, 4, 5, 9]
+    assert load(log_dir).steps.tolist() == [0, 4, 8, 12]
     assert load(f"{log_dir}-2").steps.tolist() == [0, 4]
 
 

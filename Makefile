@@ -38,7 +38,7 @@ bench-long: $(VENV)/.dev ## 50,000 observed steps: memory stays flat, event file
 fuzz: $(VENV)/.dev ## 20,000 hostile requests and 2,000 hostile event files against a real TensorBoard
 	$(BIN)/python -m benchmarks.fuzz
 
-kills: $(VENV)/.dev ## kill a training at twenty random moments; what was flushed opens and is gone on with
+kills: $(VENV)/.dev ## kill a training at twenty random moments; what was flushed opens and is continued
 	$(BIN)/python -m benchmarks.kills
 
 test-versions: $(VENV)/.dev ## prove the oldest and the newest releases that setup.py admits, on each Python found here; write docs/versions.md

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tb_activations.events.reader import load as load
     from tb_activations.recorder import Recorder as Recorder
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 __all__ = ["LayerHealth", "Recorder", "__version__", "capture", "load"]
 
 _HOMES = {"LayerHealth": "callback", "Recorder": "recorder", "capture": "capture", "load": "events.reader"}

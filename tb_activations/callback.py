@@ -189,7 +189,7 @@ class LayerHealth(keras.callbacks.Callback):
         return self._session
 
     def _end_epoch(self, epoch: int) -> None:
-        if self._session is None or self._observer is None:
+        if self._session is None or self._observer is None or not self._session.is_open:
             return
         self._session.close_step()
         self._observer.write_histograms(epoch)
@@ -204,7 +204,8 @@ class LayerHealth(keras.callbacks.Callback):
         if self._session is None or self._observer is None:
             return
         reason = self._session.end()
-        self._observer.close()
+        if self._session.is_open:
+            self._observer.close()
         if reason:
             _LOGGER.warning("Layer health: nothing was recorded in %r: %s", self._log_dir, reason)
 

@@ -47,6 +47,11 @@ class Past:
     states: Sequence[StoredState]
     last_step: int
 
+    @property
+    def next_step(self) -> int:
+        """The step after all that are known to be done, observed or not."""
+        return max([self.last_step + 1, *(stored.step for stored in self.states)])
+
 
 def past_of(run: Run) -> Past:
     """What a stored run tells; a run of an earlier version has no states."""
@@ -63,7 +68,7 @@ def continued_at(state: TrainingState, past: Past) -> int | None:
     again, the steps come after the last one of the run.
     """
     if state.weights is None:
-        return past.last_step + 1 if state.is_same_model else None
+        return past.next_step if state.is_same_model else None
     known = digest(state.weights)
     equal = [stored for stored in past.states if stored.digest == known]
     reached = [stored for stored in equal if _is_later(stored, state)]
@@ -105,8 +110,7 @@ def _is_later(stored: StoredState, state: TrainingState) -> bool:
 
 def _step(state: TrainingState, past: Past, stored: StoredState) -> int:
     if state.iterations == 0:
-        # Behind the steps that were trained, of which the last may not have been recorded.
-        return max(past.last_step + 1, stored.step)
+        return past.next_step
     return max(0, state.iterations + stored.step - stored.iterations)
 
 
@@ -114,10 +118,10 @@ def _counted_on(state: TrainingState, past: Past) -> int:
     """The next step of the very model that was recorded last, in a state that was not stored."""
     newest = past.states[-1] if past.states else None
     step = state.iterations + (newest.step - newest.iterations if newest is not None else 0)
-    if step > past.last_step:
+    if step >= past.next_step:
         return step
     nearest = _nearest(state, past.states) if state.iterations else None
-    return _step(state, past, nearest) if nearest is not None else past.last_step + 1
+    return _step(state, past, nearest) if nearest is not None else past.next_step
 
 
 def _nearest(state: TrainingState, states: Sequence[StoredState]) -> StoredState | None:

@@ -274,7 +274,10 @@ class Recorder:
         return self._loop
 
     def _state(self, steps: int) -> TrainingState:
-        return TrainingState(steps, fingerprint(w for model in self._models.values() for w in model.weights))
+        models = list(self._models.values())
+        is_whole = all(layer.built for model in models for layer in model._flatten_layers())
+        weights = fingerprint(weight for model in models for weight in model.weights) if is_whole else None
+        return TrainingState(steps, weights)
 
     def _is_epoch_end(self) -> bool:
         return self._in_epoch == self._steps_per_epoch

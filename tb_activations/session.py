@@ -41,6 +41,7 @@ class Session:
     Attributes:
         model: the model.
         cadence: of the present training.
+        is_open: whether a step of the present training has begun.
     """
 
     def __init__(self, model: keras.Model, observer: Observer, settings: SessionSettings) -> None:
@@ -52,13 +53,13 @@ class Session:
         self._observed_step: tuple[Any, ObservedStep] | None = None
         self._epoch = self._recorded = 0
         self._begun_at = self._expected = 0
-        self._was_recorded = False
+        self._was_recorded = self.is_open = False
 
     def begin(self) -> None:
         """Begins a training; what belongs to the one before ends."""
         self._remove()
         self.cadence = self._new_cadence()
-        self._recorded = 0
+        self._recorded, self.is_open = 0, False
         self._install(self._open, steps_before=0)
 
     def begin_epoch(self, epoch: int, planned: Mapping[str, Any]) -> None:
@@ -138,7 +139,7 @@ class Session:
         # Not before the first step: callbacks behind this one may restore the model when the training begins.
         self._begun_at = iterations(self.model)
         self._observer.open(self._begun_at, self.state())
-        self._was_recorded = True
+        self._was_recorded = self.is_open = True
 
     def _open_again(self) -> None:
         # An optimizer that was exchanged in the middle of a training counts from 0 again.
@@ -171,7 +172,7 @@ class Session:
 
     def _why_nothing(self) -> str:
         dispatcher = self._dispatcher
-        if self._recorded or (dispatcher is not None and dispatcher.failure):
+        if self._recorded or (dispatcher is not None and (dispatcher.failure or dispatcher.is_passed_over)):
             return ""
         if dispatcher is None or not dispatcher.steps:
             return (

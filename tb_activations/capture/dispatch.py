@@ -48,6 +48,7 @@ class Dispatcher:
     Attributes:
         plain: the function that runs where a step is not observed.
         failure: why no step is observed any more, "" as long as they are.
+        is_passed_over: whether the dispatcher of another callback observed a step that was due here, which is logged.
     """
 
     def __init__(
@@ -64,7 +65,8 @@ class Dispatcher:
     ) -> None:
         """`steps_before` counts the steps that this training ran before, under another dispatcher.
 
-        `on_first_step` is called when the first step begins: other callbacks may restore the model until then.
+        `on_first_step` is called when the first step begins that no other callback takes: the model may be restored
+        until then.
         """
         self.plain = model.train_function
         self.failure = ""
@@ -77,14 +79,14 @@ class Dispatcher:
         self._on_observed = on_observed
         self._on_first_step = on_first_step
         self._stride = model.steps_per_execution
-        self._is_begun = False
+        self._is_begun = self._is_open = False
         self._steps_before = steps_before
         self._next = iterations(model)
         self._first = self._next - steps_before
         self._epoch_steps: int | None = None
         self._in_epoch = 0
         self._is_last_epoch = False
-        self._is_passed_over = False
+        self.is_passed_over = False
 
     def begin_epoch(self, steps: int | None, is_last: bool) -> None:
         """Takes note that an epoch begins; `is_last` of those planned.
@@ -142,22 +144,27 @@ class Dispatcher:
 
     def pass_over(self) -> None:
         """Counts a step that the dispatcher of another callback observes in place of this one."""
-        self._begin()
+        self._count_from_here()
         is_due, _ = self._begin_step()
-        if is_due and not self._is_passed_over:
-            self._is_passed_over = True
+        if is_due and not self.is_passed_over:
+            self.is_passed_over = True
             _LOGGER.warning(
                 "Layer health: two callbacks observe this training. When both want the same step the last one gets it; "
                 "the other waits for its next free step. Choose another update_freq, or use one callback."
             )
 
     def _begin(self) -> None:
+        self._count_from_here()
+        if not self._is_open:
+            self._is_open = True
+            self._on_first_step()
+
+    def _count_from_here(self) -> None:
         """Counts from the optimizer's steps as they are when the training really begins."""
         if not self._is_begun:
             self._is_begun = True
             self._next = iterations(self._model)
             self._first = self._next - self._steps_before
-            self._on_first_step()
 
     def _begin_step(self) -> tuple[bool, bool]:
         """Counts a step; whether it is to be observed, and whether it is the last of its epoch."""

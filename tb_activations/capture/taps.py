@@ -111,10 +111,19 @@ def see_gradient(value: tf.Tensor, on_gradient: Callable[[tf.Tensor], None]) -> 
         return tf.identity(tensor), backward
 
     seen = tf.custom_gradient(identity)(value)
-    logits = getattr(value, "_keras_logits", None)
+    logits = _logits(value)
     if logits is not None:
         seen._keras_logits = tf.custom_gradient(identity)(logits)
     return seen
+
+
+def _logits(value: tf.Tensor) -> tf.Tensor | None:
+    """The logits that Keras' cross entropy would take in place of `value`: marked by Keras, or found in the graph."""
+    marked = getattr(value, "_keras_logits", None)
+    if marked is not None or isinstance(value, tf.__internal__.EagerTensor):
+        return marked
+    # Behind the identity Keras would no longer see the operation, and compute the loss from clipped shares.
+    return value.op.inputs[0] if value.op.type in ("Softmax", "Sigmoid") else None
 
 
 def current_graph() -> Any:

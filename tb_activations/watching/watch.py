@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from tb_activations.capture.gist import gist
 from tb_activations.capture.layers import LayerChoice
 from tb_activations.events import pictures
 from tb_activations.events.growing import Growing
@@ -223,12 +224,7 @@ class Watch:
             return action()
         except Exception as error:
             self._failed.add(what)
-            _LOGGER.warning(
-                "Layer health: no %s of the probe data (%s: %s). The training continues.",
-                what,
-                type(error).__name__,
-                error,
-            )
+            _LOGGER.warning("Layer health: no %s of the probe data (%s). The training continues.", what, gist(error))
             return None
 
 

@@ -130,7 +130,7 @@ class Bucket:
 def downloaded(remote: str, folder: Path) -> Path:
     folder.mkdir()
     for name in tf.io.gfile.listdir(remote):
-        if not tf.io.gfile.isdir(f"{remote}/{name}"):
+        if "tfevents" in name:
             tf.io.gfile.copy(f"{remote}/{name}", str(folder / name))
     return folder
 
@@ -139,7 +139,8 @@ def downloaded(remote: str, folder: Path) -> Path:
 def remote() -> Iterator[str]:
     folder = "ram://faults/run"
     yield folder
-    for path in (folder, f"{folder}-2", f"{folder}-3"):
+    # The name of a folder in memory is a mere prefix: what begins with it has to go first.
+    for path in (f"{folder}-3", f"{folder}-2", folder):
         if tf.io.gfile.exists(path):
             tf.io.gfile.rmtree(path)
 

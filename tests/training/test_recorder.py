@@ -201,12 +201,14 @@ def test_epochs_end_by_themselves_or_when_said(log_dir: str) -> None:
     assert run.step_stat("epoch").tolist() == [0, 1, 2]
 
 
-def test_a_loop_that_is_started_again_goes_on_in_its_folder(log_dir: str) -> None:
-    for _ in range(2):
-        model, x, y = build()
+def test_a_loop_that_trains_the_model_on_continues_its_run_and_one_from_the_beginning_does_not(log_dir: str) -> None:
+    for is_continued in (False, True, False):
+        if not is_continued:
+            model, x, y = build()
         with Recorder(log_dir, model, update_freq=4) as recorder:
             run_loop(recorder.function, model, x, y)
-    assert load(log_dir).steps.tolist() == [0, 4, 5, 9]
+    assert load(log_dir).steps.tolist() == [0, 4, 8, 12]
+    assert load(f"{log_dir}-2").steps.tolist() == [0, 4]
 
 
 def dying() -> keras.Model:

@@ -78,6 +78,13 @@ def test_weights_without_the_optimizer_continue_after_the_last_step() -> None:
     assert continued_at(TrainingState(0, trained(ONE, 2 * EPOCH)), PAST) == 3 * EPOCH
 
 
+def test_steps_that_were_not_observed_count() -> None:
+    sparse = Past(PAST.states, 24)
+    assert continued_at(TrainingState(0, trained(ONE, 3 * EPOCH)), sparse) == 30
+    assert continued_at(TrainingState(0, trained(ONE, 3 * EPOCH), is_same_model=True), sparse) == 30
+    assert continued_at(TrainingState(0, trained(ONE, 77), is_same_model=True), sparse) == 30
+
+
 def test_another_trained_model_does_not_continue() -> None:
     assert continued_at(TrainingState(20, trained(weights(1), 20)), PAST) is None
     assert continued_at(TrainingState(20, weights(1)[:-8]), PAST) is None

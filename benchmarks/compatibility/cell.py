@@ -46,7 +46,7 @@ class _Warnings(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
-        if "unobserved" in message or "nothing" in message or "cannot be" in message:
+        if "observing is off" in message or "nothing" in message or "cannot be" in message:
             self.said.append(message)
 
 

@@ -27,6 +27,8 @@ NOT_OBSERVED = {
 """Layers that are said to be not observed, by the last part of their names."""
 ROUNDED = {"separate activations": 1e-6}
 """Kinds that TensorFlow computes otherwise where nobody looks between the layers: how far weights may differ."""
+REFUSED = {"channels_first": "only supports NHWC"}
+"""Kinds that TensorFlow itself does not train on processors for which it leaves out its oneDNN kernels, and its error."""
 DRAWN = {"tf.random in a layer"}
 """Kinds whose random numbers TensorFlow keeps in the compiled step: observing some steps makes another training."""
 ELSEWHERE = {name for name, mode in MODES.items() if mode.compiled.get("jit_compile") is True} | {
@@ -39,8 +41,12 @@ ELSEWHERE = {name for name, mode in MODES.items() if mode.compiled.get("jit_comp
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_every_kind_of_model_trains_as_without_observing(kind: str) -> None:
     outcome = try_cell(KINDS[kind], MODES["XLA off"])
+    if outcome.difference is None:
+        # Nothing to compare with: the training without the callback ended with this error.
+        assert kind in REFUSED
+        assert REFUSED[kind] in outcome.failure
+        return
     assert outcome.failure == ""
-    assert outcome.difference is not None
     assert (outcome.difference <= ROUNDED.get(kind, 0)) is (kind not in DRAWN)
     assert outcome.observed >= 1
     assert {name.rpartition("/")[2] for name in outcome.not_observed} == NOT_OBSERVED.get(kind, set())

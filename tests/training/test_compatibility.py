@@ -28,7 +28,7 @@ NOT_OBSERVED = {
 ROUNDED = {"separate activations": 1e-6}
 """Kinds that TensorFlow computes otherwise where nobody looks between the layers: how far weights may differ."""
 REFUSED = {"channels_first": "only supports NHWC"}
-"""Kinds that TensorFlow itself does not train on processors for which it leaves out its oneDNN kernels, and its error."""
+"""Kinds that TensorFlow does not train on processors for which it leaves out its oneDNN kernels, and its error."""
 DRAWN = {"tf.random in a layer"}
 """Kinds whose random numbers TensorFlow keeps in the compiled step: observing some steps makes another training."""
 ELSEWHERE = {name for name, mode in MODES.items() if mode.compiled.get("jit_compile") is True} | {

@@ -135,12 +135,17 @@ class Dispatcher:
         except Exception as error:
             self._give_up(gist(error))
             return self.plain(iterator)
-        if not is_due or self.failure:
-            return self.plain(iterator)
-        for step in _chain(self.plain):
-            if isinstance(step, Dispatcher):
-                step.pass_over()
-        return self._observe(first, is_epoch_end, iterator)
+        is_observed = is_due and not self.failure
+        others = [step for step in _chain(self.plain) if isinstance(step, Dispatcher)] if is_observed else []
+        for other in others:
+            other.pass_over()
+        try:
+            return self._observe(first, is_epoch_end, iterator) if is_observed else self.plain(iterator)
+        except (StopIteration, tf.errors.OutOfRangeError):
+            # Data of unknown length end with a call that finds none, which is no step.
+            for dispatcher in (self, *others):
+                dispatcher.take_back()
+            raise
 
     def pass_over(self) -> None:
         """Counts a step that the dispatcher of another callback observes in place of this one."""
@@ -152,6 +157,10 @@ class Dispatcher:
                 "Layer health: two callbacks observe this training. When both want the same step the last one gets it; "
                 "the other waits for its next free step. Choose another update_freq, or use one callback."
             )
+
+    def take_back(self) -> None:
+        """Does not count the step that was begun last."""
+        self._next, self._in_epoch = self._next - self._stride, self._in_epoch - self._stride
 
     def _begin(self) -> None:
         self._count_from_here()

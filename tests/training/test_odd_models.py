@@ -16,7 +16,7 @@ from tb_activations import LayerHealth
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
-SEEDS = (2, 5, 7, 17, 20, 23, 28, 29)
+SEEDS = (2, 5, 7, 17, 23, 27, 28, 29)
 """Small models of every family, and of both kinds of loops."""
 QUICK = 2
 

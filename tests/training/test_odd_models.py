@@ -14,9 +14,13 @@ from benchmarks.odd_models.description import describe
 from benchmarks.odd_models.trial import differences, run_trial
 from tb_activations import LayerHealth
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+    # Of Keras' own callbacks, which copy weights.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
-SEEDS = (2, 5, 7, 17, 20, 23, 28, 29)
+SEEDS = (2, 5, 7, 17, 23, 27, 28, 29)
 """Small models of every family, and of both kinds of loops."""
 QUICK = 2
 

@@ -107,12 +107,10 @@ class Critic:
         with tf.GradientTape() as tape:
             told = self.critic(predicted, training=True) - self.critic(real, training=True)
             critic_loss = tf.reduce_mean(tf.nn.softplus(told))
-        gradients = tape.gradient(critic_loss, self.critic.trainable_weights)
-        self.other.apply_gradients(zip(gradients, self.critic.trainable_weights, strict=True))
+        _apply(self.other, tape, critic_loss, self.critic.trainable_weights)
         with tf.GradientTape() as tape:
             loss = _loss_of(self, x, y, weight) - 0.1 * tf.reduce_mean(self.critic(self.forward(x), training=True))
-        gradients = tape.gradient(loss, self.network.trainable_weights)
-        self.own.apply_gradients(zip(gradients, self.network.trainable_weights, strict=True))
+        _apply(self.own, tape, loss, self.network.trainable_weights)
         return {"loss": loss, "critic_loss": critic_loss}
 
 
@@ -131,6 +129,12 @@ STEPS: dict[str, type] = {
 def with_step(base: type, step: str) -> Any:
     """The class `base` with this step; with that of Keras the class itself."""
     return base if step == "keras" else type(f"{STEPS[step].__name__}{base.__name__}", (STEPS[step], base), {})
+
+
+def _apply(optimizer: Any, tape: tf.GradientTape, loss: Any, variables: list[Any]) -> None:
+    # A network frozen between two trainings has nothing to train, and optimizers refuse an empty list.
+    if variables:
+        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
 
 def _loss_of(model: Any, x: Any, y: Any, weight: Any) -> Any:

@@ -21,7 +21,7 @@ demo: $(VENV)/.demo ## train a healthy and two sick networks and show them in Te
 test: lint frontend-test bundle-check browser python-test ## everything that must hold; what continuous integration runs
 
 check: lint frontend-test ## the quick part of it: style, types, unit tests
-	$(PYTEST) tests/unit
+	$(PYTEST) tests/records tests/health tests/events tests/pictures tests/comparison tests/recording tests/report tests/cli tests/project
 
 bench: $(VENV)/.dev ## measure what is promised about speed
 	$(BIN)/python -m benchmarks

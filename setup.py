@@ -69,6 +69,6 @@ setup(
     },
     entry_points={
         "tensorboard_plugins": ["layer_health = tb_activations.plugin.loader:LayerHealthLoader"],
-        "console_scripts": ["tb-activations = tb_activations.cli:main"],
+        "console_scripts": ["tb-activations = tb_activations.cli.main:main"],
     },
 )

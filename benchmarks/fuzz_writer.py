@@ -13,7 +13,7 @@ import numpy as np
 
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.reader import load
-from tb_activations.events.writer import RunWriter
+from tb_activations.recording.folder.writer import RunWriter
 
 PACE = 0.2
 """Seconds from one record to the next."""

@@ -8,31 +8,18 @@ plugin, so nothing is loaded before it is used.
 from __future__ import annotations
 
 import importlib
-import sys
-import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tb_activations.callback import LayerHealth as LayerHealth
-    from tb_activations.capture import capture as capture
     from tb_activations.events.reader import load as load
     from tb_activations.recorder import Recorder as Recorder
+    from tb_activations.taps.function import capture as capture
 
 __version__ = "0.4.0"
 __all__ = ["LayerHealth", "Recorder", "__version__", "capture", "load"]
 
-_HOMES = {"LayerHealth": "callback", "Recorder": "recorder", "capture": "capture", "load": "events.reader"}
-
-
-class _Package(types.ModuleType):
-    def __setattr__(self, name: str, value: object) -> None:
-        # Importing the subpackage `capture` would bind it here, over the public function of that name.
-        if name in _HOMES and isinstance(value, types.ModuleType):
-            return
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
+_HOMES = {"LayerHealth": "callback", "Recorder": "recorder", "capture": "taps.function", "load": "events.reader"}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,6 @@
 
 import sys
 
-from tb_activations.cli import main
+from tb_activations.cli.main import main
 
 sys.exit(main())

@@ -10,21 +10,21 @@ from typing import Any, Literal
 
 import keras
 
-from tb_activations.announce import Announcer, LayerHealthError, OnProblem, check_on_problem
-from tb_activations.capture.cadence import Thinning, UpdateFreq, check_cadence
-from tb_activations.capture.gist import gist
-from tb_activations.capture.layers import LayerChoice, check_choice, choose_layers, find_layers
-from tb_activations.capture.observation import Options
-from tb_activations.events.writer import check_log_dir, resolved_log_dir
-from tb_activations.health.records import Finding
 from tb_activations.health.rules import configure
-from tb_activations.observer import EpochFreq, Observer, RuleChoice, check_epoch_freq
-from tb_activations.recording import Recording
-from tb_activations.run_output import RunOutput
-from tb_activations.session import Session, SessionSettings
-from tb_activations.tables import RunSettings
-from tb_activations.watching.settings import ImageScale, watch_settings
-from tb_activations.watching.watch import Watch
+from tb_activations.recording.announce import Announcer, LayerHealthError, OnProblem, check_on_problem
+from tb_activations.recording.folder.writer import check_log_dir, resolved_log_dir
+from tb_activations.recording.observer import EpochFreq, Observer, RuleChoice, check_epoch_freq
+from tb_activations.recording.output import RunOutput
+from tb_activations.recording.recording import Recording
+from tb_activations.recording.session import Session, SessionSettings
+from tb_activations.recording.tables import RunSettings
+from tb_activations.records.finding import Finding
+from tb_activations.snapshots.settings import ImageScale, watch_settings
+from tb_activations.snapshots.watch import Watch
+from tb_activations.taps.gist import gist
+from tb_activations.taps.layers import LayerChoice, check_choice, choose_layers, find_layers
+from tb_activations.taps.schedule.cadence import Thinning, UpdateFreq, check_cadence
+from tb_activations.taps.step.observation import Options
 
 __all__ = ["LayerHealth", "LayerHealthError"]
 

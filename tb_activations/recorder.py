@@ -14,25 +14,25 @@ from typing import Any, overload
 import keras
 import tensorflow as tf
 
-from tb_activations.announce import Announcer, OnProblem, check_on_problem
-from tb_activations.capture.cadence import Cadence, StepClock, Thinning, UpdateFreq, check_cadence
-from tb_activations.capture.fingerprint import fingerprint
-from tb_activations.capture.gist import gist
-from tb_activations.capture.layers import LayerChoice, check_choice
-from tb_activations.capture.observation import Options
-from tb_activations.capture.observed_function import ObservedFunction, ObservedLoop, Packed
-from tb_activations.capture.pace import Pace
-from tb_activations.capture.step_taps import strategy_of
-from tb_activations.capture.strategies import is_chief, is_multi_worker
-from tb_activations.continuation import TrainingState
-from tb_activations.events import pictures
-from tb_activations.events.writer import check_log_dir, resolved_log_dir
-from tb_activations.health.records import Finding
 from tb_activations.health.rules import configure
-from tb_activations.observer import EpochFreq, Observer, RuleChoice, Seen, check_epoch_freq
-from tb_activations.recording import Recording
-from tb_activations.run_output import NoOutput, RunOutput
-from tb_activations.tables import RunSettings
+from tb_activations.pictures import kinds
+from tb_activations.recording.announce import Announcer, OnProblem, check_on_problem
+from tb_activations.recording.continuation import TrainingState
+from tb_activations.recording.folder.writer import check_log_dir, resolved_log_dir
+from tb_activations.recording.observer import EpochFreq, Observer, RuleChoice, Seen, check_epoch_freq
+from tb_activations.recording.output import NoOutput, RunOutput
+from tb_activations.recording.recording import Recording
+from tb_activations.recording.tables import RunSettings
+from tb_activations.records.finding import Finding
+from tb_activations.taps.fingerprint import fingerprint
+from tb_activations.taps.gist import gist
+from tb_activations.taps.layers import LayerChoice, check_choice
+from tb_activations.taps.schedule.cadence import Cadence, StepClock, Thinning, UpdateFreq, check_cadence
+from tb_activations.taps.schedule.pace import Pace
+from tb_activations.taps.step.observation import Options
+from tb_activations.taps.step.observed_function import ObservedFunction, ObservedLoop, Packed
+from tb_activations.taps.step.step_taps import strategy_of
+from tb_activations.taps.strategies import is_chief, is_multi_worker
 
 _LOGGER = logging.getLogger("tb_activations")
 
@@ -294,7 +294,7 @@ class Recorder:
 
     def _draw(self, recording: Recording) -> None:
         drawn = {
-            f"feature_maps/{layer}": pictures.feature_maps(maps, common_scale=True, about=_MAPS)
+            f"feature_maps/{layer}": kinds.feature_maps(maps, common_scale=True, about=_MAPS)
             for layer, maps in self._observer.feature_maps().items()
         }
         recording.write_pictures(drawn, step=None, with_units=True)

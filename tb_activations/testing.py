@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from tb_activations.events.comparison import Difference, first_difference
+from tb_activations.comparison.difference import Difference, first_difference
 from tb_activations.events.paths import local_path
 from tb_activations.events.reader import load, runs
 from tb_activations.events.whereabouts import no_run

@@ -18,22 +18,13 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from tb_activations.events.encoding import Encoder
-from tb_activations.events.stock import gradient_scalars
-from tb_activations.events.stock import histograms as stock_histograms
-from tb_activations.health.records import (
-    HISTOGRAM_BUCKETS,
-    LAYER_COLUMNS,
-    STEP_COLUMNS,
-    WEIGHT_COLUMNS,
-    Finding,
-    LayerSpec,
-    Outcome,
-    RunSpec,
-    Severity,
-    StepRecord,
-    WeightSpec,
-)
-from tb_activations.health.unit_coding import quantise_activity, quantise_peak, restore_activity, restore_peak
+from tb_activations.events.unit_coding import quantise_activity, quantise_peak, restore_activity, restore_peak
+from tb_activations.recording.stock import gradient_scalars
+from tb_activations.recording.stock import histograms as stock_histograms
+from tb_activations.records.columns import HISTOGRAM_BUCKETS, LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS
+from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.specs import LayerSpec, RunSpec, WeightSpec
+from tb_activations.records.step_record import StepRecord
 from tests.synthetic_parts import model_pictures, nested_place
 
 START_TIME = 1_795_219_200.0

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from tb_activations.events.pictures import feature_maps
-from tb_activations.events.stock import image
+from tb_activations.pictures.kinds import feature_maps
+from tb_activations.recording.stock import image
 
 
 def nested_place(layers: int, index: int) -> tuple[str, int, tuple[str, ...]]:

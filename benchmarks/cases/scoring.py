@@ -12,7 +12,7 @@ from benchmarks.cases.training import load_measurements
 from benchmarks.cases.truth import Fact, facts
 from tb_activations.events.reader import load
 from tb_activations.health.diagnosis import Diagnosis
-from tb_activations.health.records import Finding, Severity
+from tb_activations.records.finding import Finding, Severity
 
 _ORDER = list(Severity)
 

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.cases.scoring import Result, RuleScore, roots_of, rule_scores
-from tb_activations.health.records import Finding
+from tb_activations.records.finding import Finding
 
 LEAST_RECALL = 0.95
 LEAST_RIGHT_LAYER = 0.95

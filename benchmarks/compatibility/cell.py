@@ -15,7 +15,7 @@ import tensorflow as tf
 from benchmarks.compatibility.modes import Mode
 from benchmarks.compatibility.workload import BATCH, Workload
 from tb_activations import LayerHealth, Recorder, load
-from tb_activations.capture.gist import gist
+from tb_activations.taps.gist import gist
 
 EVERY = 2
 STEPS = 4

@@ -17,7 +17,7 @@ import numpy as np
 
 from tb_activations import load
 from tb_activations.events.run import Run
-from tb_activations.health.records import LAYER_COLUMNS, WEIGHT_COLUMNS
+from tb_activations.records.columns import LAYER_COLUMNS, WEIGHT_COLUMNS
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 240

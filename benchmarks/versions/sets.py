@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from packaging.requirements import Requirement
 
 PACKAGE = "tb-activations"
-VIEWING = ("tests/unit/events", "tests/unit/report", "tests/golden", "tests/http/test_growing_run.py")
+VIEWING = ("tests/events", "tests/cli", "tests/report", "tests/golden", "tests/http/test_growing_run.py")
 """What a machine that only looks at runs does: reads them, reports on them, serves them."""
 
 SERVING = ("tests/http/test_routes.py",)
@@ -21,9 +21,9 @@ CALLBACK = ("tests/training/test_on_problem.py",)
 FRAMEWORK_USE = (
     "tests/training/test_callback.py",
     "tests/training/test_recorder.py",
-    "tests/training/test_recomputation.py",
+    "tests/taps/test_recomputation.py",
     "tests/probe/test_layer_outputs.py",
-    "tests/watching/test_looks.py",
+    "tests/snapshots/test_looks.py",
 )
 """Everything that reaches into the frameworks, for their oldest releases, on which nothing else is run."""
 

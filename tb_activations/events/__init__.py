@@ -1,0 +1,1 @@
+"""Event files: the schema of the records, encoding and reading them."""

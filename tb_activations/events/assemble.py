@@ -22,8 +22,9 @@ from tb_activations.events.rows import Description, Rows
 from tb_activations.events.run import Run
 from tb_activations.events.series import Point, Series, columns, ordered
 from tb_activations.events.states import StoredState, state_from_json
-from tb_activations.health.records import Finding, Outcome, RunSpec
-from tb_activations.health.unit_coding import NOT_MEASURED
+from tb_activations.events.unit_coding import NOT_MEASURED
+from tb_activations.records.finding import Finding, Outcome
+from tb_activations.records.specs import RunSpec
 
 _TIME_AXIS = (schema.LAYERS, schema.STEP, schema.WEIGHTS, schema.UNITS, schema.OUTCOMES)
 """Tags written at every observed step, or nearly; the first one there is gives the steps of the run."""

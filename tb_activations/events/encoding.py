@@ -15,8 +15,10 @@ from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING, DT_UINT8
 from tb_activations.events import schema
 from tb_activations.events.json_codec import finding_to_json, run_to_json
 from tb_activations.events.states import StoredState, state_to_json
-from tb_activations.health.records import Finding, RunSpec, StepRecord
-from tb_activations.health.unit_coding import quantise_activity, quantise_peak
+from tb_activations.events.unit_coding import quantise_activity, quantise_peak
+from tb_activations.records.finding import Finding
+from tb_activations.records.specs import RunSpec
+from tb_activations.records.step_record import StepRecord
 
 
 class Encoder:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from tb_activations.events.errors import UnreadableRunError
-from tb_activations.health.records import Finding, LayerSpec, RunSpec, Severity, WeightSpec
+from tb_activations.records.finding import Finding, Severity
+from tb_activations.records.specs import LayerSpec, RunSpec, WeightSpec
 
 T = TypeVar("T")
 

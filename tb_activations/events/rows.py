@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from tb_activations.events import schema
 from tb_activations.events.series import Point
-from tb_activations.health.descriptions import Places, moved
-from tb_activations.health.records import Outcome, RunSpec
-from tb_activations.health.unit_coding import NOT_MEASURED
+from tb_activations.events.unit_coding import NOT_MEASURED
+from tb_activations.records.descriptions import Places, moved
+from tb_activations.records.finding import Outcome
+from tb_activations.records.specs import RunSpec
 
 _MISSING: dict[str, np.generic] = {
     schema.LAYERS: np.float32(np.nan),

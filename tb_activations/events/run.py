@@ -9,18 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.events.states import StoredState
-from tb_activations.health.records import (
-    HISTOGRAM_KINDS,
-    LAYER_COLUMNS,
-    STEP_COLUMNS,
-    WEIGHT_COLUMNS,
-    Finding,
-    Outcome,
-    RunSpec,
-    StepRecord,
-)
-from tb_activations.health.unit_coding import restore_activity, restore_peak
-from tb_activations.health.units import UnitLife, unit_lives
+from tb_activations.events.unit_coding import restore_activity, restore_peak
+from tb_activations.records.columns import HISTOGRAM_KINDS, LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS
+from tb_activations.records.finding import Finding, Outcome
+from tb_activations.records.specs import RunSpec
+from tb_activations.records.step_record import StepRecord
+from tb_activations.records.unit_lives import UnitLife, unit_lives
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

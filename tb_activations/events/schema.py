@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tb_activations.health.records import (
+from tb_activations.records.columns import (
     HISTOGRAM_BUCKETS,
     HISTOGRAM_KINDS,
     LAYER_COLUMNS,

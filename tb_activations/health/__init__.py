@@ -1,0 +1,1 @@
+"""What the figures mean: histories, rules, findings and their roots."""

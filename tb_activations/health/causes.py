@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.graph import LayerGraph
-from tb_activations.health.records import Finding, Severity
 from tb_activations.health.rules.nonfinite import GRADIENTS
 from tb_activations.health.rules.stagnant_weights import RESTLESS
+from tb_activations.records.finding import Finding, Severity
 
 NONFINITE, POOR_INIT, EXPLODING = "nonfinite", "poor_init", "exploding_gradient"
 DEAD, DORMANT, SATURATED, COLLAPSED = "dead_units", "dormant_units", "saturated_units", "collapsed_layer"

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from tb_activations.health.history import History
 from tb_activations.health.ledger import Ledger
-from tb_activations.health.records import Finding, Outcome, RunSpec, Severity, StepRecord
 from tb_activations.health.roots import name_roots, worst_first
 from tb_activations.health.rules import RuleChoice, configure
 from tb_activations.health.rules.base import Evidence, Judged, Rule
+from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.specs import RunSpec
+from tb_activations.records.step_record import StepRecord
 
 _LOGGER = logging.getLogger("tb_activations")
 

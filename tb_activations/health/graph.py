@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_activations.health.records import LayerSpec
+from tb_activations.records.specs import LayerSpec
 
 NORMALISATIONS = frozenset(
     {

@@ -9,10 +9,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_activations.health.descriptions import Places, in_rows, moved
 from tb_activations.health.graph import layer_graph
-from tb_activations.health.records import LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS, RunSpec, StepRecord
-from tb_activations.health.units import UnitHistory
+from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS
+from tb_activations.records.descriptions import Places, in_rows, moved
+from tb_activations.records.specs import RunSpec
+from tb_activations.records.step_record import StepRecord
+from tb_activations.records.unit_lives import UnitHistory
 
 WINDOW = 32
 """Observed steps kept. A median over them ignores a spike of 15 and still follows a collapse within 17."""

@@ -6,8 +6,8 @@ import copy
 import dataclasses
 from collections.abc import Container, Sequence
 
-from tb_activations.health.records import Finding, Outcome
 from tb_activations.health.rules.base import Evidence, Judged, Rule
+from tb_activations.records.finding import Finding, Outcome
 
 REOPEN_WITHIN = 5
 """A finding that comes back within so many observed steps was never gone: it continues under its old id."""

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from tb_activations.health.causes import AS_CAUSES, BACKWARD, RANK, direct_causes
 from tb_activations.health.graph import LayerGraph
-from tb_activations.health.records import Finding, RunSpec, Severity
+from tb_activations.records.finding import Finding, Severity
+from tb_activations.records.specs import RunSpec
 
 
 def worst_first(findings: Iterable[Finding], spec: RunSpec) -> tuple[Finding, ...]:

@@ -9,9 +9,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_activations.health.records import Finding, Outcome, RunSpec, Severity
 from tb_activations.health.roots import worst_first
 from tb_activations.health.rules import RULES
+from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.specs import RunSpec
 
 RuleState = Literal["checked", "waiting", "not_applicable", "failed"]
 """What became of a rule in a run: it judged a layer; it has too little data yet; it fits no layer; it raised."""

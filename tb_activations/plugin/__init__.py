@@ -1,0 +1,1 @@
+"""The TensorBoard plugin: routes that serve recorded runs."""

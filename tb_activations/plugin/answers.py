@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 
 from tb_activations.events.run import Run
 from tb_activations.events.schema import SCHEMA_VERSION
-from tb_activations.events.thinning import health, shown
-from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity, WeightSpec
+from tb_activations.events.unit_coding import NOT_MEASURED, restore_activity, restore_peak
 from tb_activations.health.rules import RULE_TITLES
 from tb_activations.health.rules.consequences import WHY_IT_MATTERS
-from tb_activations.health.statistics import LAYER_STATISTICS, STEP_STATISTICS
-from tb_activations.health.unit_coding import NOT_MEASURED, restore_activity, restore_peak
-from tb_activations.health.units import UnitHistory
 from tb_activations.health.verdict import verdict
 from tb_activations.plugin import bounds
 from tb_activations.plugin.bounds import Leavings, clipped, with_clipped_texts
 from tb_activations.plugin.errors import UnknownError
 from tb_activations.plugin.frames import Frame
+from tb_activations.records.columns import LAYER_STATISTICS, STEP_STATISTICS
+from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.specs import LayerSpec, WeightSpec
+from tb_activations.records.thinning import health, shown
+from tb_activations.records.unit_lives import UnitHistory
 
 HEALTH = "health"
 _SEVERITIES = (Severity.NOTE, Severity.WARNING, Severity.PROBLEM)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from tb_activations.events.run import Run
-from tb_activations.health.records import LayerSpec
 from tb_activations.plugin.frames import to_json
+from tb_activations.records.specs import LayerSpec
 
 T = TypeVar("T")
 

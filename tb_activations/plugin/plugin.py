@@ -13,14 +13,14 @@ from tensorboard.plugins import base_plugin
 from tensorboard.util import img_mime_type_detector
 from werkzeug.wrappers import Request, Response
 
-from tb_activations.events.pictures import read_details
 from tb_activations.events.run import Run
 from tb_activations.events.schema import PLUGIN_NAME
-from tb_activations.health.records import HISTOGRAM_KINDS, LAYER_COLUMNS, STEP_COLUMNS
+from tb_activations.pictures.kinds import read_details
 from tb_activations.plugin import answers, bounds, parameters, pictures, store
 from tb_activations.plugin.errors import CannotReadError, MethodError
 from tb_activations.plugin.frames import Frame, to_json
 from tb_activations.plugin.source import Source
+from tb_activations.records.columns import HISTOGRAM_KINDS, LAYER_COLUMNS, STEP_COLUMNS
 
 Query = Mapping[str, str]
 Wsgi = Callable[..., Any]

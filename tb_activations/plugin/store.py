@@ -19,9 +19,9 @@ from tb_activations.events.errors import UnreadableRunError
 from tb_activations.events.json_codec import run_from_json
 from tb_activations.events.run import Run
 from tb_activations.events.series import Series
-from tb_activations.health.records import RunSpec
 from tb_activations.plugin.errors import CannotReadError, UnknownError
 from tb_activations.plugin.source import Source, Tags
+from tb_activations.records.specs import RunSpec
 
 T = TypeVar("T")
 

@@ -10,11 +10,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike, NDArray
 
-from tb_activations.capture.layers import unit_axis
 from tb_activations.probe.blur import blurred
 from tb_activations.probe.calls import find_output, recorded
 from tb_activations.probe.inputs import check_count, check_number
 from tb_activations.probe.state import build, preserved
+from tb_activations.taps.layers import unit_axis
 
 _STARTS = 16
 

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tb_activations.capture import taps
-from tb_activations.capture.layers import LayerChoice, NamedLayer, check_choice, choose_layers, find_layers
+from tb_activations.taps import taps
+from tb_activations.taps.layers import LayerChoice, NamedLayer, check_choice, choose_layers, find_layers
 
 Transform = Callable[[tf.Tensor], tf.Tensor]
 

@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tb_activations.capture.layers import LayerChoice, find_layers, weight_key, weight_owners
 from tb_activations.probe.calls import recorded
 from tb_activations.probe.inputs import one_batch, tensors
 from tb_activations.probe.state import build, preserved
+from tb_activations.taps.layers import LayerChoice, find_layers, weight_key, weight_owners
 
 Loss = str | Callable[[Any, Any], Any] | None
 Gradients = dict[str, NDArray[Any] | None]

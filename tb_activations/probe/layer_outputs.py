@@ -9,11 +9,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_activations.capture.layers import LayerChoice
 from tb_activations.probe.calls import recorded, to_numpy
 from tb_activations.probe.inputs import batches, check_samples
 from tb_activations.probe.state import build, preserved
 from tb_activations.probe.variables import alive
+from tb_activations.taps.layers import LayerChoice
 
 
 def activations(

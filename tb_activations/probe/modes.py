@@ -12,11 +12,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tb_activations.capture.layers import LayerChoice
 from tb_activations.probe.calls import LayerCall, parts, recorded, to_numpy
 from tb_activations.probe.inputs import batches
 from tb_activations.probe.state import build, preserved
 from tb_activations.probe.variables import alive
+from tb_activations.taps.layers import LayerChoice
 
 
 @dataclasses.dataclass(frozen=True)

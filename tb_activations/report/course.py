@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.events.run import Run
-from tb_activations.events.thinning import health, shown
-from tb_activations.health.records import Outcome
+from tb_activations.records.finding import Outcome
+from tb_activations.records.thinning import health, shown
 
 _FINDINGS = (Outcome.NOTE, Outcome.WARNING, Outcome.PROBLEM)
 

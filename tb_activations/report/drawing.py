@@ -9,8 +9,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from tb_activations.events.pictures import life_map
-from tb_activations.health.records import Outcome
+from tb_activations.pictures.kinds import life_map
+from tb_activations.records.finding import Outcome
 from tb_activations.report.course import HealthCourse, with_extremes
 from tb_activations.report.words import WORDS, number
 

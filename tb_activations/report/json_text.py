@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from tb_activations.events.run import Run
-from tb_activations.health.records import Outcome
-from tb_activations.health.statistics import STEP_STATISTICS
 from tb_activations.health.verdict import headline
+from tb_activations.records.columns import STEP_STATISTICS
+from tb_activations.records.finding import Outcome
 from tb_activations.report.course import summary
 from tb_activations.report.stored import Judged, Unreadable
 from tb_activations.report.words import title

@@ -11,9 +11,9 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tb_activations.events.run import Run
-from tb_activations.health.records import Finding, Outcome
-from tb_activations.health.statistics import LAYER_STATISTICS, STEP_STATISTICS, Statistic
 from tb_activations.health.verdict import headline
+from tb_activations.records.columns import LAYER_STATISTICS, STEP_STATISTICS, Statistic
+from tb_activations.records.finding import Finding, Outcome
 from tb_activations.report import words
 from tb_activations.report.course import HealthCourse, health_course, summary
 from tb_activations.report.drawing import Chart, life_picture, line_chart, strip

@@ -11,9 +11,9 @@ from rich.padding import Padding
 from rich.text import Text
 
 from tb_activations.events.run import Run
-from tb_activations.health.records import Finding, Outcome, Severity
-from tb_activations.health.statistics import STEP_STATISTICS
 from tb_activations.health.verdict import headline
+from tb_activations.records.columns import STEP_STATISTICS
+from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.report.course import HealthCourse, Summary, health_course, summary, with_extremes
 from tb_activations.report.stored import Judged, Unreadable
 from tb_activations.report.words import (

@@ -6,9 +6,10 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from tb_activations.health.records import Finding, Outcome, RunSpec, Severity
 from tb_activations.health.rules import RULE_TITLES
 from tb_activations.health.verdict import RuleState
+from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.specs import RunSpec
 
 UNITS_NAMED = 12
 LAYERS_NAMED = 4

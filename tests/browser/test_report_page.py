@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tb_activations.cli import main
+from tb_activations.cli.main import main
 from tests.browser.conftest import Theme
 from tests.browser.test_accessibility import AXE, LEVELS
 from tests.synthetic import write_newer_schema, write_run

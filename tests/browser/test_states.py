@@ -11,7 +11,10 @@ from playwright.sync_api import expect
 from tensorboard.compat.proto.event_pb2 import Event
 
 from tb_activations.events.encoding import Encoder
-from tb_activations.health.records import LAYER_COLUMNS, STEP_COLUMNS, LayerSpec, Outcome, RunSpec, StepRecord
+from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS
+from tb_activations.records.finding import Outcome
+from tb_activations.records.specs import LayerSpec, RunSpec
+from tb_activations.records.step_record import StepRecord
 from tests.browser.conftest import OpenTab, StartServer
 from tests.live_server import DEADLINE, Server
 from tests.synthetic import START_TIME, write_events, write_run

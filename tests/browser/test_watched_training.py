@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 from tb_activations import LayerHealth, load
 from tests.browser.conftest import OpenTab
 from tests.live_server import Server, serve
-from tests.watching.models import autoencoder, digits
+from tests.snapshots.models import autoencoder, digits
 
 EPOCHS = 8
 PLACE = "&p.layer_health.run=autoencoder&p.layer_health.layer=image&p.layer_health.picture=reconstruction%2Foutput"

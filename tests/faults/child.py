@@ -13,7 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 
-from tb_activations.events.writer import RunWriter
+from tb_activations.recording.folder.writer import RunWriter
 from tests.faults.observe import at_epoch, every_step, fit
 
 

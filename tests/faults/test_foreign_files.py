@@ -13,8 +13,8 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from tb_activations import LayerHealth, load
-from tb_activations.events import stored
-from tb_activations.events.writer import resolved_log_dir
+from tb_activations.recording.folder import files
+from tb_activations.recording.folder.writer import resolved_log_dir
 from tests.faults.conftest import Told
 from tests.faults.observe import EPOCH_STEPS, SAME, at_epoch, every_step, fit, network, outcome
 from tests.faults.test_writing import unprivileged
@@ -58,8 +58,8 @@ KINDS: list[Callable[[Path], object]] = [large, truncated, garbage, link_to_noth
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that are read as a whole from now on."""
     read: list[str] = []
-    records = stored._records
-    monkeypatch.setattr(stored, "_records", lambda path: read.append(path) or records(path))  # type: ignore[func-returns-value]
+    records = files._records
+    monkeypatch.setattr(files, "_records", lambda path: read.append(path) or records(path))  # type: ignore[func-returns-value]
     return read
 
 
@@ -124,7 +124,7 @@ def test_of_the_run_itself_only_its_own_file_is_read(log_dir: str, monkeypatch: 
 
 def test_a_run_that_is_too_large_is_left_as_it_is(log_dir: str, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     model = fit(every_step(log_dir), epochs=1)
-    monkeypatch.setattr(stored, "LARGEST_RUN", 1000)
+    monkeypatch.setattr(files, "LARGEST_RUN", 1000)
     fit(every_step(log_dir), model=model, epochs=1)
     assert load(f"{log_dir}-2").steps.tolist() == STEPS[:EPOCH_STEPS]
     assert len(told()) == 1

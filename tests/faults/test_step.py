@@ -10,8 +10,8 @@ import tensorflow as tf
 from keras import layers
 
 from tb_activations import load
-from tb_activations.capture import statistics
-from tb_activations.capture.observation import Observation
+from tb_activations.taps.numbers import statistics
+from tb_activations.taps.step.observation import Observation
 from tests.faults.conftest import Told
 from tests.faults.observe import EPOCH_STEPS, SAME, check_row, every_step, fit, network, outcome
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from tb_activations import load, recording, run_output
-from tb_activations.bounded import Bounded
-from tb_activations.cli import main
-from tb_activations.events.writer import RunWriter
-from tb_activations.health.records import Outcome
+from tb_activations import load
+from tb_activations.cli.main import main
 from tb_activations.health.rules.base import Rule
-from tb_activations.judging import Judging
+from tb_activations.recording import output, recording
+from tb_activations.recording.bounded import Bounded
+from tb_activations.recording.folder.writer import RunWriter
+from tb_activations.recording.judging import Judging
+from tb_activations.records.finding import Outcome
 from tests.faults.conftest import Told
 from tests.faults.observe import EPOCH_STEPS, SAME, STEPS, check_row, every_step, fit, network, outcome
 
@@ -48,7 +49,7 @@ def short_judging(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def short_writing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_output, "WRITE_SECONDS", SHORT_WRITE)
+    monkeypatch.setattr(output, "WRITE_SECONDS", SHORT_WRITE)
 
 
 def slow_rule(monkeypatch: pytest.MonkeyPatch, action: Callable[[], None], at: int = FAILS_AT) -> None:

@@ -17,9 +17,10 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.base_plugin import TBContext
 
-from tb_activations.events import pictures, stock
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.reader import load
+from tb_activations.pictures import kinds
+from tb_activations.recording import stock
 from tests.http.mutants import Mutation, mutations, records_of, write_records
 from tests.live_server import DEADLINE, ROOT, Server
 from tests.synthetic import RULES, START_TIME, Plan, run_spec, write_events, write_run
@@ -125,7 +126,7 @@ def mutated_files(folder: Path, *, are_events: bool) -> st.SearchStrategy[tuple[
 def picture_value(tag: str) -> Summary.Value:
     """A picture of this package."""
     maps = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype(np.float32)
-    return stock.picture(tag, pictures.feature_maps(maps))
+    return stock.picture(tag, kinds.feature_maps(maps))
 
 
 def write_targets(log_dir: Path) -> list[str]:

@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tb_activations.events import thinning
-from tb_activations.health.records import Outcome
 from tb_activations.plugin.frames import Frame, to_json
 from tb_activations.plugin.loader import SAMPLES, LayerHealthLoader
+from tb_activations.records import thinning
+from tb_activations.records.finding import Outcome
 
 SEVERITY_ORDER = [
     Outcome.PROBLEM,

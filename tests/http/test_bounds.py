@@ -16,11 +16,12 @@ from tb_activations.events.assemble import decode
 from tb_activations.events.json_codec import finding_to_json, run_to_json
 from tb_activations.events.run import Run
 from tb_activations.events.series import Point, Series
-from tb_activations.health.records import Finding, LayerSpec, RunSpec, Severity, WeightSpec
 from tb_activations.plugin import answers, bounds, pictures, store
 from tb_activations.plugin.errors import LONGEST_REASON, TooLargeError, UnknownError
 from tb_activations.plugin.frames import to_json
 from tb_activations.plugin.parameters import LARGEST_LIST, LARGEST_MAX_STEPS
+from tb_activations.records.finding import Finding, Severity
+from tb_activations.records.specs import LayerSpec, RunSpec, WeightSpec
 from tests.http import fuzzing
 from tests.http.providers import Pictured, source
 

@@ -29,9 +29,9 @@ from tb_activations.events.files import own_events
 from tb_activations.events.reader import collect, load
 from tb_activations.events.run import Run
 from tb_activations.events.series import Point, Series
-from tb_activations.health.records import LAYER_COLUMNS, STEP_COLUMNS
 from tb_activations.plugin import answers
 from tb_activations.plugin.frames import Frame, to_json
+from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS
 from tests.live_server import serve
 from tests.synthetic import RULES, START_TIME, Plan, run_spec, write_events, write_run
 

@@ -13,7 +13,7 @@ from tensorboard.compat.proto.types_pb2 import DT_FLOAT
 
 from tb_activations.events import schema
 from tb_activations.events.encoding import Encoder
-from tb_activations.events.stock import reconstruction_error
+from tb_activations.recording.stock import reconstruction_error
 from tests.http import fuzzing, mutants
 from tests.live_server import Server, serve
 from tests.synthetic import START_TIME, run_spec, write_events, write_newer_schema

@@ -13,8 +13,8 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from tb_activations.events.encoding import Encoder
-from tb_activations.events.pictures import read_details
-from tb_activations.events.stock import image
+from tb_activations.pictures.kinds import read_details
+from tb_activations.recording.stock import image
 from tests.live_server import Server, serve
 from tests.synthetic import START_TIME, Plan, run_spec, write_events, write_run
 

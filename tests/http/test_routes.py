@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tb_activations.events.reader import load
-from tb_activations.health.records import LAYER_COLUMNS, STEP_COLUMNS
+from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS
 from tests.http.conftest import RECORDS, RUNS
 from tests.live_server import Answer, Server
 from tests.synthetic import HOSTILE_NAMES, START_TIME, Plan

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tb_activations.events.pictures import read_details
+from tb_activations.pictures.kinds import read_details
 
 PAGE = Path(__file__).parents[2] / "docs/probe.md"
 LONGEST = 5

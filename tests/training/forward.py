@@ -7,15 +7,15 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tb_activations.capture import figures
-from tb_activations.capture.observation import Options
-from tb_activations.capture.step_taps import StepTaps
+from tb_activations.taps.numbers import unpack
+from tb_activations.taps.step.observation import Options
+from tb_activations.taps.step.step_taps import StepTaps
 from tests.training.observe import figure
 
 __all__ = ["figure", "peaks_of", "row_of", "seen_by"]
 
 
-def seen_by(model: keras.Model, x: Any, *, eager: bool = False, jit_compile: bool = False) -> figures.Figures:
+def seen_by(model: keras.Model, x: Any, *, eager: bool = False, jit_compile: bool = False) -> unpack.Figures:
     """The figures of `model(x, training=True)`, compiled unless `eager`."""
     if not model.built:
         model(x)
@@ -31,15 +31,15 @@ def seen_by(model: keras.Model, x: Any, *, eager: bool = False, jit_compile: boo
         packed = step(data) if eager else tf.function(step, autograph=False, jit_compile=jit_compile)(data)
     assert on_model.failure == ""
     vectors = packed["figures"].numpy()
-    return figures.unpack(vectors, on_model.layout(figures.layout_number(vectors)))
+    return unpack.unpack(vectors, on_model.layout(unpack.layout_number(vectors)))
 
 
-def row_of(seen: figures.Figures, layer: str, call_site: int = 0) -> figures.Row:
+def row_of(seen: unpack.Figures, layer: str, call_site: int = 0) -> unpack.Row:
     """The row of a layer."""
     return next(row for row in seen.rows if (row.call.name, row.call_site) == (layer, call_site))
 
 
-def peaks_of(seen: figures.Figures, layer: str) -> Any:
+def peaks_of(seen: unpack.Figures, layer: str) -> Any:
     """`[units]`: the largest absolute outputs of a layer's units."""
     start = 0
     for row in seen.rows:

@@ -7,11 +7,11 @@ from typing import Any
 
 import keras
 
-from tb_activations.capture import figures
-from tb_activations.capture.cadence import Cadence
-from tb_activations.capture.dispatch import Dispatcher, Observed
-from tb_activations.capture.observation import Options
-from tb_activations.capture.observed_step import ObservedStep
+from tb_activations.taps.numbers import unpack
+from tb_activations.taps.schedule.cadence import Cadence
+from tb_activations.taps.step.dispatch import Dispatcher, Observed
+from tb_activations.taps.step.observation import Options
+from tb_activations.taps.step.observed_step import ObservedStep
 
 
 class Observe(keras.callbacks.Callback):
@@ -19,7 +19,7 @@ class Observe(keras.callbacks.Callback):
 
     def __init__(self, update_freq: int = 1) -> None:
         super().__init__()
-        self.seen: list[tuple[int, figures.Figures]] = []
+        self.seen: list[tuple[int, unpack.Figures]] = []
         self._update_freq = update_freq
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -40,10 +40,10 @@ class Observe(keras.callbacks.Callback):
 
     def _take(self, step: ObservedStep, observed: Observed) -> None:
         packed = observed.packed["figures"].numpy()
-        self.seen.append((observed.step, figures.unpack(packed, step.layout(figures.layout_number(packed)))))
+        self.seen.append((observed.step, unpack.unpack(packed, step.layout(unpack.layout_number(packed)))))
 
 
-def figure(seen: figures.Figures, layer: str, column: str, call_site: int = 0) -> float:
+def figure(seen: unpack.Figures, layer: str, column: str, call_site: int = 0) -> float:
     """One figure of one row."""
     for index, row in enumerate(seen.rows):
         if (row.call.name, row.call_site) == (layer, call_site):

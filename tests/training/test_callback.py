@@ -20,7 +20,7 @@ from tensorboard.util import tensor_util
 from tb_activations import LayerHealth, load
 from tb_activations.callback import LayerHealthError
 from tb_activations.health.diagnosis import replay
-from tb_activations.health.records import Finding
+from tb_activations.records.finding import Finding
 from tests.training.models import KINDS, Trainable, digits, sequential, train
 
 
@@ -171,7 +171,7 @@ def test_a_folder_that_goes_away_never_stops_the_training(log_dir: str, caplog: 
 def test_a_recording_that_fails_is_said_once_and_training_goes_on(
     log_dir: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tb_activations.events.writer import RunWriter
+    from tb_activations.recording.folder.writer import RunWriter
 
     def full(*_args: Any) -> None:
         raise OSError("no space left on device")

@@ -15,7 +15,7 @@ from keras import layers
 from tb_activations import LayerHealth, Recorder, load
 from tb_activations.events.reader import runs
 from tb_activations.health.diagnosis import replay
-from tb_activations.health.records import Outcome
+from tb_activations.records.finding import Outcome
 from tests.training.models import digits
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

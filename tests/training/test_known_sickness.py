@@ -12,7 +12,7 @@ from keras import layers, ops
 
 from tb_activations import LayerHealth, load
 from tb_activations.events.run import Run
-from tb_activations.health.records import Finding, Severity
+from tb_activations.records.finding import Finding, Severity
 from tests.training.models import digits
 
 BORN_DEAD = (2, 5, 11, 17)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tb_activations import load
-from tb_activations.capture.layers import find_layers_of
+from tb_activations.taps.layers import find_layers_of
 
 PROGRAMS = (
     "vae",

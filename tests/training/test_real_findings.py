@@ -12,8 +12,8 @@ import pytest
 from keras import layers, ops
 
 from tb_activations import LayerHealth, load
-from tb_activations.cli import main
-from tb_activations.health.records import Finding, Severity
+from tb_activations.cli.main import main
+from tb_activations.records.finding import Finding, Severity
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(640, 8)).astype("float32")

@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras import layers
 
 from tb_activations import LayerHealth, Recorder, load
-from tb_activations.announce import LayerHealthError
+from tb_activations.recording.announce import LayerHealthError
 from tests.training.loops import BATCH, LOSS, assert_same, batches, build, run_loop, train_step
 from tests.training.models import digits, train
 

@@ -12,7 +12,7 @@ import pytest
 from keras import layers
 
 from tb_activations import LayerHealth, load
-from tb_activations.cli import main
+from tb_activations.cli.main import main
 from tb_activations.testing import assert_runs_match
 from tests.training.models import Trainable, digits, train
 

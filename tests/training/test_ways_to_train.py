@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras import layers
 
 from tb_activations import LayerHealth, load
-from tb_activations.capture.dispatch import Dispatcher
+from tb_activations.taps.step.dispatch import Dispatcher
 from tests.training.alone import Callbacks, assert_whole, data, observed
 
 BATCH = 32

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from tb_activations.health.history import History
-from tb_activations.health.records import Finding, Outcome, Severity
+from tb_activations.records.finding import Finding, Outcome, Severity
 
 
 @dataclasses.dataclass(frozen=True)

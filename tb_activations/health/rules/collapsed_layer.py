@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
 from tb_activations.health.rules.base import Evidence, Judged, Rule
 from tb_activations.health.rules.window import has_learnt, medians, rows_per_unit, since
+from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.specs import LayerSpec
 
 HYSTERESIS = 2.0
 

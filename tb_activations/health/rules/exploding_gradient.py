@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import BLOCKS, History
-from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
 from tb_activations.health.rules.base import Evidence, Judged, Rule, percent
 from tb_activations.health.rules.elasticity import (
     SPREAD_OUT,
@@ -22,6 +21,8 @@ from tb_activations.health.rules.elasticity import (
     rows_of_loss,
 )
 from tb_activations.health.rules.window import kernel_steps, rows_per_unit
+from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.specs import LayerSpec
 
 STEP = "update-to-weight ratio of a kernel"
 LOSS = "loss over its start"

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.records import LAYER_COLUMNS, LayerSpec
+from tb_activations.records.columns import LAYER_COLUMNS
+from tb_activations.records.specs import LayerSpec
 
 INPUT_COLUMN = "input_rms"
 """Of layers, in runs that have it: root mean square of what each was given."""

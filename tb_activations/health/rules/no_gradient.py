@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
 from tb_activations.health.rules.base import Evidence, Judged, Rule
 from tb_activations.health.rules.window import rows_per_unit, since
+from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.specs import LayerSpec
 
 CUT = "weights with a gradient"
 ZERO = "largest gradient norm of the window"

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
 from tb_activations.health.rules.base import Evidence, Judged, Rule
 from tb_activations.health.rules.nan_origin import Origin, Seen, origin_at
+from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.specs import LayerSpec
 
 OUTPUTS = "outputs not finite"
 GRADIENTS = "gradients not finite"

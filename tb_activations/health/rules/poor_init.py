@@ -10,9 +10,10 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from tb_activations.health.history import History
-from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity, WeightSpec
 from tb_activations.health.rules.base import Evidence, Judged, Rule
 from tb_activations.health.rules.window import has_learnt, rows_per_unit
+from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.specs import LayerSpec, WeightSpec
 
 GAIN_HIGH = "gain of the initial kernel, at most"
 GAIN_LOW = "gain of the initial kernel, at least"

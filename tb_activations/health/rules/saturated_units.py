@@ -9,9 +9,10 @@ from typing import ClassVar
 import numpy as np
 
 from tb_activations.health.history import History
-from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
 from tb_activations.health.rules.base import Evidence, Judged, Rule, percent
 from tb_activations.health.rules.window import has_learnt, medians, rows_per_unit, since
+from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.specs import LayerSpec
 
 HYSTERESIS = 0.85
 

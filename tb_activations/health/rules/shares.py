@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from tb_activations.health.records import Finding, Severity
+from tb_activations.records.finding import Finding, Severity
 
 HYSTERESIS = 0.8
 """An open finding keeps its severity down to this share of the threshold, so that one near it does not come and go."""

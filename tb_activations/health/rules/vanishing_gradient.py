@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.records import Finding, LayerSpec, Outcome, Severity
 from tb_activations.health.rules.base import Evidence, Judged, Rule
 from tb_activations.health.rules.elasticity import comparable, elasticities, reached_shares
 from tb_activations.health.rules.window import has_learnt, medians, since
+from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.specs import LayerSpec
 
 HYSTERESIS = 2.0
 

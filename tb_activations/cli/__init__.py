@@ -1,0 +1,1 @@
+"""The command `tb-activations`: one file a subcommand."""

@@ -1,0 +1,1 @@
+"""PNG pictures of feature maps, unit lives and inputs."""

@@ -1,0 +1,268 @@
+"""Arrays as PNG pictures for TensorBoard's image tab, and what a picture says of itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import math
+from typing import Literal, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from tb_activations.pictures.colors import DEAD, DIVERGING, coloured, true_colours
+from tb_activations.pictures.drawing import below, grid, legend, tile_size
+from tb_activations.pictures.png_texts import png_texts
+
+LONGEST_SIDE = 1024
+"""Pixels, without the legend below; larger pictures are drawn from averages (life maps) or with fewer maps."""
+LARGEST_GRID = 64
+"""Samples or channels in one picture; more are left out."""
+
+KINDS = ("feature_maps", "mean_activation", "units", "saliency", "maximized_input", "reconstruction")
+"""What pictures there are of a layer; the tag is the kind, "/", and the name of the layer (of a model's output for the
+last)."""
+
+Scale = Literal["common", "each", "logarithmic"]
+"""One scale for the whole picture; a scale of its own for each map; one for the whole picture, logarithmic."""
+
+_LOWEST_ACTIVITY = -4.0
+"""Decimal logarithm of the activity that gets the darkest colour."""
+_BAR = np.linspace(0, 1, 96)
+_KEY = "layer_health:"
+
+
+@dataclasses.dataclass(frozen=True)
+class Details:
+    """What a picture's values are; stands in the PNG as text, since TensorBoard keeps only a tag's first description.
+
+    Attributes:
+        low: value of the darkest colour, NaN if there is none.
+        high: value of the lightest colour, NaN if there is none.
+        scale: which `low` and `high` are meant; with "each" they span the scales of all maps.
+        about: what is shown, in words.
+    """
+
+    low: float
+    high: float
+    scale: Scale
+    about: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A picture with a legend of `LEGEND_HEIGHT` pixels below it that says what its colours mean.
+
+    Attributes:
+        png: the encoded picture.
+        width: in pixels.
+        height: in pixels.
+        details: also within `png`, see `read_details`.
+    """
+
+    png: bytes
+    width: int
+    height: int
+    details: Details
+
+    @property
+    def low(self) -> float:
+        return self.details.low
+
+    @property
+    def high(self) -> float:
+        return self.details.high
+
+
+def read_details(png: bytes) -> Details | None:
+    """What a picture of this module says of itself; None for any other bytes. Pixels are not decoded."""
+    text = png_texts(png)
+    try:
+        scale = text[_KEY + "scale"]
+        if scale not in get_args(Scale):
+            return None
+        return Details(float(text[_KEY + "low"]), float(text[_KEY + "high"]), cast(Scale, scale), text[_KEY + "about"])
+    except (ValueError, KeyError):
+        return None
+
+
+def feature_maps(maps: NDArray[np.float32], *, common_scale: bool = True, about: str = "") -> Picture:
+    """A grid of maps, samples down and channels across, enlarged without smoothing, with gaps between.
+
+    Args:
+        maps: `[samples, height, width, channels]`; of more than 64 samples or channels the first are shown. NaN is
+            purple, infinities get the colour of the nearest end.
+        common_scale: whether one scale holds for all maps; otherwise each has its own, and `low` and `high` span them.
+        about: what is shown, in words.
+
+    Raises:
+        ValueError: `maps` has not four axes or is empty.
+    """
+    _check_images("maps", maps)
+    shown = _fitting(maps).transpose(0, 3, 1, 2)
+    low, high = _limits(shown)
+    limits = [(low, high) if common_scale else _limits(one) for row in shown for one in row]
+    tiles = [coloured(one, *limit) for one, limit in zip((one for row in shown for one in row), limits, strict=True)]
+    drawn = grid(np.stack(tiles).reshape(*shown.shape, 3))
+    details = Details(low, high, "common" if common_scale else "each", about)
+    return _picture(drawn, details, coloured(_BAR, 0, 1))
+
+
+def images(rows: NDArray[np.float32], *, about: str = "") -> Picture:
+    """Images as they are, on one scale: three channels in their colours, one in grey, others as the mean in grey.
+
+    Args:
+        rows: `[rows, columns, height, width, channels]`; of more than fit the first columns are shown. NaN is purple.
+        about: what is shown, in words.
+
+    Raises:
+        ValueError: `rows` has not five axes or is empty.
+    """
+    if rows.ndim != 5 or not rows.size:
+        raise ValueError(f"rows must have the shape [rows, columns, height, width, channels], none 0, got {rows.shape}")
+    shown = rows[:, : _room(rows.shape[3], rows.shape[2], rows.shape[1])].astype(np.float64)
+    low, high = _limits(shown)
+    return _picture(grid(_as_seen(shown, low, high)), Details(low, high, "common", about), _grey_bar())
+
+
+def saliency(inputs: NDArray[np.float32], maps: NDArray[np.float32], *, about: str = "") -> Picture:
+    """Images above, and below each how much its parts matter: blue against, orange for, white not at all.
+
+    Args:
+        inputs: `[samples, height, width, channels]`, drawn as `images` does, each on its own scale.
+        maps: `[samples, height, width]`, each with a scale of its own around 0; the legend spans them.
+        about: what is shown, in words.
+
+    Raises:
+        ValueError: an array has not these axes, is empty, or the two do not fit.
+    """
+    _check_images("inputs", inputs)
+    if maps.shape != inputs.shape[:3]:
+        raise ValueError(f"maps must have the shape {list(inputs.shape[:3])} of the inputs, got {list(maps.shape)}")
+    count = _room(inputs.shape[2], inputs.shape[1], len(inputs))
+    upper = [_as_seen(image, *_limits(image)) for image in inputs[:count].astype(np.float64)]
+    ends = [max(map(abs, _limits(one))) for one in maps[:count].astype(np.float64)]
+    lower = [coloured(one, -end, end, DIVERGING) for one, end in zip(maps[:count], ends, strict=True)]
+    end = float(np.max(ends))
+    return _picture(grid(np.stack([upper, lower])), Details(-end, end, "each", about), coloured(_BAR, 0, 1, DIVERGING))
+
+
+def life_map(activity: NDArray[np.float32], *, about: str = "") -> Picture:
+    """Which units were active when: units down, steps across; a unit that was active on no sample is vermilion.
+
+    Where units or steps are more than pixels, a pixel is dead when at least half of what it stands for is, and shows
+    the mean of the rest.
+
+    Args:
+        activity: `[steps, units]` in [0, 1], NaN (purple) where not measured. Colours are logarithmic from 1e-4 to 1.
+        about: what is shown, in words.
+
+    Raises:
+        ValueError: `activity` has not two axes or is empty.
+    """
+    _check_table("activity", activity)
+    values = _averaged(activity.T.astype(np.float64))
+    with np.errstate(divide="ignore"):
+        colours = coloured(np.log10(values), _LOWEST_ACTIVITY, 0.0)
+    colours[values == 0] = DEAD
+    details = Details(10**_LOWEST_ACTIVITY, 1.0, "logarithmic", about)
+    strip = legend("active on 0.01 %", "100 % of samples", coloured(_BAR, 0, 1), ((DEAD, "never active"),))
+    return _encoded(below(_spread(colours), strip), details)
+
+
+def mean_activations(means: NDArray[np.float32], *, about: str = "") -> Picture:
+    """Mean activation of each feature map over time: maps down, time across, on one scale.
+
+    Args:
+        means: `[times, maps]`; NaN is purple.
+        about: what is shown, in words.
+
+    Raises:
+        ValueError: `means` has not two axes or is empty.
+    """
+    _check_table("means", means, "[times, maps]")
+    values = _averaged(means.T.astype(np.float64), zero_is_dead=False)
+    low, high = _limits(values)
+    return _picture(_spread(coloured(values, low, high)), Details(low, high, "common", about), coloured(_BAR, 0, 1))
+
+
+def _check_images(name: str, array: NDArray[np.float32]) -> None:
+    if array.ndim != 4 or not array.size:
+        raise ValueError(f"{name} must have the shape [samples, height, width, channels], none 0, got {array.shape}")
+
+
+def _check_table(name: str, array: NDArray[np.float32], axes: str = "[steps, units]") -> None:
+    if array.ndim != 2 or not array.size:
+        raise ValueError(f"{name} must have the shape {axes}, none 0, got {array.shape}")
+
+
+def _fitting(maps: NDArray[np.float32]) -> NDArray[np.float64]:
+    samples, height, width, channels = maps.shape
+    rows = _room(height, width, samples, axis=0)
+    return maps[:rows, :, :, : _room(width, height, channels)].astype(np.float64)
+
+
+def _room(size: int, other: int, wanted: int, axis: int = 1) -> int:
+    """How many tiles of `size` by `other` values stand beside each other, `size` along the picture's axis."""
+    pixels = tile_size(size, other)[0] if axis == 0 else tile_size(other, size)[1]
+    return min(wanted, LARGEST_GRID, max(1, LONGEST_SIDE // (pixels + 1)))
+
+
+def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (math.nan, math.nan)
+
+
+def _as_seen(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
+    if values.shape[-1] != 3:
+        values = values.mean(axis=-1, keepdims=True).repeat(3, axis=-1)
+    return true_colours(values, low, high)
+
+
+def _grey_bar() -> NDArray[np.uint8]:
+    return true_colours(_BAR[:, None].repeat(3, axis=1), 0, 1)
+
+
+def _averaged(values: NDArray[np.float64], *, zero_is_dead: bool = True) -> NDArray[np.float64]:
+    """At most `LONGEST_SIDE` rows and columns, each standing for a block; dead (0) where half of the block is 0."""
+    measured = ~np.isnan(values)
+    sums = _block_sums(np.where(measured, values, 0.0))
+    counts = _block_sums(measured.astype(np.float64))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        means = sums / counts
+    if not zero_is_dead:
+        return means
+    deaths = _block_sums((values == 0).astype(np.float64))
+    return np.where((2 * deaths >= counts) & (counts > 0), 0.0, means)
+
+
+def _block_sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    for axis in (0, 1):
+        size = values.shape[axis]
+        blocks = min(size, LONGEST_SIDE)
+        values = np.add.reduceat(values, np.arange(blocks) * size // blocks, axis=axis)
+    return values
+
+
+def _spread(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Enlarged to at least half of `LONGEST_SIDE` where there are few rows or columns."""
+    for axis in (0, 1):
+        colours = colours.repeat(max(1, LONGEST_SIDE // 2 // colours.shape[axis]), axis=axis)
+    return colours
+
+
+def _picture(drawn: NDArray[np.uint8], details: Details, bar: NDArray[np.uint8]) -> Picture:
+    end = f"{details.high:.4g}" + (", each its own scale" if details.scale == "each" else "")
+    return _encoded(below(drawn, legend(f"{details.low:.4g}", end, bar)), details)
+
+
+def _encoded(whole: Image.Image, details: Details) -> Picture:
+    text = PngInfo()
+    for name, value in (("low", details.low), ("high", details.high), ("scale", details.scale)):
+        text.add_text(_KEY + name, str(value))
+    text.add_itxt(_KEY + "about", details.about)
+    encoded = io.BytesIO()
+    whole.save(encoded, "PNG", pnginfo=text)
+    return Picture(encoded.getvalue(), whole.width, whole.height, details)

@@ -1,0 +1,138 @@
+"""Event files that are in a folder already, on every filesystem that TensorFlow knows; those of others stay unread."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable, Iterator, Sequence
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorboard.compat.proto.event_pb2 import Event
+
+from tb_activations.events.errors import UnreadableRunError
+from tb_activations.events.schema import LAYERS, RUN, STATE
+from tb_activations.recording.folder.lock import is_remote
+
+LARGEST_RUN = 2**30
+"""Bytes of a run that is read again before a training; a larger one is left as it is."""
+_FIRST_RECORDS = 64
+"""The description of a run is among the first events of its file."""
+_HEAD = 65_536
+_RECORD_HEAD = 256
+"""Bytes of a record in which the name of its first tag stands."""
+_BATCH = 512
+_OURS = b"layer_health/"
+_METADATA = b'{"schema": '
+"""With what the content of our tags' metadata begins."""
+
+Wanted = Callable[[bytes], bool]
+
+
+def is_folder(path: str) -> bool:
+    """Whether there is a folder at this path."""
+    return bool(tf.io.gfile.isdir(path))
+
+
+def listed(folder: str) -> list[str]:
+    """Names of what is in the folder; on some filesystems those of folders end with a slash."""
+    names: list[str] = tf.io.gfile.listdir(folder)
+    return names
+
+
+def event_files(folder: str) -> list[str]:
+    """Paths of everything in the folder that is named as an event file is, sorted."""
+    return [os.path.join(folder, name) for name in sorted(tf.io.gfile.listdir(folder)) if "tfevents" in name]
+
+
+def holds_a_run(path: str) -> bool:
+    """Whether the file's first events describe a run; False for what cannot be read: a link to nothing, a folder."""
+    # What is no regular file may block whoever opens it.
+    if not is_remote(path) and not os.path.isfile(path):
+        return False
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            return any(RUN.encode() in head for head in _record_heads(file))
+    except tf.errors.OpError:
+        return False
+
+
+def size(paths: Sequence[str]) -> int:
+    """Bytes of the files together."""
+    return sum(int(tf.io.gfile.stat(path).length) for path in paths)
+
+
+def events(paths: Sequence[str], wanted: Wanted = lambda record: _OURS in record) -> Iterator[Event]:
+    """The wanted events of the files, each file up to its first damaged or half-written record.
+
+    Raises:
+        UnreadableRunError: the files are larger than `LARGEST_RUN`.
+    """
+    if size(paths) > LARGEST_RUN:
+        raise UnreadableRunError(f"the event files are larger than {LARGEST_RUN >> 20} MiB")
+    for path in paths:
+        for record in _records(path):
+            if wanted(record):
+                try:
+                    yield Event.FromString(record)
+                except DecodeError:
+                    break
+
+
+def outline(paths: Sequence[str]) -> Iterator[Event]:
+    """The events that tell what run it is and where it stands: descriptions, metadata, states, and the last record."""
+    last: list[bytes] = []
+
+    def is_telling(record: bytes) -> bool:
+        if LAYERS.encode() in record:
+            last[:] = [record]
+        return any(part in record for part in (RUN.encode(), STATE.encode(), _METADATA))
+
+    yield from events(paths, is_telling)
+    for record in last:
+        try:
+            yield Event.FromString(record)
+        except DecodeError:
+            return
+
+
+def _record_heads(file: tf.io.gfile.GFile) -> Iterator[bytes]:
+    """The first bytes of the first records; a record is its length, 8 bytes, a checksum of 4, the event, another 4."""
+    head, start = file.read(_HEAD), 0
+    is_whole = len(head) < _HEAD
+    for _ in range(_FIRST_RECORDS):
+        begin = start + 12
+        if is_whole or begin + _RECORD_HEAD <= len(head):
+            rest = head[start : begin + _RECORD_HEAD]
+        else:
+            file.seek(start)
+            rest = file.read(12 + _RECORD_HEAD)
+        if len(rest) < 12:
+            return
+        (length,) = struct.unpack("<Q", rest[:8])
+        yield rest[12 : 12 + min(length, _RECORD_HEAD)]
+        start = begin + length + 4
+        if start >= 2**62:
+            return
+
+
+def _records(path: str) -> Iterator[bytes]:
+    dataset, delivered = tf.data.TFRecordDataset(path, buffer_size=2**22), 0
+    try:
+        for batch in dataset.batch(_BATCH):
+            records = batch.numpy()
+            yield from records
+            delivered += len(records)
+    except tf.errors.DataLossError:
+        # What stands in front of the damage came in no whole batch.
+        yield from _up_to_damage(dataset.skip(delivered))
+
+
+def _up_to_damage(dataset: tf.data.Dataset) -> Iterator[bytes]:
+    records = iter(dataset)
+    # At most a batch: the damage is within it.
+    for _ in range(_BATCH):
+        try:
+            yield next(records).numpy()
+        except (StopIteration, tf.errors.DataLossError):
+            return

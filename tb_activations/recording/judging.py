@@ -1,0 +1,105 @@
+"""Judging records within a limited time: what takes longer counts as not evaluated."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import numpy as np
+
+from tb_activations.health.diagnosis import Diagnosis, Judgement
+from tb_activations.health.rules import Rule
+from tb_activations.recording.bounded import Bounded, TimeLimitError
+from tb_activations.records.finding import Finding, Outcome
+from tb_activations.records.specs import RunSpec
+from tb_activations.records.step_record import StepRecord
+
+_LOGGER = logging.getLogger("tb_activations")
+
+JUDGE_SECONDS = 5.0
+"""How long the training waits for the rules at an observed step."""
+REPEAT_SECONDS = 30.0
+"""How long it waits where the records of a run that it continues are judged again."""
+
+Result = TypeVar("Result")
+
+
+class Judging:
+    """Judges the records of one run; once that has taken too long, no more.
+
+    Attributes:
+        findings: all of them so far, open and closed, worst first.
+    """
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        rules: tuple[Rule, ...],
+        bounded: Bounded | None = None,
+        repeat_bounded: Bounded | None = None,
+    ) -> None:
+        self._spec = spec
+        self._diagnosis = Diagnosis(spec, rules)
+        self._bounded = bounded or Bounded(JUDGE_SECONDS)
+        self._repeat_bounded = repeat_bounded or Bounded(REPEAT_SECONDS)
+        self._is_off = False
+        self.findings: tuple[Finding, ...] = ()
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Ids of the rules, in the order of the columns of `Judgement.outcomes`."""
+        return self._diagnosis.rules
+
+    def go_on(self, spec: RunSpec) -> None:
+        """Continues under a newer description of the run."""
+        self._spec = spec
+        if not self._is_off:
+            self._diagnosis.go_on(spec)
+
+    def judge(self, record: StepRecord) -> Judgement:
+        """Judges the next observed step; not evaluated once the rules have taken too long.
+
+        Raises:
+            ValueError: the record does not fit the run's description.
+        """
+        judgement = self._within(self._bounded, lambda: self._diagnosis.judge(record), record.step)
+        if judgement is None:
+            return self._not_evaluated()
+        self.findings = tuple(judgement.findings)
+        return judgement
+
+    def repeat(self, records: Iterable[StepRecord]) -> None:
+        """Judges again what was recorded before the training."""
+
+        def judge_all() -> tuple[Finding, ...]:
+            findings: tuple[Finding, ...] = ()
+            for record in records:
+                findings = tuple(self._diagnosis.judge(record).findings)
+            return findings
+
+        self.findings = self._within(self._repeat_bounded, judge_all, None) or ()
+        self._repeat_bounded.close()
+
+    def rest(self) -> None:
+        """Ends the thread that judges; `judge` starts another."""
+        self._bounded.close()
+
+    def _within(self, bounded: Bounded, action: Callable[[], Result], step: int | None) -> Result | None:
+        if self._is_off:
+            return None
+        try:
+            return bounded.run(action)
+        except TimeLimitError:
+            self._is_off = True
+            _LOGGER.warning(
+                "Layer health: judging %s took longer than %g seconds. What follows is recorded but not evaluated; "
+                "the training continues.",
+                "the earlier records of the run" if step is None else f"step {step}",
+                bounded.seconds,
+            )
+            return None
+
+    def _not_evaluated(self) -> Judgement:
+        outcomes = np.full((len(self._spec.layers), len(self.rules)), Outcome.ERROR, np.uint8)
+        return Judgement(outcomes, self.findings, ())

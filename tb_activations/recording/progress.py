@@ -1,0 +1,68 @@
+"""How far a run has come: its steps, counted on from those of the trainings, and the states it has been in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tb_activations.events.states import StoredState, digest, sample
+from tb_activations.recording.continuation import Past, TrainingState
+
+SAMPLE_GROWTH = 1.1
+"""A sample of the weights is stored again when a run has so many times the steps, so that long runs stay small."""
+
+_NO_SAMPLE = np.zeros(0, np.float32)
+
+
+class Progress:
+    """Steps and states of one run.
+
+    Attributes:
+        first_step: number in the run of the first step of this training.
+        shift: what is added to a step of this training to give the step of the run.
+        states: those stored so far, in the order of their steps.
+    """
+
+    def __init__(self) -> None:
+        self.first_step = self.shift = 0
+        self.states: list[StoredState] = []
+        self._ahead = 0
+        self._start = (0, "")
+
+    def open(self, first_step: int, at: int | None, state: TrainingState, stored: Sequence[StoredState] | None) -> None:
+        """Begins a training.
+
+        Args:
+            first_step: as the training counts.
+            at: the step of the run where it continues the run; None for a new run.
+            state: of the model before the first step.
+            stored: the states of a run that was read from its folder; None where it is the one at hand.
+        """
+        self.first_step = first_step if at is None else at
+        self.shift, self._ahead = self.first_step - first_step, self.first_step - state.iterations
+        if at is None:
+            self.states = []
+            self._start = (state.iterations, digest(state.weights) if state.weights is not None else "")
+            self.remember(state)
+        elif stored is not None:
+            self.states = [one for one in stored if one.step <= at]
+            self._start = (stored[0].start_iterations, stored[0].start_digest) if stored else (0, "")
+
+    def past(self, last_step: int) -> Past:
+        return Past(self.states, last_step)
+
+    def remember(self, state: TrainingState) -> StoredState | None:
+        """The state as it is to be stored; None if it is stored already, or if there are no weights."""
+        if state.weights is None:
+            return None
+        step, known = max(0, state.iterations + self._ahead), digest(state.weights)
+        if self.states and (self.states[-1].step, self.states[-1].digest) == (step, known):
+            return None
+        sampled = max((one.step for one in self.states if len(one.sample)), default=-1.0)
+        is_due = step >= sampled * SAMPLE_GROWTH + 1 or sampled < 0
+        stored = StoredState(
+            state.iterations, step, known, *self._start, sample(state.weights) if is_due else _NO_SAMPLE
+        )
+        self.states.append(stored)
+        return stored

@@ -1,0 +1,1 @@
+"""What passes between the parts, as plain data on numpy: descriptions, records of a step, findings."""

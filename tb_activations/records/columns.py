@@ -1,0 +1,161 @@
+"""The columns of a record: what each is called, what it measures, on which scale to draw it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+Scale = Literal["linear", "log", "symlog"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Statistic:
+    """One column of the layer table or of the step's totals.
+
+    Attributes:
+        id: name of the column.
+        title: as a heading.
+        about: one sentence.
+        unit: of the value, "" for pure numbers.
+        scale: that suits it.
+    """
+
+    id: str
+    title: str
+    about: str
+    unit: str
+    scale: Scale
+
+
+LAYER_STATISTICS = (
+    Statistic("elements", "Output values", "Number of values the layer put out in the step.", "values", "log"),
+    Statistic("mean", "Activation mean", "Mean of the layer's outputs.", "", "symlog"),
+    Statistic("std", "Activation std", "Standard deviation of the layer's outputs.", "", "log"),
+    Statistic("min", "Activation min", "Smallest output.", "", "symlog"),
+    Statistic("max", "Activation max", "Largest output.", "", "symlog"),
+    Statistic("zero_fraction", "Zero fraction", "Share of outputs that are exactly zero.", "", "linear"),
+    Statistic("nonfinite", "Non-finite activations", "Number of outputs that are NaN or infinite.", "values", "symlog"),
+    Statistic(
+        "silent_fraction", "Silent units", "Share of units that were zero on every sample of the step.", "", "linear"
+    ),
+    Statistic(
+        "gradient_norm",
+        "Activation gradient norm",
+        "Norm of the gradient of the loss with respect to the layer's outputs, loss scaling undone.",
+        "",
+        "log",
+    ),
+    Statistic(
+        "gradient_mean_abs",
+        "Activation gradient mean |g|",
+        "Mean absolute gradient of the loss with respect to the layer's outputs.",
+        "",
+        "log",
+    ),
+    Statistic(
+        "gradient_nonfinite",
+        "Non-finite activation gradients",
+        "Number of gradients with respect to the outputs that are NaN or infinite.",
+        "values",
+        "symlog",
+    ),
+    Statistic(
+        "weight_gradient_norm",
+        "Weight gradient norm",
+        "Norm of the gradient of the loss with respect to the layer's trainable weights.",
+        "",
+        "log",
+    ),
+    Statistic(
+        "weight_gradient_mean_abs",
+        "Weight gradient mean |g|",
+        "Mean absolute gradient of the loss with respect to the layer's trainable weights.",
+        "",
+        "log",
+    ),
+    Statistic(
+        "weight_gradient_nonfinite",
+        "Non-finite weight gradients",
+        "Number of gradients of trainable weights that are NaN or infinite.",
+        "values",
+        "symlog",
+    ),
+    Statistic("weight_norm", "Weight norm", "Norm of the layer's trainable weights.", "", "log"),
+    Statistic(
+        "weight_nonfinite",
+        "Non-finite weights",
+        "Number of trainable weights that are NaN or infinite.",
+        "values",
+        "symlog",
+    ),
+    Statistic(
+        "update_ratio",
+        "Update-to-weight ratio",
+        "Norm of the step's change of the weights over the norm of the weights before it.",
+        "",
+        "log",
+    ),
+    Statistic(
+        "mode_difference",
+        "Mode difference",
+        "Distance between the layer's outputs in training and in inference mode, for the same inputs, over their norm "
+        "in inference mode; measured where the model was probed.",
+        "",
+        "symlog",
+    ),
+    Statistic(
+        "sample_std",
+        "Spread over samples",
+        "How far outputs spread around the mean of their unit, from sample to sample.",
+        "",
+        "log",
+    ),
+    Statistic("unit_std", "Spread over units", "How far the means of the units spread around each other.", "", "log"),
+    Statistic(
+        "saturated_fraction",
+        "Saturated outputs",
+        "Share of outputs of a bounded activation in the outer 5 % of its range.",
+        "",
+        "linear",
+    ),
+    Statistic(
+        "input_rms", "Input RMS", "Root mean square of the first floating-point tensor the layer was given.", "", "log"
+    ),
+)
+"""Columns of the layer table. New ones are appended, never inserted: event files hold them by place.
+
+Where an activation function is applied outside of its layer, the layer's outputs are those behind the function."""
+
+STEP_STATISTICS = (
+    Statistic("loss", "Loss", "Training loss of the step's batch.", "", "linear"),
+    Statistic("learning_rate", "Learning rate", "The optimizer's learning rate in the step.", "", "log"),
+    Statistic("epoch", "Epoch", "Number of the epoch, counted from 0.", "", "linear"),
+    Statistic("samples", "Batch size", "Rows in the step's batch, of all replicas.", "samples", "linear"),
+    Statistic("loss_scale", "Loss scale", "Factor the loss was multiplied by against underflow in float16.", "", "log"),
+    Statistic(
+        "reconstruction_error",
+        "Reconstruction error",
+        "Mean squared error of what an autoencoder gives back of the probe data; measured where the model was probed.",
+        "",
+        "log",
+    ),
+    Statistic(
+        "input_rms", "Input RMS", "Root mean square of the model's first floating-point input in the step.", "", "log"
+    ),
+)
+"""Columns of the totals of a step."""
+
+LAYER_COLUMNS = tuple(statistic.id for statistic in LAYER_STATISTICS)
+STEP_COLUMNS = tuple(statistic.id for statistic in STEP_STATISTICS)
+WEIGHT_COLUMNS = (
+    "gradient_norm",
+    "gradient_mean_abs",
+    "gradient_nonfinite",
+    "weight_norm",
+    "weight_nonfinite",
+    "update_ratio",
+)
+"""Columns of the weight table, one row a trainable weight."""
+
+HISTOGRAM_KINDS = ("activation", "gradient")
+HISTOGRAM_BUCKETS = 30

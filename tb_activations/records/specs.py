@@ -1,0 +1,93 @@
+"""The description of a run: what stays the same from one recorded step to the next."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerSpec:
+    """One row of the layer table.
+
+    Attributes:
+        name: unique in the run: the names from the model down to the layer joined by "/"; a single call of a
+            layer that is called several times in a step has "@1", "@2", ... behind it.
+        class_name: the layer's Python class.
+        call_site: 0 for the layer as a whole, k for its k-th call in a step.
+        output_shape: as traced, None where it varies; empty when the layer could not be observed.
+        dtype: of the output.
+        units: length of the feature axis, 0 where units are not tracked.
+        activation: name of the activation function the layer ends in, None where it has none or it is unknown.
+        parameters: number of weights, trainable or not.
+        trainable: whether any weight of the layer is trained.
+        inputs: names of the layers whose outputs this one was computed from, directly or through plain operations;
+            empty where that is unknown (eager steps) or the data come from outside.
+        is_gate: whether the output is multiplied with that of another layer, as in squeeze-and-excite blocks.
+        not_observed: why the layer has no figures ("" if it has).
+    """
+
+    name: str
+    class_name: str
+    call_site: int = 0
+    output_shape: tuple[int | None, ...] = ()
+    dtype: str = "float32"
+    units: int = 0
+    activation: str | None = None
+    parameters: int = 0
+    trainable: bool = False
+    inputs: tuple[str, ...] = ()
+    is_gate: bool = False
+    not_observed: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightSpec:
+    """One row of the weight table: a trainable weight that the optimizer was handed.
+
+    Attributes:
+        name: the layer's name, "/", the weight's own name.
+        layer: name of the row of the layer table it belongs to, "" for a weight of no observed layer.
+        has_gradient: False when the step computed no gradient for it (`None`).
+    """
+
+    name: str
+    layer: str
+    shape: tuple[int, ...]
+    has_gradient: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class RunSpec:
+    """What stays the same over a run: the rows of its tables and how it was judged and written.
+
+    Attributes:
+        layers: rows in call order; single calls stand behind the layer they belong to.
+        thresholds: rule id to parameter name to value, as the rules were run.
+        cadence: the callback's arguments that decide which steps are observed.
+        versions: name of a package to its version.
+    """
+
+    model: str
+    layers: tuple[LayerSpec, ...]
+    weights: tuple[WeightSpec, ...] = ()
+    thresholds: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    cadence: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def layer_index(self, name: str) -> int:
+        """Row of the layer called `name`. Raises KeyError naming the layers there are."""
+        for index, layer in enumerate(self.layers):
+            if layer.name == name:
+                return index
+        raise KeyError(f"no layer {name!r}; the layers are {', '.join(layer.name for layer in self.layers)}")
+
+    def unit_slice(self, index: int) -> slice:
+        """Where the units of layer row `index` stand in the unit vectors of a record."""
+        start = sum(layer.units for layer in self.layers[:index])
+        return slice(start, start + self.layers[index].units)
+
+    @property
+    def unit_count(self) -> int:
+        return sum(layer.units for layer in self.layers)

@@ -1,0 +1,222 @@
+"""What one look at a model shows, as arrays; the model is left as it was."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from tb_activations import probe
+from tb_activations.probe.calls import Recording, recorded
+from tb_activations.probe.inputs import rows, tensors
+from tb_activations.probe.state import preserved
+from tb_activations.snapshots.settings import Samples
+from tb_activations.taps.layers import LayerChoice, unit_axis
+
+Array = NDArray[np.float32]
+MAP_SAMPLES, MAP_CHANNELS, MAP_SIDE = 2, 16, 48
+IMAGES, IMAGE_SIDE = 8, 256
+UNITS, ASCENT_STEPS = 4, 24
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerMaps:
+    """Of one layer with height and width, in inference mode.
+
+    Attributes:
+        maps: `[samples, height, width, channels]`: of the first samples and channels, thinned by an even stride.
+        means: `[channels]`: mean over all samples and positions.
+    """
+
+    maps: Array
+    means: Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Reconstruction:
+    """What an autoencoder makes of the samples.
+
+    Attributes:
+        error: mean squared error over all samples.
+        pairs: output name to `[2, samples, height, width, channels]`: what it should be, and below it what it is.
+    """
+
+    error: float
+    pairs: dict[str, Array]
+
+
+def was_called(model: keras.Model, x: Any) -> bool:
+    """True, once the model has been called."""
+    with preserved(model):
+        model(tensors(x), training=False)
+    return True
+
+
+def layer_maps(model: keras.Model, x: Any, layers: LayerChoice) -> dict[str, LayerMaps]:
+    """By layer name, the first call of each layer whose output is a stack of maps."""
+    with preserved(model), recorded(model, layers) as recording:
+        model(tensors(x), training=False)
+    found: dict[str, LayerMaps] = {}
+    for name, output, axis in _stacks(recording):
+        if name not in found:
+            maps = np.moveaxis(np.asarray(tf.cast(output, tf.float32).numpy()), axis, -1)
+            shown = _thinned(maps[:MAP_SAMPLES, ..., :MAP_CHANNELS], MAP_SIDE)
+            found[name] = LayerMaps(shown, maps.mean(axis=(0, 1, 2)))
+    return found
+
+
+def _stacks(recording: Recording) -> Iterable[tuple[str, tf.Tensor, int]]:
+    owners = recording.owners()
+    for name, output in recording.outputs().items():
+        axis = unit_axis(owners[name], output.shape.rank)
+        if output.shape.rank == 4 and axis is not None and output.dtype.is_floating:
+            yield row_names(name)[0], output, axis
+
+
+def row_names(output: str) -> tuple[str, ...]:
+    """The rows of the layer table that an output of `probe` belongs to: the layer's, and that of the single call."""
+    call = output.partition("[")[0]
+    layer, at, number = call.rpartition("@")
+    return (layer, call) if at and number.isdigit() else (call,)
+
+
+def mode_differences(model: keras.Model, x: Any, layers: LayerChoice) -> dict[str, float]:
+    """By row of the layer table: how far the layer's own outputs in training mode are from those in inference mode.
+
+    Of several calls of a layer its row has the largest, NaN if one is NaN.
+    """
+    found: dict[str, float] = {}
+    for output, difference in probe.compare_modes(model, x, layers, batch_size=_count(x)).items():
+        for row in row_names(output):
+            found[row] = float(np.maximum(found.get(row, 0.0), difference.own))
+    return found
+
+
+def saliency(model: keras.Model, samples: Samples) -> tuple[Array, Array] | None:
+    """Images `[samples, height, width, channels]` and the gradient of each one's target, summed over its channels.
+
+    The target is the labelled class, or the largest output where there are no labels. None for models that are not
+    about one array in and one row of numbers a sample out.
+    """
+    x = samples.x
+    if keras.tree.is_nested(x) or not np.issubdtype(x.dtype, np.floating) or x.ndim not in (2, 3, 4):
+        return None
+    x = x[:IMAGES]
+    with preserved(model):
+        outputs = model(tensors(x), training=False)
+    if not tf.is_tensor(outputs) or outputs.shape.rank != 2:
+        return None
+    maps = probe.saliency(model, x, _labels(samples.y, len(x), outputs.shape[1]))
+    return as_images(x), as_images(maps).sum(axis=-1)
+
+
+def _labels(y: Any, count: int, units: int) -> NDArray[np.int64] | None:
+    """Class numbers `[count]` from whole numbers or from rows with a single one, None if `y` is neither."""
+    if not isinstance(y, np.ndarray):
+        return None
+    if y.ndim == 2 and y.shape[1] == units > 1:
+        return np.asarray(y[:count].argmax(axis=1), np.int64)
+    flat = y[:count].reshape(len(y[:count]), -1)
+    is_class = units > 1 and flat.shape[1] == 1 and np.all((flat == np.round(flat)) & (flat >= 0) & (flat < units))
+    return np.asarray(flat[:, 0], np.int64) if is_class else None
+
+
+def reconstruction(model: keras.Model, samples: Samples, is_autoencoder: bool) -> Reconstruction | None:
+    """None unless the model gives back what it is given: outputs shaped as the inputs, and as the targets.
+
+    Targets other than the inputs, as of a model that takes noise away, count only if `is_autoencoder` says so; then
+    the outputs are compared with them.
+    """
+    inputs = keras.tree.flatten(samples.x)
+    targets = inputs if samples.y is None else keras.tree.flatten(samples.y)
+    shapes = _shapes(inputs)
+    if shapes != _shapes(targets) or not any(math.prod(shape) > 1 for shape in shapes):
+        return None
+    if not is_autoencoder and not all(map(np.array_equal, inputs, targets)):
+        return None
+    with preserved(model):
+        outputs = keras.tree.flatten(model(tensors(rows(samples.x, 0, IMAGES)), training=False))
+    if _shapes(outputs) != shapes:
+        return None
+    error = probe.reconstruction_error(model, samples.x, target=samples.y)
+    names = list(error.per_output)
+    pairs = {
+        name: np.stack([as_images(np.asarray(part[:IMAGES], np.float32)) for part in (target, output)])
+        for name, target, output in zip(names, targets, outputs, strict=True)
+        if 2 <= target.ndim <= 4
+    }
+    return Reconstruction(float(error.per_sample.mean()), pairs)
+
+
+def _shapes(parts: Iterable[Any]) -> list[tuple[int, ...]]:
+    """Of one sample."""
+    return [tuple(part.shape[1:]) for part in parts]
+
+
+def maximized_inputs(model: keras.Model, x: Any, layers: LayerChoice) -> dict[str, Array]:
+    """By layer name, `[1, units, height, width, channels]`: inputs that the first units answer to most, NaN where none
+    is found. Of the last layer with units, and the last with feature maps.
+
+    Empty for models that are not about one array of floating-point numbers.
+    """
+    if keras.tree.is_nested(x) or not np.issubdtype(x.dtype, np.floating) or x.ndim not in (2, 3, 4):
+        return {}
+    with preserved(model), recorded(model, layers) as recording:
+        model(tensors(x[:1]), training=False)
+    units: dict[str, int] = {}
+    owners = recording.owners()
+    for name, output in recording.outputs().items():
+        axis = unit_axis(owners[name], output.shape.rank)
+        if axis is not None and output.dtype.is_floating:
+            units[name] = output.shape[axis]
+    ranks = {name: output.shape.rank for name, output in recording.outputs().items()}
+    chosen = {names[-1] for names in (list(units), [name for name in units if ranks[name] == 4]) if names}
+    return {row_names(name)[-1]: _ascents(model, name, min(units[name], UNITS), x) for name in units if name in chosen}
+
+
+def _ascents(model: keras.Model, layer: str, units: int, x: Array) -> Array:
+    low, high = float(x.min()), float(x.max())
+    bounds = (low, high) if low < high else (low, low + 1)
+    # In smaller ones a blur takes away what units look for.
+    is_large_image = x.ndim == 4 and min(x.shape[1:3]) >= 32
+    found = np.full((units, *x.shape[1:]), np.nan, np.float32)
+    for unit in range(units):
+        try:
+            found[unit] = probe.maximize_activation(
+                model,
+                layer,
+                unit,
+                shape=x.shape[1:],
+                steps=ASCENT_STEPS,
+                learning_rate=(bounds[1] - bounds[0]) / 10,
+                blur=0.5 if is_large_image else 0.0,
+                bounds=bounds,
+            ).input
+        except (ValueError, FloatingPointError):
+            # No gradient reaches the starts: the unit is off there, and the tile says so.
+            continue
+    return as_images(found)[None]
+
+
+def as_images(values: Array) -> Array:
+    """`[samples, height, width, channels]` of images, sequences `[samples, time, features]` and vectors."""
+    if values.ndim == 4:
+        is_channels_first = keras.config.image_data_format() == "channels_first"
+        return _thinned(np.moveaxis(values, 1, -1) if is_channels_first else values, IMAGE_SIDE)
+    return _thinned(values.reshape(len(values), *(values.shape[1:] if values.ndim == 3 else (1, -1)), 1), IMAGE_SIDE)
+
+
+def _thinned(images: Array, side: int) -> Array:
+    height, width = images.shape[1:3]
+    return images[:, :: -(-height // side), :: -(-width // side)]
+
+
+def _count(x: Any) -> int:
+    return len(next(itertools.islice(keras.tree.flatten(x), 1)))

@@ -1,0 +1,1 @@
+"""Layers watched while a model runs: the observed step, its statistics, when it is due, and `capture`."""

@@ -1,0 +1,68 @@
+"""The observed layers of some models, looked up again when a step calls one that was not there before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import keras
+
+from tb_activations.taps.layers import LayerChoice, NamedLayer, filter_layers, find_layers_of, weight_key, weight_owners
+
+Models = Mapping[str, keras.Model]
+"""Models by the name that stands before those of their layers; a single one has the name ""."""
+
+
+class LayerFinder:
+    """Knows the layers, weights and names of models that may still create some of them.
+
+    Subclassed models create layers in `build` or in their first call, and weights when a layer is first called, so
+    nothing that is looked up before a step is final.
+    """
+
+    def __init__(self, models: Models, choice: LayerChoice = None) -> None:
+        self._models = models
+        self._choice = choice
+        self._by_layer: dict[int, NamedLayer] = {}
+        self._models_by_layer: dict[int, frozenset[str]] = {}
+        self._unlisted: set[int] = set()
+        self.named: Sequence[NamedLayer] = ()
+        self.look()
+
+    def look(self) -> None:
+        """Reads the layers that the models have now into `named`."""
+        self.named = filter_layers(find_layers_of(self._models), self._choice)
+        self._by_layer = {id(entry.layer): entry for entry in self.named}
+        self._models_by_layer = _gathered(
+            [(id(layer), name) for name, model in self._models.items() for layer in model._flatten_layers()]
+        )
+        self._unlisted.clear()
+
+    def entry(self, layer: keras.layers.Layer) -> NamedLayer | None:
+        """The entry of an observed layer, None for one that is not observed or belongs to none of the models."""
+        key = id(layer)
+        if key not in self._by_layer and key not in self._unlisted:
+            self.look()
+            # Asked for again and again, a layer that nobody lists would cost a walk over all of them each time.
+            self._unlisted.add(key)
+        return self._by_layer.get(key)
+
+    def owners(self) -> dict[int, str]:
+        """`weight_key` of every weight there is now to the name of the innermost observed layer that holds it."""
+        return weight_owners(self.named)
+
+    def models_of_weights(self) -> dict[int, frozenset[str]]:
+        """`weight_key` of every weight there is now to the names of the models that hold it."""
+        return _gathered(
+            [(weight_key(weight), name) for name, model in self._models.items() for weight in model.weights]
+        )
+
+    def models_of(self, layer: keras.layers.Layer) -> frozenset[str]:
+        """Names of the models that hold this layer."""
+        return self._models_by_layer.get(id(layer), frozenset())
+
+
+def _gathered(pairs: Sequence[tuple[int, str]]) -> dict[int, frozenset[str]]:
+    found: dict[int, frozenset[str]] = {}
+    for key, name in pairs:
+        found[key] = found.get(key, frozenset()) | {name}
+    return found

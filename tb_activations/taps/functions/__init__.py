@@ -1,0 +1,1 @@
+"""Activation functions that are applied outside of layers: found, recognized, attributed to the layer before them."""

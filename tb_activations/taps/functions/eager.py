@@ -1,0 +1,82 @@
+"""Activation functions between the layers of an eager step, which has no graph: told from the values alone."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tb_activations.taps.functions.between import Applied
+from tb_activations.taps.functions.calls import tolerance
+from tb_activations.taps.functions.recognition import Function, Values, classify_sample
+from tb_activations.taps.layers import unit_axis
+from tb_activations.taps.step.seen import NONE, SeenCall
+
+_KEPT = 4
+"""Calls whose outputs wait for the layer that takes them."""
+_SAMPLE = 2048
+
+
+class Waiting:
+    """The last calls of a step, until they are measured.
+
+    A function is found where a layer is given a tensor of the shape of an output before, whose values are a known
+    function of it. Functions of joined outputs, and those behind the last layer, are not seen this way.
+    """
+
+    def __init__(self) -> None:
+        self._calls: collections.deque[SeenCall] = collections.deque()
+        self._applied: dict[int, Applied] = {}
+        self._raw: set[int] = set()
+
+    def given(self, inputs: tuple[tf.Tensor, ...], *, is_use: bool) -> None:
+        """A layer is called with these; `is_use` unless it only hands them on."""
+        for value in inputs:
+            handed = [call for call in self._calls if call.output is value]
+            if handed:
+                self._raw |= {id(call) for call in handed if is_use}
+                continue
+            for call in reversed(self._calls):
+                applied = _applied(call, value)
+                if applied is not None:
+                    self._applied.setdefault(id(call), applied)
+                    break
+
+    def add(self, call: SeenCall) -> Iterator[tuple[SeenCall, Applied | None]]:
+        """Takes in a call; those that need not wait any longer, and what was applied to them."""
+        self._calls.append(call)
+        if len(self._calls) > _KEPT:
+            yield self._taken()
+
+    def rest(self) -> Iterator[tuple[SeenCall, Applied | None]]:
+        """The calls that still wait."""
+        while self._calls:
+            yield self._taken()
+
+    def _taken(self) -> tuple[SeenCall, Applied | None]:
+        call = self._calls.popleft()
+        applied = self._applied.pop(id(call), None)
+        return call, None if id(call) in self._raw else applied
+
+
+def _applied(call: SeenCall, value: tf.Tensor) -> Applied | None:
+    is_open = call.own_activation in NONE and not call.is_transparent and not call.is_composite
+    if not is_open or value.shape != call.output.shape or value.dtype != call.output.dtype:
+        return None
+    function = _function(call.output, value)
+    axis = unit_axis(call.entry.layer, value.shape.rank, has_activation=True)
+    return None if function is None else Applied(function, value, axis, value)
+
+
+def _function(before: tf.Tensor, after: tf.Tensor) -> Function | None:
+    return classify_sample(_sample(before), _sample(after), tolerance(before.dtype.name))
+
+
+def _sample(value: tf.Tensor) -> Values:
+    flat = tf.reshape(value, [-1])
+    # An odd stride does not keep to one unit.
+    numbers: Any = flat[:: max(flat.shape[0] // _SAMPLE, 1) | 1].numpy()
+    return np.asarray(numbers, np.float64)

@@ -1,0 +1,278 @@
+"""From packed vectors to tables: replicas and calls of a layer merged, on the host, in float64."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_activations.taps.numbers.layout import HEADER, WEIGHT_FIGURES, Call, Layout, Unobserved, Weight
+
+Vector = NDArray[np.float64]
+Array = NDArray[np.float32]
+MAX_CALL_ROWS = 16
+"""A layer called more often than this in a step (an eager loop) has one row, not one for each call."""
+_ACTIVATION, _INPUT, _GRADIENT, _WEIGHT = 10, 1, 4, len(WEIGHT_FIGURES)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One row of the layer table: a layer as a whole (`call_site` 0) or its k-th call of several.
+
+    `not_observed` says why the row has no figures of its output; it is empty for rows that have.
+    """
+
+    call: Call
+    call_site: int
+    units: int
+    not_observed: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """What one observed step showed, loss scaling undone. Missing figures are NaN.
+
+    Attributes:
+        rows: layers in call order, single calls behind the layer they belong to, layers not observed at the end.
+        layers: column name to `[rows]` float64.
+        weight_columns: column name to `[weights]` float64.
+        activity, peak: `[units of all rows]`, share of samples on which the unit was not zero and its largest
+            absolute output.
+    """
+
+    rows: tuple[Row, ...]
+    weights: tuple[Weight, ...]
+    layers: Mapping[str, Vector]
+    weight_columns: Mapping[str, Vector]
+    totals: Mapping[str, float]
+    activity: Vector
+    peak: Vector
+
+
+def layout_number(packed: Array) -> int:
+    """The number of the layout of a packed `[replicas, length]` array of figures."""
+    return int(packed[0, 0])
+
+
+def unpack(packed: Array, layout: Layout, loss: float = np.nan) -> Figures:
+    """Tables from the packed figures `[replicas, length]` of a step with this layout.
+
+    `loss` stands in for the step's loss where a custom `train_step` did not compute it through `compute_loss`.
+    """
+    values = packed.astype(np.float64)
+    header = dict(zip(HEADER, values[0], strict=False))
+    scale = header["loss_scale"]
+    own_loss = float(values[:, HEADER.index("loss")].sum())
+    totals = {
+        "loss": own_loss if values[0, HEADER.index("loss_seen")] else loss,
+        "samples": float(values[:, HEADER.index("samples")].sum()),
+        "input_rms": _rms(values[:, HEADER.index("input_rms")], values[:, HEADER.index("samples")]),
+        "learning_rate": float(header["learning_rate"]),
+        "loss_scale": float(scale),
+    }
+    calls, rest = _split_calls(values[:, len(HEADER) :], layout.calls)
+    weights = _weight_columns(rest[0].reshape(-1, _WEIGHT), scale)
+    rows = [*_rows(layout.calls), *(_unobserved_row(entry) for entry in layout.unobserved)]
+    members = [[calls[index] for index in indices] for _, indices in rows]
+    columns = [_columns(parts, row.units, scale) for (row, _), parts in zip(rows, members, strict=True)]
+    layers = {name: np.array([column[0][name] for column in columns]) for name in _OUTPUT_COLUMNS}
+    layers |= _owned_weights([row for row, _ in rows], layout.weights, weights)
+    return Figures(
+        rows=tuple(row for row, _ in rows),
+        weights=layout.weights,
+        layers=layers,
+        weight_columns={name: weights[name] for name in _WEIGHT_COLUMNS},
+        totals=totals,
+        activity=np.concatenate([column[1] for column in columns] or [np.zeros(0)]),
+        peak=np.concatenate([column[2] for column in columns] or [np.zeros(0)]),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """One call on all replicas: `[replicas, ...]` each."""
+
+    activation: Vector
+    input_rms: Vector
+    gradient: Vector
+    active: Vector
+    peak: Vector
+
+
+def _split_calls(values: Vector, calls: Sequence[Call]) -> tuple[list[_Part], Vector]:
+    parts = []
+    for call in calls:
+        sizes = (_ACTIVATION, _INPUT, _GRADIENT, call.units, call.units)
+        edges = list(itertools.accumulate(sizes))
+        parts.append(_Part(*np.split(values[:, : edges[-1]], edges[:-1], axis=1)))
+        values = values[:, edges[-1] :]
+    return parts, values
+
+
+def _rows(calls: Sequence[Call]) -> Iterator[tuple[Row, list[int]]]:
+    """Rows, and which calls each is made of."""
+    by_name: dict[str, list[int]] = {}
+    for index, call in enumerate(calls):
+        by_name.setdefault(call.name, []).append(index)
+    for indices in by_name.values():
+        first = calls[indices[0]]
+        alike = all(calls[index].units == first.units for index in indices)
+        if any(calls[index].activation != first.activation for index in indices):
+            # What went through one function once and through another the next time went through none as a whole.
+            first = dataclasses.replace(first, activation=None)
+        yield Row(first, 0, first.units if alike else 0), indices
+        if 1 < len(indices) <= MAX_CALL_ROWS:
+            for index in indices:
+                yield Row(calls[index], calls[index].number, 0), [index]
+
+
+def _unobserved_row(layer: Unobserved) -> tuple[Row, list[int]]:
+    call = Call(layer.name, layer.class_name, 1, (), "", 0, None, layer.parameters, layer.trainable)
+    return Row(call, 0, 0, layer.reason), []
+
+
+_OUTPUT_COLUMNS = (
+    "elements",
+    "mean",
+    "std",
+    "min",
+    "max",
+    "zero_fraction",
+    "nonfinite",
+    "silent_fraction",
+    "gradient_norm",
+    "gradient_mean_abs",
+    "gradient_nonfinite",
+    "sample_std",
+    "unit_std",
+    "saturated_fraction",
+    "input_rms",
+)
+
+
+def _columns(parts: Sequence[_Part], units: int, scale: float) -> tuple[dict[str, float], Vector, Vector]:
+    if not parts:
+        return dict.fromkeys(_OUTPUT_COLUMNS, np.nan), np.zeros(0), np.zeros(0)
+    activation = np.concatenate([part.activation for part in parts])
+    elements, mean, std, low, high, nonzero, nonfinite, sample_std, unit_std, saturated = activation.T
+    count = elements.sum()
+    finite = elements - nonfinite
+    kept = finite > 0
+    # Chan, Golub & LeVeque 1983: moments of parts combine to those of the whole.
+    whole_mean = _ratio((finite * mean)[kept].sum(), finite.sum())
+    deviations = (finite * (std**2 + (mean - whole_mean) ** 2))[kept].sum()
+    columns = {
+        "elements": float(count),
+        "mean": whole_mean,
+        "std": float(np.sqrt(_ratio(deviations, finite.sum()))),
+        "min": float(low[kept].min()) if kept.any() else np.nan,
+        "max": float(high[kept].max()) if kept.any() else np.nan,
+        "zero_fraction": 1.0 - _ratio(nonzero.sum(), count),
+        "nonfinite": float(nonfinite.sum()),
+        "sample_std": _rms(sample_std, elements),
+        "unit_std": _rms(unit_std, elements) if units > 1 else np.nan,
+        "saturated_fraction": _average(saturated, elements),
+        "input_rms": _rms(np.concatenate([part.input_rms for part in parts])[:, 0], elements),
+    }
+    gradient = np.concatenate([part.gradient for part in parts])
+    columns |= _gradient_columns(gradient[~np.isnan(gradient[:, 0])], scale)
+    if not units:
+        return columns | {"silent_fraction": np.nan}, np.zeros(0), np.zeros(0)
+    if not count:
+        return columns | {"silent_fraction": np.nan}, np.full(units, np.nan), np.full(units, np.nan)
+    activity = np.average(np.concatenate([part.active for part in parts]), axis=0, weights=elements)
+    peak = np.concatenate([part.peak for part in parts]).max(axis=0)
+    return columns | {"silent_fraction": float((activity == 0).mean())}, activity, peak
+
+
+def _gradient_columns(gradient: Vector, scale: float) -> dict[str, float]:
+    names = ("gradient_norm", "gradient_mean_abs", "gradient_nonfinite")
+    if not len(gradient):
+        return dict.fromkeys(names, np.nan)
+    elements, norm, abs_sum, nonfinite = gradient.T
+    mean_abs = _ratio(abs_sum.sum(), (elements - nonfinite).sum())
+    return dict(
+        zip(names, (float(np.linalg.norm(norm)) / scale, mean_abs / scale, float(nonfinite.sum())), strict=True)
+    )
+
+
+_WEIGHT_COLUMNS = (
+    "gradient_norm",
+    "gradient_mean_abs",
+    "gradient_nonfinite",
+    "weight_norm",
+    "weight_nonfinite",
+    "update_ratio",
+)
+
+
+def _weight_columns(values: Vector, scale: float) -> dict[str, Vector]:
+    elements, norm, abs_sum, nonfinite, weight_norm, weight_nonfinite, update = values.T
+    return {
+        "elements": elements,
+        "gradient_norm": norm / scale,
+        "gradient_abs_sum": abs_sum / scale,
+        "gradient_mean_abs": _ratios(abs_sum / scale, elements - nonfinite),
+        "gradient_nonfinite": nonfinite,
+        "weight_norm": weight_norm,
+        "weight_nonfinite": weight_nonfinite,
+        "update_norm": update,
+        "update_ratio": _ratios(update, weight_norm),
+    }
+
+
+def _owned_weights(rows: Sequence[Row], weights: Sequence[Weight], columns: Mapping[str, Vector]) -> dict[str, Vector]:
+    """The weight columns of the layer table: a layer's trainable weights taken together; NaN for those without."""
+    owners = np.array([weight.layer for weight in weights])
+    table = []
+    for row in rows:
+        mine = {name: column[owners == row.call.name] for name, column in columns.items()} if len(owners) else {}
+        table.append(_together(mine) if row.call_site == 0 and mine and len(mine["elements"]) else _NO_WEIGHTS)
+    return {name: np.array([entry[name] for entry in table]) for name in _NO_WEIGHTS}
+
+
+_NO_WEIGHTS = dict.fromkeys(
+    (
+        "weight_gradient_norm",
+        "weight_gradient_mean_abs",
+        "weight_gradient_nonfinite",
+        "weight_norm",
+        "weight_nonfinite",
+        "update_ratio",
+    ),
+    np.nan,
+)
+
+
+def _together(mine: Mapping[str, Vector]) -> dict[str, float]:
+    arrived = ~np.isnan(mine["gradient_norm"])
+    seen = (mine["elements"] - mine["gradient_nonfinite"])[arrived].sum()
+    norm = float(np.linalg.norm(mine["weight_norm"]))
+    return {
+        "weight_gradient_norm": float(np.linalg.norm(mine["gradient_norm"][arrived])) if arrived.any() else np.nan,
+        "weight_gradient_mean_abs": _ratio(mine["gradient_abs_sum"][arrived].sum(), seen),
+        "weight_gradient_nonfinite": float(mine["gradient_nonfinite"][arrived].sum()) if arrived.any() else np.nan,
+        "weight_norm": norm,
+        "weight_nonfinite": float(mine["weight_nonfinite"].sum()),
+        "update_ratio": _ratio(float(np.linalg.norm(mine["update_norm"])), norm),
+    }
+
+
+def _rms(parts: Vector, weights: Vector) -> float:
+    """Root mean square of the whole from those of its parts."""
+    return float(np.sqrt(_average(parts**2, weights)))
+
+
+def _average(values: Vector, weights: Vector) -> float:
+    return _ratio((values * weights)[weights > 0].sum(), weights.sum())
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    return float(numerator / denominator) if denominator else np.nan
+
+
+def _ratios(numerator: Vector, denominator: Vector) -> Vector:
+    return np.divide(numerator, denominator, out=np.full_like(numerator, np.nan), where=denominator != 0)

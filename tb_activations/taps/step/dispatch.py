@@ -1,0 +1,260 @@
+"""Putting the observed step beside Keras' own, for the time of one `fit`."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tb_activations.taps.gist import gist
+from tb_activations.taps.schedule.cadence import Cadence, StepClock
+from tb_activations.taps.schedule.pace import Pace
+from tb_activations.taps.step.observed_step import ObservedStep
+
+_LOGGER = logging.getLogger("tb_activations")
+_OF_DEVICE = (tf.errors.ResourceExhaustedError, tf.errors.InternalError, tf.errors.UnimplementedError)
+"""What figures can fail of. Other errors are the training's own, and may have come up after a part of the update."""
+
+_Logs = dict[str, Any]
+_Packed = dict[str, tf.Tensor]
+_Seen = tuple[ObservedStep, bool, _Logs, _Packed]
+
+
+@dataclasses.dataclass(frozen=True)
+class Observed:
+    """A finished observed step: `step` counts optimizer iterations before it, `packed` is still on the device.
+
+    `has_extras` tells whether histograms were filled.
+    """
+
+    step: int
+    has_extras: bool
+    logs: _Logs
+    packed: _Packed
+
+
+class Dispatcher:
+    """Stands as `model.train_function` during a training.
+
+    A step that is not due calls `plain`, the very function Keras made, and returns what it returns. A step that is
+    due calls the observed step and hands the outcome to `on_observed`. A failing observed step is given up with one
+    warning; training continues with `plain`, on the same batch.
+
+    Attributes:
+        plain: the function that runs where a step is not observed.
+        failure: why no step is observed any more, "" as long as they are.
+        is_passed_over: whether the dispatcher of another callback observed a step that was due here, which is logged.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        observed: Callable[[], ObservedStep],
+        cadence: Cadence,
+        clock: Callable[[], float],
+        wants_extras: Callable[[int, bool], bool],
+        on_observed: Callable[[ObservedStep, Observed], None],
+        *,
+        on_first_step: Callable[[], None] = lambda: None,
+        steps_before: int = 0,
+    ) -> None:
+        """`steps_before` counts the steps that this training ran before, under another dispatcher.
+
+        `on_first_step` is called when the first step begins that no other callback takes: the model may be restored
+        until then.
+        """
+        self.plain = model.train_function
+        self.failure = ""
+        self._model = model
+        self._history = getattr(model, "history", None)
+        self._make_observed = observed
+        self._observed: ObservedStep | None = None
+        self._pace = Pace(cadence, clock)
+        self._wants_extras = wants_extras
+        self._on_observed = on_observed
+        self._on_first_step = on_first_step
+        self._stride = model.steps_per_execution
+        self._is_begun = self._is_open = False
+        self._steps_before = steps_before
+        self._next = iterations(model)
+        self._first = self._next - steps_before
+        self._epoch_steps: int | None = None
+        self._in_epoch = 0
+        self._is_last_epoch = False
+        self.is_passed_over = False
+
+    def begin_epoch(self, steps: int | None, is_last: bool) -> None:
+        """Takes note that an epoch begins; `is_last` of those planned.
+
+        Where the number of its steps is unknown (None) it is taken to have as many as the one before.
+        """
+        self._epoch_steps, self._in_epoch, self._is_last_epoch = steps or self._in_epoch or None, 0, is_last
+
+    @property
+    def steps(self) -> int:
+        """Steps of this training so far."""
+        return self._next - self._first
+
+    @property
+    def next_step(self) -> int:
+        """Optimizer iterations before the step that comes next."""
+        return self._next
+
+    def install(self) -> None:
+        self._model.train_function = self
+
+    def is_installed(self) -> bool:
+        """Whether the model's steps come here, maybe through the dispatcher of another callback."""
+        return any(step is self for step in _chain(self._model.train_function))
+
+    def remove(self) -> None:
+        """Gives the model its own function back, unless something else has been put in place since.
+
+        Another callback's dispatcher that was put before this one stays.
+        """
+        if self._model.train_function is self:
+            self._model.train_function = self.plain
+        for step in _chain(self._model.train_function):
+            if isinstance(step, Dispatcher) and step.plain is self:
+                step.plain = self.plain
+
+    def __call__(self, iterator: Any) -> Any:
+        if getattr(self._model, "history", None) is not self._history:
+            # An interrupted `fit` never called `on_train_end`; this step belongs to a later one without the callback.
+            self.remove()
+            return self.plain(iterator)
+        try:
+            self._begin()
+            first = self._next
+            is_due, is_epoch_end = self._begin_step()
+        except Exception as error:
+            self._give_up(gist(error))
+            return self.plain(iterator)
+        is_observed = is_due and not self.failure
+        others = [step for step in _chain(self.plain) if isinstance(step, Dispatcher)] if is_observed else []
+        for other in others:
+            other.pass_over()
+        try:
+            return self._observe(first, is_epoch_end, iterator) if is_observed else self.plain(iterator)
+        except (StopIteration, tf.errors.OutOfRangeError):
+            # Data of unknown length end with a call that finds none, which is no step.
+            for dispatcher in (self, *others):
+                dispatcher.take_back()
+            raise
+
+    def pass_over(self) -> None:
+        """Counts a step that the dispatcher of another callback observes in place of this one."""
+        self._count_from_here()
+        is_due, _ = self._begin_step()
+        if is_due and not self.is_passed_over:
+            self.is_passed_over = True
+            _LOGGER.warning(
+                "Layer health: two callbacks observe this training. When both want the same step the last one gets it; "
+                "the other waits for its next free step. Choose another update_freq, or use one callback."
+            )
+
+    def take_back(self) -> None:
+        """Does not count the step that was begun last."""
+        self._next, self._in_epoch = self._next - self._stride, self._in_epoch - self._stride
+
+    def _begin(self) -> None:
+        self._count_from_here()
+        if not self._is_open:
+            self._is_open = True
+            self._on_first_step()
+
+    def _count_from_here(self) -> None:
+        """Counts from the optimizer's steps as they are when the training really begins."""
+        if not self._is_begun:
+            self._is_begun = True
+            self._next = iterations(self._model)
+            self._first = self._next - self._steps_before
+
+    def _begin_step(self) -> tuple[bool, bool]:
+        """Counts a step; whether it is to be observed, and whether it is the last of its epoch."""
+        first, self._next = self._next, self._next + self._stride
+        self._in_epoch += self._stride
+        is_epoch_end = self._epoch_steps is not None and self._in_epoch >= self._epoch_steps
+        clock = StepClock(first - self._first, is_epoch_end, is_epoch_end and self._is_last_epoch)
+        return self._pace.begin_step(clock), is_epoch_end
+
+    def _observe(self, first: int, is_epoch_end: bool, iterator: Any) -> Any:
+        seen, is_start = None, first == self._first
+        for left in range(self._stride - 1, -1, -1):
+            batch = next(iterator, None)
+            if batch is None:
+                break
+            before = iterations(self._model)
+            try:
+                seen = self._see(first, is_epoch_end, batch, iterator)
+            except Exception as error:
+                self._give_up(gist(error))
+                is_done = isinstance(error, _OF_DEVICE) and iterations(self._model) > before
+                return self._plainly(itertools.chain([] if is_done else [batch], itertools.islice(iterator, left)))
+            if is_start and left:
+                # Of the first execution its first step counts too: it alone shows the weights the training began with.
+                self._hand_over(first, *seen)
+            is_start = False
+        if seen is None:
+            raise StopIteration
+        done = iterations(self._model)
+        if done > first:
+            self._next = done
+        self._pace.observed(first - self._first)
+        return self._hand_over(self._next - 1, *seen)
+
+    def _see(self, first: int, is_epoch_end: bool, batch: Any, iterator: Any) -> _Seen:
+        if self._observed is None:
+            self._observed = self._make_observed()
+        has_extras = self._wants_extras(first, is_epoch_end)
+        spec = getattr(iterator, "element_spec", None)
+        if spec is None:
+            spec = tf.nest.map_structure(tf.type_spec_from_value, batch)
+        return self._observed, has_extras, *self._observed(batch, spec, has_extras)
+
+    def _hand_over(self, number: int, step: ObservedStep, has_extras: bool, logs: _Logs, packed: _Packed) -> _Logs:
+        if packed:
+            self._on_observed(step, Observed(number, has_extras, logs, packed))
+        else:
+            self._give_up(step.failure)
+        return logs
+
+    def _plainly(self, batches: Iterator[Any]) -> Any:
+        """Trains on these batches without observing.
+
+        An error that is the training's own comes up again here, as it would have without us.
+        """
+        batch = next(batches, None)
+        if batch is None:
+            return self._model.get_metrics_result()
+        return self.plain(itertools.chain([batch], batches))
+
+    def _give_up(self, reason: str) -> None:
+        if not self.failure:
+            self.failure = reason
+            _LOGGER.warning(
+                "Layer health: observing is off, the observed step failed (%s). Training continues.", reason
+            )
+
+    def close_step(self) -> None:
+        """Ends the time of the last step, if it has not ended yet."""
+        self._pace.close_step()
+
+
+def _chain(step: Any) -> Iterator[Any]:
+    """What a train function calls: dispatchers, the outermost first, and what stands behind them."""
+    yield step
+    while isinstance(step, Dispatcher):
+        step = step.plain
+        yield step
+
+
+def iterations(model: keras.Model) -> int:
+    """Steps that the model's optimizer has made; 0 where it has none, or one that does not count."""
+    count = getattr(getattr(model, "optimizer", None), "iterations", None)
+    return 0 if count is None else int(count.numpy())

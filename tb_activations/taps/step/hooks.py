@@ -1,0 +1,142 @@
+"""Hooks on `GradientTape.gradient`, the `apply` of Keras optimizers and calls of layers, while a step is observed.
+
+They stand on the classes, since a custom training loop keeps its tapes and optimizers where nobody else can reach them,
+and a layer may come into being in the middle of a step.
+In a thread without a listener they call the original and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import keras
+import tensorflow as tf
+
+from tb_activations.taps import taps
+
+
+class Listener(Protocol):
+    """What learns of the calls, gradients and updates of one step."""
+
+    def entering(self, layer: keras.layers.Layer) -> None:
+        """Called before a layer or model is built and called."""
+
+    def differentiating(self, target: Any, sources: Any) -> contextlib.AbstractContextManager[None]:
+        """Stands around the backward pass from `target` to `sources`."""
+
+    def differentiated(self, sources: Any, gradients: Any) -> None:
+        """`gradients` has the structure of `sources`."""
+
+    def applying(self, optimizer: Any, gradients: list[Any], variables: list[Any]) -> Callable[[], None]:
+        """Called before the optimizer changes the variables; what it returns is called afterwards."""
+
+
+_local = threading.local()
+_lock = threading.Lock()
+_listening = 0
+_installed = contextlib.ExitStack()
+
+
+@contextlib.contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Tells `listener` of everything that this thread calls, differentiates and applies while the block runs."""
+    before = getattr(_local, "listener", None)
+    _enter()
+    _local.listener = listener
+    try:
+        yield
+    finally:
+        _local.listener = before
+        _leave()
+
+
+def _enter() -> None:
+    global _listening
+    with _lock:
+        if _listening == 0:
+            _installed.enter_context(taps.installed(_taps()))
+        _listening += 1
+
+
+def _leave() -> None:
+    global _listening
+    with _lock:
+        _listening -= 1
+        if _listening == 0:
+            _installed.close()
+
+
+def _taps() -> Iterator[taps.Tap]:
+    yield taps.Tap(keras.layers.Layer, "__call__", _hooked_call(keras.layers.Layer.__call__))
+    yield taps.Tap(tf.GradientTape, "gradient", _hooked_gradient(tf.GradientTape.gradient))
+    for kind in _classes_with("apply", keras.optimizers.Optimizer):
+        yield taps.Tap(kind, "apply", _hooked_apply(vars(kind)["apply"]))
+
+
+def _classes_with(method: str, root: type) -> list[type]:
+    """Those of the root's bases and of all classes derived from these that define the method themselves."""
+    found: dict[type, None] = {}
+    waiting = [kind for kind in root.__mro__ if method in vars(kind)]
+    while waiting:
+        kind = waiting.pop()
+        if method in vars(kind):
+            found[kind] = None
+        waiting += kind.__subclasses__()
+    return list(found)
+
+
+@contextlib.contextmanager
+def _silenced() -> Iterator[Listener | None]:
+    """The listener, which hears nothing of what is called within: an optimizer inside an optimizer."""
+    listener = getattr(_local, "listener", None)
+    _local.listener = None
+    try:
+        yield listener
+    finally:
+        _local.listener = listener
+
+
+def _hooked_call(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def call(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
+        listener: Listener | None = getattr(_local, "listener", None)
+        if listener is not None:
+            listener.entering(layer)
+        return original(layer, *args, **kwargs)
+
+    return call
+
+
+def _hooked_gradient(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def gradient(tape: Any, target: Any, sources: Any, *args: Any, **kwargs: Any) -> Any:
+        with _silenced() as listener:
+            if listener is None:
+                return original(tape, target, sources, *args, **kwargs)
+            with listener.differentiating(target, sources):
+                gradients = original(tape, target, sources, *args, **kwargs)
+            listener.differentiated(sources, gradients)
+            return gradients
+
+    return gradient
+
+
+def _hooked_apply(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def apply(optimizer: Any, grads: Any, trainable_variables: Any = None) -> Any:
+        with _silenced() as listener:
+            if listener is None:
+                return original(optimizer, grads, trainable_variables)
+            gradients = list(grads)
+            given = None if trainable_variables is None else list(trainable_variables)
+            variables = given if given is not None else list(optimizer._trainable_variables)
+            applied = listener.applying(optimizer, gradients, variables)
+            result = original(optimizer, gradients, given)
+            applied()
+            return result
+
+    return apply

@@ -1,0 +1,127 @@
+"""The figures of one call of a layer, once it is known what stands behind it."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import math
+from collections.abc import Container
+from typing import Any
+
+import tensorflow as tf
+
+from tb_activations.taps.functions import calls
+from tb_activations.taps.functions.between import Applied
+from tb_activations.taps.functions.recognition import NAMES, Function
+from tb_activations.taps.layers import has_known_activation, unit_axis
+from tb_activations.taps.numbers import feature_maps, statistics
+from tb_activations.taps.numbers.layout import MAX_UNITS, Call
+from tb_activations.taps.step.seen import NONE, SeenCall
+
+_EAGER_SIZES = 8
+"""Tensors of an eager step whose size is remembered, and which are kept for it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What leaves the step of one call; `maps` are feature maps."""
+
+    spec: Call
+    activation: statistics.Activation
+    input_rms: tf.Tensor
+    maps: tf.Tensor | None
+
+
+class Measuring:
+    """Measures the calls of one step, in the order in which they ended."""
+
+    def __init__(self, wanted_histograms: tf.Tensor | None, *, with_maps: bool) -> None:
+        self._wanted = wanted_histograms
+        self._with_maps = with_maps
+        self._sizes: collections.OrderedDict[Any, tf.Tensor] = collections.OrderedDict()
+
+    def measure(self, call: SeenCall, applied: Applied | None, own: Function | None) -> Measured:
+        """The figures of a layer's output, or of what a function behind it made of that.
+
+        Args:
+            applied: the function that was applied to the output.
+            own: the function that the layer itself ends in, where it was recognized.
+        """
+        layer = call.entry.layer
+        given, function = call.value, own
+        axis = unit_axis(layer, given.shape.rank, has_activation=own is not None)
+        if applied is not None:
+            given, function, axis = applied.after, applied.function, applied.axis
+        units = given.shape[axis] if axis is not None else None
+        if not units or units > MAX_UNITS:
+            axis, units = None, 0
+        value = tf.stop_gradient(given)
+        name = function.name if function is not None else _trusted_name(call)
+        maps = feature_maps.first_maps(value, axis) if self._with_maps else None
+        bounds = None if function is None else function.bounds
+        activation = statistics.activation(value, axis, self._wanted, name, bounds)
+        shape = call.value.shape
+        spec = Call(
+            name=call.entry.name,
+            class_name=type(layer).__name__,
+            number=call.number,
+            # The batch varies: another last batch does not make another layer.
+            shape=(None, *shape[1:]) if shape.rank else (),
+            dtype=value.dtype.name,
+            units=units,
+            activation=name,
+            parameters=layer.count_params() if layer.built else 0,
+            trainable=bool(layer.trainable_weights),
+            inputs=call.sources,
+            map_shape=tuple(maps.shape) if maps is not None else (),
+        )
+        input_rms = self._input_size(call)
+        size = statistics.root_mean_square_of(activation)
+        for tensor in [applied.origin] if applied is not None else [call.value, call.output]:
+            self._remember(tensor, size)
+        return Measured(spec, activation, input_rms, maps)
+
+    def _input_size(self, call: SeenCall) -> tf.Tensor:
+        if not call.inputs:
+            return tf.constant(math.nan)
+        tensor = call.inputs[0]
+        for _ in range(calls.MOST_OPERATIONS):
+            handed = None if tensor.ref() in self._sizes or _is_eager(tensor) else calls.passed(tensor)
+            if handed is None or not handed.dtype.is_floating:
+                break
+            tensor = handed
+        if tensor.ref() not in self._sizes:
+            self._remember(tensor, statistics.root_mean_square(tf.stop_gradient(tensor)))
+        return self._sizes[tensor.ref()]
+
+    def _remember(self, tensor: tf.Tensor, size: tf.Tensor) -> None:
+        self._sizes[tensor.ref()] = size
+        if _is_eager(tensor) and len(self._sizes) > _EAGER_SIZES:
+            self._sizes.popitem(last=False)
+
+
+def own_function(call: SeenCall, stops: frozenset[Any], taken: Container[Any]) -> Function | None:
+    """The activation function that a call ended in, where its values tell; None where the layer's name for it does.
+
+    Args:
+        stops: references of what other layers returned.
+        taken: references of tensors behind functions that belong to other layers.
+    """
+    if has_known_activation(call.entry.layer) and call.own_activation not in NONE:
+        return None
+    if call.is_transparent or _is_eager(call.value):
+        return None
+    given = frozenset(value.ref() for value in call.inputs)
+    found = calls.chain(call.value, (stops - {call.value.ref()}) | given)
+    return None if found.after.ref() in taken else found.function
+
+
+def _trusted_name(call: SeenCall) -> str | None:
+    """The layer's name for its activation; none that promises what the function has not been seen to do."""
+    name, layer = call.own_activation, call.entry.layer
+    is_promise = name in NAMES and not has_known_activation(layer) and not _is_eager(call.value)
+    return None if is_promise and getattr(layer, "activation", None) is not None else name
+
+
+def _is_eager(tensor: tf.Tensor) -> bool:
+    return isinstance(tensor, tf.__internal__.EagerTensor)

@@ -1,0 +1,356 @@
+"""What the taps of one traced step see, and how it leaves the step as packed vectors."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from tb_activations.taps import taps
+from tb_activations.taps.finder import LayerFinder
+from tb_activations.taps.functions.between import Applied, Between
+from tb_activations.taps.functions.eager import Waiting
+from tb_activations.taps.functions.recognition import Function
+from tb_activations.taps.gist import gist
+from tb_activations.taps.layers import NamedLayer, is_moving, own_weights
+from tb_activations.taps.numbers import histograms, statistics
+from tb_activations.taps.numbers.layout import WEIGHT_FIGURES, Layout, Unobserved, Weight
+from tb_activations.taps.step.measuring import Measured, Measuring, own_function
+from tb_activations.taps.step.seen import SeenCall, floats
+from tb_activations.taps.step.wiring import Wiring
+
+_LOGGER = logging.getLogger("tb_activations")
+_ELSEWHERE = "it is called inside a loop, a condition or a function of its own, whose values cannot leave it"
+_NOT_CALLED = "it was not called in a training step, or inside a function that was compiled before"
+_CONTAINER = "only its own weights are observed; the layers inside it have rows of their own"
+_NO_FLOATS = "its output holds no floating-point tensor"
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What leaves the step beside the figures."""
+
+    with_histograms: bool
+    with_maps: bool
+
+
+@dataclasses.dataclass(eq=False)
+class Begun:
+    """A call of a layer that has begun: the floating-point tensors it was given, and whether others run within."""
+
+    inputs: tuple[tf.Tensor, ...]
+    is_composite: bool = False
+
+
+class Observation:
+    """Collects the live figures of one step; belongs to the graph (or the eager call) it was made in."""
+
+    def __init__(
+        self,
+        finder: LayerFinder,
+        options: Options,
+        with_extras: tf.Tensor,
+        known_reasons: dict[str, str],
+    ) -> None:
+        """`known_reasons` says why layers could not be observed in steps before.
+
+        A step that calls what was traced before does not see it again. What this step finds is added.
+        """
+        self._finder = finder
+        self._known_reasons = known_reasons
+        self._targets: list[Any] = []
+        self._losses: list[tf.Tensor] = []
+        self._differentiated: tuple[int, frozenset[str]] | None = None
+        self._wanted = with_extras if options.with_histograms else None
+        self._measuring = Measuring(self._wanted, with_maps=options.with_maps)
+        self._options = options
+        self._graph = taps.current_graph()
+        self._wiring = Wiring()
+        self._calls: list[SeenCall] = []
+        self._measured: dict[int, Measured] = {}
+        self._open: list[Begun] = []
+        self._waiting = Waiting()
+        self._returned: list[tf.Tensor] = []
+        self._further: set[Any] = set()
+        self._weights: dict[int, tuple[Weight, tf.Tensor]] = {}
+        self._reasons: dict[str, str] = {}
+        self.loss: tf.Tensor | None = None
+        self.learning_rate: tf.Tensor = tf.constant(math.nan)
+        self.loss_scale: tf.Tensor = tf.constant(1.0)
+        self.samples: tf.Tensor | None = None
+        self.input_rms: tf.Tensor = tf.constant(math.nan)
+
+    def is_here(self) -> bool:
+        """Whether what is computed now can leave the step."""
+        return taps.current_graph() is self._graph
+
+    def begin_call(self, entry: NamedLayer, args: Any, kwargs: Any) -> Begun | None:
+        """A layer is called with these arguments; what it returns goes to `see_call` together with the outputs."""
+        if entry.is_cell or not self.is_here() or self._differentiated is not None:
+            return None
+        for outer in self._open:
+            outer.is_composite = True
+        begun = Begun(floats((args, kwargs)))
+        self._open.append(begun)
+        if self._graph is None:
+            with self._only_logged(entry):
+                self._waiting.given(begun.inputs, is_use=not is_moving(entry.layer))
+        return begun
+
+    def see_call(self, entry: NamedLayer, outputs: Any, begun: Begun | None) -> Any:
+        """Takes note of a layer's outputs; returns the outputs to use in their place."""
+        if begun in self._open:
+            # Calls that were left by an error end with the one around them.
+            del self._open[self._open.index(begun) :]
+        if entry.is_cell or not self.is_here():
+            self._reasons[entry.name] = self._known_reasons[entry.name] = _ELSEWHERE
+            return outputs
+        if self._differentiated is not None:
+            return self._see_again(entry, outputs)
+        self._reasons.setdefault(entry.name, _NO_FLOATS)
+        sources = self._wiring.sources(outputs)
+        outputs = taps.map_first_float(outputs, lambda value: self._see_output(entry, value, sources, begun))
+        self._wiring.made(outputs, entry.name)
+        if self._graph is not None:
+            self._further |= {value.ref() for value in floats(outputs)}
+        return outputs
+
+    def see_returned(self, outputs: Any) -> None:
+        """Takes note of what a model returned: the last function may stand behind its last layer."""
+        if self._graph is not None and self.is_here() and self._differentiated is None:
+            self._returned += floats(outputs)
+
+    def _see_again(self, entry: NamedLayer, outputs: Any) -> Any:
+        """A call within a backward pass repeats an earlier one, whose gradients come this way (`tf.recompute_grad`)."""
+        calls = [seen for seen in self._calls if seen.entry.name == entry.name]
+        # Nothing tells which of several calls is repeated.
+        if len(calls) != 1:
+            return outputs
+        return taps.map_first_float(
+            outputs,
+            lambda value: taps.see_gradient(value, lambda gradient: self._see_gradient(calls[0], gradient)),
+        )
+
+    def _see_output(
+        self, entry: NamedLayer, value: tf.Tensor, sources: tuple[str, ...], begun: Begun | None
+    ) -> tf.Tensor:
+        seen = SeenCall(
+            entry=entry,
+            number=1 + sum(seen.entry.name == entry.name for seen in self._calls),
+            inputs=begun.inputs if begun is not None else (),
+            value=value,
+            output=value,
+            sources=sources,
+            models=self._finder.models_of(entry.layer),
+            is_composite=begun is not None and begun.is_composite,
+        )
+        seen.output = taps.see_gradient(value, lambda gradient: self._see_gradient(seen, gradient))
+        self._calls.append(seen)
+        if self.samples is None and value.shape.rank:
+            self.samples = tf.cast(tf.shape(value)[0], tf.float32)
+        if self._graph is None:
+            for ready, applied in self._waiting.add(seen):
+                self._measure(ready, applied, None)
+        return seen.output
+
+    def _settle(self) -> None:
+        """Measures what was seen, as soon as it is known what stands behind every layer."""
+        if self._graph is None:
+            for seen, applied in self._waiting.rest():
+                self._measure(seen, applied, None)
+            return
+        found, stops = self._between()
+        origins = {applied.origin.ref() for applied in found.values()}
+        for seen in self._calls:
+            own = None
+            with self._only_logged(seen.entry):
+                own = own_function(seen, stops, origins)
+            self._measure(seen, found.get(id(seen)), own)
+
+    def _between(self) -> tuple[dict[int, Applied], frozenset[Any]]:
+        stops = frozenset(self._further) | {seen.output.ref() for seen in self._calls}
+        try:
+            return Between(self._calls, stops).applied(self._returned), stops
+        except Exception as error:  # Layers have their own figures all the same.
+            _LOGGER.warning("Layer health: functions between layers are not recognized (%s).", gist(error))
+            return {}, stops
+
+    def _measure(self, seen: SeenCall, applied: Applied | None, own: Function | None) -> None:
+        try:
+            self._measured[id(seen)] = self._measuring.measure(seen, applied, own)
+        except Exception as error:  # A figure that cannot be had must not stop the training.
+            self._reasons[seen.entry.name] = f"its figures could not be computed ({gist(error)})"
+            self._calls = [other for other in self._calls if other is not seen]
+        if self._graph is None:
+            seen.release()
+
+    @contextlib.contextmanager
+    def _only_logged(self, entry: NamedLayer) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # The layer has its own figures all the same.
+            _LOGGER.debug("The function behind layer %r cannot be told (%s).", entry.name, gist(error))
+
+    @contextlib.contextmanager
+    def differentiating(self, target: Any, models: frozenset[str]) -> Iterator[None]:
+        """Stands around a backward pass from `target` to weights of these models.
+
+        Gradients that arrive at layers of other models meanwhile are on their way to somewhere else, such as those of
+        a generator's loss at the layers of its discriminator, and do not count; nor do those of a penalty's inner
+        gradient, which is taken by inputs.
+        """
+        if not self.is_here():
+            yield
+            return
+        self._differentiated = (self._place(target, bool(models)), models)
+        try:
+            yield
+        finally:
+            self._differentiated = None
+
+    def _place(self, target: Any, is_loss: bool) -> int:
+        place = next((place for place, known in enumerate(self._targets) if known is target), len(self._targets))
+        if place == len(self._targets):
+            self._targets.append(target)
+            if is_loss:
+                self._losses += [
+                    tf.reduce_sum(tf.cast(tf.stop_gradient(value), tf.float32))
+                    for value in tf.nest.flatten(target)
+                    if isinstance(value, tf.Tensor)
+                ]
+        return place
+
+    def _see_gradient(self, seen: SeenCall, gradient: tf.Tensor) -> None:
+        if not self.is_here():
+            return
+        place, models = self._differentiated or (0, seen.models)
+        if not seen.models or seen.models & models:
+            # Measured when the step is packed, so that an outer backward pass does not go through figures.
+            seen.gradients[place] = gradient
+
+    def _gradient_figures(self, seen: SeenCall) -> statistics.Gradient:
+        none = statistics.Gradient(
+            tf.fill([len(statistics.GRADIENT_FIGURES)], math.nan), tf.fill([histograms.LENGTH], math.nan)
+        )
+        if not seen.gradients:
+            return none
+        try:
+            # A gather downstream hands back IndexedSlices. Losses that were differentiated one by one add up.
+            whole = tf.add_n([tf.convert_to_tensor(gradient) for gradient in seen.gradients.values()])
+            return statistics.gradient(whole, self._wanted)
+        except Exception as error:  # As above: the step itself is done.
+            _LOGGER.warning("The gradient at layer %r cannot be observed (%s).", seen.entry.name, error)
+            return none
+
+    def see_weight(
+        self, key: int, spec: Weight, gradient: tf.Tensor | None, before: tf.Tensor, after: tf.Tensor
+    ) -> None:
+        """Takes the figures of one weight's step; `gradient` is dense or None.
+
+        `key` tells weights apart: one that is updated twice in a step keeps the figures of the last time.
+        """
+        self._weights[key] = (spec, statistics.weight(gradient, before, after))
+
+    def layout(self) -> Layout:
+        """The order in which `pack` writes what was seen. Ends the observation: asked for once, before `pack`."""
+        self._settle()
+        self._calls = [seen for seen in self._calls if self._reasons[seen.entry.name] != _ELSEWHERE]
+        called = {seen.entry.name for seen in self._calls}
+        gates = self._wiring.gates
+        return Layout(
+            calls=tuple(
+                dataclasses.replace(self._measured[id(seen)].spec, is_gate=seen.entry.name in gates)
+                for seen in self._calls
+            ),
+            weights=tuple(
+                dataclasses.replace(spec, layer=_innermost(spec.layer, called)) for spec, _ in self._weights.values()
+            ),
+            unobserved=tuple(self._unobserved(entry) for entry in self._finder.named if entry.name not in called),
+        )
+
+    def _unobserved(self, entry: NamedLayer) -> Unobserved:
+        default = _CONTAINER if entry.is_container else _NOT_CALLED
+        return Unobserved(
+            entry.name,
+            type(entry.layer).__name__,
+            _parameters(entry),
+            bool(entry.layer._trainable_variables if entry.is_container else entry.layer.trainable_weights),
+            self._reasons.get(entry.name, self._known_reasons.get(entry.name, default)),
+        )
+
+    def pack(self, layout_number: int) -> dict[str, tf.Tensor]:
+        """The vectors that leave the step, each `[replicas, length]` float32 (feature maps: `[1, length]`)."""
+        header = [
+            float(layout_number),
+            *self._loss(),
+            self.learning_rate,
+            self.loss_scale,
+            math.nan if self.samples is None else self.samples,
+            self.input_rms,
+        ]
+        pieces = [tf.stack([tf.cast(value, tf.float32) for value in header])]
+        gradients = [self._gradient_figures(seen) for seen in self._calls]
+        measured = [self._measured[id(seen)] for seen in self._calls]
+        for one, gradient in zip(measured, gradients, strict=True):
+            activation = one.activation
+            pieces += [activation.figures, one.input_rms[None], gradient.figures, activation.active, activation.peak]
+        pieces += [figures for _, figures in self._weights.values()]
+        packed = {"figures": _from_all_replicas(tf.concat(pieces, 0))}
+        if self._options.with_histograms and self._calls:
+            pairs = [(one.activation.histogram, two.histogram) for one, two in zip(measured, gradients, strict=True)]
+            packed["histograms"] = _from_all_replicas(tf.concat([part for pair in pairs for part in pair], 0))
+        maps = [tf.reshape(one.maps, [-1]) for one in measured if one.maps is not None]
+        if maps:
+            packed["maps"] = _from_first_replica(tf.concat(maps, 0))
+        return packed
+
+    def _loss(self) -> tuple[float, float | tf.Tensor]:
+        """Whether a loss was seen, and it: as computed, or else the sum of what was differentiated, unscaled."""
+        if self.loss is not None:
+            return 1.0, self.loss
+        if self._losses:
+            return 1.0, tf.add_n(self._losses) / self.loss_scale
+        return 0.0, math.nan
+
+
+def _parameters(entry: NamedLayer) -> int:
+    """How many parameters a layer without figures has; 0 where it cannot tell."""
+    layer = entry.layer
+    try:
+        if entry.is_container:
+            return sum(math.prod(weight.shape) for weight in own_weights(layer))
+        return int(layer.count_params()) if layer.built else 0
+    except Exception as error:  # It is listed for what cannot be had of it.
+        _LOGGER.debug("Layer %r does not tell its parameters (%s).", layer.name, error)
+        return 0
+
+
+def _innermost(layer: str, called: set[str]) -> str:
+    """The innermost observed layer around `layer`: weights of an LSTM's cell count for the LSTM."""
+    around = layer
+    while around and around not in called:
+        around = around.rpartition("/")[0]
+    return around or layer
+
+
+assert len(WEIGHT_FIGURES) == len(statistics.GRADIENT_FIGURES) + 3
+
+
+def _from_all_replicas(vector: tf.Tensor) -> tf.Tensor:
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return vector[None]
+    return context.all_gather(vector[None], axis=0)
+
+
+def _from_first_replica(vector: tf.Tensor) -> tf.Tensor:
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return vector[None]
+    mine = tf.where(tf.equal(context.replica_id_in_sync_group, 0), vector, tf.zeros_like(vector))
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, mine)[None]

@@ -1,0 +1,132 @@
+"""The observed form of a train step of one's own: compiled by `tf.function`, or run eagerly."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tb_activations.taps import taps
+from tb_activations.taps.finder import Models
+from tb_activations.taps.layers import LayerChoice
+from tb_activations.taps.numbers.layout import Layout
+from tb_activations.taps.step.observation import Observation, Options
+from tb_activations.taps.step.step_taps import StepTaps, batch_size, input_rms
+from tb_activations.taps.strategies import is_distributed
+
+_NO_RUN = "under a distribution strategy the step has to call `strategy.run`"
+
+Packed = dict[str, tf.Tensor]
+
+
+class ObservedLoop:
+    """Observes steps that the user runs: what the models' layers, tapes and optimizers do within them.
+
+    Under a distribution strategy that is what happens within the step's first `strategy.run`.
+    """
+
+    def __init__(self, models: Models, layers: LayerChoice, options: Options, strategy: tf.distribute.Strategy) -> None:
+        self._taps = StepTaps(models, layers, options)
+        self._strategy = strategy
+        self._is_distributed = is_distributed(strategy)
+        self._runs: list[Packed] = []
+
+    @property
+    def failure(self) -> str:
+        """Why a step returned no vectors."""
+        return self._taps.failure or (_NO_RUN if self._is_distributed else "")
+
+    def layout(self, number: int) -> Layout:
+        """The layout whose number stands first in a packed vector."""
+        return self._taps.layout(number)
+
+    @contextlib.contextmanager
+    def tapped(self, with_extras: bool) -> Iterator[None]:
+        """Taps are in place within the block, for one step; `with_extras` tells whether histograms are wanted."""
+        self._taps.want_extras(with_extras)
+        on_run = [taps.Tap(self._strategy, "run", self._tapped_run())] if self._is_distributed else []
+        with self._taps.on_layers(), taps.installed(on_run):
+            yield
+
+    @contextlib.contextmanager
+    def observing(self, data: Any) -> Iterator[Packed]:
+        """Within the block the step is seen; afterwards what was yielded holds the vectors of `Observation.pack`.
+
+        The length of the batch is taken from the first tensor in `data`, or else from the first layer's output.
+        """
+        packed: Packed = {}
+        if self._is_distributed:
+            self._runs = []
+            yield packed
+            packed.update(self._runs[0] if self._runs else {})
+            return
+        with self._taps.observing() as observation:
+            _see_data(observation, data)
+            yield packed
+        packed.update(self._taps.pack(observation))
+
+    def _tapped_run(self) -> Callable[..., Any]:
+        original = self._strategy.run
+
+        @functools.wraps(original)
+        def run(fn: Callable[..., Any], args: Any = (), kwargs: Any = None, options: Any = None) -> Any:
+            if self._runs:
+                return original(fn, args, kwargs, options)
+            converted = tf.__internal__.autograph.tf_convert(
+                fn, tf.__internal__.autograph.control_status_ctx(), convert_by_default=False
+            )
+
+            def observed(*replica_args: Any, **replica_kwargs: Any) -> tuple[Any, Packed]:
+                with self._taps.observing() as observation:
+                    _see_data(observation, (replica_args, replica_kwargs))
+                    outputs = converted(*replica_args, **replica_kwargs)
+                return outputs, self._taps.pack(observation)
+
+            unconverted = tf.autograph.experimental.do_not_convert(observed)
+            outputs, packed = original(unconverted, args, kwargs, options)
+            local = self._strategy.experimental_local_results
+            # Every replica holds what all of them saw.
+            self._runs.append({name: local(vectors)[0] for name, vectors in packed.items()})
+            return outputs
+
+        return run
+
+
+class ObservedFunction:
+    """`tf.function(step, **arguments)`, observed."""
+
+    def __init__(self, loop: ObservedLoop, step: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+        self._loop = loop
+        converted = _converted(step, arguments.get("autograph", True))
+
+        @functools.wraps(step)
+        def observed(*args: Any, **kwargs: Any) -> tuple[Any, Packed]:
+            with loop.observing((args, kwargs)) as packed:
+                outputs = converted(*args, **kwargs)
+            return outputs, packed
+
+        self._function = tf.function(observed, **{**arguments, "autograph": False})
+
+    def __call__(self, args: Any, kwargs: Any, with_extras: bool) -> tuple[Any, Packed]:
+        """What the step returns, and the packed vectors, empty if they could not be had."""
+        with self._loop.tapped(with_extras):
+            outputs, packed = self._function(*args, **kwargs)
+        return outputs, packed
+
+
+def _see_data(observation: Observation, data: Any) -> None:
+    observation.samples = batch_size(data)
+    observation.input_rms = input_rms((data,))
+
+
+def _converted(step: Callable[..., Any], with_autograph: bool) -> Callable[..., Any]:
+    # Converted here rather than by the `tf.function` around it, which would convert the taps as well.
+    if not with_autograph:
+        return step
+    converted: Callable[..., Any] = tf.__internal__.autograph.tf_convert(
+        step, tf.__internal__.autograph.control_status_ctx(), user_requested=True
+    )
+    return converted

@@ -1,0 +1,118 @@
+"""The second compiled step of a `fit`: Keras' own, traced while taps are in place."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tb_activations.taps import taps
+from tb_activations.taps.layers import LayerChoice
+from tb_activations.taps.numbers.layout import Layout
+from tb_activations.taps.step.inlining import inlined
+from tb_activations.taps.step.observation import Options
+from tb_activations.taps.step.step_taps import StepTaps, batch_size, input_rms
+
+_KEY = "layer_health/"
+
+StepFunction = Callable[[Any], dict[str, Any]]
+
+
+class ObservedStep:
+    """Runs `model`'s training step and returns what the taps saw beside its logs.
+
+    Only while it is being called do the model's layers and `compute_loss` carry taps.
+    """
+
+    def __init__(self, model: keras.Model, layers: LayerChoice, options: Options) -> None:
+        self._model = model
+        self._taps = StepTaps({"": model}, layers, options)
+        self._train_step = taps.Tap(model, "train_step", self._observed_train_step(inlined(model.train_step)))
+        self._made = _make_train_function(model, self._train_step)
+        self._functions: list[tuple[Any, StepFunction]] = []
+
+    @property
+    def failure(self) -> str:
+        """Why a step returned no vectors."""
+        return self._taps.failure or "the model's train function does not call `train_step`"
+
+    def __call__(self, batch: Any, spec: Any, with_extras: bool) -> tuple[dict[str, Any], dict[str, tf.Tensor]]:
+        """The step's logs as Keras would return them, and the packed vectors of `Observation.pack`.
+
+        Without vectors, `failure` says what went wrong.
+
+        Args:
+            batch: what Keras' iterator gave.
+            spec: the type of what that iterator gives, as `tf.function` takes it for an input signature.
+            with_extras: whether histograms are wanted of this step; they are NaN otherwise.
+        """
+        self._taps.want_extras(with_extras)
+        with self._taps.on_layers(), taps.installed(self._on_model()):
+            logs = self._step(spec)(batch)
+        packed = {key.removeprefix(_KEY): logs.pop(key) for key in list(logs) if key.startswith(_KEY)}
+        return logs, packed
+
+    def _step(self, spec: Any) -> StepFunction:
+        """The observed train step for batches of this type."""
+        for known, step in self._functions:
+            if known == spec:
+                return step
+
+        def on_batch(batch: Any) -> dict[str, Any]:
+            # One batch is what the iterator gives, however many an execution takes.
+            is_single = self._model.steps_per_execution == 1
+            return dict(self._made(_Again(batch) if is_single else iter([batch])))
+
+        # Of the data set's own type, as Keras traces the plain one: otherwise a last, smaller batch would be another.
+        step = on_batch if self._model.run_eagerly else tf.function(on_batch, input_signature=[spec], autograph=False)
+        self._functions.append((spec, step))
+        return step
+
+    def layout(self, number: int) -> Layout:
+        """The layout whose number stands first in a packed vector."""
+        return self._taps.layout(number)
+
+    def _observed_train_step(self, train_step: StepFunction) -> StepFunction:
+        @functools.wraps(train_step)
+        def observed_train_step(data: Any) -> dict[str, Any]:
+            with self._taps.observing() as observation:
+                observation.samples = batch_size(data)
+                observation.input_rms = input_rms(data)
+                logs = dict(train_step(data))
+            packed = self._taps.pack(observation)
+            return logs | {_KEY + name: vector for name, vector in packed.items()}
+
+        return observed_train_step
+
+    def _on_model(self) -> Iterator[taps.Tap]:
+        # A train function of the user's own may look the step up when it is traced, not when it is made.
+        yield self._train_step
+        yield taps.after(self._model, "compute_loss", self._see_loss)
+
+    def _see_loss(self, loss: Any) -> Any:
+        observation = self._taps.current()
+        if observation is not None and observation.is_here() and tf.is_tensor(loss):
+            observation.loss = tf.reduce_sum(tf.cast(tf.stop_gradient(loss), tf.float32))
+        return loss
+
+
+class _Again(Iterator[Any]):
+    """Gives one batch, and gives it again to a function that is traced twice for one step."""
+
+    def __init__(self, batch: Any) -> None:
+        self._batch = batch
+
+    def __next__(self) -> Any:
+        return self._batch
+
+
+def _make_train_function(model: keras.Model, train_step: taps.Tap) -> Any:
+    """What `model.make_train_function` makes of another train step; the model keeps its own."""
+    plain = model.train_function
+    with taps.installed([train_step]):
+        model.make_train_function(force=True)
+    made, model.train_function = model.train_function, plain
+    return made

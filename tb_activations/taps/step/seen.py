@@ -1,0 +1,62 @@
+"""A layer's call within an observed step, as the taps saw it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tb_activations.taps.layers import NamedLayer, activation_name, is_moving
+
+NONE = (None, "linear")
+"""Names of the activation of layers that have none."""
+
+
+@dataclasses.dataclass(eq=False)
+class SeenCall:
+    """What one call of a layer was given and returned.
+
+    Attributes:
+        entry: the layer.
+        number: 1 for the layer's first call in the step.
+        inputs: the floating-point tensors that the call was given, in order.
+        value: the first floating-point tensor that it returned.
+        output: the same as other layers are given it: behind the tap that sees its gradient.
+        sources: names of the layers that it was computed from.
+        models: names of the models that hold the layer.
+        is_composite: whether other observed layers were called within the call.
+        gradients: one for every loss that was differentiated, by the loss's place among them.
+    """
+
+    entry: NamedLayer
+    number: int
+    inputs: tuple[tf.Tensor, ...]
+    value: tf.Tensor
+    output: tf.Tensor
+    sources: tuple[str, ...]
+    models: frozenset[str]
+    is_composite: bool
+    gradients: dict[int, tf.Tensor] = dataclasses.field(default_factory=dict)
+
+    def release(self) -> None:
+        """Lets go of what an eager step would keep in memory for its values."""
+        self.inputs = ()
+        self.value = self.output = tf.zeros([0])
+
+    @property
+    def own_activation(self) -> str | None:
+        """Name of the layer's own activation function."""
+        return activation_name(self.entry.layer)
+
+    @property
+    def is_transparent(self) -> bool:
+        """Whether it only hands on what it was given: a function behind it belongs to the layer before."""
+        return is_moving(self.entry.layer) and len(self.inputs) == 1 and not self.is_composite
+
+
+def floats(nest: Any) -> tuple[tf.Tensor, ...]:
+    """The floating-point tensors in a nest, in order."""
+    values = keras.tree.flatten(nest)
+    return tuple(value for value in values if isinstance(value, tf.Tensor) and value.dtype.is_floating)

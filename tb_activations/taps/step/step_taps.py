@@ -1,0 +1,168 @@
+"""Taps on models for the time of one step, whoever runs it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tb_activations.taps import taps
+from tb_activations.taps.finder import LayerFinder, Models
+from tb_activations.taps.gist import gist
+from tb_activations.taps.layers import LayerChoice
+from tb_activations.taps.numbers.layout import Layout
+from tb_activations.taps.step import hooks
+from tb_activations.taps.step.kernel_randomness import seeded_draws
+from tb_activations.taps.step.observation import Begun, Observation, Options
+from tb_activations.taps.step.updates import Updates
+
+_LOGGER = logging.getLogger("tb_activations")
+
+
+class StepTaps:
+    """Sees a step of these models: its layers' outputs and gradients, its weights.
+
+    `failure` says why a step could not be packed.
+    """
+
+    def __init__(self, models: Models, layers: LayerChoice, options: Options) -> None:
+        self._finder = LayerFinder(models, layers)
+        self._options = options
+        self._tapped: set[int] = set()
+        self._late_taps: contextlib.ExitStack | None = None
+        self._tapping = threading.Lock()
+        self._layouts: list[Layout] = []
+        self._reasons: dict[str, str] = {}
+        self._local = threading.local()
+        self._has_told_draws = False
+        self.failure = ""
+        with strategy_of(models).scope():
+            # A number, since truth values cannot be variables on every device.
+            self._extras = tf.Variable(0.0, trainable=False, name="layer_health_extras")
+        self._has_extras = False
+
+    def want_extras(self, wanted: bool) -> None:
+        """Whether histograms are filled from now on."""
+        if wanted != self._has_extras:
+            self._extras.assign(float(wanted))
+            self._has_extras = wanted
+
+    def layout(self, number: int) -> Layout:
+        """The layout whose number stands first in a packed vector."""
+        return self._layouts[number]
+
+    @contextlib.contextmanager
+    def on_layers(self) -> Iterator[None]:
+        """Within the block taps are on every layer, also on those that come into being there.
+
+        They see nothing but within `observing`.
+        """
+        self._finder.look()
+        with contextlib.ExitStack() as stack:
+            self._late_taps = stack
+            try:
+                for entry in self._finder.named:
+                    self._tap(entry.layer)
+                yield
+            finally:
+                self._late_taps = None
+                self._tapped.clear()
+
+    def _tap(self, layer: keras.layers.Layer) -> None:
+        # Replicas are traced in threads of their own, which may meet a new layer at the same time.
+        with self._tapping:
+            if self._late_taps is not None and id(layer) not in self._tapped:
+                self._tapped.add(id(layer))
+                begin, end = functools.partial(self._begin_call, layer), functools.partial(self._see_call, layer)
+                tap = taps.around(layer, "call", begin, end)
+                self._late_taps.enter_context(taps.installed([tap]))
+
+    @contextlib.contextmanager
+    def observing(self) -> Iterator[Observation]:
+        """Within the block this thread's calls of layers, gradients and updates are seen."""
+        # Replicas are traced in threads of their own, each with its own observation.
+        observation = Observation(self._finder, self._options, self._extras > 0, self._reasons)
+        self._local.observation = observation
+        updates = Updates(observation, self._finder, self._tap)
+        try:
+            with hooks.listening(updates):
+                yield observation
+            updates.finish()
+        finally:
+            self._local.observation = None
+
+    def current(self) -> Observation | None:
+        """The observation of this thread's step."""
+        return getattr(self._local, "observation", None)
+
+    def pack(self, observation: Observation) -> dict[str, tf.Tensor]:
+        """What leaves the step, see `Observation.pack`; empty if that fails.
+
+        Raising would abandon a trace in which Keras may have made variables, and with them the training.
+        """
+        try:
+            self._tell_draws(seeded_draws(taps.current_graph()))
+            return observation.pack(self._number(observation.layout()))
+        except Exception as error:
+            self.failure = gist(error)
+            return {}
+
+    def _tell_draws(self, operations: Sequence[str]) -> None:
+        if operations and not self._has_told_draws:
+            self._has_told_draws = True
+            _LOGGER.warning(
+                "Layer health: this training draws random numbers by tf.random (%s), whose state is part of the "
+                "compiled step: observed steps draw others than without observing. Those of keras.random are the same.",
+                ", ".join(operations),
+            )
+
+    def _number(self, layout: Layout) -> int:
+        if layout not in self._layouts:
+            self._layouts.append(layout)
+        return self._layouts.index(layout)
+
+    def _begin_call(self, layer: keras.layers.Layer, args: Any, kwargs: Any) -> Begun | None:
+        observation = self.current()
+        entry = self._finder.entry(layer) if observation is not None else None
+        if observation is None or entry is None or entry.is_container:
+            return None
+        return observation.begin_call(entry, args, kwargs)
+
+    def _see_call(self, layer: keras.layers.Layer, begun: Begun | None, outputs: Any) -> Any:
+        observation = self.current()
+        if observation is None:
+            return outputs
+        if isinstance(layer, keras.Model):
+            observation.see_returned(outputs)
+        entry = self._finder.entry(layer)
+        if entry is None or entry.is_container:
+            return outputs
+        return observation.see_call(entry, outputs, begun)
+
+
+def strategy_of(models: Models) -> tf.distribute.Strategy:
+    """The distribution strategy under which the first of the models was made."""
+    return next(iter(models.values())).distribute_strategy
+
+
+def batch_size(data: Any) -> tf.Tensor | None:
+    """Length of the first tensor with a batch axis, None if there is none."""
+    for value in keras.tree.flatten(data):
+        if isinstance(value, tf.Tensor) and value.shape.rank:
+            return tf.cast(tf.shape(value)[0], tf.float32)
+    return None
+
+
+def input_rms(data: Any) -> tf.Tensor:
+    """Root mean square of the model's first floating-point input in a `fit` step's data, NaN if it has none."""
+    inputs, *_ = keras.utils.unpack_x_y_sample_weight(data)
+    for value in keras.tree.flatten(inputs):
+        if isinstance(value, tf.Tensor) and value.dtype.is_floating:
+            return tf.sqrt(tf.reduce_mean(tf.square(tf.cast(value, tf.float32))))
+    return tf.constant(float("nan"))

@@ -1,0 +1,158 @@
+"""How the weights are trained in one step: what the loss is differentiated by, what optimizers get, what moves."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tb_activations.taps.finder import LayerFinder
+from tb_activations.taps.layers import weight_key
+from tb_activations.taps.numbers.layout import Weight
+from tb_activations.taps.step.observation import Observation
+
+_LOGGER = logging.getLogger("tb_activations")
+
+
+@dataclasses.dataclass(frozen=True)
+class Owners:
+    """Whose a weight is, by `weight_key`: `layers` names its layer, `models` the models that hold it."""
+
+    layers: Mapping[int, str]
+    models: Mapping[int, frozenset[str]]
+
+    @classmethod
+    def now(cls, finder: LayerFinder) -> Owners:
+        """Of the weights that there are now: layers create theirs when they are first called."""
+        finder.look()
+        return cls(finder.owners(), finder.models_of_weights())
+
+    def weight(self, variable: Any, has_gradient: bool) -> Weight:
+        """The description of a weight in the run."""
+        layer = self.layers.get(weight_key(variable), "")
+        name = f"{layer}/{variable.name}" if layer else getattr(variable, "path", variable.name)
+        return Weight(name, layer, tuple(variable.shape), has_gradient)
+
+    def models_of(self, variables: Sequence[Any]) -> frozenset[str]:
+        """The models that hold one of these."""
+        return frozenset().union(*(self.models.get(weight_key(variable), frozenset()) for variable in variables))
+
+
+@dataclasses.dataclass(frozen=True)
+class _ByHand:
+    """A weight that the loss was differentiated by, and its value then."""
+
+    variable: Any
+    gradient: Any
+    before: tf.Tensor
+
+
+class Updates:
+    """Tells an observation of every weight that the step trains: through an optimizer, or by hand."""
+
+    def __init__(
+        self, observation: Observation, finder: LayerFinder, enter: Callable[[keras.layers.Layer], None]
+    ) -> None:
+        """`enter` is called before a layer is called."""
+        self._observation = observation
+        self._finder = finder
+        self._owners = Owners.now(finder)
+        self._by_hand: dict[int, _ByHand] = {}
+        self.entering = enter
+
+    @contextlib.contextmanager
+    def differentiating(self, target: Any, sources: Any) -> Iterator[None]:
+        """Gradients of layer outputs count where the target is differentiated by weights of the layers' model."""
+        variables = [source for source in keras.tree.flatten(sources) if _is_variable(source)]
+        self._know(variables)
+        with self._observation.differentiating(target, self._owners.models_of(variables)):
+            yield
+
+    def differentiated(self, sources: Any, gradients: Any) -> None:
+        """Keeps the gradients of weights until the step ends: an optimizer may take them, or nobody."""
+        if not self._observation.is_here():
+            return
+        with _only_logged("Gradients"):
+            flat = _flat_like(sources, gradients)
+            for variable, gradient in zip(keras.tree.flatten(sources), flat, strict=True):
+                key = weight_key(variable)
+                if key in self._owners.models:
+                    kept = self._by_hand.get(key)
+                    before = kept.before if kept else tf.identity(variable)
+                    self._by_hand[key] = _ByHand(variable, gradient, before)
+
+    def applying(self, optimizer: Any, gradients: list[Any], variables: list[Any]) -> Callable[[], None]:
+        """Takes the values before; what is returned takes those after the optimizer's step."""
+        if not self._observation.is_here():
+            return lambda: None
+        before: list[tf.Tensor] = []
+        with _only_logged("Weights"):
+            self._know(variables)
+            before += [tf.identity(variable) for variable in variables]
+            _see_optimizer(self._observation, optimizer)
+
+        def applied() -> None:
+            with _only_logged("Weights"):
+                self._see(gradients, variables, before)
+                for variable in variables:
+                    self._by_hand.pop(weight_key(variable), None)
+
+        return applied
+
+    def finish(self) -> None:
+        """Takes the weights that no optimizer was handed."""
+        left = list(self._by_hand.values())
+        if left:
+            with _only_logged("Weights"):
+                gradients, variables = [entry.gradient for entry in left], [entry.variable for entry in left]
+                self._see(gradients, variables, [entry.before for entry in left])
+
+    def _know(self, variables: Sequence[Any]) -> None:
+        """Makes sure that the owners of these are known, as far as anybody knows them."""
+        if any(weight_key(variable) not in self._owners.models for variable in variables):
+            self._owners = Owners.now(self._finder)
+
+    def _see(self, gradients: Sequence[Any], variables: Sequence[Any], before: Sequence[tf.Tensor]) -> None:
+        dense = _sum_over_replicas([None if g is None else tf.convert_to_tensor(g) for g in gradients])
+        for gradient, variable, old in zip(dense, variables, before, strict=True):
+            spec = self._owners.weight(variable, gradient is not None)
+            self._observation.see_weight(weight_key(variable), spec, gradient, old, tf.convert_to_tensor(variable))
+
+
+@contextlib.contextmanager
+def _only_logged(what: str) -> Iterator[None]:
+    """The step itself is none of our business: only figures are missing if this fails."""
+    try:
+        yield
+    except Exception as error:
+        _LOGGER.warning("%s cannot be observed (%s: %s).", what, type(error).__name__, error)
+
+
+def _is_variable(value: Any) -> bool:
+    return isinstance(value, keras.Variable | tf.Variable)
+
+
+def _flat_like(sources: Any, gradients: Any) -> list[Any]:
+    """Gradients in the order of the flat sources; None, which stands for no gradient, is kept."""
+    if _is_variable(sources):
+        return [gradients]
+    return list(tf.nest.flatten(gradients, expand_composites=False))
+
+
+def _see_optimizer(observation: Observation, optimizer: keras.optimizers.Optimizer) -> None:
+    observation.learning_rate = tf.cast(tf.convert_to_tensor(optimizer.learning_rate), tf.float32)
+    observation.loss_scale = tf.cast(tf.convert_to_tensor(optimizer.scale_loss(1.0)), tf.float32)
+
+
+def _sum_over_replicas(gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
+    context = tf.distribute.get_replica_context()
+    present = [gradient for gradient in gradients if gradient is not None]
+    if context is None or context.num_replicas_in_sync == 1 or not present:
+        return gradients
+    summed = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, present))
+    return [None if gradient is None else next(summed) for gradient in gradients]

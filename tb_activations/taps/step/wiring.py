@@ -1,0 +1,72 @@
+"""Which layers an output was computed from, and which outputs gate others: read off the graph being traced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tb_activations.taps.functions.calls import origin
+
+_PRODUCTS = frozenset({"Mul", "MulNoNan"})
+
+
+class Wiring:
+    """Follows tensors from layer to layer within one graph; eager tensors have no past, so nothing is known of them.
+
+    Attributes:
+        gates: names of layers whose output was multiplied with what comes from another layer. Known once a layer behind
+            the product has been seen.
+    """
+
+    def __init__(self) -> None:
+        self._makers: dict[Any, str] = {}
+        self._outputs: set[Any] = set()
+        self.gates: set[str] = set()
+
+    def sources(self, outputs: Any) -> tuple[str, ...]:
+        """The layers nearest before `outputs` (any nest of tensors), in the order they were seen."""
+        found = self._before(_operations(outputs))
+        order = {name: place for place, name in enumerate(dict.fromkeys(self._makers.values()))}
+        return tuple(sorted(found, key=order.__getitem__))
+
+    def made(self, outputs: Any, name: str) -> None:
+        """`outputs` left layer `name`; what it only handed through stays with the layer it came from."""
+        for operation in _operations(outputs):
+            self._makers.setdefault(operation, name)
+            self._outputs |= {value.ref() for value in operation.outputs}
+
+    def _before(self, start: list[Any]) -> set[str]:
+        found, seen, waiting = set(), set(start), list(start)
+        while waiting:
+            operation = waiting.pop()
+            if operation in self._makers:
+                found.add(self._makers[operation])
+                continue
+            if operation.type in _PRODUCTS:
+                self._see_product(operation)
+            for value in operation.inputs:
+                if value.op not in seen:
+                    seen.add(value.op)
+                    waiting.append(value.op)
+        return found
+
+    def _see_product(self, product: Any) -> None:
+        one, other = product.inputs
+        for factor, rest in ((one, other), (other, one)):
+            # A gate's sigmoid may stand outside of the layer.
+            maker = self._makers.get(origin(factor, self._outputs).op)
+            if maker is not None and self._before([rest.op]) - {maker}:
+                self.gates.add(maker)
+
+
+def _operations(outputs: Any) -> list[Any]:
+    return list(_graph_operations(outputs))
+
+
+def _graph_operations(outputs: Any) -> Iterator[Any]:
+    for value in keras.tree.flatten(outputs):
+        if isinstance(value, tf.Tensor) and not isinstance(value, tf.__internal__.EagerTensor):
+            yield value.op

@@ -1,0 +1,105 @@
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tb_activations.cli.main import COMMANDS, main
+from tests.cli.conftest import opened_event_files
+from tests.synthetic import Plan, write_newer_schema, write_run
+
+PLAN = Plan(layers=4, steps=5, units=2)
+
+
+def test_equal_runs_give_zero(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(tmp_path / "a", plan=PLAN)
+    write_run(tmp_path / "b", plan=PLAN, start_time=1.0)
+    assert main(["diff", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
+    assert capsys.readouterr().out == "Equal within rtol=1e-05, atol=1e-08\n"
+
+
+def test_different_runs_give_one_and_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(tmp_path / "a", plan=PLAN)
+    write_run(tmp_path / "b", plan=PLAN, seed=1)
+    assert main(["diff", str(tmp_path / "a"), str(tmp_path / "b")]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("Different: step 0, layer 'dense_0': mean expected ")
+    assert out.count("\n") == 1
+
+
+def test_tolerances_decide(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", plan=PLAN, sick=False)
+    write_run(tmp_path / "b", plan=PLAN, sick=False, seed=1)
+    assert main(["diff", str(tmp_path / "a"), str(tmp_path / "b"), "--rtol", "0.1", "--atol", "1000"]) == 0
+
+
+def test_brackets_in_names_are_no_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(tmp_path / "a", name="[bold]x[/bold]", plan=PLAN)
+    write_run(tmp_path / "a", name="y", plan=PLAN)
+    write_run(tmp_path / "b", name="y", plan=PLAN)
+    assert main(["diff", str(tmp_path / "a"), str(tmp_path / "b")]) == 1
+    assert "'[bold]x[/bold]'" in capsys.readouterr().out
+
+
+def test_what_cannot_be_compared_gives_two_and_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(tmp_path / "a", plan=PLAN)
+    write_newer_schema(tmp_path / "new", "run")
+    (tmp_path / "empty").mkdir()
+    assert main(["diff", str(tmp_path / "a"), str(tmp_path / "empty")]) == 2
+    assert main(["diff", str(tmp_path / "nothing"), str(tmp_path / "a")]) == 2
+    assert main(["diff", str(tmp_path / "a"), str(tmp_path / "new")]) == 2
+    error = capsys.readouterr().err
+    assert f"Cannot compare: no Layer Health run in {tmp_path / 'empty'} or below it: there is no event file" in error
+    assert f"Cannot compare: there is no folder {tmp_path / 'nothing'}" in error
+    assert "schema version 99" in error
+
+
+def test_folders_elsewhere_and_files_give_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write_run(tmp_path / "a", plan=PLAN)
+    assert main(["diff", str(tmp_path / "a"), f"file://{tmp_path / 'a'}"]) == 0
+    assert main(["diff", str(tmp_path / "a"), "gs://bucket/a"]) == 2
+    assert main(["diff", str(file), str(tmp_path / "a")]) == 2
+    error = capsys.readouterr().err
+    assert "Cannot compare: gs://bucket/a is not on this machine" in error
+    assert f"Cannot compare: {file} is a file; give the folder in which it is: {tmp_path / 'a'}" in error
+
+
+def test_many_runs_are_opened_twice_each_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_run(tmp_path / "one", plan=PLAN)
+    for index in range(20):
+        shutil.copytree(tmp_path / "one", tmp_path / "many" / str(index))
+    opened = opened_event_files(monkeypatch)
+    assert main(["diff", str(tmp_path / "many"), str(tmp_path / "many")]) == 0
+    # Both sides: once for the names, once for the values.
+    assert set(Counter(opened).values()) == {4}
+
+
+@pytest.mark.parametrize("text", ["-1", "nan", "inf", "much"])
+def test_a_bad_tolerance_gives_two_and_names_itself(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["diff", "a", "b", f"--rtol={text}"])
+    assert caught.value.code == 2
+    assert "--rtol" in capsys.readouterr().err
+
+
+def test_the_module_runs_as_a_program(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", plan=PLAN)
+    command = [sys.executable, "-m", "tb_activations", "diff", str(tmp_path / "a"), str(tmp_path / "a")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("Equal")
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in COMMANDS)
+
+
+def test_comparing_does_not_import_tensorflow(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", plan=PLAN)
+    program = "import sys; from tb_activations.cli.main import main; main(['diff', sys.argv[1], sys.argv[1]]);"
+    program += "sys.exit(int(bool({'tensorflow', 'keras'} & set(sys.modules))))"
+    assert subprocess.run([sys.executable, "-c", program, str(tmp_path / "a")], check=False).returncode == 0

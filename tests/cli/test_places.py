@@ -1,0 +1,176 @@
+"""What may stand where a folder of runs is asked for, and what each command says of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+
+from tb_activations import load
+from tb_activations.events.encoding import Encoder
+from tb_activations.records.finding import Outcome
+from tests.cli.conftest import PLAN, Call
+from tests.synthetic import RULES, run_spec, write_events, write_run
+
+COMMANDS = {"check": "Cannot judge", "report": "Cannot report"}
+TO_DO = "; give the log_dir that the LayerHealth callback was given, after at least one training step was observed\n"
+REASON = "it runs inside a function that was compiled before"
+
+
+@pytest.fixture(params=COMMANDS)
+def command(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+def test_a_store_elsewhere(command: str, call: Call) -> None:
+    said = call(command, "gs://bucket/logs")
+    assert (said.status, said.out) == (2, "")
+    assert said.err == (
+        f"{COMMANDS[command]}: gs://bucket/logs is not on this machine, and gs:// cannot be read here. Copy the run "
+        "into a local folder and give that folder, or look at it where it is: tensorboard --logdir gs://bucket/logs\n"
+    )
+
+
+def test_an_address_and_the_home_folder(
+    command: str, healthy: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(healthy.parent))
+    plain = call(command, healthy)
+    assert plain.status == 0
+    assert call(command, f"file://{healthy}") == plain
+    assert call(command, "~/healthy") == plain
+
+
+def test_rules_and_output_below_the_home_folder(sick: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(sick.parent))
+    (sick.parent / "rules.json").write_text('["nonfinite"]')
+    assert call("check", sick, "--rules", "~/rules.json").status == 0
+    assert call("report", sick, "--format", "json", "--output", "~/report.json") == (0, "", "")
+    assert json.loads((sick.parent / "report.json").read_text())["runs"][0]["name"] == "."
+
+
+def test_a_file(command: str, sick: Path, call: Call) -> None:
+    (file,) = sick.iterdir()
+    said = call(command, file)
+    assert (said.status, said.out) == (2, "")
+    assert said.err == f"{COMMANDS[command]}: {file} is a file; give the folder in which it is: {sick}\n"
+
+
+def test_no_folder(command: str, sick: Path, call: Call) -> None:
+    said = call(command, sick.parent / "sikc")
+    assert said.status == 2
+    assert said.err == f"{COMMANDS[command]}: there is no folder {sick.parent / 'sikc'}; did you mean {sick}?\n"
+    assert call(command, sick / "file" / "below").err.endswith(f"there is no folder {sick / 'file' / 'below'}\n")
+
+
+def test_nothing_given(command: str, call: Call) -> None:
+    said = call(command, "")
+    assert (said.status, said.out) == (2, "")
+    assert said.err.startswith(f"{COMMANDS[command]}: the log directory is an empty text; give a folder")
+
+
+def test_empty_folders(command: str, tmp_path: Path, call: Call) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    said = call(command, tmp_path)
+    assert said.status == 2
+    assert said.err == (
+        f"{COMMANDS[command]}: no Layer Health run in {tmp_path} or below it: there is no event file, 2 folders below "
+        f"it searched{TO_DO}"
+    )
+
+
+def test_event_files_of_other_writers(command: str, tmp_path: Path, call: Call) -> None:
+    loss = Event(step=1, summary=Summary(value=[Summary.Value(tag="loss")]))
+    first = write_events(tmp_path / "train", [loss] * 100)
+    write_events(tmp_path / "validation", [loss])
+    said = call(command, tmp_path)
+    assert said.status == 2
+    assert said.err == (
+        f"{COMMANDS[command]}: no Layer Health run in {tmp_path} or below it: 2 event files without Layer Health "
+        f"records, first {first}{TO_DO}"
+    )
+
+
+def test_an_event_file_in_which_nothing_stands_yet(command: str, tmp_path: Path, call: Call) -> None:
+    path = tmp_path / "events.out.tfevents.1.host.1.0"
+    path.touch()
+    said = call(command, tmp_path)
+    assert said.status == 2
+    assert f"1 event file in which nothing is written yet, first {path}" in said.err
+
+
+def test_what_is_no_event_file_although_it_is_named_like_one(command: str, tmp_path: Path, call: Call) -> None:
+    (tmp_path / "events.out.tfevents.1.folder").mkdir()
+    (tmp_path / "events.out.tfevents.2.dangling").symlink_to(tmp_path / "nowhere")
+    assert call(command, tmp_path).status == 2
+    write_run(tmp_path, plan=PLAN, sick=False)
+    said = call(command, tmp_path)
+    assert (said.status, said.err) == (0, "")
+
+
+def test_a_run_that_never_recorded_a_step(tmp_path: Path, call: Call) -> None:
+    write_events(tmp_path / "run", [Event(wall_time=1.0, summary=Encoder().run(run_spec(PLAN)))])
+    why = "no step was observed: the training ended, or was stopped, before its first observed step"
+    said = call("check", tmp_path / "run")
+    assert (said.status, said.out, said.err) == (2, "", f"Cannot judge: run: {why}\n")
+    said = call("report", tmp_path / "run")
+    assert said.status == 0
+    assert why in " ".join(said.out.split())
+
+
+def unobserved(folder: Path, rows: range) -> Path:
+    """A run in which the layers of these rows were not observed."""
+    spec = run_spec(PLAN)
+    layers = [
+        dataclasses.replace(layer, not_observed=REASON if row in rows else "") for row, layer in enumerate(spec.layers)
+    ]
+    spec = dataclasses.replace(spec, layers=tuple(layers))
+    outcomes = np.full((len(layers), len(RULES)), Outcome.OK, np.uint8)
+    outcomes[list(rows)] = Outcome.INSUFFICIENT_DATA
+    source = folder.with_name("source")
+    write_run(source, plan=PLAN, sick=False)
+    encoder = Encoder()
+    summaries = [encoder.run(spec)]
+    summaries += [encoder.record(one, outcomes=outcomes, rules=RULES) for one in load(source).records()]
+    write_events(folder, [Event(wall_time=1.0 + i, step=10 * i, summary=one) for i, one in enumerate(summaries)])
+    return folder
+
+
+def test_no_layer_was_observed(tmp_path: Path, call: Call) -> None:
+    folder = unobserved(tmp_path / "run", range(6))
+    said = call("check", folder)
+    assert (said.status, said.out) == (2, "")
+    assert said.err.startswith(
+        "Cannot judge: run: not observed: 6 of 6 layers (dense_0, dense_1, dense_2, batch_normalization_3, …): "
+        f"{REASON}; "
+    )
+    assert "if train_step or call carries @tf.function, remove it" in said.err
+    for form in ("text", "html"):
+        told = " ".join(call("report", folder, "--format", form).out.split())
+        assert f"None of 6 layers was observed: {REASON}." in told
+        assert "Try: if train_step or call carries @tf.function, remove it" in told
+        assert "waiting for more steps" not in told or form == "html"
+
+
+def test_some_layers_were_not_observed(tmp_path: Path, call: Call) -> None:
+    folder = unobserved(tmp_path / "run", range(1, 3))
+    assert call("check", folder).status == 0
+    told = " ".join(call("report", folder).out.split())
+    assert f"Not observed: 2 of 6 layers (dense_1, dense_2): {REASON}" in told
+    assert "Try:" not in told
+
+
+def test_a_folder_whose_name_is_no_text(command: str, tmp_path: Path, call: Call) -> None:
+    write_run(tmp_path / "logs" / "bad\udcff", plan=PLAN, sick=False)
+    said = call(command, tmp_path / "logs")
+    assert said.status == 0
+    for form in ("text", "json", "html"):
+        output = tmp_path / f"report.{form}"
+        assert call("report", tmp_path / "logs", "--format", form, "--output", output).status == 0
+    assert json.loads((tmp_path / "report.json").read_text("utf-8"))["runs"][0]["name"] == "bad\udcff"

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.specs import RunSpec
+from tests.health.trainings import chain, judge, outcome, record, replaced, still_open
+
+SPEC = chain("a", "b", "out")
+RULE = ["dead_units"]
+
+
+def dead(spec: RunSpec, layer: str, units: int, *, since: int = 4, steps: int = 20, batch: int = 100) -> list[Finding]:
+    """What is open after a training in which the first `units` units of a layer fall silent at step `since`."""
+    records = [
+        record(spec, step, silent={layer: range(units)} if step >= since else None, batch=batch)
+        for step in range(steps)
+    ]
+    return still_open(judge(spec, records, RULE)[-1])
+
+
+@pytest.mark.parametrize(
+    ("units", "severity"),
+    [(1, Severity.NOTE), (4, Severity.NOTE), (5, Severity.WARNING), (7, Severity.PROBLEM), (10, Severity.PROBLEM)],
+)
+def test_the_share_of_dead_units_decides_the_severity(units: int, severity: Severity) -> None:
+    (finding,) = dead(SPEC, "b", units)
+    assert (finding.layer, finding.severity) == ("b", severity)
+    assert finding.value == pytest.approx(units / 10)
+    assert finding.units == tuple(range(units))
+    assert finding.since_step == 4
+    assert finding.checks == 16
+    assert finding.samples == 1600
+
+
+def test_a_finding_says_what_where_and_since_when() -> None:
+    (finding,) = dead(SPEC, "b", 8)
+    for part in ("80 %", "of b", "8 of 10", "threshold 70 %", "since step 4"):
+        assert part in finding.message
+    assert finding.advice
+    assert finding.might_be_wrong
+    assert finding.source
+
+
+def test_born_dead_units_get_other_advice() -> None:
+    (born,), (died,) = dead(SPEC, "b", 10, since=0), dead(SPEC, "b", 10)
+    assert "10 of them were never active" in born.message
+    assert "initialisers" in born.advice
+    assert "learning rate" in died.advice
+
+
+@pytest.mark.parametrize(
+    ("steps", "batch"),
+    [(8, 1000), (19, 10)],
+    ids=["too few checks", "too few samples"],
+)
+def test_a_short_silence_is_not_death(steps: int, batch: int) -> None:
+    assert dead(SPEC, "b", 10, steps=steps, batch=batch) == []
+
+
+def test_a_silence_must_last_a_fifth_of_the_training() -> None:
+    assert dead(SPEC, "b", 10, since=90, steps=100) == []
+    assert dead(SPEC, "b", 10, since=79, steps=100) != []
+
+
+def test_units_that_come_back_close_the_finding() -> None:
+    records = [record(SPEC, step, silent={"b": range(8)} if 4 <= step < 15 else None) for step in range(20)]
+    judgement = judge(SPEC, records, RULE)[-1]
+    assert still_open(judgement) == []
+    assert judgement.findings[0].closed_step == 15
+
+
+@pytest.mark.parametrize("activation", ["leaky_relu", "gelu", "sigmoid", "linear", None])
+def test_other_activations_are_not_judged(activation: str | None) -> None:
+    spec = replaced(SPEC, "b", activation=activation)
+    judgement = judge(spec, [record(spec, step, silent={"b": range(10)}) for step in range(20)], RULE)[-1]
+    assert outcome(spec, judgement, "b", 0) == Outcome.NOT_APPLICABLE
+    assert judgement.findings == ()
+
+
+def test_a_head_is_sick_only_as_a_whole() -> None:
+    spec = replaced(SPEC, "out", activation="relu")
+    assert dead(spec, "out", 9) == []
+    assert [finding.severity for finding in dead(spec, "out", 10)] == [Severity.PROBLEM]
+
+
+def test_a_layer_of_few_units_is_sick_only_as_a_whole() -> None:
+    spec = chain("a", "b", "out", units=3)
+    assert dead(spec, "b", 2) == []
+    assert [finding.severity for finding in dead(spec, "b", 3)] == [Severity.PROBLEM]
+
+
+def test_not_enough_data_is_not_health() -> None:
+    first, *_, last = judge(SPEC, [record(SPEC, step) for step in range(10)], RULE)
+    assert outcome(SPEC, first, "b", 0) == Outcome.INSUFFICIENT_DATA
+    assert outcome(SPEC, last, "b", 0) == Outcome.OK
+
+
+def test_units_that_are_never_measured_are_never_healthy() -> None:
+    records = [record(SPEC, step) for step in range(20)]
+    for entry in records:
+        entry.unit_activity[:] = np.nan
+    judgement = judge(SPEC, records, RULE)[-1]
+    assert outcome(SPEC, judgement, "b", 0) == Outcome.INSUFFICIENT_DATA
+
+
+def test_a_share_around_the_threshold_does_not_come_and_go() -> None:
+    spec = chain("a", "b", "out", units=100)
+    records = [record(spec, step, silent={"b": range(52 if step < 20 or step % 8 else 45)}) for step in range(60)]
+    changes = [finding for judgement in judge(spec, records, RULE) for finding in judgement.changes]
+    assert [finding.severity for finding in changes] == [Severity.WARNING]
+
+
+def test_thresholds_are_arguments() -> None:
+    records = [record(SPEC, step, silent={"b": [0, 1]}) for step in range(20)]
+    (finding,) = judge(SPEC, records, {"dead_units": {"problem_share": 0.2}})[-1].findings
+    assert (finding.severity, finding.threshold) == (Severity.PROBLEM, 0.2)

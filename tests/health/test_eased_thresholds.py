@@ -1,0 +1,46 @@
+"""A finding that lasts below its threshold names the eased one: its value never contradicts it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tb_activations.records.finding import Finding
+from tests.health.trainings import chain, judge, record
+
+SPEC = chain("a", "b", "out", activation="tanh")
+TURN, STEPS = 40, 110
+LOUD = {"weight_gradient_norm": 1.0}
+"""Of the layer nearest the loss, behind which the gradient of another may vanish."""
+
+
+def course(rule: str, column: str, first: float, then: float) -> list[Finding]:
+    """The open finding of layer b after every step, whose figure is `first`, and from `TURN` on `then`."""
+    records = [
+        record(SPEC, step, figures={"b": {column: first if step < TURN else then}, "out": LOUD})
+        for step in range(STEPS)
+    ]
+    judgements = judge(SPEC, records, [rule])
+    return [finding for entry in judgements for finding in entry.findings if finding.closed_step is None]
+
+
+@pytest.mark.parametrize(
+    ("rule", "column", "first", "then", "is_above"),
+    [
+        ("exploding_gradient", "weight_gradient_norm", 40.0, 12.0, True),
+        ("stagnant_weights", "update_ratio", 0.4, 0.07, True),
+        ("stagnant_weights", "update_ratio", 1e-7, 1.5e-6, False),
+        ("collapsed_layer", "sample_std", 1e-4, 1.7e-3, False),
+        ("saturated_units", "saturated_fraction", 0.5, 0.4, True),
+        ("vanishing_gradient", "weight_gradient_norm", 1e-4, 3e-3, False),
+    ],
+)
+def test_value_and_threshold_agree_while_it_lasts(
+    rule: str, column: str, first: float, then: float, is_above: bool
+) -> None:
+    findings = course(rule, column, first, then)
+    assert findings[-1].last_step == STEPS - 1
+    thresholds = {finding.threshold for finding in findings}
+    assert len(thresholds) > 1
+    for finding in findings:
+        agrees = finding.value >= finding.threshold if is_above else finding.value <= finding.threshold
+        assert agrees, finding.message

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from tb_activations.records.columns import WEIGHT_COLUMNS
+from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.specs import RunSpec, WeightSpec
+from tb_activations.records.step_record import StepRecord
+from tests.health.trainings import chain, judge, outcome, record, still_open
+
+CHAIN = chain("a", "b", "out")
+RULE = ["no_gradient"]
+
+
+def spec_with(**has_gradient: bool) -> RunSpec:
+    """The layers named, each with one weight."""
+    weights = [WeightSpec(f"{name}/kernel", name, (4, 4), reached) for name, reached in has_gradient.items()]
+    return dataclasses.replace(CHAIN, weights=tuple(weights))
+
+
+def records(spec: RunSpec, norms: Mapping[str, float], steps: int = 20) -> list[StepRecord]:
+    figures = {name: {"weight_gradient_norm": norm} for name, norm in norms.items()}
+    table = np.ones((len(spec.weights), len(WEIGHT_COLUMNS)), np.float32)
+    return [dataclasses.replace(record(spec, step, figures=figures), weights=table) for step in range(steps)]
+
+
+def found(spec: RunSpec, **norms: float) -> list[Finding]:
+    return still_open(judge(spec, records(spec, norms), RULE)[-1])
+
+
+def test_layers_cut_off_follow_from_the_one_nearest_the_loss() -> None:
+    findings = found(spec_with(a=False, b=False, out=True), a=np.nan, b=np.nan)
+    assert [(finding.layer, finding.severity, finding.root) for finding in findings] == [
+        ("b", Severity.PROBLEM, None),
+        ("a", Severity.PROBLEM, findings[0].id),
+    ]
+
+
+def test_gradients_that_are_exactly_zero_are_none() -> None:
+    (finding,) = found(spec_with(a=True, b=True, out=True), a=0.0)
+    assert (finding.layer, finding.severity, finding.since_step) == ("a", Severity.PROBLEM, 0)
+
+
+def test_a_tiny_gradient_is_a_gradient() -> None:
+    assert found(spec_with(a=True, b=True, out=True), a=1e-30) == []
+
+
+def test_a_layer_that_the_step_leaves_out_is_a_note() -> None:
+    (finding,) = found(spec_with(b=True, out=True), a=np.nan)
+    assert (finding.layer, finding.severity) == ("a", Severity.NOTE)
+
+
+def test_a_container_of_layers_is_not_judged_for_their_weights() -> None:
+    spec = spec_with(b=True, out=True)
+    inner = dataclasses.replace(spec.layers[0], name="a/inner")
+    spec = dataclasses.replace(
+        spec,
+        layers=(inner, *spec.layers),
+        weights=(WeightSpec("a/inner/kernel", "a/inner", (4, 4)), *spec.weights),
+    )
+    judgement = judge(spec, records(spec, {"a": np.nan}), RULE)[-1]
+    assert outcome(spec, judgement, "a", 0) == Outcome.NOT_APPLICABLE
+    assert still_open(judgement) == []
+
+
+def test_a_loss_of_zero_leaves_nothing_to_do() -> None:
+    spec = spec_with(a=True, b=True, out=True)
+    figures = {name: {"weight_gradient_norm": 0.0} for name in ("a", "b", "out")}
+    judgement = judge(spec, [record(spec, step, figures=figures, loss=0.0) for step in range(20)], RULE)[-1]
+    assert still_open(judgement) == []

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from tb_activations.health.rules.poor_init import fan_in
+from tb_activations.records.columns import WEIGHT_COLUMNS
+from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.specs import RunSpec, WeightSpec
+from tb_activations.records.step_record import StepRecord
+from tests.health.trainings import chain, judge, outcome, record, replaced, still_open
+
+FAN_IN, UNITS = 25, 10
+SPEC = dataclasses.replace(
+    chain("a", "b", "out", activation="tanh"),
+    weights=tuple(WeightSpec(f"{name}/kernel", name, (FAN_IN, UNITS)) for name in ("a", "b", "out")),
+)
+RULE = ["poor_init"]
+
+
+def start(
+    gains: Mapping[str, float],
+    steps: int = 4,
+    *,
+    spec: RunSpec = SPEC,
+    first_step: int = 0,
+    figures: Mapping[str, Mapping[str, float]] | None = None,
+    peak: float | None = None,
+    loss: float = 1.0,
+) -> list[StepRecord]:
+    weights = np.full((3, len(WEIGHT_COLUMNS)), 1e-3, np.float32)
+    # Gain is root mean square times the root of the fan-in, so that a norm of gain * sqrt(units) has it.
+    norms = [gains.get(name, 1.0) * np.sqrt(UNITS) for name in ("a", "b", "out")]
+    weights[:, WEIGHT_COLUMNS.index("weight_norm")] = norms
+    records = []
+    for step in range(steps):
+        made = record(spec, first_step + step, figures=figures, loss=loss if step > 2 else 1.0)
+        peaks = np.linspace(1, 2, 3 * UNITS, dtype=np.float32)
+        if peak is not None:
+            peaks[UNITS : 2 * UNITS] = peak
+        records.append(dataclasses.replace(made, weights=weights, unit_peak=peaks))
+    return records
+
+
+def found(records: list[StepRecord], spec: RunSpec = SPEC) -> list[Finding]:
+    return still_open(judge(spec, records, RULE)[-1])
+
+
+@pytest.mark.parametrize("gain", [8.0, 0.01])
+def test_a_kernel_that_starts_far_off_is_found_at_once(gain: float) -> None:
+    (finding,) = found(start({"b": gain}, 1))
+    assert (finding.layer, finding.severity, finding.since_step) == ("b", Severity.WARNING, 0)
+    assert finding.value == pytest.approx(gain, rel=1e-5)
+
+
+@pytest.mark.parametrize("gain", [0.1, 1.0, 1.4, 4.0, 0.0])
+def test_usual_gains_and_zeros_are_fine(gain: float) -> None:
+    assert found(start({"b": gain})) == []
+
+
+def test_inputs_of_hundreds_are_told_as_inputs() -> None:
+    (finding,) = found(start({"b": 2.0}, figures={"b": {"input_rms": 300.0}}))
+    assert finding.layer == "b"
+    assert finding.value == pytest.approx(600)
+    assert "its inputs have root mean square 300, which its kernel makes about 600 (an estimate" in finding.message
+    assert "Standardise" in finding.advice
+
+
+def test_outputs_of_the_layer_before_are_not_taken_for_inputs() -> None:
+    """What a layer is given can be anything: the outputs before it divided by 255, say."""
+    assert found(start({}, figures={"a": {"mean": 300.0, "input_rms": 300.0}, "b": {"input_rms": 1.0}}))[0].layer == "a"
+    assert found(start({}, figures={"a": {"mean": 300.0, "std": 100.0}})) == []
+
+
+@pytest.mark.parametrize("size", [float("nan"), 0.0])
+def test_inputs_that_were_not_measured_are_not_judged(size: float) -> None:
+    assert found(start({}, figures={"a": {"input_rms": size}})) == []
+
+
+FAN_INS: dict[str, tuple[str, str, tuple[int, ...], tuple[float, float]]] = {
+    "dense": ("Dense", "kernel", (25, 10), (25, 25)),
+    "convolution": ("Conv2D", "kernel", (3, 3, 16, 8), (144, 144)),
+    "convolution in groups": ("Conv2D", "kernel", (3, 3, 4, 8), (36, 36)),
+    "depthwise": ("DepthwiseConv2D", "kernel", (3, 3, 64, 1), (9, 9)),
+    "depthwise in one dimension": ("DepthwiseConv1D", "kernel", (5, 64, 2), (5, 5)),
+    "separable, depthwise part": ("SeparableConv2D", "depthwise_kernel", (3, 3, 64, 1), (9, 9)),
+    "separable, pointwise part": ("SeparableConv2D", "pointwise_kernel", (1, 1, 64, 32), (64, 64)),
+    "transposed": ("Conv2DTranspose", "kernel", (4, 4, 8, 32), (32, 512)),
+    "queries of attention": ("EinsumDense", "kernel", (64, 8, 16), (64, 512)),
+    "output of attention": ("EinsumDense", "kernel", (8, 16, 64), (8, 128)),
+    "recurrent": ("LSTM", "recurrent_kernel", (32, 128), (32, 32)),
+}
+
+
+@pytest.mark.parametrize("name", list(FAN_INS))
+def test_fan_in_by_kind_of_layer(name: str) -> None:
+    class_name, kernel, shape, expected = FAN_INS[name]
+    assert fan_in(WeightSpec(f"b/{kernel}", "b", shape), class_name) == expected
+
+
+def of_kind(class_name: str, kernel: str, shape: tuple[int, ...]) -> RunSpec:
+    spec = replaced(SPEC, "b", class_name=class_name)
+    weights = list(spec.weights)
+    weights[1] = WeightSpec(f"b/{kernel}", "b", shape)
+    return dataclasses.replace(spec, weights=tuple(weights))
+
+
+def with_norm(records: list[StepRecord], norm: float) -> list[StepRecord]:
+    for entry in records:
+        entry.weights[1, WEIGHT_COLUMNS.index("weight_norm")] = norm
+    return records
+
+
+@pytest.mark.parametrize("gain", [1.4, 4.0])
+def test_a_depthwise_kernel_is_judged_by_its_positions_alone(gain: float) -> None:
+    spec = of_kind("DepthwiseConv2D", "kernel", (3, 3, 64, 1))
+    norm = gain * np.sqrt(64)
+    assert found(with_norm(start({}, spec=spec), norm), spec) == []
+    (finding,) = found(with_norm(start({}, spec=spec), 2 * norm * 4 / gain), spec)
+    assert finding.value == pytest.approx(8)
+
+
+def test_where_the_shape_leaves_the_gain_open_it_is_a_bound() -> None:
+    spec = of_kind("Conv2DTranspose", "kernel", (4, 4, 8, 32))
+    root = np.sqrt(4 * 4 * 8 * 32)
+    assert found(with_norm(start({}, spec=spec), root * 4 / np.sqrt(32)), spec) == []
+    (finding,) = found(with_norm(start({}, spec=spec), root * 8 / np.sqrt(32)), spec)
+    assert "has gain at least 8 (threshold 5)" in finding.message
+    (finding,) = found(with_norm(start({}, spec=spec), root * 0.01 / np.sqrt(512)), spec)
+    assert "has gain at most 0.01 (threshold 0.05)" in finding.message
+
+
+def test_a_recurrent_kernel_does_not_meet_the_inputs() -> None:
+    spec = of_kind("LSTM", "recurrent_kernel", (25, 10))
+    assert found(start({}, spec=spec, figures={"b": {"input_rms": 300.0}}), spec) == []
+
+
+def test_a_normalisation_behind_takes_the_scale_back() -> None:
+    spec = dataclasses.replace(
+        SPEC, layers=(SPEC.layers[0], *replaced(SPEC, "b", class_name="LayerNormalization").layers[1:])
+    )
+    assert found(start({"a": 30.0}, spec=spec), spec) == []
+
+
+def test_units_that_stay_copies_are_found() -> None:
+    records = start({"b": 1.0}, 12, figures={"b": {"unit_std": 0.0}}, peak=1.5)
+    (finding,) = found(records)
+    assert (finding.layer, "output the same" in finding.message) == ("b", True)
+    assert found(start({"b": 1.0}, 12, figures={"b": {"unit_std": 0.01}}, peak=1.5)) == []
+
+
+def test_units_of_a_kernel_of_zeros_are_copies_only_while_it_is_one() -> None:
+    silent = {"unit_std": 0.0, "mean": 0.0, "std": 0.0}
+    assert [f.layer for f in found(start({"b": 0.0}, 12, figures={"b": silent}, peak=0.0))] == ["b"]
+    assert found(start({"b": 1.0}, 12, figures={"b": silent}, peak=0.0)) == []
+
+
+def test_a_training_that_learns_makes_it_a_note() -> None:
+    assert [finding.severity for finding in found(start({"b": 8.0}, 30, loss=0.1))] == [Severity.NOTE]
+
+
+def test_a_training_that_goes_on_has_no_start_to_judge() -> None:
+    judgement = judge(SPEC, start({"b": 8.0}, first_step=100), RULE)[-1]
+    assert outcome(SPEC, judgement, "b", 0) == Outcome.NOT_APPLICABLE

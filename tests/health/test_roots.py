@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import math
+
+from tests.health.trainings import chain, judge, record, still_open
+
+SPEC = chain("a", "b", "c", "out")
+
+
+def test_a_dead_layer_starves_those_before_and_behind_it() -> None:
+    silent = {"b": range(10), "c": range(10)}
+    starved = {name: {"weight_gradient_norm": 0.0} for name in ("a", "b", "c")}
+    records = [record(SPEC, step, silent=silent, figures=starved) for step in range(20)]
+    findings = still_open(judge(SPEC, records, ["dead_units", "vanishing_gradient"])[-1])
+    first, *others = findings
+    assert (first.rule, first.layer, first.root) == ("dead_units", "b", None)
+    assert {(finding.rule, finding.layer) for finding in others} == {
+        ("dead_units", "c"),
+        ("vanishing_gradient", "a"),
+        ("vanishing_gradient", "b"),
+        ("vanishing_gradient", "c"),
+    }
+    assert {finding.root for finding in others} == {first.id}
+
+
+def test_a_layer_behind_a_dead_one_has_no_gradient_because_of_it() -> None:
+    zero = {"weight_gradient_norm": 0.0}
+    records = [
+        record(SPEC, step, silent={"b": range(10)}, figures={"c": zero} if step > 3 else None) for step in range(30)
+    ]
+    findings = still_open(judge(SPEC, records, ["dead_units", "no_gradient"])[-1])
+    assert [(finding.rule, finding.layer) for finding in findings] == [("dead_units", "b"), ("no_gradient", "c")]
+    assert findings[1].root == findings[0].id
+
+
+def test_a_layer_that_died_before_the_one_below_is_a_root_of_its_own() -> None:
+    records = [record(SPEC, step, silent={"c": range(10), "a": range(10) if step > 5 else []}) for step in range(20)]
+    findings = still_open(judge(SPEC, records, ["dead_units"])[-1])
+    assert {finding.layer: finding.root for finding in findings} == {"a": None, "c": None}
+
+
+def test_partly_dead_layers_do_not_cause_each_other() -> None:
+    records = [record(SPEC, step, silent={"a": range(8), "c": range(8)}) for step in range(20)]
+    assert [finding.root for finding in still_open(judge(SPEC, records)[-1])] == [None, None]
+
+
+def test_what_follows_nan_is_its_consequence_and_what_was_before_is_not() -> None:
+    poisoned = {name: {"nonfinite": 1.0, "weight_nonfinite": 1.0} for name in ("b", "c", "out")}
+    records = [
+        record(
+            SPEC,
+            step,
+            silent={"a": range(8), "c": range(10) if step >= 10 else []},
+            figures=poisoned if step >= 10 else None,
+            loss=math.nan if step >= 10 else 1.0,
+        )
+        for step in range(40)
+    ]
+    findings = still_open(judge(SPEC, records, ["dead_units", "nonfinite"])[-1])
+    roots = {(finding.rule, finding.layer): finding.root for finding in findings}
+    assert roots == {
+        ("dead_units", "a"): None,
+        ("nonfinite", "b"): None,
+        ("nonfinite", "c"): "nonfinite:b:10",
+        ("nonfinite", "out"): "nonfinite:b:10",
+        ("dead_units", "c"): "nonfinite:b:10",
+    }
+
+
+def test_roots_come_first_then_severity_then_call_order() -> None:
+    records = [record(SPEC, step, silent={"a": range(5), "b": range(8), "c": range(8)}) for step in range(20)]
+    findings = still_open(judge(SPEC, records)[-1])
+    assert [(finding.layer, finding.severity.value) for finding in findings] == [
+        ("b", "problem"),
+        ("c", "problem"),
+        ("a", "warning"),
+    ]

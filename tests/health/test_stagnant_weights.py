@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from tb_activations.records.columns import STEP_COLUMNS
+from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.step_record import StepRecord
+from tests.health.trainings import chain, judge, outcome, record, still_open
+
+SPEC = chain("a", "b", "out")
+RULE = ["stagnant_weights"]
+
+
+def moving(ratio: float, step: int, *, rate: float = 1e-3, loss: float = 1.0, norm: float = 5.0) -> StepRecord:
+    figures = {"b": {"update_ratio": ratio, "weight_norm": norm}}
+    made = record(SPEC, step, figures=figures, loss=loss)
+    totals = made.totals.copy()
+    totals[STEP_COLUMNS.index("learning_rate")] = rate
+    return dataclasses.replace(made, totals=totals)
+
+
+def found(records: list[StepRecord]) -> list[Finding]:
+    return still_open(judge(SPEC, records, RULE)[-1])
+
+
+def test_weights_that_do_not_move_are_found() -> None:
+    (finding,) = found([moving(1e-8, step) for step in range(20)])
+    assert (finding.layer, finding.severity, finding.since_step) == ("b", Severity.WARNING, 0)
+    assert found([moving(0.0, step) for step in range(20)])[0].severity is Severity.PROBLEM
+
+
+def test_small_steps_of_a_net_that_has_learnt_are_fine() -> None:
+    assert found([moving(1e-8, step, loss=1 / (1 + step)) for step in range(20)]) == []
+
+
+def test_one_step_of_many_is_movement() -> None:
+    assert found([moving(1e-3 if step % 8 == 0 else 0.0, step) for step in range(40)]) == []
+
+
+def test_movement_between_observed_steps_counts() -> None:
+    assert found([moving(0.0, step, norm=5 + 1e-3 * step) for step in range(20)]) == []
+
+
+def test_a_learning_rate_turned_down_on_purpose_is_not_judged() -> None:
+    records = [moving(1e-9, step, rate=1e-3 if step < 3 else 1e-9) for step in range(60)]
+    judgement = judge(SPEC, records, RULE)[-1]
+    assert outcome(SPEC, judgement, "b", 0) == Outcome.NOT_APPLICABLE
+
+
+def test_a_warm_up_is_not_judged_before_it_ends() -> None:
+    records = [moving(1e-9, step, rate=1e-9 * (1 + step)) for step in range(20)]
+    assert outcome(SPEC, judge(SPEC, records, RULE)[-1], "b", 0) == Outcome.INSUFFICIENT_DATA
+
+
+def test_restless_weights_are_found_and_a_falling_loss_makes_it_a_note() -> None:
+    (finding,) = found([moving(0.3, step) for step in range(30)])
+    assert (finding.severity, "move too fast" in finding.message) == (Severity.WARNING, True)
+    assert found([moving(0.3, step, loss=1 / (1 + step)) for step in range(30)])[0].severity is Severity.NOTE
+
+
+def test_weights_that_grow_from_zero_take_large_steps_at_first() -> None:
+    assert found([moving(1 / (1 + step), step) for step in range(40)]) == []
+
+
+def test_frozen_layers_are_not_judged() -> None:
+    spec = dataclasses.replace(
+        SPEC, layers=tuple(dataclasses.replace(layer, trainable=layer.name != "b") for layer in SPEC.layers)
+    )
+    records = [record(spec, step, figures={"b": {"update_ratio": np.nan}}) for step in range(20)]
+    assert outcome(spec, judge(spec, records, RULE)[-1], "b", 0) == Outcome.NOT_APPLICABLE

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from tb_activations.health.rules import configure
+from tb_activations.records.finding import Finding, Outcome, Severity
+from tests.health.trainings import chain, judge, outcome, record, replaced, still_open
+
+SPEC = chain("a", "b", "c", "out", activation="sigmoid")
+RULE = ["vanishing_gradient"]
+WEIGHTS = 5.0
+
+
+def trained(elasticities: dict[str, float], *, losses: list[float] | None = None, steps: int = 20) -> list[Finding]:
+    """What is open after a training in which layers have these elasticities (the others about 0.5)."""
+    losses = losses or [1.0] * steps
+    elasticities = {**{layer.name: 0.5 for layer in SPEC.layers}, **elasticities}
+    records = [
+        record(
+            SPEC,
+            step,
+            figures={name: {"weight_gradient_norm": value * loss / WEIGHTS} for name, value in elasticities.items()},
+            loss=loss,
+        )
+        for step, loss in enumerate(losses)
+    ]
+    return still_open(judge(SPEC, records, RULE)[-1])
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_the_unit_of_the_loss_changes_nothing(unit: float) -> None:
+    (finding,) = trained({"a": 1e-9}, losses=[unit] * 20)
+    assert (finding.layer, finding.severity) == ("a", Severity.PROBLEM)
+    assert finding.value == pytest.approx(1e-9, rel=1e-3)
+    assert finding.since_step == 0
+
+
+def test_a_layer_behind_those_nearer_the_loss_is_found() -> None:
+    defaults = configure(RULE)[0].thresholds
+    low, lower = 0.3 * defaults["warning_elasticity"], 0.3 * defaults["problem_elasticity"]
+    assert [finding.severity for finding in trained({"a": low})] == [Severity.WARNING]
+    assert [finding.severity for finding in trained({"a": lower})] == [Severity.PROBLEM]
+
+
+def test_a_small_gradient_like_everyone_elses_is_no_finding() -> None:
+    low = 0.5 * configure(RULE)[0].thresholds["warning_elasticity"]
+    assert trained(dict.fromkeys(("a", "b", "c", "out"), low)) == []
+
+
+def test_a_uniformly_vanished_gradient_is_found() -> None:
+    findings = trained(dict.fromkeys(("a", "b", "c", "out"), 1e-12))
+    assert {finding.layer for finding in findings} == {"a", "b", "c", "out"}
+    assert [finding.layer for finding in findings if finding.root is None] == ["out"]
+
+
+def test_a_net_that_learns_all_the_same_gets_a_note() -> None:
+    assert [finding.severity for finding in trained({"a": 1e-9}, losses=[1.0] * 3 + [0.01] * 30)] == [Severity.NOTE]
+
+
+def test_the_root_is_nearest_the_loss_and_the_rest_follows() -> None:
+    findings = trained({"a": 1e-11, "b": 1e-9, "c": 1e-7})
+    assert [(finding.layer, finding.root) for finding in findings] == [
+        ("c", None),
+        ("a", findings[0].id),
+        ("b", findings[0].id),
+    ]
+
+
+def test_one_spike_does_not_hide_it_and_one_dip_does_not_make_it() -> None:
+    spike = [
+        record(SPEC, step, figures={"a": {"weight_gradient_norm": 9.0 if step == 15 else 1e-12}}) for step in range(20)
+    ]
+    dip = [
+        record(SPEC, step, figures={"a": {"weight_gradient_norm": 1e-12 if step == 15 else 0.1}}) for step in range(20)
+    ]
+    assert [finding.layer for finding in still_open(judge(SPEC, spike, RULE)[-1])] == ["a"]
+    assert judge(SPEC, dip, RULE)[-1].findings == ()
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf, 0.0])
+def test_without_a_usable_loss_nothing_is_said(loss: float) -> None:
+    judgement = judge(SPEC, [record(SPEC, step, loss=loss) for step in range(20)], RULE)[-1]
+    assert outcome(SPEC, judgement, "a", 0) == Outcome.INSUFFICIENT_DATA
+
+
+def test_too_few_checks_are_not_enough() -> None:
+    judgements = judge(SPEC, [record(SPEC, step) for step in range(20)], RULE)
+    assert outcome(SPEC, judgements[8], "a", 0) == Outcome.INSUFFICIENT_DATA
+    assert outcome(SPEC, judgements[9], "a", 0) == Outcome.OK
+
+
+def test_a_layer_that_is_not_trained_is_not_judged() -> None:
+    spec = replaced(SPEC, "a", trainable=False)
+    judgement = judge(spec, [record(spec, step) for step in range(20)], RULE)[-1]
+    assert outcome(spec, judgement, "a", 0) == Outcome.NOT_APPLICABLE
+
+
+def test_a_layer_at_the_threshold_does_not_come_and_go() -> None:
+    threshold = configure(RULE)[0].thresholds["warning_elasticity"]
+    records = [
+        record(
+            SPEC,
+            step,
+            figures={
+                "a": {"weight_gradient_norm": threshold * (0.2 if step < 20 else 1.2) / WEIGHTS},
+                "out": {"weight_gradient_norm": 10.0},
+            },
+        )
+        for step in range(60)
+    ]
+    changes = [finding for judgement in judge(SPEC, records, RULE) for finding in judgement.changes]
+    assert [finding.severity for finding in changes] == [Severity.WARNING]
+
+
+def test_since_is_where_the_silence_began() -> None:
+    records = [
+        record(SPEC, step, figures={"a": {"weight_gradient_norm": 0.1 if step < 8 else 1e-12}}) for step in range(30)
+    ]
+    (finding,) = judge(SPEC, records, RULE)[-1].findings
+    assert finding.since_step == 8
+    assert finding.opened_step > 8

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tb_activations.health.rules.base import percent
+from tb_activations.health.verdict import NOTHING_TRAINED, Verdict, is_trained, verdict
+from tb_activations.records.finding import Outcome, Severity
+from tb_activations.records.specs import RunSpec, WeightSpec
+from tb_activations.records.step_record import StepRecord
+from tests.health.trainings import chain, judge, record, replaced
+
+SPEC = chain("a", "b", "c", "out")
+RULES = ("dead_units", "vanishing_gradient", "nonfinite")
+
+
+def of(spec: RunSpec, records: list[StepRecord]) -> Verdict:
+    judgement = judge(spec, records, RULES)[-1]
+    return verdict(spec, judgement.findings, judgement.outcomes, list(RULES))
+
+
+def healthy(spec: RunSpec, steps: int = 20) -> list[StepRecord]:
+    return [record(spec, step) for step in range(steps)]
+
+
+def test_a_healthy_run() -> None:
+    result = of(SPEC, healthy(SPEC))
+    assert result == Verdict(None, "No problems found in 4 layers; 3 rules checked.", "", 0, 4, 3, 0)
+
+
+def test_a_rule_that_fits_no_layer_is_named_apart() -> None:
+    spec = chain("a", "b", "out", activation="tanh")
+    result = of(spec, healthy(spec))
+    assert result.sentence == "No problems found in 3 layers; 2 rules checked, 1 not applicable."
+    assert (result.rules_checked, result.rules_not_applicable) == (2, 1)
+
+
+def test_too_early_to_tell() -> None:
+    assert of(SPEC, healthy(SPEC, 1)).sentence == (
+        "No problems found so far in 4 layers; 1 rule checked, 2 waiting for more steps."
+    )
+    nothing = np.full((4, 3), Outcome.INSUFFICIENT_DATA, np.uint8)
+    assert verdict(SPEC, [], nothing, list(RULES)).sentence == "Not enough data yet to judge 4 layers."
+
+
+def test_a_sick_run_names_the_first_layer_its_illness_and_since_when() -> None:
+    records = [record(SPEC, step, silent={"b": range(10), "c": range(8)} if step >= 4 else {}) for step in range(20)]
+    result = of(SPEC, records)
+    assert result.sentence.startswith(
+        "2 of 4 layers need attention. First: b - 100 % of units dead since step 4. "
+        "1 finding elsewhere follows from it."
+    )
+    assert (result.severity, result.layer, result.layers_affected, result.layers_total) == (Severity.PROBLEM, "b", 2, 4)
+
+
+def test_one_sick_layer_without_consequences() -> None:
+    records = [record(SPEC, step, silent={"c": range(5)}) for step in range(20)]
+    assert of(SPEC, records).sentence == "1 of 4 layers needs attention. First: c - 50 % of units dead since step 0."
+
+
+def test_notes_alone_need_no_attention() -> None:
+    result = of(SPEC, [record(SPEC, step, silent={"b": [0, 1]}) for step in range(20)])
+    assert result.sentence == ("No problems found in 4 layers; 3 rules checked. 1 note, first: b - 20 % of units dead.")
+    assert (result.severity, result.layers_affected) == (Severity.NOTE, 0)
+
+
+def test_closed_findings_do_not_count() -> None:
+    result = of(SPEC, [record(SPEC, 0, figures={"a": {"weight_nonfinite": 1.0}}), *healthy(SPEC)[1:]])
+    assert result.severity is None
+
+
+def test_layers_that_could_not_be_observed_and_single_calls_are_not_counted() -> None:
+    spec = replaced(replaced(SPEC, "a", not_observed="inside a loop"), "b", call_site=1)
+    assert of(spec, healthy(spec)).layers_total == 2
+
+
+def test_a_failed_rule_is_never_health() -> None:
+    outcomes = np.full((4, 2), Outcome.ERROR, np.uint8)
+    assert verdict(SPEC, [], outcomes, ["x", "y"]).sentence == "4 layers not evaluated: 2 rules failed."
+    outcomes[:, 0] = Outcome.OK
+    assert (
+        verdict(SPEC, [], outcomes, ["x", "y"]).sentence == "No problems found in 4 layers; 1 rule checked, 1 failed."
+    )
+
+
+def test_a_rule_of_another_version_is_told_in_its_own_words() -> None:
+    judgement = judge(SPEC, [record(SPEC, step, silent={"b": range(8)}) for step in range(20)], RULES)[-1]
+    strange = dataclasses.replace(judgement.findings[0], rule="melted", quantity="share molten", layer="elsewhere")
+    result = verdict(SPEC, [strange], judgement.outcomes, list(RULES))
+    assert "First: elsewhere - melted: share molten 0.8 since step 0." in result.sentence
+
+
+def test_outcomes_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"\[4 layers, 3 rules\], got \(2, 3\)"):
+        verdict(SPEC, [], np.zeros((2, 3), np.uint8), list(RULES))
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, "0 %"), (0.004, "under 1 %"), (0.876, "88 %"), (0.996, "over 99 %"), (1, "100 %")],
+)
+def test_percent_never_rounds_to_nothing_or_all(share: float, text: str) -> None:
+    assert percent(share) == text
+
+
+FROZEN = dataclasses.replace(SPEC, layers=tuple(dataclasses.replace(layer, trainable=False) for layer in SPEC.layers))
+
+
+def test_a_model_that_is_not_trained_is_judged_in_part() -> None:
+    assert of(FROZEN, healthy(FROZEN)).sentence == (
+        f"{NOTHING_TRAINED} No problems found in 4 layers; 2 rules checked, 1 not applicable."
+    )
+    sick = of(FROZEN, [record(FROZEN, step, silent={"b": range(10)}) for step in range(20)])
+    assert sick.sentence.startswith(f"{NOTHING_TRAINED} 1 of 4 layers needs attention.")
+
+
+def test_one_trained_layer_or_weight_is_a_training() -> None:
+    assert is_trained(replaced(FROZEN, "out", trainable=True))
+    assert is_trained(dataclasses.replace(FROZEN, weights=(WeightSpec("scale", "", (1,)),)))
+    # The weight is from a training before, in which the layer was not yet frozen.
+    assert not is_trained(dataclasses.replace(FROZEN, weights=(WeightSpec("out/kernel", "out", (4, 4)),)))

@@ -1,0 +1,142 @@
+"""Actions with a time limit: what they return and raise, what stops them, and what cannot be stopped."""
+
+from __future__ import annotations
+
+import contextvars
+import gc
+import threading
+import weakref
+from collections.abc import Callable
+
+import pytest
+
+from tb_activations.recording.bounded import Bounded, TimeLimitError
+
+SHORT = 0.2
+"""Seconds that an action without an end is waited for."""
+LONG = 60.0
+"""Seconds that no action takes; a test that waits so long has failed."""
+
+
+def test_an_action_returns_and_raises_as_ever() -> None:
+    bounded = Bounded(LONG)
+    assert bounded.run(lambda: 3) == 3
+    assert bounded.run(lambda: None) is None
+    for error in (ValueError("wrong"), KeyboardInterrupt(), SystemExit(2)):
+
+        def fail(error: BaseException = error) -> None:
+            raise error
+
+        with pytest.raises(type(error)) as caught:
+            bounded.run(fail)
+        assert caught.value is error
+    assert bounded.run(lambda: 4) == 4
+
+
+def test_actions_run_one_after_another_on_one_daemon_thread() -> None:
+    bounded = Bounded(LONG)
+    threads = {bounded.run(threading.current_thread) for _ in range(5)}
+    (thread,) = threads
+    assert thread.daemon
+    assert thread is not threading.current_thread()
+    assert bounded.run(lambda: bounded.run(threading.current_thread)) is thread
+
+
+def test_an_action_sees_the_context_of_its_caller() -> None:
+    setting = contextvars.ContextVar("setting", default="outside")
+    setting.set("inside")
+    assert Bounded(LONG).run(setting.get) == "inside"
+
+
+def forever() -> None:
+    while True:
+        pass
+
+
+def stubborn() -> None:
+    while True:
+        try:
+            forever()
+        except Exception:
+            pass
+
+
+@pytest.mark.parametrize("action", [forever, stubborn])
+def test_an_action_that_loops_is_stopped_and_the_next_one_runs(action: Callable[[], None]) -> None:
+    started: list[threading.Thread] = []
+
+    def start(target: Callable[[], None]) -> threading.Thread:
+        started.append(threading.Thread(target=target, daemon=True))
+        started[-1].start()
+        return started[-1]
+
+    bounded = Bounded(SHORT, grace=LONG, start_thread=start)
+    with pytest.raises(TimeLimitError, match=r"no end within 0\.2 seconds"):
+        bounded.run(action)
+    assert not started[0].is_alive()
+    assert bounded.run(lambda: 5) == 5
+    assert len(started) == 2
+
+
+def test_an_action_that_is_blocked_outside_of_python_is_left_behind() -> None:
+    end, ended = threading.Event(), threading.Event()
+
+    def blocked() -> None:
+        try:
+            end.wait()
+        finally:
+            ended.set()
+
+    bounded = Bounded(SHORT, grace=0.0)
+    with pytest.raises(TimeLimitError, match="no end within"):
+        bounded.run(blocked)
+    with pytest.raises(TimeLimitError, match="still blocked"):
+        bounded.run(lambda: 6)
+    bounded.close()
+    with pytest.raises(TimeLimitError, match="still blocked"):
+        bounded.run(lambda: 6)
+    end.set()
+    assert ended.wait(LONG)
+    thread = bounded._thread
+    assert thread is not None
+    thread.join(LONG)
+    assert bounded.run(lambda: 6) == 6
+
+
+def test_no_thread_can_be_started() -> None:
+    def refuse(target: Callable[[], None]) -> threading.Thread:
+        raise RuntimeError("can't start new thread")
+
+    with pytest.raises(RuntimeError, match="can't start"):
+        Bounded(LONG, start_thread=refuse).run(lambda: 7)
+
+
+@pytest.mark.parametrize("end", ["closed", "collected"])
+def test_the_thread_ends_with_its_owner(end: str) -> None:
+    bounded = Bounded(LONG)
+    thread = bounded.run(threading.current_thread)
+    if end == "closed":
+        bounded.close()
+    else:
+        gone = weakref.ref(bounded)
+        del bounded
+        gc.collect()
+        assert gone() is None
+    thread.join(LONG)
+    assert not thread.is_alive()
+
+
+def test_what_an_action_used_is_not_kept_alive() -> None:
+    class Large:
+        pass
+
+    def use(large: Large) -> None:
+        """Takes it."""
+
+    bounded, large = Bounded(LONG), Large()
+    gone = weakref.ref(large)
+    bounded.run(lambda large=large: use(large))  # type: ignore[misc]
+    bounded.run(lambda: None)
+    del large
+    gc.collect()
+    assert gone() is None

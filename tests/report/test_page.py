@@ -1,0 +1,185 @@
+"""The HTML report: complete, self-contained, escaped; what Chromium makes of it stands in `tests/browser`."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tensorboard.compat.proto.event_pb2 import Event
+
+from tb_activations import load
+from tb_activations.events.encoding import Encoder
+from tb_activations.report.course import health_course, summary, with_extremes
+from tb_activations.report.drawing import line_chart
+from tests.cli.conftest import PLAN, Call
+from tests.synthetic import run_spec, write_events, write_run
+
+VOID = {"meta", "img", "rect", "line", "br"}
+
+
+class Page(HTMLParser):
+    """Elements, text, and whether every element is closed where it should be."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(source)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def test_the_page_tells_every_finding(sick: Path, call: Call) -> None:
+    page = Page(call("report", sick, "--format", "html").out)
+    for finding in load(sick).findings:
+        assert finding.message in page.text
+        assert finding.advice in page.text
+        assert finding.might_be_wrong in page.text
+    assert "3 of 6 layers need attention. First: dense_2" in page.text
+    assert "3 checked (Dead units, Vanishing gradient, NaN or infinity)" in page.text
+
+
+def test_every_layer_is_listed_with_what_the_rules_said(sick: Path, call: Call) -> None:
+    page = Page(call("report", sick, "--format", "html").out)
+    assert "▲ problem: Dead units; ✓ 2 no finding" in page.text
+    assert "✓ 2 no finding; – 1 not applicable" in page.text
+
+
+def test_every_layer_has_its_strip_and_every_sick_one_its_charts(sick: Path, call: Call) -> None:
+    page = Page(call("report", sick, "--format", "html").out)
+    drawings = [attributes.get("class") for attributes in page.all("svg")]
+    assert drawings.count("strip") == 6
+    # Loss and learning rate, then six statistics for each of three sick layers.
+    assert drawings.count("chart") == 2 + 3 * 6
+    labels = [attributes["aria-label"] or "" for attributes in page.all("div") if "aria-label" in attributes]
+    assert any(re.match(r"Loss: \d\.\d+ at step 0, ", label) for label in labels)
+    assert sum(attributes.get("class") == "mark" for attributes in page.all("line")) == 3 * 6
+
+
+def test_a_layer_with_sick_units_has_its_life_map(sick: Path, call: Call) -> None:
+    page = Page(call("report", sick, "--format", "html").out)
+    (picture,) = page.all("img")
+    assert picture["alt"] == "Unit life map of dense_2: 4 died"
+    kind, _, data = (picture["src"] or "").partition(",")
+    assert kind == "data:image/png;base64"
+    assert Image.open(io.BytesIO(base64.b64decode(data))).format == "PNG"
+
+
+def test_the_page_needs_nothing_from_anywhere(hostile: Path, call: Call) -> None:
+    source = call("report", hostile, "--format", "html").out
+    page = Page(source)
+    assert not {"script", "link", "iframe", "object", "base", "form"} & {name for name, _ in page.elements}
+    addresses = [
+        value for _, attributes in page.elements for name, value in attributes.items() if name in ("src", "href")
+    ]
+    assert all(address and address.startswith(("data:image/png;base64,", "#run-")) for address in addresses)
+    assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
+    style = source[source.index("<style>") : source.index("</style>")]
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_hostile_names_are_text(hostile: Path, call: Call) -> None:
+    page = Page(call("report", hostile, "--format", "html").out)
+    names = load(hostile).layers
+    assert all(name in page.text for name in names)
+    assert any("<script>" in name for name in names)
+
+
+def test_the_same_run_gives_the_same_page(sick: Path, call: Call) -> None:
+    assert call("report", sick, "--format", "html").out == call("report", sick, "--format", "html").out
+
+
+@pytest.mark.parametrize("form", ["text", "json", "html"])
+def test_a_run_without_an_observed_step_can_be_reported(form: str, tmp_path: Path, call: Call) -> None:
+    described = Event(wall_time=1.0, summary=Encoder().run(run_spec(PLAN)))
+    write_events(tmp_path, [described])
+    for judged in ([], ["--rules", tmp_path / "rules.json"]):
+        (tmp_path / "rules.json").write_text('["dead_units"]')
+        said = call("report", tmp_path, "--format", form, *judged)
+        assert (said.status, said.err) == (0, "")
+        assert "✓" not in said.out
+    assert "no step was observed" in said.out or form == "json"
+
+
+def test_several_runs_are_listed_and_linked(sick: Path, newer: Path, tmp_path: Path, call: Call) -> None:
+    write_run(tmp_path / "one", plan=PLAN, steps=1, sick=False)
+    page = Page(call("report", tmp_path, "--format", "html").out)
+    assert [attributes["href"] for attributes in page.all("a")] == ["#run-1", "#run-2"]
+    assert "schema version 99" in page.text
+
+
+def test_health_over_time_keeps_the_worst(sick: Path) -> None:
+    course = health_course(load(sick), 10)
+    assert course.steps.tolist()[-1] == 390
+    assert course.ever_sick == [0, 1, 2]
+    assert [(start, outcome.name) for start, _, outcome in course.stretches(2)] == [(0, "OK"), (3, "PROBLEM")]
+
+
+def test_fewer_points_keep_spikes_and_what_is_not_finite() -> None:
+    values = np.zeros(10_000, np.float32)
+    values[[1234, 5678]] = 7, -7
+    values[8765] = np.inf
+    chosen = with_extremes(values, 100)
+    assert {0, 1234, 5678, 8765, 9999} <= set(chosen.tolist())
+    assert len(chosen) <= 3 * 50 + 2
+    assert (np.diff(chosen) > 0).all()
+
+
+def test_a_summary_leaves_out_what_is_not_finite() -> None:
+    steps = np.arange(5) * 10
+    told = summary(steps, np.array([np.nan, 3, 1, np.inf, 2], np.float32))
+    assert told is not None
+    assert (told.first, told.first_step, told.last, told.last_step) == (3, 10, 2, 40)
+    assert (told.lowest, told.lowest_step, told.highest, told.highest_step) == (1, 20, 3, 10)
+    assert told.nonfinite == 2
+    assert summary(steps, np.full(5, np.nan, np.float32)) is None
+
+
+def test_a_chart_shows_gaps_zeros_and_infinities() -> None:
+    values = np.array([1, 10, np.nan, 100, 0, 0, np.inf, 1000], np.float32)
+    chart = line_chart(np.arange(8), values, scale="log")
+    assert chart is not None
+    assert (chart.low, chart.high, chart.is_log) == ("1", "1e+03", True)
+    assert chart.svg.count('class="line"') == 3
+    assert chart.svg.count('class="below"') == 1
+    assert chart.svg.count('class="infinite"') == 1
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, 5.0, np.inf, 3e38])
+@pytest.mark.parametrize("scale", ["linear", "log", "symlog"])
+def test_any_constant_can_be_drawn(value: float, scale: str) -> None:
+    chart = line_chart(np.arange(3), np.full(3, value, np.float32), scale=scale)
+    assert chart is not None
+    assert "nan" not in chart.svg
+    assert "inf," not in chart.svg
+
+
+def test_what_was_never_measured_is_not_drawn() -> None:
+    assert line_chart(np.arange(3), np.full(3, np.nan, np.float32), scale="linear") is None
+    assert line_chart(np.arange(0), np.empty(0, np.float32), scale="linear") is None

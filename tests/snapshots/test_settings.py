@@ -1,0 +1,54 @@
+"""The arguments that say what to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tb_activations import LayerHealth
+from tb_activations.pictures.kinds import KINDS
+from tb_activations.snapshots.settings import watch_settings
+
+X, Y = np.zeros((4, 3), np.float32), np.arange(4)
+
+
+def test_by_default_all_is_drawn_but_what_costs_many_passes() -> None:
+    assert watch_settings(None, None, "common").kinds == set(KINDS) - {"maximized_input"}
+    assert watch_settings(X, ["maximized_input"], "each").kinds == {"maximized_input"}
+    assert watch_settings(None, [], "common").kinds == set()
+
+
+@pytest.mark.parametrize("form", ["pair", "x alone", "one-tuple", "dict", "dataset"])
+def test_forms_of_probe_data(form: str) -> None:
+    dataset = tf.data.Dataset.from_tensor_slices((X, Y)).batch(4)
+    forms = {"pair": (X, Y), "x alone": X, "one-tuple": (X,), "dict": {"a": X}, "dataset": dataset}
+    samples = watch_settings(forms[form], None, "common").samples
+    assert samples is not None
+    np.testing.assert_array_equal(samples.x["a"] if form == "dict" else samples.x, X)
+    assert (samples.y is None) == (form in ("x alone", "one-tuple", "dict"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"images": ["saliency", "salience"]}, ValueError, "`images`: 'salience'. Allowed are \"feature_maps\""),
+        ({"images": "saliency"}, TypeError, "`images`: 'saliency'. Allowed are None or a list"),
+        ({"images": ["units", "saliency"]}, ValueError, "`images`: 'saliency' without `probe_data`.*'mean_activation'"),
+        ({"images": ["reconstruction", "maximized_input"]}, ValueError, "'reconstruction', 'maximized_input' without"),
+        ({"image_scale": "own"}, ValueError, '`image_scale`: \'own\'. Allowed are "common" and "each"'),
+        ({"image_freq": "batch"}, ValueError, "`image_freq`: 'batch'"),
+        ({"probe_data": (X, Y[:3])}, ValueError, r"`probe_data`: \[3, 4\] samples in x and y"),
+        ({"probe_data": X[:0]}, ValueError, "`probe_data`: allowed is .*holds no sample"),
+        ({"probe_data": 3.0}, ValueError, "`probe_data`: allowed is "),
+        ({"probe_data": tf.data.Dataset.from_tensor_slices(X[:0])}, ValueError, "`probe_data`: the dataset holds no"),
+    ],
+)
+def test_arguments_that_are_not_allowed(
+    arguments: dict[str, Any], error: type[Exception], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=message):
+        LayerHealth(tmp_path, **arguments)

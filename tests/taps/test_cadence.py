@@ -1,0 +1,127 @@
+"""The budget, on a clock of our own."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import pytest
+
+from tb_activations.taps.schedule.cadence import FREE_SECONDS, Cadence, StepClock, Thinning, check_cadence
+
+
+def simulate(
+    cadence: Cadence, steps: int, *, plain: float, extra: float, trace: float = 0.0, epoch: int | None = None
+) -> tuple[list[int], float]:
+    """Runs `steps` steps that take `plain` seconds, observed ones `extra` more; returns the observed steps and time."""
+    now = 0.0
+    observed: list[int] = []
+    for step in range(steps):
+        is_end = epoch is not None and step % epoch == epoch - 1
+        if cadence.is_due(StepClock(step, is_end, is_last=step == steps - 1), now):
+            seconds = plain + extra + (trace if not observed else 0.0)
+            observed.append(step)
+            cadence.observed_step(step, seconds)
+        else:
+            seconds = plain
+            cadence.plain_step(seconds)
+        now += seconds
+    return observed, now
+
+
+@pytest.mark.parametrize("extra", [0.02, 0.1, 1.0])
+@pytest.mark.parametrize("plain", [0.002, 0.05, 0.5])
+def test_auto_keeps_its_budget_on_runs_longer_than_a_few_minutes(plain: float, extra: float) -> None:
+    cadence = Cadence("auto", 0.02)
+    steps = int(1800 / plain)
+    observed, now = simulate(cadence, steps, plain=plain, extra=extra, trace=5.0)
+    # The first minute and the very last step are observed whatever it costs.
+    free = sum(step * plain <= FREE_SECONDS for step in observed) * extra + 5.0
+    assert now - steps * plain <= max(0.02 * now, free) + extra + 1e-6
+    assert observed[-1] == steps - 1
+    assert cadence.share(now) == pytest.approx((now - steps * plain) / now, abs=1e-3)
+
+
+def test_a_short_run_gets_enough_observations_and_the_ends_of_epochs() -> None:
+    observed, _ = simulate(Cadence("auto", 0.02), 120, plain=0.01, extra=0.05, epoch=40)
+    assert observed[:10] == list(range(10))
+    assert {39, 79, 119} <= set(observed)
+    assert len(observed) >= 30
+
+
+def test_a_run_below_a_minute_is_observed_to_its_end() -> None:
+    observed, now = simulate(Cadence("auto", 0.02), 1140, plain=0.004, extra=0.01, trace=3.0, epoch=57)
+    assert now < FREE_SECONDS
+    assert observed[-1] == 1139
+    assert max(later - earlier for earlier, later in itertools.pairwise(observed)) <= 0.15 * 1140
+    assert len(observed) < 100
+
+
+def test_the_first_observations_do_not_depend_on_the_clock() -> None:
+    slow, _ = simulate(Cadence("auto", 0.02), 150, plain=0.1, extra=0.2)
+    quick, _ = simulate(Cadence("auto", 0.02), 150, plain=0.001, extra=0.002)
+    assert slow[:30] == quick[:30]
+
+
+def test_records_are_bounded_however_cheap_they_are() -> None:
+    steps = 200_000
+    observed, _ = simulate(Cadence("auto", 0.02), steps, plain=0.01, extra=0.0)
+    assert len(observed) <= 400 * (1 + math.log(steps / 400)) + 100
+
+
+def test_a_number_is_every_so_many_steps() -> None:
+    observed, _ = simulate(Cadence(16, 0.02), 100, plain=0.01, extra=9.0)
+    assert observed == [0, 16, 32, 48, 64, 80, 96]
+
+
+def test_batch_is_every_step_and_epoch_its_last() -> None:
+    assert simulate(Cadence("batch", 0.02), 5, plain=0.01, extra=0.1)[0] == [0, 1, 2, 3, 4]
+    assert simulate(Cadence("epoch", 0.02), 10, plain=0.01, extra=0.1, epoch=5)[0] == [4, 9]
+
+
+@pytest.mark.parametrize("value", ["often", 0, -3, 2.5, True, None])
+def test_an_update_freq_that_is_none_is_named(value: Any) -> None:
+    with pytest.raises(ValueError, match=r'`update_freq`.*"auto", "batch", "epoch"'):
+        check_cadence(value, 0.02)
+
+
+@pytest.mark.parametrize(("value", "error"), [(-1, ValueError), (0, ValueError), (1.5, ValueError), ("2%", TypeError)])
+def test_an_overhead_that_is_no_share_is_named(value: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=f"`overhead`.*{value}"):
+        check_cadence("auto", value)
+
+
+def test_thinning() -> None:
+    def due(frequency: int | str, epochs: int) -> list[int]:
+        thinning = Thinning(frequency)
+        taken = []
+        for epoch in range(epochs):
+            if thinning.is_due(epoch):
+                thinning.done(epoch)
+                taken.append(epoch)
+        return taken
+
+    assert due(0, 9) == []
+    assert due(3, 9) == [2, 5, 8]
+    assert due("auto", 8) == list(range(8))
+    assert len(due("auto", 1000)) < 40
+
+
+def test_asked_looks_find_a_record_at_every_end_of_an_epoch() -> None:
+    cadence = Cadence("auto", 0.02, has_asked_looks=True)
+    observed, now = simulate(cadence, 4000, plain=0.5, extra=5.0, epoch=100)
+    assert set(range(99, 4000, 100)) <= set(observed)
+    before = cadence.share(now)
+    cadence.look(100.0)
+    assert cadence.share(now) == pytest.approx(before + 100 / now)
+
+
+def test_looks_count_in_the_budget_unless_they_were_asked_for() -> None:
+    def observations(has_asked_looks: bool, seconds: float) -> int:
+        cadence = Cadence("auto", 0.02, has_asked_looks=has_asked_looks)
+        cadence.look(seconds)
+        return len(simulate(cadence, 2000, plain=0.5, extra=0.5)[0])
+
+    assert observations(False, 15.0) < observations(False, 0.0)
+    assert observations(True, 15.0) == observations(True, 0.0)

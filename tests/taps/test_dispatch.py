@@ -1,0 +1,213 @@
+"""Which function runs at which step, and that nothing of ours is left behind."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from tb_activations.taps.step.measuring import Measuring
+from tb_activations.taps.step.observation import Observation
+from tb_activations.taps.step.seen import SeenCall
+from tests.training.models import Trainable, sequential, train
+from tests.training.observe import Observe
+
+
+class CountPlain(keras.callbacks.Callback):
+    """Wraps the function Keras made before anybody else does, to count its calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.made = made = self.model.train_function
+
+        def counted(iterator: Any) -> Any:
+            self.calls += 1
+            return made(iterator)
+
+        self.counted = counted
+        self.model.train_function = counted
+
+
+def test_an_unobserved_step_calls_the_very_function_keras_made() -> None:
+    count, observe = CountPlain(), Observe(update_freq=4)
+    train("sequential", [count, observe], epochs=2)
+    assert observe.dispatcher.plain is count.counted
+    assert [step for step, _ in observe.seen] == [0, 4, 8, 12]
+    assert count.calls == 16 - 4
+
+
+def test_nothing_is_left_on_model_layers_and_optimizer() -> None:
+    before: dict[str, set[str]] = {}
+
+    class Remember(keras.callbacks.Callback):
+        def on_train_begin(self, logs: Any = None) -> None:
+            self.function = self.model.train_function
+            for name, owner in owners(self.model).items():
+                before[name] = set(vars(owner))
+
+    def owners(model: keras.Model) -> dict[str, Any]:
+        return {"model": model, "optimizer": model.optimizer} | {layer.name: layer for layer in model.layers}
+
+    remember = Remember()
+    model = train("sequential", [remember, Observe()], epochs=1)
+    assert model.train_function is remember.function
+    for name, owner in owners(model).items():
+        assert not {"call", "apply", "compute_loss", "train_step"} & set(vars(owner)), name
+        assert "layer_health" not in repr(vars(owner))
+    assert before["conv"] <= set(vars(model.get_layer("conv")))
+
+
+def test_taps_are_off_between_steps_and_after_a_step_that_raises() -> None:
+    seen: list[bool] = []
+
+    class Look(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            seen.append("call" in vars(self.model.layers[0]))
+            if batch == 3:
+                raise RuntimeError("stop here")
+
+    observe = Observe()
+    with pytest.raises(RuntimeError, match="stop here"):
+        train("sequential", [observe, Look()])
+    assert seen == [False] * 4
+    assert len(observe.seen) == 4
+
+
+def test_a_fit_after_an_interrupted_one_is_not_observed() -> None:
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            raise KeyboardInterrupt
+
+    keras.utils.clear_session()
+    model, x, y = sequential()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    observe = Observe()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(x, y, verbose=0, callbacks=[observe, Interrupt()])
+    observed = len(observe.seen)
+    assert model.train_function is observe.dispatcher
+    model.fit(x, y, verbose=0)
+    assert len(observe.seen) == observed
+    assert model.train_function is observe.dispatcher.plain
+
+
+def test_a_failing_observed_step_is_given_up_and_training_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_args: Any) -> None:
+        raise ValueError("no room")
+
+    alone = train("sequential", [], epochs=1).get_weights()
+    monkeypatch.setattr(Observation, "pack", fail)
+    observe = Observe()
+    with caplog.at_level(logging.WARNING, "tb_activations"):
+        model = train("sequential", [observe], epochs=1)
+    assert observe.seen == []
+    assert [record.message for record in caplog.records] == [
+        "Layer health: observing is off, the observed step failed (ValueError: no room). Training continues."
+    ]
+    for one, other in zip(alone, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_layer_whose_figures_fail_is_left_out_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    measure = Measuring.measure
+
+    def fail_in_conv(self: Measuring, call: SeenCall, *functions: Any) -> Any:
+        if call.entry.name == "conv":
+            raise ValueError("not this one")
+        return measure(self, call, *functions)
+
+    alone = train("sequential", [], epochs=1).get_weights()
+    monkeypatch.setattr(Measuring, "measure", fail_in_conv)
+    observe = Observe()
+    model = train("sequential", [observe], epochs=1)
+    rows = {row.call.name: row.not_observed for row in observe.seen[-1][1].rows}
+    assert "not this one" in rows["conv"]
+    assert not any(reason for name, reason in rows.items() if name != "conv")
+    for one, other in zip(alone, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_layers_inside_a_condition_are_said_to_be_not_observable() -> None:
+    class Sometimes(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__(name="sometimes")
+            self.inner = layers.Dense(10, name="inner")
+
+        def build(self, shape: Any) -> None:
+            self.inner.build(shape)
+
+        def call(self, x: Any) -> Any:
+            return tf.cond(tf.reduce_sum(x) > 0, lambda: self.inner(x), lambda: tf.zeros([tf.shape(x)[0], 10]))
+
+    def make() -> Trainable:
+        _, x, y = sequential()
+        return keras.Sequential([layers.Input((8, 8, 1)), layers.Flatten(), Sometimes()]), x, y
+
+    observe = Observe()
+    train(make, [observe], epochs=1)
+    rows = {row.call.name: row.not_observed for row in observe.seen[-1][1].rows}
+    assert "condition" in rows["sometimes/inner"]
+    assert rows["sometimes"] == ""
+
+
+def test_a_custom_train_step_with_two_optimizers_is_observed() -> None:
+    class Two(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.flatten = layers.Flatten()
+            self.hidden = layers.Dense(8, "relu", name="hidden")
+            self.head = layers.Dense(10, name="head")
+            self.second = keras.optimizers.SGD(0.01)
+
+        def call(self, x: Any) -> Any:
+            return self.head(self.hidden(self.flatten(x)))
+
+        def train_step(self, data: Any) -> dict[str, Any]:
+            x, y = data
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(y, self(x), from_logits=True))
+            groups = [self.hidden.trainable_variables, self.head.trainable_variables]
+            gradients = tape.gradient(loss, groups)
+            self.optimizer.apply_gradients(zip(gradients[0], groups[0], strict=True))
+            self.second.apply_gradients(zip(gradients[1], groups[1], strict=True))
+            return {"loss": loss}
+
+    def make() -> Trainable:
+        _, x, y = sequential()
+        model = Two()
+        model(x[:1])
+        return model, x, y
+
+    observe = Observe()
+    alone = train(make, [], epochs=1).get_weights()
+    watched = train(make, [observe], epochs=1).get_weights()
+    figures = observe.seen[-1][1]
+    assert [weight.layer for weight in figures.weights] == ["hidden", "hidden", "head", "head"]
+    assert all(figures.weight_columns["update_ratio"] > 0)
+    for one, other in zip(alone, watched, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_of_two_callbacks_one_makes_way_and_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    inner, outer = Observe(update_freq=2), Observe(update_freq=3)
+    with caplog.at_level(logging.WARNING, "tb_activations"):
+        model = train("sequential", [inner, outer], epochs=2)
+    assert [step for step, _ in outer.seen] == [0, 3, 6, 9, 12, 15]
+    # It wants every second step, but begins where the other leaves one free.
+    assert [step for step, _ in inner.seen] == [1, 4, 7, 10, 13]
+    assert [record.message.split(".")[0] for record in caplog.records] == [
+        "Layer health: two callbacks observe this training"
+    ]
+    assert model.train_function is inner.dispatcher.plain

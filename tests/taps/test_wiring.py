@@ -1,0 +1,84 @@
+"""Which layer feeds which, and which outputs gate others, read off a traced step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from tb_activations.taps.numbers.unpack import Figures
+from tests.training.observe import Observe
+
+
+def wired(model: keras.Model, x: Any, y: Any, **options: Any) -> Figures:
+    keras.utils.set_random_seed(0)
+    model.compile("sgd", "mse", **options)
+    callback = Observe()
+    model.fit(x, y, batch_size=8, epochs=1, verbose=0, callbacks=[callback])
+    return callback.seen[0][1]
+
+
+def inputs_of(figures: Figures) -> dict[str, set[str]]:
+    return {row.call.name: set(row.call.inputs) for row in figures.rows if row.call_site == 0}
+
+
+def gates_of(figures: Figures) -> set[str]:
+    return {row.call.name for row in figures.rows if row.call.is_gate}
+
+
+X = np.random.default_rng(0).normal(size=(16, 12)).astype("float32")
+Y = X[:, :3]
+
+
+def branched() -> keras.Model:
+    inputs = layers.Input((12,))
+    stem = layers.Dense(12, "relu", name="stem")(inputs)
+    branch = layers.Dense(12, "tanh", name="branch")(stem)
+    added = layers.Add(name="added")([stem, branch])
+    return keras.Model(inputs, layers.Dense(3, name="head")(added * 2.0))
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_a_residual_branch_joins_where_it_is_added(jit_compile: bool) -> None:
+    figures = wired(branched(), X, Y, jit_compile=jit_compile)
+    assert inputs_of(figures) == {
+        "stem": set(),
+        "branch": {"stem"},
+        "added": {"stem", "branch"},
+        "head": {"added"},
+    }
+    assert gates_of(figures) == set()
+
+
+class Gated(keras.Model):
+    """Squeeze and excite by hand, without layers for the products."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = layers.Dense(12, "relu", name="stem")
+        self.squeeze = layers.Dense(4, "relu", name="squeeze")
+        self.gate = layers.Dense(12, "sigmoid", name="gate")
+        self.drop = layers.Dropout(0.5, name="drop")
+        self.head = layers.Dense(3, "sigmoid", name="head")
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        value = self.stem(inputs)
+        gate = keras.ops.reshape(self.gate(self.squeeze(value)), (-1, 12))
+        return self.head(self.drop(value * gate, training=training))
+
+
+def test_gates_of_a_subclassed_model_are_told_from_other_layers() -> None:
+    model = Gated()
+    model(X[:1])
+    figures = wired(model, X, Y)
+    assert inputs_of(figures)["drop"] == {"stem", "gate"}
+    assert "gate" in gates_of(figures)
+    assert gates_of(figures) <= {"gate", "stem"}
+
+
+def test_nothing_is_known_of_eager_steps() -> None:
+    figures = wired(branched(), X, Y, run_eagerly=True)
+    assert set().union(*inputs_of(figures).values()) == set()

@@ -1,5 +1,5 @@
 """The page is tested through the command that writes it."""
 
-from tests.cli.conftest import call, healthy, hostile, sick
+from tests.cli.conftest import call, damaged, healthy, hostile, newer, sick
 
-__all__ = ["call", "healthy", "hostile", "sick"]
+__all__ = ["call", "damaged", "healthy", "hostile", "newer", "sick"]

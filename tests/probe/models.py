@@ -116,7 +116,7 @@ def shared() -> Known:
         b = enter(a)
         c = twice(b)
         d = twice(c)
-        return {"flatten": a, "enter": b, "twice@1": c, "twice@2": d, "head": head(d)}
+        return {"flatten": a, "enter": b, "twice": d, "twice@1": c, "twice@2": d, "head": head(d)}
 
     return Known(keras.Model(inputs, one_by_one(inputs)["head"]), one_by_one)
 

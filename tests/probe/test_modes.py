@@ -13,7 +13,7 @@ from tb_activations.probe import compare_modes
 from tests.probe.models import KINDS, digits, is_same, make, state, trained
 
 
-def test_batch_normalisation_and_dropout_are_found() -> None:
+def test_batch_normalization_and_dropout_are_found() -> None:
     model, (x, _) = trained(make("functional")), digits()
     found = compare_modes(model, x)
     assert list(found) == ["conv", "norm", "drop", "flatten", "head"]

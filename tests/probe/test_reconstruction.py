@@ -81,7 +81,7 @@ def test_datasets_with_targets_and_nan() -> None:
 )
 def test_what_cannot_be_compared(between: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        reconstruction_error(make("shared").model, digits(4)[0], between)
+        reconstruction_error(make("shared").model, digits(4)[0], between=between)
 
 
 def test_numbers_of_inputs_and_outputs_must_fit() -> None:

@@ -1,4 +1,4 @@
-"""What one look shows, against what the model gives when it is asked by hand."""
+"""The content of one snapshot, compared with calls of the model by hand."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_saliency_is_that_of_the_labelled_class(model: keras.Model, form: str) -
     }
     found = looks.saliency(model, Samples(x, forms[form]))
     assert found is not None
-    expected = probe.saliency(model, x, None if form == "none" else labels)
+    expected = probe.saliency(model, x, target=None if form == "none" else labels)
     np.testing.assert_array_equal(found[0], x)
     np.testing.assert_allclose(found[1], expected[..., 0], rtol=1e-6)
 
@@ -111,7 +111,7 @@ def test_reconstruction_error_is_that_of_all_samples() -> None:
     np.testing.assert_allclose(pairs[1], model(x[: looks.IMAGES]), atol=1e-6)
 
 
-def test_what_takes_noise_away_is_held_against_its_targets_if_asked_for() -> None:
+def test_a_denoising_autoencoder_is_compared_with_its_targets_on_request() -> None:
     x, _ = digits(16)
     noisy = x + np.float32(0.2)
     model = autoencoder()

@@ -62,7 +62,7 @@ def test_watched_or_not(names: list[str], tmp_path: Path, caplog: pytest.LogCapt
     with caplog.at_level(logging.WARNING, "tb_activations"):
         watched = trained(make, [watching(tmp_path / "watched", probe_data=(X[:16], Y[:16]))])
     assert is_same(plain, watched)
-    said = [record.message for record in caplog.records if "would change more than its variables" in record.message]
+    said = [record.message for record in caplog.records if "would have side effects on the training" in record.message]
     looked = np.isfinite(load(tmp_path / "watched").stat("mode_difference")).any()
     assert looked == (not operation)
     assert len(said) == bool(operation)
@@ -160,7 +160,7 @@ def test_a_variable_that_nobody_finds_is_a_side_effect() -> None:
         found = side_effects(model, tf.constant(X[:16]))
     finally:
         gc.unfreeze()
-    assert [effect.what for effect in found] == ["a variable that the garbage collector does not list"]
+    assert [effect.what for effect in found] == ["a variable unknown to the garbage collector"]
 
 
 @pytest.mark.parametrize("name", RESTORED)
@@ -170,7 +170,7 @@ def test_probe_leaves_every_variable_alone(name: str) -> None:
     model(x[:16], training=True)
     first = probe.compare_modes(model, x, batch_size=16)
     probe.activations(model, x, training=True, batch_size=16)
-    probe.gradients(model, x[:16], Y[:16], training=True)
+    probe.gradients(model, x[:16], y=Y[:16], training=True)
     assert probe.compare_modes(model, x, batch_size=16) == first
 
 

@@ -104,9 +104,9 @@ def test_the_given_samples_are_watched(tmp_path: Path) -> None:
     of_layers = {f"{kind}/{layer}" for kind in per_layer for layer in ("conv", "norm")}
     assert set(drawn) == {*of_layers, "units/head", "saliency/head", "maximized_input/norm", "maximized_input/head"}
     assert all([step for step, _ in points] == [3, 7] for points in drawn.values())
-    conv = probe.activations(model, probe_data[0], ["conv"])["conv"]
+    conv = probe.activations(model, probe_data[0], layers=["conv"])["conv"]
     assert same_picture(drawn["feature_maps/conv"][-1][1], kinds.feature_maps(conv[: looks.MAP_SAMPLES]))
-    heat = probe.saliency(model, probe_data[0][:8], probe_data[1][:8])
+    heat = probe.saliency(model, probe_data[0][:8], target=probe_data[1][:8])
     assert same_picture(drawn["saliency/head"][-1][1], kinds.saliency(probe_data[0][:8], heat[..., 0]))
     means = read_details(drawn["mean_activation/conv"][-1][1])
     assert means is not None
@@ -228,7 +228,7 @@ def test_a_model_that_cannot_be_looked_at_is_said_once(tmp_path: Path, caplog: p
         fit(lambda: compiled(OnlyTrains()), [callback], epochs=3)
     said = [record.message for record in caplog.records if "probe data" in record.message]
     assert len(said) == 1
-    assert "The training continues" in said[0]
+    assert "Training continues" in said[0]
     assert len(load(tmp_path).steps) == 12
 
 

@@ -23,7 +23,7 @@ Outputs = dict[str, Any]
 
 
 def network() -> Any:
-    """49 convolutions, with normalisation in every second place, and a head."""
+    """49 convolutions, with normalization in every second place, and a head."""
     import keras
     from keras import layers
 

@@ -68,6 +68,7 @@ def report_page(runs: Sequence[Judged | Unreadable]) -> str:
 def _run(judged: Judged) -> dict[str, Any]:
     run = judged.run
     course = health_course(run, COLUMNS)
+    states = [_state(row) for row in run.last_outcomes]
     return {
         "judged": judged,
         "run": run,
@@ -81,8 +82,8 @@ def _run(judged: Judged) -> dict[str, Any]:
         "families": words.families(run.findings),
         "closed": [finding for finding in run.findings if finding.closed_step is not None],
         "sick_layers": _sick_layers(run),
-        "layer_states": [_state(row) for row in run.last_outcomes],
-        "since": _since(run),
+        "layer_states": states,
+        "since": _since(run, states),
         "table": _of(LAYER_STATISTICS, TABLE),
         "latest": {name: _latest(run, name) for name in TABLE},
     }
@@ -149,13 +150,19 @@ def _state(outcomes: Any) -> Outcome:
     return max(map(Outcome, outcomes), key=lambda outcome: outcome.rank, default=Outcome.NOT_APPLICABLE)
 
 
-def _since(run: Run) -> list[int | None]:
-    """The first step of each layer's oldest open finding, None without one."""
-    since: dict[str, int] = {}
-    for finding in run.findings:
-        if finding.closed_step is None:
-            since[finding.layer] = min(finding.since_step, since.get(finding.layer, finding.since_step))
-    return [since.get(name) for name in run.layers]
+def _since(run: Run, states: Sequence[Outcome]) -> list[int | None]:
+    """The first step of each layer's oldest open finding that gives it its state, None without one."""
+    return [
+        min(
+            (
+                finding.since_step
+                for finding in run.findings
+                if finding.layer == name and finding.closed_step is None and finding.severity.outcome is state
+            ),
+            default=None,
+        )
+        for name, state in zip(run.layers, states, strict=True)
+    ]
 
 
 def _latest(run: Run, name: str) -> list[str]:

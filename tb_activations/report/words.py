@@ -84,8 +84,8 @@ def title(rule: str) -> str:
 def evidence(finding: Finding) -> str:
     """The measured value, its threshold, the amount of data, and when."""
     parts = [
-        f"{title_of(finding)} {measured(finding.value, finding.unit)}, "
-        f"threshold {measured(finding.threshold, finding.unit)}",
+        f"{title_of(finding)} = {measured(finding.value, finding.unit)} "
+        f"(threshold {measured(finding.threshold, finding.unit)})",
         f"{finding.checks:,} observed {plural(finding.checks, 'step')} in a row",
         f"{finding.samples:,} {plural(finding.samples, 'sample')}" if finding.samples else "",
         f"confirmed at step {finding.opened_step}, {_last_seen(finding)}",

@@ -19,7 +19,7 @@ def test_a_healthy_run_gives_zero_and_names_what_was_checked(healthy: Path, call
     assert answer.err == ""
 
 
-def test_a_sick_run_gives_one_and_a_line_a_finding(sick: Path, call: Call) -> None:
+def test_a_sick_run_gives_one_and_a_line_per_finding(sick: Path, call: Call) -> None:
     answer = call("check", sick)
     assert answer.status == 1
     first, *lines = answer.out.splitlines()
@@ -36,7 +36,7 @@ def test_fail_on_decides_what_counts(sick: Path, call: Call) -> None:
     assert answer.out.startswith("✓ sick: no problem, 2 lesser findings. Rules: 1 checked (Vanishing gradient)")
 
 
-def test_only_the_rules_asked_for_count(sick: Path, call: Call) -> None:
+def test_only_the_named_rules_count(sick: Path, call: Call) -> None:
     assert call("check", sick, "--only", "nonfinite").status == 0
     assert call("check", sick, "--only", "nonfinite", "--only", "vanishing_gradient").status == 1
 
@@ -125,7 +125,7 @@ def test_other_thresholds_judge_again(sick: Path, tmp_path: Path, call: Call) ->
 
 
 @pytest.mark.parametrize("name", ["\x1b[31mred\x1b[0m", "line\nbreak", "left‮right"])
-def test_a_name_cannot_steer_the_terminal(name: str, tmp_path: Path, call: Call) -> None:
+def test_a_name_cannot_control_the_terminal(name: str, tmp_path: Path, call: Call) -> None:
     folder = tmp_path / name.replace("/", "")
     write_run(folder, plan=PLAN, sick=False)
     answer = call("check", folder)

@@ -44,7 +44,7 @@ def test_the_module_does_the_same() -> None:
     ],
     ids=" ".join,
 )
-def test_options_of_other_names_are_refused(arguments: tuple[str, ...], call: Call) -> None:
+def test_other_option_names_are_an_error(arguments: tuple[str, ...], call: Call) -> None:
     answer = call(*arguments)
     assert (answer.status, answer.out) == (2, "")
     assert "unrecognized arguments" in answer.err

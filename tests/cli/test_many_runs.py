@@ -126,7 +126,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setattr(os, "scandir", refuse)
 
 
-def test_a_run_that_grows_and_one_that_goes_while_all_are_read(
+def test_a_run_that_grows_and_one_that_is_deleted_while_all_are_read(
     many: Callable[[int], Path], call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     top = many(4)
@@ -148,7 +148,7 @@ def test_a_run_that_grows_and_one_that_goes_while_all_are_read(
     assert "lr=3/train: cannot be read" in answer.err
 
 
-def test_the_verdict_of_a_brief_reading_is_that_of_a_whole_one(many: Callable[[int], Path], call: Call) -> None:
+def test_a_brief_reading_gives_the_same_verdict(many: Callable[[int], Path], call: Call) -> None:
     top = many(2)
     write_run(top, name="sick", plan=SMALL)
     answer = call("check", top)
@@ -161,7 +161,7 @@ def test_the_verdict_of_a_brief_reading_is_that_of_a_whole_one(many: Callable[[i
 
 
 def on_a_terminal(*arguments: str | Path) -> Answer:
-    """The command with a terminal for its standard error output and a pipe for its output."""
+    """The command with a terminal as standard error and a pipe as standard output."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "tb_activations", *map(str, arguments)]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "PYTHONPATH": os.getcwd()}
@@ -182,7 +182,7 @@ def on_a_terminal(*arguments: str | Path) -> Answer:
 
 
 @pytest.mark.parametrize("command", ["check", "report"])
-def test_a_bar_is_for_a_terminal_and_many_runs(command: str, many: Callable[[int], Path], call: Call) -> None:
+def test_a_progress_bar_is_for_a_terminal_and_many_runs(command: str, many: Callable[[int], Path], call: Call) -> None:
     top, few = many(progress.FEWEST), many(progress.FEWEST - 1)
     piped = call(command, top)
     assert piped.err == ""

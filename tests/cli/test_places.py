@@ -97,7 +97,7 @@ def test_event_files_of_other_writers(command: str, tmp_path: Path, call: Call) 
     )
 
 
-def test_an_event_file_in_which_nothing_stands_yet(command: str, tmp_path: Path, call: Call) -> None:
+def test_an_empty_event_file(command: str, tmp_path: Path, call: Call) -> None:
     path = tmp_path / "events.out.tfevents.1.host.1.0"
     path.touch()
     answer = call(command, tmp_path)
@@ -105,7 +105,7 @@ def test_an_event_file_in_which_nothing_stands_yet(command: str, tmp_path: Path,
     assert f"1 event file in which nothing is written yet, first {path}" in answer.err
 
 
-def test_what_is_no_event_file_although_it_is_named_like_one(command: str, tmp_path: Path, call: Call) -> None:
+def test_other_things_named_like_event_files(command: str, tmp_path: Path, call: Call) -> None:
     (tmp_path / "events.out.tfevents.1.folder").mkdir()
     (tmp_path / "events.out.tfevents.2.dangling").symlink_to(tmp_path / "nowhere")
     assert call(command, tmp_path).status == 2
@@ -152,21 +152,21 @@ def test_no_layer_was_observed(tmp_path: Path, call: Call) -> None:
     )
     assert "remove @tf.function from train_step or call" in answer.err
     for form in ("text", "html"):
-        told = " ".join(call("report", folder, "--format", form).out.split())
-        assert f"None of 6 layers was observed: {REASON}." in told
-        assert "Try: remove @tf.function from train_step or call" in told
-        assert "waiting for more steps" not in told or form == "html"
+        text = " ".join(call("report", folder, "--format", form).out.split())
+        assert f"None of 6 layers was observed: {REASON}." in text
+        assert "Try: remove @tf.function from train_step or call" in text
+        assert "waiting for more steps" not in text or form == "html"
 
 
 def test_some_layers_were_not_observed(tmp_path: Path, call: Call) -> None:
     folder = unobserved(tmp_path / "run", range(1, 3))
     assert call("check", folder).status == 0
-    told = " ".join(call("report", folder).out.split())
-    assert f"Not observed: 2 of 6 layers (dense_1, dense_2): {REASON}" in told
-    assert "Try:" not in told
+    text = " ".join(call("report", folder).out.split())
+    assert f"Not observed: 2 of 6 layers (dense_1, dense_2): {REASON}" in text
+    assert "Try:" not in text
 
 
-def test_a_folder_whose_name_is_no_text(command: str, tmp_path: Path, call: Call) -> None:
+def test_a_folder_with_an_invalid_name(command: str, tmp_path: Path, call: Call) -> None:
     write_run(tmp_path / "logs" / "bad\udcff", plan=PLAN, sick=False)
     answer = call(command, tmp_path / "logs")
     assert answer.status == 0

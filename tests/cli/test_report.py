@@ -25,14 +25,14 @@ def test_text_shows_every_finding_below_its_root(sick: Path, call: Call) -> None
             assert text in text_of
         assert f"threshold {measured(finding.threshold, finding.unit)}" in text_of
         assert f"since step {finding.since_step}" in text_of
-    evidence = "share of units dead 100%, threshold 50%; 28 observed steps in a row; 896 samples; "
+    evidence = "share of units dead = 100% (threshold 50%); 28 observed steps in a row; 896 samples; "
     assert evidence + "confirmed at step 120, still present at step 390" in text_of
     assert "units 0, 1, 2, 3" in text_of
     assert text_of.index("PROBLEM dense_2") < text_of.index("Consequences (2)") < text_of.index("WARNING dense_0")
     assert text_of.count("Source: synthetic") == 1
 
 
-def test_text_shows_loss_learning_rate_and_where_in_depth(sick: Path, call: Call) -> None:
+def test_text_shows_loss_learning_rate_and_health_timeline(sick: Path, call: Call) -> None:
     answer = call("report", sick)
     assert re.search(r"^Loss: +[▁-█]+  \d\.\d+ to \d\.\d+, lowest .* at step \d+, highest", answer.out, re.MULTILINE)
     assert re.search(r"^Learning rate: +[▁-█]+  0.001 throughout$", answer.out, re.MULTILINE)
@@ -41,14 +41,14 @@ def test_text_shows_loss_learning_rate_and_where_in_depth(sick: Path, call: Call
     assert "3 other layers without findings at any step" in answer.out
 
 
-def test_a_healthy_run_says_so_and_what_was_checked(healthy: Path, call: Call) -> None:
+def test_a_healthy_run_names_what_was_checked(healthy: Path, call: Call) -> None:
     answer = call("report", healthy)
     assert answer.status == 0
     assert "✓ No problems found in 6 layers; 3 rules checked." in answer.out
     assert "Rules: 3 checked (Dead units, Vanishing gradient, NaN or infinity)" in answer.out
 
 
-def test_not_enough_data_is_said(tmp_path: Path, call: Call) -> None:
+def test_missing_data_is_reported(tmp_path: Path, call: Call) -> None:
     write_run(tmp_path, plan=PLAN, steps=2, sick=False)
     assert "1 checked (NaN or infinity); 2 waiting for more steps (Dead units, Vanishing gradient)" in (
         call("report", tmp_path).out
@@ -125,7 +125,7 @@ def test_a_damaged_end_is_reported(sick: Path, call: Call) -> None:
     assert answer.err == ""
 
 
-def test_names_cannot_steer_the_terminal(hostile: Path, call: Call) -> None:
+def test_names_cannot_control_the_terminal(hostile: Path, call: Call) -> None:
     out = call("report", hostile).out
     assert "<img src=x onerror=alert(1)>" in out
     assert all(character.isprintable() for line in out.splitlines() for character in line)
@@ -138,13 +138,13 @@ def test_reporting_does_not_import_tensorflow(sick: Path) -> None:
     assert done.returncode == 0
 
 
-def test_a_reader_that_goes_away_is_no_failure_of_ours(sick: Path) -> None:
+def test_a_closed_pipe_is_not_an_error(sick: Path) -> None:
     command = f"{sys.executable} -m tb_activations report {sick} --format html | head -c 10"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
     assert done.stderr == ""
 
 
-def test_an_output_without_unicode_gets_what_it_can_show(sick: Path) -> None:
+def test_an_output_without_unicode_is_not_an_error(sick: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tb_activations", "report", str(sick)],
         capture_output=True,

@@ -38,7 +38,7 @@ def test_vectors_end_where_the_answer_is_known() -> None:
 
 
 def test_ascent_without_bounds_finds_a_peak() -> None:
-    # The step falls to 0, so the climb ends on the peak and does not swing around it.
+    # The step length falls to 0, so the climb ends on the peak instead of oscillating around it.
     inputs = layers.Input((2,))
     peak = layers.Lambda(lambda x: -tf.reduce_sum((x - [1.0, -2.0]) ** 2, axis=1, keepdims=True), name="peak")
     best = maximize_activation(keras.Model(inputs, peak(inputs)), layer="peak", unit=0, start=[4.0, 4.0], n_steps=300)
@@ -54,7 +54,7 @@ def test_the_seed_decides() -> None:
     assert not np.allclose(first.input, maximize_activation(model, layer="conv", unit=0, seed=2, **arguments).input)
 
 
-def test_regularizers_do_what_they_are_for() -> None:
+def test_regularizers_have_their_effect() -> None:
     model = trained(make("functional"), epochs=5)
 
     def roughness(image: np.ndarray) -> float:
@@ -90,7 +90,7 @@ def test_channels_first_counts_channels() -> None:
         maximize_activation(model, layer="norm", unit=3, shape=(4, 4, 2))
 
 
-def test_a_shared_layer_is_asked_by_call() -> None:
+def test_calls_of_a_shared_layer_have_names_of_their_own() -> None:
     model = make("shared").model
     first = maximize_activation(model, layer="twice@1", unit=0, shape=(8, 8, 1), n_steps=20)
     second = maximize_activation(model, layer="twice@2", unit=0, shape=(8, 8, 1), n_steps=20)
@@ -101,21 +101,21 @@ def test_a_shared_layer_is_asked_by_call() -> None:
         maximize_activation(model, layer="twice@3", unit=0, shape=(8, 8, 1))
 
 
-def test_nan_is_met_with_a_clear_error() -> None:
+def test_nan_is_a_clear_error() -> None:
     model = make("functional").model
     model.get_layer("conv").bias.assign(np.full(6, np.nan))
     with pytest.raises(FloatingPointError, match=r"nan at step 0.*`learning_rate`"):
         maximize_activation(model, layer="head", unit=0, shape=(8, 8, 1))
 
 
-def test_growth_without_end_is_met_with_a_clear_error() -> None:
+def test_unbounded_growth_is_a_clear_error() -> None:
     inputs = layers.Input((1,))
     model = keras.Model(inputs, layers.Lambda(tf.exp, name="exp")(inputs))
     with pytest.raises(FloatingPointError, match=r"inf at step [1-9]"):
         maximize_activation(model, layer="exp", unit=0, start=[0.0], learning_rate=5)
 
 
-def test_a_unit_that_is_off_says_so() -> None:
+def test_a_unit_that_is_off_is_a_clear_error() -> None:
     model = make("functional").model
     model.get_layer("conv").bias.assign(np.full(6, -1e6))
     with pytest.raises(ValueError, match="No gradient of unit 2 of layer 'conv' reaches the start"):

@@ -137,7 +137,7 @@ def test_smoothgrad_is_the_mean_gradient_over_the_noise() -> None:
     np.testing.assert_allclose(found.mean(axis=0), [3 * (1 + 0.64), 3 * (25 + 0.64)], rtol=0.05)
 
 
-def test_smoothgrad_depends_on_the_seed_alone() -> None:
+def test_smoothgrad_depends_only_on_the_seed() -> None:
     model, (x, _) = trained(make("functional")), digits(7)
     first = saliency(model, x, target=1, method="smoothgrad", n_samples=3, seed=4)
     np.testing.assert_allclose(
@@ -205,7 +205,7 @@ def test_arguments_that_are_not_allowed(arguments: dict[str, Any], error: type[E
         saliency(make("functional").model, **given)
 
 
-def test_models_it_cannot_answer_for() -> None:
+def test_models_without_an_answer() -> None:
     with pytest.raises(ValueError, match="no layer output with height and width"):
         saliency(make("shared").model, digits(2)[0], target=0, method="gradcam")
     tokens = keras.Sequential([layers.Input((4,), dtype="int32"), layers.Embedding(6, 3), layers.Flatten()])

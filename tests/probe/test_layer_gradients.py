@@ -35,7 +35,7 @@ def test_activation_gradients_equal_a_hand_written_tape(kind: str) -> None:
     expected = dict(zip(seen, tape.gradient(loss, list(seen.values())), strict=True))
     found = gradients(known.model, x, y=y, wrt="activations", loss=loss_of)
     for name, gradient in expected.items():
-        # The gate was called a second time here, apart from its inner layer.
+        # `one_by_one` calls the gate again after its inner layer.
         if name not in ("gate/strength", "gate[strength]"):
             assert_close(found[name], gradient, name)
     assert set(found) == set(expected)
@@ -80,7 +80,7 @@ def test_a_layer_that_returns_its_input_has_only_what_passes_through_it() -> Non
     assert np.all(found["dense"] == 2)
 
 
-def test_none_where_the_loss_does_not_depend() -> None:
+def test_none_if_the_loss_does_not_depend_on_it() -> None:
     inputs = layers.Input((3,))
     used, idle = layers.Dense(2, name="used")(inputs), layers.Dense(2, name="idle")(inputs)
     model = keras.Model(inputs, [used, idle])
@@ -103,7 +103,7 @@ def test_lookups_give_dense_gradients_and_tokens_none() -> None:
     assert gradients(model, tokens, y=None, wrt="inputs", loss=lambda _, outputs: outputs) is None
 
 
-def test_the_compiled_loss_includes_regularisation() -> None:
+def test_the_compiled_loss_includes_regularization() -> None:
     x, y = np.zeros((2, 3), "float32"), np.zeros((2, 1), "float32")
     dense = layers.Dense(1, use_bias=False, name="dense", kernel_regularizer=keras.regularizers.L2(0.5))
     model = keras.Sequential([layers.Input((3,)), dense])
@@ -122,7 +122,7 @@ def test_nothing_is_changed_even_in_training_mode() -> None:
     assert not np.allclose(plain, in_training)
 
 
-def test_metrics_that_came_into_being_are_reset() -> None:
+def test_metrics_created_by_the_call_are_reset() -> None:
     # Keras keeps a mean of each output's loss, made when the loss is first computed.
     inputs = layers.Input((3,))
     model = keras.Model(inputs, {"a": layers.Dense(1, name="a")(inputs), "b": layers.Dense(1, name="b")(inputs)})
@@ -133,7 +133,7 @@ def test_metrics_that_came_into_being_are_reset() -> None:
 
 
 class Masks(layers.Layer):
-    """Marks the mask on its output itself."""
+    """Sets the mask on its output itself."""
 
     def call(self, x: Any) -> Any:
         result = tf.identity(x)
@@ -141,7 +141,7 @@ class Masks(layers.Layer):
         return result
 
 
-def test_masks_that_a_layer_marks_itself_pass_the_taps() -> None:
+def test_masks_set_by_a_layer_itself_pass_the_taps() -> None:
     inputs = layers.Input((3, 1))
     pooled = layers.GlobalAveragePooling1D(name="mean")(Masks(name="masks")(inputs))
     model = keras.Model(inputs, pooled)

@@ -90,7 +90,7 @@ def test_a_layer_with_sick_units_has_its_life_map(sick: Path, call: Call) -> Non
     assert Image.open(io.BytesIO(base64.b64decode(data))).format == "PNG"
 
 
-def test_the_page_needs_nothing_from_anywhere(hostile: Path, call: Call) -> None:
+def test_the_page_is_self_contained(hostile: Path, call: Call) -> None:
     source = call("report", hostile, "--format", "html").out
     page = Page(source)
     assert not {"script", "link", "iframe", "object", "base", "form"} & {name for name, _ in page.elements}
@@ -149,7 +149,7 @@ def test_health_over_time_keeps_the_worst(sick: Path) -> None:
     assert [(start, outcome.name) for start, _, outcome in course.stretches(2)] == [(0, "OK"), (3, "PROBLEM")]
 
 
-def test_fewer_points_keep_spikes_and_what_is_not_finite() -> None:
+def test_fewer_points_keep_spikes_and_non_finite_values() -> None:
     values = np.zeros(10_000, np.float32)
     values[[1234, 5678]] = 7, -7
     values[8765] = np.inf
@@ -159,7 +159,7 @@ def test_fewer_points_keep_spikes_and_what_is_not_finite() -> None:
     assert (np.diff(chosen) > 0).all()
 
 
-def test_a_summary_leaves_out_what_is_not_finite() -> None:
+def test_a_summary_leaves_out_non_finite_values() -> None:
     steps = np.arange(5) * 10
     found = summary(steps, np.array([np.nan, 3, 1, np.inf, 2], np.float32))
     assert found is not None
@@ -188,6 +188,6 @@ def test_any_constant_can_be_drawn(value: float, scale: str) -> None:
     assert "inf," not in chart.svg
 
 
-def test_what_was_never_measured_is_not_drawn() -> None:
+def test_a_series_without_measurements_is_not_drawn() -> None:
     assert line_chart(np.arange(3), np.full(3, np.nan, np.float32), scale="linear") is None
     assert line_chart(np.arange(0), np.empty(0, np.float32), scale="linear") is None

@@ -1,4 +1,4 @@
-"""The arguments that say what to look at."""
+"""The arguments that choose what snapshots show."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tb_activations.snapshots.settings import watch_settings
 X, Y = np.zeros((4, 3), np.float32), np.arange(4)
 
 
-def test_by_default_all_is_drawn_but_what_costs_many_passes() -> None:
+def test_by_default_everything_but_the_expensive_kind_is_drawn() -> None:
     assert watch_settings(None, None, "common").kinds == set(KINDS) - {"maximized_input"}
     assert watch_settings(X, ["maximized_input"], "each").kinds == {"maximized_input"}
     assert watch_settings(None, [], "common").kinds == set()

@@ -72,7 +72,7 @@ def test_calls_have_the_names_that_probe_gives_them() -> None:
         np.testing.assert_array_equal(seen[name], value)
 
 
-def test_a_captured_tensor_can_stand_in_a_loss_inside_a_function() -> None:
+def test_a_captured_tensor_can_be_used_in_a_loss_inside_a_function() -> None:
     model, x, _ = KINDS["sequential"]()
     model(x[:1])
 
@@ -116,7 +116,7 @@ def test_an_unknown_layer_names_those_there_are() -> None:
         seen["head"]
 
 
-def test_two_layers_of_one_name_are_told_apart() -> None:
+def test_two_layers_of_one_name_have_different_names() -> None:
     class Twins(keras.Model):
         def __init__(self) -> None:
             super().__init__()

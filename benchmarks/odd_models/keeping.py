@@ -31,8 +31,9 @@ class Averaging(layers.Layer):
     def call(self, x: Any, training: bool = False) -> Any:
         kept = self.kept()
         if training:
-            mean = tf.reduce_mean(tf.cast(x, tf.float32), axis=list(range(len(x.shape) - 1)))
-            kept.assign(0.9 * kept + 0.1 * mean)
+            # Mixed precision reads a layer's own weights in float16.
+            mean = tf.reduce_mean(tf.cast(x, kept.dtype), axis=list(range(len(x.shape) - 1)))
+            kept.assign(0.9 * tf.cast(kept, mean.dtype) + 0.1 * mean)
         return x - tf.cast(kept, x.dtype)
 
     def compute_output_shape(self, shape: Any) -> Any:

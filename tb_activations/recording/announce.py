@@ -6,13 +6,12 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from tb_activations.records.arguments import invalid
 from tb_activations.records.finding import Finding, Severity
 
 _LOGGER = logging.getLogger("tb_activations")
 
 OnProblem = Literal["warn", "stop", "raise"] | Callable[[Finding], None]
-
-_RANK = {Severity.NOTE: 0, Severity.WARNING: 1, Severity.PROBLEM: 2}
 
 
 class LayerHealthError(RuntimeError):
@@ -26,26 +25,23 @@ class LayerHealthError(RuntimeError):
 def check_on_problem(value: object) -> None:
     """Raises ValueError for anything but the values that `OnProblem` allows."""
     if value not in ("warn", "stop", "raise") and not callable(value):
-        raise ValueError(
-            f"Invalid value for argument `on_problem`: {value!r}. "
-            'Allowed are "warn", "stop", "raise" or a function that takes a finding.'
-        )
+        raise invalid("on_problem", repr(value), '"warn", "stop", "raise", or a function that takes a finding')
 
 
 class Announcer:
     """Logs findings and acts on those of severity "problem".
 
-    A finding is a line at level WARNING when it opens, and another if it grows worse; never again, even if it comes and
-    goes. Notes, what follows from another finding, and what is over are lines at level INFO.
+    A finding is logged once at level WARNING when it opens, and once more if its severity rises; never again, even if
+    it comes and goes. Notes, consequences of other findings and resolved findings are logged at level INFO.
     """
 
     def __init__(self, on_problem: OnProblem, stop: Callable[[], None]) -> None:
         self._on_problem = on_problem
         self._stop = stop
-        self._told: dict[str, int] = {}
+        self._announced: dict[str, int] = {}
 
-    def tell(self, changes: Sequence[Finding]) -> None:
-        """Takes in what opened, changed severity or closed at one step.
+    def announce(self, changes: Sequence[Finding]) -> None:
+        """Takes what opened, changed severity or closed at one step, worst first: roots before what follows from them.
 
         Raises:
             LayerHealthError: a problem opened and `on_problem` is "raise".
@@ -53,12 +49,10 @@ class Announcer:
         worse = []
         for finding in changes:
             if finding.closed_step is not None:
-                _LOGGER.info("Layer health: over at step %d: %s", finding.closed_step, finding.message)
-            elif _RANK[finding.severity] > self._told.get(finding.id, -1):
-                self._told[finding.id] = _RANK[finding.severity]
+                _LOGGER.info("Layer health: resolved at step %d: %s", finding.closed_step, finding.message)
+            elif finding.severity.rank > self._announced.get(finding.id, -1):
+                self._announced[finding.id] = finding.severity.rank
                 worse.append(finding)
-        # What others follow from comes first: it is what to look at, and what "raise" must name.
-        worse.sort(key=lambda finding: (finding.root is not None, -_RANK[finding.severity]))
         for finding in worse:
             _log(finding, followers=sum(other.root == finding.id for other in worse))
         for finding in worse:
@@ -66,8 +60,8 @@ class Announcer:
                 self._act(finding)
 
     def forget(self) -> None:
-        """Begins a new run: what was told of the last one says nothing about its findings."""
-        self._told.clear()
+        """Begins a new run, whose findings have not been announced."""
+        self._announced.clear()
 
     def _act(self, finding: Finding) -> None:
         if self._on_problem == "stop":

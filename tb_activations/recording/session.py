@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
-import numpy as np
 
 from tb_activations.recording.continuation import TrainingState
-from tb_activations.recording.observer import Observer, Seen
+from tb_activations.recording.pipeline import Pipeline
+from tb_activations.recording.settings import Settings
 from tb_activations.taps.fingerprint import fingerprint
 from tb_activations.taps.layers import LayerChoice, choose_layers, find_layers
 from tb_activations.taps.schedule.cadence import Cadence, UpdateFreq
-from tb_activations.taps.step.dispatch import Dispatcher, Observed, iterations
+from tb_activations.taps.numbers.packed import PackedStep
+from tb_activations.taps.step.dispatch import Dispatcher, iterations
 from tb_activations.taps.step.observation import Options
 from tb_activations.taps.step.observed_step import ObservedStep
 
 _LOGGER = logging.getLogger("tb_activations")
 
 
-@dataclasses.dataclass(frozen=True)
-class SessionSettings:
-    """What of a model is observed, and when; the fields mean what they mean in `LayerHealth`."""
-
-    layers: LayerChoice
-    options: Options
-    update_freq: UpdateFreq
-    overhead: float
-    has_asked_looks: bool
-    clock: Callable[[], float]
-
-
 class Session:
-    """Puts the dispatcher on a model for each of its trainings and hands what it observes to the observer.
+    """Puts the dispatcher on a model for each of its trainings and passes observed steps to the pipeline.
+
+    Args:
+        model: the model.
+        pipeline: takes the observed steps.
+        settings: which steps and layers are observed.
+        options: what leaves an observed step in addition to statistics.
+        clock: seconds.
 
     Attributes:
         model: the model.
@@ -44,10 +38,19 @@ class Session:
         is_open: whether a step of the present training has begun.
     """
 
-    def __init__(self, model: keras.Model, observer: Observer, settings: SessionSettings) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        pipeline: Pipeline,
+        settings: Settings,
+        options: Options,
+        clock: Callable[[], float],
+    ) -> None:
         self.model = model
-        self._observer = observer
+        self._pipeline = pipeline
         self._settings = settings
+        self._options = options
+        self._clock = clock
         self.cadence = self._new_cadence()
         self._dispatcher: Dispatcher | None = None
         self._observed_step: tuple[Any, ObservedStep] | None = None
@@ -63,7 +66,7 @@ class Session:
         self._install(self._open, steps_before=0)
 
     def begin_epoch(self, epoch: int, planned: Mapping[str, Any]) -> None:
-        """Takes note of the epoch; puts the dispatcher back if the step was compiled anew since.
+        """Takes note of the epoch; installs the dispatcher again if the step was recompiled.
 
         `planned` holds "steps" of the epoch and "epochs" of the training as far as they are known.
         """
@@ -80,15 +83,15 @@ class Session:
             self._dispatcher.close_step()
 
     def end(self) -> str:
-        """Gives the model its own step back; why nothing was recorded since `begin`, "" if something was."""
+        """Restores the model's own step; returns why nothing was recorded since `begin`, "" if something was."""
         reason = self._why_nothing()
         if self._recorded:
-            self._observer.remember_state(self.state())
+            self._pipeline.remember_state(self.state())
         self._remove()
         return reason
 
     def abandon(self) -> None:
-        """Gives the model its own step back after a failure; nothing here may fail in turn."""
+        """Restores the model's own step after a failure; nothing here may fail in turn."""
         dispatcher, self._dispatcher = self._dispatcher, None
         if dispatcher is not None:
             dispatcher.remove()
@@ -101,32 +104,33 @@ class Session:
         return count if is_counting or self._dispatcher is None else self._dispatcher.next_step
 
     def state(self) -> TrainingState:
-        """Where the training stands now."""
+        """The state of the training now."""
         is_whole = all(layer.built for layer in self.model._flatten_layers())
         weights = fingerprint(self.model.weights) if is_whole else None
         return TrainingState(self.next_step, weights, self._was_recorded)
 
     def _new_cadence(self) -> Cadence:
-        settings = self._settings
-        return Cadence(settings.update_freq, settings.overhead, has_asked_looks=settings.has_asked_looks)
+        # A fixed frequency of snapshots is the user's own, and not charged to the overhead.
+        has_asked_looks = self._settings.image_freq not in ("auto", 0)
+        return Cadence(self._settings.update_freq, self._settings.overhead, has_asked_looks=has_asked_looks)
 
     def _install(self, on_first_step: Callable[[], None], steps_before: int) -> Dispatcher:
-        model, settings = self.model, self._settings
-        # In a loop of `train_on_batch` nobody has made it yet.
+        model, settings, options = self.model, self._settings, self._options
+        # In a loop of `train_on_batch` it has not been made yet.
         model.make_train_function()
         plain = model.train_function
 
         def make() -> ObservedStep:
             # Tracing is the most expensive part: a later `fit` of the same compiled step uses the same trace.
             if self._observed_step is None or self._observed_step[0] is not plain:
-                self._observed_step = (plain, ObservedStep(model, settings.layers, settings.options))
+                self._observed_step = (plain, ObservedStep(model, settings.layers, options))
             return self._observed_step[1]
 
         self._dispatcher = Dispatcher(
             model,
             make,
             self.cadence,
-            settings.clock,
+            self._clock,
             self._wants_histograms,
             self._on_observed,
             on_first_step=on_first_step,
@@ -136,15 +140,15 @@ class Session:
         return self._dispatcher
 
     def _open(self) -> None:
-        # Not before the first step: callbacks behind this one may restore the model when the training begins.
+        # Not before the first step: later callbacks may restore the model when the training begins.
         self._begun_at = iterations(self.model)
-        self._observer.open(self._begun_at, self.state())
+        self._pipeline.open(self._begun_at, self.state())
         self._was_recorded = self.is_open = True
 
     def _open_again(self) -> None:
-        # An optimizer that was exchanged in the middle of a training counts from 0 again.
+        # An optimizer that was replaced during a training counts from 0 again.
         if iterations(self.model) < self._expected:
-            self._observer.close()
+            self._pipeline.close()
             self._open()
 
     def _remove(self) -> None:
@@ -154,17 +158,16 @@ class Session:
             dispatcher.remove()
 
     def _wants_histograms(self, step: int, is_epoch_end: bool) -> bool:
-        return self._observer.wants_histograms(step, self._epoch, is_epoch_end)
+        return self._pipeline.wants_histograms(step, self._epoch, is_epoch_end)
 
-    def _on_observed(self, step: ObservedStep, observed: Observed) -> None:
+    def _on_observed(self, packed: PackedStep) -> None:
         self._recorded += 1
         if self._recorded == 1:
             self._check_choice()
-        seen = Seen(observed.step, self._epoch, observed.packed, observed.has_extras, _loss(observed.logs))
-        self._observer.take(step, seen, self.cadence)
+        self._pipeline.process(packed, self._epoch, self.cadence)
 
     def _check_choice(self) -> None:
-        """Warns of a choice that fits no layer: a model that its first step built could not be asked before."""
+        """Warns of a choice that matches no layer: layers that the first step builds could not be checked before."""
         try:
             choose_layers(find_layers(self.model), self._settings.layers)
         except ValueError as error:
@@ -176,18 +179,10 @@ class Session:
             return ""
         if dispatcher is None or not dispatcher.steps:
             return (
-                "no step of the training ran through the model's `train_function`. A training loop of your own is "
-                "recorded by `tb_activations.Recorder`."
+                "no step of the training ran through the model's `train_function`. Use `tb_activations.Recorder` for a "
+                "custom training loop."
             )
         return (
             f"none of the {dispatcher.steps} steps was observed with update_freq={self._settings.update_freq!r}. "
             'Use "auto", or a smaller number of steps.'
         )
-
-
-def _loss(logs: Mapping[str, Any]) -> float:
-    """The loss that a step returned; NaN where it returned none, or something that is no number."""
-    loss = np.nan
-    with contextlib.suppress(TypeError, ValueError):
-        loss = float(logs.get("loss", np.nan))
-    return loss

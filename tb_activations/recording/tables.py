@@ -1,4 +1,4 @@
-"""From the figures of a step to the tables of its run: what describes them, and a record in their rows."""
+"""From the values of a step to the tables of its run: their description, and a record in their rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from importlib import metadata
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tb_activations.events.unit_coding import quantise_activity, quantise_peak, restore_activity, restore_peak
 from tb_activations.health.rules import Rule
@@ -17,15 +16,22 @@ from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_C
 from tb_activations.records.descriptions import Places, in_rows, joined, moved
 from tb_activations.records.specs import LayerSpec, RunSpec, WeightSpec
 from tb_activations.records.step_record import StepRecord
-from tb_activations.taps.numbers.unpack import Figures, Row
+from tb_activations.taps.numbers.unpack import LAYER_VALUES, WEIGHT_VALUES
+from tb_activations.taps.numbers.values import Array, Row, StepValues
 
-Array = NDArray[np.float32]
+_FROM_SNAPSHOTS = {"mode_difference"}
+"""Columns that only a snapshot of the model fills."""
+
+if set(LAYER_COLUMNS) != {*LAYER_VALUES, *_FROM_SNAPSHOTS} or set(WEIGHT_COLUMNS) != set(WEIGHT_VALUES):
+    # A misspelled name would be a column of NaN.
+    raise AssertionError("the columns of a record are not those that a step is unpacked into")
+
 PACKAGES = ("tb-activations", "tensorflow", "keras", "tensorboard", "numpy")
 
 
 @dataclasses.dataclass(frozen=True)
 class RunSettings:
-    """What a run is described with beside its layers.
+    """What a run is described with in addition to its layers.
 
     Attributes:
         cadence: the arguments that decided which steps were observed.
@@ -39,7 +45,7 @@ class RunSettings:
 
 
 class Tables:
-    """The rows of one run's tables. They only grow: what a step leaves out keeps its row, with NaN in it.
+    """The rows of one run's tables. They only grow: what a step leaves out keeps its row, filled with NaN.
 
     Attributes:
         spec: describes the rows so far.
@@ -49,26 +55,26 @@ class Tables:
         self.spec = spec
         self._places = Places(spec, spec)
 
-    def see(self, seen: RunSpec, *, is_new_training: bool) -> None:
-        """Makes room for the rows of a step that alone would be described by `seen`."""
-        self.spec = joined(self.spec, seen, is_new_training=is_new_training)
-        self._places = Places(seen, self.spec)
+    def make_room(self, spec: RunSpec, *, is_new_training: bool) -> None:
+        """Adds the rows that a step with this description has beyond those known."""
+        self.spec = joined(self.spec, spec, is_new_training=is_new_training)
+        self._places = Places(spec, self.spec)
 
-    def record(self, step: int, epoch: int, figures: Figures) -> StepRecord:
+    def record(self, step: int, epoch: int, values: StepValues) -> StepRecord:
         """The record of a step in the run's rows; the step is of the shape seen last."""
-        return in_rows(step_record(step, epoch, figures), self._places)
+        return in_rows(step_record(step, epoch, values), self._places)
 
     def layer_rows(self, values: Array) -> Array:
         """`[layers of the run, ...]` from `[layers of the step, ...]`, NaN in the rows that the step left out."""
         return moved(values, self._places.layers, np.nan)
 
 
-def run_spec(figures: Figures, settings: RunSettings) -> RunSpec:
-    """The description of a run whose steps show these figures."""
+def run_spec(values: StepValues, settings: RunSettings) -> RunSpec:
+    """The description of a run whose steps have these values."""
     return RunSpec(
         model=settings.model,
-        layers=tuple(_layer_spec(row) for row in figures.rows),
-        weights=tuple(WeightSpec(w.name, w.layer, w.shape, w.has_gradient) for w in figures.weights),
+        layers=tuple(_layer_spec(row) for row in values.rows),
+        weights=tuple(WeightSpec(w.name, w.layer, w.shape, w.has_gradient) for w in values.weights),
         thresholds={rule.id: dict(rule.thresholds) for rule in settings.rules},
         cadence=dict(settings.cadence),
         versions={name: _version(name) for name in PACKAGES},
@@ -101,16 +107,15 @@ def _layer_spec(row: Row) -> LayerSpec:
     )
 
 
-def step_record(step: int, epoch: int, figures: Figures) -> StepRecord:
-    """The record of one step, units rounded as the event file holds them, so that a stored run judges alike."""
-    totals = {**figures.totals, "epoch": float(epoch)}
-    # What only probing tells is filled in when the model is probed.
-    not_probed = np.full(len(figures.rows), np.nan)
+def step_record(step: int, epoch: int, values: StepValues) -> StepRecord:
+    """The record of one step, units rounded as in the event file, so that a stored run is judged alike."""
+    totals = {**values.totals, "epoch": float(epoch)}
+    not_measured = np.full(len(values.rows), np.nan)
     return StepRecord(
         step=step,
-        layers=np.stack([figures.layers.get(name, not_probed) for name in LAYER_COLUMNS], 1).astype(np.float32),
-        weights=np.stack([figures.weight_columns[name] for name in WEIGHT_COLUMNS], 1).astype(np.float32),
+        layers=np.stack([values.layers.get(name, not_measured) for name in LAYER_COLUMNS], 1).astype(np.float32),
+        weights=np.stack([values.weight_columns[name] for name in WEIGHT_COLUMNS], 1).astype(np.float32),
         totals=np.array([totals.get(name, np.nan) for name in STEP_COLUMNS], np.float32),
-        unit_activity=restore_activity(quantise_activity(figures.activity)),
-        unit_peak=restore_peak(quantise_peak(figures.peak)),
+        unit_activity=restore_activity(quantise_activity(values.activity)),
+        unit_peak=restore_peak(quantise_peak(values.peak)),
     )

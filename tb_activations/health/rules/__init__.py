@@ -16,6 +16,7 @@ from tb_activations.health.rules.poor_init import PoorInit
 from tb_activations.health.rules.saturated_units import SaturatedUnits
 from tb_activations.health.rules.stagnant_weights import StagnantWeights
 from tb_activations.health.rules.vanishing_gradient import VanishingGradient
+from tb_activations.records.arguments import invalid
 from tb_activations.records.finding import Finding
 
 __all__ = ["EXPLANATORY_ORDER", "RULES", "RULE_TITLES", "Rule", "RuleChoice", "configure", "title_of"]
@@ -99,4 +100,4 @@ def _configured(rule: type[Rule], thresholds: Mapping[str, float]) -> Rule:
 
 
 def _invalid(received: object, allowed: str) -> ValueError:
-    return ValueError(f"Invalid value for argument `rules`: received {received!r}, allowed is {allowed}.")
+    return invalid("rules", repr(received), allowed)

@@ -15,7 +15,13 @@ def medians(table: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[n
     """`[layers]` median over the checks and over how many of them; NaN where there is none."""
     counts = np.count_nonzero(~np.isnan(table), axis=0)
     result = np.full(table.shape[1], np.nan)
-    result[counts > 0] = np.nanmedian(table[:, counts > 0], axis=0)
+    if not len(table):
+        return result, counts
+    # `np.nanmedian` goes through masked arrays, which costs more than everything else in a rule. NaN sorts to the end.
+    ordered, columns = np.sort(table, axis=0), np.arange(table.shape[1])
+    low, high = ordered[np.maximum(counts - 1, 0) // 2, columns], ordered[counts // 2 % len(table), columns]
+    known = counts > 0
+    result[known] = np.where(counts % 2 == 1, low, (low + high) / 2)[known]
     return result, counts
 
 

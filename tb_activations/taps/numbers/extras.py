@@ -1,17 +1,15 @@
-"""Unpacking what leaves the step beside the figures: histograms and feature maps."""
+"""Unpacking histograms and feature maps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tb_activations.taps.numbers.layout import Call
-from tb_activations.taps.numbers.unpack import Row
+from tb_activations.taps.numbers.layout import HISTOGRAM_BUCKETS, HISTOGRAM_EDGES, Call
+from tb_activations.taps.numbers.values import Array, Row
 
-Array = NDArray[np.float32]
-_LENGTH = 32
+_LENGTH = HISTOGRAM_EDGES + HISTOGRAM_BUCKETS
 
 
 def histograms(packed: Array, calls: Sequence[Call], rows: Sequence[Row]) -> Array:
@@ -37,18 +35,19 @@ def merge_histograms(parts: Array) -> Array:
     if len(parts) <= 1:
         return parts[0] if len(parts) else np.full(_LENGTH, np.nan, np.float32)
     low, high = parts[:, 0].min(), parts[:, 1].max()
-    counts = np.zeros(_LENGTH - 2)
+    last = np.full(HISTOGRAM_BUCKETS, HISTOGRAM_BUCKETS - 1)
+    counts = np.zeros(HISTOGRAM_BUCKETS)
     for part in parts.astype(np.float64):
         middles = part[0] + (part[1] - part[0]) * (np.arange(len(counts)) + 0.5) / len(counts)
         width = (high - low) / len(counts)
-        places = np.clip((middles - low) / width, 0, len(counts) - 1).astype(int) if width else np.full(30, 29)
-        np.add.at(counts, places, part[2:])
+        places = np.clip((middles - low) / width, 0, len(counts) - 1).astype(int) if width else last
+        np.add.at(counts, places, part[HISTOGRAM_EDGES:])
     return np.concatenate([[low, high], counts]).astype(np.float32)
 
 
 def feature_maps(packed: Array, calls: Sequence[Call]) -> Mapping[str, Array]:
-    """Layer name to `[samples, height, width, channels]` float32: the first call's maps. Samples that the batch did
-    not have are left out.
+    """Layer name to `[samples, height, width, channels]` float32: the first call's maps. Samples missing from
+    a short batch are left out.
     """
     maps: dict[str, Array] = {}
     values = packed[0]

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-BUCKETS = 30
-LENGTH = BUCKETS + 2
+from tb_activations.taps.numbers.layout import HISTOGRAM_BUCKETS, HISTOGRAM_EDGES
+
+BUCKETS = HISTOGRAM_BUCKETS
+LENGTH = HISTOGRAM_EDGES + BUCKETS
 SAMPLE = 16_384
 
 

@@ -1,11 +1,24 @@
-"""What stands where in the vector that an observed step returns."""
+"""The order of the values in the vectors that an observed step returns."""
 
 from __future__ import annotations
 
 import dataclasses
 
 HEADER = ("layout", "loss_seen", "loss", "learning_rate", "loss_scale", "samples", "input_rms")
-WEIGHT_FIGURES = (
+ACTIVATION_STATISTICS = (
+    "elements",
+    "mean",
+    "std",
+    "min",
+    "max",
+    "nonzero",
+    "nonfinite",
+    "sample_std",
+    "unit_std",
+    "saturated",
+)
+GRADIENT_STATISTICS = ("elements", "norm", "abs_sum", "nonfinite")
+WEIGHT_STATISTICS = (
     "elements",
     "gradient_norm",
     "gradient_abs_sum",
@@ -14,6 +27,9 @@ WEIGHT_FIGURES = (
     "nonfinite",
     "update_norm",
 )
+
+HISTOGRAM_EDGES, HISTOGRAM_BUCKETS = 2, 30
+"""A packed histogram: lowest and highest edge, then counts."""
 
 MAX_UNITS = 16_384
 """Layers with more units than this (large vocabularies) are observed as a whole, not unit by unit."""
@@ -58,7 +74,7 @@ class Weight:
 
 @dataclasses.dataclass(frozen=True)
 class Unobserved:
-    """A chosen layer without figures, and why."""
+    """A chosen layer without statistics, and why."""
 
     name: str
     class_name: str
@@ -71,7 +87,7 @@ class Unobserved:
 class Layout:
     """The order of everything in the packed vectors: header, calls, weights.
 
-    Of each call: figures, root mean square of its input, gradient, active, peak.
+    Of each call: statistics of its outputs, root mean square of its input, statistics of its gradient, active, peak.
     """
 
     calls: tuple[Call, ...]

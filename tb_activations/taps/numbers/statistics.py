@@ -1,7 +1,7 @@
-"""Figures of one tensor, computed in the graph. All of them work in eager code, in a `tf.function` and under XLA.
+"""Statistics of one tensor, computed in the graph. All of them work in eager code, in a `tf.function` and under XLA.
 
-Each has a quick way for ordinary values and, behind a `tf.cond`, a careful one for tensors that hold NaN or infinities
-or whose squares leave the range of float32. Figures are over the finite elements.
+Each has a quick way for ordinary values and, behind a `tf.cond`, a careful one for tensors with NaN or infinities
+or whose squares leave the range of float32. Statistics are over the finite elements.
 
 They are functions of their own, traced once for a process and then called by every observed step: tracing them in
 place for every layer would take ten times as long as tracing the step.
@@ -15,23 +15,10 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tb_activations.taps.numbers.histograms import LENGTH, histogram
+from tb_activations.taps.numbers.layout import GRADIENT_STATISTICS
 
 _SMALLEST_SAFE_SQUARES = 1e-30
 """Below this sum of squares float32 has lost digits to underflow (its smallest normal number is 1.2e-38)."""
-
-ACTIVATION_FIGURES = (
-    "elements",
-    "mean",
-    "std",
-    "min",
-    "max",
-    "nonzero",
-    "nonfinite",
-    "sample_std",
-    "unit_std",
-    "saturated",
-)
-GRADIENT_FIGURES = ("elements", "norm", "abs_sum", "nonfinite")
 
 _SAFE_DIFFERENCE = 0.05
 """Where the variance is a smaller share of the mean square, taking the one from the other loses digits."""
@@ -71,11 +58,11 @@ def _once(signature: list[tf.TensorSpec]) -> Callable[[Callable[..., Any]], Call
 
 
 class Activation(NamedTuple):
-    """`figures` `[ACTIVATION_FIGURES]`; `active` (share of samples and positions) and `peak` (largest absolute value)
+    """`values` `[ACTIVATION_STATISTICS]`; `active` (share of samples and positions) and `peak` (largest absolute value)
     `[units]`, empty without a unit axis; `histogram` `[32]`.
     """
 
-    figures: tf.Tensor
+    values: tf.Tensor
     active: tf.Tensor
     peak: tf.Tensor
     histogram: tf.Tensor
@@ -101,11 +88,11 @@ def activation(
     value = tf.cast(value, tf.float32)
     rows = _rows(value, value.shape.rank - 1 if unit_axis is None and value.shape.rank else unit_axis)
     measured = _activation(rows) if with_histogram is None else _activation_with_histogram(rows, with_histogram)
-    figures, active, peak = measured[:3]
-    figures = tf.concat([figures, [_saturated(rows, bounds) if bounds else float("nan")]], 0)
+    values, active, peak = measured[:3]
+    values = tf.concat([values, [_saturated(rows, bounds) if bounds else float("nan")]], 0)
     units = 0 if unit_axis is None else value.shape[unit_axis]
     filled = tf.zeros([0]) if with_histogram is None else measured[3]
-    return Activation(figures, tf.ensure_shape(active, [None])[:units], peak[:units], filled)
+    return Activation(values, tf.ensure_shape(active, [None])[:units], peak[:units], filled)
 
 
 def _rows(value: tf.Tensor, axis: int | None) -> tf.Tensor:
@@ -119,17 +106,17 @@ def _rows(value: tf.Tensor, axis: int | None) -> tf.Tensor:
 
 @_once([_ROWS, _WANTED])
 def _activation_with_histogram(rows: tf.Tensor, is_wanted: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    figures, active, peak = _activation_figures(rows)
-    filled = tf.cond(is_wanted, lambda: histogram(rows, figures[3], figures[4]), _no_histogram)
-    return figures, active, peak, filled
+    values, active, peak = _activation_values(rows)
+    filled = tf.cond(is_wanted, lambda: histogram(rows, values[3], values[4]), _no_histogram)
+    return values, active, peak, filled
 
 
 @_once([_ROWS])
 def _activation(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    return _activation_figures(rows)
+    return _activation_values(rows)
 
 
-def _activation_figures(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+def _activation_values(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
     # Each figure is a pass over memory; without a temporary of the tensor's size where that can be had.
     mean, mean_square = tf.reduce_mean(rows), 2.0 * tf.nn.l2_loss(rows) / _size(rows)
     variance = mean_square - tf.square(mean)
@@ -145,8 +132,8 @@ def _activation_figures(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
     peak = tf.maximum(tf.abs(lows), tf.abs(highs))
     active = _active_share(rows, peak)
     nonzero = tf.reduce_mean(active) * _size(rows)
-    figures = [_size(rows), moments[0], moments[1], moments[2], moments[3], nonzero, moments[4], *_spreads(rows)]
-    return tf.stack(figures), active, peak
+    values = [_size(rows), moments[0], moments[1], moments[2], moments[3], nonzero, moments[4], *_spreads(rows)]
+    return tf.stack(values), active, peak
 
 
 def _active_share(rows: tf.Tensor, peak: tf.Tensor) -> tf.Tensor:
@@ -195,25 +182,25 @@ def _careful_moments(value: tf.Tensor) -> tf.Tensor:
     widest = tf.maximum(high - mean, mean - low)
     scaled = tf.where(finite, value - mean, 0.0) / tf.where(widest > 0, widest, 1.0)
     std = widest * tf.sqrt(tf.reduce_sum(tf.square(scaled)) / tf.maximum(count, 1.0))
-    figures = [tf.where(count > 0, figure, float("nan")) for figure in (mean, std, low, high)]
-    return tf.stack([*figures, _size(value) - count])
+    values = [tf.where(count > 0, value, float("nan")) for value in (mean, std, low, high)]
+    return tf.stack([*values, _size(value) - count])
 
 
 class Gradient(NamedTuple):
-    """`figures` `[GRADIENT_FIGURES]`; `histogram` `[32]` or empty."""
+    """`values` `[GRADIENT_STATISTICS]`; `histogram` `[32]` or empty."""
 
-    figures: tf.Tensor
+    values: tf.Tensor
     histogram: tf.Tensor
 
 
 def gradient(value: tf.Tensor, with_histogram: tf.Tensor | None) -> Gradient:
     """Figures of a gradient: floating-point tensor of any shape; `with_histogram` as for `activation`."""
     value = tf.cast(value, tf.float32)
-    figures = _gradient(tf.reshape(value, [-1]))
+    values = _gradient(tf.reshape(value, [-1]))
     axis = value.shape.rank - 1 if value.shape.rank else None
     if with_histogram is None:
-        return Gradient(figures, tf.zeros([0]))
-    return Gradient(figures, _gradient_histogram(_rows(value, axis), with_histogram))
+        return Gradient(values, tf.zeros([0]))
+    return Gradient(values, _gradient_histogram(_rows(value, axis), with_histogram))
 
 
 @_once([_ROWS, _WANTED])
@@ -227,10 +214,10 @@ def _no_histogram() -> tf.Tensor:
 
 @_once([_FLAT])
 def _gradient(value: tf.Tensor) -> tf.Tensor:
-    return _gradient_figures(value)
+    return _gradient_values(value)
 
 
-def _gradient_figures(value: tf.Tensor) -> tf.Tensor:
+def _gradient_values(value: tf.Tensor) -> tf.Tensor:
     squares = 2.0 * tf.nn.l2_loss(value)
     return tf.cond(
         tf.math.is_finite(squares) & (squares > _SMALLEST_SAFE_SQUARES),
@@ -252,8 +239,8 @@ def _careful_gradient(value: tf.Tensor) -> tf.Tensor:
 
 def root_mean_square(value: tf.Tensor) -> tf.Tensor:
     """Of the finite elements of a floating-point tensor of any shape; NaN for a tensor without any."""
-    figures = _norm(tf.reshape(tf.cast(value, tf.float32), [-1]))
-    return figures[1] / tf.sqrt(figures[0])
+    values = _norm(tf.reshape(tf.cast(value, tf.float32), [-1]))
+    return values[1] / tf.sqrt(values[0])
 
 
 @_once([_FLAT])
@@ -273,8 +260,8 @@ def _norm(value: tf.Tensor) -> tf.Tensor:
 
 
 def root_mean_square_of(measured: Activation) -> tf.Tensor:
-    """The same of a tensor whose figures are known, without another pass over it."""
-    mean, std = tf.abs(measured.figures[1]), measured.figures[2]
+    """The same of a tensor whose values are known, without another pass over it."""
+    mean, std = tf.abs(measured.values[1]), measured.values[2]
     # Scaled to at most 1 before squaring.
     largest = tf.maximum(mean, std)
     safe = tf.where(largest > 0, largest, 1.0)
@@ -282,7 +269,7 @@ def root_mean_square_of(measured: Activation) -> tf.Tensor:
 
 
 def weight(gradient_of_it: tf.Tensor | None, before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
-    """`[7]`: the gradient's figures (NaN but for the number of elements without one), then the weight before its
+    """`[7]`: the gradient's values (NaN but for the number of elements without one), then the weight before its
     update: L2 norm and how many elements were not finite, then the L2 norm of the update.
     """
     values = (before, after) if gradient_of_it is None else (before, after, gradient_of_it)
@@ -292,17 +279,17 @@ def weight(gradient_of_it: tf.Tensor | None, before: tf.Tensor, after: tf.Tensor
 
 @_once([_FLAT, _FLAT, _FLAT])
 def _weight(before: tf.Tensor, after: tf.Tensor, gradient_of_it: tf.Tensor) -> tf.Tensor:
-    return tf.concat([_gradient_figures(gradient_of_it), _step_figures(before, after)], 0)
+    return tf.concat([_gradient_values(gradient_of_it), _step_values(before, after)], 0)
 
 
 @_once([_FLAT, _FLAT])
 def _unmoved_weight(before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
-    none = tf.fill([len(GRADIENT_FIGURES) - 1], float("nan"))
-    return tf.concat([_size(before)[None], none, _step_figures(before, after)], 0)
+    none = tf.fill([len(GRADIENT_STATISTICS) - 1], float("nan"))
+    return tf.concat([_size(before)[None], none, _step_values(before, after)], 0)
 
 
-def _step_figures(before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
-    whole, update = _gradient_figures(before), _gradient_figures(after - before)
+def _step_values(before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
+    whole, update = _gradient_values(before), _gradient_values(after - before)
     return tf.stack([whole[1], whole[3], update[1]])
 
 

@@ -7,60 +7,38 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tb_activations.taps.numbers.layout import HEADER, WEIGHT_FIGURES, Call, Layout, Unobserved, Weight
+from tb_activations.taps.numbers.layout import (
+    ACTIVATION_STATISTICS,
+    GRADIENT_STATISTICS,
+    HEADER,
+    WEIGHT_STATISTICS,
+    Call,
+    Layout,
+    Unobserved,
+    Weight,
+)
+from tb_activations.taps.numbers.values import Array, Row, StepValues, Vector
 
-Vector = NDArray[np.float64]
-Array = NDArray[np.float32]
 MAX_CALL_ROWS = 16
 """A layer called more often than this in a step (an eager loop) has one row, not one for each call."""
-_ACTIVATION, _INPUT, _GRADIENT, _WEIGHT = 10, 1, 4, len(WEIGHT_FIGURES)
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One row of the layer table: a layer as a whole (`call_site` 0) or its k-th call of several.
-
-    `not_observed` says why the row has no figures of its output; it is empty for rows that have.
-    """
-
-    call: Call
-    call_site: int
-    units: int
-    not_observed: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Figures:
-    """What one observed step showed, loss scaling undone. Missing figures are NaN.
-
-    Attributes:
-        rows: layers in call order, single calls behind the layer they belong to, layers not observed at the end.
-        layers: column name to `[rows]` float64.
-        weight_columns: column name to `[weights]` float64.
-        activity, peak: `[units of all rows]`, share of samples on which the unit was not zero and its largest
-            absolute output.
-    """
-
-    rows: tuple[Row, ...]
-    weights: tuple[Weight, ...]
-    layers: Mapping[str, Vector]
-    weight_columns: Mapping[str, Vector]
-    totals: Mapping[str, float]
-    activity: Vector
-    peak: Vector
+_ACTIVATION, _INPUT, _GRADIENT, _WEIGHT = (
+    len(ACTIVATION_STATISTICS),
+    1,
+    len(GRADIENT_STATISTICS),
+    len(WEIGHT_STATISTICS),
+)
 
 
 def layout_number(packed: Array) -> int:
-    """The number of the layout of a packed `[replicas, length]` array of figures."""
+    """The number of the layout of packed statistics `[replicas, length]`."""
     return int(packed[0, 0])
 
 
-def unpack(packed: Array, layout: Layout, loss: float = np.nan) -> Figures:
-    """Tables from the packed figures `[replicas, length]` of a step with this layout.
+def unpack(packed: Array, layout: Layout, loss: float = np.nan) -> StepValues:
+    """The values in the packed statistics `[replicas, length]` of a step with this layout.
 
-    `loss` stands in for the step's loss where a custom `train_step` did not compute it through `compute_loss`.
+    `loss` is used where a custom `train_step` did not compute its loss through `compute_loss`.
     """
     values = packed.astype(np.float64)
     header = dict(zip(HEADER, values[0], strict=False))
@@ -78,13 +56,13 @@ def unpack(packed: Array, layout: Layout, loss: float = np.nan) -> Figures:
     rows = [*_rows(layout.calls), *(_unobserved_row(entry) for entry in layout.unobserved)]
     members = [[calls[index] for index in indices] for _, indices in rows]
     columns = [_columns(parts, row.units, scale) for (row, _), parts in zip(rows, members, strict=True)]
-    layers = {name: np.array([column[0][name] for column in columns]) for name in _OUTPUT_COLUMNS}
+    layers = {name: np.array([column[0][name] for column in columns]) for name in _OUTPUT_VALUES}
     layers |= _owned_weights([row for row, _ in rows], layout.weights, weights)
-    return Figures(
+    return StepValues(
         rows=tuple(row for row, _ in rows),
         weights=layout.weights,
         layers=layers,
-        weight_columns={name: weights[name] for name in _WEIGHT_COLUMNS},
+        weight_columns={name: weights[name] for name in WEIGHT_VALUES},
         totals=totals,
         activity=np.concatenate([column[1] for column in columns] or [np.zeros(0)]),
         peak=np.concatenate([column[2] for column in columns] or [np.zeros(0)]),
@@ -121,7 +99,7 @@ def _rows(calls: Sequence[Call]) -> Iterator[tuple[Row, list[int]]]:
         first = calls[indices[0]]
         alike = all(calls[index].units == first.units for index in indices)
         if any(calls[index].activation != first.activation for index in indices):
-            # What went through one function once and through another the next time went through none as a whole.
+            # Calls with different activation functions have none as a whole.
             first = dataclasses.replace(first, activation=None)
         yield Row(first, 0, first.units if alike else 0), indices
         if 1 < len(indices) <= MAX_CALL_ROWS:
@@ -134,7 +112,7 @@ def _unobserved_row(layer: Unobserved) -> tuple[Row, list[int]]:
     return Row(call, 0, 0, layer.reason), []
 
 
-_OUTPUT_COLUMNS = (
+_OUTPUT_VALUES = (
     "elements",
     "mean",
     "std",
@@ -155,7 +133,7 @@ _OUTPUT_COLUMNS = (
 
 def _columns(parts: Sequence[_Part], units: int, scale: float) -> tuple[dict[str, float], Vector, Vector]:
     if not parts:
-        return dict.fromkeys(_OUTPUT_COLUMNS, np.nan), np.zeros(0), np.zeros(0)
+        return dict.fromkeys(_OUTPUT_VALUES, np.nan), np.zeros(0), np.zeros(0)
     activation = np.concatenate([part.activation for part in parts])
     elements, mean, std, low, high, nonzero, nonfinite, sample_std, unit_std, saturated = activation.T
     count = elements.sum()
@@ -199,7 +177,7 @@ def _gradient_columns(gradient: Vector, scale: float) -> dict[str, float]:
     )
 
 
-_WEIGHT_COLUMNS = (
+WEIGHT_VALUES = (
     "gradient_norm",
     "gradient_mean_abs",
     "gradient_nonfinite",
@@ -234,7 +212,7 @@ def _owned_weights(rows: Sequence[Row], weights: Sequence[Weight], columns: Mapp
     return {name: np.array([entry[name] for entry in table]) for name in _NO_WEIGHTS}
 
 
-_NO_WEIGHTS = dict.fromkeys(
+_NO_WEIGHTS: Mapping[str, float] = dict.fromkeys(
     (
         "weight_gradient_norm",
         "weight_gradient_mean_abs",
@@ -245,6 +223,10 @@ _NO_WEIGHTS = dict.fromkeys(
     ),
     np.nan,
 )
+
+
+LAYER_VALUES = (*_OUTPUT_VALUES, *_NO_WEIGHTS)
+"""Names of the values of a row; `WEIGHT_VALUES` are those of a weight."""
 
 
 def _together(mine: Mapping[str, Vector]) -> dict[str, float]:

@@ -1,49 +1,37 @@
-"""Putting the observed step beside Keras' own, for the time of one `fit`."""
+"""Runs either the training step that Keras made or the observed one, during one training."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import logging
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tb_activations.taps.gist import gist
+from tb_activations.taps.numbers.packed import PackedStep
 from tb_activations.taps.schedule.cadence import Cadence, StepClock
 from tb_activations.taps.schedule.pace import Pace
 from tb_activations.taps.step.observed_step import ObservedStep
 
 _LOGGER = logging.getLogger("tb_activations")
 _OF_DEVICE = (tf.errors.ResourceExhaustedError, tf.errors.InternalError, tf.errors.UnimplementedError)
-"""What figures can fail of. Other errors are the training's own, and may have come up after a part of the update."""
+"""Errors that statistics can cause. Others belong to the training, and may come after a part of the update."""
 
 _Logs = dict[str, Any]
-_Packed = dict[str, tf.Tensor]
-_Seen = tuple[ObservedStep, bool, _Logs, _Packed]
-
-
-@dataclasses.dataclass(frozen=True)
-class Observed:
-    """A finished observed step: `step` counts optimizer iterations before it, `packed` is still on the device.
-
-    `has_extras` tells whether histograms were filled.
-    """
-
-    step: int
-    has_extras: bool
-    logs: _Logs
-    packed: _Packed
 
 
 class Dispatcher:
-    """Stands as `model.train_function` during a training.
+    """Replaces `model.train_function` during a training.
 
     A step that is not due calls `plain`, the very function Keras made, and returns what it returns. A step that is
-    due calls the observed step and hands the outcome to `on_observed`. A failing observed step is given up with one
-    warning; training continues with `plain`, on the same batch.
+    due calls the observed step and passes the result to `on_observed`. If an observed step fails, observing ends with
+    one warning, and training continues with `plain` on the same batch.
 
     Attributes:
         plain: the function that runs where a step is not observed.
@@ -57,8 +45,8 @@ class Dispatcher:
         observed: Callable[[], ObservedStep],
         cadence: Cadence,
         clock: Callable[[], float],
-        wants_extras: Callable[[int, bool], bool],
-        on_observed: Callable[[ObservedStep, Observed], None],
+        wants_histograms: Callable[[int, bool], bool],
+        on_observed: Callable[[PackedStep], None],
         *,
         on_first_step: Callable[[], None] = lambda: None,
         steps_before: int = 0,
@@ -75,7 +63,7 @@ class Dispatcher:
         self._make_observed = observed
         self._observed: ObservedStep | None = None
         self._pace = Pace(cadence, clock)
-        self._wants_extras = wants_extras
+        self._wants_histograms = wants_histograms
         self._on_observed = on_observed
         self._on_first_step = on_first_step
         self._stride = model.steps_per_execution
@@ -197,8 +185,8 @@ class Dispatcher:
                 is_done = isinstance(error, _OF_DEVICE) and iterations(self._model) > before
                 return self._plainly(itertools.chain([] if is_done else [batch], itertools.islice(iterator, left)))
             if is_start and left:
-                # Of the first execution its first step counts too: it alone shows the weights the training began with.
-                self._hand_over(first, *seen)
+                # The first step of the first execution counts too: only it shows the initial weights.
+                self._deliver(first, *seen)
             is_start = False
         if seen is None:
             raise StopIteration
@@ -206,22 +194,23 @@ class Dispatcher:
         if done > first:
             self._next = done
         self._pace.observed(first - self._first)
-        return self._hand_over(self._next - 1, *seen)
+        return self._deliver(self._next - 1, *seen)
 
-    def _see(self, first: int, is_epoch_end: bool, batch: Any, iterator: Any) -> _Seen:
+    def _see(self, first: int, is_epoch_end: bool, batch: Any, iterator: Any) -> tuple[_Logs, PackedStep]:
         if self._observed is None:
             self._observed = self._make_observed()
-        has_extras = self._wants_extras(first, is_epoch_end)
+        has_histograms = self._wants_histograms(first, is_epoch_end)
         spec = getattr(iterator, "element_spec", None)
         if spec is None:
             spec = tf.nest.map_structure(tf.type_spec_from_value, batch)
-        return self._observed, has_extras, *self._observed(batch, spec, has_extras)
+        logs, vectors = self._observed(batch, spec, has_histograms)
+        return logs, PackedStep(first, vectors, self._observed, has_histograms)
 
-    def _hand_over(self, number: int, step: ObservedStep, has_extras: bool, logs: _Logs, packed: _Packed) -> _Logs:
-        if packed:
-            self._on_observed(step, Observed(number, has_extras, logs, packed))
-        else:
-            self._give_up(step.failure)
+    def _deliver(self, number: int, logs: _Logs, packed: PackedStep) -> _Logs:
+        if packed.vectors:
+            self._on_observed(dataclasses.replace(packed, step=number, loss=_loss(logs)))
+        elif self._observed is not None:
+            self._give_up(self._observed.failure)
         return logs
 
     def _plainly(self, batches: Iterator[Any]) -> Any:
@@ -244,6 +233,14 @@ class Dispatcher:
     def close_step(self) -> None:
         """Ends the time of the last step, if it has not ended yet."""
         self._pace.close_step()
+
+
+def _loss(logs: Mapping[str, Any]) -> float:
+    """The loss that a step returned; NaN where it returned none, or something that is no number."""
+    loss = math.nan
+    with contextlib.suppress(TypeError, ValueError):
+        loss = float(logs.get("loss", math.nan))
+    return loss
 
 
 def _chain(step: Any) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""The figures of one call of a layer, once it is known what stands behind it."""
+"""The statistics of one call of a layer, once it is known what stands behind it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Measuring:
         self._sizes: collections.OrderedDict[Any, tf.Tensor] = collections.OrderedDict()
 
     def measure(self, call: SeenCall, applied: Applied | None, own: Function | None) -> Measured:
-        """The figures of a layer's output, or of what a function behind it made of that.
+        """The statistics of a layer's output, or of what a function behind it made of that.
 
         Args:
             applied: the function that was applied to the output.

@@ -19,7 +19,7 @@ from tb_activations.taps.functions.recognition import Function
 from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import NamedLayer, is_moving, own_weights
 from tb_activations.taps.numbers import histograms, statistics
-from tb_activations.taps.numbers.layout import WEIGHT_FIGURES, Layout, Unobserved, Weight
+from tb_activations.taps.numbers.layout import GRADIENT_STATISTICS, Layout, Unobserved, Weight
 from tb_activations.taps.step.measuring import Measured, Measuring, own_function
 from tb_activations.taps.step.seen import SeenCall, floats
 from tb_activations.taps.step.wiring import Wiring
@@ -33,7 +33,7 @@ _NO_FLOATS = "its output holds no floating-point tensor"
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What leaves the step beside the figures."""
+    """What leaves the step beside the statistics."""
 
     with_histograms: bool
     with_maps: bool
@@ -48,7 +48,7 @@ class Begun:
 
 
 class Observation:
-    """Collects the live figures of one step; belongs to the graph (or the eager call) it was made in."""
+    """Collects the live statistics of one step; belongs to the graph (or the eager call) it was made in."""
 
     def __init__(
         self,
@@ -176,7 +176,7 @@ class Observation:
         stops = frozenset(self._further) | {seen.output.ref() for seen in self._calls}
         try:
             return Between(self._calls, stops).applied(self._returned), stops
-        except Exception as error:  # Layers have their own figures all the same.
+        except Exception as error:  # Layers have their own statistics all the same.
             _LOGGER.warning("Layer health: functions between layers are not recognized (%s).", gist(error))
             return {}, stops
 
@@ -184,7 +184,7 @@ class Observation:
         try:
             self._measured[id(seen)] = self._measuring.measure(seen, applied, own)
         except Exception as error:  # A figure that cannot be had must not stop the training.
-            self._reasons[seen.entry.name] = f"its figures could not be computed ({gist(error)})"
+            self._reasons[seen.entry.name] = f"its statistics could not be computed ({gist(error)})"
             self._calls = [other for other in self._calls if other is not seen]
         if self._graph is None:
             seen.release()
@@ -193,7 +193,7 @@ class Observation:
     def _only_logged(self, entry: NamedLayer) -> Iterator[None]:
         try:
             yield
-        except Exception as error:  # The layer has its own figures all the same.
+        except Exception as error:  # The layer has its own statistics all the same.
             _LOGGER.debug("The function behind layer %r cannot be told (%s).", entry.name, gist(error))
 
     @contextlib.contextmanager
@@ -230,12 +230,12 @@ class Observation:
             return
         place, models = self._differentiated or (0, seen.models)
         if not seen.models or seen.models & models:
-            # Measured when the step is packed, so that an outer backward pass does not go through figures.
+            # Measured when the step is packed, so that an outer backward pass does not go through statistics.
             seen.gradients[place] = gradient
 
-    def _gradient_figures(self, seen: SeenCall) -> statistics.Gradient:
+    def _gradient_values(self, seen: SeenCall) -> statistics.Gradient:
         none = statistics.Gradient(
-            tf.fill([len(statistics.GRADIENT_FIGURES)], math.nan), tf.fill([histograms.LENGTH], math.nan)
+            tf.fill([len(GRADIENT_STATISTICS)], math.nan), tf.fill([histograms.LENGTH], math.nan)
         )
         if not seen.gradients:
             return none
@@ -250,9 +250,9 @@ class Observation:
     def see_weight(
         self, key: int, spec: Weight, gradient: tf.Tensor | None, before: tf.Tensor, after: tf.Tensor
     ) -> None:
-        """Takes the figures of one weight's step; `gradient` is dense or None.
+        """Takes the statistics of one weight's step; `gradient` is dense or None.
 
-        `key` tells weights apart: one that is updated twice in a step keeps the figures of the last time.
+        `key` tells weights apart: one that is updated twice in a step keeps the statistics of the last time.
         """
         self._weights[key] = (spec, statistics.weight(gradient, before, after))
 
@@ -294,13 +294,13 @@ class Observation:
             self.input_rms,
         ]
         pieces = [tf.stack([tf.cast(value, tf.float32) for value in header])]
-        gradients = [self._gradient_figures(seen) for seen in self._calls]
+        gradients = [self._gradient_values(seen) for seen in self._calls]
         measured = [self._measured[id(seen)] for seen in self._calls]
         for one, gradient in zip(measured, gradients, strict=True):
             activation = one.activation
-            pieces += [activation.figures, one.input_rms[None], gradient.figures, activation.active, activation.peak]
-        pieces += [figures for _, figures in self._weights.values()]
-        packed = {"figures": _from_all_replicas(tf.concat(pieces, 0))}
+            pieces += [activation.values, one.input_rms[None], gradient.values, activation.active, activation.peak]
+        pieces += [values for _, values in self._weights.values()]
+        packed = {"statistics": _from_all_replicas(tf.concat(pieces, 0))}
         if self._options.with_histograms and self._calls:
             pairs = [(one.activation.histogram, two.histogram) for one, two in zip(measured, gradients, strict=True)]
             packed["histograms"] = _from_all_replicas(tf.concat([part for pair in pairs for part in pair], 0))
@@ -319,7 +319,7 @@ class Observation:
 
 
 def _parameters(entry: NamedLayer) -> int:
-    """How many parameters a layer without figures has; 0 where it cannot tell."""
+    """How many parameters a layer without statistics has; 0 where it cannot tell."""
     layer = entry.layer
     try:
         if entry.is_container:
@@ -336,9 +336,6 @@ def _innermost(layer: str, called: set[str]) -> str:
     while around and around not in called:
         around = around.rpartition("/")[0]
     return around or layer
-
-
-assert len(WEIGHT_FIGURES) == len(statistics.GRADIENT_FIGURES) + 3
 
 
 def _from_all_replicas(vector: tf.Tensor) -> tf.Tensor:

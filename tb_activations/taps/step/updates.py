@@ -126,7 +126,7 @@ class Updates:
 
 @contextlib.contextmanager
 def _only_logged(what: str) -> Iterator[None]:
-    """The step itself is none of our business: only figures are missing if this fails."""
+    """The step itself is none of our business: only statistics are missing if this fails."""
     try:
         yield
     except Exception as error:

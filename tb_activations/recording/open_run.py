@@ -1,0 +1,177 @@
+"""The run that is being recorded: judges its steps and writes them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tensorboard.compat.proto.summary_pb2 import Summary
+
+from tb_activations.events.run import Run
+from tb_activations.health.diagnosis import Judgement
+from tb_activations.pictures import kinds
+from tb_activations.pictures.growing import Growing
+from tb_activations.recording import stock
+from tb_activations.recording.judging import Judging
+from tb_activations.recording.output import Output
+from tb_activations.recording.spacing import Spacing
+from tb_activations.recording.steps import Steps
+from tb_activations.recording.tables import Tables
+from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS
+from tb_activations.records.descriptions import Places, in_rows
+from tb_activations.records.finding import Finding
+from tb_activations.records.specs import RunSpec
+from tb_activations.records.step_record import StepRecord
+from tb_activations.taps.numbers.values import StepValues
+
+Array = NDArray[np.float32]
+_UNITS = "Units (down) over observed steps (across): share of samples on which the unit was active."
+
+
+class OpenRun:
+    """One run, from its first record to its last.
+
+    Args:
+        tables: the rows known so far.
+        judging: judges the records.
+        output: where they are written.
+        steps: numbers the steps of the run.
+        spacing: decides which records are written.
+        with_stock: whether TensorBoard's own tabs get scalars, histograms and pictures too.
+    """
+
+    def __init__(
+        self, tables: Tables, judging: Judging, output: Output, steps: Steps, spacing: Spacing, *, with_stock: bool
+    ) -> None:
+        self._tables = tables
+        self._judging = judging
+        self._output = output
+        self._steps = steps
+        self._spacing = spacing
+        self._with_stock = with_stock
+        self._lives: dict[str, Growing] = {}
+        self._record: StepRecord | None = None
+
+    @property
+    def spec(self) -> RunSpec:
+        """Describes the rows so far."""
+        return self._tables.spec
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return self._judging.findings
+
+    def make_room(self, spec: RunSpec, *, is_new_training: bool) -> None:
+        """Adds the rows that a step with this description has beyond those known."""
+        before = self._tables.spec
+        self._tables.make_room(spec, is_new_training=is_new_training)
+        if self._tables.spec != before:
+            self._judging.redescribe(self._tables.spec)
+            self._output.is_described = False
+
+    def replay(self, earlier: Run) -> None:
+        """Judges the stored records of the run again, up to the step at which it is continued."""
+        first, last = self._steps.first_step, int(earlier.steps[-1])
+        # Units can be missing where the process was killed at its first record.
+        is_whole, places = earlier.unit_codes.shape[2] == earlier.spec.unit_count, Places(earlier.spec, self.spec)
+        records = [in_rows(record, places) for record in earlier.records() if record.step < first] if is_whole else []
+        self._judging.repeat(records)
+        for record in records:
+            self._remember_units(record)
+        kept, histograms = earlier.steps[earlier.steps < first], earlier.histogram_steps
+        self._spacing.begin_run(
+            int(kept[-1]) if len(kept) else -1, int(max(histograms[histograms < first], default=-1))
+        )
+        self._output.log_continued(last, first)
+        if first <= last:
+            self._output.restart(first)
+
+    def add(self, step: int, epoch: int, values: StepValues, cost: Array) -> tuple[Finding, ...]:
+        """Judges a step of the run, and writes it if it has news or is due; returns what opened, changed or closed."""
+        record = self._record = self._tables.record(step, epoch, values)
+        judgement = self._judging.judge(record)
+        self._remember_units(record)
+        if judgement.changes or self._spacing.is_due(step):
+            histograms = self._tables.layer_rows(values.histograms) if values.histograms is not None else None
+            self._write(record, judgement, histograms, cost)
+        return judgement.changes
+
+    def write_histograms(self, histograms: Array) -> None:
+        """Writes stock histograms `[rows of the last step, 2, 32]` at the last recorded step."""
+        if self._with_stock:
+            self._write_stock(stock.histograms(self.spec, self._tables.layer_rows(histograms)), self._steps.last_step)
+
+    def write_pictures(self, drawn: Mapping[str, kinds.Picture], *, step: int | None, with_units: bool) -> None:
+        """Writes pictures by tag, and the unit lives of layers without feature maps, at this step or the last."""
+        if not self._with_stock:
+            return
+        lives = {
+            f"units/{name}": kinds.life_map(lives.table(), about=_UNITS)
+            for name, lives in self._lives.items()
+            if with_units and f"feature_maps/{name}" not in drawn
+        }
+        at = self._steps.last_step if step is None else step + self._steps.shift
+        self._write_stock([stock.picture(tag, picture) for tag, picture in {**drawn, **lives}.items()], at)
+
+    def write_snapshot(self, mode_difference: Mapping[str, float], reconstruction_error: float) -> None:
+        """Adds what a snapshot of the model showed, by row of the layer table, to the last record."""
+        if self._record is None or not (mode_difference or np.isfinite(reconstruction_error)):
+            return
+        layers, totals = self._record.layers.copy(), self._record.totals.copy()
+        layers[:, LAYER_COLUMNS.index("mode_difference")] = [
+            mode_difference.get(layer.name, np.nan) for layer in self.spec.layers
+        ]
+        totals[STEP_COLUMNS.index("reconstruction_error")] = reconstruction_error
+        self._record = dataclasses.replace(self._record, layers=layers, totals=totals)
+        # A step that is written again replaces itself.
+        summary = self._output.encoder.again(self._record)
+        if self._with_stock and not np.isnan(reconstruction_error):
+            self._output.encoder.add(summary, [stock.reconstruction_error(reconstruction_error)])
+        self._output.write(summary, self._steps.last_step)
+
+    def finish(self) -> None:
+        """Writes the findings as they are at the end of a training."""
+        self._output.write(self._output.encoder.findings(self.findings), self._steps.last_step)
+
+    def rest(self) -> None:
+        """Ends what runs in the background between two trainings."""
+        self._judging.rest()
+
+    def _write(self, record: StepRecord, judgement: Judgement, histograms: Array | None, cost: Array) -> None:
+        output = self._output
+        if not output.is_described:
+            self._describe(record.step)
+        summary = output.encoder.record(
+            record,
+            outcomes=judgement.outcomes,
+            rules=self._judging.rules,
+            findings=judgement.findings if judgement.changes else None,
+            histograms=histograms,
+            cost=cost,
+        )
+        if self._with_stock:
+            output.encoder.add(summary, stock.gradient_scalars(self.spec, record))
+        output.write(summary, record.step)
+        self._spacing.wrote(record.step, has_histograms=histograms is not None)
+
+    def _describe(self, step: int) -> None:
+        self._output.describe(self.spec, self._steps.described_from(step))
+        for state in self._steps.unwritten_states():
+            self._output.remember(state)
+
+    def _write_stock(self, values: Sequence[Any], step: int) -> None:
+        if values:
+            summary = Summary()
+            self._output.encoder.add(summary, values)
+            self._output.write(summary, step)
+
+    def _remember_units(self, record: StepRecord) -> None:
+        start = 0
+        for layer in self.spec.layers:
+            if layer.units:
+                lives = self._lives.setdefault(layer.name, Growing(layer.units))
+                lives.append(record.unit_activity[start : start + layer.units])
+                start += layer.units

@@ -1,0 +1,124 @@
+"""The way of an observed step from the device to the file: unpack, judge, write, announce."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from tb_activations.recording.announce import Announcer
+from tb_activations.recording.continuation import TrainingState
+from tb_activations.recording.recording import Recording
+from tb_activations.records.finding import Finding
+from tb_activations.taps.numbers.packed import PackedStep
+from tb_activations.taps.numbers.values import Array, Row
+from tb_activations.taps.schedule.cadence import Cadence, Thinning
+
+_LOGGER = logging.getLogger("tb_activations")
+
+
+class Pipeline:
+    """What `LayerHealth` and `Recorder` share: takes observed steps and ends of epochs.
+
+    Whatever fails while recording is logged once and does not affect the training.
+    """
+
+    def __init__(
+        self, recording: Recording, announcer: Announcer, histograms: Thinning, clock: Callable[[], float]
+    ) -> None:
+        self._recording = recording
+        self._announcer = announcer
+        self._histograms_due = histograms
+        self._clock = clock
+        self._last: PackedStep | None = None
+        self._last_histograms: Array | None = None
+        self._is_broken = self._has_checked_layers = False
+        self._announced_run = 0
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings so far: worst first, resolved ones last."""
+        return self._recording.findings
+
+    def open(self, first_step: int, state: TrainingState) -> None:
+        """Begins a training whose first step has this number, from this state of the model."""
+        self._is_broken = False
+        self.guarded(lambda recording: recording.open(first_step, state))
+
+    def process(self, packed: PackedStep, epoch: int, cadence: Cadence) -> None:
+        """Records a step; announces what opened, changed or closed with it."""
+        changes: tuple[Finding, ...] = ()
+
+        def record(recording: Recording) -> None:
+            nonlocal changes
+            values = packed.unpack()
+            self._last = packed
+            if values.histograms is not None:
+                self._last_histograms = values.histograms
+            self._warn_of_missing_layers(values.rows)
+            cost = [cadence.share(self._clock()), cadence.last_cost, cadence.last_interval]
+            changes = recording.add(packed.step, epoch, values, np.array(cost, np.float32))
+
+        self.guarded(record)
+        if self._recording.runs != self._announced_run:
+            self._announced_run = self._recording.runs
+            self._announcer.forget()
+        if changes:
+            # News is on disk at once, even if it ends the training.
+            self.guarded(Recording.flush)
+            self._announcer.announce(changes)
+
+    def remember_state(self, state: TrainingState) -> None:
+        """Stores the state of the training, at the end of an epoch or of the training."""
+        self.guarded(lambda recording: recording.remember_state(state))
+
+    def wants_histograms(self, step: int, epoch: int, is_epoch_end: bool) -> bool:
+        """Whether the record of this step gets histograms."""
+        return (is_epoch_end and self._histograms_due.is_due(epoch)) or self._recording.wants_histograms(step)
+
+    def write_histograms(self, epoch: int) -> None:
+        """Writes stock histograms of the last observed step at the end of an epoch, if they are due."""
+        histograms = self._last_histograms
+        if self._histograms_due.is_due(epoch) and histograms is not None:
+            self.guarded(lambda recording: recording.write_histograms(histograms))
+            self._histograms_due.done(epoch)
+
+    def feature_maps(self) -> Mapping[str, Array]:
+        """Layer name to `[samples, height, width, channels]` of the last observed step."""
+        return self._last.feature_maps() if self._last is not None else {}
+
+    def flush(self) -> None:
+        """Puts everything on disk."""
+        self.guarded(Recording.flush)
+
+    def close(self) -> None:
+        """Writes the findings as they are and ends a training."""
+        self.guarded(Recording.finish)
+        self.guarded(Recording.close)
+
+    def guarded(self, action: Callable[[Recording], None]) -> None:
+        """Runs an action that only records. If it fails, logs that once and records nothing more in this training."""
+        if self._is_broken:
+            return
+        try:
+            action(self._recording)
+        except Exception as error:
+            self._is_broken = True
+            _LOGGER.warning(
+                "Layer health: recording has stopped (%s: %s). Training continues.", type(error).__name__, error
+            )
+
+    def _warn_of_missing_layers(self, rows: Sequence[Row]) -> None:
+        """Warns once if a step shows no layer at all, or the outputs of none."""
+        if self._has_checked_layers:
+            return
+        self._has_checked_layers = True
+        if not rows:
+            _LOGGER.warning("Layer health: the model has no layers with weights or outputs, so nothing can be judged.")
+        elif all(row.not_observed for row in rows):
+            _LOGGER.warning(
+                "Layer health: no layer's outputs can be observed (%s: %s). Only weights are judged.",
+                rows[0].call.name,
+                rows[0].not_observed,
+            )

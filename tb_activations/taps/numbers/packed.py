@@ -1,0 +1,59 @@
+"""An observed step as it leaves the graph, before it is unpacked."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from tb_activations.taps.numbers import extras
+from tb_activations.taps.numbers.layout import Layout
+from tb_activations.taps.numbers.unpack import layout_number, unpack
+from tb_activations.taps.numbers.values import Array, StepValues
+
+
+class Layouts(Protocol):
+    """What knows the layouts of packed vectors."""
+
+    def layout(self, number: int) -> Layout:
+        """The layout of this number."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PackedStep:
+    """The vectors of one observed step, still on the device.
+
+    Attributes:
+        step: optimizer iterations completed before it.
+        vectors: "statistics", and "histograms" and "maps" where the step was traced with them.
+        layouts: knows the layout of the vectors.
+        has_histograms: whether histograms were asked for; they are NaN otherwise.
+        loss: what the step returned as its loss, for steps whose own loss was not seen; NaN where there is none.
+    """
+
+    step: int
+    vectors: Mapping[str, Any]
+    layouts: Layouts
+    has_histograms: bool
+    loss: float = np.nan
+
+    def unpack(self) -> StepValues:
+        """Waits for the device and unpacks everything but feature maps."""
+        statistics, layout = self._read()
+        values = unpack(statistics, layout, self.loss)
+        if not self.has_histograms or "histograms" not in self.vectors:
+            return values
+        packed = self.vectors["histograms"].numpy()
+        return dataclasses.replace(values, histograms=extras.histograms(packed, layout.calls, values.rows))
+
+    def feature_maps(self) -> Mapping[str, Array]:
+        """Layer name to `[samples, height, width, channels]`; empty in a step without maps."""
+        if "maps" not in self.vectors:
+            return {}
+        return extras.feature_maps(self.vectors["maps"].numpy(), self._read()[1].calls)
+
+    def _read(self) -> tuple[Array, Layout]:
+        statistics = self.vectors["statistics"].numpy()
+        return statistics, self.layouts.layout(layout_number(statistics))

@@ -1,0 +1,51 @@
+"""The statistics of one observed step, on the host."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_activations.taps.numbers.layout import Call, Weight
+
+Vector = NDArray[np.float64]
+Array = NDArray[np.float32]
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One row of the layer table: a layer as a whole (`call_site` 0) or its k-th call of several.
+
+    `not_observed` tells why the row has no statistics of its outputs; it is empty for rows that have.
+    """
+
+    call: Call
+    call_site: int
+    units: int
+    not_observed: str = ""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StepValues:
+    """What one observed step showed, loss scaling undone. Missing values are NaN.
+
+    Attributes:
+        rows: layers in call order, single calls after the layer they belong to, layers not observed at the end.
+        layers: column name to `[rows]` float64.
+        weight_columns: column name to `[weights]` float64.
+        activity, peak: `[units of all rows]`, share of samples on which the unit was not zero and its largest
+            absolute output.
+        histograms: `[rows, 2, 32]` float32: activation, then gradient; lowest edge, highest edge and 30 counts. None
+            in a step without histograms.
+    """
+
+    rows: tuple[Row, ...]
+    weights: tuple[Weight, ...]
+    layers: Mapping[str, Vector]
+    weight_columns: Mapping[str, Vector]
+    totals: Mapping[str, float]
+    activity: Vector
+    peak: Vector
+    histograms: Array | None = None

@@ -13,6 +13,7 @@ import numpy as np
 
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.reader import load
+from tb_activations.recording.folder.claim import claim_folder
 from tb_activations.recording.folder.writer import RunWriter
 
 PACE = 0.2
@@ -22,7 +23,7 @@ PACE = 0.2
 def main() -> None:
     source, folder = sys.argv[1:]
     run = load(source)
-    encoder, writer = Encoder(), RunWriter(folder, time.monotonic)
+    encoder, writer = Encoder(), RunWriter(claim_folder(folder), time.monotonic)
     writer.write(encoder.run(run.spec), 0)
     for step, record in enumerate(itertools.cycle(list(run.records()))):
         summary = encoder.record(

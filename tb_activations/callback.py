@@ -10,13 +10,12 @@ from typing import Any
 import keras
 
 from tb_activations.health.rules import RuleChoice
-from tb_activations.recording.announce import Announcer, OnProblem
-from tb_activations.recording.pipeline import Pipeline
+from tb_activations.recording.announce import OnProblem
+from tb_activations.recording.pipeline import Pipeline, pipeline_for
 from tb_activations.recording.recording import Recording
 from tb_activations.recording.run_output import RunOutput
 from tb_activations.recording.session import Session
 from tb_activations.recording.settings import Clocks, EpochFreq, checked_settings
-from tb_activations.recording.tables import RunSettings
 from tb_activations.records.finding import Finding
 from tb_activations.snapshots.settings import ImageScale, watch_settings
 from tb_activations.snapshots.watch import Watch
@@ -110,7 +109,12 @@ class LayerHealth(keras.callbacks.Callback):
 
     def _use_clocks(self, clocks: Clocks) -> None:
         self._clocks = clocks
-        self._watch = watch_of(self._settings, self._snapshot_settings, clocks)
+        settings = self._settings
+        self._watch = (
+            Watch(self._snapshot_settings, settings.layers, settings.snapshot_overhead, clocks.clock)
+            if settings.image_freq != 0
+            else None
+        )
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -161,19 +165,13 @@ class LayerHealth(keras.callbacks.Callback):
     def _begin(self) -> None:
         clock = self._clocks.clock
         if self._pipeline is None:
-            self._pipeline = self._make_pipeline()
+            output = RunOutput(self._settings.log_dir, clock, self._clocks.wall_clock)
+            self._pipeline = pipeline_for(self._settings, self.model.name, output, self._stop, clock)
         if self._session is None or self._session.model is not self.model:
             with_maps = self._watch is not None and self._watch.needs_maps
             options = Options(with_histograms=self._settings.histogram_freq != 0, with_maps=with_maps)
             self._session = Session(self.model, self._pipeline, self._settings, options, clock)
         self._session.begin()
-
-    def _make_pipeline(self) -> Pipeline:
-        settings, clocks = self._settings, self._clocks
-        run = RunSettings(self.model.name, settings.rules, settings.cadence, settings.stock_summaries)
-        recording = Recording(run, RunOutput(settings.log_dir, clocks.clock, clocks.wall_clock))
-        announcer = Announcer(settings.on_problem, self._stop)
-        return Pipeline(recording, announcer, Thinning(settings.histogram_freq), clocks.clock)
 
     def _begun(self) -> Session:
         # Loops that drive callbacks by hand may leave out `on_train_begin`.
@@ -212,9 +210,7 @@ class LayerHealth(keras.callbacks.Callback):
             return
         self._images_due.done(epoch)
         session.cadence.look(snapshot.seconds)
-        recording.write_pictures(
-            snapshot.pictures, step=session.next_step - 1, with_units=self._watch.draws("units")
-        )
+        recording.write_pictures(snapshot.pictures, step=session.next_step - 1, with_units=self._watch.draws("units"))
         recording.write_snapshot(snapshot.mode_difference, snapshot.reconstruction_error)
 
     def _stop(self) -> None:

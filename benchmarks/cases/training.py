@@ -16,6 +16,7 @@ from benchmarks.cases.base import Case, Training
 from benchmarks.cases.measure import Measured, static
 from benchmarks.cases.truth import Measurements
 from tb_activations.callback import LayerHealth
+from tb_activations.recording.settings import Clocks
 
 MEASURED = "measured.json"
 
@@ -28,15 +29,11 @@ def train(case: Case, folder: Path, seed: int = 0, with_truth: bool = True) -> N
     keras.utils.set_random_seed(seed)
     training = case.build()
     ticks = itertools.count()
-    # Times do not decide what is observed: the clock stands nearly still.
+    # Time does not decide what is observed: the clock hardly moves.
     health = LayerHealth(
-        folder / "run",
-        update_freq=training.update_freq,
-        histogram_freq=0,
-        image_freq=0,
-        stock_summaries=False,
-        clock=lambda: next(ticks) * 1e-6,
+        folder / "run", update_freq=training.update_freq, histogram_freq=0, image_freq=0, stock_summaries=False
     )
+    health._use_clocks(Clocks(lambda: next(ticks) * 1e-6))
     measured = Measured(training) if with_truth else None
     callbacks = [*training.fit.get("callbacks", ()), health, *([measured] if measured else [])]
     options = {"batch_size": training.batch_size, "epochs": training.epochs, "verbose": 0, **training.fit}

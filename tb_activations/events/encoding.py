@@ -15,7 +15,7 @@ from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING, DT_UINT8
 from tb_activations.events import schema
 from tb_activations.events.json_codec import finding_to_json, run_to_json
 from tb_activations.events.states import StoredState, state_to_json
-from tb_activations.events.unit_coding import quantise_activity, quantise_peak
+from tb_activations.events.unit_coding import quantize_activity, quantize_peak
 from tb_activations.records.finding import Finding
 from tb_activations.records.specs import RunSpec
 from tb_activations.records.step_record import StepRecord
@@ -103,7 +103,7 @@ class Encoder:
         return self._value(schema.FINDINGS, _text_list_tensor([finding_to_json(finding) for finding in findings]))
 
     def _units(self, record: StepRecord) -> Summary.Value:
-        codes = np.stack([quantise_activity(record.unit_activity), quantise_peak(record.unit_peak)])
+        codes = np.stack([quantize_activity(record.unit_activity), quantize_peak(record.unit_peak)])
         return self._value(schema.UNITS, _bytes_tensor(codes))
 
     def _numbers(self, tag: str, array: NDArray[np.float32]) -> Summary.Value:

@@ -48,7 +48,7 @@ def _reject_negative(values: NDArray[np.float64], name: str) -> None:
         raise ValueError(f"{name} must not be negative, got {values[values < 0].flat[0]}")
 
 
-def quantise_activity(activity: ArrayLike) -> NDArray[np.uint8]:
+def quantize_activity(activity: ArrayLike) -> NDArray[np.uint8]:
     """Code shares of samples in [0, 1], any shape, as one byte each.
 
     0 stays "never", only 1 and above become "always", NaN becomes "not measured", anything between keeps 3 % accuracy
@@ -66,11 +66,11 @@ def quantise_activity(activity: ArrayLike) -> NDArray[np.uint8]:
 
 
 def restore_activity(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Shares of samples, same shape as `codes`; `quantise_activity` gives the same codes back."""
+    """Shares of samples, same shape as `codes`; `quantize_activity` gives the same codes back."""
     return _ACTIVITY[codes]
 
 
-def quantise_peak(peak: ArrayLike) -> NDArray[np.uint8]:
+def quantize_peak(peak: ArrayLike) -> NDArray[np.uint8]:
     """Code largest absolute outputs (>= 0), any shape, as one byte each.
 
     0 stays exact, infinity becomes 255, NaN (not measured, or an output that is NaN) 254, anything between keeps 12 %
@@ -88,5 +88,5 @@ def quantise_peak(peak: ArrayLike) -> NDArray[np.uint8]:
 
 
 def restore_peak(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Largest absolute outputs, same shape as `codes`; `quantise_peak` gives the same codes back."""
+    """Largest absolute outputs, same shape as `codes`; `quantize_peak` gives the same codes back."""
     return _PEAK[codes]

@@ -1,1 +1,1 @@
-"""What the figures mean: histories, rules, findings and their roots."""
+"""What the recorded values mean: histories, rules, findings and their roots."""

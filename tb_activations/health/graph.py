@@ -1,4 +1,4 @@
-"""Which layer stands before which, from what capture saw of the traced step."""
+"""Which layer feeds which, from what the taps saw of the traced step."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tb_activations.records.specs import LayerSpec
 
-NORMALISATIONS = frozenset(
+NORMALIZATIONS = frozenset(
     {
         "BatchNormalization",
         "LayerNormalization",
@@ -25,20 +25,20 @@ NORMALISATIONS = frozenset(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LayerGraph:
-    """The layers of a run as a graph; single calls of a shared layer stand in no relation.
+    """The layers of a run as a graph; single calls of a shared layer have no edges.
 
     Attributes:
         direct: `[layers, layers]`, whether the row's layer feeds the column's with none between them.
-        reaches: `[layers, layers]`, whether what the row's layer puts out flows into the column's, directly or through
+        reaches: `[layers, layers]`, whether outputs of the row's layer flow into the column's, directly or through
             others. Where nothing is known of the wiring, every layer flows into all that are called later.
-        is_head: `[layers]`, whether no layer with weights stands behind.
-        is_normalised: `[layers]`, whether a normalisation takes the layer's output directly.
+        is_head: `[layers]`, whether no layer with weights follows.
+        is_normalized: `[layers]`, whether a normalization layer takes the layer's output directly.
     """
 
     direct: NDArray[np.bool_]
     reaches: NDArray[np.bool_]
     is_head: NDArray[np.bool_]
-    is_normalised: NDArray[np.bool_]
+    is_normalized: NDArray[np.bool_]
 
     def sources(self, row: int) -> NDArray[np.int64]:
         """The rows that layer `row` takes its input from directly; empty where it is given the data."""
@@ -54,8 +54,8 @@ def layer_graph(layers: Sequence[LayerSpec]) -> LayerGraph:
         reaches[row] |= reaches[direct[row]].any(axis=0)
     weighted = np.array([layer.parameters > 0 and not layer.call_site for layer in layers], bool)
     behind = reaches & weighted & ~_is_inside(layers)
-    normalising = np.array([layer.class_name in NORMALISATIONS for layer in layers], bool)
-    return LayerGraph(direct, reaches, ~behind.any(axis=1), (direct & normalising).any(axis=1))
+    normalizing = np.array([layer.class_name in NORMALIZATIONS for layer in layers], bool)
+    return LayerGraph(direct, reaches, ~behind.any(axis=1), (direct & normalizing).any(axis=1))
 
 
 def _direct(layers: Sequence[LayerSpec]) -> NDArray[np.bool_]:

@@ -39,7 +39,7 @@ class History:
         first_step, step: the first and the latest observed step, -1 before the first.
         first: the first observed step, None before it.
         units: of all tracked layers, in the order of a record's unit vectors.
-        unit_slices: where each layer's units stand in them.
+        unit_slices: place of each layer's units in them.
         weight_elements: `[layers]`, of how many numbers the trainable weights of each consist, 0 where unknown.
         initial_loss: mean of the first finite losses, NaN before the first.
         initial_size: mean of the absolute values of the same; differs from it where losses change sign.
@@ -173,7 +173,7 @@ class History:
 
     @property
     def rows(self) -> NDArray[np.float64]:
-        """`[checks kept, layers]`: over how many samples (and positions) the figures of a layer were taken."""
+        """`[checks kept, layers]`: number of samples (and positions) that the statistics of a layer are over."""
         if self._rows is None:
             self._rows = np.nan_to_num(self.stat("elements").astype(np.float64)) / np.maximum(self._units_per_layer, 1)
         return self._rows

@@ -30,8 +30,8 @@ class Output(Protocol):
         It goes into the folder that was asked for if that has no run, or one that fits; otherwise into a sibling.
         """
 
-    def beside(self, fits: Fits) -> Run | None:
-        """As `begin`, but leaves the run of the present folder alone, which is another model's."""
+    def begin_sibling(self, fits: Fits) -> Run | None:
+        """As `begin`, but never in the present folder, whose run is another model's."""
 
     def resume(self) -> None:
         """Continues the run after `rest`."""
@@ -67,7 +67,7 @@ class NoOutput:
     def begin(self, fits: Fits) -> Run | None:
         return None
 
-    def beside(self, fits: Fits) -> Run | None:
+    def begin_sibling(self, fits: Fits) -> Run | None:
         return None
 
     def resume(self) -> None: ...

@@ -9,7 +9,10 @@ import numpy as np
 
 from tb_activations.recording.announce import Announcer
 from tb_activations.recording.continuation import TrainingState
+from tb_activations.recording.output import Output
 from tb_activations.recording.recording import Recording
+from tb_activations.recording.settings import Settings
+from tb_activations.recording.tables import RunSettings
 from tb_activations.records.finding import Finding
 from tb_activations.taps.numbers.packed import PackedStep
 from tb_activations.taps.numbers.values import Array, Row
@@ -22,6 +25,12 @@ class Pipeline:
     """What `LayerHealth` and `Recorder` share: takes observed steps and ends of epochs.
 
     Whatever fails while recording is logged once and does not affect the training.
+
+    Args:
+        recording: what judges and writes.
+        announcer: what logs findings and acts on them.
+        histograms: when stock histograms are due.
+        clock: seconds.
     """
 
     def __init__(
@@ -122,3 +131,20 @@ class Pipeline:
                 rows[0].call.name,
                 rows[0].not_observed,
             )
+
+
+def pipeline_for(
+    settings: Settings, model: str, output: Output, stop: Callable[[], None], clock: Callable[[], float]
+) -> Pipeline:
+    """The pipeline with these settings.
+
+    Args:
+        settings: checked arguments.
+        model: name of what is trained.
+        output: where records go.
+        stop: ends the training, for `on_problem="stop"`.
+        clock: seconds.
+    """
+    run = RunSettings(model, settings.rules, settings.cadence, settings.stock_summaries)
+    announcer = Announcer(settings.on_problem, stop)
+    return Pipeline(Recording(run, output), announcer, Thinning(settings.histogram_freq), clock)

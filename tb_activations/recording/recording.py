@@ -83,7 +83,7 @@ class Recording:
             self._choose_run(self._output.begin, lambda spec: True)
 
     def wants_histograms(self, step: int) -> bool:
-        """Whether the record of this step gets histograms: with time ever fewer do."""
+        """Whether the record of this step gets histograms: less and less often."""
         return self._spacing.wants_histograms(step + self._steps.shift)
 
     def add(self, step: int, epoch: int, values: StepValues, cost: Array) -> tuple[Finding, ...]:
@@ -148,7 +148,7 @@ class Recording:
         """Begins a run, or continues that of the folder; leaves it as it is if it is that of another model."""
         known = self.spec if self._run is not None else self._earlier.spec if self._earlier is not None else None
         if known is not None and not is_same_model(known, spec):
-            self._choose_run(self._output.beside, lambda stored: is_same_model(stored, spec))
+            self._choose_run(self._output.begin_sibling, lambda stored: is_same_model(stored, spec))
         earlier, self._earlier = self._earlier, None
         tables = Tables(earlier.spec if earlier is not None else spec)
         tables.make_room(spec, is_new_training=True)

@@ -63,7 +63,7 @@ class RunOutput:
         self._leave()
         return self._start(lambda: self._folders().choose(fits))
 
-    def beside(self, fits: Fits) -> Run | None:
+    def begin_sibling(self, fits: Fits) -> Run | None:
         """See `Output`."""
         self._leave()
         return self._start(lambda: self._folders().choose_sibling(fits, ANOTHER_MODEL, left=self._log_dir))

@@ -12,9 +12,9 @@ from tb_activations.recording.continuation import TrainingState
 from tb_activations.recording.pipeline import Pipeline
 from tb_activations.recording.settings import Settings
 from tb_activations.taps.fingerprint import fingerprint
-from tb_activations.taps.layers import LayerChoice, choose_layers, find_layers
-from tb_activations.taps.schedule.cadence import Cadence, UpdateFreq
+from tb_activations.taps.layers import choose_layers, find_layers
 from tb_activations.taps.numbers.packed import PackedStep
+from tb_activations.taps.schedule.cadence import Cadence
 from tb_activations.taps.step.dispatch import Dispatcher, iterations
 from tb_activations.taps.step.observation import Options
 from tb_activations.taps.step.observed_step import ObservedStep

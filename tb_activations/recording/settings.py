@@ -50,6 +50,11 @@ class Settings:
         """The arguments that decide which steps are observed, as a run's description has them."""
         return {"update_freq": self.update_freq, "overhead": self.overhead}
 
+    @property
+    def snapshot_overhead(self) -> float | None:
+        """Share of the training time that limits snapshots; None where the user chose their frequency."""
+        return self.overhead if self.image_freq == "auto" else None
+
 
 def checked_settings(
     *,

@@ -1,4 +1,4 @@
-"""The same figures in TensorBoard's own formats, for its scalar, histogram and image tabs."""
+"""The same values in TensorBoard's own formats, for its scalar, histogram and image tabs."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Statistic:
 
 
 LAYER_STATISTICS = (
-    Statistic("elements", "Output values", "Number of values the layer put out in the step.", "values", "log"),
+    Statistic("elements", "Output values", "Number of values that the layer output in the step.", "values", "log"),
     Statistic("mean", "Activation mean", "Mean of the layer's outputs.", "", "symlog"),
     Statistic("std", "Activation std", "Standard deviation of the layer's outputs.", "", "log"),
     Statistic("min", "Activation min", "Smallest output.", "", "symlog"),

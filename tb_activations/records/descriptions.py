@@ -1,7 +1,7 @@
 """One run that is described more than once, because its steps do not all show the same.
 
 An eager model may leave layers out, sequences have other lengths, parts are frozen or set free between two `fit` calls.
-The rows of a run only grow, so that its figures stay comparable from the first step to the last.
+The rows of a run only grow, so that its values stay comparable from the first step to the last.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Number = TypeVar("Number", bound=np.generic)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Places:
-    """Where the rows of the description `new` stand in `old`, -1 for those that it does not have."""
+    """The row in `old` of each row of the description `new`, -1 for those that `old` does not have."""
 
     old: RunSpec
     new: RunSpec
@@ -51,9 +51,9 @@ class Places:
 
 
 def is_same_model(one: RunSpec, other: RunSpec) -> bool:
-    """Whether both describe the same layers, so that a training of one may go on with the history of the other.
+    """Whether both describe the same layers, so that a training of one may continue the history of the other.
 
-    Single calls of a layer may differ, and so may layers without figures.
+    Single calls of a layer may differ, and so may layers without statistics.
     """
     units, others = _whole_layers(one), _whole_layers(other)
     return units.keys() == others.keys() and all(
@@ -80,12 +80,12 @@ def joined(known: RunSpec, seen: RunSpec, *, is_new_training: bool) -> RunSpec:
 
 
 def moved(values: NDArray[Number], to: NDArray[np.int64], missing: Any, axis: int = 0) -> NDArray[Number]:
-    """`values` with what stands at these places along `axis`, `missing` where there is none (-1)."""
+    """`values` taken from these places along `axis`, `missing` where there is none (-1)."""
     length = values.shape[axis]
     if len(to) == length and np.array_equal(to, np.arange(length)):
         return values
     result = np.full((*values.shape[:axis], len(to), *values.shape[axis + 1 :]), missing, values.dtype)
-    # Views, so that what is put into one stands in the result.
+    # Views: writing into one changes the result.
     np.moveaxis(result, axis, 0)[to >= 0] = np.moveaxis(values, axis, 0)[to[to >= 0]]
     return result
 

@@ -31,7 +31,7 @@ class Severity(enum.StrEnum):
 
 
 class Outcome(enum.IntEnum):
-    """What one rule said of one layer at one step; the number is what the event file holds."""
+    """The answer of one rule for one layer at one step; event files store the number."""
 
     OK = 0
     NOTE = 1

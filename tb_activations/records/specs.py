@@ -25,7 +25,7 @@ class LayerSpec:
         inputs: names of the layers whose outputs this one was computed from, directly or through plain operations;
             empty where that is unknown (eager steps) or the data come from outside.
         is_gate: whether the output is multiplied with that of another layer, as in squeeze-and-excite blocks.
-        not_observed: why the layer has no figures ("" if it has).
+        not_observed: why the layer has no statistics ("" if it has).
     """
 
     name: str
@@ -84,7 +84,7 @@ class RunSpec:
         raise KeyError(f"no layer {name!r}; the layers are {', '.join(layer.name for layer in self.layers)}")
 
     def unit_slice(self, index: int) -> slice:
-        """Where the units of layer row `index` stand in the unit vectors of a record."""
+        """The place of the units of layer row `index` in the unit vectors of a record."""
         start = sum(layer.units for layer in self.layers[:index])
         return slice(start, start + self.layers[index].units)
 

@@ -12,7 +12,7 @@ from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_C
 
 @dataclasses.dataclass(frozen=True)
 class StepRecord:
-    """What one observed step left. Missing figures are NaN, never 0.
+    """What one observed step left. Missing values are NaN, never 0.
 
     Attributes:
         step: optimizer iterations completed before the step; the first step of a training is 0.

@@ -9,7 +9,7 @@ import keras
 from tb_activations.taps.layers import LayerChoice, NamedLayer, filter_layers, find_layers_of, weight_key, weight_owners
 
 Models = Mapping[str, keras.Model]
-"""Models by the name that stands before those of their layers; a single one has the name ""."""
+"""Models by the name that precedes those of their layers; a single one has the name ""."""
 
 
 class LayerFinder:

@@ -141,7 +141,7 @@ def _listed(names: Iterable[str]) -> str:
 
 def weight_owners(named: Sequence[NamedLayer]) -> dict[int, str]:
     """`weight_key` of every weight to the name of the innermost of these layers that holds it."""
-    # A layer stands before those inside it, so the innermost owner stays.
+    # A layer precedes those inside it, so the innermost owner stays.
     return {
         weight_key(weight): entry.name
         for entry in named

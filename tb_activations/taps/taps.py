@@ -16,7 +16,7 @@ _ABSENT = object()
 
 @dataclasses.dataclass(frozen=True)
 class Tap:
-    """A method of one object (or of a class) and what stands in its place while the tap is on."""
+    """A method of one object (or of a class) and its replacement while the tap is on."""
 
     owner: Any
     method: str
@@ -99,7 +99,7 @@ def _keep_mask(before: tf.Tensor, now: tf.Tensor) -> tf.Tensor:
 def see_gradient(value: tf.Tensor, on_gradient: Callable[[tf.Tensor], None]) -> tf.Tensor:
     """`value` itself; when a gradient with respect to it is computed, `on_gradient` is called with it.
 
-    Softmax and sigmoid outputs carry their logits, from which Keras computes cross entropy in their stead; the
+    Softmax and sigmoid outputs carry their logits, from which Keras computes cross entropy instead; the
     gradient seen is then that with respect to the logits.
     """
 

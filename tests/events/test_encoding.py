@@ -8,7 +8,7 @@ from tensorboard.util.tensor_util import make_ndarray
 
 from tb_activations.events import schema
 from tb_activations.events.encoding import Encoder
-from tb_activations.events.unit_coding import quantise_activity, quantise_peak
+from tb_activations.events.unit_coding import quantize_activity, quantize_peak
 from tb_activations.recording import stock
 from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS
 from tb_activations.records.specs import LayerSpec, RunSpec
@@ -37,7 +37,7 @@ def test_arrays_stand_in_the_summary_as_they_are() -> None:
     np.testing.assert_array_equal(make_ndarray(found[schema.LAYERS].tensor), record().layers)
     np.testing.assert_array_equal(make_ndarray(found[schema.STEP].tensor), record().totals)
     units = make_ndarray(found[schema.UNITS].tensor)
-    np.testing.assert_array_equal(units, [quantise_activity(record().unit_activity), quantise_peak(record().unit_peak)])
+    np.testing.assert_array_equal(units, [quantize_activity(record().unit_activity), quantize_peak(record().unit_peak)])
     assert units.dtype == np.uint8
 
 

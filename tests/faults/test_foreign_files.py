@@ -14,7 +14,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 
 from tb_activations import LayerHealth, load
 from tb_activations.recording.folder import files
-from tb_activations.recording.folder.writer import resolved_log_dir
+from tb_activations.recording.folder.path import resolved_log_dir
 from tests.faults.conftest import Told
 from tests.faults.observe import EPOCH_STEPS, SAME, at_epoch, every_step, fit, network, outcome
 from tests.faults.test_writing import unprivileged

@@ -10,6 +10,7 @@ import numpy as np
 from keras import layers
 
 from tb_activations import load
+from tests.clocked import clocked
 from tests.faults.conftest import Told
 from tests.faults.observe import STEPS, check_row, every_step, fit, outcome
 
@@ -66,7 +67,7 @@ def test_a_layer_that_returns_nan(log_dir: str, told: Told) -> None:
 
 def test_a_clock_that_goes_back(log_dir: str, told: Told) -> None:
     wall = itertools.chain([1_800_000_000.0 + step for step in range(20)], itertools.count(1_799_990_000.0, -1.0))
-    model = fit(every_step(log_dir, clock=itertools.count(1000.0, -3.0).__next__, wall_clock=lambda: next(wall)))
+    model = fit(clocked(every_step(log_dir), itertools.count(1000.0, -3.0).__next__, lambda: next(wall)))
     run = load(log_dir)
     assert run.steps.tolist() == STEPS
     assert run.dropped == 0
@@ -74,7 +75,7 @@ def test_a_clock_that_goes_back(log_dir: str, told: Told) -> None:
     assert run.wall_times[-1] == 1_800_000_019.0
     # The next training in the folder is earlier by that clock; it comes after all the same.
     weights = outcome(model)
-    fit(every_step(log_dir, wall_clock=itertools.count(1_700_000_000.0).__next__), model=model)
+    fit(clocked(every_step(log_dir), wall_clock=itertools.count(1_700_000_000.0).__next__), model=model)
     again = load(log_dir)
     assert again.steps.tolist() == [*STEPS, *(step + len(STEPS) for step in STEPS)]
     assert (np.diff(again.wall_times) >= 0).all()

@@ -44,7 +44,7 @@ def test_heads_have_no_weights_behind_them() -> None:
 
 def test_what_a_normalisation_takes_is_known() -> None:
     graph = layer_graph(BRANCHED)
-    assert [layer.name for layer, flag in zip(BRANCHED, graph.is_normalised, strict=True) if flag] == ["right"]
+    assert [layer.name for layer, flag in zip(BRANCHED, graph.is_normalized, strict=True) if flag] == ["right"]
 
 
 def test_without_wiring_every_layer_flows_into_the_later_ones() -> None:

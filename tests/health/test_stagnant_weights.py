@@ -31,7 +31,7 @@ def test_weights_that_do_not_move_are_found() -> None:
     assert found([moving(0.0, step) for step in range(20)])[0].severity is Severity.PROBLEM
 
 
-def test_small_steps_of_a_net_that_has_learnt_are_fine() -> None:
+def test_small_steps_of_a_net_that_has_learned_are_fine() -> None:
     assert found([moving(1e-8, step, loss=1 / (1 + step)) for step in range(20)]) == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,8 @@ HISTORIES = [pytest.param(cases[-1], id=rule) for rule, cases in histories().ite
 
 
 def without_texts(findings: tuple[Finding, ...]) -> list[Finding]:
-    return [dataclasses.replace(finding, **dict.fromkeys((*TEXTS, "follow_up", "source"), "")) for finding in findings]
+    texts: dict[str, Any] = dict.fromkeys((*TEXTS, "follow_up", "source"), "")
+    return [dataclasses.replace(finding, **texts) for finding in findings]
 
 
 @pytest.fixture

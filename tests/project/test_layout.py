@@ -17,12 +17,12 @@ LONGEST_MEDIAN = 130
 
 INNER = {
     "records": set(),
-    "taps": set(),
+    "taps": {"records"},
     "health": {"records"},
     "events": {"records"},
     "pictures": set(),
     "comparison": {"events", "records"},
-    "probe": {"taps"},
+    "probe": {"records", "taps"},
     "snapshots": {"pictures", "probe", "records", "taps"},
     "recording": {"events", "health", "pictures", "records", "taps"},
     "report": {"events", "health", "pictures", "records"},

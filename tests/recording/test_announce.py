@@ -38,7 +38,7 @@ def announce(told: list[tuple[Finding, ...]], on_problem: OnProblem = "warn") ->
     stops: list[None] = []
     announcer = Announcer(on_problem, lambda: stops.append(None))
     for each in told:
-        announcer.tell(each)
+        announcer.announce(each)
     return len(stops)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tb_activations.recording.continuation import Past, TrainingState, continued_at
-from tb_activations.recording.progress import Progress
+from tb_activations.recording.steps import Steps
 
 Array = NDArray[np.float32]
 SIZE = 1024
@@ -33,12 +33,17 @@ def trained(initial: Array, steps: int) -> Array:
 
 def recorded(initial: Array, epochs: int = 3, moves: bool = True) -> Past:
     """The past of a run: states at its start and the ends of its epochs."""
-    progress = Progress()
-    progress.open(0, None, TrainingState(0, initial), None)
+    course = Steps()
+    course.open(0, None, TrainingState(0, initial), None)
     for epoch in range(1, epochs + 1):
         steps = epoch * EPOCH
-        progress.remember(TrainingState(steps, trained(initial, steps) if moves else initial))
-    return progress.past(epochs * EPOCH - 1)
+        course.remember(TrainingState(steps, trained(initial, steps) if moves else initial))
+    return past_at(course, epochs * EPOCH - 1)
+
+
+def past_at(course: Steps, last_step: int) -> Past:
+    course.last_step = last_step
+    return course.past()
 
 
 ONE = weights(0)
@@ -115,13 +120,13 @@ def test_the_same_model_that_was_set_back_to_a_checkpoint_repeats_its_steps() ->
 
 
 def test_after_a_new_compile_a_checkpoint_continues_where_its_steps_stand() -> None:
-    progress = Progress()
-    progress.open(0, None, TrainingState(0, ONE), None)
-    progress.remember(TrainingState(EPOCH, trained(ONE, EPOCH)))
-    progress.open(0, EPOCH, TrainingState(0, trained(ONE, EPOCH)), None)
-    assert (progress.first_step, progress.shift) == (EPOCH, EPOCH)
-    progress.remember(TrainingState(EPOCH, trained(ONE, 2 * EPOCH)))
-    past = progress.past(2 * EPOCH - 1)
+    course = Steps()
+    course.open(0, None, TrainingState(0, ONE), None)
+    course.remember(TrainingState(EPOCH, trained(ONE, EPOCH)))
+    course.open(0, EPOCH, TrainingState(0, trained(ONE, EPOCH)), None)
+    assert (course.first_step, course.shift) == (EPOCH, EPOCH)
+    course.remember(TrainingState(EPOCH, trained(ONE, 2 * EPOCH)))
+    past = past_at(course, 2 * EPOCH - 1)
     assert continued_at(TrainingState(EPOCH, trained(ONE, 2 * EPOCH)), past) == 2 * EPOCH
     assert continued_at(TrainingState(EPOCH, trained(ONE, EPOCH)), past) == EPOCH
 
@@ -138,20 +143,20 @@ def test_states_of_another_version_or_damaged_ones_continue_nothing() -> None:
 
 def test_not_a_number_equals_itself() -> None:
     broken = np.where(np.arange(SIZE) % 3 == 0, np.nan, ONE).astype(np.float32)
-    progress = Progress()
-    progress.open(0, None, TrainingState(0, ONE), None)
-    progress.remember(TrainingState(10, broken))
-    assert continued_at(TrainingState(10, broken), progress.past(9)) == 10
-    assert continued_at(TrainingState(11, np.full(SIZE, np.nan, np.float32)), progress.past(9)) is None
+    course = Steps()
+    course.open(0, None, TrainingState(0, ONE), None)
+    course.remember(TrainingState(10, broken))
+    assert continued_at(TrainingState(10, broken), past_at(course, 9)) == 10
+    assert continued_at(TrainingState(11, np.full(SIZE, np.nan, np.float32)), past_at(course, 9)) is None
 
 
 def test_long_runs_keep_few_samples() -> None:
-    progress = Progress()
-    progress.open(0, None, TrainingState(0, ONE), None)
+    course = Steps()
+    course.open(0, None, TrainingState(0, ONE), None)
     for epoch in range(1, 2001):
-        progress.remember(TrainingState(epoch, trained(ONE, epoch)))
-    sampled = [len(state.sample) for state in progress.states if len(state.sample)]
-    assert len(progress.states) == 2001
+        course.remember(TrainingState(epoch, trained(ONE, epoch)))
+    sampled = [len(state.sample) for state in course.states if len(state.sample)]
+    assert len(course.states) == 2001
     assert len(sampled) < 80
     assert set(sampled) == {256}
 

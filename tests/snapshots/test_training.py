@@ -21,6 +21,7 @@ from tb_activations import LayerHealth, load, probe
 from tb_activations.pictures import kinds
 from tb_activations.pictures.kinds import KINDS, Details, read_details
 from tb_activations.snapshots import looks
+from tests.clocked import clocked
 from tests.snapshots.models import autoencoder, classifier, compiled, digits, everything_with_a_state
 
 Pictures = dict[str, list[tuple[int, bytes]]]
@@ -257,8 +258,8 @@ def test_snapshots_keep_within_their_share_of_the_budget(tmp_path: Path) -> None
             self.now += 1.0
             return self.now
 
-    fit(classifier, [LayerHealth(tmp_path / "auto", clock=Clock())], epochs=6)
-    fit(classifier, [LayerHealth(tmp_path / "all", clock=Clock(), image_freq=1)], epochs=6)
+    fit(classifier, [clocked(LayerHealth(tmp_path / "auto"), Clock())], epochs=6)
+    fit(classifier, [clocked(LayerHealth(tmp_path / "all", image_freq=1), Clock())], epochs=6)
     assert len(pictures_of(tmp_path / "auto")["feature_maps/conv"]) == 1
     assert len(pictures_of(tmp_path / "all")["feature_maps/conv"]) == 6
 

@@ -26,7 +26,7 @@ from tests.training.by_hand import (
     in_the_layer,
     subclassed,
 )
-from tests.training.forward import figure, row_of, seen_by
+from tests.training.forward import row_of, seen_by, value_of
 
 SILENCING: dict[str, tuple[Function, str]] = {
     "tf.nn.relu": (tf.nn.relu, "relu"),
@@ -94,7 +94,7 @@ def test_functions_that_silence_units_are_recognized(name: str, style: str) -> N
     assert row_of(seen, "hidden").call.activation == expected
     if style == "subclassed" or "behind" not in name:
         assert_silent(seen)
-    assert np.isnan(figure(seen, "hidden", "saturated_fraction"))
+    assert np.isnan(value_of(seen, "hidden", "saturated_fraction"))
 
 
 @pytest.mark.parametrize("style", list(STYLES))
@@ -105,7 +105,7 @@ def test_functions_that_do_not_silence_units_are_recognized(name: str, style: st
     assert row_of(seen, "hidden").call.activation == expected
     is_bounded = expected in {"tanh", "sigmoid", "hard_tanh", "hard_sigmoid", "softsign", "bounded function"}
     # The biases of -100 press five of sixteen units against the lower bound.
-    assert (figure(seen, "hidden", "saturated_fraction") >= DEAD / UNITS) == is_bounded
+    assert (value_of(seen, "hidden", "saturated_fraction") >= DEAD / UNITS) == is_bounded
 
 
 @pytest.mark.parametrize("style", list(STYLES))
@@ -136,8 +136,8 @@ def test_the_figures_are_those_of_the_same_function_in_the_layer() -> None:
     outside.set_weights(inside.get_weights())
     one, other = seen_by(outside, X), seen_by(inside, X)
     for column in one.layers:
-        assert figure(one, "hidden", column) == pytest.approx(figure(other, "hidden", column), nan_ok=True), column
-        assert figure(one, "head", column) == pytest.approx(figure(other, "head", column), nan_ok=True), column
+        assert value_of(one, "hidden", column) == pytest.approx(value_of(other, "hidden", column), nan_ok=True), column
+        assert value_of(one, "head", column) == pytest.approx(value_of(other, "head", column), nan_ok=True), column
     np.testing.assert_array_equal(one.activity, other.activity)
 
 
@@ -158,7 +158,7 @@ def test_layers_of_keras_are_named_as_ever() -> None:
     names = {name: row_of(seen, name).call.activation for name in ("hidden", "act", "gelu", "leaky", "head")}
     assert names == {"hidden": "linear", "act": "relu", "gelu": "gelu", "leaky": "leaky_relu", "head": "linear"}
     assert_silent(seen, "act")
-    assert figure(seen, "hidden", "silent_fraction") == 0
+    assert value_of(seen, "hidden", "silent_fraction") == 0
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
@@ -212,11 +212,11 @@ def test_eager_steps_tell_other_functions_too(name: str) -> None:
 def test_eager_steps_leave_outputs_that_are_used_as_they_are() -> None:
     seen = seen_by(subclassed(tf.identity), X, eager=True)
     assert row_of(seen, "hidden").call.activation == "linear"
-    assert figure(seen, "hidden", "min") < -50
+    assert value_of(seen, "hidden", "min") < -50
 
 
 def test_a_layer_all_of_whose_units_are_dead_in_an_eager_step() -> None:
     hidden = layers.Dense(UNITS, bias_initializer=keras.initializers.Constant(-100.0), name="hidden")
     seen = seen_by(ByHand(lambda p, x: p.head(tf.nn.relu(p.hidden(x))), hidden=hidden, head=head()), X, eager=True)
     assert row_of(seen, "hidden").call.activation == "relu"
-    assert figure(seen, "hidden", "silent_fraction") == 1
+    assert value_of(seen, "hidden", "silent_fraction") == 1

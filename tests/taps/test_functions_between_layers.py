@@ -13,7 +13,7 @@ from keras import layers
 
 from tb_activations.taps.numbers import statistics
 from tests.training.by_hand import PICTURES, UNITS, ByHand, X, assert_silent, bias, dense, head, subclassed
-from tests.training.forward import figure, row_of, seen_by
+from tests.training.forward import row_of, seen_by, value_of
 from tests.training.models import Trainable, digits, train
 from tests.training.observe import Observe
 
@@ -144,7 +144,7 @@ def test_outputs_that_are_also_used_as_they_are_stay_so() -> None:
 
     seen = seen_by(ByHand(call, hidden=dense(), head=head(), side=layers.Dense(3, name="side")), X)
     assert row_of(seen, "hidden").call.activation == "linear"
-    assert figure(seen, "hidden", "min") < -50
+    assert value_of(seen, "hidden", "min") < -50
 
 
 def test_two_halves_of_one_output_have_no_function_in_common() -> None:
@@ -217,7 +217,7 @@ def test_a_layer_with_weights_of_its_own() -> None:
 def test_the_last_function_stands_behind_the_last_layer() -> None:
     seen = seen_by(ByHand(lambda part, x: tf.sigmoid(part.hidden(x)), hidden=dense()), X)
     assert row_of(seen, "hidden").call.activation == "sigmoid"
-    assert 0 <= figure(seen, "hidden", "min") <= figure(seen, "hidden", "max") <= 1
+    assert 0 <= value_of(seen, "hidden", "min") <= value_of(seen, "hidden", "max") <= 1
 
 
 def test_a_function_behind_a_model_within_a_model() -> None:

@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras import layers
 
 from tb_activations import LayerHealth
-from tests.training.forward import figure, row_of, seen_by
+from tests.training.forward import row_of, seen_by, value_of
 
 RANDOM = np.random.default_rng(0)
 PICTURES = RANDOM.uniform(0, 255, size=(32, 8, 8, 1)).astype("float32")
@@ -74,7 +74,7 @@ PREPARED: dict[str, tuple[Callable[[Any], keras.Model], Callable[[Any], Any], An
 def test_pictures_are_measured_as_the_layer_is_given_them(name: str) -> None:
     make, prepare, x = PREPARED[name]
     seen = seen_by(make(prepare), x)
-    assert figure(seen, "conv", "input_rms") == size(prepare(x))
+    assert value_of(seen, "conv", "input_rms") == size(prepare(x))
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
@@ -82,8 +82,8 @@ def test_outputs_of_layers_are_inputs_of_the_next(jit_compile: bool) -> None:
     model = InCall(divided)
     seen = seen_by(model, PICTURES, jit_compile=jit_compile)
     hidden = model.conv(divided(PICTURES))
-    assert figure(seen, "flatten", "input_rms") == size(hidden)
-    assert figure(seen, "head", "input_rms") == size(hidden)
+    assert value_of(seen, "flatten", "input_rms") == size(hidden)
+    assert value_of(seen, "head", "input_rms") == size(hidden)
 
 
 def test_of_a_function_between_the_layers() -> None:
@@ -93,14 +93,14 @@ def test_of_a_function_between_the_layers() -> None:
 
     model = Between(divided)
     seen = seen_by(model, PICTURES)
-    assert figure(seen, "head", "input_rms") == size(np.maximum(model.conv(PICTURES) - 20.0, 0))
+    assert value_of(seen, "head", "input_rms") == size(np.maximum(model.conv(PICTURES) - 20.0, 0))
 
 
 def test_eager_steps_measure_too() -> None:
     model = InCall(divided)
     seen = seen_by(model, PICTURES, eager=True)
-    assert figure(seen, "conv", "input_rms") == size(PICTURES / 255)
-    assert figure(seen, "head", "input_rms") == size(model.conv(divided(PICTURES)))
+    assert value_of(seen, "conv", "input_rms") == size(PICTURES / 255)
+    assert value_of(seen, "head", "input_rms") == size(model.conv(divided(PICTURES)))
 
 
 def of_pictures_and_table() -> keras.Model:
@@ -116,8 +116,8 @@ def test_every_input_is_measured_where_it_goes(is_mapping: bool) -> None:
     if is_mapping:
         model = keras.Model(dict(zip(("pictures", "table"), model.inputs, strict=True)), model.outputs)
     seen = seen_by(model, {"pictures": PICTURES, "table": TABLE} if is_mapping else [PICTURES, TABLE])
-    assert figure(seen, "conv", "input_rms") == size(PICTURES / 255)
-    assert figure(seen, "of_table", "input_rms") == size(TABLE)
+    assert value_of(seen, "conv", "input_rms") == size(PICTURES / 255)
+    assert value_of(seen, "of_table", "input_rms") == size(TABLE)
 
 
 def test_the_second_input_comes_in_where_it_is_used() -> None:
@@ -132,38 +132,38 @@ def test_the_second_input_comes_in_where_it_is_used() -> None:
 
     model = Late()
     seen = seen_by(model, [TABLE, TABLE])
-    assert figure(seen, "second", "input_rms") == size(model.first(TABLE) + 100.0 * TABLE)
+    assert value_of(seen, "second", "input_rms") == size(model.first(TABLE) + 100.0 * TABLE)
 
 
 def test_tokens_have_no_size() -> None:
     embedding = layers.Embedding(20, 8, mask_zero=True, name="embedding")
     model = keras.Sequential([layers.Input((10,), dtype="int32"), embedding, layers.LSTM(4, name="lstm")])
     seen = seen_by(model, TOKENS)
-    assert np.isnan(figure(seen, "embedding", "input_rms"))
-    assert figure(seen, "lstm", "input_rms") == size(embedding(TOKENS))
+    assert np.isnan(value_of(seen, "embedding", "input_rms"))
+    assert value_of(seen, "lstm", "input_rms") == size(embedding(TOKENS))
 
 
 def test_masked_steps_count_as_the_zeros_that_they_are() -> None:
     x = np.tile(TABLE[:, None], (1, 4, 1))
     x[:, 2:] = 0
     parts = [layers.Input((4, 6)), layers.Masking(name="masking"), layers.GRU(3, name="gru"), layers.Dense(2)]
-    assert figure(seen_by(keras.Sequential(parts), x), "gru", "input_rms") == size(x)
+    assert value_of(seen_by(keras.Sequential(parts), x), "gru", "input_rms") == size(x)
 
 
 def test_of_a_layer_at_every_time_step() -> None:
     dense = layers.Dense(3, name="dense")
     model = keras.Sequential([layers.Input((4, 6)), layers.TimeDistributed(dense, name="each"), layers.Flatten()])
     x = np.tile(TABLE[:, None], (1, 4, 1))
-    assert figure(seen_by(model, x), "each", "input_rms") == size(x)
+    assert value_of(seen_by(model, x), "each", "input_rms") == size(x)
 
 
 def test_calls_of_a_shared_layer_are_measured_apart_and_together() -> None:
     shared, inputs = layers.Dense(6, name="shared"), layers.Input((6,))
     model = keras.Model(inputs, shared(inputs) + shared(10.0 * inputs))
     seen = seen_by(model, TABLE)
-    assert figure(seen, "shared", "input_rms", 1) == size(TABLE)
-    assert figure(seen, "shared", "input_rms", 2) == size(10 * TABLE)
-    assert figure(seen, "shared", "input_rms") == size([TABLE, 10 * TABLE])
+    assert value_of(seen, "shared", "input_rms", 1) == size(TABLE)
+    assert value_of(seen, "shared", "input_rms", 2) == size(10 * TABLE)
+    assert value_of(seen, "shared", "input_rms") == size([TABLE, 10 * TABLE])
 
 
 @pytest.mark.parametrize("scale", [1e25, 1e-25])
@@ -172,9 +172,9 @@ def test_sizes_beyond_the_range_of_squares(scale: float) -> None:
         [layers.Input((6,)), layers.Dense(3, name="dense"), layers.Activation("linear", name="same")]
     )
     seen = seen_by(model, TABLE * np.float32(scale))
-    assert figure(seen, "dense", "input_rms") == size(TABLE.astype(np.float64) * scale)
-    assert figure(seen, "same", "input_rms") == pytest.approx(
-        math.hypot(figure(seen, "dense", "mean"), figure(seen, "dense", "std"))
+    assert value_of(seen, "dense", "input_rms") == size(TABLE.astype(np.float64) * scale)
+    assert value_of(seen, "same", "input_rms") == pytest.approx(
+        math.hypot(value_of(seen, "dense", "mean"), value_of(seen, "dense", "std"))
     )
 
 
@@ -182,7 +182,7 @@ def test_values_that_are_not_finite_are_left_out() -> None:
     x = TABLE.copy()
     x[0, 0], x[1, 1] = np.nan, np.inf
     seen = seen_by(keras.Sequential([layers.Input((6,)), layers.Dense(3, name="dense")]), x)
-    assert figure(seen, "dense", "input_rms") == size(x[np.isfinite(x)])
+    assert value_of(seen, "dense", "input_rms") == size(x[np.isfinite(x)])
 
 
 def test_half_precision() -> None:
@@ -192,7 +192,9 @@ def test_half_precision() -> None:
     finally:
         keras.config.set_dtype_policy("float32")
     assert row_of(seen, "conv").call.dtype == "float16"
-    assert figure(seen, "conv", "input_rms") == pytest.approx(float(np.sqrt(np.mean((PICTURES / 255) ** 2))), rel=1e-2)
+    assert value_of(seen, "conv", "input_rms") == pytest.approx(
+        float(np.sqrt(np.mean((PICTURES / 255) ** 2))), rel=1e-2
+    )
 
 
 def starts(model: keras.Model, x: Any, folder: Path) -> list[str]:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras import layers
 
 from tests.training.models import Trainable, digits, train
-from tests.training.observe import Observe, figure
+from tests.training.observe import Observe, value_of
 
 
 class Block(layers.Layer):
@@ -59,9 +59,9 @@ def test_a_repeated_call_is_the_call_that_it_repeats(run_eagerly: bool) -> None:
     assert rows[0] == rows[1] == [(name, 0) for name in ("before", "block/first", "block/second", "block", "head")]
     for layer, _ in rows[0]:
         for what in ("mean", "gradient_norm", "weight_gradient_norm"):
-            expected, actual = (figure(figures, layer, what) for figures in seen.values())
+            expected, actual = (value_of(figures, layer, what) for figures in seen.values())
             np.testing.assert_allclose(actual, expected, rtol=1e-5)
-    assert figure(seen[True], "block/first", "gradient_norm") > 0
+    assert value_of(seen[True], "block/first", "gradient_norm") > 0
 
 
 def test_of_several_calls_that_are_repeated_no_gradient_is_made_up() -> None:
@@ -69,6 +69,6 @@ def test_of_several_calls_that_are_repeated_no_gradient_is_made_up() -> None:
     train(lambda: network(True, is_shared=True), [observe])
     figures = observe.seen[1][1]
     assert [row.call_site for row in figures.rows if row.call.name == "block/second"] == [0, 1, 2]
-    assert figure(figures, "block/first", "gradient_norm") > 0
-    assert np.isnan(figure(figures, "block/second", "gradient_norm"))
-    assert figure(figures, "block/second", "weight_gradient_norm") > 0
+    assert value_of(figures, "block/first", "gradient_norm") > 0
+    assert np.isnan(value_of(figures, "block/second", "gradient_norm"))
+    assert value_of(figures, "block/second", "weight_gradient_norm") > 0

@@ -1,4 +1,4 @@
-"""The in-graph figures against numpy in float64, in eager code, in a graph and under XLA."""
+"""The in-graph values against numpy in float64, in eager code, in a graph and under XLA."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tb_activations.taps.numbers import statistics
 from tb_activations.taps.numbers.histograms import BUCKETS, SAMPLE, histogram
+from tb_activations.taps.numbers.layout import ACTIVATION_STATISTICS
 
 Runner = Callable[[Callable[[Any], Any]], Callable[[Any], Any]]
 """Makes a function of a tensor run in one of TensorFlow's ways."""
@@ -44,7 +45,7 @@ def run(request: pytest.FixtureRequest) -> Runner:
 
 
 @pytest.mark.parametrize("name", list(VALUES))
-def test_activation_figures_equal_numpy(run: Runner, name: str) -> None:
+def test_activation_statistics_equal_numpy(run: Runner, name: str) -> None:
     value = VALUES[name]
     axis = value.ndim - 1
     seen = run(lambda x: statistics.activation(x, axis, with_histogram=None))(tf.constant(value))
@@ -61,13 +62,13 @@ def test_activation_figures_equal_numpy(run: Runner, name: str) -> None:
     ]
     # Under XLA the CPU adds one element after the other, in float32.
     tolerance = [0, 2e-6 * np.abs(finite).max(), 1e-4 * finite.std(), 0, 0, 0, 0]
-    for figure, want, allowed in zip(seen.figures.numpy()[: len(expected)], expected, tolerance, strict=True):
-        assert figure == pytest.approx(want, abs=allowed, rel=0)
+    for value, want, allowed in zip(seen.values.numpy()[: len(expected)], expected, tolerance, strict=True):
+        assert value == pytest.approx(want, abs=allowed, rel=0)
     np.testing.assert_allclose(seen.active, (exact != 0).mean(axis=tuple(range(axis))), rtol=1e-6)
 
 
-def spreads(figures: Any) -> dict[str, float]:
-    named = dict(zip((*statistics.ACTIVATION_FIGURES,), figures.numpy().tolist(), strict=True))
+def spreads(values: Any) -> dict[str, float]:
+    named = dict(zip((*ACTIVATION_STATISTICS,), values.numpy().tolist(), strict=True))
     return {name: named[name] for name in ("sample_std", "unit_std", "saturated")}
 
 
@@ -75,7 +76,7 @@ def spreads(figures: Any) -> dict[str, float]:
 def test_spreads_equal_numpy(run: Runner, name: str) -> None:
     rows = VALUES[name].astype(np.float64).reshape(-1, VALUES[name].shape[-1])
     axis = VALUES[name].ndim - 1
-    seen = spreads(run(lambda x: statistics.activation(x, axis, None).figures)(tf.constant(VALUES[name])))
+    seen = spreads(run(lambda x: statistics.activation(x, axis, None).values)(tf.constant(VALUES[name])))
     assert seen["sample_std"] == pytest.approx(np.sqrt(((rows - rows.mean(0)) ** 2).mean()), rel=1e-3, abs=1e-9)
     assert seen["unit_std"] == pytest.approx(rows.mean(0).std(), rel=1e-3, abs=1e-9)
     assert np.isnan(seen["saturated"])
@@ -83,20 +84,20 @@ def test_spreads_equal_numpy(run: Runner, name: str) -> None:
 
 def test_spread_of_equal_samples_is_exactly_nothing(run: Runner) -> None:
     value = np.tile(RANDOM.normal(size=(1, 8)).astype(np.float32) * 1000, (64, 1))
-    seen = spreads(run(lambda x: statistics.activation(x, 1, None).figures)(tf.constant(value)))
+    seen = spreads(run(lambda x: statistics.activation(x, 1, None).values)(tf.constant(value)))
     assert seen["sample_std"] <= 1e-6 * seen["unit_std"]
 
 
 @pytest.mark.parametrize(("name", "low", "high"), [("tanh", -0.95, 0.95), ("sigmoid", 0.025, 0.975)])
 def test_saturated_outputs_are_those_near_a_bound(run: Runner, name: str, low: float, high: float) -> None:
     value = np.array([[low - 0.01, low + 0.01], [high + 0.01, high - 0.01]], np.float32)
-    seen = spreads(run(lambda x: statistics.activation(x, 1, None, name).figures)(tf.constant(value)))
+    seen = spreads(run(lambda x: statistics.activation(x, 1, None, name).values)(tf.constant(value)))
     assert seen["saturated"] == 0.5
 
 
 def test_spread_of_a_large_tensor_comes_from_a_sample_of_it(run: Runner) -> None:
     value = RANDOM.normal(2, 3, size=(2**14, 64)).astype(np.float32)
-    seen = spreads(run(lambda x: statistics.activation(x, 1, None).figures)(tf.constant(value)))
+    seen = spreads(run(lambda x: statistics.activation(x, 1, None).values)(tf.constant(value)))
     assert seen["sample_std"] == pytest.approx(3, rel=0.02)
 
 
@@ -123,10 +124,10 @@ def test_channels_first_counts_channels(run: Runner) -> None:
 
 
 @pytest.mark.parametrize("name", list(VALUES))
-def test_gradient_figures_equal_numpy(run: Runner, name: str) -> None:
+def test_gradient_statistics_equal_numpy(run: Runner, name: str) -> None:
     value = VALUES[name]
-    figures = run(lambda x: statistics.gradient(x, None).figures)(tf.constant(value))
-    elements, norm, abs_sum, nonfinite = figures.numpy()
+    values = run(lambda x: statistics.gradient(x, None).values)(tf.constant(value))
+    elements, norm, abs_sum, nonfinite = values.numpy()
     finite = value[np.isfinite(value)].astype(np.float64)
     assert elements == value.size
     assert norm == pytest.approx(np.linalg.norm(finite), rel=1e-4)
@@ -136,8 +137,8 @@ def test_gradient_figures_equal_numpy(run: Runner, name: str) -> None:
 
 def test_an_empty_tensor_has_no_figures(run: Runner) -> None:
     seen = run(lambda x: statistics.activation(x, 1, with_histogram=tf.constant(True)))(tf.zeros([0, 4]))
-    assert seen.figures.numpy()[0] == 0
-    gradient = run(lambda x: statistics.gradient(x, tf.constant(True)).figures)(tf.zeros([0, 4]))
+    assert seen.values.numpy()[0] == 0
+    gradient = run(lambda x: statistics.gradient(x, tf.constant(True)).values)(tf.zeros([0, 4]))
     np.testing.assert_array_equal(gradient, [0, 0, 0, 0])
 
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras import layers
 
 from tests.training.models import Trainable, digits, functional, train
-from tests.training.observe import Observe, figure
+from tests.training.observe import Observe, value_of
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
@@ -62,12 +62,12 @@ def test_figures_equal_a_step_by_hand(jit_compile: bool) -> None:
     assert seen.totals["loss"] == pytest.approx(expected["loss"], rel=1e-5)
     assert seen.totals["learning_rate"] == pytest.approx(0.5)
     assert seen.totals["samples"] == 32
-    assert figure(seen, "hidden", "mean") == pytest.approx(hidden.mean(), rel=1e-4)
-    assert figure(seen, "hidden", "std") == pytest.approx(hidden.std(), rel=1e-4)
-    assert figure(seen, "hidden", "zero_fraction") == pytest.approx((hidden == 0).mean(), abs=1e-6)
-    assert figure(seen, "hidden", "silent_fraction") == pytest.approx((hidden == 0).all(0).mean(), abs=1e-6)
-    assert figure(seen, "hidden", "gradient_norm") == pytest.approx(np.linalg.norm(expected["gradient"]), rel=1e-4)
-    assert figure(seen, "hidden", "gradient_mean_abs") == pytest.approx(np.abs(expected["gradient"]).mean(), rel=1e-4)
+    assert value_of(seen, "hidden", "mean") == pytest.approx(hidden.mean(), rel=1e-4)
+    assert value_of(seen, "hidden", "std") == pytest.approx(hidden.std(), rel=1e-4)
+    assert value_of(seen, "hidden", "zero_fraction") == pytest.approx((hidden == 0).mean(), abs=1e-6)
+    assert value_of(seen, "hidden", "silent_fraction") == pytest.approx((hidden == 0).all(0).mean(), abs=1e-6)
+    assert value_of(seen, "hidden", "gradient_norm") == pytest.approx(np.linalg.norm(expected["gradient"]), rel=1e-4)
+    assert value_of(seen, "hidden", "gradient_mean_abs") == pytest.approx(np.abs(expected["gradient"]).mean(), rel=1e-4)
     np.testing.assert_allclose(seen.activity[:16], (hidden != 0).mean(0), atol=1e-6)
     np.testing.assert_allclose(seen.peak[:16], hidden.max(0), rtol=1e-5)
     assert [weight.name for weight in seen.weights] == ["hidden/kernel", "hidden/bias", "head/kernel", "head/bias"]
@@ -84,12 +84,12 @@ def test_calls_of_a_shared_layer_are_kept_apart_and_together() -> None:
     observe = Observe()
     train(functional, [observe], epochs=1)
     _, seen = observe.seen[0]
-    first, second, whole = (figure(seen, "shared", "elements", site) for site in (1, 2, 0))
+    first, second, whole = (value_of(seen, "shared", "elements", site) for site in (1, 2, 0))
     assert whole == first + second
-    squares = [figure(seen, "shared", "gradient_norm", site) ** 2 for site in (1, 2)]
-    assert figure(seen, "shared", "gradient_norm") ** 2 == pytest.approx(sum(squares), rel=1e-5)
-    assert np.isnan(figure(seen, "shared", "weight_norm", 1))
-    assert figure(seen, "shared", "weight_norm") > 0
+    squares = [value_of(seen, "shared", "gradient_norm", site) ** 2 for site in (1, 2)]
+    assert value_of(seen, "shared", "gradient_norm") ** 2 == pytest.approx(sum(squares), rel=1e-5)
+    assert np.isnan(value_of(seen, "shared", "weight_norm", 1))
+    assert value_of(seen, "shared", "weight_norm") > 0
 
 
 def test_loss_scaling_is_undone() -> None:
@@ -97,8 +97,8 @@ def test_loss_scaling_is_undone() -> None:
     train(two_layers, [plain], epochs=1, optimizer=keras.optimizers.SGD(0.1))
     train(two_layers, [scaled], epochs=1, optimizer=keras.optimizers.SGD(0.1, loss_scale_factor=1024.0))
     for column in ("gradient_norm", "weight_gradient_norm", "weight_gradient_mean_abs"):
-        expected = figure(plain.seen[0][1], "hidden", column)
-        assert figure(scaled.seen[0][1], "hidden", column) == pytest.approx(expected, rel=1e-4)
+        expected = value_of(plain.seen[0][1], "hidden", column)
+        assert value_of(scaled.seen[0][1], "hidden", column) == pytest.approx(expected, rel=1e-4)
     assert scaled.seen[0][1].totals["loss_scale"] == 1024
 
 
@@ -108,7 +108,7 @@ def test_the_cell_of_an_rnn_is_not_observed_and_its_weights_count_for_the_rnn() 
     _, seen = observe.seen[0]
     cell = next(row for row in seen.rows if row.call.name == "lstm/lstm_cell")
     assert "loop" in cell.not_observed
-    assert figure(seen, "lstm", "weight_gradient_norm") > 0
+    assert value_of(seen, "lstm", "weight_gradient_norm") > 0
     assert {weight.layer for weight in seen.weights} == {"lstm", "gru", "dense"}
 
 
@@ -125,6 +125,6 @@ def test_a_layer_off_the_loss_path_has_no_gradient() -> None:
     with pytest.warns(UserWarning, match="Gradients do not exist"):
         train(make, [observe], epochs=1)
     _, seen = observe.seen[0]
-    assert np.isnan(figure(seen, "side", "gradient_norm"))
-    assert np.isnan(figure(seen, "side", "weight_gradient_norm"))
+    assert np.isnan(value_of(seen, "side", "gradient_norm"))
+    assert np.isnan(value_of(seen, "side", "weight_gradient_norm"))
     assert {weight.name: weight.has_gradient for weight in seen.weights}["side/kernel"] is False

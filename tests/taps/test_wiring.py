@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tb_activations.taps.numbers.unpack import Figures
+from tb_activations.taps.numbers.values import StepValues
 from tests.training.observe import Observe
 
 
-def wired(model: keras.Model, x: Any, y: Any, **options: Any) -> Figures:
+def wired(model: keras.Model, x: Any, y: Any, **options: Any) -> StepValues:
     keras.utils.set_random_seed(0)
     model.compile("sgd", "mse", **options)
     callback = Observe()
@@ -21,11 +21,11 @@ def wired(model: keras.Model, x: Any, y: Any, **options: Any) -> Figures:
     return callback.seen[0][1]
 
 
-def inputs_of(figures: Figures) -> dict[str, set[str]]:
+def inputs_of(figures: StepValues) -> dict[str, set[str]]:
     return {row.call.name: set(row.call.inputs) for row in figures.rows if row.call_site == 0}
 
 
-def gates_of(figures: Figures) -> set[str]:
+def gates_of(figures: StepValues) -> set[str]:
     return {row.call.name for row in figures.rows if row.call.is_gate}
 
 

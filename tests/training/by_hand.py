@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from tests.training.forward import figure, peaks_of
+from tests.training.forward import peaks_of, value_of
 
 UNITS = 16
 DEAD = 5
@@ -69,4 +69,4 @@ def assert_silent(seen: Any, layer: str = "hidden", dead: int = DEAD) -> None:
     peaks = peaks_of(seen, layer)
     assert (peaks[:dead] == 0).all()
     assert (peaks[dead:] > 0).all()
-    assert figure(seen, layer, "silent_fraction") == pytest.approx(dead / len(peaks))
+    assert value_of(seen, layer, "silent_fraction") == pytest.approx(dead / len(peaks))

@@ -1,4 +1,4 @@
-"""One forward pass under the taps, without a training around it: what the capture part sees of it."""
+"""One forward pass under the taps, without a training around it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tb_activations.taps.numbers import unpack
+from tb_activations.taps.numbers.packed import PackedStep
+from tb_activations.taps.numbers.values import Row, StepValues
 from tb_activations.taps.step.observation import Options
 from tb_activations.taps.step.step_taps import StepTaps
-from tests.training.observe import figure
+from tests.training.observe import value_of
 
-__all__ = ["figure", "peaks_of", "row_of", "seen_by"]
+__all__ = ["peaks_of", "row_of", "seen_by", "value_of"]
 
 
-def seen_by(model: keras.Model, x: Any, *, eager: bool = False, jit_compile: bool = False) -> unpack.Figures:
-    """The figures of `model(x, training=True)`, compiled unless `eager`."""
+def seen_by(model: keras.Model, x: Any, *, eager: bool = False, jit_compile: bool = False) -> StepValues:
+    """The values of `model(x, training=True)`, compiled unless `eager`."""
     if not model.built:
         model(x)
     on_model = StepTaps({"": model}, None, Options(with_histograms=True, with_maps=True))
@@ -30,16 +31,15 @@ def seen_by(model: keras.Model, x: Any, *, eager: bool = False, jit_compile: boo
         data = tf.nest.map_structure(tf.convert_to_tensor, x)
         packed = step(data) if eager else tf.function(step, autograph=False, jit_compile=jit_compile)(data)
     assert on_model.failure == ""
-    vectors = packed["figures"].numpy()
-    return unpack.unpack(vectors, on_model.layout(unpack.layout_number(vectors)))
+    return PackedStep(0, packed, on_model, has_histograms=False).unpack()
 
 
-def row_of(seen: unpack.Figures, layer: str, call_site: int = 0) -> unpack.Row:
+def row_of(seen: StepValues, layer: str, call_site: int = 0) -> Row:
     """The row of a layer."""
     return next(row for row in seen.rows if (row.call.name, row.call_site) == (layer, call_site))
 
 
-def peaks_of(seen: unpack.Figures, layer: str) -> Any:
+def peaks_of(seen: StepValues, layer: str) -> Any:
     """`[units]`: the largest absolute outputs of a layer's units."""
     start = 0
     for row in seen.rows:

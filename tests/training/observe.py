@@ -1,4 +1,4 @@
-"""Observing without rules and files: what the capture part alone sees of a training."""
+"""Observing without rules and files: what the taps alone see of a training."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import Any
 
 import keras
 
-from tb_activations.taps.numbers import unpack
+from tb_activations.taps.numbers.packed import PackedStep
+from tb_activations.taps.numbers.values import StepValues
 from tb_activations.taps.schedule.cadence import Cadence
-from tb_activations.taps.step.dispatch import Dispatcher, Observed
+from tb_activations.taps.step.dispatch import Dispatcher
 from tb_activations.taps.step.observation import Options
 from tb_activations.taps.step.observed_step import ObservedStep
 
 
 class Observe(keras.callbacks.Callback):
-    """Collects (step, figures) of every observed step in `seen`."""
+    """Collects (step, values) of every observed step in `seen`."""
 
     def __init__(self, update_freq: int = 1) -> None:
         super().__init__()
-        self.seen: list[tuple[int, unpack.Figures]] = []
+        self.seen: list[tuple[int, StepValues]] = []
         self._update_freq = update_freq
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -38,13 +39,12 @@ class Observe(keras.callbacks.Callback):
     def on_train_end(self, logs: Any = None) -> None:
         self.dispatcher.remove()
 
-    def _take(self, step: ObservedStep, observed: Observed) -> None:
-        packed = observed.packed["figures"].numpy()
-        self.seen.append((observed.step, unpack.unpack(packed, step.layout(unpack.layout_number(packed)))))
+    def _take(self, packed: PackedStep) -> None:
+        self.seen.append((packed.step, packed.unpack()))
 
 
-def figure(seen: unpack.Figures, layer: str, column: str, call_site: int = 0) -> float:
-    """One figure of one row."""
+def value_of(seen: StepValues, layer: str, column: str, call_site: int = 0) -> float:
+    """One value of one row."""
     for index, row in enumerate(seen.rows):
         if (row.call.name, row.call_site) == (layer, call_site):
             return float(seen.layers[column][index])

@@ -17,8 +17,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
-from tb_activations import LayerHealth, load
-from tb_activations.callback import LayerHealthError
+from tb_activations import LayerHealth, LayerHealthError, load
 from tb_activations.health.diagnosis import replay
 from tb_activations.records.finding import Finding
 from tests.training.models import KINDS, Trainable, digits, sequential, train

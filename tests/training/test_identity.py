@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from tests.training.models import KINDS, noisy, probabilities, train
-from tests.training.observe import Observe, figure
+from tests.training.observe import Observe, value_of
 
 MODES: dict[str, dict[str, Any]] = {
     "compiled": {},
@@ -77,4 +77,4 @@ def test_a_softmax_head_goes_on_with_its_logits() -> None:
     assert len(observe.seen) >= 3
     for one, other in zip(alone, observed, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert all(figure(seen, "head", "gradient_norm") > 0 for _, seen in observe.seen)
+    assert all(value_of(seen, "head", "gradient_norm") > 0 for _, seen in observe.seen)

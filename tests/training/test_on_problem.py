@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tb_activations import LayerHealth, load
-from tb_activations.callback import LayerHealthError
+from tb_activations import LayerHealth, LayerHealthError, load
 from tests.training.models import Trainable, digits, train
 
 

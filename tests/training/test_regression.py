@@ -14,6 +14,7 @@ from keras import layers
 from tb_activations import LayerHealth, load
 from tb_activations.cli.main import main
 from tb_activations.testing import assert_runs_match
+from tests.clocked import clocked
 from tests.training.models import Trainable, digits, train
 
 
@@ -41,7 +42,8 @@ def clock(seconds_a_reading: float) -> Callable[[], float]:
 
 def watched(log_dir: Path, seconds_a_reading: float) -> LayerHealth:
     x, y = digits()
-    return LayerHealth(log_dir, probe_data=(x[:8].reshape(8, 64), y[:8]), clock=clock(seconds_a_reading))
+    made = LayerHealth(log_dir, probe_data=(x[:8].reshape(8, 64), y[:8]))
+    return clocked(made, clock(seconds_a_reading))
 
 
 @pytest.fixture(scope="module")

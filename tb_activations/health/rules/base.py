@@ -115,7 +115,7 @@ class Rule(abc.ABC):
         """
 
     def again(self, evidence: Evidence, first: Finding, latest: Finding | None) -> Evidence:
-        """The evidence of a layer in which a finding of this rule closed before, as it shall stand in the finding.
+        """The evidence of a layer in which a finding of this rule closed before, as the finding shall have it.
 
         Args:
             first: the earliest of the layer's closed findings.

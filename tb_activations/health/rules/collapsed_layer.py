@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tb_activations.health.history import History
 from tb_activations.health.rules.base import ANYWHERE, FORWARD, Cause, Evidence, Judged, Leader, Rule, Sign
-from tb_activations.health.rules.window import has_learnt, medians, rows_per_unit, since
+from tb_activations.health.rules.window import has_learned, medians, rows_per_unit, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
 
@@ -90,7 +90,7 @@ class CollapsedLayer(Rule):
         flags = table[:, row] < self.spread * HYSTERESIS
         began = earlier.since_step if earlier else since(history, flags)
         return Evidence(
-            severity=_severity(passes=passes, learnt=has_learnt(history)),
+            severity=_severity(passes=passes, learned=has_learned(history)),
             sign=SAMPLE_SPREAD,
             value=value,
             threshold=limit,
@@ -135,10 +135,10 @@ def _spreads(history: History) -> NDArray[np.float64]:
     return np.where((size == 0) & np.isfinite(spread), 0.0, result)
 
 
-def _severity(*, passes: bool, learnt: bool) -> Severity:
+def _severity(*, passes: bool, learned: bool) -> Severity:
     if passes:
         return Severity.NOTE
-    return Severity.WARNING if learnt else Severity.PROBLEM
+    return Severity.WARNING if learned else Severity.PROBLEM
 
 
 def _advice(layer: LayerSpec) -> str:

@@ -1,4 +1,4 @@
-"""Elasticity: how many percent the loss moves when the weights of a layer move by one percent, and when it tells."""
+"""Elasticity: the percentage by which the loss moves when the weights of a layer move by 1%."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _BOUNDED = frozenset({"softmax", "sigmoid", "hard_sigmoid", "log_softmax"})
 def elasticities(history: History) -> NDArray[np.float64]:
     """`[checks kept, layers]`: gradient norm x weight norm / loss; NaN where one was not measured or is not finite.
 
-    NaN too at a loss of zero. Where the losses kept change sign, or reach zero, the range of their middle half stands
-    in for smaller ones: beside a loss that passes through zero any gradient is huge.
+    NaN too at a loss of zero. Where the losses kept change sign, or reach zero, the range of their middle half replaces
+    smaller ones: compared with a loss that passes through zero any gradient is huge.
     """
     gradient = history.stat("weight_gradient_norm").astype(np.float64)
     weights = history.stat("weight_norm").astype(np.float64)
@@ -83,7 +83,7 @@ def rows_of_loss(history: History) -> NDArray[np.float64]:
 
 
 def passes_zero(history: History) -> bool:
-    """Whether the losses kept change sign or reach zero, so that their range stands in for their size."""
+    """Whether the losses kept change sign or reach zero, so that their range replaces their size."""
     return _swing(history.losses) > 0
 
 

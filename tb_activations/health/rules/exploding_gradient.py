@@ -253,7 +253,7 @@ def _signal(history: History) -> NDArray[np.float64]:
     if first is None or first.step:
         return np.full(len(history.spec.layers), np.nan)
     sizes = np.hypot(first.layer("mean").astype(np.float64), first.layer("std").astype(np.float64))
-    is_judged = ~(history.graph.is_head | history.graph.is_normalised)
+    is_judged = ~(history.graph.is_head | history.graph.is_normalized)
     inputs = first.total("input_rms")
     return np.where(is_judged & (inputs > 0), sizes / (inputs or np.nan), np.nan)
 
@@ -261,8 +261,8 @@ def _signal(history: History) -> NDArray[np.float64]:
 def _nearest_to_trouble(history: History, steps: NDArray[np.float64], tension: NDArray[np.float64]) -> int:
     """The trained layer blamed for a blown-up loss: the one that moved most, else the one with most elasticity."""
     moved = np.fmax.reduce(steps, axis=0, initial=-1.0)
-    for figures in (moved, tension, history.latest("update_ratio").astype(np.float64)):
-        usable = np.where(np.isfinite(figures), figures, -1.0)
+    for candidates in (moved, tension, history.latest("update_ratio").astype(np.float64)):
+        usable = np.where(np.isfinite(candidates), candidates, -1.0)
         if usable.max(initial=-1.0) > 0:
             return int(np.argmax(usable))
     return -1

@@ -47,9 +47,9 @@ class Seen:
 
 
 def origin_at(history: History, place: int) -> Seen:
-    """What the step that stands at `place` of the window shows of where NaN began in it.
+    """What the step at `place` of the window shows of where NaN began in it.
 
-    A figure that is NaN in every step kept was never measured, and proves nothing.
+    A value that is NaN in every step kept was never measured, and proves nothing.
     """
     counts = {column: history.stat(column)[place] for column in LAYER_COLUMNS if "nonfinite" in column}
     if _is_lost(history.total(INPUT_COLUMN), place):
@@ -68,7 +68,7 @@ def origin_at(history: History, place: int) -> Seen:
 
 
 def _is_lost(values: NDArray[np.float64] | NDArray[np.float32], place: int) -> bool:
-    """Whether a figure is not finite at this step though it was measured there."""
+    """Whether a value is not finite at this step although it was measured there."""
     return bool(np.isinf(values[place]) or (np.isnan(values[place]) and not np.all(np.isnan(values))))
 
 
@@ -84,7 +84,7 @@ def _layer_given_nan(history: History, place: int, counts: Mapping[str, NDArray[
 
 
 def _shows_nan_given(layer: LayerSpec, own: Mapping[str, float]) -> bool:
-    """Whether figures of a layer with finite weights leave only its inputs: outputs, or a gradient made with them."""
+    """Whether only the inputs can explain what a layer with finite weights shows in outputs or weight gradients."""
     if layer.class_name not in _PASSING or layer.dtype == "float16":
         return False
     # ReLU may turn NaN into 0; the gradient of the kernel is a product of the inputs with a gradient that is finite.

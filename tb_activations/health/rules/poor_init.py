@@ -11,7 +11,7 @@ import numpy as np
 
 from tb_activations.health.history import History
 from tb_activations.health.rules.base import Evidence, Judged, Rule, Sign
-from tb_activations.health.rules.window import has_learnt, rows_per_unit
+from tb_activations.health.rules.window import has_learned, rows_per_unit
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec, WeightSpec
 
@@ -92,7 +92,7 @@ class PoorInit(Rule):
     def _judge_layer(self, history: History, row: int, gains: list[Gain], earlier: Finding | None) -> Judged:
         layer = history.spec.layers[row]
         is_zero = all(gain.most == 0 for gain in gains)
-        if not is_zero and layer.class_name not in _NOT_SCALED and not history.graph.is_normalised[row]:
+        if not is_zero and layer.class_name not in _NOT_SCALED and not history.graph.is_normalized[row]:
             alarm = self._scale(gains, _input_size(history, row))
             if alarm is not None:
                 return self._evidence(history, row, alarm, earlier)
@@ -126,7 +126,7 @@ class PoorInit(Rule):
     ) -> Evidence:
         sign, value, threshold, bound = alarm
         layer = history.spec.layers[row]
-        learnt = history.checks > self.judged_until and has_learnt(history)
+        learned = history.checks > self.judged_until and has_learned(history)
         what = {
             GAIN_HIGH.id: f"its kernel has gain {bound}{value:.2g} (threshold {threshold:g})",
             GAIN_LOW.id: f"its kernel has gain {bound}{value:.2g} (threshold {threshold:g})",
@@ -135,7 +135,7 @@ class PoorInit(Rule):
             EQUAL.id: f"all {layer.units} units output the same in {value:.0f} checks (threshold {threshold:g})",
         }[sign.id]
         return Evidence(
-            severity=Severity.NOTE if learnt else Severity.WARNING,
+            severity=Severity.NOTE if learned else Severity.WARNING,
             sign=sign,
             value=value,
             threshold=threshold,
@@ -143,7 +143,7 @@ class PoorInit(Rule):
             checks=earlier.checks + 1 if earlier else history.checks,
             since_step=0,
             message=f"{layer.name} starts badly: {what}, since step 0.",
-            might_be_wrong=_doubt(sign, learnt=learnt),
+            might_be_wrong=_doubt(sign, learned=learned),
             advice=_advice(layer, sign),
         )
 
@@ -236,12 +236,12 @@ def _alike(history: History, row: int, *, is_zero: bool) -> int:
     return len(alike) if not broken.size else int(len(alike) - 1 - broken[-1])
 
 
-def _doubt(sign: Sign, *, learnt: bool) -> str:
+def _doubt(sign: Sign, *, learned: bool) -> str:
     if sign == EQUAL:
         return (
             "Layers with one output for all units (a broadcast scale) look the same. So does a branch not yet in use."
         )
-    if learnt:
+    if learned:
         return "The loss is falling anyway: the optimizer has compensated."
     return (
         "Pretrained weights, networks scaled on purpose (Fixup, maximal update) and layers whose scale a later "

@@ -10,7 +10,7 @@ import numpy as np
 
 from tb_activations.health.history import History
 from tb_activations.health.rules.base import FORWARD, Cause, Evidence, Judged, Rule, Sign, percent
-from tb_activations.health.rules.window import has_learnt, medians, rows_per_unit, since
+from tb_activations.health.rules.window import has_learned, medians, rows_per_unit, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
 
@@ -71,8 +71,8 @@ class SaturatedUnits(Rule):
                 severity, threshold = eased, eased_threshold * HYSTERESIS
         if severity is None:
             return Outcome.OK
-        learnt = has_learnt(history)
-        if learnt:
+        learned = has_learned(history)
+        if learned:
             # A network that is sure of what it has learned drives its units to their bounds: one severity less.
             milder = {Severity.PROBLEM: (Severity.WARNING, self.warning_share)}
             severity, threshold = milder.get(severity, (Severity.NOTE, self.note_share))
@@ -93,7 +93,7 @@ class SaturatedUnits(Rule):
             ),
             might_be_wrong=(
                 "The loss is falling anyway: codes and switches are meant to be near their bounds."
-                if learnt
+                if learned
                 else "Layers that are meant to switch (gates, binary codes) are at their bounds on purpose."
             ),
             advice=_advice(layer),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tb_activations.health.history import History
 from tb_activations.health.rules.base import ANYWHERE, BACKWARD, HERE, Cause, Evidence, Judged, Rule, Sign
-from tb_activations.health.rules.window import has_learnt, kernel_steps, medians, since
+from tb_activations.health.rules.window import has_learned, kernel_steps, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
 
@@ -32,7 +32,7 @@ class StagnantWeights(Rule):
 
     Attributes:
         still: if no step of the window was larger, the weights do not move.
-        still_learnt: the same once the loss has fallen: trained networks take small steps.
+        still_learned: the same once the loss has fallen: trained networks take small steps.
         fast: if the median step of the last half of the window is larger, the weights move too fast.
         min_checks: observed steps needed to call weights stuck.
         settled: observed steps needed to call them thrashing: weights that grow from zero take large steps at first.
@@ -40,7 +40,7 @@ class StagnantWeights(Rule):
     """
 
     still: float = 1e-6
-    still_learnt: float = 1e-9
+    still_learned: float = 1e-9
     fast: float = 0.1
     min_checks: float = 10
     settled: float = 24
@@ -66,7 +66,7 @@ class StagnantWeights(Rule):
     )
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {
         "still": (0, 1),
-        "still_learnt": (0, 1),
+        "still_learned": (0, 1),
         "fast": (0, 1e9),
         "min_checks": (2, 32),
         "settled": (2, 1e9),
@@ -91,8 +91,8 @@ class StagnantWeights(Rule):
         if ratio > self.fast / slack and history.checks >= self.settled:
             limit = self.fast if ratio > self.fast else self.fast / slack
             return self._restless(history, row, ratio, limit, earlier)
-        learnt = has_learnt(history)
-        limit = (self.still_learnt if learnt else self.still) * slack
+        learned = has_learned(history)
+        limit = (self.still_learned if learned else self.still) * slack
         largest = float(np.nanmax(history.stat("update_ratio")[:, row]))
         if largest >= limit or self._moves_unseen(history, row):
             return Outcome.OK
@@ -143,9 +143,9 @@ class StagnantWeights(Rule):
         layer, rate = history.spec.layers[row], history.total("learning_rate")[-1]
         flags = history.stat("update_ratio")[:, row] > self.fast / HYSTERESIS
         began = earlier.since_step if earlier else since(history, flags)
-        learnt = has_learnt(history)
+        learned = has_learned(history)
         return Evidence(
-            severity=Severity.NOTE if learnt else Severity.WARNING,
+            severity=Severity.NOTE if learned else Severity.WARNING,
             sign=RESTLESS,
             value=ratio,
             threshold=limit,
@@ -158,7 +158,7 @@ class StagnantWeights(Rule):
             ),
             might_be_wrong=(
                 "The loss is falling anyway. Small weights that grow from zero take large steps for a while."
-                if learnt
+                if learned
                 else "Small weights that grow from zero (zero-initialized branches) take large steps for a while."
             ),
             advice=_slower(layer, rate, ratio),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tb_activations.health.history import History
 from tb_activations.health.rules.base import ANYWHERE, BACKWARD, Cause, Evidence, Judged, Leader, Rule, Sign
 from tb_activations.health.rules.elasticity import comparable, elasticities, reached_shares
-from tb_activations.health.rules.window import has_learnt, medians, since
+from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
 
@@ -71,7 +71,7 @@ class VanishingGradient(Rule):
         table = elasticities(history)
         values, counts = medians(table)
         reference = _nearer_the_loss(medians(comparable(table, reached_shares(history)))[0], history)
-        learnt, bounded = has_learnt(history, self.loss_fallen), _bounded_ahead(history.spec.layers)
+        learned, bounded = has_learned(history, self.loss_fallen), _bounded_ahead(history.spec.layers)
         answers: list[Judged] = []
         for row, layer in enumerate(history.spec.layers):
             if layer.call_site or not layer.trainable:
@@ -79,9 +79,9 @@ class VanishingGradient(Rule):
             elif counts[row] < self.min_checks:
                 answers.append(Outcome.INSUFFICIENT_DATA)
             else:
-                figures = float(values[row]), float(reference[row])
+                measured = float(values[row]), float(reference[row])
                 course, ahead = table[:, row], int(bounded[row])
-                answer = self._judge_layer(history, row, course, ahead, *figures, earlier[row], learnt=learnt)
+                answer = self._judge_layer(history, row, course, ahead, *measured, earlier[row], learned=learned)
                 is_new = isinstance(answer, Evidence) and earlier[row] is None
                 is_waking = is_new and self._is_waking(table[:, row])
                 answers.append(Outcome.INSUFFICIENT_DATA if is_waking else answer)
@@ -103,7 +103,7 @@ class VanishingGradient(Rule):
         reference: float,
         earlier: Finding | None,
         *,
-        learnt: bool,
+        learned: bool,
     ) -> Judged:
         # An open finding closes only well above the threshold, so it does not come and go near it.
         slack = HYSTERESIS if earlier else 1
@@ -117,7 +117,7 @@ class VanishingGradient(Rule):
         checks = earlier.checks + 1 if earlier else int(np.count_nonzero(history.steps >= began))
         severe = self.problem_elasticity if is_behind else self.uniform / 10
         severe *= slack if earlier and earlier.severity is Severity.PROBLEM else 1
-        severity = Severity.NOTE if learnt else Severity.PROBLEM if elasticity < severe else Severity.WARNING
+        severity = Severity.NOTE if learned else Severity.PROBLEM if elasticity < severe else Severity.WARNING
         threshold = severe if severity is Severity.PROBLEM else threshold
         compared = f", {elasticity / reference:.1g} of the layers nearer the loss" if reference > 0 else ""
         return Evidence(
@@ -134,7 +134,7 @@ class VanishingGradient(Rule):
             ),
             might_be_wrong=(
                 "The loss has fallen, so the network is learning; this layer may not need a larger gradient."
-                if learnt
+                if learned
                 else "A layer that starts switched off (zero-initialized residual branch, adapter) or that few inputs "
                 "reach looks the same for a while. So does a converged network whose loss has a floor above zero."
             ),

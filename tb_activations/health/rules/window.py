@@ -1,4 +1,4 @@
-"""What rules ask of the window of observed steps: medians, since when, and whether the net has learnt."""
+"""Questions of rules about the window of observed steps: medians, since when, whether the network has learned."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tb_activations.health.history import History
 
-LEARNT = 0.7
+LEARNED = 0.7
 """A loss below this share of its start: the network learns, whatever a layer looks like."""
 
 
@@ -36,20 +36,20 @@ def since(history: History, flags: NDArray[np.bool_]) -> int:
     return int(history.steps[-max(trailing(flags), 1)])
 
 
-def has_learnt(history: History, share: float = LEARNT) -> bool:
+def has_learned(history: History, share: float = LEARNED) -> bool:
     """Whether the loss is below `share` of its start; never for losses that start at zero or below."""
     return history.loss < share * history.initial_loss
 
 
 def rows_per_unit(history: History, row: int) -> NDArray[np.float64]:
-    """`[checks kept]`: over how many samples (and positions) a layer's figures were taken."""
+    """`[checks kept]`: number of samples (and positions) that a layer's statistics are over."""
     return history.rows[:, row]
 
 
 def kernel_steps(history: History, checks: int) -> NDArray[np.float64]:
     """`[checks, layers]`: the largest update-to-weight ratio of a layer's kernels at the last checks, NaN without one.
 
-    Vectors are left out: biases begin at zero, and any step is huge beside nothing.
+    Vectors are left out: biases begin at zero, and any step is huge compared with zero.
     """
     kept = max(min(checks, len(history.steps)), 0)
     ratios = history.weight_stat("update_ratio")[len(history.steps) - kept :].astype(np.float64)

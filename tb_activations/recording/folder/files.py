@@ -124,7 +124,7 @@ def _records(path: str) -> Iterator[bytes]:
             yield from records
             delivered += len(records)
     except tf.errors.DataLossError:
-        # What stands in front of the damage came in no whole batch.
+        # Records before the damage did not fill a batch.
         yield from _up_to_damage(dataset.skip(delivered))
 
 

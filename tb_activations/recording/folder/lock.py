@@ -27,7 +27,7 @@ class FolderLock:
     Between processes the system keeps it (`flock` on a file in the folder), so that nothing a killed process leaves
     behind is in the way of the next one; folders on other filesystems, whose path has a scheme, are only guarded
     within the process. A holder of the same thread loses it to the next one: its training is over, or it was
-    interrupted and never said so.
+    interrupted without releasing it.
     """
 
     def __init__(self, key: str, descriptor: int | None, owner: int) -> None:

@@ -1,4 +1,4 @@
-"""One event file of our own, written by TensorFlow: its framing, its checksums, every filesystem it knows."""
+"""One event file, written by TensorFlow: its framing, its checksums, every filesystem it knows."""
 
 from __future__ import annotations
 

@@ -219,7 +219,7 @@ def _fitted(call: SeenCall, pending: _Pending) -> Applied | None:
 
 
 def _thinned_axis(after: tf.Tensor, output: tf.Tensor, axis: int | None) -> int | None:
-    """Where the units of `output`, which `axis` counts there, stand in what pooling and the like left of it."""
+    """The unit axis of what pooling and the like left of `output`, whose units are along `axis`."""
     rank, left = output.shape.rank, after.shape.rank
     if axis is None or rank is None or not left or not output.shape[axis]:
         return None

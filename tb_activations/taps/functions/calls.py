@@ -102,7 +102,7 @@ def origin(tensor: tf.Tensor, stops: Container[Any]) -> tf.Tensor:
 
 
 def _cuts(tensor: tf.Tensor, stops: Container[Any]) -> tuple[list[tuple[tf.Tensor, int]], list[Any]]:
-    """Tensors through which everything goes on its way to `tensor`, it first, the farthest last.
+    """Tensors through which everything passes on its way to `tensor`, nearest first.
 
     With each the number of operations behind it; and all the operations, the last one first.
     """

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tb_activations.taps.numbers import extras
+from tb_activations.taps.numbers import unpack_tensors
 from tb_activations.taps.numbers.layout import Layout
 from tb_activations.taps.numbers.unpack import layout_number, unpack
 from tb_activations.taps.numbers.values import Array, StepValues
@@ -46,13 +46,13 @@ class PackedStep:
         if not self.has_histograms or "histograms" not in self.vectors:
             return values
         packed = self.vectors["histograms"].numpy()
-        return dataclasses.replace(values, histograms=extras.histograms(packed, layout.calls, values.rows))
+        return dataclasses.replace(values, histograms=unpack_tensors.histograms(packed, layout.calls, values.rows))
 
     def feature_maps(self) -> Mapping[str, Array]:
         """Layer name to `[samples, height, width, channels]`; empty in a step without maps."""
         if "maps" not in self.vectors:
             return {}
-        return extras.feature_maps(self.vectors["maps"].numpy(), self._read()[1].calls)
+        return unpack_tensors.feature_maps(self.vectors["maps"].numpy(), self._read()[1].calls)
 
     def _read(self) -> tuple[Array, Layout]:
         statistics = self.vectors["statistics"].numpy()

@@ -51,7 +51,7 @@ _NUMBER = tf.TensorSpec([], tf.float32)
 def _once(signature: list[tf.TensorSpec]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A function that is traced once for these inputs, and kept whole in the graphs that call it.
 
-    Inlined into them, its conditions would be optimised again for every layer, which takes longer than all the rest.
+    Inlined, its conditions would be optimized again for every layer, which takes longer than everything else.
     """
     whole = {"_noinline": True}
     return lambda f: tf.function(f, input_signature=signature, autograph=False, experimental_attributes=whole)
@@ -75,7 +75,7 @@ def activation(
     name: str | None = None,
     bounds: tuple[float, float] | None = None,
 ) -> Activation:
-    """Figures of a layer's output.
+    """Statistics of a layer's output.
 
     Args:
         value: floating-point tensor of rank >= 1; may be empty, then means and extremes are NaN or infinite.
@@ -194,7 +194,7 @@ class Gradient(NamedTuple):
 
 
 def gradient(value: tf.Tensor, with_histogram: tf.Tensor | None) -> Gradient:
-    """Figures of a gradient: floating-point tensor of any shape; `with_histogram` as for `activation`."""
+    """Statistics of a gradient: floating-point tensor of any shape; `with_histogram` as for `activation`."""
     value = tf.cast(value, tf.float32)
     values = _gradient(tf.reshape(value, [-1]))
     axis = value.shape.rank - 1 if value.shape.rank else None

@@ -141,7 +141,7 @@ class Cadence:
 
 
 class Thinning:
-    """Which epochs get histograms and pictures: every N-th, or ever fewer so that files stay small."""
+    """Which epochs get histograms and pictures: every N-th, or less and less often so that files stay small."""
 
     def __init__(self, frequency: int | str) -> None:
         self._frequency = frequency

@@ -244,7 +244,7 @@ def _loss(logs: Mapping[str, Any]) -> float:
 
 
 def _chain(step: Any) -> Iterator[Any]:
-    """What a train function calls: dispatchers, the outermost first, and what stands behind them."""
+    """The chain of train functions: dispatchers, the outermost first, then the function that they replace."""
     yield step
     while isinstance(step, Dispatcher):
         step = step.plain

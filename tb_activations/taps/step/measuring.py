@@ -1,4 +1,4 @@
-"""The statistics of one call of a layer, once it is known what stands behind it."""
+"""The statistics of one call of a layer, once it is known what follows it."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ _NO_FLOATS = "its output holds no floating-point tensor"
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What leaves the step beside the statistics."""
+    """What leaves the step in addition to the statistics."""
 
     with_histograms: bool
     with_maps: bool
@@ -54,7 +54,7 @@ class Observation:
         self,
         finder: LayerFinder,
         options: Options,
-        with_extras: tf.Tensor,
+        with_histograms: tf.Tensor,
         known_reasons: dict[str, str],
     ) -> None:
         """`known_reasons` says why layers could not be observed in steps before.
@@ -66,7 +66,7 @@ class Observation:
         self._targets: list[Any] = []
         self._losses: list[tf.Tensor] = []
         self._differentiated: tuple[int, frozenset[str]] | None = None
-        self._wanted = with_extras if options.with_histograms else None
+        self._wanted = with_histograms if options.with_histograms else None
         self._measuring = Measuring(self._wanted, with_maps=options.with_maps)
         self._options = options
         self._graph = taps.current_graph()
@@ -159,7 +159,7 @@ class Observation:
         return seen.output
 
     def _settle(self) -> None:
-        """Measures what was seen, as soon as it is known what stands behind every layer."""
+        """Measures what was seen, once it is known what follows every layer."""
         if self._graph is None:
             for seen, applied in self._waiting.rest():
                 self._measure(seen, applied, None)

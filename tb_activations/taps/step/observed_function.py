@@ -1,4 +1,4 @@
-"""The observed form of a train step of one's own: compiled by `tf.function`, or run eagerly."""
+"""The observed form of a custom train step: compiled by `tf.function`, or run eagerly."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tb_activations.taps.strategies import is_distributed
 
 _NO_RUN = "under a distribution strategy the step has to call `strategy.run`"
 
-Packed = dict[str, tf.Tensor]
+Vectors = dict[str, tf.Tensor]
 
 
 class ObservedLoop:
@@ -32,7 +32,7 @@ class ObservedLoop:
         self._taps = StepTaps(models, layers, options)
         self._strategy = strategy
         self._is_distributed = is_distributed(strategy)
-        self._runs: list[Packed] = []
+        self._runs: list[Vectors] = []
 
     @property
     def failure(self) -> str:
@@ -44,20 +44,20 @@ class ObservedLoop:
         return self._taps.layout(number)
 
     @contextlib.contextmanager
-    def tapped(self, with_extras: bool) -> Iterator[None]:
-        """Taps are in place within the block, for one step; `with_extras` tells whether histograms are wanted."""
-        self._taps.want_extras(with_extras)
+    def tapped(self, with_histograms: bool) -> Iterator[None]:
+        """Taps are in place within the block, for one step; `with_histograms` tells whether histograms are wanted."""
+        self._taps.want_histograms(with_histograms)
         on_run = [taps.Tap(self._strategy, "run", self._tapped_run())] if self._is_distributed else []
         with self._taps.on_layers(), taps.installed(on_run):
             yield
 
     @contextlib.contextmanager
-    def observing(self, data: Any) -> Iterator[Packed]:
+    def observing(self, data: Any) -> Iterator[Vectors]:
         """Within the block the step is seen; afterwards what was yielded holds the vectors of `Observation.pack`.
 
         The length of the batch is taken from the first tensor in `data`, or else from the first layer's output.
         """
-        packed: Packed = {}
+        packed: Vectors = {}
         if self._is_distributed:
             self._runs = []
             yield packed
@@ -79,7 +79,7 @@ class ObservedLoop:
                 fn, tf.__internal__.autograph.control_status_ctx(), convert_by_default=False
             )
 
-            def observed(*replica_args: Any, **replica_kwargs: Any) -> tuple[Any, Packed]:
+            def observed(*replica_args: Any, **replica_kwargs: Any) -> tuple[Any, Vectors]:
                 with self._taps.observing() as observation:
                     _see_data(observation, (replica_args, replica_kwargs))
                     outputs = converted(*replica_args, **replica_kwargs)
@@ -103,16 +103,16 @@ class ObservedFunction:
         converted = _converted(step, arguments.get("autograph", True))
 
         @functools.wraps(step)
-        def observed(*args: Any, **kwargs: Any) -> tuple[Any, Packed]:
+        def observed(*args: Any, **kwargs: Any) -> tuple[Any, Vectors]:
             with loop.observing((args, kwargs)) as packed:
                 outputs = converted(*args, **kwargs)
             return outputs, packed
 
         self._function = tf.function(observed, **{**arguments, "autograph": False})
 
-    def __call__(self, args: Any, kwargs: Any, with_extras: bool) -> tuple[Any, Packed]:
+    def __call__(self, args: Any, kwargs: Any, with_histograms: bool) -> tuple[Any, Vectors]:
         """What the step returns, and the packed vectors, empty if they could not be had."""
-        with self._loop.tapped(with_extras):
+        with self._loop.tapped(with_histograms):
             outputs, packed = self._function(*args, **kwargs)
         return outputs, packed
 

@@ -1,4 +1,4 @@
-"""The second compiled step of a `fit`: Keras' own, traced while taps are in place."""
+"""The second compiled step of a `fit`: that of Keras, traced while taps are in place."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ StepFunction = Callable[[Any], dict[str, Any]]
 
 
 class ObservedStep:
-    """Runs `model`'s training step and returns what the taps saw beside its logs.
+    """Runs `model`'s training step and returns its logs and what the taps saw.
 
     Only while it is being called do the model's layers and `compute_loss` carry taps.
     """
@@ -39,7 +39,7 @@ class ObservedStep:
         """Why a step returned no vectors."""
         return self._taps.failure or "the model's train function does not call `train_step`"
 
-    def __call__(self, batch: Any, spec: Any, with_extras: bool) -> tuple[dict[str, Any], dict[str, tf.Tensor]]:
+    def __call__(self, batch: Any, spec: Any, with_histograms: bool) -> tuple[dict[str, Any], dict[str, tf.Tensor]]:
         """The step's logs as Keras would return them, and the packed vectors of `Observation.pack`.
 
         Without vectors, `failure` says what went wrong.
@@ -47,9 +47,9 @@ class ObservedStep:
         Args:
             batch: what Keras' iterator gave.
             spec: the type of what that iterator gives, as `tf.function` takes it for an input signature.
-            with_extras: whether histograms are wanted of this step; they are NaN otherwise.
+            with_histograms: whether histograms are wanted of this step; they are NaN otherwise.
         """
-        self._taps.want_extras(with_extras)
+        self._taps.want_histograms(with_histograms)
         with self._taps.on_layers(), taps.installed(self._on_model()):
             logs = self._step(spec)(batch)
         packed = {key.removeprefix(_KEY): logs.pop(key) for key in list(logs) if key.startswith(_KEY)}
@@ -88,7 +88,7 @@ class ObservedStep:
         return observed_train_step
 
     def _on_model(self) -> Iterator[taps.Tap]:
-        # A train function of the user's own may look the step up when it is traced, not when it is made.
+        # A custom train function may look the step up when it is traced, not when it is made.
         yield self._train_step
         yield taps.after(self._model, "compute_loss", self._see_loss)
 

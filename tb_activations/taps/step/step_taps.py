@@ -47,7 +47,7 @@ class StepTaps:
             self._extras = tf.Variable(0.0, trainable=False, name="layer_health_extras")
         self._has_extras = False
 
-    def want_extras(self, wanted: bool) -> None:
+    def want_histograms(self, wanted: bool) -> None:
         """Whether histograms are filled from now on."""
         if wanted != self._has_extras:
             self._extras.assign(float(wanted))

@@ -1,4 +1,4 @@
-"""Says what was found while a model trains, each finding once, and acts on problems as the user asked."""
+"""Logs findings while a model trains, each once, and acts on problems as the user asked."""
 
 from __future__ import annotations
 

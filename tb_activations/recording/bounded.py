@@ -1,4 +1,4 @@
-"""Actions that may take only so long: they run on a thread of their own, and the caller waits for a limited time."""
+"""Actions with a time limit: they run on a separate thread, and the caller waits for a limited time."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Result = TypeVar("Result")
 StartThread = Callable[[Callable[[], None]], threading.Thread]
 
 GRACE_SECONDS = 1.0
-"""How long an action that is stopped may take to end; only one that is blocked outside of Python takes longer."""
+"""How long a stopped action may take to end; only one that is blocked outside Python takes longer."""
 
 
 class TimeLimitError(Exception):
-    """An action took longer than it may, or cannot begin because an earlier one is still blocked."""
+    """An action exceeded its time limit, or cannot begin because an earlier one is still blocked."""
 
 
 class _Stopped(BaseException):
-    """Ends an action from inside. No Exception, so that `except Exception` in the action does not keep it running."""
+    """Ends an action from inside. Not an `Exception`, so `except Exception` in the action does not catch it."""
 
 
 class Bounded:
@@ -80,7 +80,7 @@ class Bounded:
             if self._is_stopping:
                 raise TimeLimitError("an earlier action is still blocked")
             return thread
-        # A queue of its own: the one of a thread that ended may hold what that thread never took.
+        # A new queue: that of a thread that ended may have an action which the thread never took.
         tasks: queue.SimpleQueue[_Task[Any] | None] = queue.SimpleQueue()
         self._tasks = tasks
         thread = self._thread = self._start_thread(lambda: _serve(tasks))
@@ -103,14 +103,14 @@ class _Task(Generic[Result]):
     """An action on its way through the thread.
 
     Attributes:
-        guard: held where it is decided whether the action has ended or is stopped.
+        guard: held while deciding whether the action has ended or is stopped.
         is_over: whether it ended by itself.
         done: set when `is_over` is.
     """
 
     def __init__(self, action: Callable[[], Result]) -> None:
         self._action = action
-        # Settings such as those of `numpy.errstate` hold in the action too.
+        # Settings such as those of `numpy.errstate` apply in the action too.
         self._context = contextvars.copy_context()
         self._result: Result | None = None
         self._error: BaseException | None = None
@@ -137,10 +137,10 @@ class _Task(Generic[Result]):
 
 def _serve(tasks: queue.SimpleQueue[_Task[Any] | None]) -> None:
     try:
-        # Ends with the None that `close` and the end of the `Bounded` put into the queue.
+        # Ends with the None that `close` and the finalizer put into the queue.
         while (task := tasks.get()) is not None:
             task.perform()
-            # While it waits for the next it must not keep alive what the last one used.
+            # While waiting for the next action it must not keep alive what the last one used.
             del task
     except _Stopped:
         return

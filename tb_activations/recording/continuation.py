@@ -1,4 +1,4 @@
-"""Whether a training continues a run that was recorded before, and at which of its steps."""
+"""Whether a training continues a recorded run, and at which step."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ a factor of 2 apart in steps correlated by 0.8 to 1, those of independent ones b
 _CHANCE = 4.0
 """Standard deviations by which few independent weights may correlate by chance: 1 / sqrt(their number) is one."""
 _NEIGHBORS = 4
-"""Stored states, those with the nearest numbers of iterations, that a training is compared with."""
+"""How many stored states a training is compared with: those with the nearest numbers of iterations."""
 _FEW_STEPS = 100
-"""Steps that a training may have run after the last record of a run of which no state was stored."""
+"""Without stored states a training may be this many steps past the last record of the run."""
 _REPEATED = 2
-"""A number that stands more often in a sample is a constant that weights were initialized with, and tells nothing."""
+"""A value that occurs more often in a sample is a constant initial value, and identifies nothing."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class TrainingState:
     Attributes:
         iterations: of the optimizer, or the number of steps of a training without one.
         weights: `fingerprint` of all weights of the model; None while they have not been created.
-        is_same_model: whether the model is the very object that this recording recorded last.
+        is_same_model: whether the model is the same object that this recording recorded last.
     """
 
     iterations: int
@@ -42,30 +42,30 @@ class TrainingState:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Past:
-    """What is known of a run: its stored states in the order of their steps, and the last step, -1 before the first."""
+    """What is known of a run: its stored states in the order of steps, and the last step, -1 before the first."""
 
     states: Sequence[StoredState]
     last_step: int
 
     @property
     def next_step(self) -> int:
-        """The step after all that are known to be done, observed or not."""
+        """The step after all that are known to be completed, observed or not."""
         return max([self.last_step + 1, *(stored.step for stored in self.states)])
 
 
 def past_of(run: Run) -> Past:
-    """What a stored run tells; a run of an earlier version has no states."""
+    """The past of a stored run; a run of an earlier version has no states."""
     return Past(run.states, int(run.steps[-1]) if len(run.steps) else -1)
 
 
 def continued_at(state: TrainingState, past: Past) -> int | None:
     """Number in the run of the first step of a training that continues the run; None for a training that does not.
 
-    A training continues the run if its weights are those of a stored state, but for the state in which the run began:
-    that is what the same program begins with when it is run again. Weights that were restored from a checkpoint between
-    two stored states, or trained meanwhile without being recorded, are compared with the states around these
-    iterations. Where the optimizer counts on, the steps are the optimizer's, and may come again; where it counts from 0
-    again, the steps come after the last one of the run.
+    A training continues the run if its weights are those of a stored state, except the state in which the run began:
+    the same program has that state when it is run again. Weights that were restored from a checkpoint between two
+    stored states, or trained in between without being recorded, are compared with the states around these iterations. If the
+    optimizer keeps counting, its count gives the steps, and steps may come again; if it counts from 0 again, the steps
+    come after the last one of the run.
     """
     if state.weights is None:
         return past.next_step if state.is_same_model else None
@@ -90,7 +90,7 @@ def continued_at(state: TrainingState, past: Past) -> int | None:
 
 
 def likeness(one: NDArray[np.float32], other: NDArray[np.float32], told_by: NDArray[np.bool_]) -> float:
-    """Correlation of two samples over the elements that tell something; 0 where it is not defined."""
+    """Correlation of two samples over the elements that identify a training; 0 where it is undefined."""
     told_by = told_by & np.isfinite(one) & np.isfinite(other)
     if not told_by.any():
         return 0.0
@@ -101,10 +101,10 @@ def likeness(one: NDArray[np.float32], other: NDArray[np.float32], told_by: NDAr
 
 
 def _is_later(stored: StoredState, state: TrainingState) -> bool:
-    """Whether a stored state with the weights of this training is one that the run reached, and did not begin with."""
+    """Whether a stored state with the weights of this training was reached by the run, not its beginning."""
     if stored.is_start:
         return False
-    # A training that moves nothing ends with the weights it began with; only its count tells how far it came.
+    # If nothing is trained the weights stay the same; only the count shows progress.
     return stored.digest != stored.start_digest or 0 < stored.iterations == state.iterations
 
 
@@ -115,7 +115,7 @@ def _step(state: TrainingState, past: Past, stored: StoredState) -> int:
 
 
 def _counted_on(state: TrainingState, past: Past) -> int:
-    """The next step of the very model that was recorded last, in a state that was not stored."""
+    """The next step of the same model object that was recorded last, in a state that was not stored."""
     newest = past.states[-1] if past.states else None
     step = state.iterations + (newest.step - newest.iterations if newest is not None else 0)
     if step >= past.next_step:
@@ -125,7 +125,7 @@ def _counted_on(state: TrainingState, past: Past) -> int:
 
 
 def _nearest(state: TrainingState, states: Sequence[StoredState]) -> StoredState | None:
-    """The stored state that is most like this training's, None if none is clearly more so than an independent one."""
+    """The stored state most similar to this training's, None if all could be those of an independent training."""
     assert state.weights is not None
     present = sample(state.weights)
     kept = [stored for stored in states if len(stored.sample) == len(present)]
@@ -139,7 +139,7 @@ def _nearest(state: TrainingState, states: Sequence[StoredState]) -> StoredState
 
 
 def _telling(first: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which elements of the run's first sample were drawn at random: biases and scales begin at a constant."""
+    """Which elements of the run's first sample are random: biases and scales begin at a constant."""
     _, places, counts = np.unique(first, return_inverse=True, return_counts=True)
     is_drawn: NDArray[np.bool_] = counts[places] <= _REPEATED
     return is_drawn if is_drawn.any() else np.ones(len(first), np.bool_)

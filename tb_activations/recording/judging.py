@@ -1,4 +1,4 @@
-"""Judging records within a limited time: what takes longer counts as not evaluated."""
+"""Judging records within a time limit: what takes longer counts as not evaluated."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _LOGGER = logging.getLogger("tb_activations")
 JUDGE_SECONDS = 5.0
 """How long the training waits for the rules at an observed step."""
 REPEAT_SECONDS = 30.0
-"""How long it waits where the records of a run that it continues are judged again."""
+"""How long it waits while the stored records of a continued run are judged again."""
 
 Result = TypeVar("Result")
 
 
 class Judging:
-    """Judges the records of one run; once that has taken too long, no more.
+    """Judges the records of one run, until that has once taken too long.
 
     Attributes:
         findings: all of them so far, open and closed, worst first.

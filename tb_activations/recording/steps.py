@@ -66,12 +66,12 @@ class Steps:
         return number
 
     def described_from(self, step: int) -> int:
-        """From which step on the description written at this one holds: a training's from its first step on."""
+        """The step from which the description written at this one is valid: the first of a new training."""
         first, self._describe_from = self._describe_from, None
         return step if first is None else min(step, first)
 
     def unwritten_states(self) -> list[StoredState]:
-        """States of a new run from before it was described, once."""
+        """The states of a new run from before it was described; empty from the second call on."""
         states = list(self.states) if self._has_unwritten_states else []
         self._has_unwritten_states = False
         return states

@@ -114,7 +114,7 @@ LAYER_STATISTICS = (
     Statistic(
         "saturated_fraction",
         "Saturated outputs",
-        "Share of outputs of a bounded activation in the outer 5 % of its range.",
+        "Share of outputs of a bounded activation in the outer 5% of its range.",
         "",
         "linear",
     ),
@@ -122,9 +122,9 @@ LAYER_STATISTICS = (
         "input_rms", "Input RMS", "Root mean square of the first floating-point tensor the layer was given.", "", "log"
     ),
 )
-"""Columns of the layer table. New ones are appended, never inserted: event files hold them by place.
+"""Columns of the layer table. New ones are appended, never inserted: event files store them by place.
 
-Where an activation function is applied outside of its layer, the layer's outputs are those behind the function."""
+Where an activation function is applied outside of its layer, the layer's outputs are those of the function."""
 
 STEP_STATISTICS = (
     Statistic("loss", "Loss", "Training loss of the step's batch.", "", "linear"),
@@ -135,7 +135,7 @@ STEP_STATISTICS = (
     Statistic(
         "reconstruction_error",
         "Reconstruction error",
-        "Mean squared error of what an autoencoder gives back of the probe data; measured where the model was probed.",
+        "Mean squared error of an autoencoder on the probe data; measured where the model was probed.",
         "",
         "log",
     ),

@@ -1,6 +1,6 @@
-"""One run that is described more than once, because its steps do not all show the same.
+"""One run that is described more than once, because its steps do not all show the same layers.
 
-An eager model may leave layers out, sequences have other lengths, parts are frozen or set free between two `fit` calls.
+An eager model may leave layers out, sequence lengths may vary, parts may be frozen or unfrozen between two `fit` calls.
 The rows of a run only grow, so that its values stay comparable from the first step to the last.
 """
 
@@ -41,7 +41,7 @@ class Places:
 
     @functools.cached_property
     def units(self) -> NDArray[np.int64]:
-        """`[units of all tracked layers]`; those of a layer that has another number of them have no place."""
+        """`[units of all tracked layers]`; units of a layer whose number of units changed have no place."""
         starts = np.cumsum([0, *(layer.units for layer in self.old.layers)])
         units = [np.zeros(0, np.int64)]
         for row, layer in zip(self.layers, self.new.layers, strict=True):
@@ -70,7 +70,7 @@ def joined(known: RunSpec, seen: RunSpec, *, is_new_training: bool) -> RunSpec:
     new = {layer.name: _joined_layer(layers.get(layer.name), layer, is_new_training) for layer in seen.layers}
     weights = {weight.name: weight for weight in known.weights}
     handed = {weight.name: _joined_weight(weights.get(weight.name), weight, is_new_training) for weight in seen.weights}
-    # A layer that has been called for the first time stands where it was called.
+    # A layer that is called for the first time goes where it was called.
     settled = [name for name, layer in layers.items() if not layer.not_observed or new.get(name, layer).not_observed]
     return dataclasses.replace(
         seen,
@@ -93,7 +93,7 @@ def moved(values: NDArray[Number], to: NDArray[np.int64], missing: Any, axis: in
 def in_rows(record: StepRecord, at: Places) -> StepRecord:
     """The record of a step with its rows at these places, NaN in those that are new.
 
-    One that was stored without its weights stays without.
+    A record stored without weights stays without.
     """
     is_stored_without = not len(record.weights) and bool((at.weights >= 0).any())
     return dataclasses.replace(
@@ -141,7 +141,7 @@ def _common_shape(one: tuple[int | None, ...], other: tuple[int | None, ...]) ->
 
 
 def _in_order(known: Sequence[str], seen: Iterable[str]) -> list[str]:
-    """Those known in their order, each new one behind the one after which it was seen."""
+    """The known ones in their order, each new one after the one that it was seen after."""
     order, place = list(known), 0
     for name in seen:
         if name in order:

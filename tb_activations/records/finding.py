@@ -1,4 +1,4 @@
-"""What a rule found: a finding, how bad it is, and what a rule says where it finds nothing."""
+"""Findings, their severity, and the other outcomes of a rule."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _BEST_TO_WORST = (
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with one layer.
+    """Something that is wrong with a layer.
 
     Attributes:
         sign: id of what `value` and `threshold` measure, unique within the rule; the rule has its title.

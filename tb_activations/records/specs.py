@@ -13,7 +13,7 @@ class LayerSpec:
 
     Attributes:
         name: unique in the run: the names from the model down to the layer joined by "/"; a single call of a
-            layer that is called several times in a step has "@1", "@2", ... behind it.
+            layer that is called several times in a step has "@1", "@2", ... after it.
         class_name: the layer's Python class.
         call_site: 0 for the layer as a whole, k for its k-th call in a step.
         output_shape: as traced, None where it varies; empty when the layer could not be observed.
@@ -44,7 +44,7 @@ class LayerSpec:
 
 @dataclasses.dataclass(frozen=True)
 class WeightSpec:
-    """One row of the weight table: a trainable weight that the optimizer was handed.
+    """One row of the weight table: a trainable weight that the optimizer updates.
 
     Attributes:
         name: the layer's name, "/", the weight's own name.
@@ -63,7 +63,7 @@ class RunSpec:
     """What stays the same over a run: the rows of its tables and how it was judged and written.
 
     Attributes:
-        layers: rows in call order; single calls stand behind the layer they belong to.
+        layers: rows in call order; single calls follow the layer they belong to.
         thresholds: rule id to parameter name to value, as the rules were run.
         cadence: the callback's arguments that decide which steps are observed.
         versions: name of a package to its version.

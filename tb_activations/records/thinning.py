@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tb_activations.records.finding import Outcome
 
 LARGEST_ANSWER = 2**24
-"""Numbers in one answer; a wider one holds fewer steps."""
+"""Numbers in one answer; a wider answer has fewer steps."""
 
 _RANK = np.array([outcome.rank for outcome in Outcome], np.uint8)
 """`[outcomes]`: how bad each outcome is."""
@@ -17,7 +17,7 @@ _OUTCOME = np.argsort(_RANK).astype(np.uint8)
 
 
 def shown(steps: int, limit: int, width: int = 1) -> NDArray[np.int64]:
-    """Indices of the steps an answer holds: the first, the last and evenly spaced ones between; of one, the last.
+    """Indices of the steps in an answer: the first, the last and evenly spaced ones between; of one, the last.
 
     Args:
         steps: how many were recorded.

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 LifeState = Literal["born_dead", "died", "alive", "revived", "unknown"]
 
 LONG_SILENCE_CHECKS = 3
-"""Observed steps. A shorter silence is an accident of the batch: healthy units fall silent and come back."""
+"""Observed steps. A shorter silence is chance: healthy units become silent and come back."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,8 +26,8 @@ class UnitLife:
         revivals: how often the unit came back from a long silence.
         samples: over how many samples the unit has been silent up to the end; 0 for one that is not, and where the
             number of samples is unknown.
-        activity_below: how sure the silence is: the unit answers less than this share of samples, at 95 % confidence;
-            None without samples. The rule of three (Hanley & Lippman-Hand 1983): 3 over the samples.
+        activity_below: the unit responds to less than this share of samples, with 95% confidence; None without samples.
+            The rule of three (Hanley & Lippman-Hand 1983): 3 over the samples.
     """
 
     unit: int

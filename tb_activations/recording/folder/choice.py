@@ -1,4 +1,4 @@
-"""Which folder a training is recorded in: the one that was asked for, or a sibling of it."""
+"""Which folder a training is recorded in: the requested one, or a sibling of it."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ Fits = Callable[[Run], bool]
 
 
 class RunFolders:
-    """The folder that was asked for and its siblings.
+    """The requested folder and its siblings.
 
     Args:
-        top: the folder that was asked for.
+        top: the requested folder.
         claim: claims a folder; raises TakenFolderError while another training records there.
     """
 
@@ -57,7 +57,7 @@ class RunFolders:
         return self.choose_sibling(fits, reason)
 
     def choose_sibling(self, fits: Fits, reason: str, left: str = "") -> tuple[Claim, Run | None]:
-        """As `choose`, without the folder that was asked for; `reason` tells why, `left` is not chosen either.
+        """As `choose`, without the requested folder; `reason` tells why, `left` is not chosen either.
 
         Raises:
             TakenFolderError: others take every folder that is tried.
@@ -93,7 +93,7 @@ class RunFolders:
 
 
 def _look(claim: Claim, fits: Fits) -> tuple[str, Run | None]:
-    """Why the folder cannot be recorded in, "" if it can, and then the run in it, None if there is none."""
+    """Why the folder cannot be used, "" if it can, and then the run in it, None if there is none."""
     try:
         outline = claim.outline()
         if outline is None or not len(outline.steps):

@@ -1,4 +1,4 @@
-"""Event files that are in a folder already, on every filesystem that TensorFlow knows; those of others stay unread."""
+"""Event files already in a folder, on every filesystem that TensorFlow knows. Other writers' files stay unread."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from tb_activations.events.schema import LAYERS, RUN, STATE
 from tb_activations.recording.folder.lock import is_remote
 
 LARGEST_RUN = 2**30
-"""Bytes of a run that is read again before a training; a larger one is left as it is."""
+"""Bytes of a run that may be read before a training; a larger run is not continued."""
 _FIRST_RECORDS = 64
 """The description of a run is among the first events of its file."""
 _HEAD = 65_536
 _RECORD_HEAD = 256
-"""Bytes of a record in which the name of its first tag stands."""
+"""The name of the first tag is within this many bytes of a record."""
 _BATCH = 512
 _OURS = b"layer_health/"
 _METADATA = b'{"schema": '
-"""With what the content of our tags' metadata begins."""
+"""The beginning of the metadata of our tags."""
 
 Wanted = Callable[[bytes], bool]
 
@@ -35,19 +35,19 @@ def is_folder(path: str) -> bool:
 
 
 def listed(folder: str) -> list[str]:
-    """Names of what is in the folder; on some filesystems those of folders end with a slash."""
+    """Names in the folder; on some filesystems those of folders end with a slash."""
     names: list[str] = tf.io.gfile.listdir(folder)
     return names
 
 
 def event_files(folder: str) -> list[str]:
-    """Paths of everything in the folder that is named as an event file is, sorted."""
+    """Paths of everything in the folder that has the name of an event file, sorted."""
     return [os.path.join(folder, name) for name in sorted(tf.io.gfile.listdir(folder)) if "tfevents" in name]
 
 
 def holds_a_run(path: str) -> bool:
     """Whether the file's first events describe a run; False for what cannot be read: a link to nothing, a folder."""
-    # What is no regular file may block whoever opens it.
+    # Opening anything but a regular file may block.
     if not is_remote(path) and not os.path.isfile(path):
         return False
     try:
@@ -80,7 +80,7 @@ def events(paths: Sequence[str], wanted: Wanted = lambda record: _OURS in record
 
 
 def outline(paths: Sequence[str]) -> Iterator[Event]:
-    """The events that tell what run it is and where it stands: descriptions, metadata, states, and the last record."""
+    """The events that identify a run and its progress: descriptions, metadata, states, and the last record."""
     last: list[bytes] = []
 
     def is_telling(record: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""One training at a time in a folder: a lock that the system takes back when the process dies."""
+"""One training at a time in a folder: a lock that the system releases when the process dies."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import weakref
 
 try:
     import fcntl
-except ImportError:  # Windows: within one process the lock holds there too, between processes it does not.
+except ImportError:  # Windows: the lock works within one process, not between processes.
     fcntl = None  # type: ignore[assignment]
 
 LOCK_FILE = ".layer_health.lock"
 _WITHOUT_LOCKS = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL}
-"""What a filesystem answers that knows no locks."""
+"""Errors of a filesystem without locks."""
 
 _held: weakref.WeakValueDictionary[str, FolderLock] = weakref.WeakValueDictionary()
 _guard = threading.Lock()
@@ -63,11 +63,11 @@ class FolderLock:
 
     @property
     def is_held(self) -> bool:
-        """Whether nobody took it since."""
+        """Whether nobody has taken it since."""
         return _held.get(self._key) is self
 
     def release(self) -> None:
-        """Gives it back; nothing happens if it is not held."""
+        """Releases it; does nothing if it is not held."""
         if self.is_held:
             del _held[self._key]
         self._close()
@@ -82,7 +82,7 @@ class FolderLock:
 
 
 def is_remote(folder: str) -> bool:
-    """Whether the path names a filesystem of TensorFlow's, as `gs://` does."""
+    """Whether the path has a scheme, such as `gs://`."""
     return "://" in folder
 
 

@@ -1,4 +1,4 @@
-"""Folders for runs that may not go into the folder that was asked for: `run` -> `run-2`, `run-3`, ... next to it."""
+"""Sibling folders for runs that cannot go into the requested folder: `run` -> `run-2`, `run-3`, ..."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from tb_activations.recording.folder.lock import is_remote
 
 LARGEST_NUMBER = 99_999
-"""A larger number behind a name is no number of a sibling but a date or the like."""
+"""A larger number after a name is not a sibling's, but a date or similar."""
 _ATTEMPTS = 100
-"""Numbers that are tried after the largest one there is: each can be taken by another process meanwhile."""
+"""Numbers to try after the largest existing one: another process may take each of them first."""
 
 
 class Siblings:
-    """The siblings of a folder, of which the folder itself is none.
+    """The siblings of a folder, without the folder itself.
 
     A folder that has no place next to it, because it is the root of a filesystem or of a bucket, or because nothing can
     be made there, has them inside.
@@ -34,11 +34,11 @@ class Siblings:
         self._numbers = sorted({int(match[1]) for match in found if match and int(match[1]) > 1}, reverse=True)
 
     def newest(self, count: int) -> list[str]:
-        """At most so many of those that are there, whatever they hold, the newest first."""
+        """At most this many existing siblings, whatever is in them, newest first."""
         return [self._path(number) for number in self._numbers[:count]]
 
     def free(self) -> Iterator[str]:
-        """Paths that nothing has been found at, the one to take first; a hundred at most."""
+        """Paths that do not exist yet, best first; at most a hundred."""
         first = max([1, *self._numbers]) + 1
         return (self._path(number) for number in range(first, first + _ATTEMPTS))
 
@@ -47,7 +47,7 @@ class Siblings:
 
 
 def _split(folder: str) -> tuple[str, str]:
-    """The folder above with a slash at its end, and the last name; no name for the root of a filesystem or bucket."""
+    """The parent folder with a trailing slash, and the last name; no name for the root of a filesystem or bucket."""
     scheme, separator, path = folder.partition("://") if is_remote(folder) else ("", "", folder)
     above, slash, name = path.rpartition("/")
     if not slash:

@@ -63,9 +63,9 @@ def continued_at(state: TrainingState, past: Past) -> int | None:
 
     A training continues the run if its weights are those of a stored state, except the state in which the run began:
     the same program has that state when it is run again. Weights that were restored from a checkpoint between two
-    stored states, or trained in between without being recorded, are compared with the states around these iterations. If the
-    optimizer keeps counting, its count gives the steps, and steps may come again; if it counts from 0 again, the steps
-    come after the last one of the run.
+    stored states, or trained in between without being recorded, are compared with the states around these iterations.
+    If the optimizer keeps counting, its count gives the steps, and steps may come again; if it counts from 0 again, the
+    steps come after the last one of the run.
     """
     if state.weights is None:
         return past.next_step if state.is_same_model else None

@@ -71,7 +71,7 @@ def test_what_is_over_is_told_below_a_warning(caplog: pytest.LogCaptureFixture) 
     with caplog.at_level(logging.INFO, "tb_activations"):
         announce(changes(("first", DEAD), ("first", ALIVE)))
     assert len(said(caplog, logging.WARNING)) == 1
-    assert said(caplog, logging.INFO)[-1].startswith("Layer health: over at step 10: ")
+    assert said(caplog, logging.INFO)[-1].startswith("Layer health: resolved at step 10: ")
 
 
 def test_notes_are_told_below_a_warning(caplog: pytest.LogCaptureFixture) -> None:

@@ -19,12 +19,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from tb_activations import LayerHealth, load
 from tb_activations.events.reader import run_names
-from tb_activations.health.diagnosis import replay
 from tb_activations.recording.folder.lock import FolderLock
 from tb_activations.records.columns import LAYER_COLUMNS
 from tb_activations.taps.step.dispatch import Dispatcher
 from tests.faults.conftest import Told
 from tests.faults.observe import EPOCH_STEPS, ROOT, STEPS, check_row, every_step, fit, network, outcome
+from tests.health.trainings import replay
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from tb_activations.events.encoding import Encoder
-from tb_activations.events.unit_coding import quantise_activity, quantise_peak, restore_activity, restore_peak
+from tb_activations.events.unit_coding import quantize_activity, quantize_peak, restore_activity, restore_peak
 from tb_activations.recording.stock import gradient_scalars
 from tb_activations.recording.stock import histograms as stock_histograms
 from tb_activations.records.columns import HISTOGRAM_BUCKETS, LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS
@@ -184,8 +184,8 @@ def _records(
             layers=_layer_table(plan, spec, index, activity, random),
             weights=_weight_table(plan, index, random),
             totals=_totals(plan, index, random),
-            unit_activity=restore_activity(quantise_activity(activity)),
-            unit_peak=restore_peak(quantise_peak(peak)),
+            unit_activity=restore_activity(quantize_activity(activity)),
+            unit_peak=restore_peak(quantize_peak(peak)),
         )
         yield record, _histograms(plan, random) if index % HISTOGRAM_EVERY == 0 else None
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_activations.events.unit_coding import quantise_activity, quantise_peak, restore_activity, restore_peak
+from tb_activations.events.unit_coding import quantize_activity, quantize_peak, restore_activity, restore_peak
 from tb_activations.health.rules import Rule
 from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS
 from tb_activations.records.descriptions import Places, in_rows, joined, moved
@@ -111,6 +111,6 @@ def step_record(step: int, epoch: int, figures: Figures) -> StepRecord:
         layers=np.stack([figures.layers.get(name, not_probed) for name in LAYER_COLUMNS], 1).astype(np.float32),
         weights=np.stack([figures.weight_columns[name] for name in WEIGHT_COLUMNS], 1).astype(np.float32),
         totals=np.array([totals.get(name, np.nan) for name in STEP_COLUMNS], np.float32),
-        unit_activity=restore_activity(quantise_activity(figures.activity)),
-        unit_peak=restore_peak(quantise_peak(figures.peak)),
+        unit_activity=restore_activity(quantize_activity(figures.activity)),
+        unit_peak=restore_peak(quantize_peak(figures.peak)),
     )

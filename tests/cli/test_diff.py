@@ -63,7 +63,7 @@ def test_folders_elsewhere_and_files_give_two(tmp_path: Path, capsys: pytest.Cap
     assert main(["diff", str(file), str(tmp_path / "a")]) == 2
     error = capsys.readouterr().err
     assert "Cannot compare: gs://bucket/a is not on this machine" in error
-    assert f"Cannot compare: {file} is a file; give the folder in which it is: {tmp_path / 'a'}" in error
+    assert f"Cannot compare: {file} is a file; give its folder: {tmp_path / 'a'}" in error
 
 
 def test_many_runs_are_opened_twice_each_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ def test_a_file(command: str, sick: Path, call: Call) -> None:
     (file,) = sick.iterdir()
     said = call(command, file)
     assert (said.status, said.out) == (2, "")
-    assert said.err == f"{COMMANDS[command]}: {file} is a file; give the folder in which it is: {sick}\n"
+    assert said.err == f"{COMMANDS[command]}: {file} is a file; give its folder: {sick}\n"
 
 
 def test_no_folder(command: str, sick: Path, call: Call) -> None:
@@ -72,7 +72,7 @@ def test_no_folder(command: str, sick: Path, call: Call) -> None:
 def test_nothing_given(command: str, call: Call) -> None:
     said = call(command, "")
     assert (said.status, said.out) == (2, "")
-    assert said.err.startswith(f"{COMMANDS[command]}: the log directory is an empty text; give a folder")
+    assert said.err.startswith(f"{COMMANDS[command]}: the log directory is empty; give a folder")
 
 
 def test_empty_folders(command: str, tmp_path: Path, call: Call) -> None:
@@ -102,7 +102,7 @@ def test_an_event_file_in_which_nothing_stands_yet(command: str, tmp_path: Path,
     path.touch()
     said = call(command, tmp_path)
     assert said.status == 2
-    assert f"1 event file in which nothing is written yet, first {path}" in said.err
+    assert f"1 event file without content, first {path}" in said.err
 
 
 def test_what_is_no_event_file_although_it_is_named_like_one(command: str, tmp_path: Path, call: Call) -> None:

@@ -81,7 +81,7 @@ CAUSES_FIRST = [
     ("weight_table", (2, 0, 0), "gradient_norm", "dense_0/kernel"),
     ("outcomes", (2, 0, 2), "outcome of nonfinite", "dense_0"),
 ]
-"""What stands above is named before all that stands below, at the same step."""
+"""At the same step, items higher in this list are reported before lower ones."""
 
 
 @pytest.mark.parametrize("first", range(len(CAUSES_FIRST)))
@@ -163,7 +163,7 @@ def test_not_a_number_equals_only_not_a_number(run: Run) -> None:
         assert difference.step == 40
 
 
-def test_neighbouring_levels_of_units_are_equal_unless_exactness_is_asked_for(run: Run) -> None:
+def test_neighboring_levels_of_units_are_equal_unless_exactness_is_asked_for(run: Run) -> None:
     def change(codes: Any) -> None:
         codes[0, 0, 0] += 1
 
@@ -331,7 +331,7 @@ def test_what_a_finding_says_is_compared(run: Run, change: dict[str, Any], what:
 
 
 def test_the_wording_of_a_finding_does_not_count(run: Run) -> None:
-    findings = tuple(dataclasses.replace(finding, message="said otherwise") for finding in run.findings)
+    findings = tuple(dataclasses.replace(finding, message="other words") for finding in run.findings)
     assert first_difference(run, dataclasses.replace(run, findings=findings)) is None
 
 

@@ -8,7 +8,7 @@ from tensorboard.util.tensor_util import make_ndarray
 
 from tb_activations.events import schema
 from tb_activations.events.encoding import Encoder
-from tb_activations.events.unit_coding import quantise_activity, quantise_peak
+from tb_activations.events.unit_coding import quantize_activity, quantize_peak
 from tb_activations.recording import stock
 from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS
 from tb_activations.records.specs import LayerSpec, RunSpec
@@ -37,7 +37,7 @@ def test_arrays_stand_in_the_summary_as_they_are() -> None:
     np.testing.assert_array_equal(make_ndarray(found[schema.LAYERS].tensor), record().layers)
     np.testing.assert_array_equal(make_ndarray(found[schema.STEP].tensor), record().totals)
     units = make_ndarray(found[schema.UNITS].tensor)
-    np.testing.assert_array_equal(units, [quantise_activity(record().unit_activity), quantise_peak(record().unit_peak)])
+    np.testing.assert_array_equal(units, [quantize_activity(record().unit_activity), quantize_peak(record().unit_peak)])
     assert units.dtype == np.uint8
 
 
@@ -67,18 +67,18 @@ def test_the_columns_of_outcomes_are_the_rules() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (
             {"outcomes": np.zeros((3, 2), np.uint8), "rules": ("x",)},
-            r"outcomes must have the shape \[3, 1\], got \[3, 2\]",
+            r"outcomes must have shape \[3, 1\], got \[3, 2\]",
         ),
-        ({"histograms": np.zeros((3, 32), np.float32)}, r"histograms must have the shape \[3, 2, 32\], got \[3, 32\]"),
-        ({"cost": np.zeros(2, np.float32)}, r"cost must have the shape \[3\], got \[2\]"),
+        ({"histograms": np.zeros((3, 32), np.float32)}, r"histograms must have shape \[3, 2, 32\], got \[3, 32\]"),
+        ({"cost": np.zeros(2, np.float32)}, r"cost must have shape \[3\], got \[2\]"),
     ],
 )
-def test_a_wrong_shape_is_refused_by_name(arguments: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_wrong_shape_is_refused_by_name(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Encoder().record(record(), **arguments)
 
 

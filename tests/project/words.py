@@ -106,7 +106,9 @@ def files() -> list[Path]:
         check=True,
     )
     paths = [Path(name) for name in listed.stdout.splitlines() if not name.startswith(BUILT)]
-    return [ROOT / path for path in paths if (path.suffix in SUFFIXES or path.name in NAMES) and (ROOT / path).is_file()]
+    return [
+        ROOT / path for path in paths if (path.suffix in SUFFIXES or path.name in NAMES) and (ROOT / path).is_file()
+    ]
 
 
 def main() -> int:

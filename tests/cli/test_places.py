@@ -18,7 +18,7 @@ from tests.cli.conftest import PLAN, Call
 from tests.synthetic import RULES, run_spec, write_events, write_run
 
 COMMANDS = {"check": "Cannot judge", "report": "Cannot report"}
-TO_DO = "; give the log_dir that the LayerHealth callback was given, after at least one training step was observed\n"
+TO_DO = "; give the log_dir of the LayerHealth callback, after at least one observed training step\n"
 REASON = "it runs inside a function that was compiled before"
 
 
@@ -32,8 +32,8 @@ def test_a_store_elsewhere(command: str, call: Call) -> None:
     said = call(command, "gs://bucket/logs")
     assert (said.status, said.out) == (2, "")
     assert said.err == (
-        f"{COMMANDS[command]}: gs://bucket/logs is not on this machine, and gs:// cannot be read here. Copy the run "
-        "into a local folder and give that folder, or look at it where it is: tensorboard --logdir gs://bucket/logs\n"
+        f"{COMMANDS[command]}: gs://bucket/logs is not a local folder, and gs:// cannot be read here. Copy the run to "
+        "a local folder and give that folder, or view it in place: tensorboard --logdir gs://bucket/logs\n"
     )
 
 
@@ -80,8 +80,8 @@ def test_empty_folders(command: str, tmp_path: Path, call: Call) -> None:
     said = call(command, tmp_path)
     assert said.status == 2
     assert said.err == (
-        f"{COMMANDS[command]}: no Layer Health run in {tmp_path} or below it: there is no event file, 2 folders below "
-        f"it searched{TO_DO}"
+        f"{COMMANDS[command]}: no Layer Health run in {tmp_path} or below it: no event files, searched 2 folders below "
+        f"it{TO_DO}"
     )
 
 

@@ -202,7 +202,9 @@ def without_last_step(run: Run, update_freq: str | int) -> Run:
 
 def test_the_clock_is_named_where_it_decides_which_steps_are_observed(run: Run) -> None:
     timed = first_difference(run, without_last_step(run, "auto"))
-    assert str(timed).endswith('absent; update_freq="auto" goes by the clock after the first minute, a number does not')
+    assert str(timed).endswith(
+        'absent; update_freq="auto" depends on the clock after the first minute; use a number to compare runs'
+    )
     counted = first_difference(run, without_last_step(run, 10))
     assert str(counted).endswith("absent")
 

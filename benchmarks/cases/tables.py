@@ -17,23 +17,22 @@ MOST_SEED_ALARMS = 0.01
 
 PAGE_HEAD = """# How often the rules are right
 
-This page is written by `make accuracy`, which trains small networks on the data bundled with scikit-learn and on
-sequences made from a seed, with the callback as a user has it, and judges every observed step with the default
-thresholds. What is true of each training is established without `tb_activations`: before the first step and after
-every epoch plain eager TensorFlow looks at every unit, gradient and weight over the whole data set, and
-`benchmarks/cases/truth.py` holds the criteria by which that makes a layer sick. A case whose measurements do not
-confirm what it says of itself counts as failing.
+`make accuracy` writes this page. It trains small networks on data from scikit-learn and on generated sequences, with
+the callback as users have it, and judges every observed step with the default thresholds. The truth of each training
+is established without `tb_activations`. Before the first step and after every epoch, plain eager TensorFlow evaluates
+every unit, gradient and weight over the whole data set. `benchmarks/cases/truth.py` has the criteria by which that makes
+a layer sick. A case whose measurements do not confirm its description counts as failing.
 
 - A finding counts if it was a warning or a problem at any time of the training, even for one step.
-- Recall: of the trainings that are sick of this as their root cause, those in which the rule found it.
-- Right layer: of those found, the ones whose findings lead to the root cause's layer, and to no layer that is well.
-- Precision: cases with a true finding of the rule, beside those with a false one. Consequences count as true where the
-  measurements bear them out.
+- Recall: the share of trainings with this root cause in which the rule found it.
+- Right layer: of those found, the share whose findings lead to the layer of the root cause and to no healthy layer.
+- Precision: cases with a true finding of the rule, compared with those with a false one. Consequences count as true if
+  the measurements confirm them.
 - The default thresholds were set with these trainings, from seed 0, in view. `python -m benchmarks.accuracy --seed 1`
-  trains and measures them from another seed; `make accuracy-seeds` counts false alarms over thirty fresh seeds of ten
-  of the healthy trainings.
-- NaN that begins between two observed steps can only be told to the first layer in call order, since all weights are
-  NaN by the next one. `nonfinite_log_of_zero` is therefore observed at every step, as the advice of the rule says."""
+  trains and measures them with another seed. `make accuracy-seeds` counts false alarms over thirty new seeds of ten
+  healthy trainings.
+- NaN that begins between two observed steps can only be attributed to the first layer in call order, since all weights
+  are NaN by the next step. `nonfinite_log_of_zero` is therefore observed at every step, as the rule advises."""
 
 COLUMNS = (
     "rule",

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "faults.md"
 EPOCHS, EPOCH_STEPS = 4, 8
 STEPS = list(range(EPOCHS * EPOCH_STEPS))
-SAME = "goes on, same weights"
+SAME = "continues, same weights"
 
 Weights = list[np.ndarray[Any, Any]]
 

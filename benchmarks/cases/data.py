@@ -22,7 +22,7 @@ def digits(count: int = 1024) -> tuple[Array, Array]:
 
 
 def flat_digits(count: int = 1024) -> tuple[Array, Array]:
-    """`[count, 64]` float32, standardised, and labels."""
+    """`[count, 64]` float32, standardized, and labels."""
     images, labels = digits(count)
     return _standard(images.reshape(len(images), -1)), labels
 
@@ -41,13 +41,13 @@ def raw_table(name: str) -> tuple[Array, Array]:
 
 
 def table(name: str) -> tuple[Array, Array]:
-    """The same, standardised."""
+    """The same, standardized."""
     x, y = raw_table(name)
     return _standard(x), y
 
 
 def diabetes(standard_target: bool = True) -> tuple[Array, Array]:
-    """`[442, 10]` standardised features; the target has mean 152 and deviation 77 unless standardised."""
+    """`[442, 10]` standardized features; the target has mean 152 and deviation 77 unless standardized."""
     x, y = _table("diabetes")
     y = y.astype("float32")[:, None]
     return _standard(x), _standard(y) if standard_target else y

@@ -35,7 +35,7 @@ def stack(
 def on_digits(
     model: keras.Model, optimizer: Any = "adam", data: tuple[Array, Array] | None = None, **options: Any
 ) -> Training:
-    """The model, trained to tell standardised digits apart."""
+    """The model, trained to tell standardized digits apart."""
     x, y = flat_digits() if data is None else data
     return Training(compiled(model, optimizer), x, y, **options)
 

@@ -20,8 +20,8 @@ PAGE_HEAD = """# How often the rules are right
 `make accuracy` writes this page. It trains small networks on data from scikit-learn and on generated sequences, with
 the callback as users have it, and judges every observed step with the default thresholds. The truth of each training
 is established without `tb_activations`. Before the first step and after every epoch, plain eager TensorFlow evaluates
-every unit, gradient and weight over the whole data set. `benchmarks/cases/truth.py` has the criteria by which that makes
-a layer sick. A case whose measurements do not confirm its description counts as failing.
+every unit, gradient and weight over the whole data set. `benchmarks/cases/truth.py` has the criteria for a sick
+layer. A case whose measurements do not confirm its description counts as failing.
 
 - A finding counts if it was a warning or a problem at any time of the training, even for one step.
 - Recall: the share of trainings with this root cause in which the rule found it.

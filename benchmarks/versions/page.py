@@ -17,7 +17,7 @@ SHOWN = (*FRAMEWORKS, "numpy", "protobuf", "pillow", "rich", "jinja2")
 NOT_TRIED = "not tried"
 _INTRODUCTION = """# Versions
 
-`make test-versions` writes this page; do not edit it. It installs every set into a new environment and runs tests in it.
+`make test-versions` writes this page; do not edit it. It installs every set into a new environment and tests it.
 
 "oldest" has every requirement at the lower bound in `setup.py`: frameworks at exactly that release, other packages with
 later bug fixes. "newest" has the newest releases that work together. Both include TensorFlow and train. "viewing only"
@@ -28,7 +28,7 @@ weights trained with and without observing must be bit-identical.
 _BELOW = """
 Below the lower bounds:
 
-- With Keras 3.8 and 3.9 the small transformer of the tests is not bit-identical while it is observed. These releases add
+- With Keras 3.8 and 3.9 the small transformer of the tests is not bit-identical while observed. These releases add
   the biases of attention as a plain sum, which TensorFlow's graph optimizer merges with the residual sum after it. An
   observed step needs the tensor between them, so the sums stay separate and round differently.
 - TensorBoard up to 2.19 lacks the module that detects the format of an image, which the tab's server needs. TensorFlow

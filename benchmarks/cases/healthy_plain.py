@@ -1,4 +1,4 @@
-"""Healthy trainings of plain layers: activations, sparse and small nets, converged ones, regression, tables."""
+"""Healthy trainings of plain layers: activations, sparse and small networks, converged ones, regression, tables."""
 
 from __future__ import annotations
 
@@ -174,10 +174,10 @@ def regression_raw_targets() -> Training:
 def raw_inputs_normalized() -> Training:
     """The raw wine set after a normalization layer adapted to it."""
     x, y = raw_table("wine")
-    normaliser = layers.Normalization(name="normalise")
-    normaliser.adapt(x)
+    normalizer = layers.Normalization(name="normalize")
+    normalizer.adapt(x)
     hidden = [layers.Dense(24, "relu", name=f"hidden_{n}") for n in range(2)]
-    model = keras.Sequential([layers.Input((13,)), normaliser, *hidden, layers.Dense(3, name="head")])
+    model = keras.Sequential([layers.Input((13,)), normalizer, *hidden, layers.Dense(3, name="head")])
     return Training(compiled(model), x, y, epochs=30, batch_size=16)
 
 

@@ -1,4 +1,4 @@
-"""Healthy trainings under optimizers, schedules, precisions and loops that look sick to a careless rule."""
+"""Healthy trainings with optimizers, schedules, precisions and loops that look sick to a naive rule."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def fine_tuning_unfrozen() -> Training:
 
 
 class Adversaries(keras.Model):
-    """A generator and a discriminator that learn in turns."""
+    """A generator and a discriminator that learn alternately."""
 
     def __init__(self, generator: keras.Model, discriminator: keras.Model) -> None:
         super().__init__(name="adversaries")

@@ -1,4 +1,4 @@
-"""Healthy trainings of structures that look sick to a careless rule: normalized, residual, gated, recurrent."""
+"""Healthy trainings of structures that look sick to a naive rule: normalized, residual, gated, recurrent."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def layer_normalized() -> Training:
 
 
 def residual(last: str, norm: bool) -> keras.Model:
-    """Four branches of two layers beside a straight way; `last` starts the second layer of each."""
+    """Four residual branches of two layers; `last` initializes the second layer of each."""
     inputs = layers.Input((64,))
     body = layers.Dense(32, name="entry")(inputs)
     for n in range(4):

@@ -1,4 +1,4 @@
-"""Trainings whose gradients vanish, explode or never arrive, and whose weights stand still or jump about."""
+"""Trainings whose gradients vanish, explode or never arrive, and whose weights stagnate or jump."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.cases.data import diabetes, digits, table, waves
 from benchmarks.cases.networks import at_step, compiled, learning_rate, normal, on_digits, stack
 
 SHRUNK = ("collapsed_layer", "stagnant_weights")
-"""Beside a gradient that vanishes: outputs that hardly differ between samples, weights that hardly move."""
+"""May accompany a vanishing gradient: outputs that hardly differ between samples, weights that hardly change."""
 
 
 @sick("vanishing_gradient", [f"hidden_{n}" for n in range(6)], also=SHRUNK, onset=0)

@@ -79,7 +79,7 @@ def nonfinite_bad_sample() -> Training:
     return on_digits(stack("tanh", (32, 32)), "adam", with_bad_sample(np.nan), fit={"shuffle": False})
 
 
-@sick("nonfinite", ["normalise"], onset=5)
+@sick("nonfinite", ["normalize"], onset=5)
 def nonfinite_division() -> Training:
     """Outputs divided by their norm, and one empty image with norm 0."""
     x, y = digits()
@@ -90,7 +90,7 @@ def nonfinite_division() -> Training:
             layers.Input((8, 8)),
             layers.Flatten(name="flatten"),
             layers.Dense(32, use_bias=False, name="hidden_0"),
-            layers.Lambda(lambda v: v / ops.sqrt(ops.sum(v * v, -1, keepdims=True)), name="normalise"),
+            layers.Lambda(lambda v: v / ops.sqrt(ops.sum(v * v, -1, keepdims=True)), name="normalize"),
             layers.Dense(10, name="head"),
         ]
     )
@@ -137,7 +137,7 @@ def collapsed_by_mask() -> Training:
     return on_digits(keras.Model(inputs, layers.Dense(10, name="head")(body)))
 
 
-@sick("collapsed_layer", ["normalise"], also=STUCK, onset=0)
+@sick("collapsed_layer", ["normalize"], also=STUCK, onset=0)
 def collapsed_by_normalization() -> Training:
     """Layer normalization over an axis of size 1: the output is always 0."""
     model = keras.Sequential(
@@ -145,7 +145,7 @@ def collapsed_by_normalization() -> Training:
             layers.Input((64,)),
             layers.Dense(32, "tanh", name="hidden_0"),
             layers.Dense(1, name="narrow"),
-            layers.LayerNormalization(name="normalise"),
+            layers.LayerNormalization(name="normalize"),
             layers.Dense(16, "tanh", name="hidden_1"),
             layers.Dense(10, name="head"),
         ]

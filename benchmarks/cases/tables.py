@@ -1,4 +1,4 @@
-"""The results as tables for the terminal and for the documentation, and the targets they are held to."""
+"""Formats the results as tables for terminal and documentation, and defines the targets."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ COLUMNS = (
 
 
 def are_targets_met(results: Sequence[Result]) -> bool:
-    """No alarm on a healthy case, recall and right layer as promised for every rule, no case in doubt."""
+    """Whether no healthy case has an alarm, recall and right layer reach the targets, and every case is confirmed."""
     scores = [one for one in rule_scores(results) if one.sick]
     is_quiet = not any(result.found for result in results if result.case.rule is None)
     return (
@@ -58,7 +58,7 @@ def are_targets_met(results: Sequence[Result]) -> bool:
 
 
 def show(console: Console, results: Sequence[Result], failed: Iterable[str], is_verbose: bool = False) -> None:
-    """Prints the table of rules and every case that did not go as it should; verbose: all that was found, too."""
+    """Prints the table of rules and every failing case; with `is_verbose` also everything found."""
     table = Table(*COLUMNS, title="Rules on known trainings")
     for row in _rows(results):
         table.add_row(*row)
@@ -72,7 +72,7 @@ def show(console: Console, results: Sequence[Result], failed: Iterable[str], is_
 
 
 def markdown(results: Sequence[Result]) -> str:
-    """The page of the documentation: the same table and sentences, and what all the cases are."""
+    """The page of the documentation: the same table and sentences, and a description of all cases."""
     lines = ["| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
     lines += ["| " + " | ".join(row) + " |" for row in _rows(results)]
     faults = [f"- `{result.case.name}`: {_plain(line)}" for result in results for line in _faults(result)]
@@ -98,13 +98,13 @@ def _listed(results: Sequence[Result]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Markdown has a meaning for these."""
+    """Escapes characters that are special in Markdown."""
     return text.replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")
 
 
 def show_seeds(console: Console, alarms: Mapping[str, Mapping[str, Sequence[Finding]]]) -> bool:
-    """Prints alarms by case over seeds; whether the share of runs with an alarm is as promised."""
-    table = Table("healthy case", "runs", "runs with an alarm", title="Fresh seeds")
+    """Prints alarms by case over seeds; returns whether the share of runs with an alarm meets the target."""
+    table = Table("healthy case", "runs", "runs with an alarm", title="New seeds")
     for name, runs in alarms.items():
         table.add_row(name, str(len(runs)), str(sum(map(bool, runs.values()))))
     console.print(table)

@@ -1,4 +1,4 @@
-"""Writes `docs/compatibility.md` from the kept results."""
+"""Writes `docs/compatibility.md` from the stored results."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ MODE_NAMES = (
     "EMA",
     "op determinism",
     "MirroredStrategy, 2 devices",
-    "own loop",
-    "own loop, XLA on",
+    "custom loop",
+    "custom loop, XLA on",
 )
 """The modes of `benchmarks.compatibility.modes`, without importing TensorFlow."""
 
@@ -55,7 +55,7 @@ this page was written.
 
 
 def write(results: Path, page: Path) -> None:
-    """Writes the page; cells without a result say so."""
+    """Writes the page; cells without a result are "not run"."""
     kept = [json.loads(path.read_text("utf-8")) for path in sorted(results.glob("*.json"))]
     cells = {(result["kind"], result["mode"]): result for result in kept if "kind" in result}
     parts = [_INTRODUCTION.format(versions=_versions()), _cells(cells), _notes(cells)]
@@ -99,7 +99,7 @@ def _cell(result: Any) -> str:
 
 
 def _notes(cells: dict[tuple[str, str], Any]) -> str:
-    lines = ["What the cells do not show:", ""]
+    lines = ["Details of single cells:", ""]
     grouped: dict[tuple[str, str], list[str]] = {}
     for (kind, mode), result in cells.items():
         if result["difference"] is None:
@@ -110,7 +110,7 @@ def _notes(cells: dict[tuple[str, str], Any]) -> str:
         for layer, reason in result["not_observed"].items():
             reasons.setdefault(reason, []).append(layer)
         for reason, layers in reasons.items():
-            count = f"{len(layers)} layer{'s' if len(layers) > 1 else ''} without figures"
+            count = f"{len(layers)} layer{'s' if len(layers) > 1 else ''} without statistics"
             grouped.setdefault((kind, f"{count}: {reason}"), []).append(mode)
     for (kind, what), modes in sorted(grouped.items()):
         order = [mode for mode in MODE_NAMES if mode in modes]
@@ -126,9 +126,9 @@ def _architectures(results: list[Any]) -> str:
         "## Architectures",
         "",
         "One observed training step each, random weights. "
-        f"Of {complete} of {len(results)} every layer with weights was recorded.",
+        f"All layers with weights were recorded for {complete} of {len(results)}.",
         "",
-        "| | from | input | parameters | layers with weights | of these recorded | weights with figures | |",
+        "| | from | input | parameters | layers with weights | of these recorded | weights with statistics | |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for result in results:
@@ -143,8 +143,9 @@ def _workers(result: Any) -> str:
     return f"""## Two processes
 
 `MultiWorkerMirroredStrategy`, two processes on the loopback interface, a custom loop with `Recorder`,
-{result["steps"]} steps, each process half of every batch, against one process with whole batches. Largest relative
-difference of a recorded figure: {result["difference"]:.0e} ({result["worst"]}). Spreads over samples and units, which
-every replica estimates from its own part of the batch, differ by up to {result["estimated"]:.0e}. Processes that wrote
+{result["steps"]} steps, each process half of every batch, compared with one process with whole batches. Largest
+relative difference of a recorded statistic: {result["difference"]:.0e} ({result["worst"]}). Spreads over samples and
+units, which every replica estimates from its own part of the batch, differ by up to
+{result["estimated"]:.0e}. Processes that wrote
 event files: {result["writers"]}.
 """

@@ -1,4 +1,4 @@
-"""What the sets came to: as JSON between runs, as a table on the terminal, as `docs/versions.md`."""
+"""Reports the results of the sets: as JSON between runs, as a table on the terminal, as `docs/versions.md`."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ Below the lower bounds:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of a set.
+    """The result of a set.
 
     Attributes:
         reason: why it was not tried or could not be installed, else "".
         python: the exact version.
         versions: of the packages in `SHOWN`, by name, those that are installed.
-        seconds: that the tests took.
+        seconds: duration of the tests.
         date: of the run.
     """
 
@@ -67,12 +67,12 @@ class Outcome:
 
     @property
     def was_tried(self) -> bool:
-        """Whether there was a Python to try it on."""
+        """Whether its Python was available."""
         return not self.reason.startswith(NOT_TRIED)
 
     @property
     def verdict(self) -> str:
-        """In words, with the number of tests."""
+        """The result in words, with the number of tests."""
         if self.reason:
             return self.reason
         counted = {"passed": self.passed, "**failed**": self.failed, "skipped": self.skipped}
@@ -80,13 +80,13 @@ class Outcome:
 
 
 def keep(folder: Path, tried: Set, outcome: Outcome) -> None:
-    """Keeps an outcome for `kept`."""
+    """Stores an outcome for `kept`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _file_name(tried)).write_text(json.dumps(dataclasses.asdict(outcome), indent=1), "utf-8")
 
 
 def kept(folder: Path, tried: Set) -> Outcome:
-    """What became of the set when it was tried last."""
+    """The last outcome of the set."""
     file = folder / _file_name(tried)
     return Outcome(**json.loads(file.read_text("utf-8"))) if file.exists() else Outcome(NOT_TRIED)
 

@@ -19,7 +19,7 @@ FAILS_AT = 5
 
 
 class OutOfMemory:
-    """Figures that the device can compute up to a step, and then no more."""
+    """Statistics that the device can compute up to a step, and then runs out of memory."""
 
     def __init__(self) -> None:
         self.steps = 0

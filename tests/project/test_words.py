@@ -35,24 +35,25 @@ def test_the_scan_reads_code_styles_pages_and_the_makefile() -> None:
     assert not any(name.startswith("tb_activations/static") for name in read)
 
 
+# "~" keeps the phrases of these examples out of this file.
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("It will " + "go on.", 1),
-        ("first\nIt will " + "Go On.", 2),
-        ("# It will " + "go\n    # on.", 1),
-        ("judging." + "go_" + "on(spec)", 1),
-        ("the initial" + "isation", 1),
-        ("activeCol" + "our", 1),
+        ("It will g~o on.", 1),
+        ("first\nIt will G~o On.", 2),
+        ("# It will g~o\n    # on.", 1),
+        ("judging.g~o_on(spec)", 1),
+        ("the initialis~ation", 1),
+        ("activeColo~ur", 1),
     ],
 )
 def test_the_scan_can_fail(text: str, line: int) -> None:
-    assert [hit.line for hit in scan(text, WORDS)] == [line]
+    assert [hit.line for hit in scan(text.replace("~", ""), WORDS)] == [line]
 
 
-@pytest.mark.parametrize("text", ["an ongoing run", "it continues", "aria-labelledby", "still_" + "learnt"])
+@pytest.mark.parametrize("text", ["an ongoing run", "it continues", "aria-labelledby", "still_lea~rnt"])
 def test_other_words_are_left_alone(text: str) -> None:
-    assert scan(text, WORDS) == []
+    assert scan(text.replace("~", ""), WORDS) == []
 
 
 def test_every_listed_phrase_is_found() -> None:
@@ -61,7 +62,7 @@ def test_every_listed_phrase_is_found() -> None:
 
 
 def test_lines_that_repeat_stored_text_are_exempt_up_to_the_next_blank_one() -> None:
-    text = "# words: as " + "stored\nnorm" + "alised\n\nnorm" + "alised\n"
+    text = "# words: as ~stored\nnormalis~ed\n\nnormalis~ed\n".replace("~", "")
     assert [hit.line for hit in scan(text, WORDS)] == [4]
 
 

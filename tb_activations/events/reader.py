@@ -42,7 +42,7 @@ def load(logdir: str | os.PathLike[str], run: str | None = None) -> Run:
 
     Args:
         logdir: the run's folder or a folder above it; "~" and "file://" are supported.
-        run: name of the run below `logdir`, as in `runs`; optional if there is only one.
+        run: name of the run below `logdir`, as in `run_names`; optional if there is only one.
 
     Raises:
         FileNotFoundError: there is no such run.
@@ -57,7 +57,7 @@ def load(logdir: str | os.PathLike[str], run: str | None = None) -> Run:
         found = load_folder(event_files(top / run), run)
         if found is not None:
             return found
-    names = runs(top)
+    names = run_names(top)
     if not names:
         raise no_run(top)
     if run is not None:
@@ -70,7 +70,7 @@ def load(logdir: str | os.PathLike[str], run: str | None = None) -> Run:
     return found
 
 
-def runs(logdir: str | os.PathLike[str]) -> list[str]:
+def run_names(logdir: str | os.PathLike[str]) -> list[str]:
     """Names of all Layer Health runs at or below `logdir`, sorted: paths relative to it, "." for `logdir` itself.
 
     Empty if there are none or the folder does not exist. Links to folders are followed; a warning names files and

@@ -43,7 +43,7 @@ def test_the_scan_reads_code_styles_pages_and_the_makefile() -> None:
         ("first\nIt will G~o On.", 2),
         ("# It will g~o\n    # on.", 1),
         ("judging.g~o_on(spec)", 1),
-        ("the initialis~ation", 1),
+        ("the initial~isation", 1),
         ("activeColo~ur", 1),
     ],
 )
@@ -62,7 +62,7 @@ def test_every_listed_phrase_is_found() -> None:
 
 
 def test_lines_that_repeat_stored_text_are_exempt_up_to_the_next_blank_one() -> None:
-    text = "# words: as ~stored\nnormalis~ed\n\nnormalis~ed\n".replace("~", "")
+    text = "# words: as ~stored\nnormal~ised\n\nnormal~ised\n".replace("~", "")
     assert [hit.line for hit in scan(text, WORDS)] == [4]
 
 

@@ -69,11 +69,11 @@ def test_a_killed_process_leaves_what_it_flushed_and_is_continued(log_dir: str, 
     np.testing.assert_array_equal(again.layer_table[:kept, :, measured], run.layer_table[:kept, :, measured])
     np.testing.assert_array_equal(replay(again.spec, again.records()).outcomes, again.last_outcomes)
     alone = fit(epochs=steps // EPOCH_STEPS).get_weights()
-    assert outcome(model, alone) == "goes on, same weights"
+    assert outcome(model, alone) == "continues, same weights"
     check_row(
         "Process killed (SIGKILL), then started again from a checkpoint",
-        "starts again, same weights",
-        "what was not flushed",
+        "restarts, same weights",
+        "records not yet flushed",
         told(),
     )
 

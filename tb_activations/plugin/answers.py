@@ -1,4 +1,4 @@
-"""What each route answers, as functions of a decoded run; `docs/http_api.md` is the contract."""
+"""The answer of each route as a function of a decoded run; `docs/http_api.md` is the contract."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from tb_activations.events.run import Run
 from tb_activations.events.schema import SCHEMA_VERSION
 from tb_activations.events.unit_coding import NOT_MEASURED, restore_activity, restore_peak
+from tb_activations.health.causes import RANK
+from tb_activations.health.roots import worst_first
 from tb_activations.health.rules import RULE_TITLES
 from tb_activations.health.rules.consequences import WHY_IT_MATTERS
 from tb_activations.health.verdict import verdict
 from tb_activations.plugin import bounds
 from tb_activations.plugin.bounds import Leavings, clipped, with_clipped_texts
-from tb_activations.plugin.errors import UnknownError
+from tb_activations.plugin.errors import ApiError, ErrorKind
 from tb_activations.plugin.frames import Frame
 from tb_activations.records.columns import LAYER_STATISTICS, STEP_STATISTICS
 from tb_activations.records.finding import Finding, Outcome, Severity
@@ -26,17 +28,21 @@ from tb_activations.records.thinning import health, shown
 from tb_activations.records.unit_lives import UnitHistory
 
 HEALTH = "health"
-_SEVERITIES = (Severity.NOTE, Severity.WARNING, Severity.PROBLEM)
-_FINDING_OUTCOMES = {severity.value: severity for severity in _SEVERITIES}
+_SEVERITY_OF_OUTCOME = {
+    Outcome.NOTE: Severity.NOTE,
+    Outcome.WARNING: Severity.WARNING,
+    Outcome.PROBLEM: Severity.PROBLEM,
+}
 
 
 def run_summary(run: Run, start_time: float | None) -> dict[str, Any]:
-    """One entry of `runs`; a run without observed steps has zeros."""
+    """One entry of `runs`; all numbers are 0 for a run without observed steps."""
     recorded = len(run.steps) > 0
     first_time = run.wall_times[0] if recorded else 0.0
     return {
         "name": run.name,
         "readable": True,
+        "kind": None,
         "reason": "",
         "records": len(run.steps),
         "layers": len(run.layers),
@@ -48,18 +54,18 @@ def run_summary(run: Run, start_time: float | None) -> dict[str, Any]:
     }
 
 
-def unreadable_summary(name: str, reason: str) -> dict[str, Any]:
+def unreadable_summary(name: str, kind: ErrorKind, reason: str) -> dict[str, Any]:
     """One entry of `runs` for a run that cannot be read."""
     zeros = dict.fromkeys(("records", "layers", "first_step", "last_step", "start_time", "last_time"), 0)
-    return {"name": name, "readable": False, "reason": reason, **zeros, "severity": None}
+    return {"name": name, "readable": False, "kind": kind, "reason": reason, **zeros, "severity": None}
 
 
 def run_list(summaries: Sequence[dict[str, Any]], unread: int) -> dict[str, Any]:
-    """The answer of `runs`, by start time; what does not fit are the oldest.
+    """The answer of `runs`, ordered by start time; leaves out the oldest if there are too many.
 
     Args:
         summaries: the entries, in any order.
-        unread: how many older runs there are besides.
+        unread: number of older runs that are not among them.
     """
     left_out = Leavings()
     newest_first = sorted(summaries, key=lambda entry: (entry["start_time"], entry["name"]), reverse=True)
@@ -67,8 +73,8 @@ def run_list(summaries: Sequence[dict[str, Any]], unread: int) -> dict[str, Any]
     return {"runs": kept[::-1], "left_out": left_out.counts}
 
 
-def layers(run: Run) -> dict[str, Any]:
-    """The answer of `layers`."""
+def description(run: Run) -> dict[str, Any]:
+    """The answer of `run`."""
     left_out = Leavings()
     shown = bounds.shown_layers(run)
     left_out.note("layers", len(run.layers) - shown)
@@ -94,20 +100,9 @@ def layers(run: Run) -> dict[str, Any]:
 
 
 def findings(run: Run) -> dict[str, Any]:
-    """The answer of `findings`: the verdict, and all findings with the worst first."""
-    position = {name: index for index, name in enumerate(run.layers)}
-
-    def order(finding: Finding) -> tuple[bool, bool, int, int, int]:
-        return (
-            finding.closed_step is not None,
-            finding.root is not None,
-            -_SEVERITIES.index(finding.severity),
-            position.get(finding.layer, len(position)),
-            finding.opened_step,
-        )
-
+    """The answer of `findings`: the verdict, and all findings, worst first."""
     left_out = Leavings()
-    entries = map(_finding, sorted(run.findings, key=order))
+    entries = map(_finding, worst_first(run.findings, run.spec))
     whole = verdict(run.spec, run.findings, run.last_outcomes, run.rules)
     return {
         "run": run.name,
@@ -118,7 +113,7 @@ def findings(run: Run) -> dict[str, Any]:
 
 
 def matrix(run: Run, stat: str, max_steps: int) -> Frame:
-    """The answer of `matrix`; `stat` is "health" or one of `LAYER_COLUMNS`."""
+    """The answer of `matrix`; `stat` is "health" or in `LAYER_COLUMNS`."""
     rows = bounds.shown_layers(run)
     left_out = Leavings()
     left_out.note("layers", len(run.layers) - rows)
@@ -139,10 +134,10 @@ def matrix(run: Run, stat: str, max_steps: int) -> Frame:
 
 
 def series(run: Run, layer: str | None, stats: Sequence[str], max_steps: int) -> Frame:
-    """The answer of `series`; `stats` are of `LAYER_COLUMNS`, or of `STEP_COLUMNS` without a layer.
+    """The answer of `series`; `stats` are in `LAYER_COLUMNS`, or in `STEP_COLUMNS` if `layer` is None.
 
     Raises:
-        UnknownError: the run has no such layer.
+        ApiError: the run has no such layer.
     """
     indices = shown(len(run.steps), max_steps, width=len(stats))
     if layer is None:
@@ -158,11 +153,11 @@ def units(run: Run, layer: str, max_steps: int) -> Frame:
     """The answer of `units`.
 
     Raises:
-        UnknownError: the run has no such layer, or the layer's units are not tracked.
+        ApiError: the run has no such layer, or the units of the layer are not tracked.
     """
     codes = run.unit_codes[:, :, run.spec.unit_slice(_layer_position(run, layer))]
     if not codes.shape[2]:
-        raise UnknownError(f"the units of layer {layer!r} are not tracked in run {run.name!r}")
+        raise ApiError(ErrorKind.UNTRACKED_UNITS, f"the units of layer {layer!r} are not tracked in run {run.name!r}")
     left_out = Leavings()
     left_out.note("units", max(0, codes.shape[2] - bounds.MOST_UNITS))
     codes = codes[:, :, : bounds.MOST_UNITS]
@@ -181,7 +176,7 @@ def units(run: Run, layer: str, max_steps: int) -> Frame:
 
 
 def _lives(steps: NDArray[np.int64], codes: NDArray[np.uint8], samples: NDArray[np.float32]) -> list[dict[str, Any]]:
-    # Step by step: all activities at once take four times the memory of their codes, and more for every copy.
+    # Step by step, because all activities at once would take four times the memory of their codes, plus copies.
     history = UnitHistory(codes.shape[1])
     for step, row, count in zip(steps.tolist(), codes, samples, strict=True):
         history.update(step, restore_activity(row), count)
@@ -189,10 +184,10 @@ def _lives(steps: NDArray[np.int64], codes: NDArray[np.uint8], samples: NDArray[
 
 
 def histograms(run: Run, layer: str, kind: str, max_steps: int) -> Frame:
-    """The answer of `histograms`; `kind` is one of `HISTOGRAM_KINDS`.
+    """The answer of `histograms`; `kind` is in `HISTOGRAM_KINDS`.
 
     Raises:
-        UnknownError: the run has no such layer.
+        ApiError: the run has no such layer.
     """
     position = _layer_position(run, layer)
     steps, values = run.histograms(kind)
@@ -208,9 +203,10 @@ def histograms(run: Run, layer: str, kind: str, max_steps: int) -> Frame:
 
 
 def _layer(layer: LayerSpec, outcomes: NDArray[np.uint8]) -> dict[str, Any]:
-    words = [Outcome(outcome).name.lower() for outcome in outcomes]
-    worst = _worst([_FINDING_OUTCOMES[word] for word in words if word in _FINDING_OUTCOMES])
-    return {**with_clipped_texts(dataclasses.asdict(layer)), "severity": worst, "outcomes": words[: bounds.MOST_RULES]}
+    known = [Outcome(outcome) for outcome in outcomes]
+    worst = _worst([_SEVERITY_OF_OUTCOME[outcome] for outcome in known if outcome in _SEVERITY_OF_OUTCOME])
+    words = [outcome.name.lower() for outcome in known[: bounds.MOST_RULES]]
+    return {**with_clipped_texts(dataclasses.asdict(layer)), "severity": worst, "outcomes": words}
 
 
 def _rule(rule: str) -> dict[str, str]:
@@ -227,7 +223,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _worst(severities: Sequence[Severity]) -> Severity | None:
-    return max(severities, key=_SEVERITIES.index, default=None)
+    return min(severities, key=RANK.__getitem__, default=None)
 
 
 def _step_axis(run: Run, indices: NDArray[np.int64]) -> dict[str, Any]:
@@ -240,5 +236,5 @@ def _step_axis(run: Run, indices: NDArray[np.int64]) -> dict[str, Any]:
 
 def _layer_position(run: Run, layer: str) -> int:
     if layer not in run.layers:
-        raise UnknownError(f"no layer {layer!r} in run {run.name!r}")
+        raise ApiError(ErrorKind.UNKNOWN_LAYER, f"no layer {layer!r} in run {run.name!r}")
     return run.spec.layer_index(layer)

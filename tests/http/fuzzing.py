@@ -76,7 +76,7 @@ HOSTILE_RUN = 'a\n\x1b[31m"<img src=x onerror=alert(1)>&?#%2F..'
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """A request as it goes over the wire; `path` stands below the plugin's address."""
+    """A request as it goes over the wire; `path` is relative to the address of the plugin."""
 
     method: str
     path: str

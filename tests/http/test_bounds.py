@@ -125,7 +125,7 @@ def test_of_too_many_rules_the_first_are_shown() -> None:
     answer = answers.description(run_of(spec, outcomes=worst))
     assert [len(layer["outcomes"]) for layer in answer["layers"]] == [bounds.MOST_RULES] * 2
     assert (len(answer["rules"]), answer["left_out"]) == (bounds.MOST_RULES, {"rules": 2})
-    # The worst of all of them is told all the same.
+    # The severity covers all rules, including those that are left out.
     assert answer["layers"][0]["severity"] == "problem"
 
 

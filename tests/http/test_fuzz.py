@@ -1,4 +1,4 @@
-"""A few of the requests and files that `make fuzz` sends by the thousand, and requests while a run is being written."""
+"""A few of the requests and files of which `make fuzz` sends thousands, and requests while a run is being written."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     content = fuzzing.write_pictured(folder / "sound", steps=4)
     records = mutants.records_of(content)
     half = bytearray(content)
-    # In the last third of the file: the description of the run stands before it.
+    # In the last third of the file: the description of the run precedes it.
     half[len(half) * 2 // 3] ^= 1
     scalars = [Event(step=1, summary=Summary(value=[reconstruction_error(1.0)])).SerializeToString()]
     files: dict[str, mutants.Mutation] = {

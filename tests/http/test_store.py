@@ -102,7 +102,7 @@ def test_what_is_kept_counts_its_texts_too() -> None:
     runs = store.RunStore(capacity=1_000_000)
     for tags in (store.OVERVIEW, store.TABLES, store.OVERVIEW):
         runs.read(source(provider), "run0", tags)
-    # Neither fits beside the other, small as their arrays are.
+    # The two do not fit together, although their arrays are small.
     assert [tag for _, tag, _ in provider.reads] == [schema.RUN, schema.STEP] * 3
 
 

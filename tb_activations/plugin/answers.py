@@ -18,7 +18,7 @@ from tb_activations.health.rules import RULE_TITLES
 from tb_activations.health.rules.consequences import WHY_IT_MATTERS
 from tb_activations.health.verdict import verdict
 from tb_activations.plugin import bounds
-from tb_activations.plugin.bounds import Leavings, clipped, with_clipped_texts
+from tb_activations.plugin.bounds import Omissions, clipped, with_clipped_texts
 from tb_activations.plugin.errors import ApiError, ErrorKind
 from tb_activations.plugin.frames import Frame
 from tb_activations.records.columns import LAYER_STATISTICS, STEP_STATISTICS
@@ -67,7 +67,7 @@ def run_list(summaries: Sequence[dict[str, Any]], unread: int) -> dict[str, Any]
         summaries: the entries, in any order.
         unread: number of older runs that are not among them.
     """
-    left_out = Leavings()
+    left_out = Omissions()
     newest_first = sorted(summaries, key=lambda entry: (entry["start_time"], entry["name"]), reverse=True)
     kept = left_out.fitting("runs", newest_first, len(summaries) + unread, bounds.MOST_RUNS)
     return {"runs": kept[::-1], "left_out": left_out.counts}
@@ -75,7 +75,7 @@ def run_list(summaries: Sequence[dict[str, Any]], unread: int) -> dict[str, Any]
 
 def description(run: Run) -> dict[str, Any]:
     """The answer of `run`."""
-    left_out = Leavings()
+    left_out = Omissions()
     shown = bounds.shown_layers(run)
     left_out.note("layers", len(run.layers) - shown)
     left_out.note("rules", len(run.rules[bounds.MOST_RULES :]))
@@ -101,7 +101,7 @@ def description(run: Run) -> dict[str, Any]:
 
 def findings(run: Run) -> dict[str, Any]:
     """The answer of `findings`: the verdict, and all findings, worst first."""
-    left_out = Leavings()
+    left_out = Omissions()
     entries = map(_finding, worst_first(run.findings, run.spec))
     whole = verdict(run.spec, run.findings, run.last_outcomes, run.rules)
     return {
@@ -115,7 +115,7 @@ def findings(run: Run) -> dict[str, Any]:
 def matrix(run: Run, stat: str, max_steps: int) -> Frame:
     """The answer of `matrix`; `stat` is "health" or in `LAYER_COLUMNS`."""
     rows = bounds.shown_layers(run)
-    left_out = Leavings()
+    left_out = Omissions()
     left_out.note("layers", len(run.layers) - rows)
     indices = shown(len(run.steps), max_steps, width=rows)
     data = health(run.outcomes[:, :rows], indices) if stat == HEALTH else run.stat(stat)[indices, :rows].T
@@ -158,7 +158,7 @@ def units(run: Run, layer: str, max_steps: int) -> Frame:
     codes = run.unit_codes[:, :, run.spec.unit_slice(_layer_position(run, layer))]
     if not codes.shape[2]:
         raise ApiError(ErrorKind.UNTRACKED_UNITS, f"the units of layer {layer!r} are not tracked in run {run.name!r}")
-    left_out = Leavings()
+    left_out = Omissions()
     left_out.note("units", max(0, codes.shape[2] - bounds.MOST_UNITS))
     codes = codes[:, :, : bounds.MOST_UNITS]
     measured = (codes[:, 0] != NOT_MEASURED).any(axis=1)

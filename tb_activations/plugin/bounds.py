@@ -34,7 +34,7 @@ _LONGEST_ESCAPE = 12
 """Bytes of JSON per character at most: an escaped surrogate pair."""
 
 
-class Leavings:
+class Omissions:
     """Counts of the entries that one answer leaves out, by the name of the list."""
 
     def __init__(self) -> None:

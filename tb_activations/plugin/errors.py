@@ -90,7 +90,7 @@ class CannotReadError(ApiError):
 
 
 class OversizedRunError(UnreadableRunError):
-    """A run holds more than the server reads; `kind_of` tells it from damage."""
+    """A run holds more than the server reads; `kind_of` distinguishes it from damage."""
 
 
 def kind_of(error: UnreadableRunError) -> ErrorKind:

@@ -8,7 +8,7 @@ from typing import Any
 from tensorboard.data.provider import BlobSequenceDatum, BlobSequenceTimeSeries
 
 from tb_activations.events.errors import UnreadableRunError
-from tb_activations.plugin.bounds import MOST_PICTURE_SERIES, Leavings, with_clipped_texts
+from tb_activations.plugin.bounds import MOST_PICTURE_SERIES, Omissions, with_clipped_texts
 from tb_activations.plugin.errors import ApiError, CannotReadError, ErrorKind, TooLargeError, kind_of
 from tb_activations.plugin.source import Source
 
@@ -33,7 +33,7 @@ def listing(source: Source, run: str) -> dict[str, Any]:
     asked = tags[:MOST_PICTURE_SERIES]
     # A filter without tags would match nothing.
     read = source.picture_points(run, asked, MOST_STEPS) if asked else {}
-    left_out = Leavings()
+    left_out = Omissions()
     found = {tag: data for tag in asked if (data := _pictured(read.get(tag, ())))}
     entries = (_entry(source, tag, series[tag].description, data) for tag, data in found.items())
     unread = len(series) - len(asked)

@@ -157,9 +157,7 @@ def test_from_opening_the_tab_to_the_history_of_one_unit(open_tab: OpenTab, serv
         tab.page.keyboard.press("ArrowDown")
     tab.page.keyboard.press("Home")
     readout = tab.panel("units").locator(".readout")
-    expect(readout).to_contain_text(
-        "unit 3dead since step 90: silent on 3,552 samples, so active on less than 0.0845%"
-    )
+    expect(readout).to_contain_text("unit 3dead since step 90: silent on 3,552 samples, so active on less than 0.0845%")
     expect(readout).to_contain_text("step 0active on")
     tab.page.keyboard.press("End")
     expect(readout).to_contain_text("active on 0% of samples")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import urllib.parse
 from pathlib import Path
@@ -17,7 +18,7 @@ from tb_activations.records.specs import LayerSpec, RunSpec
 from tb_activations.records.step_record import StepRecord
 from tests.browser.conftest import OpenTab, StartServer
 from tests.live_server import DEADLINE, Server
-from tests.synthetic import START_TIME, write_events, write_run
+from tests.synthetic import START_TIME, write_damaged_layers, write_events, write_run
 
 
 def test_empty_logdir_tells_how_to_begin(open_tab: OpenTab, start_server: StartServer, tmp_path: Path) -> None:
@@ -113,8 +114,22 @@ def test_unreadable_run_says_why(open_tab: OpenTab, server: Server) -> None:
     expect(tab.frame.get_by_role("alert")).to_contain_text("not JSON")
 
 
+def test_run_with_a_sound_overview_and_damaged_layers_is_called_damaged(
+    open_tab: OpenTab, start_server: StartServer, tmp_path: Path
+) -> None:
+    write_damaged_layers(tmp_path, "half")
+    server = start_server(tmp_path)
+    server.wait_for_records("half", 2)
+    tab = open_tab(server)
+    tab.expected = "status of 422"
+    expect(tab.frame.get_by_label("Run", exact=True)).to_contain_text("half – no open findings")
+    expect(tab.verdict).to_have_text("“half” is damaged")
+    expect(tab.frame.get_by_role("alert")).to_contain_text("holds a value that is not a tensor")
+
+
 def test_newer_run_says_what_to_do(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, theme="dark", place="&p.layer_health.run=newer_schema")
+    expect(tab.verdict).to_have_text("“newer_schema” was written by a newer version")
     alert = tab.frame.get_by_role("alert")
     expect(alert).to_contain_text("99")
     expect(alert).to_contain_text("upgrade tb_activations")
@@ -152,10 +167,10 @@ def test_failed_refresh_is_told_and_can_be_retried(open_tab: OpenTab, server: Se
 def test_a_part_that_fails_leaves_the_others_alive(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, place="&p.layer_health.run=relu_dies")
     tab.expected = "unexpected value unheard-of"
-    answer = server.get("findings", run="relu_dies").text
-    # The server never sends such an answer: it stands for any mistake in a part of the page.
-    nonsense = answer.replace('"severity": "problem", "quantity"', '"severity": "unheard-of", "quantity"')
-    assert nonsense != answer
+    answer = server.get("findings", run="relu_dies").json
+    # The server never sends this; it represents any bug in one panel.
+    answer["findings"][0]["severity"] = "unheard-of"
+    nonsense = json.dumps(answer)
     tab.page.route("**/findings?*", lambda route: route.fulfill(content_type="application/json", body=nonsense))
     tab.press_reload()
     expect(tab.panel("findings").get_by_role("alert")).to_contain_text("Could not display this panel")
@@ -163,7 +178,7 @@ def test_a_part_that_fails_leaves_the_others_alive(open_tab: OpenTab, server: Se
     expect(tab.frame.locator("#matrix canvas")).to_be_visible()
     tab.layers.filter(has_text="dense_5").click()
     expect(tab.panel("findings")).to_contain_text("OK: 3 checks passed")
-    expect(tab.panel("units")).to_contain_text("16 units: 16 alive.")
+    expect(tab.panel("units")).to_contain_text("16 units: 16 active.")
 
 
 def test_what_was_not_evaluated_never_looks_healthy(

@@ -17,7 +17,7 @@ export interface AxisTick {
 
 /** Positions of steps along a horizontal axis. */
 export interface StepAxis {
-  /** Whether a step lies inside what is shown. */
+  /** Whether a step is in the visible range. */
   shows(step: number): boolean;
   /** In [0, 1]; steps outside are clamped. A single step is in the middle. */
   position(step: number): number;

@@ -16,7 +16,7 @@ export function formatCount(value: number): string {
   return grouped(value);
 }
 
-/** A number as short as it can be read. NaN and infinity are written out. */
+/** A number in a few digits. NaN and infinity are written out. */
 export function formatValue(value: number | string | null | undefined, unit = ""): string {
   if (value === null || value === undefined) return "not finite";
   if (typeof value === "string") return value;

@@ -40,7 +40,7 @@ export function livesSentence(lives: readonly UnitLife[]): string {
   return told.length === 0 ? `${total}.` : `${total}: ${told.join(", ")}.`;
 }
 
-/** The state of a unit with the step at which it began, where that tells something. */
+/** The state of a unit, with the step of its death or revival. */
 export function lifeSentence({ state, since_step }: UnitLife): string {
   const word = lifeWord(state);
   if (since_step === null || since_step < 0) return word;

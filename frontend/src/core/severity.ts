@@ -80,7 +80,7 @@ export function stateWord(state: HealthState): string {
   }
 }
 
-/** How much data a waiting rule needs according to its thresholds; "" if they do not say. */
+/** How much data a waiting rule needs according to its thresholds; "" if unknown. */
 export function waitsFor(rule: string, thresholds: RunDescription["thresholds"]): string {
   const steps = thresholds[rule]?.min_checks;
   return typeof steps === "number" ? `: needs ${steps} observed steps` : "";

@@ -1,5 +1,6 @@
 import { Component, type ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { sentence } from "../../core/format";
 import type { Loaded } from "../../state/resource";
 
 interface PanelProps {
@@ -82,7 +83,7 @@ export function Await<Value>({ loaded, height, idle, children }: AwaitProps<Valu
   if (loaded.error !== null) {
     return (
       <p class="message message-error" role="alert">
-        {loaded.error.message}
+        {sentence(loaded.error.message)}
       </p>
     );
   }

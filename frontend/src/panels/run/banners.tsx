@@ -1,3 +1,4 @@
+import { sentence } from "../../core/format";
 import { leftOutWords } from "../../core/left_out";
 import type { Store } from "../../state/store";
 
@@ -7,7 +8,7 @@ export function StaleBanner({ store }: { readonly store: Pick<Store, "loaded" | 
   if (stale?.error == null) return null;
   return (
     <div class="banner" role="status">
-      <p>Could not refresh: {stale.error.message} Showing the last loaded data.</p>
+      <p>Could not refresh: {sentence(stale.error.message)} Showing the last loaded data.</p>
       <button type="button" onClick={store.reload}>
         Retry
       </button>

@@ -1,3 +1,4 @@
+import { sentence } from "../../core/format";
 import { failedRules } from "../../core/severity";
 import type { Verdict } from "../../core/types";
 import type { Store } from "../../state/store";
@@ -12,13 +13,13 @@ export function VerdictLine({ store }: { readonly store: VerdictStore }) {
     if (loaded.error === null) return <div class="verdict skeleton" aria-hidden="true" />;
     return (
       <div class="verdict message-error" role="alert">
-        <p>Could not load the verdict: {loaded.error.message}</p>
+        <p>Could not load the verdict: {sentence(loaded.error.message)}</p>
       </div>
     );
   }
   const { verdict } = loaded.value;
   const description = store.description.value.value;
-  // Only the layers tell whether nothing was found or nothing was evaluated.
+  // Needs the layers to distinguish "nothing found" from "nothing evaluated".
   if (description === null) return <div class="verdict skeleton" aria-hidden="true" />;
   const failed = failedRules(description.layers, description.rules);
   const state = verdict.severity ?? (failed === "" ? "ok" : "error");

@@ -32,7 +32,7 @@ export function finding(changes: Partial<Finding> = {}): Finding {
     rule: "dead_units",
     layer: "dense",
     severity: "problem",
-    sign: "share",
+    sign: "dead_share",
     quantity: "share of units dead",
     unit: "share",
     value: 0.781,
@@ -50,6 +50,9 @@ export function finding(changes: Partial<Finding> = {}): Finding {
     advice: "",
     source: "",
     root: null,
+    origin: "",
+    reopened_step: null,
+    follow_up: "",
     ...changes,
   };
 }

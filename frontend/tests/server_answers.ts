@@ -4,6 +4,7 @@ import type {
   ErrorAnswer,
   ErrorKind,
   Findings,
+  FindingUnit,
   LifeState,
   Outcome,
   PictureDetailsAnswer,
@@ -21,7 +22,7 @@ export const runList: RunList = {"runs": [{"name": "sick", "readable": true, "ki
 
 export const runDescription: RunDescription = {"run": "sick", "model": "synthetic", "schema_version": 1, "layers": [{"name": "head_4", "class_name": "Dense", "call_site": 0, "output_shape": [null, 2], "dtype": "float32", "units": 2, "activation": "softmax", "parameters": 6, "trainable": true, "inputs": [], "is_gate": false, "not_observed": "", "severity": null, "outcomes": ["not_applicable", "not_applicable", "ok"]}], "weights": [{"name": "head_4/kernel", "layer": "head_4", "shape": [2, 2], "has_gradient": true}], "rules": [{"id": "nonfinite", "title": "…", "why": "…"}], "statistics": [{"id": "input_rms", "title": "…", "about": "…", "unit": "", "scale": "log"}], "step_statistics": [{"id": "input_rms", "title": "…", "about": "…", "unit": "", "scale": "log"}], "thresholds": {"dead_units": {"share": 0.5}, "vanishing_gradient": {"share": 0.5}, "nonfinite": {"share": 0.5}}, "cadence": {"update_freq": 10}, "versions": {"tb_activations": "0.0.0"}, "cost": {"overhead": 0.013000000268220901, "observation_seconds": 0.03999999910593033, "interval": 10.0}, "left_out": {}};
 
-export const findings: Findings = {"run": "sick", "verdict": {"severity": "problem", "sentence": "…", "layer": "dense_2", "layers_affected": 3, "layers_total": 5, "rules_checked": 3, "rules_not_applicable": 0}, "findings": [{"id": "vanishing_gradient:dense_1:30", "rule": "vanishing_gradient", "layer": "dense_1", "severity": "warning", "quantity": "…", "value": 0.0, "threshold": 0.0001, "samples": 288, "checks": 9, "since_step": 30, "opened_step": 30, "last_step": 110, "message": "…", "might_be_wrong": "…", "advice": "…", "source": "synthetic", "units": [], "unit_count": 0, "closed_step": null, "root": "dead_units:dense_2:30"}], "left_out": {}};
+export const findings: Findings = {"run": "sick", "verdict": {"severity": "problem", "sentence": "…", "layer": "dense_2", "layers_affected": 3, "layers_total": 5, "rules_checked": 3, "rules_not_applicable": 0}, "findings": [{"id": "vanishing_gradient:dense_1:30", "quantity": "…", "rule": "vanishing_gradient", "layer": "dense_1", "severity": "warning", "sign": "elasticity", "unit": "", "value": 0.0, "threshold": 0.0001, "samples": 288, "checks": 9, "since_step": 30, "opened_step": 30, "last_step": 110, "message": "…", "might_be_wrong": "…", "advice": "…", "source": "synthetic", "units": [], "unit_count": 0, "closed_step": null, "root": "dead_units:dense_2:30", "origin": "", "reopened_step": null, "follow_up": ""}], "left_out": {}};
 
 export const pictureList: PictureList = {"run": "sick", "pictures": [{"tag": "feature_maps/dense_0", "kind": "feature_maps", "subject": "dense_0", "description": "…", "steps": [0, 100], "wall_times": [1795219200.5, 1795219205.5], "size": [195, 121]}], "left_out": {}};
 
@@ -68,3 +69,7 @@ export const lifeStateValuesAreDeclared: Same<(typeof lifeStateValues)[number], 
 export const histogramKindValues = ["activation", "gradient"] as const;
 
 export const histogramKindValuesAreDeclared: Same<(typeof histogramKindValues)[number], HistogramKind> = true;
+
+export const findingUnitValues = ["share", "count", ""] as const;
+
+export const findingUnitValuesAreDeclared: Same<(typeof findingUnitValues)[number], FindingUnit> = true;

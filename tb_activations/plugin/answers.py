@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from tb_activations.events.run import Run
 from tb_activations.events.schema import SCHEMA_VERSION
 from tb_activations.events.unit_coding import NOT_MEASURED, restore_activity, restore_peak
-from tb_activations.health.causes import RANK
 from tb_activations.health.roots import worst_first
-from tb_activations.health.rules import RULE_TITLES
-from tb_activations.health.rules.consequences import WHY_IT_MATTERS
+from tb_activations.health.rules import RULES, title_of
 from tb_activations.health.verdict import verdict
 from tb_activations.plugin import bounds
 from tb_activations.plugin.bounds import Omissions, clipped, with_clipped_texts
@@ -28,11 +26,7 @@ from tb_activations.records.thinning import health, shown
 from tb_activations.records.unit_lives import UnitHistory
 
 HEALTH = "health"
-_SEVERITY_OF_OUTCOME = {
-    Outcome.NOTE: Severity.NOTE,
-    Outcome.WARNING: Severity.WARNING,
-    Outcome.PROBLEM: Severity.PROBLEM,
-}
+_SEVERITIES = {severity.outcome: severity for severity in Severity}
 
 
 def run_summary(run: Run, start_time: float | None) -> dict[str, Any]:
@@ -204,13 +198,14 @@ def histograms(run: Run, layer: str, kind: str, max_steps: int) -> Frame:
 
 def _layer(layer: LayerSpec, outcomes: NDArray[np.uint8]) -> dict[str, Any]:
     known = [Outcome(outcome) for outcome in outcomes]
-    worst = _worst([_SEVERITY_OF_OUTCOME[outcome] for outcome in known if outcome in _SEVERITY_OF_OUTCOME])
+    worst = _worst([_SEVERITIES[outcome] for outcome in known if outcome in _SEVERITIES])
     words = [outcome.name.lower() for outcome in known[: bounds.MOST_RULES]]
     return {**with_clipped_texts(dataclasses.asdict(layer)), "severity": worst, "outcomes": words}
 
 
 def _rule(rule: str) -> dict[str, str]:
-    return {"id": rule, "title": RULE_TITLES.get(rule, rule), "why": WHY_IT_MATTERS.get(rule, "")}
+    known = RULES.get(rule)
+    return {"id": rule, "title": known.title if known else rule, "why": known.why if known else ""}
 
 
 def _weight(weight: WeightSpec) -> dict[str, Any]:
@@ -219,11 +214,11 @@ def _weight(weight: WeightSpec) -> dict[str, Any]:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     named = dataclasses.replace(finding, units=finding.units[: bounds.MOST_FINDING_UNITS])
-    return with_clipped_texts({"id": finding.id, **dataclasses.asdict(named)})
+    return with_clipped_texts({"id": finding.id, "quantity": title_of(finding), **dataclasses.asdict(named)})
 
 
 def _worst(severities: Sequence[Severity]) -> Severity | None:
-    return min(severities, key=RANK.__getitem__, default=None)
+    return max(severities, key=lambda severity: severity.rank, default=None)
 
 
 def _step_axis(run: Run, indices: NDArray[np.int64]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from tb_activations.health.rules import RULE_TITLES
+from tb_activations.health.rules import RULE_TITLES, title_of
 from tb_activations.health.verdict import RuleState
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import RunSpec
@@ -87,7 +87,7 @@ def title(rule: str) -> str:
 def evidence(finding: Finding) -> str:
     """What was measured against which threshold, on how much, and when."""
     parts = [
-        f"{finding.quantity} {number(finding.value)}, threshold {number(finding.threshold)}",
+        f"{title_of(finding)} {number(finding.value)}, threshold {number(finding.threshold)}",
         f"{finding.checks:,} observed {plural(finding.checks, 'step')} in a row",
         f"{finding.samples:,} {plural(finding.samples, 'sample')}" if finding.samples else "",
         f"sure at step {finding.opened_step}, last seen at step {finding.last_step}",

@@ -118,7 +118,7 @@ def test_other_thresholds_judge_again(sick: Path, tmp_path: Path, call: Call) ->
     strict.write_text('{"dead_units": {"problem_share": 0.9}}')
     said = call("check", sick, "--rules", strict)
     assert said.status == 1
-    assert "100 % of the units of dense_2 (4 of 4)" in said.out
+    assert "100% of the units of dense_2 (4 of 4)" in said.out
 
 
 @pytest.mark.parametrize("name", ["\x1b[31mred\x1b[0m", "line\nbreak", "left‮right"])

@@ -19,7 +19,7 @@ from werkzeug.test import Client
 
 from tb_activations.plugin.errors import ErrorKind
 from tb_activations.records.columns import HISTOGRAM_KINDS, Scale
-from tb_activations.records.finding import Outcome, Severity
+from tb_activations.records.finding import UNITS, Outcome, Severity
 from tb_activations.records.unit_lives import LifeState
 from tests.http.fuzzing import plugin_of
 from tests.live_server import ROOT
@@ -50,6 +50,7 @@ ENUMERATIONS: Mapping[str, tuple[str, ...]] = {
     "ScaleKind": get_args(Scale),
     "LifeState": get_args(LifeState),
     "HistogramKind": HISTOGRAM_KINDS,
+    "FindingUnit": UNITS,
 }
 """All values by the TypeScript type that lists them. `Outcome` is in the order of its codes."""
 HEADER = """// Written by `python -m tests.http.server_answers` from real answers of the server. Do not edit.
@@ -58,6 +59,7 @@ import type {
   ErrorAnswer,
   ErrorKind,
   Findings,
+  FindingUnit,
   LifeState,
   Outcome,
   PictureDetailsAnswer,
@@ -92,7 +94,8 @@ def answers() -> Answers:
         routes = plugin_of(data_provider.MultiplexerDataProvider(reader, folder)).get_plugin_apps()
 
         def body(path: str) -> bytes:
-            return Client(routes["/" + path.split("?")[0]]).get("/" + path).data
+            content: bytes = Client(routes["/" + path.split("?")[0]]).get("/" + path).data
+            return content
 
         return Answers(
             {name: json.loads(body(path)) for name, path in JSON_ROUTES.items()},

@@ -142,6 +142,12 @@ export interface Finding {
   readonly advice: string;
   readonly source: string;
   readonly root: string | null;
+  /** Where a non-finite value came from; "" where unknown. */
+  readonly origin: string;
+  /** The step at which it reappeared after it was resolved; null if it never did. */
+  readonly reopened_step: number | null;
+  /** The last part of `message`, about what happened later. */
+  readonly follow_up: string;
 }
 
 export interface Verdict {

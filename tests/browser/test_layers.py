@@ -122,6 +122,29 @@ def test_monitoring_overhead(open_tab: OpenTab, server: Server) -> None:
         expect(cost).to_contain_text(words)
 
 
+def test_the_page_ends_with_its_content(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place="&p.layer_health.run=many_layers")
+    expect(tab.layers).to_have_count(200)
+    blank = tab.frame.locator("html").evaluate(
+        "root => root.scrollHeight - document.querySelector('main').getBoundingClientRect().bottom - root.scrollTop"
+    )
+    assert abs(blank) < 1
+
+
+def test_the_list_scrolls_to_the_chosen_layer(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place="&p.layer_health.run=many_layers&p.layer_health.layer=dense_150")
+    expect(tab.selected_layer).to_have_text("dense_150")
+    expect(tab.selected_layer).to_be_in_viewport()
+    tab.panel("matrix").get_by_role("application").focus()
+    tab.page.keyboard.press("Shift+ArrowUp")
+    expect(tab.selected_layer).to_have_text("dense_140")
+    inside = tab.frame.locator(".layer-list").evaluate(
+        """list => { const chosen = list.querySelector("[aria-current]").getBoundingClientRect();
+        const box = list.getBoundingClientRect(); return chosen.top >= box.top - 1 && chosen.bottom <= box.bottom + 1; }"""
+    )
+    assert inside
+
+
 @pytest.mark.parametrize("width", [360, 3840])
 def test_narrow_and_wide_screens(open_tab: OpenTab, server: Server, width: int) -> None:
     tab = open_tab(server, width=width, height=2100, place=SICK + "&p.layer_health.others=healthy")

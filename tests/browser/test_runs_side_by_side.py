@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import urllib.parse
+from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import OpenTab
+from tests.browser.conftest import OpenTab, StartServer
 from tests.live_server import Server
+from tests.synthetic import START_TIME, write_run
 
 SICK = "&p.layer_health.run=relu_dies"
 BOTH = SICK + "&p.layer_health.others=healthy"
@@ -25,7 +29,8 @@ def test_first_divergence(open_tab: OpenTab, server: Server) -> None:
     expect(rows).to_have_count(2)
     expect(rows.nth(0)).to_contain_text("3 of 8 layers need attention")
     expect(rows.nth(1)).to_contain_text("No problems found in 8 layers")
-    expect(rows.nth(1)).to_contain_text("dense_0 at step 360: 0.0")
+    expect(rows.nth(1).get_by_role("button")).to_have_text("dense_0 at step 360")
+    expect(rows.nth(1)).to_contain_text(re.compile(r"0\.0\d+ vs\. 0"))
     assert tab.picture("series") != before
     assert tab.place == {"run": "relu_dies", "others": "healthy"}
     tab.layers.filter(has_text="dense_5").click()
@@ -88,3 +93,29 @@ def test_a_run_of_another_model_is_no_error(open_tab: OpenTab, server: Server) -
     tab = open_tab(server, place="&p.layer_health.run=nested&p.layer_health.others=healthy")
     expect(tab.panel("comparison")).to_contain_text("no shared layers")
     expect(tab.panel("series").locator("canvas").first).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_long_names_stay_on_the_screen(
+    open_tab: OpenTab, start_server: StartServer, tmp_path: Path, width: int
+) -> None:
+    long = "sweep_" + "learning_rate=0.0003_" * 7
+    write_run(tmp_path, name="short", steps=10)
+    write_run(tmp_path, name=long, steps=10, start_time=START_TIME + 60)
+    server = start_server(tmp_path)
+    server.wait_for_records(long, 10)
+    tab = open_tab(server, width=width, place="&p.layer_health.run=short")
+    menu = tab.frame.locator(".bar .menu")
+    menu.locator("summary").click()
+    box = menu.locator("fieldset").evaluate(
+        "menu => { const { left, right } = menu.getBoundingClientRect(); return [left, right]; }"
+    )
+    assert 0 <= box[0] < box[1] <= width
+    menu.get_by_label(long, exact=True).check()
+    menu.locator("summary").click()
+    expect(tab.panel("comparison").locator("tbody tr")).to_have_count(2)
+    assert tab.frame.locator("html").evaluate("root => root.scrollWidth - root.clientWidth") == 0
+    cells = tab.panel("comparison").locator("tbody tr").nth(1).locator("th, td")
+    ends = cells.evaluate_all("cells => cells.map((cell) => [cell.scrollWidth, cell.clientWidth])")
+    assert [end for end in ends if end[0] > end[1]] == [], "a name covers the next column"
+    expect(cells.first.locator("svg")).to_be_visible()

@@ -161,7 +161,9 @@ function GoTo({ store, divergence, unit }: GoToProps) {
       >
         {layer} at step {formatCount(step)}
       </button>
-      : {formatValue(other, unit)} vs. {formatValue(value, unit)}
+      <div class="quiet-words">
+        {formatValue(other, unit)} vs. {formatValue(value, unit)}
+      </div>
     </>
   );
 }

@@ -140,7 +140,8 @@ def test_the_list_scrolls_to_the_chosen_layer(open_tab: OpenTab, server: Server)
     expect(tab.selected_layer).to_have_text("dense_140")
     inside = tab.frame.locator(".layer-list").evaluate(
         """list => { const chosen = list.querySelector("[aria-current]").getBoundingClientRect();
-        const box = list.getBoundingClientRect(); return chosen.top >= box.top - 1 && chosen.bottom <= box.bottom + 1; }"""
+        const box = list.getBoundingClientRect();
+        return chosen.top >= box.top - 1 && chosen.bottom <= box.bottom + 1; }"""
     )
     assert inside
 

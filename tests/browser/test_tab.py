@@ -56,7 +56,7 @@ def test_finding_tells_evidence_cause_and_cure(open_tab: OpenTab, server: Server
     tab = open_tab(server, place=SICK)
     findings = tab.panel("findings")
     for text in (
-        "share of units dead 100%",
+        "share of units dead = 100%",
         "threshold 50%",
         "step 360",
         "leaky_relu",

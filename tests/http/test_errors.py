@@ -1,4 +1,4 @@
-"""Errors carry a kind that tells apart what one status code cannot."""
+"""Each error carries a kind; a status code alone does not say what is wrong."""
 
 from __future__ import annotations
 

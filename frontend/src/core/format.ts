@@ -1,10 +1,12 @@
 import { format } from "d3-format";
 import { naturalExtent } from "./scale";
-import type { Finding, Layer, Statistic } from "./types";
+import type { Finding, FindingUnit, Layer, Statistic } from "./types";
 
 const MINUS = "\u2212";
 const plain = format(".4~g");
 const scientific = format(".2~e");
+/** Three digits, as in the texts of findings. */
+const brief = format(".3~r");
 const grouped = format(",");
 const DAY = 86_400;
 const TWO_DAYS = 2 * DAY;
@@ -24,10 +26,18 @@ export function formatValue(value: number | string | null | undefined, unit = ""
   if (!Number.isFinite(value)) return value > 0 ? "+\u221e" : `${MINUS}\u221e`;
   if (isShare(unit)) return formatShare(value);
   if (unit === "count") return formatCount(value);
+  return numberText(value, plain) + (unit === "" ? "" : ` ${unit}`);
+}
+
+function numberText(value: number, usual: (value: number) => string): string {
   const size = Math.abs(value);
-  const text = size !== 0 && (size < 1e-3 || size >= 1e5) ? scientific(value) : plain(value);
-  const suffix = unit === "" ? "" : ` ${unit}`;
-  return text.replace("-", MINUS).replace("e+", "e") + suffix;
+  const text = size !== 0 && (size < 1e-3 || size >= 1e5) ? scientific(value) : usual(value);
+  return text.replace("-", MINUS).replace("e+", "e");
+}
+
+/** Value or threshold of a finding, with as many digits as in its message and in reports. */
+export function formatMeasured(value: number | null, unit: FindingUnit): string {
+  return value === null || unit !== "" ? formatValue(value, unit) : numberText(value, brief);
 }
 
 /** The statistic with its unit; the server sends shares without one, so their natural range identifies them. */
@@ -43,7 +53,7 @@ export function isShare(unit: string): boolean {
 function formatShare(value: number): string {
   if (value !== 0 && Math.abs(value) < 1e-4) return `${scientific(value * 100).replace("-", MINUS)}%`;
   // Almost all must not read as all.
-  if (value < 1 && value >= ALMOST_ALL) return "> 99.9%";
+  if (value < 1 && value >= ALMOST_ALL) return ">99.9%";
   return ratio(value).replace("-", MINUS);
 }
 
@@ -63,12 +73,12 @@ export function sentence(text: string): string {
 
 /** Evidence for a list: "share of units dead 78%". A formula in parentheses is dropped. */
 export function briefEvidence({ quantity, value, unit }: Finding): string {
-  return `${quantity.replace(/ *\([^)]*\)/g, "")} ${formatValue(value, unit)}`;
+  return `${quantity.replace(/ *\([^)]*\)/g, "")} ${formatMeasured(value, unit)}`;
 }
 
 /** The threshold of a finding, next to its value. */
 export function thresholdWords({ threshold, unit }: Finding): string {
-  return unit === "count" && threshold === 0 ? "none allowed" : `threshold ${formatValue(threshold, unit)}`;
+  return unit === "count" && threshold === 0 ? "none allowed" : `threshold ${formatMeasured(threshold, unit)}`;
 }
 
 export function layerFacts(layer: Layer): string {

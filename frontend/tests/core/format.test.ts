@@ -3,6 +3,7 @@ import {
   briefEvidence,
   formatAge,
   formatDuration,
+  formatMeasured,
   formatShape,
   formatValue,
   layerFacts,
@@ -23,7 +24,7 @@ describe("formatValue", () => {
     [2, "values", "2 values"],
     [1, "share", "100%"],
     [0.7812, "share", "78.1%"],
-    [0.9998, "share", "> 99.9%"],
+    [0.9998, "share", ">99.9%"],
     [0.9994, "share", "99.9%"],
     [2e-6, "share", "2e\u22124%"],
     [Number.NaN, "", "no value"],
@@ -36,6 +37,19 @@ describe("formatValue", () => {
   ])("of %s in %j is %s", (value, unit, text) => {
     expect(formatValue(value, unit)).toBe(text);
   });
+});
+
+it("gives values of findings as many digits as reports do", () => {
+  expect([0.0012345, 12345, 1.13e-4, 0, 3e7].map((value) => formatMeasured(value, ""))).toEqual([
+    "0.00123",
+    "12300",
+    "1.13e\u22124",
+    "0",
+    "3e7",
+  ]);
+  expect(formatMeasured(0.9375, "share")).toBe("93.8%");
+  expect(formatMeasured(12500, "count")).toBe("12,500");
+  expect(formatMeasured(null, "count")).toBe("not finite");
 });
 
 it("ends a sentence once", () => {

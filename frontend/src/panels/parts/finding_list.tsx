@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
-import { formatCount, formatValue, plural, thresholdWords } from "../../core/format";
+import { formatCount, formatMeasured, plural, thresholdWords } from "../../core/format";
 import { ruleTitle } from "../../core/ranking";
 import type { Finding, Rule } from "../../core/types";
 import type { Store } from "../../state/store";
@@ -63,8 +63,9 @@ function FindingArticle({ store, finding, all, rules }: FindingProps) {
       <dl>
         <dt>Evidence</dt>
         <dd>
-          {finding.quantity} <strong>{formatValue(finding.value, finding.unit)}</strong>, {thresholdWords(finding)};{" "}
-          {plural(finding.samples, "sample")} in {plural(finding.checks, "consecutive check")}
+          {finding.quantity} = <strong>{formatMeasured(finding.value, finding.unit)}</strong> ({thresholdWords(finding)}
+          ); {plural(finding.checks, "observed step")} in a row
+          {finding.samples > 0 && `; ${plural(finding.samples, "sample")}`}
         </dd>
         <dt>Since</dt>
         <dd>
@@ -113,7 +114,7 @@ function sinceWords({ since_step, opened_step, last_step, closed_step }: Finding
         : "";
   const end =
     closed_step === null
-      ? `still present at ${formatCount(last_step)}`
+      ? `still present at step ${formatCount(last_step)}`
       : `resolved at step ${formatCount(closed_step)}`;
   return `${confirmed}, ${end}`;
 }

@@ -43,7 +43,7 @@ def fit(
 
     `bad_sample` is one whose values are out of all range; the rest are arguments of `compile`.
     """
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
     model = model or make()
     x, y = digits()

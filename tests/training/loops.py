@@ -24,7 +24,7 @@ def batches(x: Any, y: Any, epochs: int = 1) -> Iterator[tuple[tf.Tensor, tf.Ten
 
 
 def build(kind: str = "sequential", seed: int = 0) -> tuple[keras.Model, Any, Any]:
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)
     model, x, y = KINDS[kind]()
     model(x[:1])

@@ -132,7 +132,7 @@ def test_on_problem_calls_a_function(log_dir: str) -> None:
 
 def test_a_second_fit_goes_on_where_the_first_ended(log_dir: str) -> None:
     x, y = digits()
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     model, _, _ = sequential()
     model.compile("adam", "sparse_categorical_crossentropy")
     callback = LayerHealth(log_dir, update_freq=4)

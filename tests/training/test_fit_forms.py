@@ -24,7 +24,7 @@ Callbacks = list[keras.callbacks.Callback]
 
 
 def make(**compile_arguments: Any) -> keras.Model:
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [

@@ -212,7 +212,7 @@ def test_a_loop_that_trains_the_model_on_continues_its_run_and_one_from_the_begi
 
 
 def dying() -> keras.Model:
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
     minus = keras.initializers.Constant(-20)
     return keras.Sequential(

@@ -16,7 +16,7 @@ from tests.training.observe import Observe
 def wired(model: keras.Model, x: Any, y: Any, **options: Any) -> Figures:
     keras.utils.set_random_seed(0)
     model.compile("sgd", "mse", **{"jit_compile": False} | options)
-    callback = Observe()
+    callback = Observe(with_histograms=False)
     model.fit(x, y, batch_size=8, epochs=1, verbose=0, callbacks=[callback])
     return callback.seen[0][1]
 

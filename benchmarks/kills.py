@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from tb_activations import load
-from tb_activations.events.reader import runs
+from tb_activations.events.reader import run_names
 
 ROOT = Path(__file__).parent.parent
 TIMES, SEED = 20, 0
@@ -46,8 +46,8 @@ def main() -> None:
                 complaints.append(f"kill {time}: what was recorded before it has changed")
             print(f"kill {time}: {flushed + 1} steps flushed, {len(steps)} readable", flush=True)
             known = run.layer_table
-        if runs(place) != ["run"]:
-            complaints.append(f"the history is in several folders: {runs(place)}")
+        if run_names(place) != ["run"]:
+            complaints.append(f"the history is in several folders: {run_names(place)}")
     for complaint in complaints:
         print("BROKEN", complaint)
     print(f"{times} kills, {len(known)} steps in one history, {len(complaints)} complaints")

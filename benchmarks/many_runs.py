@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tb_activations.events.reader import runs
+from tb_activations.events.reader import run_names
 from tests.live_server import Server, serve, wait_for
 from tests.synthetic import write_run
 
@@ -33,7 +33,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         top = _written(Path(folder), count)
         print(f"{count} runs")
-        print(f"runs()                       {_seconds(lambda: runs(top)):.1f} s")
+        print(f"runs()                       {_seconds(lambda: run_names(top)):.1f} s")
         check, report = (_seconds(partial(_command, name, top)) for name in ("check", "report"))
         longest = LONGEST_COMMAND * max(count / RUNS, 1)
         print(f"check                        {check:.1f} s (promised: at most {START + EACH * count:.0f})")

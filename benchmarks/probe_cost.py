@@ -23,7 +23,7 @@ Outputs = dict[str, Any]
 
 
 def network() -> Any:
-    """49 convolutions, with normalisation in every second place, and a head."""
+    """49 convolutions, with normalization in every second place, and a head."""
     import keras
     from keras import layers
 
@@ -62,7 +62,7 @@ def by_one_model_of_all_outputs(model: Any, x: Any) -> Outputs:
 WAYS: dict[str, Callable[[Any, Any], Outputs]] = {
     "`probe.activations`": by_activations,
     "one sub-model with all outputs": by_one_model_of_all_outputs,
-    "one `predict` a layer": by_one_predict_a_layer,
+    "one `predict` per layer": by_one_predict_a_layer,
 }
 
 
@@ -107,7 +107,7 @@ def main() -> None:
         f"{SAMPLES} images 32 x 32, {found['`probe.activations`'][0]['n']:.0f} layers with outputs of "
         f"{found['`probe.activations`'][0]['held'] / 2**20:.0f} MiB together"
     )
-    print("| way | first answer | second answer | peak of memory above the model's |\n|---|---|---|---|")
+    print("| method | first call | second call | peak memory above the model's |\n|---|---|---|---|")
     for way, turns in found.items():
         first, again, peak = (statistics.median(turn[name] for turn in turns) for name in ("first", "again", "peak"))
         print(f"| {way} | {first:.1f} s | {again:.1f} s | {peak / 2**20:.0f} MiB |")

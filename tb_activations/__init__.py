@@ -1,8 +1,23 @@
-"""Layer health for Keras 3: which layers are sick, of what, since when, and what to try.
+"""Layer health for Keras 3: which layers are unhealthy, why, since when, and what to try.
 
-`LayerHealth(log_dir)` is the callback, `Recorder(log_dir, model)` the same for a loop of one's own, `capture(model)`
-the live layer outputs, `load(logdir)` a stored run as numpy arrays. TensorBoard imports this package to find the
-plugin, so nothing is loaded before it is used.
+Train:
+
+- `LayerHealth(log_dir)`: the Keras callback for `fit`.
+- `Recorder(log_dir, model)`: the same for a custom training loop.
+- `LayerHealthError`: raised by `on_problem="raise"`.
+
+Inspect a model:
+
+- `capture(model)`: every layer's output as a live tensor.
+- `probe`: activations, gradients, saliency and more, on demand.
+
+Read recorded runs, without TensorFlow:
+
+- `runs(logdir)`: the runs below a directory.
+- `load(logdir)`: one `Run` as NumPy arrays, with its findings (`Finding`, `Severity`).
+- `testing`: comparing runs in tests.
+
+Every name is imported on first use, because TensorBoard imports this package at startup to find the plugin.
 """
 
 from __future__ import annotations
@@ -11,21 +26,67 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tb_activations import probe as probe
+    from tb_activations import testing as testing
     from tb_activations.callback import LayerHealth as LayerHealth
     from tb_activations.events.reader import load as load
+    from tb_activations.events.run import Run as Run
+    from tb_activations.events.stored_runs import runs as runs
     from tb_activations.recorder import Recorder as Recorder
+    from tb_activations.recording.announce import LayerHealthError as LayerHealthError
+    from tb_activations.records.finding import Finding as Finding
+    from tb_activations.records.finding import Severity as Severity
     from tb_activations.taps.function import capture as capture
 
 __version__ = "0.4.0"
-__all__ = ["LayerHealth", "Recorder", "__version__", "capture", "load"]
+__all__ = [
+    "Finding",
+    "LayerHealth",
+    "LayerHealthError",
+    "Recorder",
+    "Run",
+    "Severity",
+    "__version__",
+    "capture",
+    "load",
+    "probe",
+    "runs",
+    "testing",
+]
 
-_HOMES = {"LayerHealth": "callback", "Recorder": "recorder", "capture": "taps.function", "load": "events.reader"}
+_HOMES = {
+    "Finding": "records.finding",
+    "LayerHealth": "callback",
+    "LayerHealthError": "recording.announce",
+    "Recorder": "recorder",
+    "Run": "events.run",
+    "Severity": "records.finding",
+    "capture": "taps.function",
+    "load": "events.reader",
+    "probe": "",
+    "runs": "events.stored_runs",
+    "testing": "",
+}
+"""The module of each public name; "" for a name that is itself a module."""
+
+_TRAINING = ("tensorflow", "keras")
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; public are {', '.join(__all__)}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}; its public names are {', '.join(__all__)}"
+        )
+    try:
+        module = importlib.import_module(f"{__name__}.{_HOMES[name] or name}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in _TRAINING:
+            raise
+        raise ImportError(
+            f"{__name__}.{name} needs TensorFlow and Keras, but {error.name} is not installed. "
+            'Install them with: pip install "tb-activations[tensorflow]"'
+        ) from error
+    value = getattr(module, name) if _HOMES[name] else module
     globals()[name] = value
     return value
 

@@ -6,7 +6,7 @@ import os
 
 from tb_activations.comparison.difference import Difference, first_difference
 from tb_activations.events.paths import local_path
-from tb_activations.events.reader import load, runs
+from tb_activations.events.reader import load, run_names
 from tb_activations.events.whereabouts import no_run
 
 __all__ = ["Difference", "assert_runs_match", "first_difference", "first_mismatch"]
@@ -45,7 +45,7 @@ def first_mismatch(
     atol: float = 1e-8,
 ) -> str | None:
     """The sentence `assert_runs_match` fails with, None when the runs match; raises the other errors it raises."""
-    expected_names, actual_names = runs(expected_dir), runs(actual_dir)
+    expected_names, actual_names = run_names(expected_dir), run_names(actual_dir)
     for folder, names in ((expected_dir, expected_names), (actual_dir, actual_names)):
         if not names:
             raise no_run(local_path(folder))

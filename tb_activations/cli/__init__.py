@@ -1,1 +1,1 @@
-"""The command `tb-activations`: one file a subcommand."""
+"""The command line: one module per subcommand."""

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from tb_activations.cli.complaint import complain
 from tb_activations.cli.progress import with_bar
-from tb_activations.cli.rules_file import rules_file
+from tb_activations.cli.thresholds_file import HELP, METAVAR, thresholds_file
 from tb_activations.health.rules import RULES
 from tb_activations.health.verdict import NOTHING_TRAINED, is_trained
 from tb_activations.records.finding import Finding, Severity
@@ -28,93 +28,90 @@ from tb_activations.report.words import (
 )
 
 HEALTHY, SICK, CANNOT_JUDGE = 0, 1, 2
-FAIL_ON = {
-    "warning": (Severity.WARNING, Severity.PROBLEM),
-    "problem": (Severity.PROBLEM,),
-}
+FAIL_ON = (Severity.WARNING, Severity.PROBLEM)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The folder, and what counts as a failure."""
-    parser.add_argument("logdir", metavar="LOGDIR", help="log directory of one run or of several")
+    """Adds the directory, and which findings count."""
+    parser.add_argument("logdir", metavar="LOGDIR", help="log directory with one or more runs")
     parser.add_argument(
         "--fail-on",
-        choices=tuple(FAIL_ON),
-        default="warning",
-        help="the least severity that fails (default: %(default)s)",
+        choices=[severity.value for severity in FAIL_ON],
+        default=Severity.WARNING.value,
+        help="the lowest severity that counts (default: %(default)s)",
     )
     parser.add_argument(
-        "--rule",
-        metavar="ID",
+        "--only",
+        metavar="RULE",
         action="append",
         choices=tuple(RULES),
-        help="only this rule counts; may be given several times",
+        help="count findings of this rule only; can be repeated",
     )
-    parser.add_argument(
-        "--rules", metavar="FILE", type=rules_file, help="judge again by these rules: JSON or TOML, id -> thresholds"
-    )
+    parser.add_argument("--thresholds", metavar=METAVAR, type=thresholds_file, help=HELP)
     parser.epilog = (
-        "Exit status: 0 every run was judged and has no open finding that counts, 1 there are such findings, "
-        "2 a run could not be judged and no other has such findings."
+        "Exit status: 0 if every run was judged and no open finding counts, 1 if a finding counts, "
+        "2 if a run could not be judged and no finding counts."
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a line a run and a finding, and give the exit status: 0 healthy, 1 findings, 2 cannot judge."""
+    """Prints a line per run and finding, and returns the exit status: 0 healthy, 1 findings, 2 not judged."""
     try:
-        runs = read(arguments.logdir, arguments.rules, is_brief=True, following=with_bar)
+        runs = read(arguments.logdir, arguments.thresholds, is_brief=True, following=with_bar)
     except (OSError, ValueError) as error:
         complain("Cannot judge", str(error))
         return CANNOT_JUDGE
-    statuses = [_check(run, FAIL_ON[arguments.fail_on], arguments.rule) for run in runs]
+    statuses = [_check(run, Severity(arguments.fail_on), arguments.only) for run in runs]
     return SICK if SICK in statuses else max(statuses)
 
 
-def _check(judged: Judged | Unreadable, severities: Sequence[Severity], asked: Sequence[str] | None) -> int:
+def _check(judged: Judged | Unreadable, lowest: Severity, only: Sequence[str] | None) -> int:
     if isinstance(judged, Unreadable):
         complain("Cannot judge", f"{judged.title}: {judged.reason}")
         return CANNOT_JUDGE
-    name = judged.title
-    rules = judged.run.rules if asked is None else asked
-    counting = [
-        [finding for finding in family.members if finding.severity in severities and finding.rule in rules]
+    rules = judged.run.rules if only is None else only
+    found = [
+        (finding, family.root)
         for family in families(judged.run.findings)
+        for finding in family.members
+        if finding.severity.rank >= lowest.rank and finding.rule in rules
     ]
-    found = [finding for family in counting for finding in family]
     if found:
-        _sick(name, found)
+        _sick(judged.title, found)
         return SICK
     reason = _why_not_judged(judged, rules)
     if reason:
-        complain("Cannot judge", f"{name}: {reason}")
+        complain("Cannot judge", f"{judged.title}: {reason}")
         return CANNOT_JUDGE
-    _healthy(judged, severities, rules)
+    _healthy(judged, lowest, rules)
     return HEALTHY
 
 
-def _healthy(judged: Judged, severities: Sequence[Severity], rules: Sequence[str]) -> None:
+def _healthy(judged: Judged, lowest: Severity, rules: Sequence[str]) -> None:
     lesser = sum(finding.closed_step is None and finding.rule in rules for finding in judged.run.findings)
     more = f", {lesser} lesser {plural(lesser, 'finding')}" if lesser else ""
+    counting = [severity for severity in FAIL_ON if severity.rank >= lowest.rank]
     states = rules_in_words({rule: judged.states[rule] for rule in rules})
     Console().print(
         Text.assemble(
             (printable(f"{glyph(None)} {judged.title}"), "green"),
-            f": no {' or '.join(severities)}{more}. Rules: {states}",
+            f": no {' or '.join(counting)}{more}. Rules: {states}",
         ),
         soft_wrap=True,
     )
 
 
-def _sick(name: str, found: Sequence[Finding]) -> None:
+def _sick(name: str, found: Sequence[tuple[Finding, Finding]]) -> None:
+    """Prints each finding with the root it follows from."""
     console = Console()
     count = f"{len(found)} {plural(len(found), 'finding')}"
-    worst = Severity.PROBLEM if any(one.severity is Severity.PROBLEM for one in found) else Severity.WARNING
+    worst = max((finding.severity for finding, _ in found), key=lambda severity: severity.rank)
     console.print(
         Text.assemble((printable(f"{glyph(worst)} {name}"), severity_style(worst)), f": {count}"), soft_wrap=True
     )
-    for finding in found:
+    for finding, root in found:
         about = f"  {finding.severity.value}, {finding.rule}: "
-        follows = " (follows from another)" if finding.root else ""
+        follows = "" if finding is root else f" (follows from {root.rule} in {printable(root.layer)})"
         console.print(
             Text.assemble((about, severity_style(finding.severity)), printable(finding.message) + follows),
             soft_wrap=True,
@@ -122,10 +119,10 @@ def _sick(name: str, found: Sequence[Finding]) -> None:
 
 
 def _why_not_judged(judged: Judged, rules: Sequence[str]) -> str:
-    """Why silence of these rules is no sign of health; "" when it is."""
+    """Why a run without findings of these rules cannot be called healthy; "" if it can."""
     missing = [rule for rule in rules if rule not in judged.states]
     if missing:
-        return f"the rule {missing[0]} was not run; --rules FILE judges again"
+        return f"the rule {missing[0]} was not run; use --thresholds FILE to judge again"
     reason = why_no_layer(judged.run.spec)
     if not len(judged.run.steps):
         return f"{NO_STEP}; {reason}" if reason else NO_STEP

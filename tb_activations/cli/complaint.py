@@ -1,4 +1,4 @@
-"""How a subcommand says that it cannot do what it was asked for."""
+"""Error messages of the subcommands."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from tb_activations.report.words import printable
 
 
 def complain(what: str, why: str) -> None:
-    """One line on the standard error output."""
+    """Prints one line on standard error."""
     Console(stderr=True).print(Text.assemble((f"{what}: ", "bold red"), printable(why)), soft_wrap=True)

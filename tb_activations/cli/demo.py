@@ -1,6 +1,6 @@
-"""`tb-activations demo`: trains one healthy and two sick networks and shows them in TensorBoard.
+"""`tb-activations demo`: trains one healthy and two unhealthy networks and shows them in TensorBoard.
 
-TensorFlow, Keras and scikit-learn are imported when the training begins, so that the command line works without them.
+TensorFlow, Keras and scikit-learn are imported when training begins, so the command line works without them.
 """
 
 from __future__ import annotations
@@ -26,19 +26,21 @@ NEEDED = ("tensorflow", "keras", "sklearn")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the demo's options."""
-    parser.add_argument("--logdir", type=Path, default=None, help="folder for the runs (default: a new temporary one)")
-    parser.add_argument("--no-serve", action="store_true", help="train only, start no TensorBoard")
-    parser.add_argument("--port", type=int, default=0, help="port of TensorBoard (default: a free one)")
+    parser.add_argument(
+        "--logdir", type=Path, default=None, help="directory for the runs (default: a new temporary one)"
+    )
+    parser.add_argument("--no-serve", action="store_true", help="train only; do not start TensorBoard")
+    parser.add_argument("--port", type=int, default=0, help="TensorBoard's port (default: a free one)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Trains, then serves until interrupted; 2 when a package or a usable port is missing."""
+    """Trains, then serves until interrupted. Returns 2 if a package is missing or the port is invalid."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        print(f"The demo trains networks and needs {', '.join(missing)}: pip install 'tb-activations[demo]'")
+        print(f"The demo needs {', '.join(missing)}: pip install 'tb-activations[demo]'")
         return 2
     if not 0 <= arguments.port <= 65535:
-        print(f"--port must be from 0 (a free one) to 65535, got {arguments.port}")
+        print(f"--port must be between 0 (any free port) and 65535, got {arguments.port}")
         return 2
     logdir = Path(os.path.expanduser(arguments.logdir or tempfile.mkdtemp(prefix="layer-health-")))
     for name in RUNS:
@@ -46,13 +48,13 @@ def run(arguments: argparse.Namespace) -> int:
         shutil.rmtree(logdir / name, ignore_errors=True)
         _train(name, logdir / name)
         print(f"  {_sentence(logdir / name)}")
-    print(f"Runs are in {logdir}")
+    print(f"Runs: {logdir}")
     if arguments.no_serve:
         return 0
-    # Being ended by a service manager must end TensorBoard too, as Ctrl-C does.
+    # A service manager that stops this process must stop TensorBoard too, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with serving(logdir, arguments.port) as (process, url):
-        print(f"Layer Health: {url} (Ctrl-C ends it)", flush=True)
+        print(f"Layer Health: {url} (stop with Ctrl-C)", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             process.wait()
     return 0
@@ -60,10 +62,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def serving(logdir: Path, port: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A running TensorBoard over `logdir` and the address of the tab; ended on leaving.
+    """Starts TensorBoard on `logdir`, yields the process and the address of the tab, and stops it at the end.
 
     Raises:
-        RuntimeError: TensorBoard did not start; the text holds what it said.
+        RuntimeError: TensorBoard did not start; the message contains its output.
     """
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logdir), "--port", str(port)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -75,18 +77,18 @@ def serving(logdir: Path, port: int) -> Iterator[tuple[subprocess.Popen[str], st
 
 
 def _address(process: subprocess.Popen[str]) -> str:
-    """Reads what TensorBoard says until it names its address; with port 0 only it knows the port."""
+    """The address from TensorBoard's output; with port 0 only TensorBoard knows its port."""
     assert process.stderr is not None
-    said = []
+    lines = []
     for line in process.stderr:
-        said.append(line)
+        lines.append(line)
         _, found, address = line.partition(" at http://")
         if found:
-            # Nobody reads on from here, and a full pipe would stop the server.
+            # Keeps reading: a full pipe would block the server.
             threading.Thread(target=process.stderr.read, daemon=True).start()
             port = address.split("/")[0].rsplit(":", 1)[1]
             return f"http://localhost:{port}/#layer_health"
-    raise RuntimeError("TensorBoard did not start:\n" + "".join(said))
+    raise RuntimeError("TensorBoard did not start:\n" + "".join(lines))
 
 
 def _sentence(log_dir: Path) -> str:
@@ -130,7 +132,7 @@ def _network(name: str) -> tuple[Any, Any]:
         ]
         optimizer = keras.optimizers.SGD(0.05, momentum=0.9)
         if name == "relu_dies":
-            # Steps this large throw the units of a ReLU layer to where no input reaches them.
+            # Steps this large move the units of a ReLU layer to where no input activates them.
             schedule = keras.optimizers.schedules.PiecewiseConstantDecay([150], [1e-3, 0.1])
             optimizer = keras.optimizers.Adam(schedule)
     model = keras.Sequential([layers.Input((8, 8, 1)), *body, layers.Dense(10, name="logits")], name=name)

@@ -1,4 +1,4 @@
-"""`tb-activations diff A B`: do two log directories hold the same training?"""
+"""`tb-activations diff A B`: compares the runs of two log directories."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ EQUAL, DIFFERENT, NOT_COMPARABLE = 0, 1, 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The two folders and the tolerances."""
-    parser.add_argument("expected", metavar="A", help="log directory of the expected run or runs")
-    parser.add_argument("actual", metavar="B", help="log directory of the run or runs to judge")
+    """Adds the two directories and the tolerances."""
+    parser.add_argument("expected", metavar="A", help="log directory of the expected runs")
+    parser.add_argument("actual", metavar="B", help="log directory of the runs to compare with it")
     parser.add_argument("--rtol", type=_tolerance, default=1e-5, help="relative tolerance (default: %(default)s)")
     parser.add_argument("--atol", type=_tolerance, default=1e-8, help="absolute tolerance (default: %(default)s)")
-    parser.epilog = "Exit status: 0 the runs are equal, 1 they differ, 2 they cannot be compared."
+    parser.epilog = "Exit status: 0 if the runs are equal, 1 if they differ, 2 if they cannot be compared."
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one line and give the exit status: 0 equal, 1 different, 2 cannot be compared."""
+    """Prints one line and returns the exit status: 0 equal, 1 different, 2 not comparable."""
     try:
         mismatch = first_mismatch(arguments.expected, arguments.actual, rtol=arguments.rtol, atol=arguments.atol)
     except (OSError, ValueError) as error:
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print(console: Console, verdict: str, style: str, rest: str) -> None:
-    # Text, so that brackets in the name of a layer or folder are no markup; one line, so that scripts can read it.
+    # `Text` keeps brackets in names from being read as markup; one line can be parsed by scripts.
     console.print(Text.assemble((verdict, style), rest), soft_wrap=True)
 
 

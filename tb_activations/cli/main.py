@@ -1,7 +1,7 @@
 """The command `tb-activations`.
 
-A subcommand is a module with `add_arguments(parser)` and `run(arguments) -> int`, imported only when it is called, so
-that one command does not wait for what another needs.
+A subcommand is a module with `add_arguments(parser)` and `run(arguments) -> int`. It is imported only when it is
+called, so that a command does not wait for the imports of another.
 """
 
 from __future__ import annotations
@@ -13,30 +13,39 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from tb_activations import __version__
+
+PROGRAM = "tb-activations"
+NO_COMMAND = 2
+
 
 class Command(NamedTuple):
-    """Where a subcommand lives, and what it is for."""
+    """The module of a subcommand, and its description."""
 
     module: str
     help: str
 
 
 COMMANDS: Mapping[str, Command] = {
-    "demo": Command("tb_activations.cli.demo", "train healthy and sick networks and show them in TensorBoard"),
-    "report": Command("tb_activations.cli.report", "say what was found, as text, JSON or a page with pictures"),
-    "check": Command("tb_activations.cli.check", "exit with status 1 when layers of a run are sick"),
+    "demo": Command("tb_activations.cli.demo", "train healthy and unhealthy networks and show them in TensorBoard"),
+    "report": Command("tb_activations.cli.report", "report the findings as text, JSON or an HTML page"),
+    "check": Command("tb_activations.cli.check", "exit with status 1 if a run has findings"),
     "diff": Command("tb_activations.cli.diff", "compare the runs of two log directories"),
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and give its exit status; wrong usage exits with status 2."""
+    """Runs the command line and returns its exit status; without a command it prints help and returns 2."""
     argv = sys.argv[1:] if argv is None else argv
     for stream in (sys.stdout, sys.stderr):
-        # Signs and names that the terminal's encoding lacks must not end the command.
+        # Symbols and names that the terminal cannot encode must not be an error.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    arguments = _parser(argv).parse_args(argv)
+    parser = _parser(argv)
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.print_help()
+        return NO_COMMAND
     module = importlib.import_module(COMMANDS[arguments.command].module)
     status: int = module.run(arguments)
     return status
@@ -44,11 +53,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     """The parser, with the arguments of the called subcommand only."""
-    parser = argparse.ArgumentParser(prog="tb-activations", description="Layer health of Keras trainings.")
-    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="Layer health of Keras models.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    subparsers = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
     called = next((argument for argument in argv if argument in COMMANDS), None)
     for name, command in COMMANDS.items():
-        subparser = subparsers.add_parser(name, help=command.help, description=command.help)
+        subparser = subparsers.add_parser(
+            name, help=command.help, description=_sentence(command.help), allow_abbrev=False
+        )
         if name == called:
             importlib.import_module(command.module).add_arguments(subparser)
     return parser
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."

@@ -1,4 +1,4 @@
-"""How far a command is that reads many runs."""
+"""A progress bar for commands that read many runs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rich.progress import track
 T = TypeVar("T")
 
 FEWEST = 30
-"""Folders worth a bar; fewer are read before one could look at it."""
+"""Smallest number of folders with a progress bar."""
 
 
 def with_bar(folders: Sequence[T]) -> Iterable[T]:
-    """The folders one after the other, with a bar on the standard error output if that is a terminal."""
+    """Iterates over the folders, with a progress bar on standard error if that is a terminal."""
     if len(folders) < FEWEST or not sys.stderr.isatty():
         return folders
     return track(folders, "Reading runs", console=Console(stderr=True), transient=True)

@@ -1,4 +1,4 @@
-"""`tb-activations report LOGDIR`: what was found in the runs of a log directory, as text, JSON or a page."""
+"""`tb-activations report LOGDIR`: findings in the runs of a log directory, as text, JSON or an HTML page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tb_activations.cli.complaint import complain
 from tb_activations.cli.progress import with_bar
-from tb_activations.cli.rules_file import rules_file
+from tb_activations.cli.thresholds_file import HELP, METAVAR, thresholds_file
 from tb_activations.report.json_text import report_json
 from tb_activations.report.page import report_page
 from tb_activations.report.stored import Judged, Unreadable, read
@@ -22,30 +22,30 @@ from tb_activations.report.text import print_report, unreadable_line
 REPORTED, CANNOT_REPORT = 0, 2
 FORMATS = ("text", "json", "html")
 WIDTH = 110
-"""Of text that goes into a file or a pipe."""
+"""Columns of text written to a file or a pipe."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The folder, the format, and where the report goes."""
-    parser.add_argument("logdir", metavar="LOGDIR", help="log directory of one run or of several")
+    """Adds the directory, the format and the output file."""
+    parser.add_argument("logdir", metavar="LOGDIR", help="log directory with one or more runs")
     parser.add_argument("--format", choices=FORMATS, default="text", help="default: %(default)s")
+    parser.add_argument("--thresholds", metavar=METAVAR, type=thresholds_file, help=HELP)
     parser.add_argument(
-        "--rules", metavar="FILE", type=rules_file, help="judge again by these rules: JSON or TOML, id -> thresholds"
+        "--output", metavar="FILE", type=Path, help="write the report to this file instead of standard output"
     )
-    parser.add_argument("--output", metavar="FILE", type=Path, help="write there in place of the standard output")
-    parser.epilog = "Exit status: 0 a run was reported, whatever was found; 2 there was nothing to report."
+    parser.epilog = "Exit status: 0 if at least one run was reported, 2 if none was."
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print or write the report and give the exit status: 0 at least one run was reported, 2 none was."""
+    """Prints or writes the report and returns the exit status: 0 if at least one run was reported, else 2."""
     try:
-        runs = read(arguments.logdir, arguments.rules, following=with_bar)
+        runs = read(arguments.logdir, arguments.thresholds, following=with_bar)
         if arguments.output is None and arguments.format == "text" and sys.stdout.isatty():
             print_report(Console(), runs)
         else:
-            _put(_report(runs, arguments.format), arguments.output)
+            _write(_report(runs, arguments.format), arguments.output)
     except BrokenPipeError:
-        # Whoever read along has seen enough; what is still in the buffer has nowhere to go.
+        # The reader closed the pipe, as `head` does: discard what is still buffered.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return REPORTED
     except (OSError, ValueError) as error:
@@ -68,10 +68,10 @@ def _report(runs: Sequence[Judged | Unreadable], form: str) -> str:
     return "".join(line.rstrip() + "\n" for line in written.getvalue().splitlines())
 
 
-def _put(report: str, output: Path | None) -> None:
+def _write(report: str, output: Path | None) -> None:
     if output is None:
         sys.stdout.write(report)
         sys.stdout.flush()
     else:
-        # Names of folders need not be text; in JSON the escapes are those of JSON.
+        # Folder names need not be valid Unicode. Within JSON the escapes are valid JSON escapes.
         Path(os.path.expanduser(output)).write_text(report, "utf-8", "backslashreplace")

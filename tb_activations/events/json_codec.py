@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from tb_activations.events.errors import UnreadableRunError
-from tb_activations.records.finding import Finding, Severity
+from tb_activations.events.old_signs import sign_of
+from tb_activations.records.finding import UNITS, Finding, Severity, Unit
 from tb_activations.records.specs import LayerSpec, RunSpec, WeightSpec
 
 T = TypeVar("T")
@@ -51,7 +52,8 @@ def run_to_json(spec: RunSpec) -> str:
 
 def finding_to_json(finding: Finding) -> str:
     """JSON of one finding, NaN and infinities included."""
-    fields = dataclasses.asdict(finding)
+    # Versions up to 0.4 cannot read a finding without `quantity`, which was a title.
+    fields = {**dataclasses.asdict(finding), "quantity": finding.sign}
     for name in ("value", "threshold"):
         fields[name] = number_to_json(fields[name])
     return json.dumps(fields, allow_nan=False)
@@ -84,11 +86,16 @@ def finding_from_json(text: str | bytes) -> Finding:
         UnreadableRunError: the text is not a finding; the message says where it is not.
     """
     members = _members(text, "a finding")
+    rule = _text(members, "rule")
+    sign, unit = _optional(_to_text, members, "sign"), _optional(_to_unit, members, "unit")
+    if sign is None:
+        sign, unit = sign_of(rule, _text(members, "quantity"))
     return Finding(
-        rule=_text(members, "rule"),
+        rule=rule,
         layer=_text(members, "layer"),
         severity=_severity(_text(members, "severity")),
-        quantity=_text(members, "quantity"),
+        sign=sign,
+        unit=unit or "",
         value=_to_number(members.get("value"), "value"),
         threshold=_to_number(members.get("threshold"), "threshold"),
         samples=_whole(members, "samples"),
@@ -104,7 +111,17 @@ def finding_from_json(text: str | bytes) -> Finding:
         unit_count=_whole(members, "unit_count"),
         closed_step=_optional(_to_whole, members, "closed_step"),
         root=_optional(_to_text, members, "root"),
+        origin=_optional(_to_text, members, "origin") or "",
+        reopened_step=_optional(_to_whole, members, "reopened_step"),
+        follow_up=_optional(_to_text, members, "follow_up") or "",
     )
+
+
+def _to_unit(value: object, name: str) -> Unit:
+    for unit in UNITS:
+        if value == unit:
+            return unit
+    raise UnreadableRunError(f"{name} must be one of {UNITS}, got {value!r:.40}")
 
 
 def _severity(name: str) -> Severity:

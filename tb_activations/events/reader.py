@@ -42,7 +42,7 @@ def load(logdir: str | os.PathLike[str], run: str | None = None) -> Run:
 
     Args:
         logdir: the run's folder, or a folder above it; "~" and "file://" are understood.
-        run: which of the runs below `logdir`, as `runs` names them; may be left out when there is one.
+        run: which of the runs below `logdir`, as `run_names` lists them; may be left out when there is one.
 
     Raises:
         FileNotFoundError: there is no such run.
@@ -57,7 +57,7 @@ def load(logdir: str | os.PathLike[str], run: str | None = None) -> Run:
         found = load_folder(event_files(top / run), run)
         if found is not None:
             return found
-    names = runs(top)
+    names = run_names(top)
     if not names:
         raise no_run(top)
     if run is not None:
@@ -70,7 +70,7 @@ def load(logdir: str | os.PathLike[str], run: str | None = None) -> Run:
     return found
 
 
-def runs(logdir: str | os.PathLike[str]) -> list[str]:
+def run_names(logdir: str | os.PathLike[str]) -> list[str]:
     """Names of the runs with Layer Health records at or below `logdir`, sorted: paths relative to it, "." for itself.
 
     Empty when there are none or the folder does not exist. Links to folders are followed; a warning names what cannot

@@ -17,7 +17,7 @@ from tb_activations.records.step_record import StepRecord
 from tb_activations.records.unit_lives import UnitLife, unit_lives
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Run:
     """What was recorded of one training; S observed steps, L layers, W weights, U tracked units, H histogram steps.
 
@@ -56,6 +56,14 @@ class Run:
     cost: Mapping[str, float]
     dropped: int
     states: tuple[StoredState, ...] = ()
+
+    def __repr__(self) -> str:
+        steps = f"{len(self.steps)} observed steps"
+        if len(self.steps):
+            steps += f" from {self.steps[0]} to {self.steps[-1]}"
+        still_open = sum(finding.closed_step is None for finding in self.findings)
+        findings = f"{len(self.findings)} findings, {still_open} open"
+        return f"<Run {self.name!r} of model {self.spec.model!r}: {len(self.layers)} layers, {steps}, {findings}>"
 
     @property
     def layers(self) -> tuple[str, ...]:

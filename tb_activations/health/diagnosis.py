@@ -14,17 +14,11 @@ from tb_activations.health.ledger import Ledger
 from tb_activations.health.roots import name_roots, worst_first
 from tb_activations.health.rules import RuleChoice, configure
 from tb_activations.health.rules.base import Evidence, Judged, Rule
-from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.finding import Finding, Outcome
 from tb_activations.records.specs import RunSpec
 from tb_activations.records.step_record import StepRecord
 
 _LOGGER = logging.getLogger("tb_activations")
-
-_OUTCOMES = {
-    Severity.NOTE: Outcome.NOTE,
-    Severity.WARNING: Outcome.WARNING,
-    Severity.PROBLEM: Outcome.PROBLEM,
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +28,7 @@ class Judgement:
     Attributes:
         outcomes: `[layers, rules]` uint8 of `Outcome`.
         findings: all of them, open and closed, worst first.
-        changes: those that opened, changed severity or closed at this step.
+        changes: those that opened, changed severity or closed at this step, worst first.
     """
 
     outcomes: NDArray[np.uint8]
@@ -66,8 +60,8 @@ class Diagnosis:
     def thresholds(self) -> Mapping[str, Mapping[str, float]]:
         return {rule.id: rule.thresholds for rule in self._rules}
 
-    def go_on(self, spec: RunSpec) -> None:
-        """Continues under a newer description of the run, with what is known of the rows that it keeps.
+    def redescribe(self, spec: RunSpec) -> None:
+        """Continues under a newer description of the run; what is known of the rows it keeps stays.
 
         Findings of layers that it does not have are forgotten.
         """
@@ -79,8 +73,8 @@ class Diagnosis:
     def judge(self, record: StepRecord) -> Judgement:
         """Takes in the next observed step; steps must ascend.
 
-        Whatever is raised from within, a time limit for one, leaves the findings as they were after the step before:
-        what this step would have changed is found, and told, at the next one.
+        An exception from within, such as a time limit, leaves the findings as they were after the step before. The
+        next step finds and reports what this one would have changed.
 
         Raises:
             ValueError: the record does not fit the run's description.
@@ -98,13 +92,13 @@ class Diagnosis:
                 if is_news and ledger.note(rule, layer, answer, step=self._history.step, check=self._history.checks):
                     changed.append((rule.id, layer))
         findings = worst_first(name_roots(ledger.everything(), self._spec, self._history.graph), self._spec)
-        by_id = {finding.id: finding for finding in findings}
-        changes = tuple(by_id[ledger.latest(*key).id] for key in changed)
+        changed_ids = {ledger.latest(*key).id for key in changed}
+        changes = tuple(finding for finding in findings if finding.id in changed_ids)
         self._ledger, self._findings = ledger, findings
         return Judgement(outcomes, findings, changes)
 
     def not_evaluated(self) -> Judgement:
-        """What is known where a step was recorded but not judged: every outcome `ERROR`, findings as last judged."""
+        """The judgement of a step that was recorded but not judged: every outcome `ERROR`, findings as last judged."""
         outcomes = np.full((len(self._spec.layers), len(self._rules)), Outcome.ERROR, np.uint8)
         return Judgement(outcomes, self._findings, ())
 
@@ -120,7 +114,7 @@ class Diagnosis:
 
 
 def _outcome(answer: Judged) -> Outcome:
-    return _OUTCOMES[answer.severity] if isinstance(answer, Evidence) else answer
+    return answer.severity.outcome if isinstance(answer, Evidence) else answer
 
 
 def replay(spec: RunSpec, records: Iterable[StepRecord], rules: RuleChoice = None) -> Judgement:

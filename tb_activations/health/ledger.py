@@ -10,11 +10,11 @@ from tb_activations.health.rules.base import Evidence, Judged, Rule
 from tb_activations.records.finding import Finding, Outcome
 
 REOPEN_WITHIN = 5
-"""A finding that comes back within so many observed steps was never gone: it continues under its old id."""
+"""A finding that returns within this many observed steps was never resolved: it keeps its id."""
 
 CLOSED_KEPT = 3
-"""Closed findings kept for each rule and layer, so that one that comes and goes all training long stays bounded: the
-first, which shows where it began, and the latest."""
+"""Closed findings kept for each rule and layer, so that memory stays bounded where one comes and goes: the first, which
+shows where it began, and the latest."""
 
 _Key = tuple[str, str]
 """Rule and layer."""
@@ -65,7 +65,7 @@ class Ledger:
         if isinstance(answer, Evidence):
             self._open[key] = self._finding(rule, key, answer, earlier, step, check)
             return earlier is None or earlier.severity is not answer.severity
-        # Not knowing is no recovery: only a layer that is judged healthy, or not to be judged, closes a finding.
+        # Missing data is no recovery: only a healthy or not applicable outcome closes a finding.
         if earlier is None or answer not in (Outcome.OK, Outcome.NOT_APPLICABLE):
             return False
         closed = dataclasses.replace(self._open.pop(key), closed_step=step)
@@ -84,5 +84,6 @@ class Ledger:
             if is_resumed:
                 opened = kept[-1][1].opened_step
                 self._closed[key] = kept[:-1]
-        figures = {field.name: getattr(evidence, field.name) for field in dataclasses.fields(evidence)}
-        return Finding(rule=rule.id, layer=key[1], opened_step=opened, last_step=step, source=rule.source, **figures)
+        shared = {field.name: getattr(evidence, field.name) for field in dataclasses.fields(evidence)}
+        shared |= {"sign": evidence.sign.id, "unit": evidence.sign.unit}
+        return Finding(rule=rule.id, layer=key[1], opened_step=opened, last_step=step, source=rule.source, **shared)

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_activations.health.causes import AS_CAUSES, BACKWARD, RANK, direct_causes
+from tb_activations.health.causes import direct_causes
 from tb_activations.health.graph import LayerGraph
+from tb_activations.health.rules import EXPLANATORY_ORDER, RULES
 from tb_activations.records.finding import Finding, Severity
 from tb_activations.records.specs import RunSpec
 
@@ -21,7 +22,7 @@ def worst_first(findings: Iterable[Finding], spec: RunSpec) -> tuple[Finding, ..
     def order(finding: Finding) -> tuple[bool, bool, int, int, str, int]:
         is_closed, follows = finding.closed_step is not None, finding.root is not None
         row = rows.get(finding.layer, len(rows))
-        return is_closed, follows, RANK[finding.severity], row, finding.rule, finding.opened_step
+        return is_closed, follows, -finding.severity.rank, row, finding.rule, finding.opened_step
 
     return tuple(sorted(findings, key=order))
 
@@ -69,9 +70,10 @@ def first_of_groups(follows: NDArray[np.int64]) -> NDArray[np.int64]:
 def _explains_first(finding: Finding, rows: Mapping[str, int]) -> tuple[bool, int, int, int, str, int, str]:
     """The order in which an engineer looks: what counts, what began first, what harms others, where it begins."""
     is_note, row = finding.severity is Severity.NOTE, rows[finding.layer]
-    rank = AS_CAUSES.index(finding.rule) if finding.rule in AS_CAUSES else len(AS_CAUSES)
-    place = -row if finding.rule in BACKWARD else row
-    return is_note, finding.since_step, rank, place, finding.rule, finding.opened_step, finding.quantity
+    rule = RULES.get(finding.rule)
+    rank = EXPLANATORY_ORDER.index(finding.rule) if rule else len(EXPLANATORY_ORDER)
+    place = -row if rule and rule.leader == "nearest_to_loss" else row
+    return is_note, finding.since_step, rank, place, finding.rule, finding.opened_step, finding.sign
 
 
 def _rooted(finding: Finding, root: str | None) -> Finding:

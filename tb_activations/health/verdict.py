@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.roots import worst_first
-from tb_activations.health.rules import RULES
+from tb_activations.health.rules import RULES, title_of
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import RunSpec
 
@@ -20,7 +20,6 @@ RuleState = Literal["checked", "waiting", "not_applicable", "failed"]
 NOTHING_TRAINED = "Nothing is trained: the optimizer was handed no weights, so only the forward pass was judged."
 
 _JUDGED = frozenset({Outcome.OK, Outcome.NOTE, Outcome.WARNING, Outcome.PROBLEM})
-_SEVERITIES = (Severity.PROBLEM, Severity.WARNING, Severity.NOTE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,8 +142,7 @@ def _count(states: Sequence[RuleState]) -> _Counts:
 
 
 def _worst(findings: Sequence[Finding]) -> Severity | None:
-    present = {finding.severity for finding in findings}
-    return next((severity for severity in _SEVERITIES if severity in present), None)
+    return max((finding.severity for finding in findings), key=lambda severity: severity.rank, default=None)
 
 
 def _sick(pressing: Sequence[Finding], affected: int, total: int) -> str:
@@ -163,7 +161,7 @@ def _sick(pressing: Sequence[Finding], affected: int, total: int) -> str:
 def headline(finding: Finding) -> str:
     """A finding in a few words, without layer and step; also for rules this version does not know."""
     rule = RULES.get(finding.rule)
-    return rule.headline(finding) if rule else f"{finding.rule}: {finding.quantity} {finding.value:.3g}"
+    return rule.headline(finding) if rule else f"{finding.rule}: {title_of(finding)} {finding.value:.3g}"
 
 
 def _healthy(notes: Sequence[Finding], counts: _Counts, total: int) -> str:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tb_activations.events.run import Run
 from tb_activations.events.schema import SCHEMA_VERSION
 from tb_activations.events.unit_coding import NOT_MEASURED, restore_activity, restore_peak
-from tb_activations.health.rules import RULE_TITLES
-from tb_activations.health.rules.consequences import WHY_IT_MATTERS
+from tb_activations.health.roots import worst_first
+from tb_activations.health.rules import RULES, title_of
 from tb_activations.health.verdict import verdict
 from tb_activations.plugin import bounds
 from tb_activations.plugin.bounds import Leavings, clipped, with_clipped_texts
@@ -26,8 +26,7 @@ from tb_activations.records.thinning import health, shown
 from tb_activations.records.unit_lives import UnitHistory
 
 HEALTH = "health"
-_SEVERITIES = (Severity.NOTE, Severity.WARNING, Severity.PROBLEM)
-_FINDING_OUTCOMES = {severity.value: severity for severity in _SEVERITIES}
+_FINDING_OUTCOMES = {severity.value: severity for severity in Severity}
 
 
 def run_summary(run: Run, start_time: float | None) -> dict[str, Any]:
@@ -95,19 +94,8 @@ def layers(run: Run) -> dict[str, Any]:
 
 def findings(run: Run) -> dict[str, Any]:
     """The answer of `findings`: the verdict, and all findings with the worst first."""
-    position = {name: index for index, name in enumerate(run.layers)}
-
-    def order(finding: Finding) -> tuple[bool, bool, int, int, int]:
-        return (
-            finding.closed_step is not None,
-            finding.root is not None,
-            -_SEVERITIES.index(finding.severity),
-            position.get(finding.layer, len(position)),
-            finding.opened_step,
-        )
-
     left_out = Leavings()
-    entries = map(_finding, sorted(run.findings, key=order))
+    entries = map(_finding, worst_first(run.findings, run.spec))
     whole = verdict(run.spec, run.findings, run.last_outcomes, run.rules)
     return {
         "run": run.name,
@@ -214,7 +202,8 @@ def _layer(layer: LayerSpec, outcomes: NDArray[np.uint8]) -> dict[str, Any]:
 
 
 def _rule(rule: str) -> dict[str, str]:
-    return {"id": rule, "title": RULE_TITLES.get(rule, rule), "why": WHY_IT_MATTERS.get(rule, "")}
+    known = RULES.get(rule)
+    return {"id": rule, "title": known.title if known else rule, "why": known.why if known else ""}
 
 
 def _weight(weight: WeightSpec) -> dict[str, Any]:
@@ -223,11 +212,11 @@ def _weight(weight: WeightSpec) -> dict[str, Any]:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     named = dataclasses.replace(finding, units=finding.units[: bounds.MOST_FINDING_UNITS])
-    return with_clipped_texts({"id": finding.id, **dataclasses.asdict(named)})
+    return with_clipped_texts({"id": finding.id, "quantity": title_of(finding), **dataclasses.asdict(named)})
 
 
 def _worst(severities: Sequence[Severity]) -> Severity | None:
-    return max(severities, key=_SEVERITIES.index, default=None)
+    return max(severities, key=lambda severity: severity.rank, default=None)
 
 
 def _step_axis(run: Run, indices: NDArray[np.int64]) -> dict[str, Any]:

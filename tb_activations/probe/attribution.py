@@ -1,4 +1,4 @@
-"""Which parts of an input an output rests on."""
+"""Attribution: which parts of an input an output depends on."""
 
 from __future__ import annotations
 
@@ -21,60 +21,62 @@ Method = Literal["gradient", "smoothgrad", "integrated", "gradcam"]
 def saliency(
     model: keras.Model,
     x: Any,
+    *,
     target: Target = None,
     method: Method = "gradient",
-    *,
     layer: str | None = None,
-    baseline: ArrayLike = 0.0,
-    steps: int = 64,
-    samples: int = 32,
+    baselines: ArrayLike = 0.0,
+    n_steps: int = 64,
+    n_samples: int = 32,
     noise: float = 0.15,
     seed: int = 0,
     batch_size: int = 32,
 ) -> NDArray[np.float32]:
-    """How much each input value matters to one output of the model in inference mode, sample by sample.
+    """How much each input value affects one output of the model in inference mode, for each sample.
 
     Methods:
-        "gradient": the gradient of the output by the input (Simonyan et al. 2013), signed.
-        "smoothgrad": the mean of that gradient over `samples` noisy copies; the noise's standard deviation is `noise`
-            times the range of the sample's values (Smilkov et al. 2017, who use 0.1 to 0.2).
-        "integrated": integrated gradients from `baseline` to the sample (Sundararajan et al. 2017, equation 1). They
-            sum to the difference of the outputs at both ends; steps are refined, from `steps` on, until that holds
-            within 1 %, or within the rounding of the model's numbers if that is more, as in half precision.
-        "gradcam": feature maps weighted by their mean gradient, negative sums cut off (Selvaraju et al. 2017,
-            equations 1 and 2), enlarged bilinearly to the input's height and width.
+        "gradient": the signed gradient of the output with respect to the input (Simonyan et al. 2013).
+        "smoothgrad": the mean of that gradient over `n_samples` noisy copies. The standard deviation of the noise is
+            `noise` times the range of the sample's values (Smilkov et al. 2017, who use 0.1 to 0.2).
+        "integrated": integrated gradients from `baselines` to the sample (Sundararajan et al. 2017, equation 1). Their
+            sum is the difference between the outputs at both ends. `n_steps` is refined until this holds within 1%, or
+            within the rounding error of the model's dtype where that is larger, as in half precision.
+        "gradcam": feature maps weighted by their mean gradient, negative sums set to 0 (Selvaraju et al. 2017,
+            equations 1 and 2), resized bilinearly to the input's height and width.
 
     Args:
         model: any Keras model with one input.
-        x: `[samples, ...]`; images are `[samples, height, width, channels]` (or as Keras' `image_data_format` says).
-        target: the unit of an output `[samples, units]`: one for all samples, one for each, or None for the largest.
-            For any other outputs a function from them to `[samples]`. A softmax hides what matters once it is sure:
-            prefer logits.
+        x: `[samples, ...]`; images are `[samples, height, width, channels]` (or follow Keras' `image_data_format`).
+        target: the unit to explain, for outputs `[samples, units]`: one for all samples, one per sample, or None for
+            the largest output. For other outputs, a function from the outputs to `[samples]`. Prefer logits: the
+            gradient of a confident softmax is close to 0.
         method: see above.
-        layer: for "gradcam", the output whose maps are used, named as `activations` names it; None takes the last one
-            that has height and width.
-        baseline: for "integrated", the input that stands for nothing: a number, or an array like one sample.
-        steps, samples, noise, seed: see the methods; the same seed gives the same noise whatever the `batch_size`.
-        batch_size: samples a call.
+        layer: for "gradcam", the output whose maps are used, as `activations` names it. None uses the last one with
+            height and width.
+        baselines: for "integrated", the reference input: a number, an array like one sample, or an array like `x`.
+        n_steps: for "integrated", the steps to begin with.
+        n_samples, noise, seed: for "smoothgrad". The same seed gives the same noise for any `batch_size`.
+        batch_size: samples per call of the model.
 
     Returns:
-        float32 in the shape of `x`; "gradcam": `[samples, height, width]`, from 0 upwards. Not rescaled.
+        float32 with the shape of `x`; for "gradcam" `[samples, height, width]`, at least 0. Not rescaled.
 
     Raises:
-        ValueError: an argument that is not allowed or does not fit the model.
-        TypeError: `x` is not one array.
-        ArithmeticError: integrated gradients do not add up with 64 times `steps`, since the output jumps or is not
-            finite on the way; the message says by how much they miss.
+        ValueError: an argument is not allowed or does not fit the model.
+        TypeError: `x` is not a single array.
+        ArithmeticError: integrated gradients do not converge within 64 times `n_steps` because the output jumps or is
+            not finite on the way; the message gives the remaining error.
     """
     if method not in get_args(Method):
         allowed = ", ".join(f'"{name}"' for name in get_args(Method))
         raise ValueError(f"Invalid value for argument `method`: {method!r}. Allowed are {allowed}.")
-    for argument, count in (("steps", steps), ("samples", samples), ("batch_size", batch_size)):
+    for argument, count in (("n_steps", n_steps), ("n_samples", n_samples), ("batch_size", batch_size)):
         check_count(argument, count)
     check_number("noise", noise, 0.0)
     check_number("seed", seed, 0.0)
     inputs = single_float_input(x)
     _check_target_length(target, len(inputs))
+    reference = _baselines(baselines, inputs) if method == "integrated" else inputs
     build(model, inputs[:batch_size])
     maps = []
     with preserved(model):
@@ -84,9 +86,9 @@ def saliency(
             if method == "gradient":
                 found = score.gradient(batch)
             elif method == "smoothgrad":
-                found = _smoothed(score, batch, samples, noise, [(seed, start + row) for row in range(len(batch))])
+                found = _smoothed(score, batch, n_samples, noise, [(seed, start + row) for row in range(len(batch))])
             elif method == "integrated":
-                found = integrated_gradients(score, batch, _baseline(baseline, batch), steps)
+                found = integrated_gradients(score, batch, reference[start : start + batch_size], n_steps)
             else:
                 found = class_activation_map(score, batch, layer)
             maps.append(tf.cast(found, tf.float32).numpy())
@@ -97,7 +99,7 @@ def _check_target_length(target: Target, samples: int) -> None:
     if target is not None and not callable(target) and np.ndim(target) and len(np.asarray(target)) != samples:
         raise ValueError(
             f"Invalid value for argument `target`: {len(np.asarray(target))} units for {samples} samples. "
-            "Allowed is one unit for each sample, or one for all."
+            "Allowed is one unit per sample, or one for all."
         )
 
 
@@ -112,11 +114,12 @@ def _smoothed(score: Scorer, x: tf.Tensor, samples: int, noise: float, seeds: li
     return total / samples
 
 
-def _baseline(baseline: ArrayLike, x: tf.Tensor) -> tf.Tensor:
-    given = np.asarray(baseline)
-    if given.shape not in ((), tuple(x.shape[1:])) or not np.issubdtype(given.dtype, np.number):
+def _baselines(baselines: ArrayLike, x: tf.Tensor) -> tf.Tensor:
+    """The reference input of each sample, in the shape of `x`."""
+    given = np.asarray(baselines)
+    if given.shape not in ((), tuple(x.shape[1:]), tuple(x.shape)) or not np.issubdtype(given.dtype, np.number):
         raise ValueError(
-            f"Invalid value for argument `baseline`: shape {given.shape} of {given.dtype}. "
-            f"Allowed is a number or an array of one sample's shape {tuple(x.shape[1:])}."
+            f"Invalid value for argument `baselines`: shape {given.shape} of {given.dtype}. "
+            f"Allowed is a number, or an array of shape {tuple(x.shape[1:])} or {tuple(x.shape)}."
         )
     return tf.broadcast_to(tf.cast(given, x.dtype), x.shape)

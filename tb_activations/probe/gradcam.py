@@ -7,22 +7,27 @@ import math
 import keras
 import tensorflow as tf
 
-from tb_activations.probe.calls import Recording, find_output, recorded
+from tb_activations.probe.calls import find_output, outputs, owners, recorded
 from tb_activations.probe.targets import Scorer
+from tb_activations.taps.layer_calls import LayerCalls
 
 
 def class_activation_map(score: Scorer, x: tf.Tensor, layer: str | None) -> tf.Tensor:
-    """`[samples, height, width]` float32 >= 0 at the size of the images `x`, `[samples, height, width, channels]` or
-    `[samples, channels, height, width]` as Keras' `image_data_format` says.
+    """`[samples, height, width]` float32, at least 0, with the height and width of the images `x`.
 
-    A map's weight is the mean over its positions of the gradient of the score; the maps' weighted sum is cut off below
-    zero. Source: Selvaraju et al. 2017, equations 1 and 2.
+    The weight of a map is the mean over its positions of the gradient of the score. Negative values of the weighted
+    sum are set to 0. Source: Selvaraju et al. 2017, equations 1 and 2.
+
+    Args:
+        x: `[samples, height, width, channels]`, or `[samples, channels, height, width]` where Keras'
+            `image_data_format` is "channels_first".
+        layer: the output whose maps are used; None uses the last one with height and width.
 
     Raises:
-        ValueError: `x` holds no images, `layer` is no layer output, or it has no height and width.
+        ValueError: `x` has no image shape, `layer` is not a layer output, or it has no height and width.
     """
     if x.shape.rank != 4:
-        raise ValueError(f"Invalid value for argument `x`: shape {tuple(x.shape)}; Grad-CAM needs images, 4 axes.")
+        raise ValueError(f"Invalid value for argument `x`: shape {tuple(x.shape)}. Grad-CAM needs images with 4 axes.")
     with tf.GradientTape(watch_accessed_variables=False) as tape:
 
         def watched(value: tf.Tensor) -> tf.Tensor:
@@ -44,20 +49,21 @@ def class_activation_map(score: Scorer, x: tf.Tensor, layer: str | None) -> tf.T
     return tf.image.resize(summed[..., None], size)[..., 0]
 
 
-def _maps(recording: Recording, layer: str | None) -> tuple[str, tf.Tensor, int]:
+def _maps(recording: LayerCalls, layer: str | None) -> tuple[str, tf.Tensor, int]:
     """Name and output of the layer to use, and its axis of channels."""
-    outputs, owners = recording.outputs(), recording.owners()
-    axes = {name: _channel_axis(owners[name]) for name in outputs}
-    fitting = [name for name, value in outputs.items() if _is_stack_of_maps(value, axes[name])]
+    calls = recording.by_name()
+    named, layers = outputs(calls), owners(calls)
+    axes = {name: _channel_axis(layers[name]) for name in named}
+    fitting = [name for name, value in named.items() if _is_stack_of_maps(value, axes[name])]
     if not fitting:
         raise ValueError("The model has no layer output with height and width, which Grad-CAM needs.")
-    name = fitting[-1] if layer is None else find_output(outputs, layer, "layer")
+    name = fitting[-1] if layer is None else find_output(named, layer, "layer")
     if name not in fitting:
         raise ValueError(
-            f"Invalid value for argument `layer`: {layer!r} puts out {tuple(outputs[name].shape)}, which has no height "
-            f"and width. Allowed are {', '.join(map(repr, fitting))}."
+            f"Invalid value for argument `layer`: {layer!r} has the output shape {tuple(named[name].shape)}, without "
+            f"height and width. Allowed are {', '.join(map(repr, fitting))}."
         )
-    return name, outputs[name], axes[name]
+    return name, named[name], axes[name]
 
 
 def _is_stack_of_maps(value: tf.Tensor, channels: int) -> bool:

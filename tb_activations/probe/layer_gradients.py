@@ -1,8 +1,8 @@
-"""What reaches layers, weights and inputs when the loss is differentiated."""
+"""Gradients of the loss with respect to layer outputs, weights and inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, overload
 
 import keras
@@ -10,9 +10,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from tb_activations.probe.calls import outputs as layer_outputs
 from tb_activations.probe.calls import recorded
-from tb_activations.probe.inputs import one_batch, tensors
+from tb_activations.probe.inputs import check_samples, labeled_batches
+from tb_activations.probe.joining import joined
 from tb_activations.probe.state import build, preserved
+from tb_activations.probe.variables import alive
 from tb_activations.taps.layers import LayerChoice, find_layers, weight_key, weight_owners
 
 Loss = str | Callable[[Any, Any], Any] | None
@@ -23,12 +26,13 @@ Gradients = dict[str, NDArray[Any] | None]
 def gradients(
     model: keras.Model,
     x: Any,
-    y: Any,
+    *,
+    y: Any = None,
     wrt: Literal["activations", "weights"] = "activations",
     loss: Loss = None,
-    *,
     layers: LayerChoice = None,
     training: bool = False,
+    batch_size: int | None = None,
 ) -> Gradients: ...
 
 
@@ -36,71 +40,105 @@ def gradients(
 def gradients(
     model: keras.Model,
     x: Any,
-    y: Any,
+    *,
+    y: Any = None,
     wrt: Literal["inputs"],
     loss: Loss = None,
-    *,
     layers: LayerChoice = None,
     training: bool = False,
+    batch_size: int | None = None,
 ) -> Any: ...
 
 
 def gradients(
     model: keras.Model,
     x: Any,
-    y: Any,
+    *,
+    y: Any = None,
     wrt: str = "activations",
     loss: Loss = None,
-    *,
     layers: LayerChoice = None,
     training: bool = False,
+    batch_size: int | None = None,
 ) -> Any:
-    """Gradient of the loss over one batch; no weight is changed.
+    """Gradient of the loss, averaged over all samples; no weight is changed.
 
     Args:
         model: any Keras model.
-        x: the batch: an array, or a tuple, list or dict of arrays, samples on the first axis.
-        y: its targets, as the loss takes them; None for a model whose loss needs none.
-        wrt: what to differentiate by.
-        loss: a function of `(y, outputs)`, or the name of a Keras loss; one value a sample is averaged. None takes
-            the loss the model was compiled with, its regularisation included.
+        x: as for `activations`; a dataset brings its own targets.
+        y: the targets, as the loss takes them; None for a dataset, or if the loss needs none.
+        wrt: what to differentiate with respect to: "activations", "weights" or "inputs".
+        loss: a function of `(y, outputs)` or the name of a Keras loss; its mean is taken. None uses the loss the model
+            was compiled with, including its regularization.
         layers: for `wrt="activations"`: layer names, a regular expression, or a function from a layer to a bool.
         training: whether layers run in training mode.
+        batch_size: samples per call of the model; None for all samples of an array in one call. Not used for a dataset.
+            The losses of several calls are averaged, weighted by their numbers of samples.
 
     Returns:
-        For "activations" and "weights" a dict: layer name (as `activations` names outputs) or layer name, "/", weight
-        name, to an array of the output's or the weight's shape and dtype. For "inputs" the structure of `x`. None
-        stands where the loss does not depend on the thing at all, or it holds whole numbers (for activations these
-        are left out). Losses are not scaled, also under mixed precision.
+        For "activations" a dict from layer name (as `activations` names outputs), for "weights" from layer name, "/",
+        weight name, to an array with the shape and dtype of the output or weight. For "inputs" the structure of `x`.
+        None where the loss does not depend on the value, or the value is an integer (integer activations are left
+        out). Gradients are not scaled, also under mixed precision.
 
     Raises:
-        ValueError: an argument that is not allowed, or no loss given and the model is not compiled.
-        TypeError: `x` is a dataset.
+        ValueError: an argument is not allowed; no loss is given and the model is not compiled; or there are several
+            batches and the gradients of an output cannot be joined along the samples.
     """
     if wrt not in ("activations", "weights", "inputs"):
         raise ValueError(
             f'Invalid value for argument `wrt`: {wrt!r}. Allowed are "activations", "weights" and "inputs".'
         )
     if layers is not None and wrt != "activations":
-        raise ValueError(f'Invalid value for argument `layers`: with wrt="{wrt}" it has no meaning; leave it out.')
+        raise ValueError(f'Invalid value for argument `layers`: {layers!r} with wrt="{wrt}". Allowed with it is None.')
     if loss is None and not model.compiled:
-        raise ValueError("Invalid value for argument `loss`: None, and the model is not compiled. Give a loss.")
-    batch = one_batch(x)
-    targets = None if y is None else tensors(keras.tree.map_structure(np.asarray, y))
-    build(model, batch)
-    value_of = _compiled_loss(model, batch, training) if loss is None else _given_loss(loss)
-    if wrt == "activations":
-        return _by_activations(model, batch, targets, value_of, layers, training)
-    named = _named_weights(model)
-    sources = list(named.values()) if wrt == "weights" else keras.tree.flatten(batch)
-    with preserved(model), tf.GradientTape() as tape:
-        tape.watch([source for source in sources if source.dtype.is_floating])
+        raise ValueError(
+            "Invalid value for argument `loss`: None for a model that is not compiled. Allowed are a function of "
+            "(y, outputs) and the name of a Keras loss."
+        )
+    sizes: list[int] = []
+    found: list[Gradients] = []
+    for batch, own in _passes(model, labeled_batches(x, y, batch_size), wrt, loss, layers, training):
+        sizes.append(check_samples(batch))
+        found.append(own)
+    averaged = found[0] if len(found) == 1 else _averaged(found, sizes, has_samples=wrt != "weights")
+    return averaged if wrt != "inputs" else keras.tree.pack_sequence_as(batch, list(averaged.values()))
+
+
+def _passes(
+    model: keras.Model, pairs: Iterator[tuple[Any, Any]], wrt: str, loss: Loss, layers: LayerChoice, training: bool
+) -> Iterator[tuple[Any, Gradients]]:
+    """Each batch with its gradients; those of inputs by their position."""
+    among = None
+    for batch, targets in pairs:
+        build(model, batch)
+        among = among or alive()
+        value_of = _compiled_loss(model, batch, training) if loss is None else _given_loss(loss)
+        with preserved(model, among):
+            if wrt == "activations":
+                found = _of_activations(model, batch, targets, value_of, layers, training)
+            else:
+                inputs = {f"input {place}": part for place, part in enumerate(keras.tree.flatten(batch))}
+                sources = _named_weights(model) if wrt == "weights" else inputs
+                found = _of_sources(model, batch, targets, value_of, sources, training)
+        yield batch, found
+
+
+def _of_sources(
+    model: keras.Model,
+    batch: Any,
+    targets: Any,
+    value_of: Callable[[Any, Any], tf.Tensor],
+    sources: dict[str, Any],
+    training: bool,
+) -> Gradients:
+    with tf.GradientTape() as tape:
+        tape.watch([source for source in sources.values() if source.dtype.is_floating])
         value = value_of(targets, model(batch, training=training))
-    found = [_array(gradient) for gradient in tape.gradient(value, sources)]
-    return dict(zip(named, found, strict=True)) if wrt == "weights" else keras.tree.pack_sequence_as(batch, found)
+    return _named(sources, tape.gradient(value, list(sources.values())))
 
 
-def _by_activations(
+def _of_activations(
     model: keras.Model,
     batch: Any,
     targets: Any,
@@ -108,25 +146,50 @@ def _by_activations(
     layers: LayerChoice,
     training: bool,
 ) -> Gradients:
-    with preserved(model), tf.GradientTape() as tape:
+    with tf.GradientTape() as tape:
 
         def watched(value: tf.Tensor) -> tf.Tensor:
-            # A tensor of its own for each layer: one that returns its input would share the input's gradient.
+            # Each layer gets a tensor of its own: one that returns its input would share the input's gradient.
             own = tf.identity(value)
             tape.watch(own)
             return own
 
-        with recorded(model, layers, watched) as recording:
+        with recorded(model, layers, watched) as calls:
             outputs = model(batch, training=training)
         value = value_of(targets, outputs)
-    seen = {name: output for name, output in recording.outputs().items() if output.dtype.is_floating}
-    found = tape.gradient(value, list(seen.values()))
-    return {name: _array(gradient) for name, gradient in zip(seen, found, strict=True)}
+    named = layer_outputs(calls.by_name())
+    seen = {name: output for name, output in named.items() if output.dtype.is_floating}
+    return _named(seen, tape.gradient(value, list(seen.values())))
+
+
+def _named(names: Iterable[str], gradients: Sequence[Any]) -> Gradients:
+    return {name: _array(own) for name, own in zip(names, gradients, strict=True)}
+
+
+def _averaged(found: Sequence[Gradients], sizes: Sequence[int], *, has_samples: bool) -> Gradients:
+    """The gradients of the mean loss of several batches; those of outputs are joined along the samples."""
+    total = sum(sizes)
+    names = dict.fromkeys(name for own in found for name in own)
+    result: Gradients = {}
+    for name in names:
+        pieces = [_scaled(own.get(name), size / total) for own, size in zip(found, sizes, strict=True)]
+        present = [piece for piece in pieces if piece is not None]
+        if not present:
+            result[name] = None
+        elif has_samples:
+            result[name] = joined(name, present, sizes)
+        else:
+            result[name] = sum(present[1:], present[0])
+    return result
+
+
+def _scaled(gradient: NDArray[Any] | None, share: float) -> NDArray[Any] | None:
+    return None if gradient is None else (gradient * share).astype(gradient.dtype)
 
 
 def _compiled_loss(model: keras.Model, batch: Any, training: bool) -> Callable[[Any, Any], tf.Tensor]:
     def value_of(y: Any, outputs: Any) -> tf.Tensor:
-        # Keras' own way to `compute_loss`, which also calls overrides that do not take `training`.
+        # Keras' own wrapper of `compute_loss`, which also supports overrides that do not take `training`.
         return model._compute_loss(batch, y, outputs, None, training)
 
     return value_of
@@ -158,5 +221,5 @@ def _free(name: str, taken: dict[str, Any]) -> str:
 
 
 def _array(gradient: Any) -> NDArray[Any] | None:
-    # A lookup hands back IndexedSlices.
+    # The gradient of a lookup is an IndexedSlices.
     return None if gradient is None else np.asarray(tf.convert_to_tensor(gradient).numpy())

@@ -1,4 +1,4 @@
-"""Where a model behaves differently in training than in use."""
+"""Layers that behave differently in training mode than in inference mode."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tb_activations.probe.calls import LayerCall, parts, recorded, to_numpy
+from tb_activations.probe.calls import outputs, parts, recorded, to_numpy
 from tb_activations.probe.inputs import batches
 from tb_activations.probe.state import build, preserved
 from tb_activations.probe.variables import alive
+from tb_activations.taps.layer_calls import LayerCall
 from tb_activations.taps.layers import LayerChoice
 
 
@@ -23,11 +24,11 @@ from tb_activations.taps.layers import LayerChoice
 class ModeDifference:
     """Relative distances ‖training - inference‖ / ‖inference‖ of one layer's output, over all values and samples.
 
-    0 is no difference, infinity a difference to an output that is all zero, NaN an output that is not finite.
+    0 means no difference, infinity a difference from an all-zero output, NaN a non-finite output.
 
     Attributes:
-        whole: with all layers in the mode; holds what the layers before it do differently.
-        own: with only this layer in training mode, on the inputs it has in inference mode.
+        whole: with all layers in training mode; includes the differences of the layers before this one.
+        own: with only this layer in training mode, on its inputs in inference mode.
     """
 
     whole: float
@@ -35,24 +36,22 @@ class ModeDifference:
 
 
 def compare_modes(
-    model: keras.Model, x: Any, layers: LayerChoice = None, batch_size: int = 32
+    model: keras.Model, x: Any, *, layers: LayerChoice = None, batch_size: int = 32
 ) -> dict[str, ModeDifference]:
-    """How far each layer's output in training mode is from that in inference mode, for the same inputs.
+    """The distance between each layer's outputs in training mode and in inference mode, for the same inputs.
 
-    A dropout layer, or batch normalisation whose moving averages do not fit the data, shows in `own`; all behind it
-    show in `whole`. Nothing is learned from the calls: weights, moving averages, seeds and metrics stay as they were,
-    so the same call gives the same answer. Batch normalisation in training mode depends on the `batch_size`: give the
-    one you train with.
+    `own` is large for dropout, and for batch normalization whose moving averages do not fit the data; `whole` is large
+    for every layer after them. Weights, moving averages, seeds and metrics are restored, so the same call gives the
+    same result. Batch normalization in training mode depends on the batch size: use the one you train with.
 
     Args:
         model: any Keras model.
         x: as for `activations`.
-        layers: layer names, a regular expression, or a function from a layer to a bool; None takes all.
-        batch_size: samples a call; not used for a dataset.
+        layers: layer names, a regular expression, or a function from a layer to a bool; None for all.
+        batch_size: samples per call of the model; not used for a dataset.
 
     Returns:
-        Distances by the names of `activations`, in call order. A layer that is called in only one of the two modes is
-        left out.
+        Distances by the names of `activations`, in call order. A layer called in only one of the two modes is left out.
 
     Raises:
         ValueError, TypeError: as `activations`.
@@ -74,8 +73,8 @@ def _compared(model: keras.Model, batch: Any, layers: LayerChoice) -> Iterator[t
         model(batch, training=False)
     with preserved(model), recorded(model, layers) as trained:
         model(batch, training=True)
-    in_training = trained.outputs()
-    for name, call in plain.calls().items():
+    in_training = outputs(trained.by_name())
+    for name, call in plain.by_name().items():
         alone = dict(parts(name, _in_training(call)))
         for key, output in parts(name, call.output):
             if key in in_training and key in alone:
@@ -84,13 +83,13 @@ def _compared(model: keras.Model, batch: Any, layers: LayerChoice) -> Iterator[t
 
 def _in_training(call: LayerCall) -> Any:
     keywords = {name: value for name, value in call.keywords.items() if name != "training"}
-    # A call of its own, outside any other, so that layers inside this one are in training mode too.
+    # A top-level call, so that Keras puts the layers inside this one into training mode too.
     with preserved(call.layer):
         return call.layer(*call.arguments, **keywords, training=True)
 
 
 def _squares(name: str, output: tf.Tensor, whole: tf.Tensor, own: tf.Tensor) -> NDArray[np.float64]:
-    """Sums of squares: of the output, of the whole difference, of the layer's own."""
+    """Sums of squares: of the output, of the whole difference, of the layer's own difference."""
     base, *others = (_wide(to_numpy(name, value)) for value in (output, whole, own))
     if any(other.shape != base.shape for other in others):
         return np.full(3, math.nan)

@@ -1,4 +1,4 @@
-"""How well a model gives back what it was given."""
+"""How well an autoencoder reconstructs its inputs."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tb_activations.probe.calls import find_output, parts, recorded
-from tb_activations.probe.inputs import batches, check_samples
+from tb_activations.probe.calls import find_output, outputs, parts, recorded
+from tb_activations.probe.inputs import batches, check_samples, is_batched
 from tb_activations.probe.state import build, preserved
 from tb_activations.probe.variables import alive
 
 
 @dataclasses.dataclass(frozen=True)
-class ReconstructionError:
-    """Mean squared differences, float64.
+class Reconstruction:
+    """Mean squared errors, float64.
 
     Attributes:
         per_sample: `[samples]`: over every value of every output.
-        per_output: output name to `[samples]`: over that output's values.
+        per_output: output name to `[samples]`: over the values of that output.
         per_element: output name to an array like one sample of that output: over all samples.
     """
 
@@ -35,42 +35,40 @@ class ReconstructionError:
 def reconstruction_error(
     model: keras.Model,
     x: Any,
+    *,
+    y: Any = None,
     between: tuple[str, str] | None = None,
     batch_size: int = 32,
-    *,
-    target: Any = None,
-) -> ReconstructionError:
-    """Squared error between what goes in and what comes out, in inference mode.
+) -> Reconstruction:
+    """Squared error between a model's inputs and outputs, in inference mode.
 
     Args:
         model: an autoencoder, or any model with `between`.
-        x: an array or a tuple, list or dict of arrays, samples on the first axis, or a batched `tf.data.Dataset`,
-            whose elements may be `(x, y)`; y is not used.
-        between: two layers, named as `activations` names outputs, whose outputs are compared in place of the model's
-            input and output; the one output is then called as the second layer.
-        batch_size: samples a call; not used for a dataset.
-        target: what should come out, structured and shaped as `x`, where that is not `x` itself: for models that take
-            noise away. Not for a dataset, nor with `between`.
+        x: as for `activations`; targets in a dataset are not used.
+        y: the expected outputs, structured and shaped as `x`; None for `x` itself. For denoising autoencoders. Not
+            allowed for a dataset or with `between`.
+        between: two layers, named as `activations` names outputs, whose outputs are compared instead of the model's
+            inputs and outputs; the result is named after the second layer.
+        batch_size: samples per call of the model; not used for a dataset.
 
     Returns:
-        The errors. The model's outputs are compared with its inputs one by one, in the order of their structures; a
-        single output is called "output", several by their index or key, as in "[decoded]". NaN in either stays NaN.
+        The errors. Outputs are compared with inputs one by one, in the order of their structures. A single output is
+        called "output", several by their index or key, as in "[decoded]". NaN in either stays NaN.
 
     Raises:
-        ValueError: no samples; a layer that is not there; inputs and outputs that differ in number or shape, both
-            named.
+        ValueError: no samples; a layer does not exist; inputs and outputs differ in number or shape (both are named).
     """
     if between is not None and (isinstance(between, str) or len(between) != 2):
         raise ValueError(f"Invalid value for argument `between`: {between!r}. Allowed are two layer names, or None.")
-    if target is not None and (between is not None or isinstance(x, tf.data.Dataset)):
+    if y is not None and (between is not None or is_batched(x)):
         raise ValueError(
-            "Invalid value for argument `target`: it has no meaning with `between` or a dataset. Allowed is None there."
+            f"Invalid value for argument `y`: {type(y).__name__} with `between` or a dataset. Allowed there is None."
         )
     squared: dict[str, list[NDArray[np.float64]]] = {}
     sums: dict[str, NDArray[np.float64]] = {}
     among = None
-    targets = itertools.repeat(None) if target is None else batches(target, batch_size)
-    for batch, wanted in zip(batches(x, batch_size), targets, strict=target is not None):
+    targets = itertools.repeat(None) if y is None else batches(y, batch_size)
+    for batch, wanted in zip(batches(x, batch_size), targets, strict=y is not None):
         build(model, batch)
         among = among or alive()
         with preserved(model, among):
@@ -86,25 +84,25 @@ def reconstruction_error(
     sizes = [total.size for total in sums.values()]
     per_sample = np.average(list(per_output.values()), axis=0, weights=sizes)
     count = len(per_sample)
-    return ReconstructionError(per_sample, per_output, {name: total / count for name, total in sums.items()})
+    return Reconstruction(per_sample, per_output, {name: total / count for name, total in sums.items()})
 
 
 def _through(model: keras.Model, batch: Any, target: Any) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
     inputs = keras.tree.flatten(target)
-    outputs = dict(parts("", model(batch, training=False)))
-    if len(inputs) != len(outputs):
+    produced = dict(parts("", model(batch, training=False)))
+    if len(inputs) != len(produced):
         raise ValueError(
-            f"Invalid value for argument `model`: it has {len(outputs)} outputs for {len(inputs)} inputs, so they "
+            f"Invalid value for argument `model`: it has {len(produced)} outputs for {len(inputs)} inputs, so they "
             "cannot be compared one by one. Name two layers with `between`."
         )
-    pairs = zip(inputs, outputs.items(), strict=True)
+    pairs = zip(inputs, produced.items(), strict=True)
     return {name or "output": (expected, actual) for expected, (name, actual) in pairs}
 
 
 def _between(model: keras.Model, batch: Any, between: tuple[str, str]) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
-    with recorded(model) as recording:
+    with recorded(model) as calls:
         model(batch, training=False)
-    seen = recording.outputs()
+    seen = outputs(calls.by_name())
     first, second = (seen[find_output(seen, name, "between")] for name in between)
     return {between[1]: (first, second)}
 
@@ -113,6 +111,6 @@ def _squared_difference(name: str, expected: tf.Tensor, actual: tf.Tensor, sampl
     if expected.shape != actual.shape or expected.shape.rank < 1 or expected.shape[0] != samples:
         raise ValueError(
             f"Cannot compare {tuple(expected.shape)} with {tuple(actual.shape)} (output {name!r}): the shapes must be "
-            f"equal, with {samples} samples on the first axis. Name two layers that fit with `between`."
+            f"equal, with {samples} samples on the first axis. Name two matching layers with `between`."
         )
     return np.square(np.asarray(actual, np.float64) - np.asarray(expected, np.float64))

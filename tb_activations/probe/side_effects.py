@@ -1,4 +1,4 @@
-"""What a call of a model does beside computing, read from its graph before it is called."""
+"""Side effects of calling a model, found in its graph before the model is called."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _VARIABLES = (
     "ResourceStridedSliceAssign",
     "ResourceCountUpTo",
     "Rng",
-    "Stateful",  # draws of tf.random.Generator, and calls of functions, whose own operations are looked at
+    "Stateful",  # draws of tf.random.Generator, and calls of functions, whose operations are checked as well
     "NonDeterministicInts",
 )
 _LOCAL = ("TensorArray", "CudnnRNN", "If", "While", "Case", "For", "Assert", "CheckNumerics", "Print")
 _LOOKUPS = ("LookupTableFind", "LookupTableSize", "LookupTableExport")
 _HARMLESS = (*READING, *_VARIABLES, *_LOCAL, *_LOOKUPS)
-"""Beginnings of the types of stateful operations that change nothing but variables, or nothing that lasts."""
+"""Prefixes of stateful operation types that change only variables, or nothing persistent."""
 _SEEDS = ("seed", "seed2")
 
 
 @dataclasses.dataclass(frozen=True)
 class SideEffect:
-    """What a call would change for good.
+    """A persistent change that a call would make.
 
     Attributes:
-        what: in words.
-        layer: name of the layer that does it, "" if it is not known.
+        what: description of the operation.
+        layer: name of the layer that has it, "" if unknown.
     """
 
     what: str
@@ -48,15 +48,15 @@ class SideEffect:
 
 
 def side_effects(model: keras.Model, x: Any, *, with_gradient: bool = False) -> list[SideEffect]:
-    """What calls of the model would change that `restored` does not give back; empty if there is nothing of the kind.
+    """Changes by calls of the model that `restored` cannot undo; empty if there are none.
 
-    The model is traced in inference mode and in training mode, no operation of it is run. What its Python code does
-    while it is traced happens: it cannot be seen here.
+    The model is traced in inference mode and in training mode; none of its operations is run. Its Python code does run
+    while it is traced, and is not checked.
 
     Args:
         model: any Keras model that can be called.
         x: a (structure of) tensors with samples on the first axis.
-        with_gradient: whether the gradient with respect to `x` is to be taken too, in inference mode.
+        with_gradient: whether the gradient with respect to `x` is traced too, in inference mode.
     """
     layers = {layer.name for layer in model._flatten_layers()}
     found: dict[SideEffect, None] = {}
@@ -71,7 +71,7 @@ def side_effects(model: keras.Model, x: Any, *, with_gradient: bool = False) -> 
 
 def _trace(model: keras.Model, x: Any, training: bool, with_gradient: bool) -> Any:
     def call(inputs: Any) -> Any:
-        # Only draws whose layer asked for a seed are to have one.
+        # Without a graph seed only the draws of layers that set a seed have one.
         tf.compat.v1.get_default_graph().seed = None
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             floats = [part for part in keras.tree.flatten(inputs) if part.dtype.is_floating]
@@ -84,10 +84,10 @@ def _trace(model: keras.Model, x: Any, training: bool, with_gradient: bool) -> A
 
 
 def _nodes(graph: Any) -> Iterator[tuple[str, Any]]:
-    """Every operation, those of called functions too, with the name of the operation of the model's own graph."""
+    """Every operation, also of called functions, with the name of its caller in the model's own graph."""
     functions = {function.signature.name: function.node_def for function in graph.library.function}
     waiting = [(node.name, node) for node in graph.node]
-    # Ends, since a function leaves `functions` when it is called first.
+    # Terminates: a function is removed from `functions` at its first call.
     while waiting:
         place, node = waiting.pop()
         yield place, node
@@ -104,24 +104,24 @@ def _called(node: Any) -> Iterator[str]:
 def _is_side_effect(node: Any, is_eager: bool) -> bool:
     definition = op_def_registry.get(node.op)
     if definition is None or not definition.is_stateful or node.op.startswith(_HARMLESS):
-        # Without a definition it is a call of a function.
+        # An operation without a definition is a function call.
         return False
     if all(name in node.attr for name in _SEEDS):
-        # Compiled steps keep the state of a seeded draw to themselves; eager ones share it.
+        # A compiled step has its own state for a seeded draw; eager code shares it with the training.
         return is_eager and any(node.attr[name].i for name in _SEEDS)
     return True
 
 
 def _layer(place: str, layers: Collection[str]) -> str:
-    """The innermost layer whose name scope the place is in; a scope that is opened again gets a number."""
+    """The innermost layer whose name scope contains the place; a scope that is reopened gets a number."""
     scopes = [(part, re.sub(r"_\d+$", "", part)) for part in reversed(place.split("/"))]
     return next((name for names in scopes for name in names if name in layers), "")
 
 
 def _hidden_variables(graph: Any) -> Iterator[SideEffect]:
-    """Variables of the graph that nobody finds, as after `gc.freeze`."""
+    """Variables of the graph that `alive` does not find, as after `gc.freeze`."""
     known = {id(variable._handle) for variable in alive()}
     for captured, _ in graph.captures:
         data = getattr(captured, "_handle_data", None)
         if captured.dtype == tf.resource and data is not None and data.is_set and id(captured) not in known:
-            yield SideEffect("a variable that the garbage collector does not list")
+            yield SideEffect("a variable unknown to the garbage collector")

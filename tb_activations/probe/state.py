@@ -1,4 +1,4 @@
-"""Calling a model and leaving it as it was."""
+"""Calling a model without changing it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tb_activations.probe.variables import restored
 
 
 def build(model: keras.Model, batch: Any) -> None:
-    """Calls the model once in inference mode if any of its layers has yet to make its weights or its inner layers."""
+    """Calls the model once in inference mode if any of its layers has not created its weights or inner layers."""
     if not all(layer.built for layer in model._flatten_layers()):
         with preserved(model):
             model(batch, training=False)
@@ -21,11 +21,11 @@ def build(model: keras.Model, batch: Any) -> None:
 
 @contextlib.contextmanager
 def preserved(layer: keras.layers.Layer, among: Sequence[Any] | None = None) -> Iterator[None]:
-    """Gives every variable that the block writes its value back, also after an exception.
+    """Restores every variable that the block writes, also after an exception.
 
-    That covers weights, moving averages, metrics, states of stateful RNNs and of generators of random numbers, of this
-    layer or wherever else they are kept; see `restored`. Metrics of a model that came into being within the block are
-    reset. What Python code does besides stays done. In a loop `among` spares the search: what `alive` found before it.
+    This covers weights, moving averages, metrics, and the states of stateful RNNs and random generators, in this layer
+    or anywhere else; see `restored`. Metrics of a model that are created within the block are reset. Other effects of
+    Python code are not undone. In a loop, pass what `alive` returned before it as `among` to avoid a search per call.
     """
     known = {id(variable) for metric in _metrics(layer) for variable in metric.variables}
     with restored(list(_resources(layer)), among):

@@ -1,4 +1,4 @@
-"""Which number of a model's output a question is about."""
+"""The output unit that an attribution explains."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 Target = int | Sequence[int] | NDArray[np.integer[Any]] | Callable[[Any], tf.Tensor] | None
 
-# NumPy does not know bfloat16.
+# NumPy has no `finfo` for bfloat16.
 _EPSILON = {"bfloat16": 2.0**-7, "float16": 2.0**-10, "float32": 2.0**-23, "float64": 2.0**-52}
 
 
 @dataclasses.dataclass(frozen=True)
 class Scorer:
-    """One number a sample: what `pick` takes of the output of `model` in inference mode."""
+    """One number per sample: what `pick` selects from the output of `model` in inference mode."""
 
     model: keras.Model
     pick: Callable[[Any], tf.Tensor]
@@ -29,29 +29,29 @@ class Scorer:
         return self.pick(self.model(x, training=False))
 
     def gradient(self, x: tf.Tensor) -> tf.Tensor:
-        """Gradient of each sample's number by that sample, shaped as `x`. ValueError if it does not depend on it."""
+        """Gradient of each sample's score with respect to that sample, shaped as `x`. ValueError if there is none."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
             score = self(x)
         gradient = tape.gradient(score, x)
         if gradient is None:
             raise ValueError(
-                "Invalid value for argument `x`: the model's output has no gradient with respect to it, as is so for "
-                "inputs that are looked up or rounded."
+                "Invalid value for argument `x`: the model's output has no gradient with respect to it, as for inputs "
+                "that are looked up or rounded. Allowed are inputs that the output depends on differentiably."
             )
         return tf.convert_to_tensor(gradient)
 
     def epsilon(self, x: tf.Tensor) -> float:
-        """The relative rounding of the scores: that of the model's least precise layer."""
+        """Relative rounding error of the scores: that of the model's least precise layer."""
         names = {layer.compute_dtype for layer in self.model._flatten_layers()} | {x.dtype.name}
         return max(_EPSILON.get(name, 0.0) for name in names)
 
 
 def scorer(model: keras.Model, x: tf.Tensor, target: Target, start: int) -> Scorer:
-    """The score of `target` for the samples `x`, which stand from `start` on in the user's array.
+    """The score of `target` for the samples `x`, which begin at index `start` of the user's array.
 
     A function takes the model's outputs and returns `[samples]`. Otherwise the outputs must be one tensor `[samples]`
-    or `[samples, units]`, and `target` is a unit for all samples, one for each, or None for the largest at `x`.
+    or `[samples, units]`, and `target` is a unit for all samples, one per sample, or None for the largest at `x`.
 
     Raises:
         ValueError: `target` does not fit the model's outputs.
@@ -63,8 +63,8 @@ def scorer(model: keras.Model, x: tf.Tensor, target: Target, start: int) -> Scor
     if not tf.is_tensor(outputs) or outputs.shape.rank not in (1, 2):
         shapes = keras.tree.map_structure(lambda part: tuple(part.shape), outputs)
         raise ValueError(
-            f"Invalid value for argument `target`: {target!r} names no single number of outputs of shape {shapes}. "
-            "Allowed is a function from the outputs to one number a sample."
+            f"Invalid value for argument `target`: {target!r} does not select one number per sample from outputs "
+            f"of shape {shapes}. Allowed is a function from the outputs to one number per sample."
         )
     table = tf.reshape(outputs, [len(x), -1])
     units = tf.argmax(table, axis=1) if target is None else _units(target, start, len(x), table.shape[1])
@@ -77,8 +77,8 @@ def _units(target: Any, start: int, count: int, units: int) -> NDArray[np.int64]
     chosen = np.full(count, given) if given.ndim == 0 else given[start : start + count]
     if not is_whole or given.ndim > 1 or len(chosen) != count or np.any((chosen < 0) | (chosen >= units)):
         raise ValueError(
-            f"Invalid value for argument `target`: {target!r}. Allowed are a whole number from 0 to {units - 1}, one "
-            "such number for each sample, a function from the outputs to one number a sample, or None."
+            f"Invalid value for argument `target`: {target!r}. Allowed are an integer from 0 to {units - 1}, one such "
+            "integer per sample, a function from the outputs to one number per sample, or None."
         )
     return chosen.astype(np.int64)
 
@@ -88,6 +88,6 @@ def _checked(score: Any, count: int) -> tf.Tensor:
         what = tuple(score.shape) if tf.is_tensor(score) else type(score).__name__
         raise ValueError(
             f"Invalid value for argument `target`: the function returned {what}. "
-            f"Allowed is a tensor of one number a sample, here of shape ({count},)."
+            f"Allowed is a tensor with one number per sample, here of shape ({count},)."
         )
     return score

@@ -1,4 +1,4 @@
-"""Every variable of the process, and the values of those that a block of code writes."""
+"""All TensorFlow variables of the process, and restoring those that a block of code writes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tensorflow.python.framework import op_callbacks, ops
 from tensorflow.python.ops.resource_variable_ops import BaseResourceVariable
 
 READING = frozenset({"ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape", "VarIsInitializedOp"})
-"""Operations that leave the variables they are given as they are."""
+"""Operations that only read the variables they are given."""
 
 
 class _Block:
-    """What stood in the variables when a block began, and which of them were written since.
+    """The values of variables when a block began, and which of them were written since.
 
-    Keys are identities of resource handles. A block within another one asks it for what was not written in between.
+    Keys are the ids of resource handles. A nested block asks the outer one for variables not written before it began.
     """
 
     def __init__(self, outer: _Block | None, among: Sequence[BaseResourceVariable] | None) -> None:
@@ -34,11 +34,11 @@ class _Block:
                 self._keep(handle, value.dtype)
 
     def find(self, key: int) -> tuple[Any, tf.Tensor] | None:
-        """The handle and value of a variable, None for one that came into being within the outermost block."""
+        """The handle and value of a variable, None for one created within the outermost block."""
         return self._before.get(key) or (self._outer.find(key) if self._outer is not None else None)
 
     def add(self, variables: Sequence[BaseResourceVariable]) -> None:
-        """Variables that belong here even if the garbage collector does not list them."""
+        """Includes variables that the garbage collector may not list."""
         for variable in variables:
             if _is_eager(variable) and self.find(id(variable._handle)) is None:
                 self._keep(variable._handle, variable.dtype)
@@ -50,9 +50,9 @@ class _Block:
                 tf.raw_ops.AssignVariableOp(resource=found[0], value=found[1])
 
     def _keep(self, handle: Any, dtype: tf.DType) -> None:
-        # Reading shares the memory; a copy is made only of what is written.
+        # A read shares the variable's memory; TensorFlow copies it only when the variable is written.
         with contextlib.suppress(tf.errors.FailedPreconditionError, tf.errors.NotFoundError):
-            # Suppressed for variables without a value: there is nothing to keep.
+            # A variable without a value raises these: there is nothing to restore.
             self._before[id(handle)] = handle, tf.raw_ops.ReadVariableOp(resource=handle, dtype=dtype.base_dtype)
 
 
@@ -67,12 +67,12 @@ _THREAD = _Thread()
 def restored(
     variables: Sequence[BaseResourceVariable] = (), among: Sequence[BaseResourceVariable] | None = None
 ) -> Iterator[None]:
-    """Gives every variable of the process that this thread writes within the block its value back.
+    """Restores every variable of the process that this thread writes within the block.
 
-    Wherever the variable is kept: in layers, other models, optimizers, generators, closures, modules. What other
-    threads write meanwhile stays written. A variable that is created within the block keeps its value, and so does one
-    that `gc.freeze` hid, unless it is among `variables`. Blocks may stand within each other; only the outermost one
-    has to search, unless `among` holds what `alive` found a moment ago.
+    It does not matter where the variable is kept: in layers, other models, optimizers, generators, closures or modules.
+    Writes by other threads are kept. So are the values of variables created within the block, and of those hidden by
+    `gc.freeze` unless they are in `variables`. Blocks may be nested; only the outermost one has to search for
+    variables, unless `among` holds what `alive` has just returned.
     """
     outer = _THREAD.block
     block = _Block(outer, among)
@@ -83,7 +83,7 @@ def restored(
     try:
         yield
     finally:
-        # What is given back is no news to the block around.
+        # The writes that restore values must not be noted by the outer block.
         _THREAD.block = None
         if outer is None:
             op_callbacks.remove_op_callback(_note)
@@ -94,7 +94,7 @@ def restored(
 
 
 def alive() -> list[BaseResourceVariable]:
-    """The variables of the process that hold values, as the garbage collector lists them."""
+    """The variables of the process that hold values, as listed by the garbage collector."""
     kinds = set(_kinds(BaseResourceVariable))
     return [variable for variable in gc.get_objects() if type(variable) in kinds and _is_eager(variable)]
 
@@ -107,14 +107,14 @@ def _kinds(kind: type) -> Iterator[type]:
 
 
 def _is_eager(variable: BaseResourceVariable) -> bool:
-    """Whether it is whole and outside any graph; one that is just being made has no handle yet."""
+    """Whether the variable is complete and outside any graph; one under construction has no handle yet."""
     return isinstance(getattr(variable, "_handle", None), ops.EagerTensor)
 
 
 def _note(
     op_type: str, inputs: Sequence[Any], attrs: Any, outputs: Any, op_name: str | None = None, graph: Any = None
 ) -> None:
-    """Takes note of the variables that an operation of this thread may have written."""
+    """Notes the variables that an operation of this thread may have written."""
     block = _THREAD.block
     if block is not None and graph is None and op_type not in READING:
         block.written.update(id(value) for value in inputs if value.dtype == tf.resource)

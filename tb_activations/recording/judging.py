@@ -51,11 +51,11 @@ class Judging:
         """Ids of the rules, in the order of the columns of `Judgement.outcomes`."""
         return self._diagnosis.rules
 
-    def go_on(self, spec: RunSpec) -> None:
+    def redescribe(self, spec: RunSpec) -> None:
         """Continues under a newer description of the run."""
         self._spec = spec
         if not self._is_off:
-            self._diagnosis.go_on(spec)
+            self._diagnosis.redescribe(spec)
 
     def judge(self, record: StepRecord) -> Judgement:
         """Judges the next observed step; not evaluated once the rules have taken too long.

@@ -271,7 +271,7 @@ class Recording:
         self._tables.see(seen, is_new_training=self._is_new_training)
         if self._tables.spec != before:
             assert self._judging is not None
-            self._judging.go_on(self._tables.spec)
+            self._judging.redescribe(self._tables.spec)
             self._output.is_described = False
 
     def _begin(self, seen: RunSpec) -> None:

@@ -4,12 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from typing import Literal
+
+Unit = Literal["share", "count", ""]
+"""Of a value and its threshold: a share in [0, 1], a whole number, or a pure number."""
+
+UNITS: tuple[Unit, ...] = ("share", "count", "")
 
 
 class Severity(enum.StrEnum):
+    """How bad a finding is; declared from mild to bad."""
+
     NOTE = "note"
     WARNING = "warning"
     PROBLEM = "problem"
+
+    @property
+    def rank(self) -> int:
+        """0 for a note; higher is worse."""
+        return list(Severity).index(self)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What a rule says of the layer of an open finding."""
+        return Outcome[self.name]
 
 
 class Outcome(enum.IntEnum):
@@ -23,34 +41,54 @@ class Outcome(enum.IntEnum):
     INSUFFICIENT_DATA = 5
     ERROR = 6
 
+    @property
+    def rank(self) -> int:
+        """0 where the rule does not apply; higher is worse. A failed rule ranks above OK and below a note."""
+        return _BEST_TO_WORST.index(self)
+
+
+_BEST_TO_WORST = (
+    Outcome.NOT_APPLICABLE,
+    Outcome.INSUFFICIENT_DATA,
+    Outcome.OK,
+    Outcome.ERROR,
+    Outcome.NOTE,
+    Outcome.WARNING,
+    Outcome.PROBLEM,
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
     """One thing that is wrong with one layer.
 
     Attributes:
-        quantity: what `value` and `threshold` measure, in words.
-        value: the measured figure when the finding was last judged, that of `nonfinite` when it was first seen; may be
-            NaN or infinite.
-        threshold: the figure it was compared with, eased where the finding lasts below the plain threshold.
+        sign: id of what `value` and `threshold` measure, unique within the rule; the rule has its title.
+        unit: of `value` and `threshold`.
+        value: as last measured, for `nonfinite` as first seen; may be NaN or infinite.
+        threshold: what `value` was compared with; eased while a finding lasts near the plain threshold.
         samples: how many samples (for convolutions: positions) the judgement rests on.
         checks: how many observed steps in a row showed it.
-        since_step: since when it is so, as far as observed.
-        opened_step: at which observed step the rule was sure.
+        since_step: the first of them.
+        opened_step: the observed step at which the rule became sure.
         last_step: the last observed step that confirmed it.
-        closed_step: the observed step at which it was gone, None while it lasts.
+        closed_step: the observed step at which it was resolved, None while it is open.
         units: indices of the units concerned, at most 1,000; `unit_count` is how many there are.
-        message: one sentence that names layer, value, threshold and since when.
+        message: one or two sentences that name layer, value, threshold and first step.
         might_be_wrong: what could make this a false alarm here.
         advice: what to try, for this layer.
         source: where the rule comes from.
         root: `id` of the finding this one follows from, None for a root.
+        origin: id of where a value that is not finite came from: "data", "loss", "unseen", or "" where unknown.
+        reopened_step: the observed step at which it was seen again after it had closed, None if it never closed.
+        follow_up: the end of `message`, from its leading space on, that tells what happened later.
     """
 
     rule: str
     layer: str
     severity: Severity
-    quantity: str
+    sign: str
+    unit: Unit
     value: float
     threshold: float
     samples: int
@@ -66,6 +104,9 @@ class Finding:
     unit_count: int = 0
     closed_step: int | None = None
     root: str | None = None
+    origin: str = ""
+    reopened_step: int | None = None
+    follow_up: str = ""
 
     @property
     def id(self) -> str:

@@ -10,18 +10,10 @@ from tb_activations.records.finding import Outcome
 LARGEST_ANSWER = 2**24
 """Numbers in one answer; a wider one holds fewer steps."""
 
-_BEST_TO_WORST = (
-    Outcome.NOT_APPLICABLE,
-    Outcome.INSUFFICIENT_DATA,
-    Outcome.OK,
-    Outcome.ERROR,
-    Outcome.NOTE,
-    Outcome.WARNING,
-    Outcome.PROBLEM,
-)
-_RANK = np.argsort(np.array(_BEST_TO_WORST)).astype(np.uint8)
+_RANK = np.array([outcome.rank for outcome in Outcome], np.uint8)
 """`[outcomes]`: how bad each outcome is."""
-_OUTCOME = np.array(_BEST_TO_WORST, np.uint8)
+_OUTCOME = np.argsort(_RANK).astype(np.uint8)
+"""`[ranks]`: the outcome of each rank."""
 
 
 def shown(steps: int, limit: int, width: int = 1) -> NDArray[np.int64]:

@@ -1,1 +1,1 @@
-"""What was found, as text, JSON or a page."""
+"""Reports on recorded runs: text, JSON or an HTML page."""

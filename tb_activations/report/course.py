@@ -1,4 +1,4 @@
-"""The course of a run, reduced to what can be drawn: health over time, lines with their extremes."""
+"""A run reduced to what can be drawn: health over time, and curves with their extremes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _FINDINGS = (Outcome.NOTE, Outcome.WARNING, Outcome.PROBLEM)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class HealthCourse:
-    """How every layer was over time.
+    """The health of every layer over time.
 
     Attributes:
-        steps: `[shown]` int64, the step each column ends at.
+        steps: `[shown]` int64, the last step of each column.
         outcomes: `[layers, shown]` uint8 of `Outcome`, the worst of all rules over the steps of a column.
     """
 
@@ -28,7 +28,7 @@ class HealthCourse:
 
     @property
     def ever_sick(self) -> list[int]:
-        """Rows of the layers with a finding at any time."""
+        """Rows of the layers that had a finding at any step."""
         return np.flatnonzero(np.isin(self.outcomes, _FINDINGS).any(axis=1)).tolist()
 
     def stretches(self, row: int) -> list[tuple[int, int, Outcome]]:
@@ -47,11 +47,11 @@ def health_course(run: Run, columns: int) -> HealthCourse:
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """One series in a few figures, NaN and infinities left out.
+    """Summary statistics of one series; NaN and infinities are left out.
 
     Attributes:
         first, last, lowest, highest: values.
-        first_step, last_step, lowest_step, highest_step: where they were.
+        first_step, last_step, lowest_step, highest_step: their steps.
         nonfinite: how many of the values were infinite, NaN or not measured.
     """
 
@@ -86,8 +86,9 @@ def summary(steps: NDArray[np.int64], values: NDArray[np.float32]) -> Summary | 
 
 
 def with_extremes(values: NDArray[np.float32], points: int) -> NDArray[np.int64]:
-    """Indices, ascending, of about `points` values that keep the shape: of each stretch the lowest, the highest and
-    the first that is not finite; and the first and the last of all.
+    """Ascending indices of about `points` values that keep the shape of the curve.
+
+    These are the lowest, the highest and the first non-finite value of each part, and the first and last of all.
     """
     if len(values) <= points:
         return np.arange(len(values), dtype=np.int64)

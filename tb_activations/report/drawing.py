@@ -1,4 +1,4 @@
-"""Inline SVG and PNG for the page; colours are classes of its style sheet, which has both themes and print."""
+"""Inline SVG and PNG for the page. Colors are classes of its style sheet, which covers both themes and print."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from tb_activations.pictures.kinds import life_map
 from tb_activations.records.finding import Outcome
+from tb_activations.records.formatting import number
 from tb_activations.report.course import HealthCourse, with_extremes
-from tb_activations.report.words import WORDS, number
+from tb_activations.report.words import WORDS
 
 WIDTH, HEIGHT = 320, 96
-"""Of a line chart, in units of its own."""
+"""Size of a line chart, in SVG units."""
 POINTS = 400
 _HEIGHTS = {
     Outcome.PROBLEM: 12,
@@ -26,16 +27,16 @@ _HEIGHTS = {
     Outcome.INSUFFICIENT_DATA: 2,
     Outcome.NOT_APPLICABLE: 2,
 }
-"""Of a stretch in a strip of 12: what is worse is taller, so that it can be told without colours."""
+"""Height of an outcome in a strip of 12: worse is taller, so that outcomes can be recognized without color."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Chart:
-    """A line chart and the words around it.
+    """A line chart and its axis labels.
 
     Attributes:
         svg: the drawing.
-        low, high: the ends of its axis; of a constant the value, which stands in the middle, and "".
+        low, high: the ends of its axis; for a constant "" and the value.
         is_log: whether the axis is logarithmic.
     """
 
@@ -48,7 +49,7 @@ class Chart:
 def strip(course: HealthCourse, row: int) -> Markup:
     """The health of one layer over time, on the axis of the line charts."""
     at = _across(course.steps.astype(np.float64))
-    # A column stands for the steps after the one before it.
+    # A column covers the steps after the previous column.
     edges = np.concatenate([[0.0], at[:-1], [float(WIDTH)]])
     shapes = Markup("").join(
         Markup('<rect class="{}" x="{:.2f}" y="{}" width="{:.2f}" height="{}"><title>{}</title></rect>').format(
@@ -67,7 +68,7 @@ def strip(course: HealthCourse, row: int) -> Markup:
 
 
 def _across(steps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where steps stand on an axis from the first to the last."""
+    """Positions of steps on an axis from the first to the last."""
     across: NDArray[np.float64] = (steps - steps[0]) / max(steps[-1] - steps[0], 1.0) * WIDTH
     return across
 
@@ -79,16 +80,16 @@ def _when(course: HealthCourse, start: int, length: int, outcome: Outcome) -> st
 def line_chart(
     steps: NDArray[np.int64], values: NDArray[np.float32], *, scale: str, marks: tuple[int, ...] = ()
 ) -> Chart | None:
-    """A series over steps; None when nothing was measured.
+    """A series over steps; None if nothing was measured.
 
-    A gap is a step that was not measured. Infinite values stand as crosses at the upper edge; on a logarithmic axis
-    zero and less stand as a thick line at the lower edge.
+    A gap is a step without a measurement. Infinite values are crosses at the upper edge. On a logarithmic axis zero
+    and negative values are a thick line at the lower edge.
 
     Args:
         steps: `[n]`, ascending.
         values: `[n]`.
-        scale: "linear", "log" or "symlog", which is drawn as linear; "log" without a value above zero is too.
-        marks: steps at which a dashed line stands.
+        scale: "linear", "log" or "symlog". "symlog", and "log" without a positive value, are drawn as linear.
+        marks: steps with a dashed vertical line.
     """
     if not len(values) or np.isnan(values).all():
         return None
@@ -119,10 +120,12 @@ def line_chart(
 
 
 def _labels(low: float, high: float) -> tuple[str, str]:
-    """Both ends with as many digits as tell them apart; one for a constant."""
+    """Both ends with enough digits to distinguish them; one label for a constant."""
     if low == high:
         return "", number(high)
-    for digits in range(3, 8):
+    if number(low) != number(high):
+        return number(low), number(high)
+    for digits in range(4, 8):
         if f"{low:.{digits}g}" != f"{high:.{digits}g}":
             break
     return f"{low:.{digits}g}", f"{high:.{digits}g}"
@@ -133,7 +136,7 @@ def _place(step: int, at: NDArray[np.float64]) -> str:
 
 
 def _lines(x: NDArray[np.float64], y: NDArray[np.float64], name: str) -> list[Markup]:
-    """One line a stretch without gaps; a single point is a short line."""
+    """One line per run of points without a gap; a single point is a short line."""
     drawn = np.flatnonzero(np.isfinite(y))
     stretches = np.split(drawn, np.flatnonzero(np.diff(drawn) > 1) + 1) if drawn.size else []
     lines = []
@@ -146,7 +149,7 @@ def _lines(x: NDArray[np.float64], y: NDArray[np.float64], name: str) -> list[Ma
 
 
 def life_picture(activity: NDArray[np.float32]) -> str | None:
-    """A layer's unit life map as a data address; None when its units were never measured.
+    """A layer's unit life map as a data URL; None if its units were never measured.
 
     Args:
         activity: `[steps, units]` in [0, 1], NaN where not measured.

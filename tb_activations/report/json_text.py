@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tb_activations.events.run import Run
+from tb_activations.health.rules import title_of
 from tb_activations.health.verdict import headline
 from tb_activations.records.columns import STEP_STATISTICS
 from tb_activations.records.finding import Outcome
@@ -17,7 +18,7 @@ from tb_activations.report.stored import Judged, Unreadable
 from tb_activations.report.words import title
 
 FORMAT = 1
-"""Grows when a member goes or changes its meaning; new members may come at any time."""
+"""Incremented when a member is removed or changes its meaning; members may be added at any time."""
 
 
 def report_json(runs: Sequence[Judged | Unreadable]) -> str:
@@ -44,7 +45,13 @@ def _run(judged: Judged) -> dict[str, Any]:
         "rules": [{"id": rule, "title": title(rule), "state": state} for rule, state in judged.states.items()],
         "thresholds": run.spec.thresholds,
         "findings": [
-            {"id": finding.id, "headline": headline(finding), **dataclasses.asdict(finding)} for finding in run.findings
+            {
+                "id": finding.id,
+                "headline": headline(finding),
+                "quantity": title_of(finding),
+                **dataclasses.asdict(finding),
+            }
+            for finding in run.findings
         ],
         "layers": _layers(run),
         "training": {statistic.id: _series(run, statistic.id) for statistic in STEP_STATISTICS},
@@ -65,8 +72,8 @@ def _layers(run: Run) -> list[dict[str, Any]]:
 
 
 def _series(run: Run, name: str) -> dict[str, Any] | None:
-    told = summary(run.steps, run.step_stat(name))
-    return dataclasses.asdict(told) if told else None
+    found = summary(run.steps, run.step_stat(name))
+    return dataclasses.asdict(found) if found else None
 
 
 def _finite(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else: no script, no font, no address to load from."""
+"""The report as one self-contained HTML page: no script, no font, nothing to load."""
 
 from __future__ import annotations
 
@@ -14,34 +14,35 @@ from tb_activations.events.run import Run
 from tb_activations.health.verdict import headline
 from tb_activations.records.columns import LAYER_STATISTICS, STEP_STATISTICS, Statistic
 from tb_activations.records.finding import Finding, Outcome
+from tb_activations.records.formatting import number
 from tb_activations.report import words
-from tb_activations.report.course import HealthCourse, health_course, summary
+from tb_activations.report.course import health_course, summary
 from tb_activations.report.drawing import Chart, life_picture, line_chart, strip
 from tb_activations.report.stored import Judged, Unreadable
 
 COLUMNS = 400
 LAYERS_DRAWN = 16
-"""Layers with findings that get charts, worst first: a page of hundreds would help nobody."""
+"""Number of layers with findings that get charts, worst first."""
 LAYER_CHARTS = ("std", "silent_fraction", "gradient_norm", "weight_gradient_norm", "update_ratio", "weight_norm")
 COUNTS = ("nonfinite", "gradient_nonfinite", "weight_nonfinite")
-"""Drawn only where they are not zero all along."""
+"""Drawn only if they are not always zero."""
 TABLE = ("std", "silent_fraction", "gradient_norm", "weight_gradient_norm", "update_ratio")
 TRAINING = ("loss", "learning_rate")
 
 
 @dataclasses.dataclass(frozen=True)
 class Drawn:
-    """One chart of the page with its heading and what a screen reader says."""
+    """One chart with its heading, explanation and summary for screen readers."""
 
     title: str
     about: str
     chart: Chart
-    said: str
+    summary: str
 
 
 @dataclasses.dataclass(frozen=True)
 class SickLayer:
-    """What is drawn of one layer with findings."""
+    """The charts and unit lives of one layer with findings."""
 
     name: str
     charts: tuple[Drawn, ...]
@@ -50,7 +51,7 @@ class SickLayer:
 
 
 def report_page(runs: Sequence[Judged | Unreadable]) -> str:
-    """The page of these runs; the same runs give the same text. All names are escaped."""
+    """The page for these runs; the same runs give the same text. All names are escaped."""
     environment = Environment(
         loader=PackageLoader("tb_activations.report"),
         autoescape=True,
@@ -58,7 +59,7 @@ def report_page(runs: Sequence[Judged | Unreadable]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(words=words, headline=headline)
+    environment.globals.update(words=words, headline=headline, number=number)
     readable = [_run(run) for run in runs if isinstance(run, Judged)]
     unreadable = [run for run in runs if isinstance(run, Unreadable)]
     return environment.get_template("report.html").render(runs=readable, unreadable=unreadable)
@@ -67,6 +68,7 @@ def report_page(runs: Sequence[Judged | Unreadable]) -> str:
 def _run(judged: Judged) -> dict[str, Any]:
     run = judged.run
     course = health_course(run, COLUMNS)
+    states = [_state(row) for row in run.last_outcomes]
     return {
         "judged": judged,
         "run": run,
@@ -80,8 +82,8 @@ def _run(judged: Judged) -> dict[str, Any]:
         "families": words.families(run.findings),
         "closed": [finding for finding in run.findings if finding.closed_step is not None],
         "sick_layers": _sick_layers(run),
-        "layer_states": [_state(row) for row in run.last_outcomes],
-        "since": _since(run, course),
+        "layer_states": states,
+        "since": _since(run, states),
         "table": _of(LAYER_STATISTICS, TABLE),
         "latest": {name: _latest(run, name) for name in TABLE},
     }
@@ -105,14 +107,14 @@ def _drawn(run: Run, statistic: Statistic, values: Any, marks: tuple[int, ...] =
     chart = line_chart(run.steps, values, scale=statistic.scale, marks=marks)
     if chart is None:
         return None
-    told = summary(run.steps, values)
-    if told is None:
+    found = summary(run.steps, values)
+    if found is None:
         return Drawn(statistic.title, statistic.about, chart, "never finite")
-    said = (
-        f"{words.number(told.first)} at step {told.first_step}, {words.number(told.last)} at step {told.last_step}, "
-        f"lowest {words.number(told.lowest)}, highest {words.number(told.highest)}"
+    described = (
+        f"{number(found.first)} at step {found.first_step}, {number(found.last)} at step {found.last_step}, "
+        f"lowest {number(found.lowest)}, highest {number(found.highest)}"
     )
-    return Drawn(statistic.title, statistic.about, chart, said)
+    return Drawn(statistic.title, statistic.about, chart, described)
 
 
 def _sick_layers(run: Run) -> list[SickLayer]:
@@ -139,36 +141,34 @@ def _sick_layer(run: Run, name: str, findings: Sequence[Finding]) -> SickLayer:
 
 def _lives(run: Run, layer: str) -> str:
     states = [life.state for life in run.lives(layer)]
-    named = (("born_dead", "born dead"), ("died", "died"), ("revived", "revived"), ("alive", "alive"))
+    named = (("born_dead", "never active"), ("died", "died"), ("revived", "revived"), ("alive", "alive"))
     return ", ".join(f"{states.count(state)} {word}" for state, word in named if state in states)
 
 
 def _state(outcomes: Any) -> Outcome:
-    """What is to be said of a layer in one word."""
-    order = (
-        Outcome.PROBLEM,
-        Outcome.WARNING,
-        Outcome.NOTE,
-        Outcome.ERROR,
-        Outcome.OK,
-        Outcome.INSUFFICIENT_DATA,
-    )
-    return next((outcome for outcome in order if outcome in outcomes), Outcome.NOT_APPLICABLE)
+    """The worst outcome of a layer."""
+    return max(map(Outcome, outcomes), key=lambda outcome: outcome.rank, default=Outcome.NOT_APPLICABLE)
 
 
-def _since(run: Run, course: HealthCourse) -> list[int | None]:
-    """Since when each layer has been as it is, by its oldest open finding."""
-    since: dict[str, int] = {}
-    for finding in run.findings:
-        if finding.closed_step is None:
-            since[finding.layer] = min(finding.since_step, since.get(finding.layer, finding.since_step))
-    return [since.get(name) for name in run.layers]
+def _since(run: Run, states: Sequence[Outcome]) -> list[int | None]:
+    """The first step of each layer's oldest open finding that gives it its state, None without one."""
+    return [
+        min(
+            (
+                finding.since_step
+                for finding in run.findings
+                if finding.layer == name and finding.closed_step is None and finding.severity.outcome is state
+            ),
+            default=None,
+        )
+        for name, state in zip(run.layers, states, strict=True)
+    ]
 
 
 def _latest(run: Run, name: str) -> list[str]:
-    """The last measured figure of each layer, "" where there is none."""
+    """The last measured value of each layer, "" if there is none."""
     latest = []
     for values in run.stat(name).T:
         measured = values[~np.isnan(values)]
-        latest.append(words.number(float(measured[-1])) if measured.size else "")
+        latest.append(number(float(measured[-1])) if measured.size else "")
     return latest

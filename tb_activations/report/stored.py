@@ -1,4 +1,4 @@
-"""The runs below a log directory, with the verdict of the training or judged again by other thresholds."""
+"""The runs below a log directory, with their stored verdict or judged again with other thresholds."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from tb_activations.health.verdict import RuleState, Verdict, rule_states, verdi
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Judged:
-    """One run that could be read.
+    """A run that could be read.
 
     Attributes:
-        title: what to call the run: its name, or that of its folder where the folder itself was asked for.
-        run: its findings stand worst first.
-        states: what became of each rule.
-        remarks: what reading it complained of, for people.
-        is_rejudged: whether the findings are those of thresholds given now, not those of the training.
+        title: the run's name, or the name of its folder if the run is the log directory itself.
+        run: its findings are sorted worst first.
+        states: the state of each rule.
+        remarks: problems with the data, such as a damaged file.
+        is_rejudged: whether the findings come from thresholds given now instead of those of the training.
     """
 
     title: str
@@ -44,9 +44,11 @@ class Judged:
 
 @dataclasses.dataclass(frozen=True)
 class Unreadable:
-    """One run that could not be read, and why; `title` is what to call it.
+    """A run that could not be read, and the reason.
 
-    `is_folder` tells of a folder that cannot be opened and may hold a run or none.
+    Attributes:
+        title: as for `Judged`.
+        is_folder: whether this is a folder that cannot be opened and may not contain a run.
     """
 
     title: str
@@ -56,7 +58,7 @@ class Unreadable:
 
 
 BRIEF = frozenset({schema.RUN, schema.STEP, schema.OUTCOMES, schema.FINDINGS})
-"""What the verdict of the training is read from, and which steps were observed."""
+"""Tags needed for the stored verdict and the observed steps."""
 
 
 def read(
@@ -69,10 +71,10 @@ def read(
     """Every run at or below `logdir`, sorted by name. Each folder is listed and each event file opened once.
 
     Args:
-        logdir: "~" and "file://" are understood.
-        rules: judges again by these, as `configure` takes them; None keeps what was found in training.
-        is_brief: leaves the tables over steps out of the runs; thousands of runs then take little memory.
-        following: what the folders pass through while they are read, such as a progress bar.
+        logdir: "~" and "file://" are supported.
+        rules: judges the stored records with these, as for `configure`; None keeps the findings of the training.
+        is_brief: leaves out the tables over steps, so that thousands of runs fit into memory.
+        following: wraps the folders while they are read, for example with a progress bar.
 
     Raises:
         FileNotFoundError: there is no run.
@@ -96,7 +98,7 @@ def read(
 
 
 def _read_one(folder: Folder, top: Path, rules: RuleChoice, tags: Collection[str]) -> Judged | Unreadable | None:
-    """What one folder holds, None where nothing in it is ours."""
+    """The run in one folder, None if it has no Layer Health files."""
     name = name_of(folder, top)
     title = name if name != "." else top.resolve().name
     if folder.closed:
@@ -121,7 +123,7 @@ def _read_one(folder: Folder, top: Path, rules: RuleChoice, tags: Collection[str
 
 
 def without_tables(judged: Judged) -> Judged:
-    """The same verdict of a run that keeps its last step only."""
+    """The same verdict with a run reduced to its last step."""
     run = judged.run
     last = slice(max(len(run.steps) - 1, 0), None)
     small = dataclasses.replace(
@@ -140,7 +142,7 @@ def without_tables(judged: Judged) -> Judged:
 
 
 def rejudged(run: Run, rules: RuleChoice) -> Run:
-    """The run with the findings, outcomes and thresholds that its stored records give by `rules`.
+    """The run with findings, outcomes and thresholds computed from its stored records with `rules`.
 
     Raises:
         ValueError: `rules` is not allowed.

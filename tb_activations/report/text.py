@@ -1,4 +1,4 @@
-"""The report for a terminal or a text file."""
+"""The report as text, for a terminal or a file."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tb_activations.events.run import Run
 from tb_activations.health.verdict import headline
 from tb_activations.records.columns import STEP_STATISTICS
 from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.formatting import number
 from tb_activations.report.course import HealthCourse, Summary, health_course, summary, with_extremes
 from tb_activations.report.stored import Judged, Unreadable
 from tb_activations.report.words import (
     GLYPHS,
     NO_STEP,
-    OUTCOME_OF,
     TO_BE_OBSERVED,
     WORDS,
     Family,
@@ -27,7 +27,6 @@ from tb_activations.report.words import (
     explanations,
     families,
     glyph,
-    number,
     plural,
     printable,
     rules_in_words,
@@ -45,6 +44,7 @@ STYLES = {
     Outcome.INSUFFICIENT_DATA: "dim",
     Outcome.ERROR: "magenta",
 }
+HEALTH_TIMELINE = "Health timeline"
 MATRIX_COLUMNS = 60
 MATRIX_LAYERS = 40
 LONGEST_NAME = 32
@@ -55,7 +55,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 def print_report(console: Console, runs: Sequence[Judged | Unreadable]) -> None:
-    """Print every run, one after the other."""
+    """Print all runs."""
     for index, run in enumerate(runs):
         if index:
             console.print()
@@ -64,13 +64,13 @@ def print_report(console: Console, runs: Sequence[Judged | Unreadable]) -> None:
 
 
 def unreadable_line(run: Unreadable) -> Text:
-    """One line that says which run could not be read and why."""
-    return Text.assemble((f"{printable(run.title)}: not readable: ", "bold red"), printable(run.reason))
+    """One line with the run that could not be read and the reason."""
+    return Text.assemble((f"{printable(run.title)}: cannot be read: ", "bold red"), printable(run.reason))
 
 
 def severity_style(severity: Severity | None) -> str:
-    """The colour of a severity; of None that of health."""
-    return STYLES[OUTCOME_OF[severity]] if severity else STYLES[Outcome.OK]
+    """The style of a severity; for None the style of a healthy run."""
+    return STYLES[severity.outcome if severity else Outcome.OK]
 
 
 def _unreadable(run: Unreadable) -> Iterator[RenderableType]:
@@ -82,17 +82,17 @@ def _run(judged: Judged) -> Iterator[RenderableType]:
     yield Text.assemble((printable(judged.title), "bold underline"), f"  {printable(run.spec.model)}, {_extent(run)}")
     is_judged = verdict.rules_checked > 0 or verdict.severity is not None
     style = severity_style(verdict.severity) if is_judged else STYLES[Outcome.INSUFFICIENT_DATA]
-    sign = glyph(verdict.severity) if is_judged else GLYPHS[Outcome.INSUFFICIENT_DATA]
-    yield Text.assemble((f"{sign} {printable(verdict.sentence)}", style))
-    rejudged = "Judged again by the rules given; " if judged.is_rejudged else ""
+    symbol = glyph(verdict.severity) if is_judged else GLYPHS[Outcome.INSUFFICIENT_DATA]
+    yield Text.assemble((f"{symbol} {printable(verdict.sentence)}", style))
+    rejudged = "judged with the given thresholds: " if judged.is_rejudged else ""
     if verdict.severity is None and why_no_layer(run.spec):
-        # The verdict has given the reasons.
+        # The verdict contains the reasons.
         yield Text(f"Try: {TO_BE_OBSERVED}", "yellow")
     else:
         yield Text(f"Rules: {rejudged}{rules_in_words(judged.states)}", "dim")
         yield from (Text(f"Not observed: {printable(why)}", "yellow") for why in unobserved(run.spec))
     for remark in judged.remarks:
-        yield Text(f"Remark: {printable(remark)}", "yellow")
+        yield Text(f"Data issue: {printable(remark)}", "yellow")
     yield from _training(run)
     yield from _matrix(run, health_course(run, MATRIX_COLUMNS))
     for family in families(run.findings):
@@ -100,7 +100,7 @@ def _run(judged: Judged) -> Iterator[RenderableType]:
         yield from _family(family)
     closed = [finding for finding in run.findings if finding.closed_step is not None]
     if closed:
-        yield Text("\nOver by now", "bold")
+        yield Text(f"\n{len(closed)} resolved {plural(len(closed), 'finding')}", "bold")
         yield from (_indented(_closed(finding)) for finding in closed)
 
 
@@ -116,24 +116,24 @@ def _extent(run: Run) -> str:
 def _training(run: Run) -> Iterator[RenderableType]:
     for statistic in STEP_STATISTICS:
         values = run.step_stat(statistic.id) if statistic.id in TRAINING else np.empty(0, np.float32)
-        told = summary(run.steps, values)
-        if told is not None:
-            yield Text(f"{statistic.title + ':':<15}{_sparkline(values)}  {_course(told)}")
+        found = summary(run.steps, values)
+        if found is not None:
+            yield Text(f"{statistic.title + ':':<15}{_sparkline(values)}  {_course(found)}")
         elif len(values):
             yield Text(f"{statistic.title + ':':<15}never finite", "bold red" if statistic.id == "loss" else "dim")
 
 
-def _course(told: Summary) -> str:
-    if told.lowest == told.highest:
-        course = f"{number(told.first)} throughout"
+def _course(found: Summary) -> str:
+    if found.lowest == found.highest:
+        course = f"{number(found.first)} throughout"
     else:
         course = (
-            f"{number(told.first)} to {number(told.last)}, lowest {number(told.lowest)} at step {told.lowest_step}, "
-            f"highest {number(told.highest)} at step {told.highest_step}"
+            f"{number(found.first)} to {number(found.last)}, lowest {number(found.lowest)} at step "
+            f"{found.lowest_step}, highest {number(found.highest)} at step {found.highest_step}"
         )
-    if not told.nonfinite:
+    if not found.nonfinite:
         return course
-    return f"{course}, not finite or not measured at {told.nonfinite} {plural(told.nonfinite, 'step')}"
+    return f"{course}, not finite or not measured at {found.nonfinite} {plural(found.nonfinite, 'step')}"
 
 
 def _sparkline(values: NDArray[np.float32]) -> str:
@@ -149,7 +149,7 @@ def _matrix(run: Run, course: HealthCourse) -> Iterator[RenderableType]:
     if not sick:
         return
     width = max(len(_short(run.layers[row])) for row in sick[:MATRIX_LAYERS])
-    yield Text(f"\n{'Layers over steps':<{width}}  {course.steps[0]} to {course.steps[-1]}", "bold")
+    yield Text(f"\n{HEALTH_TIMELINE:<{width}}  {course.steps[0]} to {course.steps[-1]}", "bold")
     for row in sick[:MATRIX_LAYERS]:
         cells = [(_CELLS[outcome] * length, STYLES[outcome]) for _, length, outcome in course.stretches(row)]
         yield Text.assemble(f"{_short(run.layers[row]):<{width}}  ", *cells, no_wrap=True)
@@ -159,7 +159,7 @@ def _matrix(run: Run, course: HealthCourse) -> Iterator[RenderableType]:
         yield Text(f"and {len(sick) - MATRIX_LAYERS} more layers with findings", "dim")
     healthy = len(run.layers) - len(sick)
     if healthy:
-        yield Text(f"{healthy} other {plural(healthy, 'layer')} without a finding at any step", "dim")
+        yield Text(f"{healthy} other {plural(healthy, 'layer')} without findings at any step", "dim")
 
 
 def _short(name: str) -> str:
@@ -168,12 +168,12 @@ def _short(name: str) -> str:
 
 
 def _family(family: Family) -> Iterator[RenderableType]:
-    told = explanations(family.members)
+    explained = explanations(family.members)
     yield _heading(family.root)
-    yield _indented(_body(family.root, told[0]))
+    yield _indented(_body(family.root, explained[0]))
     if family.followers:
-        yield _indented(Text(f"Follows from it ({len(family.followers)}):", "bold"))
-    for finding, own in zip(family.followers, told[1:], strict=True):
+        yield _indented(Text(f"Consequences ({len(family.followers)}):", "bold"))
+    for finding, own in zip(family.followers, explained[1:], strict=True):
         yield _indented(Group(_heading(finding), _indented(_body(finding, own))), 6)
 
 
@@ -197,7 +197,9 @@ def _labelled(heading: str, text: str) -> Text:
 def _closed(finding: Finding) -> Text:
     about = f"{glyph(finding.severity)} {finding.severity.value} {printable(finding.layer)}, {title(finding.rule)}"
     return Text.assemble(
-        (about, severity_style(finding.severity)), f", over at step {finding.closed_step}: ", printable(finding.message)
+        (about, severity_style(finding.severity)),
+        f", resolved at step {finding.closed_step}: ",
+        printable(finding.message),
     )
 
 

@@ -1,1 +1,1 @@
-"""Looking at the same samples again and again while a model trains: pictures and figures of how it sees them."""
+"""Snapshots of a model during training: pictures and statistics of how it processes the same samples."""

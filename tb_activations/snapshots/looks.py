@@ -1,11 +1,11 @@
-"""What one look at a model shows, as arrays; the model is left as it was."""
+"""The content of one snapshot of a model, as arrays. The model is not changed."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
@@ -14,10 +14,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tb_activations import probe
-from tb_activations.probe.calls import Recording, recorded
+from tb_activations.probe.calls import outputs, owners, recorded
 from tb_activations.probe.inputs import rows, tensors
 from tb_activations.probe.state import preserved
 from tb_activations.snapshots.settings import Samples
+from tb_activations.taps.layer_calls import LayerCall
 from tb_activations.taps.layers import LayerChoice, unit_axis
 
 Array = NDArray[np.float32]
@@ -28,10 +29,10 @@ UNITS, ASCENT_STEPS = 4, 24
 
 @dataclasses.dataclass(frozen=True)
 class LayerMaps:
-    """Of one layer with height and width, in inference mode.
+    """Feature maps of one layer in inference mode.
 
     Attributes:
-        maps: `[samples, height, width, channels]`: of the first samples and channels, thinned by an even stride.
+        maps: `[samples, height, width, channels]`: the first samples and channels, large maps with an even stride.
         means: `[channels]`: mean over all samples and positions.
     """
 
@@ -40,12 +41,12 @@ class LayerMaps:
 
 
 @dataclasses.dataclass(frozen=True)
-class Reconstruction:
-    """What an autoencoder makes of the samples.
+class Reconstructed:
+    """What an autoencoder outputs for the samples.
 
     Attributes:
         error: mean squared error over all samples.
-        pairs: output name to `[2, samples, height, width, channels]`: what it should be, and below it what it is.
+        pairs: output name to `[2, samples, height, width, channels]`: the expected output, then the actual one.
     """
 
     error: float
@@ -53,18 +54,18 @@ class Reconstruction:
 
 
 def was_called(model: keras.Model, x: Any) -> bool:
-    """True, once the model has been called."""
+    """Calls the model with `x` and returns True."""
     with preserved(model):
         model(tensors(x), training=False)
     return True
 
 
 def layer_maps(model: keras.Model, x: Any, layers: LayerChoice) -> dict[str, LayerMaps]:
-    """By layer name, the first call of each layer whose output is a stack of maps."""
-    with preserved(model), recorded(model, layers) as recording:
+    """By layer name, the maps of the first call of each layer whose output has height and width."""
+    with preserved(model), recorded(model, layers) as calls:
         model(tensors(x), training=False)
     found: dict[str, LayerMaps] = {}
-    for name, output, axis in _stacks(recording):
+    for name, output, axis in _stacks(calls.first_calls()):
         if name not in found:
             maps = np.moveaxis(np.asarray(tf.cast(output, tf.float32).numpy()), axis, -1)
             shown = _thinned(maps[:MAP_SAMPLES, ..., :MAP_CHANNELS], MAP_SIDE)
@@ -72,28 +73,28 @@ def layer_maps(model: keras.Model, x: Any, layers: LayerChoice) -> dict[str, Lay
     return found
 
 
-def _stacks(recording: Recording) -> Iterable[tuple[str, tf.Tensor, int]]:
-    owners = recording.owners()
-    for name, output in recording.outputs().items():
-        axis = unit_axis(owners[name], output.shape.rank)
+def _stacks(calls: Mapping[str, LayerCall]) -> Iterable[tuple[str, tf.Tensor, int]]:
+    layers = owners(calls)
+    for name, output in outputs(calls).items():
+        axis = unit_axis(layers[name], output.shape.rank)
         if output.shape.rank == 4 and axis is not None and output.dtype.is_floating:
             yield row_names(name)[0], output, axis
 
 
 def row_names(output: str) -> tuple[str, ...]:
-    """The rows of the layer table that an output of `probe` belongs to: the layer's, and that of the single call."""
+    """The rows of the layer table that an output of `probe` belongs to: that of the layer, and that of the call."""
     call = output.partition("[")[0]
     layer, at, number = call.rpartition("@")
     return (layer, call) if at and number.isdigit() else (call,)
 
 
 def mode_differences(model: keras.Model, x: Any, layers: LayerChoice) -> dict[str, float]:
-    """By row of the layer table: how far the layer's own outputs in training mode are from those in inference mode.
+    """By row of the layer table, the layer's own difference between training mode and inference mode.
 
-    Of several calls of a layer its row has the largest, NaN if one is NaN.
+    The row of a layer called more than once has the largest of its calls, NaN if one is NaN.
     """
     found: dict[str, float] = {}
-    for output, difference in probe.compare_modes(model, x, layers, batch_size=_count(x)).items():
+    for output, difference in probe.compare_modes(model, x, layers=layers, batch_size=_count(x)).items():
         for row in row_names(output):
             found[row] = float(np.maximum(found.get(row, 0.0), difference.own))
     return found
@@ -102,23 +103,23 @@ def mode_differences(model: keras.Model, x: Any, layers: LayerChoice) -> dict[st
 def saliency(model: keras.Model, samples: Samples) -> tuple[Array, Array] | None:
     """Images `[samples, height, width, channels]` and the gradient of each one's target, summed over its channels.
 
-    The target is the labelled class, or the largest output where there are no labels. None for models that are not
-    about one array in and one row of numbers a sample out.
+    The target is the labeled class, or the largest output if there are no labels. None for a model that does not map
+    one floating-point array to one row of numbers per sample.
     """
     x = samples.x
     if keras.tree.is_nested(x) or not np.issubdtype(x.dtype, np.floating) or x.ndim not in (2, 3, 4):
         return None
     x = x[:IMAGES]
     with preserved(model):
-        outputs = model(tensors(x), training=False)
-    if not tf.is_tensor(outputs) or outputs.shape.rank != 2:
+        scores = model(tensors(x), training=False)
+    if not tf.is_tensor(scores) or scores.shape.rank != 2:
         return None
-    maps = probe.saliency(model, x, _labels(samples.y, len(x), outputs.shape[1]))
+    maps = probe.saliency(model, x, target=_labels(samples.y, len(x), scores.shape[1]))
     return as_images(x), as_images(maps).sum(axis=-1)
 
 
 def _labels(y: Any, count: int, units: int) -> NDArray[np.int64] | None:
-    """Class numbers `[count]` from whole numbers or from rows with a single one, None if `y` is neither."""
+    """Class numbers `[count]` from integers or one-hot rows, None if `y` is neither."""
     if not isinstance(y, np.ndarray):
         return None
     if y.ndim == 2 and y.shape[1] == units > 1:
@@ -128,11 +129,11 @@ def _labels(y: Any, count: int, units: int) -> NDArray[np.int64] | None:
     return np.asarray(flat[:, 0], np.int64) if is_class else None
 
 
-def reconstruction(model: keras.Model, samples: Samples, is_autoencoder: bool) -> Reconstruction | None:
-    """None unless the model gives back what it is given: outputs shaped as the inputs, and as the targets.
+def reconstruction(model: keras.Model, samples: Samples, is_autoencoder: bool) -> Reconstructed | None:
+    """None unless the model is an autoencoder: outputs and targets have the shapes of the inputs.
 
-    Targets other than the inputs, as of a model that takes noise away, count only if `is_autoencoder` says so; then
-    the outputs are compared with them.
+    Targets that differ from the inputs, as for denoising, are accepted only with `is_autoencoder`; the outputs are then
+    compared with them.
     """
     inputs = keras.tree.flatten(samples.x)
     targets = inputs if samples.y is None else keras.tree.flatten(samples.y)
@@ -142,41 +143,41 @@ def reconstruction(model: keras.Model, samples: Samples, is_autoencoder: bool) -
     if not is_autoencoder and not all(map(np.array_equal, inputs, targets)):
         return None
     with preserved(model):
-        outputs = keras.tree.flatten(model(tensors(rows(samples.x, 0, IMAGES)), training=False))
-    if _shapes(outputs) != shapes:
+        actual = keras.tree.flatten(model(tensors(rows(samples.x, 0, IMAGES)), training=False))
+    if _shapes(actual) != shapes:
         return None
-    error = probe.reconstruction_error(model, samples.x, target=samples.y)
+    error = probe.reconstruction_error(model, samples.x, y=samples.y)
     names = list(error.per_output)
     pairs = {
         name: np.stack([as_images(np.asarray(part[:IMAGES], np.float32)) for part in (target, output)])
-        for name, target, output in zip(names, targets, outputs, strict=True)
+        for name, target, output in zip(names, targets, actual, strict=True)
         if 2 <= target.ndim <= 4
     }
-    return Reconstruction(float(error.per_sample.mean()), pairs)
+    return Reconstructed(float(error.per_sample.mean()), pairs)
 
 
 def _shapes(parts: Iterable[Any]) -> list[tuple[int, ...]]:
-    """Of one sample."""
+    """Shapes of one sample."""
     return [tuple(part.shape[1:]) for part in parts]
 
 
 def maximized_inputs(model: keras.Model, x: Any, layers: LayerChoice) -> dict[str, Array]:
-    """By layer name, `[1, units, height, width, channels]`: inputs that the first units answer to most, NaN where none
-    is found. Of the last layer with units, and the last with feature maps.
+    """By layer name, `[1, units, height, width, channels]`: inputs that maximize the first units, NaN where none is
+    found; for the last layer with units, and the last one with feature maps.
 
-    Empty for models that are not about one array of floating-point numbers.
+    Empty for models whose input is not one floating-point array.
     """
     if keras.tree.is_nested(x) or not np.issubdtype(x.dtype, np.floating) or x.ndim not in (2, 3, 4):
         return {}
-    with preserved(model), recorded(model, layers) as recording:
+    with preserved(model), recorded(model, layers) as calls:
         model(tensors(x[:1]), training=False)
     units: dict[str, int] = {}
-    owners = recording.owners()
-    for name, output in recording.outputs().items():
-        axis = unit_axis(owners[name], output.shape.rank)
+    named, layer_of = outputs(calls.by_name()), owners(calls.by_name())
+    for name, output in named.items():
+        axis = unit_axis(layer_of[name], output.shape.rank)
         if axis is not None and output.dtype.is_floating:
             units[name] = output.shape[axis]
-    ranks = {name: output.shape.rank for name, output in recording.outputs().items()}
+    ranks = {name: output.shape.rank for name, output in named.items()}
     chosen = {names[-1] for names in (list(units), [name for name in units if ranks[name] == 4]) if names}
     return {row_names(name)[-1]: _ascents(model, name, min(units[name], UNITS), x) for name in units if name in chosen}
 
@@ -184,29 +185,29 @@ def maximized_inputs(model: keras.Model, x: Any, layers: LayerChoice) -> dict[st
 def _ascents(model: keras.Model, layer: str, units: int, x: Array) -> Array:
     low, high = float(x.min()), float(x.max())
     bounds = (low, high) if low < high else (low, low + 1)
-    # In smaller ones a blur takes away what units look for.
+    # On smaller images a blur removes the features that units respond to.
     is_large_image = x.ndim == 4 and min(x.shape[1:3]) >= 32
     found = np.full((units, *x.shape[1:]), np.nan, np.float32)
     for unit in range(units):
         try:
             found[unit] = probe.maximize_activation(
                 model,
-                layer,
-                unit,
+                layer=layer,
+                unit=unit,
                 shape=x.shape[1:],
-                steps=ASCENT_STEPS,
+                n_steps=ASCENT_STEPS,
                 learning_rate=(bounds[1] - bounds[0]) / 10,
                 blur=0.5 if is_large_image else 0.0,
                 bounds=bounds,
             ).input
         except (ValueError, FloatingPointError):
-            # No gradient reaches the starts: the unit is off there, and the tile says so.
+            # No gradient reaches the starts because the unit is off there; its tile stays NaN.
             continue
     return as_images(found)[None]
 
 
 def as_images(values: Array) -> Array:
-    """`[samples, height, width, channels]` of images, sequences `[samples, time, features]` and vectors."""
+    """Images, sequences `[samples, time, features]` or vectors as `[samples, height, width, channels]`."""
     if values.ndim == 4:
         is_channels_first = keras.config.image_data_format() == "channels_first"
         return _thinned(np.moveaxis(values, 1, -1) if is_channels_first else values, IMAGE_SIDE)

@@ -1,9 +1,9 @@
-"""What to look at while a model trains: the user's arguments, checked."""
+"""Settings of snapshots: the user's arguments, checked."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import keras
@@ -15,9 +15,9 @@ from tb_activations.probe.inputs import check_samples
 
 ImageScale = Literal["common", "each"]
 CHEAP_KINDS = tuple(kind for kind in KINDS if kind != "maximized_input")
-"""A maximized input takes dozens of passes over the model, so it is drawn only when asked for."""
+"""Drawn by default. A maximized input takes dozens of passes over the model, so it is drawn only on request."""
 STEP_KINDS = ("feature_maps", "mean_activation", "units")
-"""What observed steps show; all others call the model for them, and so need samples."""
+"""Drawn from observed steps. All other kinds call the model and need samples."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,23 +30,33 @@ class Samples:
 
 @dataclasses.dataclass(frozen=True)
 class WatchSettings:
-    """What to look at.
+    """What snapshots show.
 
     Attributes:
-        kinds: the pictures that are drawn, of `KINDS`.
+        kinds: the pictures to draw, of `KINDS`.
         common_scale: whether the maps of one picture share a scale.
-        samples: what to call the model with; None to leave it alone and draw what observed steps show.
-        is_autoencoder: whether the user said so by asking for reconstructions.
+        samples: what to call each model with, by the model's name; a model without samples is never called, and its
+            pictures come from observed steps.
+        is_autoencoder: whether the user asked for reconstructions, so that targets may differ from inputs.
     """
 
     kinds: frozenset[str]
     common_scale: bool
-    samples: Samples | None
+    samples: Mapping[str, Samples]
     is_autoencoder: bool
 
 
-def watch_settings(probe_data: Any, images: Sequence[str] | None, image_scale: str) -> WatchSettings:
-    """The settings that these arguments of `LayerHealth` ask for.
+def watch_settings(
+    probe_data: Any, images: Sequence[str] | None, image_scale: str, models: Collection[str] = ("",)
+) -> WatchSettings:
+    """The settings for these arguments of `LayerHealth` and `Recorder`.
+
+    Args:
+        probe_data: `(x, y)`, x alone, or a dataset, whose first batch is used; None for none. For named models a
+            mapping from some of their names to these.
+        images: the pictures to draw; None for all that are not expensive.
+        image_scale: "common" or "each".
+        models: names of the models; "" is the name of a single one.
 
     Raises:
         TypeError, ValueError: an argument is not allowed; the message names it.
@@ -61,13 +71,13 @@ def watch_settings(probe_data: Any, images: Sequence[str] | None, image_scale: s
     without_samples = [kind for kind in images or () if kind not in STEP_KINDS and probe_data is None]
     if without_samples:
         raise ValueError(
-            f"Invalid value for argument `images`: {', '.join(map(repr, without_samples))} without `probe_data`, the "
-            f"samples to call the model with. Allowed without it are {', '.join(map(repr, STEP_KINDS))}."
+            f"Invalid value for argument `images`: {', '.join(map(repr, without_samples))} without "
+            f"`probe_data`. Allowed without it are {', '.join(map(repr, STEP_KINDS))}."
         )
     return WatchSettings(
         kinds=frozenset(CHEAP_KINDS if images is None else images),
         common_scale=image_scale == "common",
-        samples=None if probe_data is None else _samples(probe_data),
+        samples=_samples_by_model(probe_data, models),
         is_autoencoder="reconstruction" in (images or ()),
     )
 
@@ -75,11 +85,31 @@ def watch_settings(probe_data: Any, images: Sequence[str] | None, image_scale: s
 _KINDS = ", ".join(f'"{kind}"' for kind in KINDS)
 
 
+def _samples_by_model(probe_data: Any, models: Collection[str]) -> dict[str, Samples]:
+    if probe_data is None:
+        return {}
+    if list(models) == [""]:
+        return {"": _samples(probe_data)}
+    allowed = f"a mapping from names of models ({', '.join(map(repr, models))}) to (x, y) or x"
+    if not isinstance(probe_data, Mapping):
+        raise TypeError(
+            f"Invalid value for argument `probe_data`: {type(probe_data).__name__} for several models. "
+            f"Allowed is {allowed}."
+        )
+    unknown = [name for name in probe_data if name not in models]
+    if unknown or not probe_data:
+        given = ", ".join(map(repr, unknown)) or "an empty mapping"
+        raise ValueError(f"Invalid value for argument `probe_data`: {given}. Allowed is {allowed}.")
+    return {name: _samples(own) for name, own in probe_data.items()}
+
+
 def _samples(probe_data: Any) -> Samples:
     if isinstance(probe_data, tf.data.Dataset):
         batch = next(iter(probe_data), None)
         if batch is None:
-            raise ValueError("Invalid value for argument `probe_data`: the dataset holds no batch.")
+            raise ValueError(
+                "Invalid value for argument `probe_data`: the dataset has no batch. Allowed is at least one."
+            )
         x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
     elif isinstance(probe_data, tuple) and len(probe_data) in (1, 2):
         x, y = (*probe_data, None)[:2]
@@ -90,11 +120,12 @@ def _samples(probe_data: Any) -> Samples:
         counts = {check_samples(part) for part in (x, y) if part is not None}
     except ValueError as error:
         raise ValueError(
-            "Invalid value for argument `probe_data`: allowed is (x, y), or x alone, with at least one sample on the "
+            "Invalid value for argument `probe_data`: allowed are (x, y) and x alone, with at least one sample on the "
             f"first axis of every array. {error}"
         ) from error
     if len(counts) > 1:
         raise ValueError(
-            f"Invalid value for argument `probe_data`: {sorted(counts)} samples in x and y. Allowed is equally many."
+            f"Invalid value for argument `probe_data`: {sorted(counts)} samples in x and y. "
+            "Allowed is the same number in both."
         )
     return Samples(x, y)

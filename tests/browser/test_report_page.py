@@ -42,6 +42,7 @@ def page(request: pytest.FixtureRequest, browser: Browser, report: Path, screens
     page.on("dialog", lambda dialog: complaints.append(dialog.message))
     page.on("request", lambda sent: asked.append(sent.url))
     page.goto(report.as_uri())
+    page.locator("details").evaluate_all("all => all.forEach(details => { details.open = true; })")
     yield page
     page.screenshot(path=screenshots / f"{request.node.name.replace('[', '_').rstrip(']')}.png", full_page=True)
     context.close()
@@ -69,6 +70,19 @@ def test_the_themes_differ(browser: Browser, report: Path) -> None:
         grounds.append(page.evaluate("() => getComputedStyle(document.body).backgroundColor"))
         context.close()
     assert grounds == ["rgb(245, 246, 247)", "rgb(32, 33, 36)"]
+
+
+def test_runs_are_folded_until_a_link_or_a_click_opens_them(browser: Browser, report: Path) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(report.as_uri())
+    states = page.locator("details")
+    assert states.evaluate_all("all => all.map(details => details.open)") == [False] * 3
+    page.get_by_role("link", name="relu_dies").click()
+    assert states.evaluate_all("all => all.map(details => details.open)") == [False, False, True]
+    page.get_by_role("heading", name="healthy").click()
+    assert states.evaluate_all("all => all.map(details => details.open)") == [True, False, True]
+    context.close()
 
 
 @pytest.mark.parametrize("width", [360, 1280])

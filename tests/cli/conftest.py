@@ -14,34 +14,34 @@ from tests.synthetic import Plan, write_newer_schema, write_run, write_unreadabl
 PLAN = Plan(layers=6, steps=40, units=4, stock=False)
 
 
-class Said(NamedTuple):
-    """What a command answered."""
+class Answer(NamedTuple):
+    """Exit status and output of a command."""
 
     status: int
     out: str
     err: str
 
 
-Call = Callable[..., Said]
+Call = Callable[..., Answer]
 
 
 @pytest.fixture
 def call(capsys: pytest.CaptureFixture[str]) -> Call:
     """Runs `tb-activations` with these arguments."""
 
-    def run(*arguments: str | Path) -> Said:
+    def run(*arguments: str | Path) -> Answer:
         try:
             status = main([str(argument) for argument in arguments])
         except SystemExit as stopped:
             status = int(stopped.code or 0)
-        return Said(status, *capsys.readouterr())
+        return Answer(status, *capsys.readouterr())
 
     return run
 
 
 @pytest.fixture
 def sick(tmp_path: Path) -> Path:
-    """A run whose third layer dies, so that the two before it starve."""
+    """A run whose third layer dies, so that no gradient reaches the two before it."""
     write_run(tmp_path / "sick", plan=PLAN)
     return tmp_path / "sick"
 
@@ -54,7 +54,7 @@ def healthy(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Path:
-    """A run whose layers are called what an attacker would call them."""
+    """A run with hostile layer names."""
     write_run(tmp_path / "hostile", plan=PLAN, hostile=True, layers=8)
     return tmp_path / "hostile"
 
@@ -72,7 +72,7 @@ def damaged(tmp_path: Path) -> Path:
 
 
 def opened_event_files(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Every event file that is opened from now on, each time that it is."""
+    """Every event file opened from now on, once per time it is opened."""
     opened: list[Path] = []
     original = Path.open
 

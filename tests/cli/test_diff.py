@@ -35,7 +35,7 @@ def test_tolerances_decide(tmp_path: Path) -> None:
     assert main(["diff", str(tmp_path / "a"), str(tmp_path / "b"), "--rtol", "0.1", "--atol", "1000"]) == 0
 
 
-def test_brackets_in_names_are_no_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_brackets_in_names_are_not_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_run(tmp_path / "a", name="[bold]x[/bold]", plan=PLAN)
     write_run(tmp_path / "a", name="y", plan=PLAN)
     write_run(tmp_path / "b", name="y", plan=PLAN)

@@ -1,4 +1,4 @@
-"""Many runs in one log directory: what is done grows with their number, and one that is odd hides no other."""
+"""Many runs in one log directory: the work grows with their number, and an odd one hides no other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 
 from tb_activations.cli import progress
 from tb_activations.events import assemble, files, record_file
-from tests.cli.conftest import Call, Said, opened_event_files
+from tests.cli.conftest import Answer, Call, opened_event_files
 from tests.synthetic import Plan, write_events, write_newer_schema, write_run
 
 SMALL = Plan(layers=4, steps=40, units=2, stock=False)
@@ -39,7 +39,7 @@ def many(tmp_path: Path) -> Callable[[int], Path]:
     return make
 
 
-COMMANDS = (["check"], ["report"], ["report", "--format", "json"], ["check", "--rules", "rules.json"])
+COMMANDS = (["check"], ["report"], ["report", "--format", "json"], ["check", "--thresholds", "rules.json"])
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -68,8 +68,8 @@ def done(count: int, command: list[str], top: Path, call: Call, monkeypatch: pyt
                 yield content
 
         patch.setattr(files, "records", records)
-        said = call(*command, top)
-    assert said.status == 0
+        answer = call(*command, top)
+    assert answer.status == 0
     assert set(Counter(opened).values()) == {1}
     return {**work, "opened": len(opened)}
 
@@ -99,13 +99,13 @@ def test_odd_ones_among_many_hide_no_other(
     (top / "link").symlink_to(top)
     write_run(top / "sick" / ("x" * 145), plan=SMALL)
     forbid(monkeypatch, top / "lr=2")
-    said = call("check", top)
-    assert said.status == 1
-    assert [line.split(":")[0] for line in said.out.splitlines() if line[0] != " "] == [
+    answer = call("check", top)
+    assert answer.status == 1
+    assert [line.split(":")[0] for line in answer.out.splitlines() if line[0] != " "] == [
         *("✓ lr=0/train", "✓ lr=3/train", "✓ lr=4/train"),
         f"▲ sick/{'x' * 145}",
     ]
-    damage, closed, newer = said.err.splitlines()
+    damage, closed, newer = answer.err.splitlines()
     assert damage.startswith("Cannot judge: lr=1/train: ")
     assert "is damaged; read up to there" in damage
     assert "no description" in damage
@@ -126,7 +126,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setattr(os, "scandir", refuse)
 
 
-def test_a_run_that_grows_and_one_that_goes_while_all_are_read(
+def test_a_run_that_grows_and_one_that_is_deleted_while_all_are_read(
     many: Callable[[int], Path], call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     top = many(4)
@@ -142,26 +142,26 @@ def test_a_run_that_grows_and_one_that_goes_while_all_are_read(
         return original(path)
 
     monkeypatch.setattr(files, "records", records)
-    said = call("report", top, "--format", "json")
-    steps = [run.get("observed_steps") for run in json.loads(said.out)["runs"]]
+    answer = call("report", top, "--format", "json")
+    steps = [run.get("observed_steps") for run in json.loads(answer.out)["runs"]]
     assert steps == [40, 40, 39, None]
-    assert "lr=3/train: not readable" in said.err
+    assert "lr=3/train: cannot be read" in answer.err
 
 
-def test_the_verdict_of_a_brief_reading_is_that_of_a_whole_one(many: Callable[[int], Path], call: Call) -> None:
+def test_a_brief_reading_gives_the_same_verdict(many: Callable[[int], Path], call: Call) -> None:
     top = many(2)
     write_run(top, name="sick", plan=SMALL)
-    said = call("check", top)
+    answer = call("check", top)
     sentences = {run["name"]: run["verdict"] for run in json.loads(call("report", top, "--format", "json").out)["runs"]}
     assert [name for name, verdict in sentences.items() if verdict["severity"]] == ["sick"]
-    assert [line.split(":")[0] for line in said.out.splitlines() if line[0] != " "] == [
+    assert [line.split(":")[0] for line in answer.out.splitlines() if line[0] != " "] == [
         *("✓ lr=0/train", "✓ lr=1/train"),
         "▲ sick",
     ]
 
 
-def on_a_terminal(*arguments: str | Path) -> Said:
-    """The command with a terminal for its standard error output and a pipe for its output."""
+def on_a_terminal(*arguments: str | Path) -> Answer:
+    """The command with a terminal as standard error and a pipe as standard output."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "tb_activations", *map(str, arguments)]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "PYTHONPATH": os.getcwd()}
@@ -178,11 +178,11 @@ def on_a_terminal(*arguments: str | Path) -> Said:
             shown += part
         out = process.stdout.read() if process.stdout else b""
     os.close(ours)
-    return Said(process.returncode, out.decode(), shown.decode())
+    return Answer(process.returncode, out.decode(), shown.decode())
 
 
 @pytest.mark.parametrize("command", ["check", "report"])
-def test_a_bar_is_for_a_terminal_and_many_runs(command: str, many: Callable[[int], Path], call: Call) -> None:
+def test_a_progress_bar_is_for_a_terminal_and_many_runs(command: str, many: Callable[[int], Path], call: Call) -> None:
     top, few = many(progress.FEWEST), many(progress.FEWEST - 1)
     piped = call(command, top)
     assert piped.err == ""

@@ -1,4 +1,4 @@
-"""What may stand where a folder of runs is asked for, and what each command says of it."""
+"""Log directories of every kind, and what each command reports about them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def command(request: pytest.FixtureRequest) -> str:
 
 
 def test_a_store_elsewhere(command: str, call: Call) -> None:
-    said = call(command, "gs://bucket/logs")
-    assert (said.status, said.out) == (2, "")
-    assert said.err == (
+    answer = call(command, "gs://bucket/logs")
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err == (
         f"{COMMANDS[command]}: gs://bucket/logs is not on this machine, and gs:// cannot be read here. Copy the run "
         "into a local folder and give that folder, or look at it where it is: tensorboard --logdir gs://bucket/logs\n"
     )
@@ -50,36 +50,36 @@ def test_an_address_and_the_home_folder(
 def test_rules_and_output_below_the_home_folder(sick: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(sick.parent))
     (sick.parent / "rules.json").write_text('["nonfinite"]')
-    assert call("check", sick, "--rules", "~/rules.json").status == 0
+    assert call("check", sick, "--thresholds", "~/rules.json").status == 0
     assert call("report", sick, "--format", "json", "--output", "~/report.json") == (0, "", "")
     assert json.loads((sick.parent / "report.json").read_text())["runs"][0]["name"] == "."
 
 
 def test_a_file(command: str, sick: Path, call: Call) -> None:
     (file,) = sick.iterdir()
-    said = call(command, file)
-    assert (said.status, said.out) == (2, "")
-    assert said.err == f"{COMMANDS[command]}: {file} is a file; give the folder in which it is: {sick}\n"
+    answer = call(command, file)
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err == f"{COMMANDS[command]}: {file} is a file; give the folder in which it is: {sick}\n"
 
 
 def test_no_folder(command: str, sick: Path, call: Call) -> None:
-    said = call(command, sick.parent / "sikc")
-    assert said.status == 2
-    assert said.err == f"{COMMANDS[command]}: there is no folder {sick.parent / 'sikc'}; did you mean {sick}?\n"
+    answer = call(command, sick.parent / "sikc")
+    assert answer.status == 2
+    assert answer.err == f"{COMMANDS[command]}: there is no folder {sick.parent / 'sikc'}; did you mean {sick}?\n"
     assert call(command, sick / "file" / "below").err.endswith(f"there is no folder {sick / 'file' / 'below'}\n")
 
 
 def test_nothing_given(command: str, call: Call) -> None:
-    said = call(command, "")
-    assert (said.status, said.out) == (2, "")
-    assert said.err.startswith(f"{COMMANDS[command]}: the log directory is an empty text; give a folder")
+    answer = call(command, "")
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err.startswith(f"{COMMANDS[command]}: the log directory is an empty text; give a folder")
 
 
 def test_empty_folders(command: str, tmp_path: Path, call: Call) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
-    said = call(command, tmp_path)
-    assert said.status == 2
-    assert said.err == (
+    answer = call(command, tmp_path)
+    assert answer.status == 2
+    assert answer.err == (
         f"{COMMANDS[command]}: no Layer Health run in {tmp_path} or below it: there is no event file, 2 folders below "
         f"it searched{TO_DO}"
     )
@@ -89,39 +89,39 @@ def test_event_files_of_other_writers(command: str, tmp_path: Path, call: Call) 
     loss = Event(step=1, summary=Summary(value=[Summary.Value(tag="loss")]))
     first = write_events(tmp_path / "train", [loss] * 100)
     write_events(tmp_path / "validation", [loss])
-    said = call(command, tmp_path)
-    assert said.status == 2
-    assert said.err == (
+    answer = call(command, tmp_path)
+    assert answer.status == 2
+    assert answer.err == (
         f"{COMMANDS[command]}: no Layer Health run in {tmp_path} or below it: 2 event files without Layer Health "
         f"records, first {first}{TO_DO}"
     )
 
 
-def test_an_event_file_in_which_nothing_stands_yet(command: str, tmp_path: Path, call: Call) -> None:
+def test_an_empty_event_file(command: str, tmp_path: Path, call: Call) -> None:
     path = tmp_path / "events.out.tfevents.1.host.1.0"
     path.touch()
-    said = call(command, tmp_path)
-    assert said.status == 2
-    assert f"1 event file in which nothing is written yet, first {path}" in said.err
+    answer = call(command, tmp_path)
+    assert answer.status == 2
+    assert f"1 event file in which nothing is written yet, first {path}" in answer.err
 
 
-def test_what_is_no_event_file_although_it_is_named_like_one(command: str, tmp_path: Path, call: Call) -> None:
+def test_other_things_named_like_event_files(command: str, tmp_path: Path, call: Call) -> None:
     (tmp_path / "events.out.tfevents.1.folder").mkdir()
     (tmp_path / "events.out.tfevents.2.dangling").symlink_to(tmp_path / "nowhere")
     assert call(command, tmp_path).status == 2
     write_run(tmp_path, plan=PLAN, sick=False)
-    said = call(command, tmp_path)
-    assert (said.status, said.err) == (0, "")
+    answer = call(command, tmp_path)
+    assert (answer.status, answer.err) == (0, "")
 
 
 def test_a_run_that_never_recorded_a_step(tmp_path: Path, call: Call) -> None:
     write_events(tmp_path / "run", [Event(wall_time=1.0, summary=Encoder().run(run_spec(PLAN)))])
-    why = "no step was observed: the training ended, or was stopped, before its first observed step"
-    said = call("check", tmp_path / "run")
-    assert (said.status, said.out, said.err) == (2, "", f"Cannot judge: run: {why}\n")
-    said = call("report", tmp_path / "run")
-    assert said.status == 0
-    assert why in " ".join(said.out.split())
+    why = "no step was observed: training ended before the first observed step"
+    answer = call("check", tmp_path / "run")
+    assert (answer.status, answer.out, answer.err) == (2, "", f"Cannot judge: run: {why}\n")
+    answer = call("report", tmp_path / "run")
+    assert answer.status == 0
+    assert why in " ".join(answer.out.split())
 
 
 def unobserved(folder: Path, rows: range) -> Path:
@@ -144,32 +144,32 @@ def unobserved(folder: Path, rows: range) -> Path:
 
 def test_no_layer_was_observed(tmp_path: Path, call: Call) -> None:
     folder = unobserved(tmp_path / "run", range(6))
-    said = call("check", folder)
-    assert (said.status, said.out) == (2, "")
-    assert said.err.startswith(
+    answer = call("check", folder)
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err.startswith(
         "Cannot judge: run: not observed: 6 of 6 layers (dense_0, dense_1, dense_2, batch_normalization_3, …): "
         f"{REASON}; "
     )
-    assert "if train_step or call carries @tf.function, remove it" in said.err
+    assert "remove @tf.function from train_step or call" in answer.err
     for form in ("text", "html"):
-        told = " ".join(call("report", folder, "--format", form).out.split())
-        assert f"None of 6 layers was observed: {REASON}." in told
-        assert "Try: if train_step or call carries @tf.function, remove it" in told
-        assert "waiting for more steps" not in told or form == "html"
+        text = " ".join(call("report", folder, "--format", form).out.split())
+        assert f"None of 6 layers was observed: {REASON}." in text
+        assert "Try: remove @tf.function from train_step or call" in text
+        assert "waiting for more steps" not in text or form == "html"
 
 
 def test_some_layers_were_not_observed(tmp_path: Path, call: Call) -> None:
     folder = unobserved(tmp_path / "run", range(1, 3))
     assert call("check", folder).status == 0
-    told = " ".join(call("report", folder).out.split())
-    assert f"Not observed: 2 of 6 layers (dense_1, dense_2): {REASON}" in told
-    assert "Try:" not in told
+    text = " ".join(call("report", folder).out.split())
+    assert f"Not observed: 2 of 6 layers (dense_1, dense_2): {REASON}" in text
+    assert "Try:" not in text
 
 
-def test_a_folder_whose_name_is_no_text(command: str, tmp_path: Path, call: Call) -> None:
+def test_a_folder_with_an_invalid_name(command: str, tmp_path: Path, call: Call) -> None:
     write_run(tmp_path / "logs" / "bad\udcff", plan=PLAN, sick=False)
-    said = call(command, tmp_path / "logs")
-    assert said.status == 0
+    answer = call(command, tmp_path / "logs")
+    assert answer.status == 0
     for form in ("text", "json", "html"):
         output = tmp_path / f"report.{form}"
         assert call("report", tmp_path / "logs", "--format", form, "--output", output).status == 0

@@ -1,4 +1,4 @@
-"""`tb-activations report`: what each format tells, and where it goes."""
+"""`tb-activations report`: the content of each format, and where it is written."""
 
 from __future__ import annotations
 
@@ -11,42 +11,44 @@ from pathlib import Path
 import pytest
 
 from tb_activations import load
+from tb_activations.records.formatting import measured
 from tests.cli.conftest import PLAN, Call
 from tests.synthetic import write_run
 
 
-def test_text_tells_every_finding_below_its_root(sick: Path, call: Call) -> None:
-    said = call("report", sick)
-    assert (said.status, said.err) == (0, "")
-    told = re.sub(r"\s+", " ", said.out)
+def test_text_shows_every_finding_below_its_root(sick: Path, call: Call) -> None:
+    answer = call("report", sick)
+    assert (answer.status, answer.err) == (0, "")
+    text_of = re.sub(r"\s+", " ", answer.out)
     for finding in load(sick).findings:
         for text in (finding.message, finding.advice, finding.might_be_wrong, finding.layer):
-            assert text in told
-        assert f"threshold {finding.threshold:.3g}" in told
-        assert f"since step {finding.since_step}" in told
-    assert "share of units dead 1, threshold 0.5; 28 observed steps in a row; 896 samples; sure at step 120" in told
-    assert "units 0, 1, 2, 3" in told
-    assert told.index("PROBLEM dense_2") < told.index("Follows from it (2)") < told.index("WARNING dense_0")
-    assert told.count("Source: synthetic") == 1
+            assert text in text_of
+        assert f"threshold {measured(finding.threshold, finding.unit)}" in text_of
+        assert f"since step {finding.since_step}" in text_of
+    evidence = "share of units dead = 100% (threshold 50%); 28 observed steps in a row; 896 samples; "
+    assert evidence + "confirmed at step 120, still present at step 390" in text_of
+    assert "units 0, 1, 2, 3" in text_of
+    assert text_of.index("PROBLEM dense_2") < text_of.index("Consequences (2)") < text_of.index("WARNING dense_0")
+    assert text_of.count("Source: synthetic") == 1
 
 
-def test_text_shows_loss_learning_rate_and_where_in_depth(sick: Path, call: Call) -> None:
-    said = call("report", sick)
-    assert re.search(r"^Loss: +[▁-█]+  \d\.\d+ to \d\.\d+, lowest .* at step \d+, highest", said.out, re.MULTILINE)
-    assert re.search(r"^Learning rate: +[▁-█]+  0.001 throughout$", said.out, re.MULTILINE)
-    assert re.search(r"^dense_2  ·{12}▲{28}$", said.out, re.MULTILINE)
-    assert re.search(r"^dense_0  ·{12}◆{28}$", said.out, re.MULTILINE)
-    assert "3 other layers without a finding at any step" in said.out
+def test_text_shows_loss_learning_rate_and_health_timeline(sick: Path, call: Call) -> None:
+    answer = call("report", sick)
+    assert re.search(r"^Loss: +[▁-█]+  \d\.\d+ to \d\.\d+, lowest .* at step \d+, highest", answer.out, re.MULTILINE)
+    assert re.search(r"^Learning rate: +[▁-█]+  0.001 throughout$", answer.out, re.MULTILINE)
+    assert re.search(r"^dense_2  ·{12}▲{28}$", answer.out, re.MULTILINE)
+    assert re.search(r"^dense_0  ·{12}◆{28}$", answer.out, re.MULTILINE)
+    assert "3 other layers without findings at any step" in answer.out
 
 
-def test_a_healthy_run_says_so_and_what_was_checked(healthy: Path, call: Call) -> None:
-    said = call("report", healthy)
-    assert said.status == 0
-    assert "✓ No problems found in 6 layers; 3 rules checked." in said.out
-    assert "Rules: 3 checked (Dead units, Vanishing gradient, NaN or infinity)" in said.out
+def test_a_healthy_run_names_what_was_checked(healthy: Path, call: Call) -> None:
+    answer = call("report", healthy)
+    assert answer.status == 0
+    assert "✓ No problems found in 6 layers; 3 rules checked." in answer.out
+    assert "Rules: 3 checked (Dead units, Vanishing gradient, NaN or infinity)" in answer.out
 
 
-def test_not_enough_data_is_said(tmp_path: Path, call: Call) -> None:
+def test_missing_data_is_reported(tmp_path: Path, call: Call) -> None:
     write_run(tmp_path, plan=PLAN, steps=2, sick=False)
     assert "1 checked (NaN or infinity); 2 waiting for more steps (Dead units, Vanishing gradient)" in (
         call("report", tmp_path).out
@@ -54,8 +56,8 @@ def test_not_enough_data_is_said(tmp_path: Path, call: Call) -> None:
 
 
 def test_json_holds_the_run_as_documented(sick: Path, call: Call) -> None:
-    said = call("report", sick, "--format", "json")
-    report = json.loads(said.out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    answer = call("report", sick, "--format", "json")
+    report = json.loads(answer.out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     run, stored = report["runs"][0], load(sick)
     assert report["format"] == 1
     documented = (Path(__file__).parents[2] / "docs/report.md").read_text("utf-8")
@@ -74,10 +76,10 @@ def test_json_holds_the_run_as_documented(sick: Path, call: Call) -> None:
 def test_several_runs_and_what_cannot_be_read(
     sick: Path, healthy: Path, newer: Path, tmp_path: Path, call: Call
 ) -> None:
-    said = call("report", tmp_path)
-    assert said.status == 0
-    assert "newer: not readable: the run has schema version 99" in said.out
-    assert said.out.index("✓ No problems") < said.out.index("newer: ") < said.out.index("▲ 3 of 6 layers")
+    answer = call("report", tmp_path)
+    assert answer.status == 0
+    assert "newer: cannot be read: the run has schema version 99" in answer.out
+    assert answer.out.index("✓ No problems") < answer.out.index("newer: ") < answer.out.index("▲ 3 of 6 layers")
     runs = json.loads(call("report", tmp_path, "--format", "json").out)["runs"]
     assert [(run["name"], run["readable"]) for run in runs] == [("healthy", True), ("newer", False), ("sick", True)]
     assert "schema version 99" in runs[1]["reason"]
@@ -86,44 +88,44 @@ def test_several_runs_and_what_cannot_be_read(
 @pytest.mark.parametrize("form", ["text", "json", "html"])
 def test_output_goes_into_the_file(form: str, sick: Path, tmp_path: Path, call: Call) -> None:
     printed = call("report", sick, "--format", form).out
-    said = call("report", sick, "--format", form, "--output", tmp_path / "report")
-    assert said == (0, "", "")
+    answer = call("report", sick, "--format", form, "--output", tmp_path / "report")
+    assert answer == (0, "", "")
     assert (tmp_path / "report").read_text("utf-8") == printed
     assert not any(line.endswith(" ") for line in printed.splitlines() if form == "text")
 
 
 @pytest.mark.parametrize("form", ["text", "json", "html"])
 def test_nothing_to_report_gives_two(form: str, tmp_path: Path, call: Call) -> None:
-    said = call("report", tmp_path, "--format", form)
-    assert (said.status, said.out) == (2, "")
-    assert said.err.startswith(f"Cannot report: no Layer Health run in {tmp_path}")
+    answer = call("report", tmp_path, "--format", form)
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err.startswith(f"Cannot report: no Layer Health run in {tmp_path}")
 
 
 def test_only_unreadable_runs_give_two(damaged: Path, call: Call) -> None:
     assert call("report", damaged).status == 2
-    said = call("report", damaged, "--format", "json")
-    assert said.status == 2
-    assert "not readable" in said.err
+    answer = call("report", damaged, "--format", "json")
+    assert answer.status == 2
+    assert "cannot be read" in answer.err
 
 
 def test_an_output_that_cannot_be_written_gives_two(sick: Path, tmp_path: Path, call: Call) -> None:
-    said = call("report", sick, "--output", tmp_path / "nowhere" / "report.txt")
-    assert said.status == 2
-    assert said.err.startswith("Cannot report: ")
+    answer = call("report", sick, "--output", tmp_path / "nowhere" / "report.txt")
+    assert answer.status == 2
+    assert answer.err.startswith("Cannot report: ")
 
 
-def test_a_damaged_end_is_remarked(sick: Path, call: Call) -> None:
+def test_a_damaged_end_is_reported(sick: Path, call: Call) -> None:
     file = next(sick.glob("*tfevents*"))
     content = bytearray(file.read_bytes())
     content[len(content) * 3 // 4] ^= 0xFF
     file.write_bytes(content)
-    said = call("report", sick)
-    assert said.status == 0
-    assert re.search(r"Remark: .* is damaged; read up to there", re.sub(r"\s+", " ", said.out))
-    assert said.err == ""
+    answer = call("report", sick)
+    assert answer.status == 0
+    assert re.search(r"Data issue: .* is damaged; read up to there", re.sub(r"\s+", " ", answer.out))
+    assert answer.err == ""
 
 
-def test_names_cannot_steer_the_terminal(hostile: Path, call: Call) -> None:
+def test_names_cannot_control_the_terminal(hostile: Path, call: Call) -> None:
     out = call("report", hostile).out
     assert "<img src=x onerror=alert(1)>" in out
     assert all(character.isprintable() for line in out.splitlines() for character in line)
@@ -136,13 +138,13 @@ def test_reporting_does_not_import_tensorflow(sick: Path) -> None:
     assert done.returncode == 0
 
 
-def test_a_reader_that_goes_away_is_no_failure_of_ours(sick: Path) -> None:
+def test_a_closed_pipe_is_not_an_error(sick: Path) -> None:
     command = f"{sys.executable} -m tb_activations report {sick} --format html | head -c 10"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
     assert done.stderr == ""
 
 
-def test_an_output_without_unicode_gets_what_it_can_show(sick: Path) -> None:
+def test_an_output_without_unicode_is_not_an_error(sick: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tb_activations", "report", str(sick)],
         capture_output=True,

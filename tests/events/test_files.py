@@ -16,7 +16,7 @@ from tb_activations.events import files, record_file
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.errors import UnreadableRunError
 from tb_activations.events.files import FIRST_EVENTS, event_files, folders, is_ours
-from tb_activations.events.reader import runs
+from tb_activations.events.reader import run_names
 from tests.synthetic import Plan, run_spec, write_events, write_run
 
 PLAN = Plan(layers=4, steps=5, units=2, stock=False)
@@ -50,7 +50,7 @@ def test_of_files_of_others_the_first_events_are_read(tmp_path: Path, counted: l
     assert counted.count(other.name) == counted.count(last.name) == FIRST_EVENTS
     assert counted.count(own.name) == 7
     counted.clear()
-    assert runs(tmp_path) == ["."]
+    assert run_names(tmp_path) == ["."]
     assert counted.count(other.name) == FIRST_EVENTS
     # Of our own until it is known to be ours; what follows is not looked into.
     assert (counted.count(own.name), counted.count(last.name)) == (2, 0)
@@ -75,13 +75,13 @@ def test_what_is_named_like_an_event_file_and_is_none(tmp_path: Path) -> None:
     linked.symlink_to(own)
     assert [path.name for path in event_files(tmp_path)] == [own.name, "events.out.tfevents.6.empty"]
     assert event_files(linked.parent) == [linked]
-    assert runs(tmp_path) == [".", "other"]
+    assert run_names(tmp_path) == [".", "other"]
     assert len(load(tmp_path, ".").steps) == 5
 
 
 def test_a_run_below_a_folder_that_is_named_like_an_event_file(tmp_path: Path) -> None:
     write_run(tmp_path / "tfevents" / "run", plan=PLAN)
-    assert runs(tmp_path) == ["tfevents/run"]
+    assert run_names(tmp_path) == ["tfevents/run"]
 
 
 def damage(path: Path, place: int) -> None:
@@ -110,7 +110,7 @@ def test_damage_in_files_of_others_is_theirs(tmp_path: Path) -> None:
 def test_a_half_written_description_is_no_run_yet(tmp_path: Path) -> None:
     path = write_run(tmp_path, plan=PLAN)
     os.truncate(path, 200)
-    assert runs(tmp_path) == []
+    assert run_names(tmp_path) == []
 
 
 def test_a_folder_goes_by_its_own_name_and_links_lead_out_of_the_tree(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_folder_goes_by_its_own_name_and_links_lead_out_of_the_tree(tmp_path: 
     (logs / "m").symlink_to(tmp_path / "outside")
     (tmp_path / "outside" / "up").symlink_to(logs)
     (logs / "self").symlink_to(logs / "self")
-    assert runs(logs) == ["m/b", "z"]
+    assert run_names(logs) == ["m/b", "z"]
     assert len(load(logs, "a_latest").steps) == 5
 
 
@@ -139,7 +139,7 @@ def test_depths_and_long_names(tmp_path: Path) -> None:
         write_run(tmp_path, name=name, plan=PLAN, steps=1)
     for number in range(200):
         (tmp_path / f"empty{number}").mkdir()
-    assert runs(tmp_path) == sorted(names)
+    assert run_names(tmp_path) == sorted(names)
 
 
 def test_a_folder_that_cannot_be_opened_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +147,7 @@ def test_a_folder_that_cannot_be_opened_is_named(tmp_path: Path, monkeypatch: py
     write_run(tmp_path, name="closed", plan=PLAN)
     forbid(monkeypatch, tmp_path / "closed")
     with pytest.warns(UserWarning, match=r"folder .*closed cannot be opened: Permission denied"):
-        assert runs(tmp_path) == ["open"]
+        assert run_names(tmp_path) == ["open"]
 
 
 def forbid(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tb_activations.events.errors import UnreadableRunError
 from tb_activations.events.json_codec import finding_from_json, finding_to_json, run_from_json, run_to_json
-from tb_activations.records.finding import Finding, Severity
+from tb_activations.records.finding import UNITS, Finding, Severity
 from tb_activations.records.specs import LayerSpec, RunSpec, WeightSpec
 
 STEPS = st.integers(0, 2**62)
@@ -57,7 +57,8 @@ FINDINGS = st.builds(
     rule=st.text(),
     layer=st.text(),
     severity=st.sampled_from(Severity),
-    quantity=st.text(),
+    sign=st.text(),
+    unit=st.sampled_from(UNITS),
     value=NUMBERS,
     threshold=NUMBERS,
     samples=STEPS,
@@ -73,8 +74,11 @@ FINDINGS = st.builds(
     unit_count=STEPS,
     closed_step=st.none() | STEPS,
     root=st.none() | st.text(),
+    origin=st.text(),
+    reopened_step=st.none() | STEPS,
+    follow_up=st.text(),
 )
-FINDING = Finding("r", "a", Severity.NOTE, "q", 1.0, 2.0, 1, 1, 0, 0, 0, "m", "w", "t", "s")
+FINDING = Finding("r", "a", Severity.NOTE, "q", "", 1.0, 2.0, 1, 1, 0, 0, 0, "m", "w", "t", "s")
 
 
 @given(RUNS)

@@ -7,7 +7,7 @@ import pytest
 from tb_activations import load
 from tb_activations.events.errors import RemotePathError
 from tb_activations.events.paths import local_path
-from tb_activations.events.reader import runs
+from tb_activations.events.reader import run_names
 from tests.synthetic import write_run
 
 
@@ -35,7 +35,7 @@ def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("HOME", str(tmp_path))
     write_run(tmp_path / "logs", steps=2)
     assert local_path("~/logs") == tmp_path / "logs"
-    assert (runs("~/logs"), len(load("~/logs").steps)) == (["."], 2)
+    assert (run_names("~/logs"), len(load("~/logs").steps)) == (["."], 2)
     assert local_path("~nobody-of-this-name/logs") == Path("~nobody-of-this-name/logs")
 
 
@@ -43,7 +43,7 @@ def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     "address", ["gs://bucket/logs", "s3://bucket", "hdfs://host:9000/logs", "https://host/logs", "abfss://c@a/logs"]
 )
 def test_what_lies_elsewhere_is_refused_with_what_to_do(address: str) -> None:
-    for read in (load, runs):
+    for read in (load, run_names):
         with pytest.raises(RemotePathError) as caught:
             read(address)
         assert str(caught.value).startswith(f"{address} is not on this machine, and {address.split(':')[0]}:// cannot")

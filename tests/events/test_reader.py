@@ -14,7 +14,7 @@ from tensorboard.compat.proto.types_pb2 import DT_FLOAT
 
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.errors import SchemaError, UnreadableRunError
-from tb_activations.events.reader import load, runs
+from tb_activations.events.reader import load, run_names
 from tb_activations.records.columns import HISTOGRAM_BUCKETS, LAYER_COLUMNS, STEP_COLUMNS
 from tb_activations.records.finding import Outcome
 from tb_activations.records.specs import RunSpec
@@ -122,14 +122,14 @@ def test_of_several_runs_one_must_be_chosen(tmp_path: Path) -> None:
 def test_where_there_is_no_run_it_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="give the log_dir that the LayerHealth callback was given"):
         load(tmp_path)
-    assert runs(tmp_path / "missing") == []
+    assert run_names(tmp_path / "missing") == []
 
 
 def test_other_event_files_are_no_runs(tmp_path: Path) -> None:
     write_run(tmp_path, name="ours", steps=1)
     write_events(tmp_path / "train", [Event(step=1, summary=Summary(value=[Summary.Value(tag="loss")]))])
     (tmp_path / "notes.txt").write_text("no event file")
-    assert runs(tmp_path) == ["ours"]
+    assert run_names(tmp_path) == ["ours"]
 
 
 def test_links_are_followed_once(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_links_are_followed_once(tmp_path: Path) -> None:
     logs.mkdir()
     (logs / "linked").symlink_to(tmp_path / "real")
     (tmp_path / "real" / "round").symlink_to(logs)
-    assert runs(logs) == ["linked/a"]
+    assert run_names(logs) == ["linked/a"]
 
 
 def test_several_files_are_one_run_in_the_order_of_their_names(tmp_path: Path) -> None:

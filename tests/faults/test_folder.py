@@ -18,7 +18,7 @@ from keras import layers
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tb_activations import LayerHealth, load
-from tb_activations.events.reader import runs
+from tb_activations.events.reader import run_names
 from tb_activations.health.diagnosis import replay
 from tb_activations.recording.folder.lock import FolderLock
 from tb_activations.records.columns import LAYER_COLUMNS
@@ -86,7 +86,7 @@ def test_two_processes_in_one_folder_are_kept_apart(log_dir: str, told: Told) ->
         process.stdin.write("\n")
         process.stdin.close()
         assert process.wait() == 0
-    assert runs(Path(log_dir).parent) == ["run", "run-2"]
+    assert run_names(Path(log_dir).parent) == ["run", "run-2"]
     assert load(log_dir).steps.tolist() == STEPS[: 2 * EPOCH_STEPS]
     assert load(f"{log_dir}-2").steps.tolist() == STEPS
     check_row("Two processes train into one folder", outcome(model), "nothing", told())
@@ -174,7 +174,7 @@ def test_a_training_that_was_interrupted_is_continued(log_dir: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         fit(kept_alive, Interrupt(), model=model)
     fit(every_step(log_dir), model=model, epochs=1)
-    assert runs(Path(log_dir).parent) == ["run"]
+    assert run_names(Path(log_dir).parent) == ["run"]
     assert load(log_dir).steps.tolist() == STEPS[: 2 * EPOCH_STEPS]
 
 
@@ -196,14 +196,14 @@ def test_another_model_gets_a_folder_of_its_own(log_dir: str, told: Told) -> Non
     before = load(log_dir)
     alone = fit(make=wider).get_weights()
     model = fit(every_step(log_dir), make=wider)
-    assert runs(Path(log_dir).parent) == ["run", "run-2"]
+    assert run_names(Path(log_dir).parent) == ["run", "run-2"]
     np.testing.assert_array_equal(load(log_dir).layer_table, before.layer_table)
     assert load(f"{log_dir}-2").layers == ("wide", "head")
     assert load(f"{log_dir}-2").steps.tolist() == STEPS
     check_row("Another model in the same folder", outcome(model, alone), "nothing", told())
     # Continued it finds its own history.
     fit(every_step(log_dir), model=model, epochs=1)
-    assert runs(Path(log_dir).parent) == ["run", "run-2"]
+    assert run_names(Path(log_dir).parent) == ["run", "run-2"]
     assert load(f"{log_dir}-2").steps.tolist() == list(range(len(STEPS) + EPOCH_STEPS))
 
 

@@ -12,7 +12,7 @@ import pytest
 from keras import layers
 
 from tb_activations import LayerHealth, load
-from tb_activations.events.reader import runs
+from tb_activations.events.reader import run_names
 from tests.faults.conftest import Told
 from tests.faults.observe import every_step
 
@@ -50,7 +50,7 @@ def train(model: keras.Model, *callbacks: Any, epochs: int = 2, target: Any = Y,
 
 def steps(folder: Path) -> dict[str, list[int]]:
     """By run the observed steps."""
-    return {name: load(folder, name).steps.tolist() for name in runs(folder)}
+    return {name: load(folder, name).steps.tolist() for name in run_names(folder)}
 
 
 def upto(count: int) -> list[int]:
@@ -75,7 +75,7 @@ def test_a_second_training_is_judged_as_if_it_were_alone(tmp_path: Path, first: 
     train(network(**second), quick(tmp_path / "alone"), epochs=12, target=target)
     train(network(**first), quick(tmp_path / "run"), epochs=6, target=Y * 0.01)
     train(network(**second), quick(tmp_path / "run"), epochs=12, target=target)
-    assert runs(tmp_path) == ["alone", "run", "run-2"]
+    assert run_names(tmp_path) == ["alone", "run", "run-2"]
     assert found(tmp_path / "run-2") == found(tmp_path / "alone")
     np.testing.assert_array_equal(load(tmp_path, "run-2").outcomes, load(tmp_path, "alone").outcomes)
 

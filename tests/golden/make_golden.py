@@ -34,27 +34,29 @@ ARRAYS = (
 
 
 def contents(run: Run, like: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """All that a run holds, in JSON's own types; float32 as their exact float64, NaN and infinities as text.
+    """Everything in a run, in JSON's own types; float32 as their exact float64, NaN and infinities as text.
 
     Args:
-        like: what an earlier version of this function gave. Members of layers that came later are then left out, if
-            they hold nothing.
+        like: what an earlier version of this function gave. Members of layers and findings that were added later are
+            then left out if they are empty.
     """
     spec = json.loads(run_to_json(run.spec))
+    findings = [json.loads(finding_to_json(finding)) for finding in run.findings]
     if like:
         spec["layers"] = [_known(*pair) for pair in zip(spec["layers"], like["spec"]["layers"], strict=True)]
+        findings = [_known(*pair) for pair in zip(findings, like["findings"], strict=True)]
     return {
         "spec": spec,
         "rules": list(run.rules),
-        "findings": [json.loads(finding_to_json(finding)) for finding in run.findings],
+        "findings": findings,
         "cost": dict(run.cost),
         "dropped": run.dropped,
         "arrays": {name: _array(getattr(run, name)) for name in ARRAYS},
     }
 
 
-def _known(layer: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in layer.items() if name in like or value}
+def _known(members: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if name in like or value}
 
 
 def _array(array: Any) -> dict[str, Any]:

@@ -22,34 +22,34 @@ STEPS = range(0, 240, EVERY)
 
 @dataclasses.dataclass(frozen=True)
 class SickHistory:
-    """A training in which one layer falls ill.
+    """A training in which one layer gets sick.
 
     Attributes:
-        quantity: what the finding measures, in part.
+        sign: id of what the finding measures.
         since: the step the finding must give.
         slack: how many observed steps it may be off, where a median over some steps tells.
     """
 
     spec: RunSpec
     records: Sequence[StepRecord]
-    quantity: str
+    sign: str
     since: int = ONSET
     slack: int = 0
 
 
 def from_onset(
-    quantity: str, *, activation: str = "relu", loss: Callable[[int], float] = lambda step: 1.0, **figures: float
+    sign: str, *, activation: str = "relu", loss: Callable[[int], float] = lambda step: 1.0, **figures: float
 ) -> SickHistory:
     """The figures of the sick layer are these from `ONSET` on."""
     spec = chain(*LAYERS, activation=activation)
     records = [
         record(spec, step, figures={SICK: figures} if step >= ONSET else None, loss=loss(step)) for step in STEPS
     ]
-    return SickHistory(spec, records, quantity)
+    return SickHistory(spec, records, sign)
 
 
 def from_start(history: SickHistory) -> SickHistory:
-    """The same layer is ill at every step."""
+    """The same layer is sick at every step."""
     late = history.records[-1]
     records = [dataclasses.replace(late, step=step) for step in STEPS]
     return dataclasses.replace(history, records=records, since=0)
@@ -58,11 +58,11 @@ def from_start(history: SickHistory) -> SickHistory:
 def silent(units: Sequence[int]) -> SickHistory:
     spec = chain(*LAYERS)
     records = [record(spec, step, silent={SICK: units} if step >= ONSET else None) for step in STEPS]
-    return SickHistory(spec, records, "share of units dead")
+    return SickHistory(spec, records, "dead_share")
 
 
 def kernels(
-    quantity: str,
+    sign: str,
     *,
     since: int = 0,
     figures: Mapping[str, Mapping[str, float]] | None = None,
@@ -78,7 +78,7 @@ def kernels(
         for column, at in columns.items():
             table[LAYERS.index(SICK), WEIGHT_COLUMNS.index(column)] = at(step)
         records.append(dataclasses.replace(record(spec, step, figures=figures), weights=table))
-    return SickHistory(spec, records, quantity, since)
+    return SickHistory(spec, records, sign, since)
 
 
 def growing(factor: float) -> SickHistory:
@@ -89,7 +89,7 @@ def growing(factor: float) -> SickHistory:
         for place, step in enumerate(STEPS)
     ]
     # Six times eight steps prove it, of which the rule still holds the last 32.
-    return SickHistory(spec, records, "growth of the gradient norm", since=16 * EVERY)
+    return SickHistory(spec, records, "growth", since=16 * EVERY)
 
 
 def cut_off(history: SickHistory) -> SickHistory:
@@ -106,8 +106,8 @@ def left_out(history: SickHistory) -> SickHistory:
 
 
 def faint(units: int, share: float) -> SickHistory:
-    """So many units of the sick layer put out this share of what they did."""
-    history = from_onset("share of units dormant", activation="gelu")
+    """This many units of the sick layer output this share of what they did."""
+    history = from_onset("dormant_share", activation="gelu")
     start = history.spec.unit_slice(LAYERS.index(SICK)).start
     records = []
     for entry in history.records:
@@ -129,10 +129,8 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
             from_start(from_onset("elasticity", weight_gradient_norm=0.0)),
         ],
         "exploding_gradient": [
-            kernels("update-to-weight ratio", since=ONSET, update_ratio=lambda step: 23.0 if step >= ONSET else 1e-3),
-            from_onset(
-                "loss over its start", loss=lambda step: 1.0 if step < ONSET else 457.0, weight_gradient_norm=9.0
-            ),
+            kernels("step", since=ONSET, update_ratio=lambda step: 23.0 if step >= ONSET else 1e-3),
+            from_onset("loss", loss=lambda step: 1.0 if step < ONSET else 457.0, weight_gradient_norm=9.0),
             dataclasses.replace(from_onset("elasticity", weight_gradient_norm=77.0), slack=2),
             growing(2.3),
         ],
@@ -142,24 +140,23 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
             from_onset("weights", weight_nonfinite=11.0),
         ],
         "saturated_units": [
-            from_onset("share of outputs saturated", activation="tanh", saturated_fraction=share)
-            for share in (0.38, 0.57, 0.93)
+            from_onset("saturated_share", activation="tanh", saturated_fraction=share) for share in (0.38, 0.57, 0.93)
         ],
         "stagnant_weights": [
-            from_onset("largest of the window", update_ratio=4.3e-8),
-            from_onset("largest of the window", update_ratio=0.0),
-            from_onset("median of the window", update_ratio=0.37),
+            from_onset("still", update_ratio=4.3e-8),
+            from_onset("still", update_ratio=0.0),
+            from_onset("restless", update_ratio=0.37),
         ],
         "no_gradient": [
-            cut_off(kernels("weights with a gradient")),
-            left_out(kernels("weights with a gradient")),
-            from_onset("largest gradient norm", weight_gradient_norm=0.0),
+            cut_off(kernels("cut")),
+            left_out(kernels("cut")),
+            from_onset("zero", weight_gradient_norm=0.0),
         ],
-        "collapsed_layer": [from_onset("spread of outputs", sample_std=1.7e-5, mean=2.0)],
+        "collapsed_layer": [from_onset("sample_spread", sample_std=1.7e-5, mean=2.0)],
         "poor_init": [
-            kernels("at most", weight_norm=lambda step: 77.0),
-            kernels("at least", weight_norm=lambda step: 0.13),
-            kernels("size of its inputs", figures={"bottleneck": {"input_rms": 300.0}}),
-            kernels("all units are alike", figures={SICK: {"unit_std": 0.0}}),
+            kernels("gain_high", weight_norm=lambda step: 77.0),
+            kernels("gain_low", weight_norm=lambda step: 0.13),
+            kernels("drive", figures={"bottleneck": {"input_rms": 300.0}}),
+            kernels("equal", figures={SICK: {"unit_std": 0.0}}),
         ],
     }

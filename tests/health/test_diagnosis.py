@@ -165,7 +165,7 @@ class Endless(Rule):
 
     @staticmethod
     def headline(finding: Finding) -> str:
-        return finding.quantity
+        return finding.sign
 
 
 @pytest.mark.parametrize("place", [0, 1])

@@ -17,7 +17,7 @@ from tests.health.trainings import judge
 
 HISTORIES = histories()
 CASES = [(rule, place) for rule in RULES for place in range(len(HISTORIES.get(rule, ())))]
-NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?: %)?")
+NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?%?")
 NOTHING = re.compile(r"\b(?:zero|none)\b", re.IGNORECASE)
 
 
@@ -39,8 +39,8 @@ def is_told(value: float, text: str) -> bool:
 
 def numbers(text: str) -> Iterator[tuple[float, float]]:
     for written in NUMBER.findall(text):
-        digits, _, percent = written.partition(" %")
-        unit = 0.01 if percent or written.endswith("%") else 1.0
+        digits, percent, _ = written.partition("%")
+        unit = 0.01 if percent else 1.0
         mantissa, _, exponent = digits.partition("e")
         decimals = len(mantissa.partition(".")[2])
         yield float(digits) * unit, 0.501 * unit * 10.0 ** (int(exponent or 0) - decimals)
@@ -68,11 +68,11 @@ def test_the_right_layer_is_named_since_the_right_step(rule: str, place: int) ->
     history, first = HISTORIES[rule][place], told_by(rule, place)[0]
     assert (first.rule, first.layer) == (rule, SICK)
     assert abs(first.since_step - history.since) <= history.slack * EVERY
-    assert history.quantity in first.quantity
+    assert first.sign == history.sign
 
 
 @pytest.mark.parametrize(("rule", "place"), CASES)
-def test_what_a_person_needs_beside_it_is_there(rule: str, place: int) -> None:
+def test_what_a_person_needs_is_there(rule: str, place: int) -> None:
     for finding in told_by(rule, place):
         assert finding.source == RULES[rule].source
         assert finding.might_be_wrong.endswith(".")
@@ -87,13 +87,13 @@ def test_what_a_person_needs_beside_it_is_there(rule: str, place: int) -> None:
 @pytest.mark.parametrize(
     ("value", "text", "expected"),
     [
-        (0.876, "88 % of the units", True),
-        (0.876, "87 % of the units", False),
+        (0.876, "88% of the units", True),
+        (0.876, "87% of the units", False),
         (1.13e-3, "elasticity 1.1e-03", True),
         (1.13e-3, "elasticity 1.2e-03", False),
-        (7.0, "7 of the values", True),
-        (7.0, "17 of the values", False),
-        (0.0, "none is allowed", True),
+        (7.0, "7 values", True),
+        (7.0, "17 values", False),
+        (0.0, "none allowed", True),
         (0.0, "nothing", False),
     ],
 )

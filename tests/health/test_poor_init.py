@@ -65,8 +65,8 @@ def test_inputs_of_hundreds_are_told_as_inputs() -> None:
     (finding,) = found(start({"b": 2.0}, figures={"b": {"input_rms": 300.0}}))
     assert finding.layer == "b"
     assert finding.value == pytest.approx(600)
-    assert "its inputs have root mean square 300, which its kernel makes about 600 (an estimate" in finding.message
-    assert "Standardise" in finding.advice
+    assert "its inputs have root mean square 300, which its kernel turns into about 600 (estimated" in finding.message
+    assert "Standardize" in finding.advice
 
 
 def test_outputs_of_the_layer_before_are_not_taken_for_inputs() -> None:

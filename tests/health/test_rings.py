@@ -17,7 +17,7 @@ from tb_activations.records.finding import Finding, Severity
 from tb_activations.records.specs import LayerSpec, RunSpec
 from tests.health.trainings import chain, judge, record
 
-KINDS = ("outputs not finite", "gradients not finite", "weights not finite", RESTLESS, STILL, "share")
+SIGNS = ("outputs", "gradients", "weights", RESTLESS.id, STILL.id, "unknown")
 VALUES = st.sampled_from([0.0, 1e-9, 1e-6, 0.5, 1.0, 30.0, float("nan"), float("inf")])
 
 
@@ -46,7 +46,8 @@ def sicknesses(draw: st.DrawFn) -> tuple[RunSpec, list[Finding]]:
                 rule=rule,
                 layer=layer,
                 severity=draw(st.sampled_from(list(Severity))),
-                quantity=draw(st.sampled_from(KINDS)),
+                sign=draw(st.sampled_from(SIGNS)),
+                unit="",
                 value=draw(VALUES),
                 threshold=0.1,
                 samples=1,

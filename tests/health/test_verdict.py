@@ -49,20 +49,19 @@ def test_a_sick_run_names_the_first_layer_its_illness_and_since_when() -> None:
     records = [record(SPEC, step, silent={"b": range(10), "c": range(8)} if step >= 4 else {}) for step in range(20)]
     result = of(SPEC, records)
     assert result.sentence.startswith(
-        "2 of 4 layers need attention. First: b - 100 % of units dead since step 4. "
-        "1 finding elsewhere follows from it."
+        "2 of 4 layers need attention. First: b - 100% of units dead since step 4. 1 finding elsewhere follows from it."
     )
     assert (result.severity, result.layer, result.layers_affected, result.layers_total) == (Severity.PROBLEM, "b", 2, 4)
 
 
 def test_one_sick_layer_without_consequences() -> None:
     records = [record(SPEC, step, silent={"c": range(5)}) for step in range(20)]
-    assert of(SPEC, records).sentence == "1 of 4 layers needs attention. First: c - 50 % of units dead since step 0."
+    assert of(SPEC, records).sentence == "1 of 4 layers needs attention. First: c - 50% of units dead since step 0."
 
 
 def test_notes_alone_need_no_attention() -> None:
     result = of(SPEC, [record(SPEC, step, silent={"b": [0, 1]}) for step in range(20)])
-    assert result.sentence == ("No problems found in 4 layers; 3 rules checked. 1 note, first: b - 20 % of units dead.")
+    assert result.sentence == ("No problems found in 4 layers; 3 rules checked. 1 note, first: b - 20% of units dead.")
     assert (result.severity, result.layers_affected) == (Severity.NOTE, 0)
 
 
@@ -87,7 +86,7 @@ def test_a_failed_rule_is_never_health() -> None:
 
 def test_a_rule_of_another_version_is_told_in_its_own_words() -> None:
     judgement = judge(SPEC, [record(SPEC, step, silent={"b": range(8)}) for step in range(20)], RULES)[-1]
-    strange = dataclasses.replace(judgement.findings[0], rule="melted", quantity="share molten", layer="elsewhere")
+    strange = dataclasses.replace(judgement.findings[0], rule="melted", sign="share molten", layer="elsewhere")
     result = verdict(SPEC, [strange], judgement.outcomes, list(RULES))
     assert "First: elsewhere - melted: share molten 0.8 since step 0." in result.sentence
 
@@ -99,7 +98,7 @@ def test_outcomes_that_do_not_fit_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0, "0 %"), (0.004, "under 1 %"), (0.876, "88 %"), (0.996, "over 99 %"), (1, "100 %")],
+    [(0, "0%"), (0.004, "under 1%"), (0.876, "88%"), (0.996, "over 99%"), (1, "100%")],
 )
 def test_percent_never_rounds_to_nothing_or_all(share: float, text: str) -> None:
     assert percent(share) == text

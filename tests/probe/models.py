@@ -64,7 +64,7 @@ class Subclassed(keras.Model):
 
 
 class Gate(layers.Layer):
-    """Puts out a dict, and has layers of its own."""
+    """Outputs a dict and has inner layers."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name=name)
@@ -116,7 +116,7 @@ def shared() -> Known:
         b = enter(a)
         c = twice(b)
         d = twice(c)
-        return {"flatten": a, "enter": b, "twice@1": c, "twice@2": d, "head": head(d)}
+        return {"flatten": a, "enter": b, "twice": d, "twice@1": c, "twice@2": d, "head": head(d)}
 
     return Known(keras.Model(inputs, one_by_one(inputs)["head"]), one_by_one)
 
@@ -135,9 +135,9 @@ def make(kind: str, seed: int = 0) -> Known:
 
 
 def trained(known: Known, epochs: int = 1) -> keras.Model:
-    """The model after a short training on digits, so that moving averages and biases are not those of the start."""
+    """The model after a short training on digits, so that moving averages and biases have changed."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    # For so few steps, tracing them would take longer than they do.
+    # For so few steps tracing would take longer than running them eagerly.
     known.model.compile("adam", loss, run_eagerly=True)
     known.model.fit(*digits(), batch_size=32, epochs=epochs, shuffle=False, verbose=0)
     return known.model

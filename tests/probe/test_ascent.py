@@ -14,12 +14,12 @@ from tests.probe.models import digits, is_same, make, state, trained
 
 
 @pytest.mark.parametrize(("kind", "layer"), [("functional", "conv"), ("functional", "head"), ("subclassed", "block_1")])
-def test_a_maximised_unit_exceeds_every_training_sample(kind: str, layer: str) -> None:
+def test_a_maximized_unit_exceeds_every_training_sample(kind: str, layer: str) -> None:
     model, (x, _) = trained(make(kind), epochs=5), digits()
     outputs = activations(model, x)[layer]
     by_sample = outputs.reshape(len(x), -1, outputs.shape[-1]).mean(axis=1)
     unit = int(by_sample.max(axis=0).argmax())
-    best = maximize_activation(model, layer, unit, shape=(8, 8, 1), bounds=(0, 1), steps=100)
+    best = maximize_activation(model, layer=layer, unit=unit, shape=(8, 8, 1), bounds=(0, 1), n_steps=100)
     assert best.activation > by_sample[:, unit].max()
     assert best.input.min() >= 0
     assert best.input.max() <= 1
@@ -31,38 +31,38 @@ def test_vectors_end_where_the_answer_is_known() -> None:
     # w·x within [-1, 1] is largest at sign(w).
     model = keras.Sequential([layers.Input((3,)), layers.Dense(2, use_bias=False, name="dense")])
     model.layers[0].kernel.assign([[2.0, 0.0], [-3.0, 0.0], [0.5, 1.0]])
-    best = maximize_activation(model, "dense", 0, shape=(3,), bounds=(-1, 1))
+    best = maximize_activation(model, layer="dense", unit=0, shape=(3,), bounds=(-1, 1))
     np.testing.assert_array_equal(best.input, [1, -1, 1])
     assert best.activation == 5.5
     assert best.history.shape == (200,)
 
 
 def test_ascent_without_bounds_finds_a_peak() -> None:
-    # The step falls to 0, so the climb ends on the peak and does not swing around it.
+    # The step length falls to 0, so the climb ends on the peak instead of oscillating around it.
     inputs = layers.Input((2,))
     peak = layers.Lambda(lambda x: -tf.reduce_sum((x - [1.0, -2.0]) ** 2, axis=1, keepdims=True), name="peak")
-    best = maximize_activation(keras.Model(inputs, peak(inputs)), "peak", 0, start=[4.0, 4.0], steps=300)
+    best = maximize_activation(keras.Model(inputs, peak(inputs)), layer="peak", unit=0, start=[4.0, 4.0], n_steps=300)
     np.testing.assert_allclose(best.input, [1, -2], atol=0.05)
 
 
 def test_the_seed_decides() -> None:
     model = trained(make("functional"))
-    arguments: dict[str, Any] = {"shape": (8, 8, 1), "steps": 10, "jitter": 2, "blur": 0.5, "norm": 0.01}
-    first = maximize_activation(model, "conv", 0, seed=1, **arguments)
-    again = maximize_activation(model, "conv", 0, seed=1, **arguments)
+    arguments: dict[str, Any] = {"shape": (8, 8, 1), "n_steps": 10, "jitter": 2, "blur": 0.5, "norm": 0.01}
+    first = maximize_activation(model, layer="conv", unit=0, seed=1, **arguments)
+    again = maximize_activation(model, layer="conv", unit=0, seed=1, **arguments)
     assert np.array_equal(first.input, again.input)
-    assert not np.allclose(first.input, maximize_activation(model, "conv", 0, seed=2, **arguments).input)
+    assert not np.allclose(first.input, maximize_activation(model, layer="conv", unit=0, seed=2, **arguments).input)
 
 
-def test_regularisers_do_what_they_are_for() -> None:
+def test_regularizers_have_their_effect() -> None:
     model = trained(make("functional"), epochs=5)
 
     def roughness(image: np.ndarray) -> float:
         return float(np.square(np.diff(image, axis=0)).mean() / np.square(image - image.mean()).mean())
 
-    plain = maximize_activation(model, "head", 3, shape=(8, 8, 1), steps=40)
-    smooth = maximize_activation(model, "head", 3, shape=(8, 8, 1), steps=40, blur=1.0)
-    small = maximize_activation(model, "head", 3, shape=(8, 8, 1), steps=40, norm=0.2)
+    plain = maximize_activation(model, layer="head", unit=3, shape=(8, 8, 1), n_steps=40)
+    smooth = maximize_activation(model, layer="head", unit=3, shape=(8, 8, 1), n_steps=40, blur=1.0)
+    small = maximize_activation(model, layer="head", unit=3, shape=(8, 8, 1), n_steps=40, norm=0.2)
     assert roughness(smooth.input) < 0.5 * roughness(plain.input)
     assert np.linalg.norm(small.input) < 0.5 * np.linalg.norm(plain.input)
 
@@ -87,43 +87,45 @@ def test_channels_first_counts_channels() -> None:
     model = keras.Sequential([layers.Input((4, 4, 2)), reshape, norm])
     norm.data_format = "channels_first"
     with pytest.raises(ValueError, match="from 0 to 1, the units of layer 'norm'"):
-        maximize_activation(model, "norm", 3, shape=(4, 4, 2))
+        maximize_activation(model, layer="norm", unit=3, shape=(4, 4, 2))
 
 
-def test_a_shared_layer_is_asked_by_call() -> None:
+def test_calls_of_a_shared_layer_have_names_of_their_own() -> None:
     model = make("shared").model
-    first = maximize_activation(model, "twice@1", 0, shape=(8, 8, 1), steps=20)
-    second = maximize_activation(model, "twice@2", 0, shape=(8, 8, 1), steps=20)
+    first = maximize_activation(model, layer="twice@1", unit=0, shape=(8, 8, 1), n_steps=20)
+    second = maximize_activation(model, layer="twice@2", unit=0, shape=(8, 8, 1), n_steps=20)
     assert not np.allclose(first.input, second.input)
-    with pytest.raises(ValueError, match=r"`layer`: 'twice' is no layer output.*'twice@1', 'twice@2'"):
-        maximize_activation(model, "twice", 0, shape=(8, 8, 1))
+    last = maximize_activation(model, layer="twice", unit=0, shape=(8, 8, 1), n_steps=20)
+    assert np.array_equal(last.input, second.input)
+    with pytest.raises(ValueError, match=r"`layer`: 'twice@3' is not a layer output.*'twice@1', 'twice@2'"):
+        maximize_activation(model, layer="twice@3", unit=0, shape=(8, 8, 1))
 
 
-def test_nan_is_met_with_a_clear_error() -> None:
+def test_nan_is_a_clear_error() -> None:
     model = make("functional").model
     model.get_layer("conv").bias.assign(np.full(6, np.nan))
     with pytest.raises(FloatingPointError, match=r"nan at step 0.*`learning_rate`"):
-        maximize_activation(model, "head", 0, shape=(8, 8, 1))
+        maximize_activation(model, layer="head", unit=0, shape=(8, 8, 1))
 
 
-def test_growth_without_end_is_met_with_a_clear_error() -> None:
+def test_unbounded_growth_is_a_clear_error() -> None:
     inputs = layers.Input((1,))
     model = keras.Model(inputs, layers.Lambda(tf.exp, name="exp")(inputs))
     with pytest.raises(FloatingPointError, match=r"inf at step [1-9]"):
-        maximize_activation(model, "exp", 0, start=[0.0], learning_rate=5)
+        maximize_activation(model, layer="exp", unit=0, start=[0.0], learning_rate=5)
 
 
-def test_a_unit_that_is_off_says_so() -> None:
+def test_a_unit_that_is_off_is_a_clear_error() -> None:
     model = make("functional").model
     model.get_layer("conv").bias.assign(np.full(6, -1e6))
     with pytest.raises(ValueError, match="No gradient of unit 2 of layer 'conv' reaches the start"):
-        maximize_activation(model, "conv", 2, shape=(8, 8, 1))
+        maximize_activation(model, layer="conv", unit=2, shape=(8, 8, 1))
 
 
 def test_nothing_is_changed() -> None:
     model = trained(make("functional"))
     before = state(model)
-    maximize_activation(model, "head", 0, shape=(8, 8, 1), steps=3)
+    maximize_activation(model, layer="head", unit=0, shape=(8, 8, 1), n_steps=3)
     assert is_same(before, state(model))
 
 
@@ -136,11 +138,11 @@ def test_nothing_is_changed() -> None:
         ({"shape": None}, "neither given"),
         ({"start": np.ones((8, 8, 1))}, "both given"),
         ({"shape": (8, 0, 1)}, "`shape`"),
-        ({"steps": 0}, "`steps`"),
+        ({"n_steps": 0}, "`n_steps`"),
         ({"learning_rate": float("nan")}, "`learning_rate`"),
         ({"norm": 2}, "`norm`: 2"),
         ({"bounds": (1, 0)}, "`bounds`"),
-        ({"shape": (64,), "jitter": 1}, r"`jitter`: it is for images.*not for \(64,\)"),
+        ({"shape": (64,), "jitter": 1}, r"`jitter`: only images.*not samples of shape \(64,\)"),
         ({"shape": (64,), "blur": 1}, "`blur`"),
     ],
 )

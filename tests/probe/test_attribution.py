@@ -51,7 +51,7 @@ def watcher() -> keras.Model:
 @pytest.mark.parametrize("method", METHODS)
 def test_the_planted_pixel_is_found(watcher: keras.Model, method: Any) -> None:
     x, y, places = planted(32, 5)
-    found = np.abs(saliency(watcher, x[y == 1], 0, method)).reshape(16, 64)
+    found = np.abs(saliency(watcher, x[y == 1], target=0, method=method)).reshape(16, 64)
     assert found.argmax(axis=1).tolist() == places[y == 1].tolist()
 
 
@@ -61,27 +61,29 @@ def test_gradient_equals_a_hand_written_tape() -> None:
         batch = tf.constant(x)
         tape.watch(batch)
         score = tf.reduce_sum(tf.gather(model(batch, training=False), y, axis=1, batch_dims=1))
-    np.testing.assert_allclose(saliency(model, x, y, batch_size=4), tape.gradient(score, batch), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        saliency(model, x, target=y, batch_size=4), tape.gradient(score, batch), rtol=1e-4, atol=1e-6
+    )
 
 
 def test_no_target_is_the_largest_output() -> None:
     model, (x, _) = trained(make("functional")), digits(10)
     largest = model(x).numpy().argmax(axis=1)
-    assert np.array_equal(saliency(model, x), saliency(model, x, largest))
-    other = saliency(model, x, (largest + 1) % 10)
+    assert np.array_equal(saliency(model, x), saliency(model, x, target=largest))
+    other = saliency(model, x, target=(largest + 1) % 10)
     assert not np.allclose(saliency(model, x), other)
 
 
 def test_a_function_as_target() -> None:
     model, (x, _) = trained(make("functional")), digits(6)
-    by_function = saliency(model, x, lambda outputs: outputs[:, 3])
-    np.testing.assert_allclose(by_function, saliency(model, x, 3), rtol=1e-5, atol=1e-7)
+    by_function = saliency(model, x, target=lambda outputs: outputs[:, 3])
+    np.testing.assert_allclose(by_function, saliency(model, x, target=3), rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("kind", ["functional", "subclassed", "nested", "shared"])
 def test_integrated_gradients_are_complete(kind: str) -> None:
     model, (x, y) = trained(make(kind), epochs=8), digits(12)
-    found = saliency(model, x, y, "integrated", steps=8)
+    found = saliency(model, x, target=y, method="integrated", n_steps=8)
     at = np.take_along_axis(model(x).numpy(), y[:, None], 1)[:, 0]
     from_zero = np.take_along_axis(model(np.zeros_like(x)).numpy(), y[:, None], 1)[:, 0]
     difference = at - from_zero
@@ -93,8 +95,19 @@ def test_integrated_gradients_of_a_product_are_known_exactly() -> None:
     inputs = layers.Input((2,))
     model = keras.Model(inputs, layers.Lambda(lambda x: x[:, :1] * x[:, 1:])(inputs))
     x = np.array([[3.0, 4.0]])
-    np.testing.assert_allclose(saliency(model, x, 0, "integrated"), [[6, 6]], rtol=1e-5)
-    np.testing.assert_allclose(saliency(model, x, 0, "integrated", baseline=[1.0, 0.0]), [[4, 8]], rtol=1e-5)
+    np.testing.assert_allclose(saliency(model, x, target=0, method="integrated"), [[6, 6]], rtol=1e-5)
+    for baselines in ([1.0, 0.0], [[1.0, 0.0]]):
+        found = saliency(model, x, target=0, method="integrated", baselines=baselines)
+        np.testing.assert_allclose(found, [[4, 8]], rtol=1e-5)
+
+
+def test_each_sample_can_have_a_baseline_of_its_own() -> None:
+    inputs = layers.Input((2,))
+    model = keras.Model(inputs, layers.Lambda(lambda x: x[:, :1] * x[:, 1:])(inputs))
+    x = np.array([[3.0, 4.0], [3.0, 4.0], [5.0, 1.0]])
+    own = np.array([[0.0, 0.0], [1.0, 0.0], [5.0, 1.0]])
+    found = saliency(model, x, target=0, method="integrated", baselines=own, batch_size=2)
+    np.testing.assert_allclose(found, [[6, 6], [4, 8], [0, 0]], rtol=1e-5)
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
@@ -103,7 +116,7 @@ def test_integrated_gradients_allow_for_the_rounding_of_half_precision(policy: s
     model = keras.Sequential([layers.Input((64,)), layers.Dense(16, "relu", dtype=policy), layers.Dense(3)])
     x = digits(6)[0].reshape(6, 64)
     difference = model(x).numpy()[:, 1] - model(np.zeros_like(x)).numpy()[:, 1]
-    found = saliency(model, x, 1, "integrated")
+    found = saliency(model, x, target=1, method="integrated")
     np.testing.assert_allclose(found.sum(axis=1), difference, rtol=0.05, atol=0.1)
 
 
@@ -111,22 +124,26 @@ def test_integrated_gradients_refuse_an_output_that_jumps() -> None:
     inputs = layers.Input((1,))
     model = keras.Model(inputs, layers.Lambda(lambda x: tf.where(x > 0.5, x + 1, x))(inputs))
     with pytest.raises(ArithmeticError, match="miss the change of the output by 1: the output jumps"):
-        saliency(model, np.array([[1.0]]), 0, "integrated", steps=4)
+        saliency(model, np.array([[1.0]]), target=0, method="integrated", n_steps=4)
 
 
 def test_smoothgrad_is_the_mean_gradient_over_the_noise() -> None:
     # f = x³: the mean of 3 (x + n)² is 3 (x² + std²), with std = 0.2 times the range of the sample, 4.
     inputs = layers.Input((2,))
     model = keras.Model(inputs, layers.Lambda(lambda x: tf.reduce_sum(x**3, axis=1, keepdims=True))(inputs))
-    found = saliency(model, np.tile([1.0, 5.0], (500, 1)), 0, "smoothgrad", samples=20, noise=0.2, batch_size=500)
+    found = saliency(
+        model, np.tile([1.0, 5.0], (500, 1)), target=0, method="smoothgrad", n_samples=20, noise=0.2, batch_size=500
+    )
     np.testing.assert_allclose(found.mean(axis=0), [3 * (1 + 0.64), 3 * (25 + 0.64)], rtol=0.05)
 
 
-def test_smoothgrad_depends_on_the_seed_alone() -> None:
+def test_smoothgrad_depends_only_on_the_seed() -> None:
     model, (x, _) = trained(make("functional")), digits(7)
-    first = saliency(model, x, 1, "smoothgrad", samples=3, seed=4)
-    np.testing.assert_allclose(first, saliency(model, x, 1, "smoothgrad", samples=3, seed=4, batch_size=2), atol=1e-5)
-    assert not np.allclose(first, saliency(model, x, 1, "smoothgrad", samples=3, seed=5), atol=1e-3)
+    first = saliency(model, x, target=1, method="smoothgrad", n_samples=3, seed=4)
+    np.testing.assert_allclose(
+        first, saliency(model, x, target=1, method="smoothgrad", n_samples=3, seed=4, batch_size=2), atol=1e-5
+    )
+    assert not np.allclose(first, saliency(model, x, target=1, method="smoothgrad", n_samples=3, seed=5), atol=1e-3)
 
 
 @pytest.mark.parametrize("layer", ["conv", "norm"])
@@ -142,7 +159,7 @@ def test_gradcam_equals_the_published_formula(layer: str) -> None:
         for channel in range(6):
             alpha = gradient[sample, ..., channel].sum() / 64
             expected[sample] += alpha * maps.numpy()[sample, ..., channel]
-    found = saliency(model, x, 2, "gradcam", layer=layer)
+    found = saliency(model, x, target=2, method="gradcam", layer=layer)
     np.testing.assert_allclose(found, np.maximum(expected, 0), rtol=1e-3, atol=1e-5)
 
 
@@ -152,16 +169,16 @@ def test_gradcam_takes_the_last_maps_and_enlarges_them() -> None:
     model = keras.Sequential([layers.Input((8, 8, 1)), *parts, layers.GlobalAveragePooling2D(keepdims=True)])
     model.add(layers.Flatten())
     x = digits(3)[0]
-    found = saliency(model, x, 1, "gradcam")
+    found = saliency(model, x, target=1, method="gradcam")
     assert found.shape == (3, 8, 8)
-    assert np.array_equal(found, saliency(model, x, 1, "gradcam", layer="last"))
+    assert np.array_equal(found, saliency(model, x, target=1, method="gradcam", layer="last"))
 
 
 def test_nothing_is_changed() -> None:
     model, (x, y) = trained(make("functional")), digits(6)
     before = state(model)
     for method in METHODS:
-        saliency(model, x, y[:6], method, samples=2, steps=4)  # type: ignore[arg-type]
+        saliency(model, x, target=y[:6], method=method, n_samples=2, n_steps=4)  # type: ignore[arg-type]
     assert is_same(before, state(model))
 
 
@@ -173,12 +190,12 @@ def test_nothing_is_changed() -> None:
         ({"target": [1, 2, 3]}, ValueError, "`target`: 3 units for 2 samples"),
         ({"target": 0.5}, ValueError, "`target`: 0.5"),
         ({"target": lambda outputs: outputs}, ValueError, r"`target`: the function returned \(2, 10\)"),
-        ({"steps": 0}, ValueError, "`steps`"),
-        ({"samples": 0}, ValueError, "`samples`"),
+        ({"n_steps": 0}, ValueError, "`n_steps`"),
+        ({"n_samples": 0}, ValueError, "`n_samples`"),
         ({"noise": -1}, ValueError, "`noise`"),
-        ({"method": "integrated", "baseline": [1.0, 2.0]}, ValueError, r"`baseline`: shape \(2,\)"),
-        ({"method": "gradcam", "layer": "head"}, ValueError, r"`layer`: 'head' puts out \(2, 10\).*'conv'"),
-        ({"method": "gradcam", "layer": "other"}, ValueError, "`layer`: 'other' is no layer output.*'conv'"),
+        ({"method": "integrated", "baselines": [1.0, 2.0]}, ValueError, r"`baselines`: shape \(2,\)"),
+        ({"method": "gradcam", "layer": "head"}, ValueError, r"`layer`: 'head' has the output shape \(2, 10\).*'conv'"),
+        ({"method": "gradcam", "layer": "other"}, ValueError, "`layer`: 'other' is not a layer output.*'conv'"),
         ({"x": {"a": np.ones((2, 3))}}, TypeError, "`x`: dict"),
     ],
 )
@@ -188,13 +205,13 @@ def test_arguments_that_are_not_allowed(arguments: dict[str, Any], error: type[E
         saliency(make("functional").model, **given)
 
 
-def test_models_it_cannot_answer_for() -> None:
+def test_models_without_an_answer() -> None:
     with pytest.raises(ValueError, match="no layer output with height and width"):
-        saliency(make("shared").model, digits(2)[0], 0, "gradcam")
+        saliency(make("shared").model, digits(2)[0], target=0, method="gradcam")
     tokens = keras.Sequential([layers.Input((4,), dtype="int32"), layers.Embedding(6, 3), layers.Flatten()])
     with pytest.raises(ValueError, match="`x`: the model's output has no gradient"):
-        saliency(tokens, np.array([[1, 2, 3, 4]]), 0)
+        saliency(tokens, np.array([[1, 2, 3, 4]]), target=0)
     inputs = layers.Input((3,))
     two = keras.Model(inputs, [layers.Dense(1)(inputs), layers.Dense(1)(inputs)])
-    with pytest.raises(ValueError, match="`target`: None names no single number"):
+    with pytest.raises(ValueError, match="`target`: None does not select one number per sample"):
         saliency(two, np.ones((2, 3)))

@@ -1,4 +1,4 @@
-"""The examples of `docs/probe.md` run as they stand there, one after the other, in one namespace."""
+"""The examples of `docs/probe.md` run as printed, one after the other, in one namespace."""
 
 from __future__ import annotations
 
@@ -36,12 +36,14 @@ def test_examples_run_and_show_what_the_page_says(
     assert space["maps"].shape == (96, 8, 8, 8)
     np.testing.assert_allclose(space["conv_mean"], space["maps"].mean(axis=(0, 1, 2)), rtol=1e-5)
     assert space["best"].activation > space["of_data"].max()
+    for name, gradient in space["by_weight"].items():
+        np.testing.assert_allclose(space["over_dataset"][name], gradient, rtol=1e-3, atol=1e-6)
     assert space["error"].per_sample.shape == (96,)
     assert {"norm", "drop"} <= set(space["differing"])
     assert "head" in capsys.readouterr().out
     assert read_details((tmp_path / "edges.png").read_bytes()) == space["picture"].details
     assert space["texture"].activation > space["of_photographs"].max()
-    # The flower fills the middle of its photograph; what tells it is not on the rim.
+    # The flower fills the middle of its photograph, so its evidence is not at the border.
     row, column = np.unravel_index(space["flower"].argmax(), (107, 160))
     assert 10 < row < 97
     assert 10 < column < 150

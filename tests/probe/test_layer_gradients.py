@@ -11,6 +11,7 @@ from keras import layers
 from tb_activations.probe import gradients
 from tests.probe.models import KINDS, digits, is_same, make, state, trained
 
+X4, Y4 = digits(4)
 CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
@@ -32,9 +33,9 @@ def test_activation_gradients_equal_a_hand_written_tape(kind: str) -> None:
         seen = known.one_by_one(batch)
         loss = loss_of(y, seen["head"] if "head" in seen else seen["dense"])
     expected = dict(zip(seen, tape.gradient(loss, list(seen.values())), strict=True))
-    found = gradients(known.model, x, y, "activations", loss_of)
+    found = gradients(known.model, x, y=y, wrt="activations", loss=loss_of)
     for name, gradient in expected.items():
-        # The gate was called a second time here, apart from its inner layer.
+        # `one_by_one` calls the gate again after its inner layer.
         if name not in ("gate/strength", "gate[strength]"):
             assert_close(found[name], gradient, name)
     assert set(found) == set(expected)
@@ -49,20 +50,20 @@ def test_weight_and_input_gradients_equal_a_hand_written_tape(kind: str) -> None
         loss = loss_of(y, model(batch, training=False))
     weights = [weight.value for weight in model.trainable_weights]
     *expected, by_input = tape.gradient(loss, [*weights, batch])
-    found = gradients(model, x, y, "weights")
+    found = gradients(model, x, y=y, wrt="weights")
     assert len(found) == len(weights)
     for (name, actual), gradient in zip(found.items(), expected, strict=True):
         assert_close(actual, gradient, name)
-    assert_close(gradients(model, x, y, "inputs", loss_of), by_input)
+    assert_close(gradients(model, x, y=y, wrt="inputs", loss=loss_of), by_input)
 
 
 def test_weights_are_named_by_their_innermost_layer() -> None:
-    found = gradients(make("subclassed").model, *digits(4), "weights", loss_of)
+    found = gradients(make("subclassed").model, X4, y=Y4, wrt="weights", loss=loss_of)
     assert {"gate/strength/kernel", "gate/strength/bias", "head/kernel"} <= set(found)
 
 
 def test_each_call_of_a_shared_layer_has_its_own_gradient() -> None:
-    found = gradients(make("shared").model, *digits(4), "activations", loss_of)
+    found = gradients(make("shared").model, X4, y=Y4, wrt="activations", loss=loss_of)
     first, second = found["twice@1"], found["twice@2"]
     assert first is not None
     assert second is not None
@@ -74,61 +75,65 @@ def test_a_layer_that_returns_its_input_has_only_what_passes_through_it() -> Non
     h = layers.Dense(3, name="dense")(inputs)
     summed = layers.Add(name="add")([layers.Dropout(0.5, name="drop")(h), h])
     model = keras.Model(inputs, summed)
-    found = gradients(model, np.ones((2, 3)), None, "activations", lambda _, outputs: tf.reduce_sum(outputs))
+    found = gradients(model, np.ones((2, 3)), y=None, wrt="activations", loss=lambda _, outputs: tf.reduce_sum(outputs))
     assert np.all(found["drop"] == 1)
     assert np.all(found["dense"] == 2)
 
 
-def test_none_where_the_loss_does_not_depend() -> None:
+def test_none_if_the_loss_does_not_depend_on_it() -> None:
     inputs = layers.Input((3,))
     used, idle = layers.Dense(2, name="used")(inputs), layers.Dense(2, name="idle")(inputs)
     model = keras.Model(inputs, [used, idle])
-    found = gradients(model, np.ones((2, 3)), None, "weights", lambda _, outputs: outputs[0])
+    found = gradients(model, np.ones((2, 3)), y=None, wrt="weights", loss=lambda _, outputs: outputs[0])
     assert found["idle/kernel"] is None
     assert found["used/kernel"] is not None
-    assert gradients(model, np.ones((2, 3)), None, "activations", lambda _, outputs: outputs[0])["idle"] is None
+    assert (
+        gradients(model, np.ones((2, 3)), y=None, wrt="activations", loss=lambda _, outputs: outputs[0])["idle"] is None
+    )
 
 
 def test_lookups_give_dense_gradients_and_tokens_none() -> None:
     model = keras.Sequential([layers.Input((4,), dtype="int32"), layers.Embedding(6, 3, name="look"), layers.Flatten()])
     tokens = np.array([[1, 1, 2, 5]], "int32")
-    by_weight = gradients(model, tokens, None, "weights", lambda _, outputs: tf.reduce_sum(outputs))["look/embeddings"]
+    by_weight = gradients(model, tokens, y=None, wrt="weights", loss=lambda _, outputs: tf.reduce_sum(outputs))[
+        "look/embeddings"
+    ]
     assert by_weight is not None
     assert by_weight[:, 0].tolist() == [0, 2, 1, 0, 0, 1]
-    assert gradients(model, tokens, None, "inputs", lambda _, outputs: outputs) is None
+    assert gradients(model, tokens, y=None, wrt="inputs", loss=lambda _, outputs: outputs) is None
 
 
-def test_the_compiled_loss_includes_regularisation() -> None:
+def test_the_compiled_loss_includes_regularization() -> None:
     x, y = np.zeros((2, 3), "float32"), np.zeros((2, 1), "float32")
     dense = layers.Dense(1, use_bias=False, name="dense", kernel_regularizer=keras.regularizers.L2(0.5))
     model = keras.Sequential([layers.Input((3,)), dense])
     model.compile("sgd", "mse")
-    assert_close(gradients(model, x, y, "weights")["dense/kernel"], dense.kernel.numpy())
+    assert_close(gradients(model, x, y=y, wrt="weights")["dense/kernel"], dense.kernel.numpy())
 
 
 def test_nothing_is_changed_even_in_training_mode() -> None:
     model, (x, y) = trained(make("functional")), digits(16)
     before = state(model)
-    plain = gradients(model, x, y, "weights")["conv/kernel"]
-    in_training = gradients(model, x, y, "weights", training=True)["conv/kernel"]
+    plain = gradients(model, x, y=y, wrt="weights")["conv/kernel"]
+    in_training = gradients(model, x, y=y, wrt="weights", training=True)["conv/kernel"]
     assert is_same(before, state(model))
     assert plain is not None
     assert in_training is not None
     assert not np.allclose(plain, in_training)
 
 
-def test_metrics_that_came_into_being_are_reset() -> None:
+def test_metrics_created_by_the_call_are_reset() -> None:
     # Keras keeps a mean of each output's loss, made when the loss is first computed.
     inputs = layers.Input((3,))
     model = keras.Model(inputs, {"a": layers.Dense(1, name="a")(inputs), "b": layers.Dense(1, name="b")(inputs)})
     model.compile("sgd", {"a": "mse", "b": "mae"})
-    gradients(model, np.ones((4, 3)), {"a": np.ones((4, 1)), "b": np.ones((4, 1))}, "weights")
+    gradients(model, np.ones((4, 3)), y={"a": np.ones((4, 1)), "b": np.ones((4, 1))}, wrt="weights")
     assert len(model.metrics) >= 3
     assert all(not np.any(variable.numpy()) for metric in model.metrics for variable in metric.variables)
 
 
 class Masks(layers.Layer):
-    """Marks the mask on its output itself."""
+    """Sets the mask on its output itself."""
 
     def call(self, x: Any) -> Any:
         result = tf.identity(x)
@@ -136,19 +141,46 @@ class Masks(layers.Layer):
         return result
 
 
-def test_masks_that_a_layer_marks_itself_pass_the_taps() -> None:
+def test_masks_set_by_a_layer_itself_pass_the_taps() -> None:
     inputs = layers.Input((3, 1))
     pooled = layers.GlobalAveragePooling1D(name="mean")(Masks(name="masks")(inputs))
     model = keras.Model(inputs, pooled)
-    found = gradients(model, np.ones((1, 3, 1)), None, "activations", lambda _, outputs: tf.reduce_sum(outputs))
+    found = gradients(
+        model, np.ones((1, 3, 1)), y=None, wrt="activations", loss=lambda _, outputs: tf.reduce_sum(outputs)
+    )
     assert_close(found["masks"], [[[0.5], [0.5], [0]]])
 
 
 def test_a_loss_by_name_is_averaged() -> None:
     model, (x, y) = make("nested").model, digits(8)
     one_hot = np.eye(10)[y]
-    by_name = gradients(model, x, one_hot, "inputs", "mse")
-    assert_close(by_name, gradients(model, x, one_hot, "inputs", keras.losses.MeanSquaredError()))
+    by_name = gradients(model, x, y=one_hot, wrt="inputs", loss="mse")
+    assert_close(by_name, gradients(model, x, y=one_hot, wrt="inputs", loss=keras.losses.MeanSquaredError()))
+
+
+@pytest.mark.parametrize("wrt", ["activations", "weights", "inputs"])
+def test_several_batches_give_the_gradient_of_the_mean_loss(wrt: Any) -> None:
+    model, (x, y) = make("shared").model, digits(10)
+    whole: Any = gradients(model, x, y=y, wrt=wrt, loss=loss_of)
+    dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(4)
+    for parts in (
+        gradients(model, x, y=y, wrt=wrt, loss=loss_of, batch_size=4),
+        gradients(model, dataset, wrt=wrt, loss=loss_of),
+    ):
+        if wrt == "inputs":
+            assert_close(parts, whole)
+        else:
+            assert list(parts) == list(whole)
+            for name, gradient in parts.items():
+                assert_close(gradient, whole[name], name)
+
+
+def test_an_output_without_samples_is_not_averaged_over_batches() -> None:
+    inputs = layers.Input((3,))
+    mean = layers.Lambda(lambda h: tf.reduce_mean(h), name="mean")(layers.Dense(2, name="dense")(inputs))
+    model = keras.Model(inputs, mean)
+    with pytest.raises(ValueError, match=r"'mean' for several batches cannot be joined"):
+        gradients(model, np.ones((4, 3)), loss=lambda _, outputs: outputs, batch_size=2)
 
 
 @pytest.mark.parametrize(
@@ -156,9 +188,11 @@ def test_a_loss_by_name_is_averaged() -> None:
     [
         ({"wrt": "layers"}, ValueError, "`wrt`: 'layers'"),
         ({"wrt": "weights", "layers": ["head"]}, ValueError, "`layers`"),
-        ({"loss": None}, ValueError, "`loss`: None, and the model is not compiled"),
+        ({"loss": None}, ValueError, "`loss`: None for a model that is not compiled"),
         ({"loss": 3}, ValueError, "`loss`: 3"),
-        ({"x": tf.data.Dataset.range(3).batch(1)}, TypeError, "`x`: a dataset"),
+        ({"x": tf.data.Dataset.range(3).batch(1)}, ValueError, "`y`: ndarray together with a .*Dataset"),
+        ({"y": np.zeros(3)}, ValueError, "`y`: 3 samples for 2 samples"),
+        ({"batch_size": 0}, ValueError, "`batch_size`: 0"),
     ],
 )
 def test_arguments_that_are_not_allowed(arguments: dict[str, Any], error: type[Exception], message: str) -> None:

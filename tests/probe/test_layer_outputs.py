@@ -52,7 +52,7 @@ def test_training_mode_differs_and_leaves_no_trace() -> None:
     "choice", [["inner/dense"], r"^inner/dense$", lambda layer: getattr(layer, "units", None) == 7]
 )
 def test_a_choice_of_layers(choice: Any) -> None:
-    assert list(activations(make("nested").model, digits(4)[0], choice)) == ["inner/dense"]
+    assert list(activations(make("nested").model, digits(4)[0], layers=choice)) == ["inner/dense"]
 
 
 @pytest.mark.parametrize("with_labels", [False, True])
@@ -101,7 +101,7 @@ def test_half_precision_is_left_as_it_is(policy: str) -> None:
     assert np.array_equal(seen, dense(tf.constant(x)).numpy())
 
 
-def test_batches_are_made_as_they_are_asked_for() -> None:
+def test_batches_are_made_on_demand() -> None:
     asked: list[int] = []
 
     def numbers() -> Any:
@@ -140,36 +140,36 @@ class OwnGraph(keras.Model):
         return self.head(self.in_graph(x))
 
 
-def test_a_layer_in_a_graph_of_its_own_is_left_out_or_refused() -> None:
+def test_a_layer_in_another_graph_is_left_out_or_an_error() -> None:
     model, x = OwnGraph(), np.ones((4, 3), "float32")
     assert list(activations(model, x)) == ["head"]
-    with pytest.raises(ValueError, match=r"`layers`: 'hidden' cannot be seen"):
-        activations(model, x, ["hidden"])
-    with pytest.raises(ValueError, match="'hidden' cannot be seen"):
-        activations(model, x, "^hidden$")
+    with pytest.raises(ValueError, match=r"`layers`: 'hidden' cannot be observed"):
+        activations(model, x, layers=["hidden"])
+    with pytest.raises(ValueError, match="'hidden' cannot be observed"):
+        activations(model, x, layers="^hidden$")
 
 
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (np.ones((0, 8, 8, 1)), "holds no sample"),
+        (np.ones((0, 8, 8, 1)), "has no sample"),
         (np.float32(1), r"shapes \[\(\)\]"),
         ({"a": np.ones((3, 2)), "b": np.ones((2, 2))}, r"shapes \[\(3, 2\), \(2, 2\)\]"),
         ([[1.0, 2.0], [3.0, 4.0]], "`x`"),
     ],
 )
-def test_inputs_that_are_no_samples(x: Any, message: str) -> None:
+def test_inputs_that_are_not_samples(x: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         activations(make("shared").model, x)
 
 
 @pytest.mark.parametrize("batch_size", [0, -1, 2.5, True])
 def test_batch_sizes_that_are_not_allowed(batch_size: Any) -> None:
-    with pytest.raises(ValueError, match=r"`batch_size`.*from 1"):
+    with pytest.raises(ValueError, match=r"`batch_size`.*at least 1"):
         activations(make("shared").model, digits(2)[0], batch_size=batch_size)
 
 
-def test_the_model_is_left_alone_when_it_raises() -> None:
+def test_the_model_is_unchanged_after_an_error() -> None:
     model = make("functional").model
     before = state(model)
     with pytest.raises(ValueError, match=r"incompatible|expected"):
@@ -188,7 +188,7 @@ class Pairs(keras.utils.PyDataset):
 
 
 @pytest.mark.parametrize("form", ["generator", "generator of pairs", "PyDataset"])
-def test_batches_from_elsewhere_give_what_their_arrays_give(form: str) -> None:
+def test_other_sources_of_batches_give_what_their_arrays_give(form: str) -> None:
     pairs = Pairs()
     forms: dict[str, Any] = {
         "generator": (pairs[place][0] for place in range(3)),
@@ -203,12 +203,12 @@ def test_batches_from_elsewhere_give_what_their_arrays_give(form: str) -> None:
 
 
 @pytest.mark.parametrize("is_generator", [False, True])
-def test_progress_is_shown_if_asked_for(is_generator: bool, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_shown_on_request(is_generator: bool, capsys: pytest.CaptureFixture[str]) -> None:
     x, _ = digits(60)
     model = make("functional").model
-    activations(model, x, ["head"])
+    activations(model, x, layers=["head"])
     assert capsys.readouterr().out == ""
-    activations(model, iter([x[:30], x[30:]]) if is_generator else x, ["head"], batch_size=30, progress=True)
+    activations(model, iter([x[:30], x[30:]]) if is_generator else x, layers=["head"], batch_size=30, progress=True)
     shown = capsys.readouterr().out
     assert "2/Unknown" in shown if is_generator else "2/2" in shown
     assert shown.endswith("\n")

@@ -13,7 +13,7 @@ from tb_activations.probe import compare_modes
 from tests.probe.models import KINDS, digits, is_same, make, state, trained
 
 
-def test_batch_normalisation_and_dropout_are_found() -> None:
+def test_batch_normalization_and_dropout_are_found() -> None:
     model, (x, _) = trained(make("functional")), digits()
     found = compare_modes(model, x)
     assert list(found) == ["conv", "norm", "drop", "flatten", "head"]
@@ -27,7 +27,7 @@ def test_batch_normalisation_and_dropout_are_found() -> None:
     assert found["conv"].whole == found["conv"].own == found["head"].own == 0
 
 
-def test_the_distance_of_batch_normalisation_by_hand() -> None:
+def test_the_distance_of_batch_normalization_by_hand() -> None:
     norm = layers.BatchNormalization(name="norm", epsilon=0.0)
     model = keras.Sequential([layers.Input((2,)), norm])
     x = np.random.default_rng(0).normal(3, 2, (32, 2)).astype("float32")
@@ -43,7 +43,7 @@ def test_dropout_of_a_rate_has_the_expected_distance() -> None:
 
 
 class Block(layers.Layer):
-    """Does not hand `training` on: its dropout is told by Keras alone."""
+    """Does not pass `training` on: Keras alone sets it for its dropout."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name=name)
@@ -53,18 +53,18 @@ class Block(layers.Layer):
         return self.inner(x)
 
 
-def test_a_layer_counts_for_the_layers_inside_it() -> None:
+def test_a_layer_includes_its_inner_layers() -> None:
     model = keras.Sequential([layers.Input((8,)), Block(name="block"), layers.Dense(2, name="head")])
     found = compare_modes(model, np.ones((32, 8)))
     assert found["block"].own > 0.5
-    # The same random numbers in all: what the first random layer does alone is what it does in the whole model.
+    # Both use the same random numbers, so the first random layer does the same alone and in the whole model.
     assert found["block"] == found["block/inner"]
     assert found["block"].own == found["block"].whole
     assert found["head"].own == 0 < found["head"].whole
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_is_changed_and_the_answer_is_the_same_again(kind: str) -> None:
+def test_nothing_is_changed_and_a_second_call_gives_the_same(kind: str) -> None:
     model, (x, _) = trained(make(kind)), digits()
     before = state(model)
     first = compare_modes(model, x)
@@ -72,7 +72,7 @@ def test_nothing_is_changed_and_the_answer_is_the_same_again(kind: str) -> None:
     assert first == compare_modes(model, x)
 
 
-def test_seed_generators_and_states_are_among_what_is_unchanged() -> None:
+def test_seed_generators_and_states_are_unchanged() -> None:
     cell = layers.LSTM(3, stateful=True, return_sequences=True)
     model = keras.Sequential(
         [layers.Input((4, 2), batch_size=5), cell, layers.SpectralNormalization(layers.Dense(3)), layers.Dropout(0.5)]
@@ -115,7 +115,7 @@ def test_complex_outputs_are_compared_as_such() -> None:
     model = keras.Sequential([layers.Input((8,)), layers.Dropout(0.5, seed=1, name="drop"), Spectrum(name="spectrum")])
     found = compare_modes(model, np.eye(8, dtype=np.float32))
     assert found["spectrum"].own == 0
-    # The transform of eight real numbers keeps their distances, but for the weight of its two ends.
+    # The transform of eight real numbers preserves distances except for the weight of its two ends.
     assert found["spectrum"].whole == pytest.approx(found["drop"].whole, rel=0.05)
 
 

@@ -32,7 +32,7 @@ def test_errors_equal_those_by_hand() -> None:
     np.testing.assert_allclose(error.per_element["output"], squared.mean(axis=0), rtol=1e-5)
 
 
-def test_the_worst_sample_stands_out_after_training() -> None:
+def test_the_worst_sample_has_the_largest_error_after_training() -> None:
     keras.utils.set_random_seed(0)
     model, (x, _) = Autoencoder(), digits()
     model.compile("adam", "mse", jit_compile=False)
@@ -81,10 +81,10 @@ def test_datasets_with_targets_and_nan() -> None:
 )
 def test_what_cannot_be_compared(between: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        reconstruction_error(make("shared").model, digits(4)[0], between)
+        reconstruction_error(make("shared").model, digits(4)[0], between=between)
 
 
-def test_numbers_of_inputs_and_outputs_must_fit() -> None:
+def test_numbers_of_inputs_and_outputs_must_match() -> None:
     inputs = layers.Input((3,))
     model = keras.Model(inputs, [layers.Dense(3)(inputs), layers.Dense(3)(inputs)])
     with pytest.raises(ValueError, match="2 outputs for 1 inputs"):

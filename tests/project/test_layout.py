@@ -36,7 +36,7 @@ INNER = {
     "cli.main": set(),
     "__main__": {"cli"},
     # The public names, by home; loaded on first use.
-    "": {"callback", "events", "recorder", "taps"},
+    "": {"callback", "events", "probe", "recorder", "recording", "records", "taps", "testing"},
 }
 """Which other parts of the package a part may import; a name with a dot stands for one module."""
 

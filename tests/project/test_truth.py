@@ -100,7 +100,7 @@ def test_what_has_learned_is_neither_vanishing_nor_stagnant_for_certain() -> Non
 
 def finding(rule: str, layer: str, root: str | None = None) -> Finding:
     figures = {"value": 1.0, "threshold": 0.5, "samples": 300, "checks": 5, "since_step": 0, "opened_step": 5}
-    texts = dict.fromkeys(("quantity", "message", "might_be_wrong", "advice", "source"), "")
+    texts = dict.fromkeys(("sign", "unit", "message", "might_be_wrong", "advice", "source"), "")
     return Finding(rule=rule, layer=layer, severity=Severity.PROBLEM, last_step=9, root=root, **figures, **texts)  # type: ignore[arg-type]
 
 

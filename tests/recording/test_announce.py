@@ -46,8 +46,8 @@ def test_a_finding_that_lasts_is_one_line(caplog: pytest.LogCaptureFixture) -> N
     with caplog.at_level(logging.INFO, "tb_activations"):
         announce(changes(("first", DEAD), ("first", DEAD), ("first", DEAD)))
     (line,) = said(caplog, logging.WARNING)
-    assert line.startswith("Layer health, problem: 100 % of the units of first (10 of 10)")
-    assert line.endswith("since step 0; 10 of them were never active.")
+    assert line.startswith("Layer health, problem: 100% of the units of first (10 of 10)")
+    assert line.endswith("since step 0; 10 were never active.")
     assert said(caplog, logging.INFO) == []
 
 
@@ -79,14 +79,14 @@ def test_notes_are_told_below_a_warning(caplog: pytest.LogCaptureFixture) -> Non
         announce(changes(("first", range(2))))
     assert said(caplog, logging.WARNING) == []
     (line,) = said(caplog, logging.INFO)
-    assert line.startswith("Layer health, note: 20 % of the units of first")
+    assert line.startswith("Layer health, note: 20% of the units of first")
 
 
 def test_a_root_is_the_one_warning_and_counts_what_follows(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "tb_activations"):
         announce(poisoned())
     (line,) = said(caplog, logging.WARNING)
-    assert line.startswith("Layer health, problem: 5 of the values of second are NaN")
+    assert line.startswith("Layer health, problem: 5 values of second are NaN")
     assert line.endswith("first seen at step 3. 2 more findings follow from it.")
     followers = said(caplog, logging.INFO)
     assert len(followers) == 2

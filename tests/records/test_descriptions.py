@@ -130,7 +130,7 @@ def test_a_diagnosis_goes_on_as_if_the_rows_had_always_been_there() -> None:
         seen = record(old, step, silent=dead)
         grown.judge(seen)
         whole.judge(in_rows(seen, Places(old, new)))
-    grown.go_on(new)
+    grown.redescribe(new)
     last = record(new, 12, silent=dead)
     one, other = grown.judge(last), whole.judge(last)
     np.testing.assert_array_equal(one.outcomes, other.outcomes)

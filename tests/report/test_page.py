@@ -1,4 +1,4 @@
-"""The HTML report: complete, self-contained, escaped; what Chromium makes of it stands in `tests/browser`."""
+"""The HTML report: complete, self-contained, escaped; `tests/browser` checks it in Chromium."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
-def test_the_page_tells_every_finding(sick: Path, call: Call) -> None:
+def test_the_page_shows_every_finding(sick: Path, call: Call) -> None:
     page = Page(call("report", sick, "--format", "html").out)
     for finding in load(sick).findings:
         assert finding.message in page.text
@@ -64,10 +64,10 @@ def test_the_page_tells_every_finding(sick: Path, call: Call) -> None:
     assert "3 checked (Dead units, Vanishing gradient, NaN or infinity)" in page.text
 
 
-def test_every_layer_is_listed_with_what_the_rules_said(sick: Path, call: Call) -> None:
+def test_every_layer_is_listed_with_its_outcomes(sick: Path, call: Call) -> None:
     page = Page(call("report", sick, "--format", "html").out)
-    assert "▲ problem: Dead units; ✓ 2 no finding" in page.text
-    assert "✓ 2 no finding; – 1 not applicable" in page.text
+    assert "▲ problem: Dead units; ✓ 2 OK" in page.text
+    assert "✓ 2 OK; – 1 not applicable" in page.text
 
 
 def test_every_layer_has_its_strip_and_every_sick_one_its_charts(sick: Path, call: Call) -> None:
@@ -90,7 +90,7 @@ def test_a_layer_with_sick_units_has_its_life_map(sick: Path, call: Call) -> Non
     assert Image.open(io.BytesIO(base64.b64decode(data))).format == "PNG"
 
 
-def test_the_page_needs_nothing_from_anywhere(hostile: Path, call: Call) -> None:
+def test_the_page_is_self_contained(hostile: Path, call: Call) -> None:
     source = call("report", hostile, "--format", "html").out
     page = Page(source)
     assert not {"script", "link", "iframe", "object", "base", "form"} & {name for name, _ in page.elements}
@@ -119,12 +119,12 @@ def test_the_same_run_gives_the_same_page(sick: Path, call: Call) -> None:
 def test_a_run_without_an_observed_step_can_be_reported(form: str, tmp_path: Path, call: Call) -> None:
     described = Event(wall_time=1.0, summary=Encoder().run(run_spec(PLAN)))
     write_events(tmp_path, [described])
-    for judged in ([], ["--rules", tmp_path / "rules.json"]):
+    for judged in ([], ["--thresholds", tmp_path / "rules.json"]):
         (tmp_path / "rules.json").write_text('["dead_units"]')
-        said = call("report", tmp_path, "--format", form, *judged)
-        assert (said.status, said.err) == (0, "")
-        assert "✓" not in said.out
-    assert "no step was observed" in said.out or form == "json"
+        answer = call("report", tmp_path, "--format", form, *judged)
+        assert (answer.status, answer.err) == (0, "")
+        assert "✓" not in answer.out
+    assert "no step was observed" in answer.out or form == "json"
 
 
 def test_several_runs_are_listed_and_linked(sick: Path, newer: Path, tmp_path: Path, call: Call) -> None:
@@ -134,6 +134,14 @@ def test_several_runs_are_listed_and_linked(sick: Path, newer: Path, tmp_path: P
     assert "schema version 99" in page.text
 
 
+def test_runs_are_folded_only_if_there_are_several(sick: Path, healthy: Path, tmp_path: Path, call: Call) -> None:
+    several = Page(call("report", tmp_path, "--format", "html").out)
+    assert several.all("details") == [{"class": "run"}] * 2
+    assert [attributes["id"] for attributes in several.all("section") if "id" in attributes] == ["run-1", "run-2"]
+    one = Page(call("report", sick, "--format", "html").out)
+    assert one.all("details") == []
+
+
 def test_health_over_time_keeps_the_worst(sick: Path) -> None:
     course = health_course(load(sick), 10)
     assert course.steps.tolist()[-1] == 390
@@ -141,7 +149,7 @@ def test_health_over_time_keeps_the_worst(sick: Path) -> None:
     assert [(start, outcome.name) for start, _, outcome in course.stretches(2)] == [(0, "OK"), (3, "PROBLEM")]
 
 
-def test_fewer_points_keep_spikes_and_what_is_not_finite() -> None:
+def test_fewer_points_keep_spikes_and_non_finite_values() -> None:
     values = np.zeros(10_000, np.float32)
     values[[1234, 5678]] = 7, -7
     values[8765] = np.inf
@@ -151,13 +159,13 @@ def test_fewer_points_keep_spikes_and_what_is_not_finite() -> None:
     assert (np.diff(chosen) > 0).all()
 
 
-def test_a_summary_leaves_out_what_is_not_finite() -> None:
+def test_a_summary_leaves_out_non_finite_values() -> None:
     steps = np.arange(5) * 10
-    told = summary(steps, np.array([np.nan, 3, 1, np.inf, 2], np.float32))
-    assert told is not None
-    assert (told.first, told.first_step, told.last, told.last_step) == (3, 10, 2, 40)
-    assert (told.lowest, told.lowest_step, told.highest, told.highest_step) == (1, 20, 3, 10)
-    assert told.nonfinite == 2
+    found = summary(steps, np.array([np.nan, 3, 1, np.inf, 2], np.float32))
+    assert found is not None
+    assert (found.first, found.first_step, found.last, found.last_step) == (3, 10, 2, 40)
+    assert (found.lowest, found.lowest_step, found.highest, found.highest_step) == (1, 20, 3, 10)
+    assert found.nonfinite == 2
     assert summary(steps, np.full(5, np.nan, np.float32)) is None
 
 
@@ -165,7 +173,7 @@ def test_a_chart_shows_gaps_zeros_and_infinities() -> None:
     values = np.array([1, 10, np.nan, 100, 0, 0, np.inf, 1000], np.float32)
     chart = line_chart(np.arange(8), values, scale="log")
     assert chart is not None
-    assert (chart.low, chart.high, chart.is_log) == ("1", "1e+03", True)
+    assert (chart.low, chart.high, chart.is_log) == ("1", "1000", True)
     assert chart.svg.count('class="line"') == 3
     assert chart.svg.count('class="below"') == 1
     assert chart.svg.count('class="infinite"') == 1
@@ -180,6 +188,6 @@ def test_any_constant_can_be_drawn(value: float, scale: str) -> None:
     assert "inf," not in chart.svg
 
 
-def test_what_was_never_measured_is_not_drawn() -> None:
+def test_a_series_without_measurements_is_not_drawn() -> None:
     assert line_chart(np.arange(3), np.full(3, np.nan, np.float32), scale="linear") is None
     assert line_chart(np.arange(0), np.empty(0, np.float32), scale="linear") is None

@@ -1,4 +1,4 @@
-"""Small models for what watching shows, and what it must leave alone."""
+"""Small models for the content of snapshots, and for what they must not change."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def digits(samples: int = 128) -> tuple[Array, Array]:
 
 
 class OutsideNoise(layers.Layer):
-    """Draws from everybody's random numbers, in every mode."""
+    """Draws from the global random numbers, in every mode."""
 
     def call(self, x: Any) -> Any:
         return x + 0.01 * keras.random.normal(tf.shape(x)) + 0.01 * tf.random.normal(tf.shape(x))
 
 
 def everything_with_a_state(*, is_recurrent: bool, **compile_arguments: Any) -> keras.Model:
-    """Batch normalisation, dropout, noise from outside, a stateful recurrent layer."""
+    """Batch normalization, dropout, noise from outside, a stateful recurrent layer."""
     inputs = layers.Input((8, 8, 1), batch_size=32 if is_recurrent else None)
     h = layers.Conv2D(6, 3, padding="same", activation="relu", name="conv")(inputs)
     h = layers.BatchNormalization(name="norm")(h)

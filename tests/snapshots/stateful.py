@@ -1,4 +1,4 @@
-"""Layers that keep state wherever a user can put it, each changed by its calls and each used by the next ones."""
+"""Layers that keep state in every possible place; each call changes the state and uses it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def mean_variable() -> tf.Variable:
 
 
 class Keeps(layers.Layer):
-    """Subtracts a moving average of its inputs, which calls in training mode move on."""
+    """Subtracts a moving average of its inputs, updated by calls in training mode."""
 
     def make(self) -> None:
         """Makes the state."""
@@ -121,7 +121,7 @@ OTHER_MODELS: list[keras.Model] = []
 
 
 class InOtherModel(Keeps):
-    """The average is a weight of a model that has nothing to do with the one that is trained."""
+    """The average is a weight of a model unrelated to the trained one."""
 
     def make(self) -> None:
         other = keras.Sequential([layers.Input((2,)), layers.Dense(WIDTH, name="other")])
@@ -133,7 +133,7 @@ class InOtherModel(Keeps):
 
 
 class InSlots(Keeps):
-    """The average is in an object that is no module and has no `__dict__`."""
+    """The average is in an object without `__dict__` that is not a module."""
 
     class Holder:
         __slots__ = ("average",)
@@ -148,7 +148,7 @@ class InSlots(Keeps):
 
 
 class InFunction(Keeps):
-    """A function of its own, compiled, writes the average."""
+    """A separate compiled function writes the average."""
 
     def make(self) -> None:
         average = mean_variable()
@@ -178,7 +178,7 @@ class InExponentialAverage(Keeps):
 
 
 class InMetric(Keeps):
-    """Scales by what a metric counts, which its calls update in every mode."""
+    """Scales by the count of a metric, which its calls update in every mode."""
 
     def make(self) -> None:
         self.parts = {"metric": keras.metrics.Mean()}
@@ -208,7 +208,7 @@ class InSeedGenerator(Keeps):
 
 
 class OnlyInEagerCode(Keeps):
-    """Moves its average where no trace sees it: when it is called eagerly."""
+    """Updates its average only in eager calls, which no trace shows."""
 
     def make(self) -> None:
         self.state = {"average": mean_variable()}
@@ -258,7 +258,7 @@ class InTable(Keeps):
 
 
 class InQueue(Keeps):
-    """Hands its count on through a queue."""
+    """Keeps its count in a queue."""
 
     def make(self) -> None:
         self.parts = {"queue": tf.queue.FIFOQueue(4, [tf.float32], [()])}
@@ -272,7 +272,7 @@ class InQueue(Keeps):
 
 
 class InPython(Keeps):
-    """A plain counter in Python, which every call in eager code moves on."""
+    """A plain Python counter, incremented by every eager call."""
 
     def make(self) -> None:
         self.count = 0
@@ -313,18 +313,18 @@ RESTORED: dict[str, Callable[[], Callable[[Any], Any]]] = {
     "Dropout": lambda: layers.Dropout(0.3, seed=4),
     "GaussianNoise": lambda: layers.GaussianNoise(0.1),
 }
-"""State in variables: given back after a look."""
+"""State in variables, restored after a snapshot."""
 
 SKIPPED: dict[str, tuple[Callable[..., Callable[[Any], Any]], str]] = {
     "InPythonFunction": (InPythonFunction, "PyFunc"),
     "InTable": (InTable, "LookupTableInsertV2"),
     "InQueue": (InQueue, "QueueEnqueueV2"),
 }
-"""State that nobody can give back, with the operation that changes it: the model is not looked at."""
+"""State that cannot be restored, with the operation that changes it: the model has no snapshots."""
 
 
 def stateful(make: Callable[[], Callable[[Any], Any]], *, eagerly: bool = False) -> keras.Model:
-    """A small network with this state in its middle."""
+    """A small network with this state between two layers."""
     inputs = layers.Input((4,), batch_size=16)
     h = layers.Dense(WIDTH, "tanh", name="before")(inputs)
     h = make()(h)

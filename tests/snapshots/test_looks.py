@@ -1,4 +1,4 @@
-"""What one look shows, against what the model gives when it is asked by hand."""
+"""The content of one snapshot, compared with calls of the model by hand."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_rows_of_outputs(output: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["numbers", "column", "one-hot", "none"])
-def test_saliency_is_that_of_the_labelled_class(model: keras.Model, form: str) -> None:
+def test_saliency_is_that_of_the_labeled_class(model: keras.Model, form: str) -> None:
     x, labels = digits(5)
     forms = {
         "numbers": labels,
@@ -88,7 +88,7 @@ def test_saliency_is_that_of_the_labelled_class(model: keras.Model, form: str) -
     }
     found = looks.saliency(model, Samples(x, forms[form]))
     assert found is not None
-    expected = probe.saliency(model, x, None if form == "none" else labels)
+    expected = probe.saliency(model, x, target=None if form == "none" else labels)
     np.testing.assert_array_equal(found[0], x)
     np.testing.assert_allclose(found[1], expected[..., 0], rtol=1e-6)
 
@@ -111,7 +111,7 @@ def test_reconstruction_error_is_that_of_all_samples() -> None:
     np.testing.assert_allclose(pairs[1], model(x[: looks.IMAGES]), atol=1e-6)
 
 
-def test_what_takes_noise_away_is_held_against_its_targets_if_asked_for() -> None:
+def test_a_denoising_autoencoder_is_compared_with_its_targets_on_request() -> None:
     x, _ = digits(16)
     noisy = x + np.float32(0.2)
     model = autoencoder()
@@ -122,13 +122,13 @@ def test_what_takes_noise_away_is_held_against_its_targets_if_asked_for() -> Non
 
 
 @pytest.mark.parametrize("make", [classifier, lambda: keras.Sequential([layers.Input((1,)), layers.Dense(1)])])
-def test_other_models_give_nothing_back(make: Callable[[], keras.Model]) -> None:
+def test_other_models_have_no_reconstruction(make: Callable[[], keras.Model]) -> None:
     model = make()
     x = np.ones((4, *model.input_shape[1:]), np.float32)
     assert looks.reconstruction(model, Samples(x, x if x.ndim == 2 else np.arange(4)), is_autoencoder=True) is None
 
 
-def test_maximized_inputs_answer_more_than_the_samples(model: keras.Model) -> None:
+def test_maximized_inputs_exceed_the_samples(model: keras.Model) -> None:
     x, _ = digits(32)
     found = looks.maximized_inputs(model, x, None)
     assert list(found) == ["norm", "head"]
@@ -148,7 +148,7 @@ def test_a_unit_that_is_off_everywhere_has_an_empty_tile() -> None:
 
 
 @pytest.mark.parametrize("had_one", [True, False])
-def test_random_numbers_after_it_are_as_without_it(had_one: bool) -> None:
+def test_random_numbers_are_restored(had_one: bool) -> None:
     def begin() -> None:
         keras.utils.clear_session(free_memory=False)
         keras.utils.set_random_seed(3)
@@ -165,7 +165,7 @@ def test_random_numbers_after_it_are_as_without_it(had_one: bool) -> None:
 
 
 def draws() -> list[float]:
-    """Two numbers from everything that gives random numbers to everybody."""
+    """Two numbers from every global source of random numbers."""
     generator = tf.random.get_global_generator()
     numbers = (random.random, np.random.rand)
     tensors = (lambda: keras.random.uniform(()), lambda: tf.random.uniform(()), lambda: generator.uniform(()))

@@ -1,4 +1,4 @@
-"""Trainings of models that keep state everywhere, with and without being watched: bit for bit the same."""
+"""Trainings of models that keep state everywhere are bit-identical with and without snapshots."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def is_same(one: list[Array], other: list[Array]) -> bool:
 
 
 def watching(folder: Path, **arguments: Any) -> LayerHealth:
-    """Looks after every epoch; with samples, in every way there is."""
+    """Takes a snapshot after every epoch; with samples, every part of it."""
     return LayerHealth(folder, update_freq=2, image_freq="epoch", **arguments)
 
 
@@ -62,11 +62,13 @@ def test_watched_or_not(names: list[str], tmp_path: Path, caplog: pytest.LogCapt
     with caplog.at_level(logging.WARNING, "tb_activations"):
         watched = trained(make, [watching(tmp_path / "watched", probe_data=(X[:16], Y[:16]))])
     assert is_same(plain, watched)
-    said = [record.message for record in caplog.records if "would change more than its variables" in record.message]
+    warnings = [
+        record.message for record in caplog.records if "would have side effects on the training" in record.message
+    ]
     looked = np.isfinite(load(tmp_path / "watched").stat("mode_difference")).any()
     assert looked == (not operation)
-    assert len(said) == bool(operation)
-    assert all(f"operation {operation}" in message for message in said)
+    assert len(warnings) == bool(operation)
+    assert all(f"operation {operation}" in message for message in warnings)
 
 
 @pytest.mark.parametrize("name", ["InPythonFunction", "InTable"])
@@ -79,18 +81,18 @@ def test_the_warning_names_the_layer(name: str) -> None:
 def test_a_python_counter_counts_steps_alone_without_probe_data(tmp_path: Path) -> None:
     plain = trained(InPython, [], eagerly=True)
     assert is_same(plain, trained(InPython, [watching(tmp_path / "default")], eagerly=True))
-    # What `probe_data` says it cannot undo.
+    # The documentation of `probe_data` names this exception.
     assert not is_same(plain, trained(InPython, [watching(tmp_path / "watched", probe_data=X[:16])], eagerly=True))
 
 
 class SeededDraw(Keeps):
-    """Asks for a seed: eager code then counts the draws where nobody reaches."""
+    """Sets a seed: eager code then counts the draws internally."""
 
     def call(self, x: Any, training: bool = False) -> Any:
         return x + 0.1 * tf.random.normal(tf.shape(x), seed=7)
 
 
-def test_seeded_draws_of_eager_training_are_left_alone(tmp_path: Path) -> None:
+def test_seeded_draws_of_eager_training_are_unchanged(tmp_path: Path) -> None:
     plain = trained(SeededDraw, [], eagerly=True)
     assert is_same(plain, trained(SeededDraw, [watching(tmp_path, probe_data=X[:16])], eagerly=True))
     assert side_effects(stateful(SeededDraw), tf.constant(X[:16])) == []
@@ -133,7 +135,7 @@ def test_side_effects_in_inner_functions_and_gradients_are_found() -> None:
 
 
 class Harmless(Keeps):
-    """Stateful operations that change nothing that lasts."""
+    """Stateful operations without a persistent effect."""
 
     def make(self) -> None:
         keys = tf.lookup.KeyValueTensorInitializer(tf.range(3, dtype=tf.int64), tf.range(3.0))
@@ -148,11 +150,11 @@ class Harmless(Keeps):
         return passed
 
 
-def test_what_leaves_nothing_behind_is_no_side_effect() -> None:
+def test_operations_without_a_persistent_effect_are_no_side_effect() -> None:
     assert side_effects(stateful(Harmless), tf.constant(X[:16])) == []
 
 
-def test_a_variable_that_nobody_finds_is_a_side_effect() -> None:
+def test_a_hidden_variable_is_a_side_effect() -> None:
     model = stateful(InDict)
     assert side_effects(model, tf.constant(X[:16])) == []
     gc.freeze()
@@ -160,21 +162,21 @@ def test_a_variable_that_nobody_finds_is_a_side_effect() -> None:
         found = side_effects(model, tf.constant(X[:16]))
     finally:
         gc.unfreeze()
-    assert [effect.what for effect in found] == ["a variable that the garbage collector does not list"]
+    assert [effect.what for effect in found] == ["a variable unknown to the garbage collector"]
 
 
 @pytest.mark.parametrize("name", RESTORED)
-def test_probe_leaves_every_variable_alone(name: str) -> None:
+def test_probe_changes_no_variable(name: str) -> None:
     keras.utils.set_random_seed(0)
     model, x = stateful(RESTORED[name]), X[:32]
     model(x[:16], training=True)
     first = probe.compare_modes(model, x, batch_size=16)
     probe.activations(model, x, training=True, batch_size=16)
-    probe.gradients(model, x[:16], Y[:16], training=True)
+    probe.gradients(model, x[:16], y=Y[:16], training=True)
     assert probe.compare_modes(model, x, batch_size=16) == first
 
 
-def test_blocks_within_blocks_give_back_what_was_there_when_each_began() -> None:
+def test_nested_blocks_restore_the_values_from_their_beginning() -> None:
     layer = InDict()
     variable, other = layer.place(), tf.Variable(1.0)
     with preserved(layer):
@@ -193,8 +195,8 @@ def test_blocks_within_blocks_give_back_what_was_there_when_each_began() -> None
     assert (variable.numpy()[0], other.numpy()) == (0.0, 1.0)
 
 
-def test_what_another_thread_writes_meanwhile_stays() -> None:
-    """As where two models train at once, or a pipeline of data counts."""
+def test_writes_of_other_threads_are_kept() -> None:
+    """As when two models train at once, or a data pipeline counts."""
     of_this_thread, of_another = tf.Variable(0.0), tf.Variable(0.0)
     with preserved(InDict()):
         of_this_thread.assign(1.0)
@@ -204,7 +206,7 @@ def test_what_another_thread_writes_meanwhile_stays() -> None:
     assert (of_this_thread.numpy(), of_another.numpy()) == (0.0, 1.0)
 
 
-def test_a_table_is_looked_at_by_nobody_but_its_steps() -> None:
+def test_finding_a_side_effect_does_not_cause_it() -> None:
     """The trace that finds the table's operation does not run it."""
     layer = InTable()
     model = stateful(lambda: layer)

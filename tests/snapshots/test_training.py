@@ -1,4 +1,4 @@
-"""Watching through a real `fit`: what it leaves, and what it must not touch."""
+"""Snapshots during a real `fit`: what they record, and what they must not change."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Pictures = dict[str, list[tuple[int, bytes]]]
 
 
 def fit(make: Callable[[], keras.Model], callbacks: list[Any], *, epochs: int = 2, **arguments: Any) -> keras.Model:
-    """A training from a fixed seed, on digits; of an autoencoder where the model gives images back."""
+    """A training from a fixed seed, on digits; of an autoencoder if the model outputs images."""
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
     x, y = digits()
@@ -56,7 +56,7 @@ def same_picture(png: bytes, expected: kinds.Picture) -> bool:
 
 
 @pytest.mark.parametrize(("is_recurrent", "eagerly"), [(False, False), (True, True)])
-def test_training_is_bit_for_bit_the_same(is_recurrent: bool, eagerly: bool, tmp_path: Path) -> None:
+def test_training_is_bit_identical(is_recurrent: bool, eagerly: bool, tmp_path: Path) -> None:
     def outcome(callback: LayerHealth) -> tuple[list[Any], dict[str, list[float]], list[float]]:
         model = fit(lambda: everything_with_a_state(is_recurrent=is_recurrent, run_eagerly=eagerly), [callback])
         variables = [*model.variables, *model.optimizer.variables]
@@ -104,9 +104,9 @@ def test_the_given_samples_are_watched(tmp_path: Path) -> None:
     of_layers = {f"{kind}/{layer}" for kind in per_layer for layer in ("conv", "norm")}
     assert set(drawn) == {*of_layers, "units/head", "saliency/head", "maximized_input/norm", "maximized_input/head"}
     assert all([step for step, _ in points] == [3, 7] for points in drawn.values())
-    conv = probe.activations(model, probe_data[0], ["conv"])["conv"]
+    conv = probe.activations(model, probe_data[0], layers=["conv"])["conv"]
     assert same_picture(drawn["feature_maps/conv"][-1][1], kinds.feature_maps(conv[: looks.MAP_SAMPLES]))
-    heat = probe.saliency(model, probe_data[0][:8], probe_data[1][:8])
+    heat = probe.saliency(model, probe_data[0][:8], target=probe_data[1][:8])
     assert same_picture(drawn["saliency/head"][-1][1], kinds.saliency(probe_data[0][:8], heat[..., 0]))
     means = read_details(drawn["mean_activation/conv"][-1][1])
     assert means is not None
@@ -118,13 +118,13 @@ def test_the_given_samples_are_watched(tmp_path: Path) -> None:
     )
     assert np.isnan(run.stat("mode_difference")[run.steps < 3]).all()
     assert np.isnan(run.step_stat("reconstruction_error")).all()
-    # Nothing else of these steps was lost when they were written once more.
+    # Writing these steps again lost no other value.
     assert np.isfinite(run.stat("mean")).all()
     assert np.isfinite(run.step_stat("loss")).all()
 
 
 def test_maps_without_samples_are_those_of_the_step(tmp_path: Path) -> None:
-    """One step at a learning rate of 0 sees the layer that is there after it."""
+    """With a learning rate of 0 the step observes the layer as it is after the step."""
 
     def frozen() -> keras.Model:
         model = keras.Sequential([layers.Input((8, 8, 1)), layers.Conv2D(6, 3, name="conv"), layers.Flatten()])
@@ -145,7 +145,7 @@ def test_maps_without_samples_are_those_of_the_step(tmp_path: Path) -> None:
     assert same_picture(drawn["mean_activation/conv"][-1][1], kinds.mean_activations(np.stack([means] * 3)))
 
 
-def test_maps_of_a_step_without_numbers_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_maps_of_a_step_without_finite_values_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def broken() -> keras.Model:
         bias = keras.initializers.Constant(float("nan"))
         model = keras.Sequential(
@@ -161,7 +161,7 @@ def test_maps_of_a_step_without_numbers_are_left_out(tmp_path: Path, caplog: pyt
     assert not [record.message for record in caplog.records if "nothing more is recorded" in record.message]
 
 
-def test_one_callback_for_two_models_with_maps_of_other_numbers(tmp_path: Path) -> None:
+def test_one_callback_for_two_models_with_different_numbers_of_maps(tmp_path: Path) -> None:
     callback = LayerHealth(tmp_path / "run", image_freq="epoch", probe_data=digits(16))
     fit(classifier, [callback])
 
@@ -199,7 +199,7 @@ def test_an_autoencoder_is_watched_as_it_learns(tmp_path: Path) -> None:
 
 
 class OnlyTrains(keras.Model):
-    """Has a training step of its own and cannot be called."""
+    """Has a custom training step and cannot be called."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -221,18 +221,18 @@ class OnlyTrains(keras.Model):
         return {"loss": loss}
 
 
-def test_a_model_that_cannot_be_looked_at_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_model_that_cannot_be_called_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     x, y = digits(16)
     callback = LayerHealth(tmp_path, update_freq=1, image_freq="epoch", probe_data=(x, y))
     with caplog.at_level(logging.WARNING, "tb_activations"):
         fit(lambda: compiled(OnlyTrains()), [callback], epochs=3)
-    said = [record.message for record in caplog.records if "probe data" in record.message]
-    assert len(said) == 1
-    assert "The training continues" in said[0]
+    warnings = [record.message for record in caplog.records if "probe data" in record.message]
+    assert len(warnings) == 1
+    assert "Training continues" in warnings[0]
     assert len(load(tmp_path).steps) == 12
 
 
-def test_a_part_that_fails_is_said_once_and_the_others_go_on(
+def test_a_part_that_fails_is_logged_once_and_the_others_continue(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*arguments: Any) -> None:
@@ -241,13 +241,13 @@ def test_a_part_that_fails_is_said_once_and_the_others_go_on(
     monkeypatch.setattr(looks, "saliency", fail)
     with caplog.at_level(logging.WARNING, "tb_activations"):
         fit(classifier, [LayerHealth(tmp_path, image_freq="epoch", probe_data=digits(16))], epochs=3)
-    said = [record.message for record in caplog.records if "saliency" in record.message]
-    assert len(said) == 1
-    assert "MemoryError: not this one" in said[0]
+    warnings = [record.message for record in caplog.records if "saliency" in record.message]
+    assert len(warnings) == 1
+    assert "MemoryError: not this one" in warnings[0]
     assert [step for step, _ in pictures_of(tmp_path)["feature_maps/conv"]] == [3, 7, 11]
 
 
-def test_looks_keep_within_their_part_of_the_budget(tmp_path: Path) -> None:
+def test_snapshots_keep_within_their_share_of_the_budget(tmp_path: Path) -> None:
     class Clock:
         """A second passes at every reading."""
 
@@ -263,7 +263,7 @@ def test_looks_keep_within_their_part_of_the_budget(tmp_path: Path) -> None:
     assert len(pictures_of(tmp_path / "all")["feature_maps/conv"]) == 6
 
 
-def test_with_no_pictures_wanted_the_figures_remain(tmp_path: Path) -> None:
+def test_without_pictures_the_statistics_remain(tmp_path: Path) -> None:
     fit(classifier, [LayerHealth(tmp_path, image_freq="epoch", images=[], probe_data=digits(16))])
     assert pictures_of(tmp_path) == {}
     assert np.isfinite(load(tmp_path).stat("mode_difference")[-1]).all()

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tb_activations import capture
+from tb_activations import capture, probe
 from tests.training.models import KINDS, digits
 
 
 @pytest.mark.parametrize("kind", ["sequential", "subclassed"])
-def test_every_layer_is_seen_as_layer_by_layer_calls_give_it(kind: str) -> None:
+def test_every_layer_is_captured_as_layer_by_layer_calls_give_it(kind: str) -> None:
     keras.utils.set_random_seed(0)
     model, x, _ = KINDS[kind]()
     model(x[:1])
@@ -41,7 +41,38 @@ def test_calls_of_a_shared_layer_have_names_of_their_own() -> None:
     assert not np.array_equal(seen["shared@1"], seen["shared@2"])
 
 
-def test_a_captured_tensor_can_stand_in_a_loss_inside_a_function() -> None:
+def test_unknown_names_are_a_key_error_that_lists_the_names() -> None:
+    model, x, _ = KINDS["functional"]()
+    with capture(model, layers=["shared"]) as seen:
+        model(x[:4])
+    for name in ("shared@0", "shared@3", "shared@9", "other", "shared@", "@1", 3, None):
+        assert name not in seen
+        with pytest.raises(KeyError, match="the names are 'shared', 'shared@1', 'shared@2'"):
+            _ = seen[name]  # type: ignore[index]
+    assert [] not in seen  # type: ignore[comparison-overlap]
+    assert seen.get("shared@9") is None
+    assert len(seen) == 3
+
+
+def test_a_layer_called_once_has_no_numbered_calls() -> None:
+    model, x, _ = KINDS["sequential"]()
+    with capture(model, layers=["head"]) as seen:
+        model(x[:4])
+    assert list(seen) == ["head"]
+    assert "head@1" not in seen
+
+
+def test_calls_have_the_names_that_probe_gives_them() -> None:
+    model, x, _ = KINDS["functional"]()
+    with capture(model) as seen:
+        model(x[:4])
+    stored = probe.activations(model, x[:4])
+    assert list(seen) == list(stored)
+    for name, value in stored.items():
+        np.testing.assert_array_equal(seen[name], value)
+
+
+def test_a_captured_tensor_can_be_used_in_a_loss_inside_a_function() -> None:
     model, x, _ = KINDS["sequential"]()
     model(x[:1])
 
@@ -81,11 +112,11 @@ def test_an_unknown_layer_names_those_there_are() -> None:
     model, _, _ = KINDS["sequential"]()
     with pytest.raises(ValueError, match=r"`layers`.*'hiden'.*'conv', 'norm'"), capture(model, layers=["hiden"]):
         pass
-    with capture(model) as seen, pytest.raises(KeyError, match="not called"):
+    with capture(model) as seen, pytest.raises(KeyError, match="no layer was called"):
         seen["head"]
 
 
-def test_two_layers_of_one_name_are_told_apart() -> None:
+def test_two_layers_of_one_name_have_different_names() -> None:
     class Twins(keras.Model):
         def __init__(self) -> None:
             super().__init__()

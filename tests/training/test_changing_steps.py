@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras import layers
 
 from tb_activations import LayerHealth, Recorder, load
-from tb_activations.events.reader import runs
+from tb_activations.events.reader import run_names
 from tb_activations.health.diagnosis import replay
 from tb_activations.records.finding import Outcome
 from tests.training.models import digits
@@ -151,7 +151,7 @@ def test_a_frozen_part_that_is_set_free_keeps_its_history(tmp_path: Path) -> Non
     # Frozen on purpose is not stuck.
     stagnant = run.outcomes[-1, run.layers.index("base/a"), run.rules.index("stagnant_weights")]
     assert stagnant == Outcome.NOT_APPLICABLE
-    assert runs(tmp_path) == ["."]
+    assert run_names(tmp_path) == ["."]
 
 
 def test_a_restart_finds_its_run_again_though_another_part_is_frozen(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_restart_finds_its_run_again_though_another_part_is_frozen(tmp_path: P
         model.fit(x.reshape(len(x), 64), y, verbose=0, callbacks=[LayerHealth(tmp_path, update_freq=1)])
         weights = model.get_weights()
     run = load(tmp_path)
-    assert (runs(tmp_path), run.steps.tolist()) == (["."], list(range(16)))
+    assert (run_names(tmp_path), run.steps.tolist()) == (["."], list(range(16)))
     np.testing.assert_array_equal(replay(run.spec, run.records()).outcomes, run.last_outcomes)
 
 
@@ -177,7 +177,7 @@ def test_another_model_with_the_same_callback_gets_a_folder_of_its_own(tmp_path:
         model = keras.Sequential([layers.Input((64,)), layers.Dense(10, name=name)])
         model.compile("sgd", LOSS, jit_compile=False)
         model.fit(x, y, verbose=0, callbacks=[callback])
-    assert runs(tmp_path) == ["run", "run-2"]
+    assert run_names(tmp_path) == ["run", "run-2"]
     assert load(tmp_path, "run").layers == ("one",)
     assert load(tmp_path, "run-2").layers == ("other",)
     assert load(tmp_path, "run-2").steps.tolist() == list(range(8))

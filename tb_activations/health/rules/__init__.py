@@ -16,8 +16,9 @@ from tb_activations.health.rules.poor_init import PoorInit
 from tb_activations.health.rules.saturated_units import SaturatedUnits
 from tb_activations.health.rules.stagnant_weights import StagnantWeights
 from tb_activations.health.rules.vanishing_gradient import VanishingGradient
+from tb_activations.records.finding import Finding
 
-__all__ = ["RULES", "RULE_TITLES", "Rule", "RuleChoice", "configure"]
+__all__ = ["EXPLANATORY_ORDER", "RULES", "RULE_TITLES", "Rule", "RuleChoice", "configure", "title_of"]
 
 RULES: dict[str, type[Rule]] = {
     rule.id: rule
@@ -36,9 +37,31 @@ RULES: dict[str, type[Rule]] = {
 }
 """Every rule by its id, in the order of tables."""
 
+EXPLANATORY_ORDER = (
+    "nonfinite",
+    "poor_init",
+    "exploding_gradient",
+    "dead_units",
+    "saturated_units",
+    "vanishing_gradient",
+    "collapsed_layer",
+    "dormant_units",
+    "no_gradient",
+    "stagnant_weights",
+)
+"""Where two findings explain each other, that of the rule which stands first here explains the other."""
+
 RULE_TITLES: dict[str, str] = {name: rule.title for name, rule in RULES.items()}
 
 RuleChoice = Sequence[str] | Mapping[str, Mapping[str, float]] | None
+
+
+_TITLES = {(rule.id, sign.id): sign.title for rule in RULES.values() for sign in rule.signs}
+
+
+def title_of(finding: Finding) -> str:
+    """What the value of a finding measures, in words; the id of a sign that this version does not know."""
+    return _TITLES.get((finding.rule, finding.sign), finding.sign)
 
 
 def configure(rules: RuleChoice = None) -> tuple[Rule, ...]:

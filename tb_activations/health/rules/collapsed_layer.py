@@ -1,4 +1,4 @@
-"""A layer that answers all samples alike: what it is given does not pass through it."""
+"""A layer that outputs the same for all samples: nothing of its inputs passes through it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import Evidence, Judged, Rule
+from tb_activations.health.rules.base import ANYWHERE, FORWARD, Cause, Evidence, Judged, Leader, Rule, Sign
 from tb_activations.health.rules.window import has_learnt, medians, rows_per_unit, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
 
 HYSTERESIS = 2.0
+SAMPLE_SPREAD = Sign("sample_spread", "spread of outputs over samples, relative to their size")
+
+ALL_THE_SAME = 1e-6
+"""Outputs whose relative spread over samples is smaller are equal within float32."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +29,7 @@ class CollapsedLayer(Rule):
     Attributes:
         spread: a median below is a finding.
         min_checks: observed steps needed.
-        min_rows: samples (and positions) that a step must have, in the median, to tell anything.
+        min_rows: median number of samples (and positions) that steps must have.
     """
 
     spread: float = 1e-3
@@ -34,10 +38,18 @@ class CollapsedLayer(Rule):
 
     id: ClassVar[str] = "collapsed_layer"
     title: ClassVar[str] = "Collapsed layer"
+    why: ClassVar[str] = "When every input gives the same output, later layers cannot tell samples apart."
+    signs: ClassVar[tuple[Sign, ...]] = (SAMPLE_SPREAD,)
+    causes: ClassVar[tuple[Cause, ...]] = (
+        Cause("poor_init", FORWARD),
+        Cause("dead_units", FORWARD),
+        Cause("saturated_units", FORWARD),
+        Cause("vanishing_gradient", ANYWHERE),
+    )
+    leader: ClassVar[Leader | None] = "first"
     source: ClassVar[str] = (
-        "Roy & Vetterli 2007 (effective rank, of which this is the case of rank 0); Papyan et al. 2020 (what is "
-        "healthy "
-        "collapse: classes stay apart); threshold calibrated"
+        "Roy & Vetterli 2007 (effective rank; this is rank 0); Papyan et al. 2020 (healthy collapse keeps "
+        "classes apart); threshold calibrated"
     )
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {
         "spread": (0, 1),
@@ -57,7 +69,7 @@ class CollapsedLayer(Rule):
                 answers.append(Outcome.INSUFFICIENT_DATA)
             else:
                 limit = self.spread * (HYSTERESIS if earlier[row] else 1)
-                # Without units the spread is that of all outputs: it proves a collapse only where all are the same.
+                # Without units the spread is that of all outputs: only equal outputs prove a collapse.
                 is_flat = values[row] < limit if layer.units else values[row] == 0
                 answers.append(self._evidence(history, row, table, values, earlier[row]) if is_flat else Outcome.OK)
         return answers
@@ -79,7 +91,7 @@ class CollapsedLayer(Rule):
         began = earlier.since_step if earlier else since(history, flags)
         return Evidence(
             severity=_severity(passes=passes, learnt=has_learnt(history)),
-            quantity="spread of outputs over samples, relative to their size",
+            sign=SAMPLE_SPREAD,
             value=value,
             threshold=limit,
             samples=int(rows_per_unit(history, row).sum()),
@@ -90,10 +102,10 @@ class CollapsedLayer(Rule):
                 f"(threshold {limit:.0e}), since step {began}."
             ),
             might_be_wrong=(
-                "Layers behind it do tell samples apart, so the signal goes another way: a constant put out on purpose "
-                "(a learnt token, a positional code) looks like this."
+                "Later layers do tell samples apart, so the signal takes another path: an intended constant (a learned "
+                "token, a positional code) looks like this."
                 if passes
-                else "Batches whose samples are all alike, or inputs that hold no signal, look the same."
+                else "Batches of identical samples, or inputs without signal, look the same."
             ),
             advice=_advice(layer),
         )
@@ -101,6 +113,17 @@ class CollapsedLayer(Rule):
     @staticmethod
     def headline(finding: Finding) -> str:
         return f"same output for every sample (spread {finding.value:.0e})"
+
+    @staticmethod
+    def can_cause(finding: Finding, effect: str) -> bool:
+        del effect
+        # Outputs that hardly differ let something through; equal ones let nothing through.
+        return finding.severity is not Severity.NOTE and finding.value < ALL_THE_SAME
+
+    @staticmethod
+    def can_follow(finding: Finding, cause: str) -> bool:
+        # A signal that fades leaves outputs that hardly differ, not equal ones.
+        return cause != "vanishing_gradient" or finding.value >= ALL_THE_SAME
 
 
 def _spreads(history: History) -> NDArray[np.float64]:
@@ -120,8 +143,7 @@ def _severity(*, passes: bool, learnt: bool) -> Severity:
 
 def _advice(layer: LayerSpec) -> str:
     return (
-        f"Look at what {layer.name} is given: inputs that vary less than their mean (standardise them), a kernel of "
-        "zeros, a "
-        "product with something that is zero, units that are dead or saturated before it, or a penalty (weight decay, "
-        "activity regularisation) so strong that the constant answer is the best."
+        f"Check the inputs of {layer.name}: inputs that vary less than their mean (standardize them), a kernel of "
+        "zeros, a product with zeros, dead or saturated units before it, or a penalty (weight decay, activity "
+        "regularization) so strong that a constant output is best."
     )

@@ -1,4 +1,4 @@
-"""Units of the ReLU family that have been silent on every sample, for long enough to be sure."""
+"""Units of the ReLU family that were silent on every sample for long enough to be sure."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import Evidence, Judged, Rule, percent
+from tb_activations.health.rules.base import FORWARD, Cause, Evidence, Judged, Leader, Rule, Sign, percent
 from tb_activations.health.rules.shares import Shares
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
 
 RELU_FAMILY = frozenset({"relu", "relu6", "hard_silu", "hard_swish", "sparse_plus", "threshold", "rectifier"})
-"""Activations that are exactly zero, with a zero gradient, on a whole half line: a unit there gets no gradient back."""
+"""Activations that are exactly zero, with zero gradient, on a half line: no gradient brings a unit back from there."""
 
 UNITS_LISTED = 1000
+DEAD_SHARE = Sign("dead_share", "share of units dead", "share")
 FEW_UNITS = 8
-"""Below this many units a share says little: three dead units of six are no rarity. Only a whole dead layer counts."""
+"""In smaller layers a share says little: three dead units of six are common. Only a whole dead layer counts."""
 
 
 @dataclasses.dataclass(frozen=True)
 class DeadUnits(Rule):
-    """Thresholds: the shares of dead units for each severity, and how long a silence must last to be death.
+    """Thresholds: the share of dead units for each severity, and how long a unit must be silent to count as dead.
 
     Attributes:
-        min_samples: by the rule of three, 0 active of 300 samples bounds the unit's activity below 1 % at 95 %.
+        min_samples: by the rule of three, 0 active of 300 samples bounds the activity below 1% at 95% confidence.
         min_checks: observed steps in a row.
-        min_span: the silence's share of the training so far.
+        min_span: the part of the training so far in which the unit was silent.
     """
 
     note_share: float = 0.1
@@ -43,6 +44,13 @@ class DeadUnits(Rule):
 
     id: ClassVar[str] = "dead_units"
     title: ClassVar[str] = "Dead units"
+    why: ClassVar[str] = (
+        "A unit that outputs zero for every sample learns nothing: no gradient reaches its weights, and the layer "
+        "loses capacity."
+    )
+    signs: ClassVar[tuple[Sign, ...]] = (DEAD_SHARE,)
+    causes: ClassVar[tuple[Cause, ...]] = (Cause("poor_init", FORWARD), Cause("exploding_gradient", FORWARD))
+    leader: ClassVar[Leader | None] = "first"
     source: ClassVar[str] = (
         "Lu et al. 2020 (born dead ReLU), Sokar et al. 2023 (persistence over checks); shares above the 40 % that "
         "healthy ReLU networks reach; samples by the rule of three"
@@ -97,7 +105,7 @@ class DeadUnits(Rule):
         return Shares(self.note_share, self.warning_share, self.problem_share)
 
     def _is_sure(self, history: History, own: slice) -> bool:
-        """Whether silence could have been seen by now: few units are in a silence that is still too short to call."""
+        """Whether dead units would have been found by now: few units are silent, but not yet for long enough."""
         undecided = (history.units.silent_checks[own] > 0) & (history.units.silent_samples[own] < self.min_samples)
         return history.checks >= self.min_checks and float(undecided.mean()) < self.warning_share
 
@@ -106,28 +114,28 @@ class DeadUnits(Rule):
         units, share = history.units, float(dead.mean())
         threshold = self._shares.threshold(severity, share)
         began = np.sort(units.silent_since[own][dead])
-        # The share passed its threshold when so many of the units had fallen silent.
+        # The share passed its threshold when this many units had become silent.
         since = int(began[min(max(math.ceil(threshold * layer.units), 1), began.size) - 1])
         samples = int(units.silent_samples[own][dead].min())
         checks = int(units.silent_checks[own][dead].min())
         unborn = int(np.count_nonzero(units.last_active[own][dead] < 0))
         indices = np.flatnonzero(dead)
-        origin = f"; {unborn} of them were never active" if unborn else ""
+        origin = f"; {unborn} {'was' if unborn == 1 else 'were'} never active" if unborn else ""
         return Evidence(
             severity=severity,
-            quantity="share of units dead",
+            sign=DEAD_SHARE,
             value=share,
             threshold=threshold,
             samples=samples,
             checks=checks,
             since_step=since,
             message=(
-                f"{percent(share)} of the units of {layer.name} ({indices.size} of {layer.units}) put out zero on "
-                f"every sample (threshold {percent(threshold)}), since step {since}{origin}."
+                f"{percent(share)} of the units of {layer.name} ({indices.size} of {layer.units}) output zero "
+                f"for every sample (threshold {percent(threshold)}), since step {since}{origin}."
             ),
             might_be_wrong=(
-                "Rare features: a unit that answers one sample in thousands looks the same. Wide layers and layers "
-                "with strong sparsity can spare many units; a dropping validation score would show the difference."
+                "A unit that responds to one sample in thousands looks the same. Wide or strongly sparse layers can "
+                "spare many units; if so, the validation score does not suffer."
             ),
             advice=_advice(layer, is_born_dead=unborn > indices.size / 2),
             units=tuple(int(index) for index in indices[:UNITS_LISTED]),
@@ -138,14 +146,23 @@ class DeadUnits(Rule):
     def headline(finding: Finding) -> str:
         return f"{percent(finding.value)} of units dead"
 
+    @staticmethod
+    def can_cause(finding: Finding, effect: str) -> bool:
+        # A few dead units starve nobody: it takes the whole layer, except for a gradient that only becomes small.
+        return finding.severity is not Severity.NOTE and (finding.value == 1 or effect == "vanishing_gradient")
+
+    @staticmethod
+    def explains_others(finding: Finding) -> bool:
+        return finding.value == 1
+
 
 def _advice(layer: LayerSpec, *, is_born_dead: bool) -> str:
     if is_born_dead:
         return (
-            f"The units were silent from the start: look at the bias and kernel initialisers of {layer.name} and at "
-            "the scale and mean of its inputs; he_normal with zero bias and standardised inputs is the usual remedy."
+            f"The units were silent from the start. Check the bias and kernel initializers of {layer.name} and the "
+            "scale and mean of its inputs; he_normal with zero bias and standardized inputs is the usual remedy."
         )
     return (
-        "The units died in training: try a smaller learning rate or a warm-up, gradient clipping, batch normalisation "
-        f"before {layer.name}, or leaky_relu in place of {layer.activation}, whose units can recover."
+        "The units died during training. Try a smaller learning rate or a warm-up, gradient clipping, batch "
+        f"normalization before {layer.name}, or leaky_relu instead of {layer.activation}: its units can recover."
     )

@@ -1,4 +1,4 @@
-"""Units that put out next to nothing beside their neighbours, where the activation is never exactly zero."""
+"""Units that output next to nothing compared with their layer, where the activation is never exactly zero."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import PEAK_CHECKS, History
-from tb_activations.health.rules.base import Evidence, Judged, Rule, percent
+from tb_activations.health.rules.base import FORWARD, Cause, Evidence, Judged, Rule, Sign, percent
 from tb_activations.health.rules.dead_units import FEW_UNITS, RELU_FAMILY, UNITS_LISTED
 from tb_activations.health.rules.shares import Shares
 from tb_activations.health.rules.window import rows_per_unit
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
+
+DORMANT_SHARE = Sign("dormant_share", "share of units dormant", "share")
 
 JUDGED = frozenset(
     {
@@ -24,19 +26,19 @@ JUDGED = frozenset(
         *("log_sigmoid", "smooth rectifier"),
     }
 )
-"""Activations around zero whose units fade rather than fall silent; the ReLU family has a rule of its own."""
+"""Activations around zero, whose units fade instead of becoming silent. The ReLU family has its own rule."""
 
 
 @dataclasses.dataclass(frozen=True)
 class DormantUnits(Rule):
-    """A unit is dormant when its largest output of the last checks is a small share of its neighbours'.
+    """A unit is dormant when its largest output in the last checks is a small share of the layer's mean.
 
-    Sokar et al. divide mean absolute outputs; largest outputs are never below, so that a unit that answers few samples
-    strongly is not called dormant.
+    Sokar et al. compare mean absolute outputs. Largest outputs are never smaller, so a unit that responds strongly to
+    few samples is not called dormant.
 
     Attributes:
         tau: share of the mean of the layer's units.
-        min_samples: over so many samples at least.
+        min_samples: samples needed.
     """
 
     tau: float = 0.025
@@ -47,6 +49,9 @@ class DormantUnits(Rule):
 
     id: ClassVar[str] = "dormant_units"
     title: ClassVar[str] = "Dormant units"
+    why: ClassVar[str] = "Units that hardly respond cost time and memory, and leave the layer less able to learn."
+    signs: ClassVar[tuple[Sign, ...]] = (DORMANT_SHARE,)
+    causes: ClassVar[tuple[Cause, ...]] = (Cause("poor_init", FORWARD), Cause("exploding_gradient", FORWARD))
     source: ClassVar[str] = (
         "Sokar et al. 2023, 'The dormant neuron phenomenon' (score and tau); shares as for dead units"
     )
@@ -76,7 +81,7 @@ class DormantUnits(Rule):
         if history.checks < PEAK_CHECKS or samples < self.min_samples or not known.all():
             return Outcome.INSUFFICIENT_DATA
         dormant = peaks <= self.tau * peaks.mean()
-        # Beside one huge unit all others look small; it takes a part of the layer to set the measure.
+        # Compared with one huge unit all others look small, so one unit does not set the scale.
         if np.count_nonzero(~dormant) < max(2, 0.05 * layer.units):
             return Outcome.OK
         share = float(dormant.mean())
@@ -105,21 +110,20 @@ class DormantUnits(Rule):
         indices = np.flatnonzero(dormant)
         return Evidence(
             severity=severity,
-            quantity="share of units dormant",
+            sign=DORMANT_SHARE,
             value=share,
             threshold=threshold,
             samples=samples,
             checks=earlier.checks + 1 if earlier else PEAK_CHECKS,
             since_step=began,
             message=(
-                f"{percent(share)} of the units of {layer.name} ({indices.size} of {layer.units}) put out at most "
-                f"{float(peaks[dormant].max()):.2g}, under {self.tau:g} of the layer's mean of "
-                f"{float(peaks.mean()):.2g} "
+                f"{percent(share)} of the units of {layer.name} ({indices.size} of {layer.units}) output at most "
+                f"{float(peaks[dormant].max()):.2g}, below {self.tau:g} of the layer's mean {float(peaks.mean()):.2g} "
                 f"(threshold {percent(threshold)} of the units), since step {began}."
             ),
             might_be_wrong=(
-                "Beside a few very strong units others look small though they carry signal; a layer behind with large "
-                "weights can make up for it."
+                "Next to a few very strong units others look small although they carry signal; a later layer with "
+                "large weights can compensate."
             ),
             advice=_advice(layer),
             units=tuple(int(index) for index in indices[:UNITS_LISTED]),
@@ -133,7 +137,7 @@ class DormantUnits(Rule):
 
 def _advice(layer: LayerSpec) -> str:
     return (
-        f"Look at biases and kernel of {layer.name}: inputs of {layer.activation} that are strongly negative, or a "
-        "kernel that decays towards zero, put units to sleep. Smaller weight decay, a smaller learning rate, "
-        "normalisation before the activation, or starting these units afresh help."
+        f"Check biases and kernel of {layer.name}: strongly negative inputs of {layer.activation}, or a kernel that "
+        "decays toward zero, make units dormant. Try less weight decay, a smaller learning rate, normalization before "
+        "the activation, or reinitialize these units."
     )

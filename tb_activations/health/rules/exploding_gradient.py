@@ -1,4 +1,4 @@
-"""Steps that are huge beside the weights, a loss that is blown up, gradients that grow window after window."""
+"""Steps that are huge compared with the weights, a loss that blows up, gradients that grow window after window."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import BLOCKS, History
-from tb_activations.health.rules.base import Evidence, Judged, Rule, percent
+from tb_activations.health.rules.base import ANYWHERE, Cause, Evidence, Judged, Leader, Rule, Sign, percent
 from tb_activations.health.rules.elasticity import (
     SPREAD_OUT,
     comparable,
@@ -24,43 +24,42 @@ from tb_activations.health.rules.window import kernel_steps, rows_per_unit
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
 
-STEP = "update-to-weight ratio of a kernel"
-LOSS = "loss over its start"
-ELASTICITY = "elasticity of the loss (gradient norm x weight norm / loss)"
-SIGNAL = "size of the outputs before the first step, over that of the inputs"
-GROWTH = "growth of the gradient norm over the last windows"
+STEP = Sign("step", "update-to-weight ratio of a kernel")
+LOSS = Sign("loss", "loss relative to its start")
+ELASTICITY = Sign("elasticity", "elasticity of the loss (gradient norm x weight norm / loss)")
+SIGNAL = Sign("signal", "size of the outputs before the first step, relative to the inputs")
+GROWTH = Sign("growth", "growth of the gradient norm over the last windows")
 
 RECENT = 5
-"""Observed steps of which a loss must be blown up in all, and among which elasticity is taken in the median."""
+"""Observed steps: the loss must be blown up in all of them, and elasticity is their median."""
 
 LASTS = 16
-"""Observed steps in which one huge step counts: trouble comes in bursts, with calm between them."""
+"""Observed steps for which one huge step counts: trouble comes in bursts with calm between them."""
 
 SLACK = 3.0
-"""An open finding stays down to this part of its threshold: elasticity swings from check to check."""
+"""An open finding closes below the threshold divided by this: elasticity swings from check to check."""
 
 SETTLED = 3
-"""Observed steps at the beginning in which weights that start near zero may take huge steps."""
-
+"""First observed steps, in which weights that start near zero may take huge steps."""
 
 FEW_ROWS = 8
-"""Samples (and positions) of a step below which its loss and gradient are chance."""
+"""With fewer samples (and positions) loss and gradient of a step are chance."""
 
 AMPLIFIED = 50.0
-"""An elasticity that is not so many times that of the outputs is large because the loss is small, not by the layers."""
+"""An elasticity below this many times that of the outputs is large only because the loss is small."""
 
 USUAL_WIDTH = 32
 
 
 @dataclasses.dataclass(frozen=True)
-class _Sign:
+class _Alarm:
     """One reason to call a layer's gradient exploding.
 
     Attributes:
-        remark: what else there is to say of how the value was found.
+        remark: how the value was found, if that matters.
     """
 
-    quantity: str
+    sign: Sign
     value: float
     threshold: float
     severity: Severity
@@ -70,10 +69,10 @@ class _Sign:
 
 @dataclasses.dataclass(frozen=True)
 class _Pull:
-    """How hard the loss pulls at the layers.
+    """How strongly the loss depends on the layers.
 
     Attributes:
-        steps: the observed steps that it was taken over.
+        steps: the observed steps that it was computed from.
         median: `[layers]` median of elasticity over these, NaN before there are enough.
         amplified: `[layers]` median of its ratio to the elasticity of the outputs, infinite where that is unknown;
             of kernels larger than `USUAL_WIDTH` squared less by as much as they are wider.
@@ -108,10 +107,13 @@ class ExplodingGradient(Rule):
 
     id: ClassVar[str] = "exploding_gradient"
     title: ClassVar[str] = "Exploding gradient"
+    why: ClassVar[str] = "One huge step can undo what many steps have learned, and often ends in NaN."
+    signs: ClassVar[tuple[Sign, ...]] = (STEP, LOSS, ELASTICITY, SIGNAL, GROWTH)
+    causes: ClassVar[tuple[Cause, ...]] = (Cause("poor_init", ANYWHERE),)
+    leader: ClassVar[Leader | None] = "largest"
     source: ClassVar[str] = (
-        "Bengio et al. 1994, Pascanu et al. 2013; growth over windows: Ben Braiek & Khomh 2023; step size in place of "
-        "gradient "
-        "size, since spikes of the gradient are ordinary"
+        "Bengio et al. 1994, Pascanu et al. 2013; growth over windows: Ben Braiek & Khomh 2023; step size instead of "
+        "gradient size, because gradient spikes are common"
     )
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {
         "step": (0, 1e12),
@@ -135,32 +137,32 @@ class ExplodingGradient(Rule):
                 answers.append(Outcome.NOT_APPLICABLE)
                 continue
             slack = SLACK if earlier[row] else 1.0
-            signs = [
+            alarms = [
                 self._step_sign(steps[:, row], history),
                 blown_up if row == culprit else None,
                 self._elasticity_sign(pull, row, slack, has_fallen=_has_fallen(history, loss, slack)),
                 self._signal_sign(sizes[row], tension[row] * slack),
                 self._growth_sign(history, row),
             ]
-            answers.append(self._answer(history, row, [sign for sign in signs if sign], earlier[row]))
+            answers.append(self._answer(history, row, [alarm for alarm in alarms if alarm], earlier[row]))
         return answers
 
-    def _answer(self, history: History, row: int, signs: Sequence[_Sign], earlier: Finding | None) -> Judged:
-        if signs:
-            worst = min(signs, key=lambda sign: sign.severity is not Severity.PROBLEM)
+    def _answer(self, history: History, row: int, alarms: Sequence[_Alarm], earlier: Finding | None) -> Judged:
+        if alarms:
+            worst = max(alarms, key=lambda alarm: alarm.severity is Severity.PROBLEM)
             return _evidence(history, row, worst, earlier)
         norms = history.stat("weight_gradient_norm")[:, row]
         return Outcome.OK if np.any(np.isfinite(norms)) else Outcome.INSUFFICIENT_DATA
 
-    def _step_sign(self, steps: NDArray[np.float64], history: History) -> _Sign | None:
+    def _step_sign(self, steps: NDArray[np.float64], history: History) -> _Alarm | None:
         if not np.any(steps > self.step):
             return None
         began = int(history.steps[-len(steps) :][steps > self.step][0])
-        return _Sign(STEP, float(np.nanmax(steps)), self.step, Severity.PROBLEM, began)
+        return _Alarm(STEP, float(np.nanmax(steps)), self.step, Severity.PROBLEM, began)
 
-    def _loss_sign(self, history: History) -> _Sign | None:
+    def _loss_sign(self, history: History) -> _Alarm | None:
         recent = history.losses[-RECENT:]
-        # Losses of both signs may begin near zero by chance, which is no size to compare with.
+        # Losses of both signs may start near zero by chance, which is no scale to compare with.
         start = history.initial_size
         if len(recent) < RECENT or not start > 0 or not np.all(np.isfinite(recent)):
             return None
@@ -168,13 +170,13 @@ class ExplodingGradient(Rule):
         if ratio <= self.loss:
             return None
         severity = Severity.PROBLEM if ratio > 10 * self.loss else Severity.WARNING
-        return _Sign(LOSS, ratio, self.loss, severity, int(history.steps[-RECENT]))
+        return _Alarm(LOSS, ratio, self.loss, severity, int(history.steps[-RECENT]))
 
-    def _elasticity_sign(self, pull: _Pull, row: int, slack: float, *, has_fallen: bool) -> _Sign | None:
+    def _elasticity_sign(self, pull: _Pull, row: int, slack: float, *, has_fallen: bool) -> _Alarm | None:
         value, share = float(pull.median[row]), float(pull.shares[row])
         if not slack * value > self.elasticity or not slack * pull.amplified[row] > AMPLIFIED or has_fallen:
             return None
-        # An open finding is compared with the eased threshold, and says which one it is above.
+        # An open finding is compared with the eased threshold, and the message names it.
         is_eased = not value > self.elasticity
         threshold = self.elasticity / slack if is_eased else self.elasticity
         remarks = [f"eased from {self.elasticity:g} while it lasts"] if is_eased else []
@@ -182,33 +184,33 @@ class ExplodingGradient(Rule):
             remarks.append(f"estimated for the {percent(share)} of its weights that the gradient reaches")
         if pull.is_swinging:
             remarks.append("relative to the range of a loss that passes through zero")
-        return _Sign(
+        return _Alarm(
             ELASTICITY, value, threshold, Severity.WARNING, int(pull.steps[0]), "".join(f", {r}" for r in remarks)
         )
 
-    def _signal_sign(self, size: float, tension: float) -> _Sign | None:
+    def _signal_sign(self, size: float, tension: float) -> _Alarm | None:
         if not (size > self.signal and tension > self.strained):
             return None
-        return _Sign(SIGNAL, size, self.signal, Severity.WARNING, 0)
+        return _Alarm(SIGNAL, size, self.signal, Severity.WARNING, 0)
 
-    def _growth_sign(self, history: History, row: int) -> _Sign | None:
+    def _growth_sign(self, history: History, row: int) -> _Alarm | None:
         norms = history.gradient_blocks[:, row]
         if len(norms) < BLOCKS or not np.all(norms > 0):
             return None
         factors = norms[1:] / norms[:-1]
         if not np.all(factors >= self.growth) or history.loss < history.initial_loss:
             return None
-        return _Sign(GROWTH, float(factors.min()), self.growth, Severity.WARNING, int(history.steps[0]))
+        return _Alarm(GROWTH, float(factors.min()), self.growth, Severity.WARNING, int(history.steps[0]))
 
     @staticmethod
     def headline(finding: Finding) -> str:
         return {
-            STEP: f"a step of {finding.value:.2g} times the weights",
-            LOSS: f"loss {finding.value:.2g} times its start",
-            ELASTICITY: f"gradient explodes (elasticity {finding.value:.0e})",
-            SIGNAL: f"outputs {finding.value:.0e} times the inputs",
-            GROWTH: "gradient doubles window after window",
-        }.get(finding.quantity, f"gradient explodes ({finding.value:.2g})")
+            STEP.id: f"a step of {finding.value:.2g} times the weights",
+            LOSS.id: f"loss {finding.value:.2g} times its start",
+            ELASTICITY.id: f"gradient explodes (elasticity {finding.value:.0e})",
+            SIGNAL.id: f"outputs {finding.value:.0e} times the inputs",
+            GROWTH.id: "gradient doubles window after window",
+        }.get(finding.sign, f"gradient explodes ({finding.value:.2g})")
 
 
 def _pull(history: History, few: int) -> _Pull:
@@ -257,7 +259,7 @@ def _signal(history: History) -> NDArray[np.float64]:
 
 
 def _nearest_to_trouble(history: History, steps: NDArray[np.float64], tension: NDArray[np.float64]) -> int:
-    """The trained layer that a blown-up loss is laid to: the one that moved most, else the one pulled at most."""
+    """The trained layer blamed for a blown-up loss: the one that moved most, else the one with most elasticity."""
     moved = np.fmax.reduce(steps, axis=0, initial=-1.0)
     for figures in (moved, tension, history.latest("update_ratio").astype(np.float64)):
         usable = np.where(np.isfinite(figures), figures, -1.0)
@@ -266,33 +268,32 @@ def _nearest_to_trouble(history: History, steps: NDArray[np.float64], tension: N
     return -1
 
 
-def _evidence(history: History, row: int, sign: _Sign, earlier: Finding | None) -> Evidence:
+def _evidence(history: History, row: int, alarm: _Alarm, earlier: Finding | None) -> Evidence:
     layer, rate = history.spec.layers[row], history.total("learning_rate")[-1]
-    began = earlier.since_step if earlier else sign.since_step
+    began = earlier.since_step if earlier else alarm.since_step
     what = {
-        STEP: f"one step changed a kernel of {layer.name} by {sign.value:.2g} times its norm",
-        LOSS: f"the loss is {sign.value:.2g} times what it was at the start, and {layer.name} moves most",
-        ELASTICITY: f"elasticity of {layer.name} is {sign.value:.3g}: a change of 1 % of its weights moves the loss by "
-        f"up to {sign.value:.3g} %",
-        SIGNAL: f"its outputs began {sign.value:.1e} times as large as the model's first floating-point input",
-        GROWTH: f"the gradient at {layer.name} has grown {sign.value:.2g} times or more in each of five windows",
-    }[sign.quantity]
+        STEP.id: f"one step changed a kernel of {layer.name} by {alarm.value:.2g} times its norm",
+        LOSS.id: f"the loss is {alarm.value:.2g} times what it was at the start, and {layer.name} moves most",
+        ELASTICITY.id: f"elasticity of {layer.name} is {alarm.value:.3g}: a change of 1% of its weights moves the loss "
+        f"by up to {alarm.value:.3g}%",
+        SIGNAL.id: f"its outputs started {alarm.value:.1e} times as large as the model's first floating-point input",
+        GROWTH.id: f"the gradient at {layer.name} has grown {alarm.value:.2g} times or more in each of five windows",
+    }[alarm.sign.id]
     return Evidence(
-        severity=sign.severity,
-        quantity=sign.quantity,
-        value=sign.value,
-        threshold=sign.threshold,
+        severity=alarm.severity,
+        sign=alarm.sign,
+        value=alarm.value,
+        threshold=alarm.threshold,
         samples=int(rows_per_unit(history, row)[-1]),
         checks=earlier.checks + 1 if earlier else int(np.count_nonzero(history.steps >= began)),
         since_step=began,
         message=(
-            f"The gradient explodes at {layer.name}: {what} (threshold {sign.threshold:.3g}{sign.remark}), since step "
-            f"{began}; the learning rate is {rate:.3g}."
+            f"The gradient explodes at {layer.name}: {what} (threshold {alarm.threshold:.3g}{alarm.remark}), since "
+            f"step {began}. The learning rate is {rate:.3g}."
         ),
         might_be_wrong=(
-            "A single bad batch, or weights that begin close to zero, can take one such step and recover; a loss that "
-            "starts "
-            "near zero (fine-tuning) can grow a lot and still be small."
+            "A single bad batch, or weights that start close to zero, can cause one such step and recover. A loss that "
+            "starts near zero (fine-tuning) can grow a lot and still be small."
         ),
         advice=_advice(layer, rate),
     )
@@ -306,8 +307,7 @@ def _advice(layer: LayerSpec, rate: float) -> str:
         else ""
     )
     return (
-        f"Clip gradients (clipnorm=1.0), lower the learning rate from {rate:.3g} (a tenth first), warm it up, and "
-        "start "
-        f"{layer.name} with an initializer that keeps the signal's size (he_normal for relu, glorot_uniform for tanh); "
-        f"standardize inputs and targets.{extra}"
+        f"Clip gradients (clipnorm=1.0), lower the learning rate from {rate:.3g} (try a tenth), warm it up, use an "
+        f"initializer that keeps the size of the signal in {layer.name} (he_normal for relu, glorot_uniform for tanh), "
+        f"and standardize inputs and targets.{extra}"
     )

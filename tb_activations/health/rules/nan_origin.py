@@ -1,4 +1,4 @@
-"""Where NaN came from, as far as the step at which it was first seen shows: the data, the loss, a step not observed."""
+"""Where NaN came from, as far as the step at which it was first seen shows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PASSING = frozenset(
 
 
 class Origin(enum.Enum):
-    """What the step shows of where NaN began."""
+    """Where NaN began."""
 
     DATA = "data"
     LOSS = "loss"

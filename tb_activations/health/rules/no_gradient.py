@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import Evidence, Judged, Rule
+from tb_activations.health.rules.base import ANYWHERE, BACKWARD, Cause, Evidence, Judged, Leader, Rule, Sign
 from tb_activations.health.rules.window import rows_per_unit, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
 
-CUT = "weights with a gradient"
-ZERO = "largest gradient norm of the window"
+CUT = Sign("cut", "weights with a gradient", "count")
+ZERO = Sign("zero", "largest gradient norm of the window")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +32,16 @@ class NoGradient(Rule):
 
     id: ClassVar[str] = "no_gradient"
     title: ClassVar[str] = "No gradient"
+    why: ClassVar[str] = "Trainable weights without a gradient never change; often the path to the loss is cut."
+    signs: ClassVar[tuple[Sign, ...]] = (CUT, ZERO)
+    causes: ClassVar[tuple[Cause, ...]] = (
+        Cause("poor_init", BACKWARD),
+        # A layer whose inputs are all zero has no gradient for its kernel either.
+        Cause("dead_units", ANYWHERE),
+        Cause("saturated_units", BACKWARD),
+        Cause("collapsed_layer", BACKWARD),
+    )
+    leader: ClassVar[Leader | None] = "nearest_to_loss"
     source: ClassVar[str] = (
         "automatic differentiation gives None across stop_gradient, argmax, rounding and off the path to the loss; "
         "exact zeros: Ben Braiek & Khomh 2023"
@@ -42,7 +52,7 @@ class NoGradient(Rule):
         handed = collections.Counter(weight.layer for weight in history.spec.weights)
         around = {outer for layer in history.spec.layers for outer in _around(layer.name)}
         reached = {weight.layer for weight in history.spec.weights if weight.has_gradient}
-        # Of a gradient that is not finite the norm is that of its finite elements, which may be none.
+        # The norm is taken over finite elements, and there may be none.
         is_lost = history.stat("weight_gradient_nonfinite") > 0
         norms = np.where(is_lost, np.nan, history.stat("weight_gradient_norm"))
         answers: list[Judged] = []
@@ -60,7 +70,7 @@ class NoGradient(Rule):
         known = norms[~np.isnan(norms)]
         if known.size and np.any(known[-int(self.min_zero_checks) :] > 0):
             return Outcome.OK
-        # A loss of exactly zero leaves nothing to do.
+        # A loss of exactly zero leaves nothing to learn.
         if known.size < self.min_zero_checks or not np.any(np.nan_to_num(history.losses) != 0):
             return Outcome.INSUFFICIENT_DATA
         layer = history.spec.layers[row]
@@ -68,45 +78,42 @@ class NoGradient(Rule):
         began = earlier.since_step if earlier else since(history, flags)
         return Evidence(
             severity=Severity.PROBLEM,
-            quantity=ZERO,
+            sign=ZERO,
             value=0.0,
             threshold=0.0,
             samples=int(rows_per_unit(history, row).sum()),
             checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
             since_step=began,
             message=(
-                f"The gradient of every weight of {layer.name} is exactly zero (any value above the threshold 0 would "
-                "do), "
-                f"since step {began}."
+                f"The gradient of every weight of {layer.name} is exactly zero (threshold: anything above 0), since "
+                f"step {began}."
             ),
             might_be_wrong=(
-                "A loss with a flat floor (hinge, clipped) gives exact zeros once every sample has cleared it; so does "
-                "a "
-                "branch that is switched off for a while."
+                "A loss with a flat floor (hinge, clipped) has zero gradient once every sample has cleared it. So has "
+                "a branch that is switched off for a while."
             ),
             advice=(
-                f"Look between {layer.name} and the loss for units that are all dead, a product with zeros, a mask "
-                "that "
-                "hides everything, rounding, sign or comparison, and for saturation at float32's limits."
+                f"Check between {layer.name} and the loss for a layer of dead units, a product with zeros, a mask that "
+                "hides everything, rounding, sign or comparison, and saturation at the limits of float32."
             ),
         )
 
     @staticmethod
     def headline(finding: Finding) -> str:
-        return "gradient is exactly zero" if finding.quantity == ZERO else "no gradient arrives"
+        return "gradient is exactly zero" if finding.sign == ZERO.id else "no gradient arrives"
 
 
 def _around(name: str) -> Iterator[str]:
     """The names of the layers around the one of this name."""
-    while "/" in name:  # It loses a part in every turn.
+    while "/" in name:  # Each pass removes a part.
         name = name.rpartition("/")[0]
         yield name
 
 
 def _is_counted_elsewhere(layer: LayerSpec, around: Container[str], handed: Mapping[str, int]) -> bool:
-    """Whether a layer's weights count for layers inside it, or for the one around it as those of an RNN's cell do.
+    """Whether a layer's weights count for layers inside it, or, like those of an RNN's cell, for the layer around it.
 
-    `around` holds the names of layers that hold others.
+    `around` has the names of layers that contain others.
     """
     if layer.name in handed:
         return False
@@ -119,12 +126,12 @@ def _cut(history: History, row: int, handed_to: Mapping[str, int], earlier: Find
     what = (
         f"none of its {handed} trainable weights has one"
         if handed
-        else "its trainable weights are not among those that the training step differentiates"
+        else "the training step does not differentiate by its trainable weights"
     )
     return Evidence(
-        # What the training step leaves out may be left out on purpose.
+        # The training step may leave weights out on purpose.
         severity=Severity.PROBLEM if handed else Severity.NOTE,
-        quantity=CUT,
+        sign=CUT,
         value=0.0,
         threshold=1.0,
         samples=int(rows_per_unit(history, row).sum()),
@@ -133,12 +140,11 @@ def _cut(history: History, row: int, handed_to: Mapping[str, int], earlier: Find
         message=f"No gradient reaches {layer.name}: {what} (threshold 1 weight, found 0), since step "
         f"{history.first_step}.",
         might_be_wrong=(
-            "A layer that is meant to stay as it is, or whose output only serves another loss, is better marked with "
-            "trainable=False; then this finding goes."
+            "A layer that is not meant to train, or whose output only serves another loss. Set trainable=False to "
+            "clear this finding."
         ),
         advice=(
-            f"Look between {layer.name} and the loss for stop_gradient, argmax, rounding, a cast to integers or numpy, "
-            "or a "
-            "result that is computed and never used in the loss."
+            f"Check between {layer.name} and the loss for stop_gradient, argmax, rounding, a cast to integers or "
+            "numpy, or a result that the loss never uses."
         ),
     )

@@ -1,4 +1,4 @@
-"""NaN and infinity: whose weights, then whose outputs, then whose gradients stopped being finite first."""
+"""NaN and infinity: the first weights, then outputs, then gradients that are not finite."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import Evidence, Judged, Rule
+from tb_activations.health.rules.base import Evidence, Judged, Rule, Sign
 from tb_activations.health.rules.nan_origin import Origin, Seen, origin_at
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
 
-OUTPUTS = "outputs not finite"
-GRADIENTS = "gradients not finite"
-WEIGHTS = "weights not finite"
+OUTPUTS = Sign("outputs", "non-finite outputs", "count")
+GRADIENTS = Sign("gradients", "non-finite gradients", "count")
+WEIGHTS = Sign("weights", "non-finite weights", "count")
 KINDS = (WEIGHTS, OUTPUTS, GRADIENTS)
-"""In the order of cause within one record: it holds the weights as they were before its step."""
+"""In the order of cause within one record: it has the weights as they were before its step."""
+_BY_ID = {kind.id: kind for kind in KINDS}
 
 _COLUMNS = {
     OUTPUTS: ("nonfinite",),
@@ -28,32 +29,27 @@ _COLUMNS = {
 }
 
 
-LOST = " Its weights have been lost since."
-BY_DATA = "given input data that are not finite"
-AGAIN = " Seen again at step "
-
-
 @dataclasses.dataclass(frozen=True)
 class _Sighting:
-    """How many values of which kind were first seen not to be finite, and at which step."""
+    """How many values of which kind were not finite when that was first seen, and at which step."""
 
-    kind: str
+    kind: Sign
     value: float
     step: int
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Scene:
-    """The latest step, as all layers need it.
+    """What all layers need to know of the latest step.
 
     Attributes:
         counts: by kind `[layers]`, NaN where not measured.
-        reaches_the_loss: whether more is touched than outputs on the way.
-        began: the finding from before this step that tells where NaN began, None without one.
+        reaches_the_loss: whether more than outputs of hidden layers is affected.
+        began: the finding from before this step that names where NaN began, None without one.
     """
 
     history: History
-    counts: Mapping[str, NDArray[np.float64]]
+    counts: Mapping[Sign, NDArray[np.float64]]
     reaches_the_loss: bool
     began: Finding | None
     _known: dict[int, Seen | None] = dataclasses.field(default_factory=dict)
@@ -61,7 +57,7 @@ class _Scene:
     def origin(self, step: int, *, is_skipped: bool) -> Seen | None:
         """What an observed step shows of where NaN began, None where it is no longer kept.
 
-        Of a step that loss scaling skipped only the data are to be blamed.
+        In a step that loss scaling skipped only the data can be at fault.
         """
         if step not in self._known:
             places = np.flatnonzero(self.history.steps == step)
@@ -74,13 +70,17 @@ class _Scene:
 class NonFinite(Rule):
     """Attributes:
     skipped_steps: overflowing gradients under loss scaling in so many observed steps in a row are a problem; fewer are
-        the scaler's work, which skips such steps, and a note.
+        normal for a loss scaler, which skips such steps, and a note.
     """
 
     skipped_steps: float = 10
 
     id: ClassVar[str] = "nonfinite"
     title: ClassVar[str] = "NaN or infinity"
+    why: ClassVar[str] = (
+        "NaN spreads: from the next update on every weight it touches is lost, and further training is wasted."
+    )
+    signs: ClassVar[tuple[Sign, ...]] = KINDS
     source: ClassVar[str] = (
         "IEEE 754: NaN spreads through every later operation; overflow under loss scaling: Micikevicius et al. 2018"
     )
@@ -92,16 +92,16 @@ class NonFinite(Rule):
         return [self._judge_layer(scene, row, earlier[row]) for row in range(len(history.spec.layers))]
 
     def again(self, evidence: Evidence, first: Finding, latest: Finding | None) -> Evidence:
-        """What comes back is still told by where it was first seen."""
+        """What comes back keeps naming where it was first seen."""
         if latest is not None and (latest.severity is not Severity.NOTE or evidence.severity is Severity.NOTE):
-            origin, again = latest.message.removesuffix(LOST).partition(AGAIN)[0], evidence.since_step
-            return dataclasses.replace(_first(evidence, latest), message=f"{origin}{AGAIN}{again}.")
-        told = f" It is not the first time: {first.quantity} at step {first.since_step}."
-        return dataclasses.replace(evidence, message=evidence.message + told)
+            reopened = dataclasses.replace(_first(evidence, latest), reopened_step=evidence.since_step)
+            return _with_follow_up(reopened, latest, has_lost=False)
+        before = f" Not the first time: {_sign_of(first).title} at step {first.since_step}."
+        return dataclasses.replace(evidence, message=evidence.message + before)
 
     @staticmethod
-    def _reaches_the_loss(history: History, counts: Mapping[str, NDArray[np.float64]]) -> bool:
-        """Whether anything but outputs on the way is touched: the loss, the last output, a gradient, a weight."""
+    def _reaches_the_loss(history: History, counts: Mapping[Sign, NDArray[np.float64]]) -> bool:
+        """Whether more than outputs of hidden layers is affected: the loss, the last output, a gradient, a weight."""
         outputs = counts[OUTPUTS][~np.isnan(counts[OUTPUTS])]
         last_output = bool(outputs.size) and outputs[-1] > 0
         spread = any(np.any(counts[kind] > 0) for kind in (GRADIENTS, WEIGHTS))
@@ -128,13 +128,13 @@ class NonFinite(Rule):
         doubt = _doubt(is_skipped=is_skipped, is_harmless=is_harmless)
         if earlier and not _was_harmless(earlier, severity):
             return self._lasting(scene, layer, earlier, severity, doubt, has_lost=WEIGHTS in found)
-        # A mask of -inf that was there all along is not where NaN began.
+        # NaN did not begin in a mask of -inf that was there all along.
         kind = next((kind for kind in found if not (earlier and kind == OUTPUTS)), found[0])
         seen = _Sighting(kind, own[kind], history.step)
         origin = scene.origin(history.step, is_skipped=is_skipped)
         return Evidence(
             severity=severity,
-            quantity=kind,
+            sign=kind,
             value=seen.value,
             threshold=0,
             samples=int(np.nan_to_num(history.latest("elements")[row])),
@@ -143,30 +143,33 @@ class NonFinite(Rule):
             message=_message(scene, layer, seen, found, origin),
             might_be_wrong=doubt,
             advice=_advice(scene, layer, kind, origin),
+            origin=origin.origin.value if origin is not None else "",
         )
 
     @staticmethod
     def _lasting(
         scene: _Scene, layer: LayerSpec, earlier: Finding, severity: Severity, doubt: str, *, has_lost: bool
     ) -> Evidence:
-        """What was seen first stays named: it is where to look, whatever has followed since."""
+        """Keeps naming what was seen first: that is where to look, whatever followed."""
         evidence = dataclasses.replace(
             _unchanged(earlier), severity=severity, might_be_wrong=doubt, checks=earlier.checks + 1
         )
-        message, advice = earlier.message.removesuffix(LOST), earlier.advice
-        # Only a later step shows that a figure is measured at all, and so was NaN itself at the first one.
+        # Only a later step shows that a value is measured at all, and so was NaN itself at the first one.
         origin = scene.origin(earlier.since_step, is_skipped=severity is Severity.NOTE)
-        if origin is not None and origin.origin is Origin.DATA and BY_DATA not in message:
-            seen = _Sighting(earlier.quantity, earlier.value, earlier.since_step)
-            again = message.partition(AGAIN)[1:]
-            message = "".join((_message(scene, layer, seen, [seen.kind], origin), *again))
-            advice = _advice(scene, layer, seen.kind, origin)
-        is_lost_since = has_lost and earlier.quantity != WEIGHTS
-        return dataclasses.replace(evidence, message=message + LOST if is_lost_since else message, advice=advice)
+        if origin is not None and origin.origin is Origin.DATA and earlier.origin != Origin.DATA.value:
+            seen = _Sighting(_sign_of(earlier), earlier.value, earlier.since_step)
+            evidence = dataclasses.replace(
+                evidence,
+                message=_message(scene, layer, seen, [seen.kind], origin),
+                follow_up="",
+                advice=_advice(scene, layer, seen.kind, origin),
+                origin=origin.origin.value,
+            )
+        return _with_follow_up(evidence, evidence, has_lost=has_lost and earlier.sign != WEIGHTS.id)
 
     @staticmethod
     def headline(finding: Finding) -> str:
-        return finding.quantity
+        return _sign_of(finding).title
 
 
 def _counts(history: History, columns: Sequence[str]) -> NDArray[np.float64]:
@@ -177,14 +180,29 @@ def _counts(history: History, columns: Sequence[str]) -> NDArray[np.float64]:
 
 def _unchanged(earlier: Finding) -> Evidence:
     """The evidence of the step before once more."""
-    return Evidence(**{field.name: getattr(earlier, field.name) for field in dataclasses.fields(Evidence)})
+    same = {field.name: getattr(earlier, field.name) for field in dataclasses.fields(Evidence)}
+    return Evidence(**{**same, "sign": _sign_of(earlier)})
+
+
+def _with_follow_up(evidence: Evidence, earlier: Finding | Evidence, *, has_lost: bool) -> Evidence:
+    """The evidence under the message of an earlier one, with what happened later at its end."""
+    again = f" Seen again at step {evidence.reopened_step}." if evidence.reopened_step is not None else ""
+    lost = " Its weights have been lost since." if has_lost else ""
+    message = earlier.message.removesuffix(earlier.follow_up)
+    return dataclasses.replace(evidence, message=message + again + lost, follow_up=again + lost)
+
+
+def _sign_of(finding: Finding) -> Sign:
+    # A finding stored by another version may have a sign that this one does not know.
+    return _BY_ID.get(finding.sign, Sign(finding.sign, finding.sign, finding.unit))
 
 
 def _first(evidence: Evidence, first: Finding) -> Evidence:
-    """The evidence with what an earlier finding says of where and when it was first seen."""
+    """The evidence with what an earlier finding tells about where and when it was first seen."""
     return dataclasses.replace(
         evidence,
-        quantity=first.quantity,
+        sign=_sign_of(first),
+        origin=first.origin,
         value=first.value,
         samples=first.samples,
         since_step=first.since_step,
@@ -193,78 +211,76 @@ def _first(evidence: Evidence, first: Finding) -> Evidence:
 
 
 def _was_harmless(earlier: Finding, severity: Severity) -> bool:
-    """Whether outputs that harmed nothing are now among what does, which is then another matter."""
-    return earlier.severity is Severity.NOTE and earlier.quantity == OUTPUTS and severity is not Severity.NOTE
+    """Whether outputs that did no harm before do harm now."""
+    return earlier.severity is Severity.NOTE and earlier.sign == OUTPUTS.id and severity is not Severity.NOTE
 
 
 def _first_seen(earlier: Sequence[Finding | None]) -> Finding | None:
-    """The finding of the step before that tells where NaN began, None where there was nothing but notes."""
+    """The finding of the step before that names where NaN began, None where there were only notes."""
     known = [finding for finding in earlier if finding is not None and finding.severity is not Severity.NOTE]
     return min(known, key=lambda finding: finding.since_step, default=None)
 
 
-def _message(scene: _Scene, layer: LayerSpec, seen: _Sighting, found: Sequence[str], origin: Seen | None) -> str:
-    said = (
-        f"{seen.value:.0f} of the values of {layer.name} are NaN or infinite ({', '.join(found)}; none is allowed), "
-        f"first seen at step {seen.step}"
+def _message(scene: _Scene, layer: LayerSpec, seen: _Sighting, found: Sequence[Sign], origin: Seen | None) -> str:
+    what = ", ".join(kind.title for kind in found)
+    fact = (
+        f"{seen.value:.0f} values of {layer.name} are NaN or infinite ({what}; none allowed), first seen at step "
+        f"{seen.step}"
     )
     if origin is not None and origin.origin is Origin.DATA:
-        whom = f"{origin.given} was" if origin.given else "the model was"
-        return f"{said}: {whom} {BY_DATA} in that step."
+        return f"{fact}: the input data of {origin.given or 'the model'} were not finite in that step."
     if scene.began is not None:
-        return f"{said}, after {scene.began.layer} ({scene.began.quantity}, step {scene.began.since_step})."
+        began = scene.began
+        return f"{fact}, after {began.layer} ({_sign_of(began).title}, step {began.since_step})."
     if origin is not None and origin.origin is Origin.LOSS:
-        return f"{said}: all outputs were finite in that step, so it began in the loss."
+        return f"{fact}: all outputs were finite in that step, so it began in the loss."
     if seen.kind != WEIGHTS:
-        return f"{said}."
+        return f"{fact}."
     lost = int(np.count_nonzero(scene.counts[WEIGHTS] > 0))
     layers = f", in {lost} layers at once" if lost > 1 else ""
     before = scene.history.steps[:-1]
     if not len(before):
-        return f"{said}{layers}: it was so before the first observed step, and where it began is not known."
-    return (
-        f"{said}{layers}: it happened after step {before[-1]}, between two observed steps, so where it began is not "
-        "known."
-    )
+        return f"{fact}{layers}: it began before the first observed step, so its origin is unknown."
+    return f"{fact}{layers}: it began after step {before[-1]}, between two observed steps, so its origin is unknown."
 
 
 def _doubt(*, is_skipped: bool, is_harmless: bool) -> str:
     if is_skipped:
         return (
-            "Loss scaling finds its range by overflowing now and then and skips such steps: harmless unless it lasts."
+            "Loss scaling finds its range by overflowing now and then, and skips such steps. Harmless unless it lasts."
         )
     if is_harmless:
         return (
             "Loss, gradients and weights are finite: masks of -inf and logarithms of zero probabilities look like this."
         )
-    return "Values that a later layer masks out may be harmless; gradients and weights that are not finite never are."
+    return "Values that a later layer masks out may be harmless; non-finite gradients and weights never are."
 
 
-def _advice(scene: _Scene, layer: LayerSpec, kind: str, origin: Seen | None) -> str:
+def _advice(scene: _Scene, layer: LayerSpec, kind: Sign, origin: Seen | None) -> str:
     if origin is not None and origin.origin is Origin.DATA:
         return (
-            "Look at the input data: find the rows that hold NaN or infinity (numpy.isfinite), and leave them out or "
-            "fill them. One such row spoils every weight that its batch updates."
+            "Check the input data: find the rows with NaN or infinity (numpy.isfinite) and drop or fill them. One such "
+            "row spoils every weight that its batch updates."
         )
     if scene.began is not None:
-        return f"Begin with {scene.began.layer}, where it was seen at step {scene.began.since_step}."
+        return f"Start with {scene.began.layer}, where it was seen at step {scene.began.since_step}."
     if origin is not None and origin.origin is Origin.LOSS:
         return (
-            "Look at the targets and sample weights for NaN or infinity (numpy.isfinite), then at the loss: log(0), "
-            "division by zero, sqrt(0), norms of zero vectors, 0 * inf."
+            "Check targets and sample weights for NaN or infinity (numpy.isfinite), then the loss: log(0), division by "
+            "zero, sqrt(0), norms of zero vectors, 0 * inf."
         )
     if kind == OUTPUTS:
         return (
-            f"{layer.name} is where to look: check its inputs for NaN, look for log(0), division by zero, square roots "
-            "of negatives and overflow in float16, and lower the learning rate if weights grew before."
+            f"Check {layer.name}: NaN in its inputs, log(0), division by zero, square roots of negatives, overflow in "
+            "float16. Lower the learning rate if weights grew before."
         )
     if kind == GRADIENTS:
         return (
-            "The forward pass was finite: look for sqrt(0), norms of zero vectors or 0 * inf in the loss and behind "
-            f"{layer.name}; clip gradients (clipnorm=1.0) or lower the learning rate."
+            "The forward pass was finite: check for sqrt(0), norms of zero vectors or 0 * inf in the loss and after "
+            f"{layer.name}. Clip gradients (clipnorm=1.0) or lower the learning rate."
         )
     return (
-        f"The weights of {layer.name} were lost before this step, and nothing observed shows by what: look for NaN in "
-        "inputs and targets first; with update_freq=1 the step that broke them is seen itself. Restart from an earlier "
-        "checkpoint; if a large step was the cause, with a smaller learning rate or clipnorm=1.0."
+        f"The weights of {layer.name} were lost before this step, and no observed step shows why. Check inputs and "
+        "targets for NaN first; update_freq=1 observes the step that breaks them. Restart from an earlier checkpoint; "
+        "if a large step was the cause, with a smaller learning rate or clipnorm=1.0."
     )

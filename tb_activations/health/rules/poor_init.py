@@ -10,21 +10,21 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import Evidence, Judged, Rule
+from tb_activations.health.rules.base import Evidence, Judged, Rule, Sign
 from tb_activations.health.rules.window import has_learnt, rows_per_unit
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec, WeightSpec
 
-GAIN_HIGH = "gain of the initial kernel, at most"
-GAIN_LOW = "gain of the initial kernel, at least"
-DRIVE = "gain of the initial kernel times the size of its inputs"
-EQUAL = "checks in which all units are alike"
+GAIN_HIGH = Sign("gain_high", "gain of the initial kernel, at most")
+GAIN_LOW = Sign("gain_low", "gain of the initial kernel, at least")
+DRIVE = Sign("drive", "gain of the initial kernel times the size of its inputs")
+EQUAL = Sign("equal", "checks in which all units are equal", "count")
 
 EQUAL_WITHIN = 1e-5
 """Means of units that spread by less than this share of the outputs' size are equal within float32."""
 
 SATURATED = 0.5
-"""Units that are all pressed against the same bound look alike and need not be copies."""
+"""Units that are all at the same bound look alike without being copies."""
 
 _FOR_HE = frozenset(
     ("relu", "relu6", "rectifier", "leaky_relu", "elu", "gelu", "silu", "mish", "hard_silu", "smooth rectifier")
@@ -33,10 +33,10 @@ _FOR_HE = frozenset(
 _NOT_SCALED = frozenset({"Embedding", "ReversibleEmbedding"})
 
 
-class _Sign(NamedTuple):
-    """`bound` says that the value is only known from one side."""
+class _Alarm(NamedTuple):
+    """`bound` tells that the value is only known from one side."""
 
-    quantity: str
+    sign: Sign
     value: float
     threshold: float
     bound: str = ""
@@ -49,8 +49,8 @@ class PoorInit(Rule):
     Attributes:
         gain_high, gain_low: limits of the gain before the first step.
         drive: limit of the gain times the root mean square of the inputs, where that was measured.
-        equal_checks: so many checks in a row must find all units alike.
-        judged_until: observed steps after which a training that learns makes the finding a note.
+        equal_checks: checks in a row that must find all units equal.
+        judged_until: after this many observed steps the finding becomes a note if the training learns.
     """
 
     gain_high: float = 5
@@ -60,7 +60,11 @@ class PoorInit(Rule):
     judged_until: float = 20
 
     id: ClassVar[str] = "poor_init"
-    title: ClassVar[str] = "Poor initialisation"
+    title: ClassVar[str] = "Poor initialization"
+    why: ClassVar[str] = (
+        "A signal that shrinks or grows from layer to layer at the start costs the first epochs, or the whole training."
+    )
+    signs: ClassVar[tuple[Sign, ...]] = (GAIN_HIGH, GAIN_LOW, DRIVE, EQUAL)
     source: ClassVar[str] = (
         "LeCun et al. 1998 (inputs), Glorot & Bengio 2010, He et al. 2015 (gain); symmetry: Goodfellow et al. 2016, "
         "ch. 8"
@@ -74,7 +78,7 @@ class PoorInit(Rule):
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        # A training that continues has no initial weights to look at.
+        # A training that continues has no initial weights.
         begins = history.first is not None and history.first.step == 0
         gains = _gains(history) if begins else {}
         answers: list[Judged] = []
@@ -89,76 +93,75 @@ class PoorInit(Rule):
         layer = history.spec.layers[row]
         is_zero = all(gain.most == 0 for gain in gains)
         if not is_zero and layer.class_name not in _NOT_SCALED and not history.graph.is_normalised[row]:
-            sign = self._scale(gains, _input_size(history, row))
-            if sign is not None:
-                return self._evidence(history, row, sign, earlier)
+            alarm = self._scale(gains, _input_size(history, row))
+            if alarm is not None:
+                return self._evidence(history, row, alarm, earlier)
         if history.graph.is_head[row] or layer.units < 2:
             return Outcome.OK
         alike = _alike(history, row, is_zero=is_zero)
         if earlier and alike:
-            return self._evidence(history, row, _Sign(EQUAL, earlier.value + 1, self.equal_checks), earlier)
+            return self._evidence(history, row, _Alarm(EQUAL, earlier.value + 1, self.equal_checks), earlier)
         if alike >= self.equal_checks and history.checks == alike:
-            return self._evidence(history, row, _Sign(EQUAL, float(alike), self.equal_checks), earlier)
+            return self._evidence(history, row, _Alarm(EQUAL, float(alike), self.equal_checks), earlier)
         return Outcome.OK if history.checks >= self.equal_checks or not alike else Outcome.INSUFFICIENT_DATA
 
-    def _scale(self, gains: list[Gain], size: float) -> _Sign | None:
-        """What is wrong with the scale of kernels whose layer is given inputs of this size (NaN where not measured)."""
+    def _scale(self, gains: list[Gain], size: float) -> _Alarm | None:
+        """What is wrong with the scale of the kernels, given the size of the inputs (NaN where not measured)."""
         scaled = [gain for gain in gains if gain.most > 0]
         of_inputs = [gain for gain in scaled if gain.is_of_inputs]
         high, low = max(scaled, key=lambda gain: gain.least), min(scaled, key=lambda gain: gain.most)
         if high.least > self.gain_high:
-            return _Sign(GAIN_HIGH, high.least, self.gain_high, "" if high.is_exact else "at least ")
+            return _Alarm(GAIN_HIGH, high.least, self.gain_high, "" if high.is_exact else "at least ")
         if low.most < self.gain_low:
-            return _Sign(GAIN_LOW, low.most, self.gain_low, "" if low.is_exact else "at most ")
+            return _Alarm(GAIN_LOW, low.most, self.gain_low, "" if low.is_exact else "at most ")
         drive = size * max((gain.least for gain in of_inputs), default=0.0)
-        return _Sign(DRIVE, drive, self.drive) if drive > self.drive else None
+        return _Alarm(DRIVE, drive, self.drive) if drive > self.drive else None
 
     def _evidence(
         self,
         history: History,
         row: int,
-        sign: _Sign,
+        alarm: _Alarm,
         earlier: Finding | None,
     ) -> Evidence:
-        quantity, value, threshold, bound = sign
+        sign, value, threshold, bound = alarm
         layer = history.spec.layers[row]
         learnt = history.checks > self.judged_until and has_learnt(history)
         what = {
-            GAIN_HIGH: f"its kernel has gain {bound}{value:.2g} (threshold {threshold:g})",
-            GAIN_LOW: f"its kernel has gain {bound}{value:.2g} (threshold {threshold:g})",
-            DRIVE: f"its inputs have root mean square {_input_size(history, row):.3g}, which its kernel makes about "
-            f"{value:.3g} (an estimate from its gain; threshold {threshold:g})",
-            EQUAL: f"all {layer.units} units output the same in {value:.0f} checks (threshold {threshold:g})",
-        }[quantity]
+            GAIN_HIGH.id: f"its kernel has gain {bound}{value:.2g} (threshold {threshold:g})",
+            GAIN_LOW.id: f"its kernel has gain {bound}{value:.2g} (threshold {threshold:g})",
+            DRIVE.id: f"its inputs have root mean square {_input_size(history, row):.3g}, which its kernel turns into "
+            f"about {value:.3g} (estimated from its gain; threshold {threshold:g})",
+            EQUAL.id: f"all {layer.units} units output the same in {value:.0f} checks (threshold {threshold:g})",
+        }[sign.id]
         return Evidence(
             severity=Severity.NOTE if learnt else Severity.WARNING,
-            quantity=quantity,
+            sign=sign,
             value=value,
             threshold=threshold,
             samples=int(rows_per_unit(history, row)[-1]),
             checks=earlier.checks + 1 if earlier else history.checks,
             since_step=0,
             message=f"{layer.name} starts badly: {what}, since step 0.",
-            might_be_wrong=_doubt(quantity, learnt=learnt),
-            advice=_advice(layer, quantity),
+            might_be_wrong=_doubt(sign, learnt=learnt),
+            advice=_advice(layer, sign),
         )
 
     @staticmethod
     def headline(finding: Finding) -> str:
         return {
-            GAIN_HIGH: f"kernel starts too large (gain {finding.value:.2g})",
-            GAIN_LOW: f"kernel starts too small (gain {finding.value:.1g})",
-            DRIVE: f"inputs are too large for it (about {finding.value:.2g} behind its kernel)",
-            EQUAL: "all units are copies of each other",
-        }.get(finding.quantity, f"starts badly ({finding.value:.2g})")
+            GAIN_HIGH.id: f"kernel starts too large (gain {finding.value:.2g})",
+            GAIN_LOW.id: f"kernel starts too small (gain {finding.value:.1g})",
+            DRIVE.id: f"inputs are too large (about {finding.value:.2g} after the kernel)",
+            EQUAL.id: "all units are copies of each other",
+        }.get(finding.sign, f"starts badly ({finding.value:.2g})")
 
 
 @dataclasses.dataclass(frozen=True)
 class Gain:
-    """Gain of a kernel before the first step, between two bounds where its shape does not tell its fan-in.
+    """Gain of a kernel before the first step, between two bounds where its shape does not determine its fan-in.
 
-    `is_of_inputs`: whether it is applied to what the layer is given, rather than to a state or to another kernel's
-    outcome.
+    `is_of_inputs`: whether it is applied to the layer's inputs, not to a state or another kernel's outputs.
     """
 
     least: float
@@ -188,11 +191,11 @@ def _gains(history: History) -> dict[int, list[Gain]]:
 
 
 def fan_in(weight: WeightSpec, class_name: str) -> tuple[float, float]:
-    """How many numbers one output of a kernel is summed from: at least, at most.
+    """How many products one output of a kernel sums: at least, at most.
 
     Args:
         weight: of rank >= 2.
-        class_name: of its layer. The kernel of a class of one's own is read as one whose last axis counts outputs.
+        class_name: of its layer. In a custom class the last axis is taken to count outputs.
     """
     *space, inner, outer = weight.shape
     positions = math.prod(space)
@@ -218,7 +221,7 @@ def _input_size(history: History, row: int) -> float:
 
 
 def _alike(history: History, row: int, *, is_zero: bool) -> int:
-    """In how many of the last checks in a row all units put out the same; zeros count for a kernel of zeros only."""
+    """In how many of the last checks in a row all units output the same; zeros count for a kernel of zeros only."""
     means, deviations = history.stat("mean")[:, row], history.stat("std")[:, row]
     size = np.hypot(means, deviations).astype(np.float64)
     spread = history.stat("unit_std")[:, row].astype(np.float64)
@@ -233,28 +236,26 @@ def _alike(history: History, row: int, *, is_zero: bool) -> int:
     return len(alike) if not broken.size else int(len(alike) - 1 - broken[-1])
 
 
-def _doubt(quantity: str, *, learnt: bool) -> str:
-    if quantity == EQUAL:
+def _doubt(sign: Sign, *, learnt: bool) -> str:
+    if sign == EQUAL:
         return (
-            "Layers of one answer for all units (a broadcast scale) look the same, and so does a branch not yet in use."
+            "Layers with one output for all units (a broadcast scale) look the same. So does a branch not yet in use."
         )
     if learnt:
-        return "The loss falls all the same: the optimizer has made up for it."
+        return "The loss is falling anyway: the optimizer has compensated."
     return (
         "Pretrained weights, networks scaled on purpose (Fixup, maximal update) and layers whose scale a later "
-        "division takes "
-        "back need no such gain."
+        "division cancels need no such gain."
     )
 
 
-def _advice(layer: LayerSpec, quantity: str) -> str:
-    if quantity == EQUAL:
-        return f"Start {layer.name} at random: glorot_uniform or he_normal, not zeros, ones or another constant."
-    if quantity == DRIVE:
+def _advice(layer: LayerSpec, sign: Sign) -> str:
+    if sign == EQUAL:
+        return f"Initialize {layer.name} randomly: glorot_uniform or he_normal, not zeros, ones or another constant."
+    if sign == DRIVE:
         return (
-            f"Standardise what {layer.name} is given (a Normalization layer adapted to the training data, or a "
-            "normalisation "
-            "before it): its size comes from the inputs, not from the kernel."
+            f"Standardize the inputs of {layer.name} (a Normalization layer adapted to the training data, or "
+            "normalization before it): the size comes from the inputs, not from the kernel."
         )
     name = "he_normal" if layer.activation in _FOR_HE else "glorot_uniform"
-    return f"Use {name} for the kernel of {layer.name}: it keeps the size of the signal, layer after layer."
+    return f"Use {name} for the kernel of {layer.name}: it keeps the size of the signal from layer to layer."

@@ -9,20 +9,21 @@ from typing import ClassVar
 import numpy as np
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import Evidence, Judged, Rule, percent
+from tb_activations.health.rules.base import FORWARD, Cause, Evidence, Judged, Rule, Sign, percent
 from tb_activations.health.rules.window import has_learnt, medians, rows_per_unit, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
 
 HYSTERESIS = 0.85
+SATURATED_SHARE = Sign("saturated_share", "share of outputs saturated", "share")
 
 LATEST = 12
-"""Observed steps of which the median is judged: units that are pressed to their bounds stay there."""
+"""Observed steps whose median is judged: saturated units stay at their bounds."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SaturatedUnits(Rule):
-    """Thresholds are shares of outputs in the outer 5 % of the activation's range, the median over the last 12 checks.
+    """Thresholds are shares of outputs in the outer 5% of the activation's range, the median over the last 12 checks.
 
     Attributes:
         min_checks: observed steps needed.
@@ -35,8 +36,13 @@ class SaturatedUnits(Rule):
 
     id: ClassVar[str] = "saturated_units"
     title: ClassVar[str] = "Saturated units"
+    why: ClassVar[str] = (
+        "A unit at its bound responds to every input alike, and its slope is so flat that hardly any gradient passes."
+    )
+    signs: ClassVar[tuple[Sign, ...]] = (SATURATED_SHARE,)
+    causes: ClassVar[tuple[Cause, ...]] = (Cause("poor_init", FORWARD), Cause("exploding_gradient", FORWARD))
     source: ClassVar[str] = (
-        "Glorot & Bengio 2010; Rakitianskaia & Engelbrecht 2015; shares above the 27 % that healthy hidden layers reach"
+        "Glorot & Bengio 2010; Rakitianskaia & Engelbrecht 2015; shares above the 27% that healthy hidden layers reach"
     )
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {
         "note_share": (0, 1),
@@ -67,7 +73,7 @@ class SaturatedUnits(Rule):
             return Outcome.OK
         learnt = has_learnt(history)
         if learnt:
-            # Sure of what it has learnt, a net drives its units outwards: one step less grave.
+            # A network that is sure of what it has learned drives its units to their bounds: one severity less.
             milder = {Severity.PROBLEM: (Severity.WARNING, self.warning_share)}
             severity, threshold = milder.get(severity, (Severity.NOTE, self.note_share))
         layer = history.spec.layers[row]
@@ -75,20 +81,20 @@ class SaturatedUnits(Rule):
         began = earlier.since_step if earlier else since(history, flags)
         return Evidence(
             severity=severity,
-            quantity="share of outputs saturated",
+            sign=SATURATED_SHARE,
             value=share,
             threshold=threshold,
             samples=int(rows_per_unit(history, row).sum()),
             checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
             since_step=began,
             message=(
-                f"{percent(share)} of the outputs of {layer.name} are pressed against the bounds of {layer.activation} "
+                f"{percent(share)} of the outputs of {layer.name} are at the bounds of {layer.activation} "
                 f"(threshold {percent(threshold)}), where its gradient is nearly zero, since step {began}."
             ),
             might_be_wrong=(
-                "The loss falls all the same: codes and switches that are meant to be near their bounds look like this."
+                "The loss is falling anyway: codes and switches are meant to be near their bounds."
                 if learnt
-                else "Layers that are meant to switch (gates, binary codes) sit at their bounds on purpose."
+                else "Layers that are meant to switch (gates, binary codes) are at their bounds on purpose."
             ),
             advice=_advice(layer),
         )
@@ -108,8 +114,7 @@ class SaturatedUnits(Rule):
 
 def _advice(layer: LayerSpec) -> str:
     return (
-        f"Bring the inputs of {layer.activation} back to about -1 to 1: standardise what feeds {layer.name}, start it "
-        "with "
-        "glorot_uniform, put a normalisation before its activation, or lower the learning rate; relu or gelu do not "
-        "saturate upwards."
+        f"Bring the inputs of {layer.activation} back to about -1 to 1: standardize the inputs of {layer.name}, use "
+        "glorot_uniform, normalize before the activation, or lower the learning rate. relu and gelu do not saturate "
+        "at the upper end."
     )

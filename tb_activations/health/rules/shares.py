@@ -25,7 +25,7 @@ class Shares:
         return self._plain(share)
 
     def threshold(self, severity: Severity, share: float) -> float:
-        """What the share was held against when it was given this severity."""
+        """What the share was compared with when it was given this severity."""
         threshold = {Severity.NOTE: self.note, Severity.WARNING: self.warning, Severity.PROBLEM: self.problem}[severity]
         return threshold if share >= threshold else threshold * HYSTERESIS
 

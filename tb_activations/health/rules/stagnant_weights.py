@@ -1,4 +1,4 @@
-"""Trainable weights that do not move, or that are thrown about by every step."""
+"""Trainable weights that do not move, or that move too far in every step."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import Evidence, Judged, Rule
+from tb_activations.health.rules.base import ANYWHERE, BACKWARD, HERE, Cause, Evidence, Judged, Rule, Sign
 from tb_activations.health.rules.window import has_learnt, kernel_steps, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
 
 HYSTERESIS = 2.0
 LATEST = 16
-"""Observed steps over which the usual step is taken."""
+"""Observed steps whose median is the usual step."""
 
-RESTLESS = "update-to-weight ratio, median of the window's last half"
-STILL = "update-to-weight ratio, largest of the window"
+RESTLESS = Sign("restless", "update-to-weight ratio, median of the window's last half")
+STILL = Sign("still", "update-to-weight ratio, largest of the window")
 
 _ROUNDING = 1e-6
 """Norms of weights that differ by less are equal within float32."""
@@ -31,12 +31,12 @@ class StagnantWeights(Rule):
     """Update-to-weight ratio ‖w_after - w_before‖ / ‖w_before‖ of all weights of a layer taken together.
 
     Attributes:
-        still: not one step of the window was larger than this: the weights do not move.
-        still_learnt: the same where the loss has fallen well: small steps are what a trained net makes.
-        fast: the median step of the last half of the window is larger: the weights move too fast.
-        min_checks: observed steps needed to call weights still.
-        settled: observed steps needed to call them restless: weights that grow from zero take large steps at first.
-        decayed: a learning rate below this share of its peak has been turned down on purpose.
+        still: if no step of the window was larger, the weights do not move.
+        still_learnt: the same once the loss has fallen: trained networks take small steps.
+        fast: if the median step of the last half of the window is larger, the weights move too fast.
+        min_checks: observed steps needed to call weights stuck.
+        settled: observed steps needed to call them thrashing: weights that grow from zero take large steps at first.
+        decayed: a learning rate below this share of its peak was lowered on purpose.
     """
 
     still: float = 1e-6
@@ -47,10 +47,22 @@ class StagnantWeights(Rule):
     decayed: float = 0.01
 
     id: ClassVar[str] = "stagnant_weights"
-    title: ClassVar[str] = "Stagnant or restless weights"
+    title: ClassVar[str] = "Stuck or thrashing weights"
+    why: ClassVar[str] = (
+        "Weights that do not move take no part in training; weights that move too far in a step never settle."
+    )
+    signs: ClassVar[tuple[Sign, ...]] = (STILL, RESTLESS)
+    causes: ClassVar[tuple[Cause, ...]] = (
+        Cause("poor_init", BACKWARD),
+        Cause("dead_units", BACKWARD),
+        Cause("saturated_units", BACKWARD),
+        Cause("collapsed_layer", BACKWARD),
+        Cause("no_gradient", HERE),
+        Cause("vanishing_gradient", HERE),
+    )
     source: ClassVar[str] = (
-        "update-to-weight ratio about 1e-3 (CS231n); Ben Braiek & Khomh 2023 (1e-4 to 1e-1); limits set wide of what "
-        "healthy trainings reach"
+        "update-to-weight ratio about 1e-3 (CS231n); Ben Braiek & Khomh 2023 (1e-4 to 1e-1); limits far outside "
+        "what healthy trainings reach"
     )
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {
         "still": (0, 1),
@@ -93,7 +105,7 @@ class StagnantWeights(Rule):
 
     @staticmethod
     def _moves_unseen(history: History, row: int) -> bool:
-        """Whether the weights changed between observed steps though none of these moved them, as accumulation does."""
+        """Whether the weights changed between observed steps although none of these moved them, as in accumulation."""
         norms = history.stat("weight_norm")[:, row].astype(np.float64)
         return bool(np.nanmax(norms) - np.nanmin(norms) > _ROUNDING * np.nanmax(norms))
 
@@ -107,7 +119,7 @@ class StagnantWeights(Rule):
         began = earlier.since_step if earlier else since(history, flags)
         return Evidence(
             severity=Severity.PROBLEM if largest == 0 else Severity.WARNING,
-            quantity=STILL,
+            sign=STILL,
             value=largest,
             threshold=limit,
             samples=int(np.nansum(history.total("samples"))),
@@ -115,18 +127,15 @@ class StagnantWeights(Rule):
             since_step=began,
             message=(
                 f"The weights of {layer.name} do not move: no step changed them by more than {largest:.1e} of their "
-                "norm "
-                f"(threshold {limit:.0e}), since step {began}; the learning rate is {rate:.3g}."
+                f"norm (threshold {limit:.0e}), since step {began}. The learning rate is {rate:.3g}."
             ),
             might_be_wrong=(
-                "The loss may be as low as it gets, or an optimizer may leave this layer alone on purpose; layers "
-                "frozen by "
+                "The loss may be as low as possible, or the optimizer skips this layer on purpose. Layers frozen with "
                 "trainable=False are not judged."
             ),
             advice=(
-                f"Look at the learning rate ({rate:.3g}) and its schedule, at whether the optimizer was handed the "
-                "weights of "
-                f"{layer.name}, and at the gradient that reaches it: without one no rate helps."
+                f"Check the learning rate ({rate:.3g}) and its schedule, whether the optimizer gets the weights of "
+                f"{layer.name}, and whether a gradient reaches it: without one no learning rate helps."
             ),
         )
 
@@ -137,7 +146,7 @@ class StagnantWeights(Rule):
         learnt = has_learnt(history)
         return Evidence(
             severity=Severity.NOTE if learnt else Severity.WARNING,
-            quantity=RESTLESS,
+            sign=RESTLESS,
             value=ratio,
             threshold=limit,
             samples=int(np.nansum(history.total("samples"))),
@@ -145,28 +154,31 @@ class StagnantWeights(Rule):
             since_step=began,
             message=(
                 f"The weights of {layer.name} move too fast: half of the steps changed them by {ratio:.2g} of their "
-                "norm or "
-                f"more (threshold {limit:g}), since step {began}; the learning rate is {rate:.3g}."
+                f"norm or more (threshold {limit:g}), since step {began}. The learning rate is {rate:.3g}."
             ),
             might_be_wrong=(
-                "The loss falls all the same. Small weights that grow from zero take large steps for a while."
+                "The loss is falling anyway. Small weights that grow from zero take large steps for a while."
                 if learnt
-                else "Small weights that grow from zero (zero-initialised branches) take large steps for a while."
+                else "Small weights that grow from zero (zero-initialized branches) take large steps for a while."
             ),
             advice=_slower(layer, rate, ratio),
         )
 
     @staticmethod
     def headline(finding: Finding) -> str:
-        if finding.quantity == RESTLESS:
-            return f"weights change by {finding.value:.2g} of their norm a step"
+        if finding.sign == RESTLESS.id:
+            return f"weights change by {finding.value:.2g} of their norm per step"
         return "weights do not move"
+
+    @classmethod
+    def causes_of(cls, sign: str) -> tuple[Cause, ...]:
+        return (Cause("exploding_gradient", ANYWHERE),) if sign == RESTLESS.id else cls.causes
 
 
 def _usual_steps(history: History) -> NDArray[np.float64]:
-    """`[checks, layers]`: the latest steps of all of a layer's weights or of its kernels, whichever are smaller.
+    """`[checks, layers]`: the latest steps of a layer's weights taken together or of its kernels, whichever is smaller.
 
-    A bias that grows from zero drives the one, a small kernel beside a large one the other.
+    A bias that grows from zero inflates the first, a small kernel next to a large one the second.
     """
     steps: NDArray[np.float64] = np.fmin(kernel_steps(history, LATEST), history.stat("update_ratio")[-LATEST:])
     return steps
@@ -180,7 +192,7 @@ def _is_warming_up(history: History) -> bool:
 
 def _slower(layer: LayerSpec, rate: float, ratio: float) -> str:
     return (
-        f"Steps of about 0.001 of the norm are usual: with everything else unchanged a learning rate near "
-        f"{rate * 1e-3 / ratio:.1g} in place of {rate:.3g} makes such steps in {layer.name}; gradient clipping "
-        "(clipnorm=1.0) or a warm-up help where only the beginning is rough."
+        f"Steps of about 0.001 of the norm are usual: a learning rate near {rate * 1e-3 / ratio:.1g} instead of "
+        f"{rate:.3g} makes such steps in {layer.name}. If only the beginning is rough, clip gradients (clipnorm=1.0) "
+        "or warm up."
     )

@@ -1,4 +1,4 @@
-"""A trainable layer that the loss hardly pulls at, in terms that depend on no unit."""
+"""A trainable layer on which the loss hardly depends, in dimensionless terms."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import Evidence, Judged, Rule
+from tb_activations.health.rules.base import ANYWHERE, BACKWARD, Cause, Evidence, Judged, Leader, Rule, Sign
 from tb_activations.health.rules.elasticity import comparable, elasticities, reached_shares
 from tb_activations.health.rules.window import has_learnt, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
 
 HYSTERESIS = 2.0
+ELASTICITY = Sign("elasticity", "elasticity of the loss (gradient norm x weight norm / loss)")
 
 _BOUNDED = frozenset({"sigmoid", "tanh", "hard_sigmoid"})
 
 AT_ENDS, WAKING = 5, 2.0
-"""A layer whose elasticity at the last checks of the window is this many times that at the first is waking up."""
+"""A layer is waking up if its elasticity at the last checks of the window is this many times that at the first."""
 
 
 @dataclasses.dataclass(frozen=True)
 class VanishingGradient(Rule):
-    """Elasticity ‖gradient‖·‖weights‖ / loss: how many percent the loss moves when the weights move by one percent.
+    """Elasticity ‖gradient‖·‖weights‖ / loss: the percentage by which the loss moves when the weights move by 1%.
 
     Attributes:
-        warning_elasticity, problem_elasticity: a median below is a finding if the layer is below
-        `relative` too; below `uniform` it is a finding whatever the other layers do.
+        warning_elasticity, problem_elasticity: a median below these is a finding if the layer is also below
+        `relative`; below `uniform` it is a finding whatever the other layers do.
         relative: share of the largest elasticity among the layers nearer the loss.
         min_checks: observed steps needed.
-        loss_fallen: once the loss is below this share of its start, the finding is a note: the net learns all the same.
+        loss_fallen: once the loss is below this share of its start, the finding is a note: the network learns anyway.
     """
 
     warning_elasticity: float = 1e-2
@@ -45,6 +46,15 @@ class VanishingGradient(Rule):
 
     id: ClassVar[str] = "vanishing_gradient"
     title: ClassVar[str] = "Vanishing gradient"
+    why: ClassVar[str] = "Layers that hardly any gradient reaches keep their initial weights, however long you train."
+    signs: ClassVar[tuple[Sign, ...]] = (ELASTICITY,)
+    causes: ClassVar[tuple[Cause, ...]] = (
+        Cause("poor_init", ANYWHERE),
+        Cause("dead_units", BACKWARD),
+        Cause("saturated_units", BACKWARD),
+        Cause("collapsed_layer", BACKWARD),
+    )
+    leader: ClassVar[Leader | None] = "nearest_to_loss"
     source: ClassVar[str] = (
         "Hochreiter 1991, Glorot & Bengio 2010; dimensionless form after Philipp et al. 2017; thresholds calibrated"
     )
@@ -95,7 +105,7 @@ class VanishingGradient(Rule):
         *,
         learnt: bool,
     ) -> Judged:
-        # An open finding closes only well above the threshold, so that one near it does not come and go.
+        # An open finding closes only well above the threshold, so it does not come and go near it.
         slack = HYSTERESIS if earlier else 1
         is_behind = elasticity < slack * self.relative * reference
         threshold = self.warning_elasticity if is_behind else self.uniform
@@ -109,10 +119,10 @@ class VanishingGradient(Rule):
         severe *= slack if earlier and earlier.severity is Severity.PROBLEM else 1
         severity = Severity.NOTE if learnt else Severity.PROBLEM if elasticity < severe else Severity.WARNING
         threshold = severe if severity is Severity.PROBLEM else threshold
-        compared = f", {elasticity / reference:.1g} of that of the layers nearer the loss" if reference > 0 else ""
+        compared = f", {elasticity / reference:.1g} of the layers nearer the loss" if reference > 0 else ""
         return Evidence(
             severity=severity,
-            quantity="elasticity of the loss (gradient norm x weight norm / loss)",
+            sign=ELASTICITY,
             value=float(elasticity),
             threshold=threshold,
             samples=int(np.nansum(history.stat("elements")[:, row]) / max(layer.units, 1)),
@@ -123,10 +133,10 @@ class VanishingGradient(Rule):
                 f"(threshold {threshold:.0e}{compared}), since step {began}."
             ),
             might_be_wrong=(
-                "The loss has fallen well, so the other layers learn and this one may be content."
+                "The loss has fallen, so the network is learning; this layer may not need a larger gradient."
                 if learnt
-                else "A layer that starts switched off (zero-initialised residual branch, adapter) or that few inputs "
-                "reach looks the same for a while; a converged net too, where its loss has a floor above zero."
+                else "A layer that starts switched off (zero-initialized residual branch, adapter) or that few inputs "
+                "reach looks the same for a while. So does a converged network whose loss has a floor above zero."
             ),
             advice=_advice(layer, bounded),
         )
@@ -137,14 +147,14 @@ class VanishingGradient(Rule):
 
 
 def _nearer_the_loss(medians: NDArray[np.float64], history: History) -> NDArray[np.float64]:
-    """`[layers]` the largest median among the layers that stand behind, 0 where there is none."""
+    """`[layers]` the largest median among later layers, 0 where there is none."""
     known = np.where(np.isnan(medians), 0, medians)
     result: NDArray[np.float64] = np.where(history.graph.reaches, known, 0).max(axis=1, initial=0)
     return result
 
 
 def _bounded_ahead(layers: Sequence[LayerSpec]) -> NDArray[np.int64]:
-    """`[layers]`: how many bounded activations stand at the layer or behind it."""
+    """`[layers]`: how many bounded activations the layer and later layers have."""
     is_bounded = np.array([layer.activation in _BOUNDED for layer in layers], np.int64)
     return np.cumsum(is_bounded[::-1])[::-1]
 
@@ -152,10 +162,10 @@ def _bounded_ahead(layers: Sequence[LayerSpec]) -> NDArray[np.int64]:
 def _advice(layer: LayerSpec, bounded: int) -> str:
     if bounded > 1:
         return (
-            f"{bounded} bounded activations stand between {layer.name} and the loss, each of which shrinks "
-            "the gradient: use relu, gelu or selu in hidden layers, or residual connections, or batch normalization."
+            f"{bounded} bounded activations lie between {layer.name} and the loss, and each shrinks the gradient. "
+            "Use relu, gelu or selu in hidden layers, residual connections, or batch normalization."
         )
     return (
-        "Look at the layers between this one and the loss: an initializer that suits the activation (he_normal for "
+        "Check the layers between this one and the loss: an initializer that suits the activation (he_normal for "
         "relu, glorot for tanh), normalization, a residual connection or fewer layers let the gradient through."
     )

@@ -1,4 +1,4 @@
-"""Rules and thresholds from a file, for the command line."""
+"""Rules and thresholds from a file, for `--thresholds`."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ from pathlib import Path
 
 from tb_activations.health.rules import RuleChoice, configure
 
+METAVAR = "FILE"
+HELP = "judge the stored records again with these rules: JSON or TOML that maps rule ids to thresholds"
 
-def rules_file(text: str) -> RuleChoice:
-    """The rules that the file named `text` holds: JSON or TOML, rule id -> thresholds; in JSON also a list of ids.
+
+def thresholds_file(text: str) -> RuleChoice:
+    """The rules in the file named `text`: JSON or TOML that maps rule ids to thresholds; JSON may be a list of ids.
 
     Raises:
-        argparse.ArgumentTypeError: the file cannot be read, or holds something else; the text says what is allowed.
+        argparse.ArgumentTypeError: the file cannot be read or has other content; the message names what is allowed.
     """
     path = Path(os.path.expanduser(text))
     try:
         rules = _parse(path)
         if not isinstance(rules, Mapping | list) or not rules:
-            raise ValueError("it must map at least one rule id to its thresholds, which may be none")
+            raise ValueError("it must map at least one rule id to thresholds (an empty mapping keeps the defaults)")
         if not all(isinstance(rule, str) for rule in rules):
-            raise ValueError("a list must hold rule ids")
+            raise ValueError("a list must contain rule ids only")
         configure(rules)
     except (OSError, ValueError, RecursionError) as error:
-        raise argparse.ArgumentTypeError(f"cannot take rules from {text}: {error}") from error
+        raise argparse.ArgumentTypeError(f"cannot read thresholds from {text}: {error}") from error
     return rules
 
 

@@ -1,4 +1,4 @@
-"""`--rules FILE`: what is taken, and what is said of the rest."""
+"""`--thresholds FILE`: what is accepted, and the errors for the rest."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tests.cli.conftest import Call
         ("rules.toml", "[dead_units]\nwarning_share = 0.25\n[nonfinite]\n"),
     ],
 )
-def test_thresholds_are_taken_and_told(name: str, content: str, sick: Path, tmp_path: Path, call: Call) -> None:
+def test_thresholds_are_used_and_reported(name: str, content: str, sick: Path, tmp_path: Path, call: Call) -> None:
     (tmp_path / name).write_text(content)
-    run = json.loads(call("report", sick, "--rules", tmp_path / name, "--format", "json").out)["runs"][0]
+    run = json.loads(call("report", sick, "--thresholds", tmp_path / name, "--format", "json").out)["runs"][0]
     assert run["rejudged"] is True
     assert [rule["id"] for rule in run["rules"]] == ["dead_units", "nonfinite"]
     assert run["thresholds"]["dead_units"]["warning_share"] == 0.25
@@ -31,7 +31,7 @@ def test_thresholds_are_taken_and_told(name: str, content: str, sick: Path, tmp_
     ("name", "content", "says"),
     [
         ("rules.json", "{", "Expecting property name"),
-        ("rules.json", "[" * 100_000, "cannot take rules"),
+        ("rules.json", "[" * 100_000, "cannot read thresholds"),
         ("rules.json", "null", "at least one rule"),
         ("rules.json", "{}", "at least one rule"),
         ("rules.json", '"dead_units"', "at least one rule"),
@@ -41,7 +41,7 @@ def test_thresholds_are_taken_and_told(name: str, content: str, sick: Path, tmp_
         ("rules.json", '{"dead_units": {"note_share": 2}}', "a number from 0 to 1"),
         ("rules.json", '{"dead_units": 1}', "a mapping from threshold to number"),
         ("rules.json", '["sloth"]', "allowed is the ids"),
-        ("rules.json", "[[]]", "a list must hold rule ids"),
+        ("rules.json", "[[]]", "a list must contain rule ids"),
         ("rules.toml", "dead_units", "Expected"),
         ("rules.yaml", "dead_units: {}", 'must end in ".json" or ".toml"'),
     ],
@@ -51,16 +51,16 @@ def test_anything_else_gives_two_and_names_itself(
     command: str, name: str, content: str, says: str, sick: Path, tmp_path: Path, call: Call
 ) -> None:
     (tmp_path / name).write_text(content)
-    said = call(command, sick, "--rules", tmp_path / name)
-    assert (said.status, said.out) == (2, "")
-    assert "argument --rules" in said.err
-    assert name in said.err
-    assert says in said.err
+    answer = call(command, sick, "--thresholds", tmp_path / name)
+    assert (answer.status, answer.out) == (2, "")
+    assert "argument --thresholds" in answer.err
+    assert name in answer.err
+    assert says in answer.err
 
 
 def test_a_file_that_is_not_there_or_not_text(sick: Path, tmp_path: Path, call: Call) -> None:
-    said = call("report", sick, "--rules", tmp_path / "nothing.json")
-    assert said.status == 2
-    assert "No such file" in said.err
+    answer = call("report", sick, "--thresholds", tmp_path / "nothing.json")
+    assert answer.status == 2
+    assert "No such file" in answer.err
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
-    assert call("report", sick, "--rules", tmp_path / "bytes.toml").status == 2
+    assert call("report", sick, "--thresholds", tmp_path / "bytes.toml").status == 2

@@ -1,0 +1,66 @@
+"""Snapshots of one model and of several models by name."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from tb_activations.records.specs import LayerSpec, RunSpec
+from tb_activations.snapshots.settings import watch_settings
+from tb_activations.snapshots.watch import Watch
+from tb_activations.taps.layers import LayerChoice
+from tests.snapshots.models import autoencoder, classifier, digits
+
+X, LABELS = digits(12)
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[str, keras.Model]:
+    keras.utils.set_random_seed(0)
+    return {"coder": autoencoder(), "critic": classifier()}
+
+
+def described(models: dict[str, keras.Model]) -> RunSpec:
+    layers = tuple(
+        LayerSpec(f"{name}/{layer.name}", type(layer).__name__, 0, (None, 8), "float32", 8, None, 0, True)
+        for name, model in models.items()
+        for layer in model.layers
+    )
+    return RunSpec("coder + critic", layers, (), {}, {}, {})
+
+
+def watch(probe_data: object, layers: LayerChoice = None) -> Watch:
+    return Watch(watch_settings(probe_data, None, "common", ("coder", "critic")), layers, None, lambda: 0.0)
+
+
+def test_several_models_have_their_names_before_those_of_the_layers(models: dict[str, keras.Model]) -> None:
+    step_maps = {"critic/conv": np.ones((2, 4, 4, 3), np.float32), "coder/image": np.ones((2, 4, 4, 1), np.float32)}
+    snapshot = watch({"coder": X, "critic": (X, LABELS)}).look(models, described(models), step_maps)
+    assert snapshot is not None
+    assert {
+        "feature_maps/coder/encode",
+        "feature_maps/critic/conv",
+        "mean_activation/critic/norm",
+        "reconstruction/coder/output",
+        "saliency/critic/head",
+        "feature_maps/coder/image",
+    } <= set(snapshot.pictures)
+    assert {"coder/code", "critic/drop"} <= set(snapshot.mode_difference)
+    assert snapshot.mode_difference["critic/drop"] > 0.5
+    assert snapshot.reconstruction_error == pytest.approx(
+        float(np.mean((models["coder"](X).numpy() - X) ** 2)), rel=1e-5
+    )
+
+
+def test_a_model_without_samples_is_not_called(models: dict[str, keras.Model]) -> None:
+    snapshot = watch({"critic": X}).look(models, described(models), {})
+    assert snapshot is not None
+    assert {name.split("/")[0] for name in snapshot.mode_difference} == {"critic"}
+    assert np.isnan(snapshot.reconstruction_error)
+
+
+def test_layers_are_chosen_by_their_names_in_the_run(models: dict[str, keras.Model]) -> None:
+    snapshot = watch({"coder": X, "critic": X}, ["critic/conv"]).look(models, described(models), {})
+    assert snapshot is not None
+    assert list(snapshot.mode_difference) == ["critic/conv"]

@@ -31,7 +31,7 @@ def quick(log_dir: Path, **arguments: Any) -> LayerHealth:
 
 def network(rate: float = 0.05, *, act: str = "relu", init: Any = "glorot_uniform", seed: int = 2) -> keras.Sequential:
     """A model of always the same names, compiled."""
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)
     hidden = [layers.Dense(8, act, kernel_initializer=init, name=f"hidden_{place}") for place in range(2)]
     model = keras.Sequential([layers.Input((8,)), *hidden, layers.Dense(1, name="head")])

@@ -30,7 +30,7 @@ def mixed(pattern: str) -> list[StepRecord]:
     return [overflowing(step) if letter == "x" else record(SPEC, step) for step, letter in enumerate(pattern)]
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_replay_gives_what_was_judged_live(seed: int) -> None:
     records = random_records(SPEC, 80, np.random.default_rng(seed))
     live = judge(SPEC, records)
@@ -54,9 +54,9 @@ def test_replay_takes_other_thresholds() -> None:
 def test_memory_does_not_grow_with_steps() -> None:
     diagnosis = Diagnosis(SPEC)
     sizes = []
-    for count, entry in enumerate(random_records(SPEC, 3000, np.random.default_rng(0)), 1):
+    for count, entry in enumerate(random_records(SPEC, 600, np.random.default_rng(0)), 1):
         diagnosis.judge(entry)
-        if count in (1000, 3000):
+        if count in (200, 600):
             sizes.append(len(pickle.dumps(diagnosis)))
     assert sizes[1] < 1.1 * sizes[0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Iterator
@@ -11,23 +12,20 @@ import pytest
 from tb_activations.health.rules import RULES
 from tb_activations.health.verdict import headline
 from tb_activations.records.finding import Finding
-from tests.health.sick_histories import EVERY, SICK, SickHistory, histories
+from tests.health.sick_histories import EVERY, SICK, histories
 from tests.health.trainings import judge
 
 HISTORIES = histories()
-CASES = [
-    pytest.param(rule, history, id=f"{rule}-{place}")
-    for rule in RULES
-    for place, history in enumerate(HISTORIES.get(rule, ()))
-]
+CASES = [(rule, place) for rule in RULES for place in range(len(HISTORIES.get(rule, ())))]
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?%?")
 NOTHING = re.compile(r"\b(?:zero|none)\b", re.IGNORECASE)
 
 
-def told_by(rule: str, history: SickHistory) -> Iterator[Finding]:
-    """Every finding as it stood after every observed step."""
-    for judgement in judge(history.spec, history.records, [rule]):
-        yield from judgement.findings
+@functools.cache
+def told_by(rule: str, place: int) -> tuple[Finding, ...]:
+    """Every finding of one of the rule's histories, as it stood after every observed step."""
+    history = HISTORIES[rule][place]
+    return tuple(finding for one in judge(history.spec, history.records, [rule]) for finding in one.findings)
 
 
 def is_told(value: float, text: str) -> bool:
@@ -52,9 +50,9 @@ def test_every_rule_has_its_sick_histories() -> None:
     assert [rule for rule in RULES if not HISTORIES.get(rule)] == []
 
 
-@pytest.mark.parametrize(("rule", "history"), CASES)
-def test_the_message_names_layer_value_threshold_and_since_when(rule: str, history: SickHistory) -> None:
-    findings = list(told_by(rule, history))
+@pytest.mark.parametrize(("rule", "place"), CASES)
+def test_the_message_names_layer_value_threshold_and_since_when(rule: str, place: int) -> None:
+    findings = told_by(rule, place)
     assert findings
     for finding in findings:
         text = finding.message
@@ -65,17 +63,17 @@ def test_the_message_names_layer_value_threshold_and_since_when(rule: str, histo
         assert text.endswith("."), text
 
 
-@pytest.mark.parametrize(("rule", "history"), CASES)
-def test_the_right_layer_is_named_since_the_right_step(rule: str, history: SickHistory) -> None:
-    first = next(told_by(rule, history))
+@pytest.mark.parametrize(("rule", "place"), CASES)
+def test_the_right_layer_is_named_since_the_right_step(rule: str, place: int) -> None:
+    history, first = HISTORIES[rule][place], told_by(rule, place)[0]
     assert (first.rule, first.layer) == (rule, SICK)
     assert abs(first.since_step - history.since) <= history.slack * EVERY
     assert first.sign == history.sign
 
 
-@pytest.mark.parametrize(("rule", "history"), CASES)
-def test_what_a_person_needs_is_there(rule: str, history: SickHistory) -> None:
-    for finding in told_by(rule, history):
+@pytest.mark.parametrize(("rule", "place"), CASES)
+def test_what_a_person_needs_is_there(rule: str, place: int) -> None:
+    for finding in told_by(rule, place):
         assert finding.source == RULES[rule].source
         assert finding.might_be_wrong.endswith(".")
         assert finding.advice.endswith(".")

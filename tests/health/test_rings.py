@@ -69,7 +69,7 @@ def named(spec: RunSpec, findings: list[Finding]) -> dict[str, str | None]:
     return {finding.id: finding.root for finding in name_roots(findings, spec, layer_graph(spec.layers))}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(sicknesses())
 def test_every_root_is_an_open_finding_that_follows_from_nothing(sick: tuple[RunSpec, list[Finding]]) -> None:
     spec, findings = sick
@@ -83,7 +83,7 @@ def test_every_root_is_an_open_finding_that_follows_from_nothing(sick: tuple[Run
     assert not still_open or any(roots[finding] is None for finding in still_open)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(sicknesses(), st.randoms(use_true_random=False))
 def test_the_order_of_the_findings_changes_nothing(sick: tuple[RunSpec, list[Finding]], random: object) -> None:
     spec, findings = sick
@@ -92,7 +92,7 @@ def test_the_order_of_the_findings_changes_nothing(sick: tuple[RunSpec, list[Fin
     assert named(spec, shuffled) == named(spec, findings)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(sicknesses())
 def test_a_group_of_findings_that_lead_to_each_other_has_exactly_one_root(sick: tuple[RunSpec, list[Finding]]) -> None:
     spec, findings = sick
@@ -102,7 +102,7 @@ def test_a_group_of_findings_that_lead_to_each_other_has_exactly_one_root(sick: 
     assert_one_root_a_group(follows)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(1, 30).flatmap(lambda size: st.lists(st.integers(0, size - 1), min_size=size, max_size=size)))
 def test_any_way_of_following_gives_one_root_a_group(follows: list[int]) -> None:
     assert_one_root_a_group(np.array(follows))

@@ -41,11 +41,13 @@ def run(command: list[str], folder: Path, cwd: Path) -> subprocess.CompletedProc
 
 def installed(folder: Path, requirement: str, *, shared: str = "") -> Path:
     """A new virtual environment with `requirement`; `shared` is a folder of packages it may use as well."""
-    venv.create(folder, with_pip=True)
+    venv.create(folder, with_pip=False)
     if shared:
         packages = folder / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
         (packages / "shared.pth").write_text(shared + "\n")
-    done = run(["python", "-m", "pip", "install", "--quiet", requirement], folder, folder)
+    # The pip of this environment installs into the new one, which then needs none of its own.
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "--disable-pip-version-check"]
+    done = subprocess.run([*pip, "install", "--quiet", requirement], env=environment(folder), capture_output=True)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -100,7 +102,7 @@ def fetch(url: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
-    """Wheel and sdist, built from the files under version control alone."""
+    """A wheel built from an sdist, without Node, and that from the files under version control alone."""
     source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
@@ -108,18 +110,26 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, source / name)
     done = subprocess.run(
-        [sys.executable, "-m", "build", "--outdir", str(built), str(source)], capture_output=True, text=True
+        [sys.executable, "-m", "build", "--outdir", str(built), str(source)],
+        env=environment(Path(sys.prefix)),
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return {"wheel": next(built.glob("*.whl")), "sdist": next(built.glob("*.tar.gz"))}
 
 
-@pytest.fixture(scope="module", params=["wheel", "sdist"])
-def viewer(
-    request: pytest.FixtureRequest, distributions: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+@pytest.fixture(scope="module")
+def viewer(distributions: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A machine that only looks at runs: nothing but the package and what it needs."""
-    return installed(tmp_path_factory.mktemp(request.param) / "venv", str(distributions[request.param]))
+    return installed(tmp_path_factory.mktemp("viewer") / "venv", str(distributions["wheel"]))
+
+
+@pytest.fixture(scope="module")
+def trainer(distributions: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A machine for the demo. TensorFlow itself is taken from this environment, where the same versions stand."""
+    folder = tmp_path_factory.mktemp("trainer") / "venv"
+    return installed(folder, f"{distributions['wheel']}[demo]", shared=site.getsitepackages()[0])
 
 
 @pytest.fixture
@@ -173,11 +183,13 @@ def test_a_demo_without_its_extra_says_what_to_install(viewer: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("extra", ["tensorflow", "demo"])
-def test_the_extras_are_what_training_needs(extra: str, distributions: Mapping[str, Path], tmp_path: Path) -> None:
-    requirement = f"tb-activations[{extra}]"
-    assert f'pip install "{requirement}"' in COMMANDS
-    # TensorFlow itself comes from this environment, which has the same versions.
-    folder = installed(tmp_path / "venv", f"{distributions['wheel']}[{extra}]", shared=site.getsitepackages()[0])
+def test_the_extras_are_what_training_needs(
+    extra: str, distributions: Mapping[str, Path], trainer: Path, tmp_path: Path
+) -> None:
+    assert f'pip install "tb-activations[{extra}]"' in COMMANDS
+    requirement = f"{distributions['wheel']}[{extra}]"
+    shared = site.getsitepackages()[0]
+    folder = trainer if extra == "demo" else installed(tmp_path / "venv", requirement, shared=shared)
     where = run(
         ["python", "-c", "import tb_activations as t; print(t.LayerHealth.__name__, t.__file__)"], folder, tmp_path
     )
@@ -186,9 +198,9 @@ def test_the_extras_are_what_training_needs(extra: str, distributions: Mapping[s
     assert Path(path).is_relative_to(folder)
 
 
-def test_the_demo_trains_and_prints_an_address_that_answers(distributions: Mapping[str, Path], tmp_path: Path) -> None:
+def test_the_demo_trains_and_prints_an_address_that_answers(trainer: Path, tmp_path: Path) -> None:
     assert "tb-activations demo" in COMMANDS
-    folder = installed(tmp_path / "venv", f"{distributions['wheel']}[demo]", shared=site.getsitepackages()[0])
+    folder = trainer
     command = ["tb-activations", "demo", "--logdir", "logs"]
     with speaking(command, folder, tmp_path, r"Layer Health: (http://\S+/)#layer_health") as (process, found):
         plugins = json.loads(fetch(found[1] + "data/plugins_listing"))

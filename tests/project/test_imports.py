@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -15,35 +17,33 @@ ROOT = Path(__file__).parents[2]
 HEAVY = ("tensorflow", "keras", "numpy")
 
 
-def loaded_by(statement: str, candidates: tuple[str, ...] = HEAVY) -> set[str]:
-    """Which of `candidates` a fresh interpreter holds after running `statement`."""
-    code = f"{statement}\nimport sys\nprint(*[name for name in {candidates!r} if name in sys.modules])"
+def loaded_by(*statements: str, candidates: tuple[str, ...] = HEAVY) -> dict[str, set[str]]:
+    """Which of `candidates` a fresh interpreter holds after each of these statements, one after another."""
+    report = f"print(*[name for name in {candidates!r} if name in sys.modules])"
+    code = "\n".join(["import sys", *(f"{statement}\n{report}" for statement in statements)])
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    return set(done.stdout.split())
+    return {one: set(line.split()) for one, line in zip(statements, done.stdout.split("\n"), strict=False)}
 
 
-@pytest.mark.parametrize("module", ["tb_activations", "tb_activations.plugin.loader"])
-def test_start_up_is_light(module: str) -> None:
-    assert loaded_by(f"import {module}") == set()
+def test_start_up_is_light() -> None:
+    statements = ("import tb_activations", "import tb_activations.plugin.loader")
+    assert loaded_by(*statements) == {one: set() for one in statements}
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
+def test_viewing_needs_no_framework() -> None:
+    statements = (
         "import tb_activations.plugin.plugin",
         "import tb_activations.cli.main",
         "import tb_activations.testing",
         "import tb_activations.cli.demo",
         "from tb_activations import Finding, LayerHealthError, Run, Severity, load, runs, testing",
         "from tb_activations.health import diagnosis, verdict",
-    ],
-)
-def test_viewing_needs_no_framework(statement: str) -> None:
-    assert loaded_by(statement, ("tensorflow", "keras")) == set()
+    )
+    assert loaded_by(*statements, candidates=("tensorflow", "keras")) == {one: set() for one in statements}
 
 
 def test_the_guard_can_fail() -> None:
-    assert loaded_by("import numpy") == {"numpy"}
+    assert loaded_by("import json", "import numpy") == {"import json": set(), "import numpy": {"numpy"}}
 
 
 def test_public_names_load_on_first_use() -> None:
@@ -108,11 +108,11 @@ def test_without_tensorflow_names_that_need_it_tell_what_to_install() -> None:
 
 
 def test_capture_is_the_function_even_after_its_package_was_imported() -> None:
-    code = (
-        "import tb_activations.callback\nfrom tb_activations import capture\nprint(capture.__name__, callable(capture))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["capture", "True"]
+    importlib.import_module("tb_activations.callback")
+    from tb_activations import capture
+
+    assert isinstance(capture, types.FunctionType)
+    assert capture.__name__ == "capture"
 
 
 def test_an_unknown_public_name_is_an_error_that_lists_the_known_ones() -> None:

@@ -70,5 +70,5 @@ def autoencoder() -> keras.Model:
 
 def compiled(model: keras.Model, **arguments: Any) -> keras.Model:
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile("adam", loss, jit_compile=False, **arguments)
+    model.compile("sgd", loss, jit_compile=False, **arguments)
     return model

@@ -329,5 +329,5 @@ def stateful(make: Callable[[], Callable[[Any], Any]], *, eagerly: bool = False)
     h = layers.Dense(WIDTH, "tanh", name="before")(inputs)
     h = make()(h)
     model = keras.Model(inputs, layers.Dense(1, name="after")(h))
-    model.compile(keras.optimizers.Adam(0.01, use_ema=True), "mse", jit_compile=False, run_eagerly=eagerly)
+    model.compile(keras.optimizers.SGD(0.01, use_ema=True), "mse", jit_compile=False, run_eagerly=eagerly)
     return model

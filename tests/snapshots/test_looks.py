@@ -150,7 +150,7 @@ def test_a_unit_that_is_off_everywhere_has_an_empty_tile() -> None:
 @pytest.mark.parametrize("had_one", [True, False])
 def test_random_numbers_are_restored(had_one: bool) -> None:
     def begin() -> None:
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
         keras.utils.set_random_seed(3)
         tf.random.get_global_generator().reset_from_seed(3)
         if had_one:

@@ -29,7 +29,7 @@ Y = X[:, :1] * 2
 
 def trained(make: Make, callbacks: list[Any], *, eagerly: bool = False) -> list[Array]:
     """Weights and optimizer state after a training from a fixed seed."""
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(1)
     model = stateful(make, eagerly=eagerly)
     model.fit(X, Y, batch_size=16, epochs=2, shuffle=False, verbose=0, callbacks=callbacks)

@@ -29,7 +29,7 @@ Pictures = dict[str, list[tuple[int, bytes]]]
 
 def fit(make: Callable[[], keras.Model], callbacks: list[Any], *, epochs: int = 2, **arguments: Any) -> keras.Model:
     """A training from a fixed seed, on digits; of an autoencoder if the model outputs images."""
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
     x, y = digits()
     model = make()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+from tb_activations.taps.numbers.values import StepValues
 from tests.training.by_hand import (
     DEAD,
     PICTURES,
@@ -83,36 +85,61 @@ NOT_ONE: dict[str, Function] = {
 }
 
 
-STYLES = {"subclassed": subclassed, "in the layer": in_the_layer}
+EXPECTED = {name: expected for name, (_, expected) in (SILENCING | OTHERS).items()}
+FUNCTIONS: dict[str, Function] = {name: function for name, (function, _) in (SILENCING | OTHERS).items()} | NOT_ONE
+LAYERS = {name: f"hidden_{number}" for number, name in enumerate(FUNCTIONS)}
+"""Names of layers: many functions are observed in one pass, each of a layer of its own."""
 
 
-@pytest.mark.parametrize("style", list(STYLES))
+def around(names: Iterable[str], style: str) -> keras.Model:
+    """A model that applies each of these functions to a layer's outputs, or in the layer, and joins them."""
+    is_inside = style == "in the layer"
+    hidden = {name: dense(LAYERS[name], activation=FUNCTIONS[name] if is_inside else None) for name in names}
+
+    def call(parts: Any, x: Any) -> Any:
+        outputs = [(name, getattr(parts, LAYERS[name])(x)) for name in names]
+        return parts.head(tf.concat([out if is_inside else FUNCTIONS[name](out) for name, out in outputs], -1))
+
+    return ByHand(call, **{LAYERS[name]: layer for name, layer in hidden.items()}, head=head())
+
+
+STYLES = ("subclassed", "in the layer")
+
+
+@functools.cache
+def seen_around_all(style: str) -> StepValues:
+    return seen_by(around(FUNCTIONS, style), X)
+
+
+def activation_of(seen: StepValues, name: str) -> str | None:
+    return row_of(seen, LAYERS[name]).call.activation
+
+
+@pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("name", list(SILENCING))
 def test_functions_that_silence_units_are_recognized(name: str, style: str) -> None:
-    function, expected = SILENCING[name]
-    seen = seen_by(STYLES[style](function), X)
-    assert row_of(seen, "hidden").call.activation == expected
+    seen = seen_around_all(style)
+    assert activation_of(seen, name) == EXPECTED[name]
     if style == "subclassed" or "behind" not in name:
-        assert_silent(seen)
-    assert np.isnan(value_of(seen, "hidden", "saturated_fraction"))
+        assert_silent(seen, LAYERS[name])
+    assert np.isnan(value_of(seen, LAYERS[name], "saturated_fraction"))
 
 
-@pytest.mark.parametrize("style", list(STYLES))
+@pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("name", list(OTHERS))
 def test_functions_that_do_not_silence_units_are_recognized(name: str, style: str) -> None:
-    function, expected = OTHERS[name]
-    seen = seen_by(STYLES[style](function), X)
-    assert row_of(seen, "hidden").call.activation == expected
-    is_bounded = expected in {"tanh", "sigmoid", "hard_tanh", "hard_sigmoid", "softsign", "bounded function"}
+    seen = seen_around_all(style)
+    assert activation_of(seen, name) == EXPECTED[name]
+    bounded = {"tanh", "sigmoid", "hard_tanh", "hard_sigmoid", "softsign", "bounded function"}
     # The biases of -100 press five of sixteen units against the lower bound.
-    assert (value_of(seen, "hidden", "saturated_fraction") >= DEAD / UNITS) == is_bounded
+    saturated = value_of(seen, LAYERS[name], "saturated_fraction")
+    assert (saturated >= DEAD / UNITS) == (EXPECTED[name] in bounded)
 
 
-@pytest.mark.parametrize("style", list(STYLES))
+@pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("name", list(NOT_ONE))
 def test_what_is_no_activation_function_is_not_taken_for_one(name: str, style: str) -> None:
-    seen = seen_by(STYLES[style](NOT_ONE[name]), X)
-    activation = row_of(seen, "hidden").call.activation
+    activation = activation_of(seen_around_all(style), name)
     assert activation in {None, "linear", getattr(NOT_ONE[name], "__name__", "")} - {"<lambda>"}
 
 
@@ -162,36 +189,28 @@ def test_layers_of_keras_are_named_as_ever() -> None:
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-@pytest.mark.parametrize("name", ["tf.nn.relu", "keras.ops.relu", "clipped"])
-def test_half_precision(name: str, policy: str) -> None:
-    function, expected = SILENCING[name]
+def test_half_precision(policy: str) -> None:
+    silencing = ("tf.nn.relu", "keras.ops.relu", "clipped")
+    others = ("tf.nn.gelu", "tf.nn.silu", "tf.tanh", "softplus", "elu")
     keras.config.set_dtype_policy(policy)
     try:
-        model = subclassed(function)
-        seen = seen_by(model, X)
+        seen = seen_by(around((*silencing, *others), "subclassed"), X)
     finally:
         keras.config.set_dtype_policy("float32")
-    assert row_of(seen, "hidden").call.activation == expected
-    assert_silent(seen)
+    assert {row_of(seen, LAYERS[name]).call.dtype for name in silencing} == {policy.removeprefix("mixed_")}
+    for name in silencing:
+        assert activation_of(seen, name) == EXPECTED[name]
+        assert_silent(seen, LAYERS[name])
+    if policy == "mixed_float16":
+        assert {name: activation_of(seen, name) for name in others} == {name: EXPECTED[name] for name in others}
 
 
-@pytest.mark.parametrize("name", ["gelu", "tf.nn.silu", "tf.tanh", "softplus", "elu"])
-def test_half_precision_of_others(name: str) -> None:
-    function, expected = (tf.nn.gelu, "gelu") if name == "gelu" else OTHERS[name]
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
-        seen = seen_by(subclassed(function), X)
-    finally:
-        keras.config.set_dtype_policy("float32")
-    assert row_of(seen, "hidden").call.activation == expected
-
-
-@pytest.mark.parametrize("name", ["tf.nn.relu", "a mask", "clipped"])
-def test_under_xla(name: str) -> None:
-    function, expected = SILENCING[name]
-    seen = seen_by(subclassed(function), X, jit_compile=True)
-    assert row_of(seen, "hidden").call.activation == expected
-    assert_silent(seen)
+def test_under_xla() -> None:
+    names = ("tf.nn.relu", "a mask", "clipped")
+    seen = seen_by(around(names, "subclassed"), X, jit_compile=True)
+    for name in names:
+        assert activation_of(seen, name) == EXPECTED[name]
+        assert_silent(seen, LAYERS[name])
 
 
 @pytest.mark.parametrize("name", ["tf.nn.relu", "tf.nn.relu6", "keras.ops.relu", "a mask", "tf.where"])

@@ -34,7 +34,7 @@ def simulate(
 @pytest.mark.parametrize("plain", [0.002, 0.05, 0.5])
 def test_auto_keeps_its_budget_on_runs_longer_than_a_few_minutes(plain: float, extra: float) -> None:
     cadence = Cadence("auto", 0.02)
-    steps = int(1800 / plain)
+    steps = int(max(600, 3600 * plain) / plain)
     observed, now = simulate(cadence, steps, plain=plain, extra=extra, trace=5.0)
     # The first minute and the very last step are observed whatever it costs.
     free = sum(step * plain <= FREE_SECONDS for step in observed) * extra + 5.0

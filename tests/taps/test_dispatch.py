@@ -14,7 +14,7 @@ from keras import layers
 from tb_activations.taps.step.measuring import Measuring
 from tb_activations.taps.step.observation import Observation
 from tb_activations.taps.step.seen import SeenCall
-from tests.training.models import Trainable, sequential, train
+from tests.training.models import Trainable, small, train
 from tests.training.observe import Observe
 
 
@@ -38,7 +38,7 @@ class CountPlain(keras.callbacks.Callback):
 
 def test_an_unobserved_step_calls_the_very_function_keras_made() -> None:
     count, observe = CountPlain(), Observe(update_freq=4)
-    train("sequential", [count, observe], epochs=2)
+    train(small, [count, observe], epochs=2)
     assert observe.dispatcher.plain is count.counted
     assert [step for step, _ in observe.seen] == [0, 4, 8, 12]
     assert count.calls == 16 - 4
@@ -57,12 +57,12 @@ def test_nothing_is_left_on_model_layers_and_optimizer() -> None:
         return {"model": model, "optimizer": model.optimizer} | {layer.name: layer for layer in model.layers}
 
     remember = Remember()
-    model = train("sequential", [remember, Observe()], epochs=1)
+    model = train(small, [remember, Observe()], epochs=1)
     assert model.train_function is remember.function
     for name, owner in owners(model).items():
         assert not {"call", "apply", "compute_loss", "train_step"} & set(vars(owner)), name
         assert "layer_health" not in repr(vars(owner))
-    assert before["conv"] <= set(vars(model.get_layer("conv")))
+    assert before["hidden"] <= set(vars(model.get_layer("hidden")))
 
 
 def test_taps_are_off_between_steps_and_after_a_step_that_raises() -> None:
@@ -76,7 +76,7 @@ def test_taps_are_off_between_steps_and_after_a_step_that_raises() -> None:
 
     observe = Observe()
     with pytest.raises(RuntimeError, match="stop here"):
-        train("sequential", [observe, Look()])
+        train(small, [observe, Look()])
     assert seen == [False] * 4
     assert len(observe.seen) == 4
 
@@ -86,9 +86,9 @@ def test_a_fit_after_an_interrupted_one_is_not_observed() -> None:
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             raise KeyboardInterrupt
 
-    keras.utils.clear_session()
-    model, x, y = sequential()
-    model.compile("adam", "sparse_categorical_crossentropy")
+    keras.utils.clear_session(free_memory=False)
+    model, x, y = small()
+    model.compile("adam", "sparse_categorical_crossentropy", jit_compile=False)
     observe = Observe()
     with pytest.raises(KeyboardInterrupt):
         model.fit(x, y, verbose=0, callbacks=[observe, Interrupt()])
@@ -105,11 +105,11 @@ def test_a_failing_observed_step_is_given_up_and_training_goes_on(
     def fail(*_args: Any) -> None:
         raise ValueError("no room")
 
-    alone = train("sequential", [], epochs=1).get_weights()
+    alone = train(small, [], epochs=1).get_weights()
     monkeypatch.setattr(Observation, "pack", fail)
     observe = Observe()
     with caplog.at_level(logging.WARNING, "tb_activations"):
-        model = train("sequential", [observe], epochs=1)
+        model = train(small, [observe], epochs=1)
     assert observe.seen == []
     assert [record.message for record in caplog.records] == [
         "Layer health: observing is off, the observed step failed (ValueError: no room). Training continues."
@@ -121,18 +121,18 @@ def test_a_failing_observed_step_is_given_up_and_training_goes_on(
 def test_a_layer_whose_figures_fail_is_left_out_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     measure = Measuring.measure
 
-    def fail_in_conv(self: Measuring, call: SeenCall, *functions: Any) -> Any:
-        if call.entry.name == "conv":
+    def fail_in_hidden(self: Measuring, call: SeenCall, *functions: Any) -> Any:
+        if call.entry.name == "hidden":
             raise ValueError("not this one")
         return measure(self, call, *functions)
 
-    alone = train("sequential", [], epochs=1).get_weights()
-    monkeypatch.setattr(Measuring, "measure", fail_in_conv)
+    alone = train(small, [], epochs=1).get_weights()
+    monkeypatch.setattr(Measuring, "measure", fail_in_hidden)
     observe = Observe()
-    model = train("sequential", [observe], epochs=1)
+    model = train(small, [observe], epochs=1)
     rows = {row.call.name: row.not_observed for row in observe.seen[-1][1].rows}
-    assert "not this one" in rows["conv"]
-    assert not any(reason for name, reason in rows.items() if name != "conv")
+    assert "not this one" in rows["hidden"]
+    assert not any(reason for name, reason in rows.items() if name != "hidden")
     for one, other in zip(alone, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -150,7 +150,7 @@ def test_layers_inside_a_condition_are_said_to_be_not_observable() -> None:
             return tf.cond(tf.reduce_sum(x) > 0, lambda: self.inner(x), lambda: tf.zeros([tf.shape(x)[0], 10]))
 
     def make() -> Trainable:
-        _, x, y = sequential()
+        _, x, y = small()
         return keras.Sequential([layers.Input((8, 8, 1)), layers.Flatten(), Sometimes()]), x, y
 
     observe = Observe()
@@ -183,7 +183,7 @@ def test_a_custom_train_step_with_two_optimizers_is_observed() -> None:
             return {"loss": loss}
 
     def make() -> Trainable:
-        _, x, y = sequential()
+        _, x, y = small()
         model = Two()
         model(x[:1])
         return model, x, y
@@ -203,7 +203,7 @@ def test_of_two_callbacks_one_makes_way_and_says_so(
 ) -> None:
     inner, outer = Observe(update_freq=2), Observe(update_freq=3)
     with caplog.at_level(logging.WARNING, "tb_activations"):
-        model = train("sequential", [inner, outer], epochs=2)
+        model = train(small, [inner, outer], epochs=2)
     assert [step for step, _ in outer.seen] == [0, 3, 6, 9, 12, 15]
     # It wants every second step, but begins where the other leaves one free.
     assert [step for step, _ in inner.seen] == [1, 4, 7, 10, 13]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -17,10 +18,11 @@ from tb_activations.taps.numbers.layout import ACTIVATION_STATISTICS
 Runner = Callable[[Callable[[Any], Any]], Callable[[Any], Any]]
 """Makes a function of a tensor run in one of TensorFlow's ways."""
 
+# A function that several tests run is compiled once for every shape.
 RUNNERS: dict[str, Runner] = {
     "eager": lambda f: f,
-    "graph": lambda f: tf.function(f, jit_compile=False),
-    "xla": lambda f: tf.function(f, jit_compile=True),
+    "graph": functools.cache(lambda f: tf.function(f, jit_compile=False)),
+    "xla": functools.cache(lambda f: tf.function(f, jit_compile=True)),
 }
 RANDOM = np.random.default_rng(3)
 RELU = np.maximum(RANDOM.normal(size=(16, 5, 5, 6)), 0).astype(np.float32)
@@ -39,6 +41,20 @@ VALUES: dict[str, NDArray[np.floating[Any]]] = {
 VALUES["one nan, two infinities"][3, :2] = np.inf, -np.inf
 
 
+@functools.cache
+def activation_on(axis: int) -> Callable[[Any], Any]:
+    """Statistics of outputs whose units lie on this axis."""
+    return lambda x: statistics.activation(x, axis, with_histogram=None)
+
+
+def gradient(x: Any) -> Any:
+    return statistics.gradient(x, None).values
+
+
+def unbounded_histogram(x: Any) -> Any:
+    return histogram(x, None, None)
+
+
 @pytest.fixture(params=list(RUNNERS))
 def run(request: pytest.FixtureRequest) -> Runner:
     return RUNNERS[request.param]
@@ -48,7 +64,7 @@ def run(request: pytest.FixtureRequest) -> Runner:
 def test_activation_statistics_equal_numpy(run: Runner, name: str) -> None:
     value = VALUES[name]
     axis = value.ndim - 1
-    seen = run(lambda x: statistics.activation(x, axis, with_histogram=None))(tf.constant(value))
+    seen = run(activation_on(axis))(tf.constant(value))
     exact = value.astype(np.float64)
     finite = exact[np.isfinite(exact)]
     expected = [
@@ -76,7 +92,7 @@ def spreads(values: Any) -> dict[str, float]:
 def test_spreads_equal_numpy(run: Runner, name: str) -> None:
     rows = VALUES[name].astype(np.float64).reshape(-1, VALUES[name].shape[-1])
     axis = VALUES[name].ndim - 1
-    seen = spreads(run(lambda x: statistics.activation(x, axis, None).values)(tf.constant(VALUES[name])))
+    seen = spreads(run(activation_on(axis))(tf.constant(VALUES[name])).values)
     assert seen["sample_std"] == pytest.approx(np.sqrt(((rows - rows.mean(0)) ** 2).mean()), rel=1e-3, abs=1e-9)
     assert seen["unit_std"] == pytest.approx(rows.mean(0).std(), rel=1e-3, abs=1e-9)
     assert np.isnan(seen["saturated"])
@@ -84,7 +100,7 @@ def test_spreads_equal_numpy(run: Runner, name: str) -> None:
 
 def test_spread_of_equal_samples_is_exactly_nothing(run: Runner) -> None:
     value = np.tile(RANDOM.normal(size=(1, 8)).astype(np.float32) * 1000, (64, 1))
-    seen = spreads(run(lambda x: statistics.activation(x, 1, None).values)(tf.constant(value)))
+    seen = spreads(run(activation_on(1))(tf.constant(value)).values)
     assert seen["sample_std"] <= 1e-6 * seen["unit_std"]
 
 
@@ -97,12 +113,12 @@ def test_saturated_outputs_are_those_near_a_bound(run: Runner, name: str, low: f
 
 def test_spread_of_a_large_tensor_comes_from_a_sample_of_it(run: Runner) -> None:
     value = RANDOM.normal(2, 3, size=(2**14, 64)).astype(np.float32)
-    seen = spreads(run(lambda x: statistics.activation(x, 1, None).values)(tf.constant(value)))
+    seen = spreads(run(activation_on(1))(tf.constant(value)).values)
     assert seen["sample_std"] == pytest.approx(3, rel=0.02)
 
 
 def test_peaks_and_activity_are_per_unit(run: Runner) -> None:
-    seen = run(lambda x: statistics.activation(x, 3, with_histogram=None))(tf.constant(-RELU))
+    seen = run(activation_on(3))(tf.constant(-RELU))
     np.testing.assert_array_equal(seen.peak, RELU.max(axis=(0, 1, 2)))
     assert seen.active.numpy()[2] == 0
 
@@ -111,14 +127,14 @@ def test_a_unit_that_speaks_once_in_a_large_tensor_is_not_silent(run: Runner) ->
     value = np.zeros((2**17, 16), np.float32)
     value[:, 1] = 1
     value[-1, 2] = 3
-    seen = run(lambda x: statistics.activation(x, 1, with_histogram=None))(tf.constant(value))
+    seen = run(activation_on(1))(tf.constant(value))
     assert seen.active.numpy()[:4].tolist() == [0, 1, np.float32(1 / 2**17), 0]
     assert seen.peak.numpy()[:4].tolist() == [0, 1, 3, 0]
 
 
 def test_channels_first_counts_channels(run: Runner) -> None:
-    first = run(lambda x: statistics.activation(x, 1, with_histogram=None))(tf.constant(RELU.transpose(0, 3, 1, 2)))
-    last = run(lambda x: statistics.activation(x, 3, with_histogram=None))(tf.constant(RELU))
+    first = run(activation_on(1))(tf.constant(RELU.transpose(0, 3, 1, 2)))
+    last = run(activation_on(3))(tf.constant(RELU))
     np.testing.assert_array_equal(first.active, last.active)
     np.testing.assert_array_equal(first.peak, last.peak)
 
@@ -126,7 +142,7 @@ def test_channels_first_counts_channels(run: Runner) -> None:
 @pytest.mark.parametrize("name", list(VALUES))
 def test_gradient_statistics_equal_numpy(run: Runner, name: str) -> None:
     value = VALUES[name]
-    values = run(lambda x: statistics.gradient(x, None).values)(tf.constant(value))
+    values = run(gradient)(tf.constant(value))
     elements, norm, abs_sum, nonfinite = values.numpy()
     finite = value[np.isfinite(value)].astype(np.float64)
     assert elements == value.size
@@ -163,13 +179,13 @@ def test_histogram_of_many_elements_is_scaled_to_all_of_them(run: Runner) -> Non
 
 
 def test_histogram_leaves_nonfinite_elements_out(run: Runner) -> None:
-    seen = run(lambda x: histogram(x, None, None))(tf.constant([[np.nan, 1.0], [np.inf, 3.0]])).numpy()
+    seen = run(unbounded_histogram)(tf.constant([[np.nan, 1.0], [np.inf, 3.0]])).numpy()
     assert seen[:2].tolist() == [1, 3]
     assert seen[2:].sum() == 2
 
 
 def test_histogram_of_equal_elements_is_one_bucket(run: Runner) -> None:
-    seen = run(lambda x: histogram(x, None, None))(tf.fill([5, 2], 4.0)).numpy()
+    seen = run(unbounded_histogram)(tf.fill([5, 2], 4.0)).numpy()
     assert seen[-1] == 10
     assert seen[2:].sum() == 10
 
@@ -183,6 +199,6 @@ def test_a_histogram_that_is_not_wanted_is_not_a_number(run: Runner) -> None:
 
 
 def test_histogram_without_finite_elements_has_no_edges(run: Runner) -> None:
-    seen = run(lambda x: histogram(x, None, None))(tf.fill([5, 2], np.nan)).numpy()
+    seen = run(unbounded_histogram)(tf.fill([5, 2], np.nan)).numpy()
     assert np.isnan(seen[:2]).all()
     assert seen[2:].sum() == 0

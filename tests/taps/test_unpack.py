@@ -31,7 +31,7 @@ def two_layers() -> Trainable:
 
 def by_hand(make: Callable[[], Trainable]) -> dict[str, Any]:
     """First batch of `make`'s training: activations, their gradients, weight gradients, loss."""
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
     model, x, y = make()
     hidden, head = model.layers

@@ -41,7 +41,7 @@ def assert_whole(run: Run, first_step: int = 0) -> None:
 
 
 def _weights(train: Train, callbacks: Callbacks) -> list[np.ndarray[Any, Any]]:
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(3)
     weights: list[np.ndarray[Any, Any]] = train(callbacks).get_weights()
     return weights

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tests.training.models import KINDS
+from tests.training.models import KINDS, small
 
 BATCH = 32
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -23,10 +23,11 @@ def batches(x: Any, y: Any, epochs: int = 1) -> Iterator[tuple[tf.Tensor, tf.Ten
             yield tf.constant(x[start : start + BATCH]), tf.constant(y[start : start + BATCH])
 
 
-def build(kind: str = "sequential", seed: int = 0) -> tuple[keras.Model, Any, Any]:
-    keras.utils.clear_session()
+def build(kind: str = "", seed: int = 0) -> tuple[keras.Model, Any, Any]:
+    """One of `KINDS`, or the small model."""
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)
-    model, x, y = KINDS[kind]()
+    model, x, y = (KINDS[kind] if kind else small)()
     model(x[:1])
     return model, x, y
 
@@ -43,7 +44,7 @@ def train_step(model: keras.Model, optimizer: Any) -> Step:
 
 
 def run_loop(compiler: Compiler, model: keras.Model, x: Any, y: Any, epochs: int = 1) -> list[np.ndarray]:
-    step = compiler(train_step(model, keras.optimizers.Adam()))
+    step = compiler(train_step(model, keras.optimizers.SGD()))
     for batch in batches(x, y, epochs):
         step(*batch)
     weights: list[np.ndarray] = model.get_weights()

@@ -18,13 +18,14 @@ from tb_activations.taps.step.observed_step import ObservedStep
 class Observe(keras.callbacks.Callback):
     """Collects (step, values) of every observed step in `seen`."""
 
-    def __init__(self, update_freq: int = 1) -> None:
+    def __init__(self, update_freq: int = 1, *, with_histograms: bool = True) -> None:
         super().__init__()
         self.seen: list[tuple[int, StepValues]] = []
         self._update_freq = update_freq
+        self._options = Options(with_histograms=with_histograms, with_maps=with_histograms)
 
     def on_train_begin(self, logs: Any = None) -> None:
-        model, options = self.model, Options(with_histograms=True, with_maps=True)
+        model, options = self.model, self._options
         cadence = Cadence(self._update_freq, 0.02)
         self.dispatcher = Dispatcher(
             model,

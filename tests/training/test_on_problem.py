@@ -50,7 +50,7 @@ def test_stop_ends_the_training_at_the_step_that_showed_it(tmp_path: Path) -> No
 
 def test_what_raise_found_is_on_disk_and_the_model_can_be_trained_again(tmp_path: Path) -> None:
     model, x, _ = poisoned()
-    model.compile("sgd", "mse")
+    model.compile("sgd", "mse", jit_compile=False)
     callback = LayerHealth(tmp_path, update_freq=1, on_problem="raise")
     target = np.zeros((len(x), 10))
     with pytest.raises(LayerHealthError, match="second") as raised:

@@ -65,7 +65,7 @@ def test_programs_are_recorded_whole_and_train_as_ever(
 
 
 def _train(program: str, log_dir: str | None) -> dict[str, keras.Model]:
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(1)
     module: Any = importlib.import_module(f"tests.training.programs.{program}")
     models: dict[str, keras.Model] = module.train(log_dir)

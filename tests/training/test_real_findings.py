@@ -36,7 +36,7 @@ def fit(
     model: keras.Model, x: Any, y: Any, folder: Path, loss: Any = "mse", optimizer: Any = "adam", **options: Any
 ) -> LayerHealth:
     """Trains in the order of the data, every step observed."""
-    model.compile(optimizer, loss)
+    model.compile(optimizer, loss, jit_compile=False)
     callback = LayerHealth(folder, update_freq=1, histogram_freq=0, image_freq=0)
     arguments = {"epochs": 2, "batch_size": BATCH, "shuffle": False, "verbose": 0, **options}
     model.fit(x, y, callbacks=[callback], **arguments)

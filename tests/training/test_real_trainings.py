@@ -60,7 +60,7 @@ def recurrent() -> keras.Model:
 def train(model: keras.Model, optimizer: Any, log_dir: Path, images: Any = IMAGES) -> list[Finding]:
     """Every finding that ever changed during a training, each with the severity it had then."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss)
+    model.compile(optimizer, loss, jit_compile=False)
     model.fit(images, LABELS, epochs=5, verbose=0, callbacks=[LayerHealth(log_dir, update_freq=5, histogram_freq=0)])
     run = tb_activations.load(log_dir)
     diagnosis = Diagnosis(run.spec)

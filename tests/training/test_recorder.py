@@ -23,7 +23,7 @@ def log_dir(tmp_path: Path) -> str:
     return str(tmp_path / "run")
 
 
-@pytest.mark.parametrize("kind", ["sequential", "subclassed", "lstm"])
+@pytest.mark.parametrize("kind", ["sequential", "subclassed"])
 def test_a_compiled_loop_records_what_fit_records(kind: str, tmp_path: Path) -> None:
     fitted = train(kind, [LayerHealth(tmp_path / "fit", update_freq=3)], epochs=1)
     model, x, y = build(kind)
@@ -82,7 +82,7 @@ def test_an_eager_loop_is_recorded(log_dir: str) -> None:
     model, x, y = build()
     alone = run_loop(lambda step: step, model, x, y)
     model, x, y = build()
-    step = train_step(model, keras.optimizers.Adam())
+    step = train_step(model, keras.optimizers.SGD())
     with Recorder(log_dir, model, update_freq=2) as recorder:
         for batch in batches(x, y):
             with recorder.step():
@@ -91,12 +91,12 @@ def test_an_eager_loop_is_recorded(log_dir: str) -> None:
     run = load(log_dir)
     assert run.steps.tolist() == [0, 2, 4, 6]
     assert set(run.step_stat("samples")) == {BATCH}
-    assert np.isfinite(run.stat("weight_gradient_norm")[:, run.layers.index("conv")]).all()
+    assert np.isfinite(run.stat("weight_gradient_norm")[:, run.layers.index("hidden")]).all()
 
 
 def test_a_step_is_converted_by_autograph_as_without_the_recorder(log_dir: str) -> None:
     model, x, y = build()
-    plain = train_step(model, keras.optimizers.Adam())
+    plain = train_step(model, keras.optimizers.SGD())
 
     def step(x: Any, y: Any) -> Any:
         loss = plain(x, y)
@@ -115,7 +115,7 @@ def test_a_step_is_converted_by_autograph_as_without_the_recorder(log_dir: str) 
 def test_an_unobserved_step_runs_the_plain_function(log_dir: str) -> None:
     model, x, y = build()
     with Recorder(log_dir, model, update_freq=4) as recorder:
-        step = recorder.function(train_step(model, keras.optimizers.Adam()))
+        step = recorder.function(train_step(model, keras.optimizers.SGD()))
         plain, calls = step.plain, []
 
         def counted(*args: Any) -> Any:
@@ -143,7 +143,7 @@ def test_nothing_is_left_behind(log_dir: str) -> None:
 
 def test_an_error_of_the_step_is_the_loops_own(log_dir: str) -> None:
     model, x, y = build()
-    plain = train_step(model, keras.optimizers.Adam())
+    plain = train_step(model, keras.optimizers.SGD())
     with Recorder(log_dir, model, update_freq=1) as recorder:
         with pytest.raises(RuntimeError, match="of my own"), recorder.step():
             raise RuntimeError("of my own")
@@ -159,7 +159,7 @@ def test_a_step_that_cannot_be_observed_is_said_once_and_goes_on(
 ) -> None:
     model, x, y = build()
     with Recorder(log_dir, model, update_freq=1) as recorder, caplog.at_level(logging.WARNING, "tb_activations"):
-        step = recorder.function(train_step(model, keras.optimizers.Adam()))
+        step = recorder.function(train_step(model, keras.optimizers.SGD()))
         outer = tf.function(lambda x, y: step(x, y))
         for batch in batches(x, y):
             outer(*batch)
@@ -212,7 +212,7 @@ def test_a_loop_that_trains_the_model_on_continues_its_run_and_one_from_the_begi
 
 
 def dying() -> keras.Model:
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
     minus = keras.initializers.Constant(-20)
     return keras.Sequential(
@@ -231,7 +231,7 @@ def test_problems_stop_or_raise(tmp_path: Path) -> None:
     for answer in ("stop", "raise"):
         model = dying()
         recorder = Recorder(tmp_path / answer, model, update_freq=1, on_problem=answer)
-        step = recorder.function(train_step(model, keras.optimizers.Adam()))
+        step = recorder.function(train_step(model, keras.optimizers.SGD()))
 
         def loop(recorder: Recorder = recorder, step: Any = step) -> int:
             for count, batch in enumerate(batches(x, y, epochs=20)):

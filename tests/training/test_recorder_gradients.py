@@ -53,7 +53,7 @@ def test_weights_that_the_step_changes_by_hand_are_seen(log_dir: str) -> None:
 
 
 def gan() -> tuple[keras.Model, keras.Model]:
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(1)
     generator = keras.Sequential(
         [layers.Input((4,)), layers.Dense(16, "relu", name="hidden"), layers.Dense(64, "sigmoid", name="image")]

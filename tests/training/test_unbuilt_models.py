@@ -119,7 +119,7 @@ def test_the_first_step_is_seen_with_every_weight(kind: str, tmp_path: Path) -> 
 
     def train(callbacks: Callbacks) -> keras.Model:
         model, (x, y) = make(), data()
-        model.compile("adam", "mse", jit_compile=False)
+        model.compile("sgd", "mse", jit_compile=False)
         model.fit(x, y, batch_size=32, epochs=2, verbose=0, callbacks=list(callbacks))
         return model
 

@@ -23,7 +23,7 @@ BATCH = 32
 
 def network() -> keras.Model:
     model = keras.Sequential([layers.Input((8,)), layers.Dense(8, "relu", name="hidden"), layers.Dense(1, name="head")])
-    model.compile("adam", "mse", jit_compile=False)
+    model.compile("sgd", "mse", jit_compile=False)
     return model
 
 
@@ -154,7 +154,7 @@ def own_function() -> keras.Model:
     inputs = layers.Input((8,))
     hidden = layers.Dense(8, "relu", name="hidden")(inputs)
     model = OwnFunction(inputs, layers.Dense(1, name="head")(hidden))
-    model.compile("adam", "mse", jit_compile=False)
+    model.compile("sgd", "mse", jit_compile=False)
     return model
 
 

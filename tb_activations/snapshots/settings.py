@@ -113,12 +113,7 @@ def _samples(probe_data: Any) -> Samples:
     else:
         x, y = probe_data, None
     x, y = keras.tree.map_structure(np.asarray, x), None if y is None else keras.tree.map_structure(np.asarray, y)
-    try:
-        counts = {check_samples(part) for part in (x, y) if part is not None}
-    except ValueError as error:
-        raise invalid(
-            "probe_data", "", f"(x, y) and x alone, with at least one sample on the first axis of every array. {error}"
-        ) from error
+    counts = {check_samples(part, "probe_data") for part in (x, y) if part is not None}
     if len(counts) > 1:
         raise invalid("probe_data", f"{sorted(counts)} samples in x and y", "the same number in both")
     return Samples(x, y)

@@ -41,8 +41,8 @@ def test_forms_of_probe_data(form: str) -> None:
         ({"image_scale": "own"}, ValueError, '`image_scale`: \'own\'. Allowed: "common" and "each"'),
         ({"image_freq": "batch"}, ValueError, "`image_freq`: 'batch'"),
         ({"probe_data": (X, Y[:3])}, ValueError, r"`probe_data`: \[3, 4\] samples in x and y"),
-        ({"probe_data": X[:0]}, ValueError, "`probe_data`: .*allowed .*has no sample"),
-        ({"probe_data": 3.0}, ValueError, "`probe_data`: .*allowed "),
+        ({"probe_data": X[:0]}, ValueError, "`probe_data`: it has no sample. Allowed: "),
+        ({"probe_data": 3.0}, ValueError, "`probe_data`: its parts have the shapes .* Allowed: "),
         ({"probe_data": tf.data.Dataset.from_tensor_slices(X[:0])}, ValueError, "`probe_data`: the dataset has no"),
     ],
 )

@@ -254,7 +254,7 @@ class TestArguments:
         model, _, _ = build()
         recorder = Recorder(log_dir, model)
         recorder.function(train_step(model, None))
-        with pytest.raises(ValueError, match="a recorder and a folder of its own"):
+        with pytest.raises(ValueError, match="a separate recorder and folder for each"):
             recorder.function(train_step(model, None))
 
     def test_an_epoch_of_unknown_length(self, log_dir: str) -> None:

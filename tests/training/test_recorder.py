@@ -270,3 +270,50 @@ class TestArguments:
     def test_epochs_that_are_no_number(self, log_dir: str, value: Any) -> None:
         with pytest.raises(ValueError, match="`steps_per_epoch`"):
             Recorder(log_dir, build()[0], steps_per_epoch=value)
+
+
+def adversaries() -> tuple[dict[str, keras.Model], Any]:
+    """A generator and a critic, and a step that trains both."""
+    keras.utils.set_random_seed(0)
+    generator = keras.Sequential([layers.Input((4,)), layers.Dense(8, "relu", name="hidden"), layers.Dense(4)])
+    critic = keras.Sequential([layers.Input((4,)), layers.Dropout(0.5, name="drop"), layers.Dense(1, name="score")])
+    optimizers = [keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01)]
+
+    def step(z: Any) -> Any:
+        with tf.GradientTape(persistent=True) as tape:
+            fooled = -tf.reduce_mean(critic(generator(z, training=True), training=True))
+            loss = tf.reduce_mean(critic(z, training=True)) + fooled
+        for model, optimizer, target in zip((generator, critic), optimizers, (fooled, loss), strict=True):
+            optimizer.apply(tape.gradient(target, model.trainable_variables), model.trainable_variables)
+        return loss
+
+    return {"generator": generator, "critic": critic}, step
+
+
+def test_snapshots_of_several_models(log_dir: str) -> None:
+    noise = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
+    alone, step = adversaries()
+    plain = tf.function(step)
+    for _ in range(4):
+        plain(noise)
+    models, step = adversaries()
+    samples = {"critic": noise[:4]}
+    with Recorder(
+        log_dir, models, update_freq=1, steps_per_epoch=2, image_freq="epoch", probe_data=samples
+    ) as recorder:
+        watched = recorder.function(step)
+        for _ in range(4):
+            watched(noise)
+    for name, model in models.items():
+        assert_same(alone[name].get_weights(), model.get_weights())
+    run = load(log_dir)
+    measured = ~np.isnan(run.stat("mode_difference"))
+    assert np.flatnonzero(measured.any(axis=1)).tolist() == [1, 3]
+    assert {run.layers[row] for row in np.flatnonzero(measured.any(axis=0))} == {"critic/drop", "critic/score"}
+    assert run.stat("mode_difference")[3, run.layers.index("critic/drop")] > 0
+
+
+def test_probe_data_of_a_model_that_is_not_recorded(log_dir: str) -> None:
+    model, x, _ = build()
+    with pytest.raises(ValueError, match="`probe_data`: 'other'"):
+        Recorder(log_dir, {"one": model}, probe_data={"other": x[:2]})

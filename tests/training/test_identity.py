@@ -57,7 +57,7 @@ def test_random_numbers_whose_state_belongs_to_the_step_are_told(caplog: pytest.
     for one, other in zip(alone, observed, strict=True):
         np.testing.assert_array_equal(one, other)
     assert len(caplog.messages) == 1
-    assert "by tf.random (RandomStandardNormal)" in caplog.messages[0]
+    assert "uses tf.random (RandomStandardNormal)" in caplog.messages[0]
 
 
 @pytest.mark.parametrize("kind", list(KINDS))

@@ -93,7 +93,7 @@ class Cadence:
             return self._last is None or clock.step - self._last >= self._freq
         if self._freq == "epoch":
             return clock.is_epoch_end
-        # Before the first observation, step 0 counts as one step after it.
+        # Without an observation, the last one counts as step -1, so that step 0 is due.
         since = clock.step - (self._last if self._last is not None else -1)
         if clock.is_last or (self._has_asked_looks and clock.is_epoch_end):
             return True
@@ -111,7 +111,7 @@ class Cadence:
         return charged + next_cost <= self._allowed * (now - self._began)
 
     def _usual(self) -> float:
-        # A median, because checkpoints and validation between steps make single steps very long.
+        # A median, because single steps can take far longer: a checkpoint, a slow batch.
         return statistics.median(self._plain) if self._plain else 0.0
 
     @property

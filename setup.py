@@ -1,4 +1,4 @@
-"""What the package is called and needs; how it is built stands in pyproject.toml."""
+"""Name, version and requirements of the package; pyproject.toml configures the build."""
 
 import re
 from pathlib import Path
@@ -8,14 +8,14 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 VERSION = re.search(r'^__version__ = "([^"]+)"', (HERE / "tb_activations/__init__.py").read_text("utf-8"), re.M)
 if VERSION is None:
-    raise SystemExit("tb_activations/__init__.py holds no line __version__ = ...")
+    raise SystemExit("tb_activations/__init__.py has no line __version__ = ...")
 
 TENSORFLOW = ["tensorflow>=2.20", "keras>=3.10"]
 
 setup(
     name="tb-activations",
     version=VERSION[1],
-    description="Layer health for Keras 3 in TensorBoard: which layers are sick, of what, since when, what to try.",
+    description="Layer health for Keras 3 in TensorBoard: which layers are unhealthy, why, since when, what to try.",
     long_description=(HERE / "README.md").read_text("utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
@@ -65,6 +65,11 @@ setup(
             "mypy==2.4.1",
             "ruff==0.17.5",
             "build==1.6.1",
+        ],
+        "docs": [
+            "sphinx==9.0.4",
+            "furo==2025.12.19",
+            "myst-parser==5.2.0",
         ],
     },
     entry_points={

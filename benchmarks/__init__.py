@@ -1,1 +1,1 @@
-"""What observing costs, measured beside plain training in one run: `python -m benchmarks`."""
+"""Measures the monitoring overhead, observed against plain training in one run: `python -m benchmarks`."""

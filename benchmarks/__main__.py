@@ -1,4 +1,4 @@
-"""Prints what observing costs."""
+"""Prints the monitoring overhead."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def main() -> None:
     for name, make in WORKLOADS.items():
         for jit_compile in (False, True):
             with console.status(f"{name}, XLA {'on' if jit_compile else 'off'}"):
-                figures = measure(make, jit_compile)
+                result = measure(make, jit_compile)
             row = [
                 name,
                 "on" if jit_compile else "off",
-                f"{1000 * figures.plain_step:.1f} ms",
-                *(str(figures.factors[interval]) for interval in STEPS),
-                str(figures.unobserved),
-                f"{figures.plain_tracing:.1f} s plain, {figures.observed_tracing:.1f} s observed",
-                f"{figures.record_bytes:,.0f}",
+                f"{1000 * result.plain_step:.1f} ms",
+                *(str(result.factors[interval]) for interval in STEPS),
+                str(result.unobserved),
+                f"{result.plain_tracing:.1f} s plain, {result.observed_tracing:.1f} s observed",
+                f"{result.record_bytes:,.0f}",
             ]
             table.add_row(*row)
             if not console.is_terminal:
                 console.print(*row, sep=" | ")
     console.print(f"{os.cpu_count()} cores, {platform.machine()}, TensorFlow {tf.__version__}, no GPU in use")
-    console.print(f"Time of observed over plain training: median (lowest-highest) of {TURNS} turns, all figures on.")
+    console.print(f"Time of observed over plain training: median (lowest-highest) of {TURNS} turns, all statistics on.")
     console.print(table)
 
 

@@ -1,8 +1,8 @@
 """Trains the known cases and prints how often the rules are right.
 
 python -m benchmarks.accuracy                       # train all, judge all
-python -m benchmarks.accuracy --rejudge logs/accuracy   # judge stored trainings with the rules as they are now
-python -m benchmarks.accuracy --seeds 30            # false alarms over fresh seeds of healthy trainings
+python -m benchmarks.accuracy --rejudge logs/accuracy   # judge stored trainings with the present rules
+python -m benchmarks.accuracy --seeds 30            # false alarms over new seeds of healthy trainings
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from benchmarks.cases.scoring import judge, score
 from benchmarks.cases.training import train
 
 FIRST_SEED = 1000
-"""Seeds of `--seeds` begin here; the cases themselves are trained from 0."""
+"""First seed of `--seeds`; the cases themselves use seed 0."""
 
 Job = tuple[str, Path, int, bool]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status 0 when every target is met, else 1."""
+    """Exit status 0 if every target is met, else 1."""
     chosen = _parser().parse_args(arguments)
     console = Console(width=max(140, Console().width))
     folder = chosen.rejudge or chosen.keep
@@ -68,11 +68,11 @@ def _seeds(console: Console, folder: Path, chosen: argparse.Namespace) -> int:
 
 
 def _train(console: Console, jobs: Sequence[Job], workers: int) -> set[str]:
-    """Trains everything in `workers` processes; names of the cases that could not be trained."""
+    """Trains everything in `workers` processes; returns the names of the cases that could not be trained."""
     failed = set()
     began = time.monotonic()
     context = multiprocessing.get_context("spawn")
-    # A process collects graphs as it goes from model to model, so it does not live for ever.
+    # TensorFlow keeps the graphs of every model, so a process is replaced after a while.
     with context.Pool(workers, maxtasksperchild=30) as pool:
         for done, (name, seed, outcome, is_trained) in enumerate(pool.imap_unordered(_train_one, jobs), 1):
             if not is_trained:
@@ -83,7 +83,7 @@ def _train(console: Console, jobs: Sequence[Job], workers: int) -> set[str]:
 
 
 def _train_one(job: Job) -> tuple[str, int, str, bool]:
-    """Name, seed, seconds or error, and whether it went well."""
+    """Name, seed, seconds or error, and whether it succeeded."""
     name, folder, seed, with_truth = job
     logging.getLogger("tb_activations").setLevel(logging.ERROR)
     began = time.process_time()
@@ -91,7 +91,7 @@ def _train_one(job: Job) -> tuple[str, int, str, bool]:
         train(CASES[name], folder, seed, with_truth)
     except Exception as error:
         return name, seed, "".join(traceback.format_exception(error)), False
-    return name, seed, f"{time.process_time() - began:.1f} s of processor time", True
+    return name, seed, f"{time.process_time() - began:.1f} s of CPU time", True
 
 
 def _is_wanted(name: str, names: Iterable[str] | None, rule: str | None) -> bool:
@@ -100,13 +100,17 @@ def _is_wanted(name: str, names: Iterable[str] | None, rule: str | None) -> bool
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m benchmarks.accuracy", description="How often the rules are right.")
-    parser.add_argument("--rule", choices=RULES, help="only the cases that are sick of this")
+    parser.add_argument("--rule", choices=RULES, help="only the cases with this sickness")
     parser.add_argument("--case", nargs="+", choices=CASES, metavar="NAME", help="only these cases")
-    parser.add_argument("--jobs", type=int, default=2, help="processes that train side by side (default: 2)")
+    parser.add_argument("--jobs", type=int, default=2, help="parallel processes (default: 2)")
     parser.add_argument("--keep", type=Path, default=Path("logs/accuracy"), help="folder for trainings and truths")
-    parser.add_argument("--rejudge", type=Path, metavar="DIR", help="judge what this folder keeps, training nothing")
-    parser.add_argument("--seed", type=int, default=0, help="train from another seed than the rules were set on")
-    parser.add_argument("--seeds", type=int, default=0, help="instead: so many fresh seeds of ten healthy cases")
+    parser.add_argument(
+        "--rejudge", type=Path, metavar="DIR", help="judge the trainings stored in this folder without training"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="train with another seed than the one used to set the thresholds"
+    )
+    parser.add_argument("--seeds", type=int, default=0, help="instead: this many new seeds of ten healthy cases")
     parser.add_argument("--verbose", action="store_true", help="print every finding of every case")
     parser.add_argument("--markdown", type=Path, help="also write the table to this file")
     return parser

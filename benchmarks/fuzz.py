@@ -1,6 +1,6 @@
-"""Tens of thousands of hostile requests and thousands of hostile event files against a real TensorBoard.
+"""Sends tens of thousands of hostile requests and thousands of hostile event files to a real TensorBoard.
 
-`python -m benchmarks.fuzz [REQUESTS FILES]`; the exit status is 1 if anything broke.
+`python -m benchmarks.fuzz [REQUESTS FILES]`; exits with 1 if anything broke.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ TOGETHER = 8
 MEASURED_EVERY = 20
 """Batches of requests."""
 WHILE_WRITTEN = 0.4
-"""Share of the requests that are sent while another process appends to the run they ask for."""
+"""Share of the requests sent while another process appends to the requested run."""
 FILES_A_SERVER = 500
 PASSES = 3
-"""Over all routes of all files of a server; the first is the warm-up."""
+"""Rounds over all routes of all files of a server; the first is the warm-up."""
 ALLOWED_GROWTH = 32.0
-"""MiB by which the memory of a server may grow after its warm-up."""
+"""Allowed growth of a server's memory after its warm-up, in MiB."""
 
 
 @dataclasses.dataclass
 class Tally:
-    """What one server was sent and what became of it.
+    """What one server received and the result.
 
     Attributes:
-        title: what it was sent.
-        memory: MiB at times that lie evenly in the requests.
+        title: what it received.
+        memory: MiB at evenly spaced times.
         warm: index of the first of `memory` after the warm-up.
     """
 
@@ -69,7 +69,7 @@ class Tally:
         self.complaints += [text for answer in answers if (text := fuzzing.complaint(answer))]
 
     def end(self, server: Server) -> None:
-        """Looks at the server a last time."""
+        """Checks the server a last time."""
         self.memory.append(memory_of(server))
         log = server.log.read_text()
         if server.process.poll() is not None:
@@ -115,7 +115,7 @@ def main() -> None:
 
 
 def _all(requests: int, files: int) -> Iterator[Tally]:
-    """So many of each with each of the loaders, one after another."""
+    """Sends this many of each with each of the loaders, one after another."""
     written = round(requests * WHILE_WRITTEN)
     for load_fast in (True, False):
         yield _requests(load_fast, requests - written)
@@ -143,7 +143,7 @@ def _requests_while_written(load_fast: bool, count: int) -> Tally:
             before = server.wait_for_records("live", 5)["records"]
             _send(server, tally, fuzzing.requests(names, run="live"), count, 2)
             after = server.wait_for_records("live", before)["records"]
-    tally.note = f"{after - before} records came meanwhile"
+    tally.note = f"{after - before} records were appended meanwhile"
     if after <= before:
         tally.complaints.append("nothing was written meanwhile")
     return tally
@@ -227,7 +227,7 @@ def _examples(strategy: st.SearchStrategy[T], count: int, number: int) -> Iterat
 
 
 def memory_of(server: Server) -> float:
-    """MiB of the server and of the data server that it started."""
+    """Memory of the server and its data server in MiB."""
     return sum(map(_resident, [server.process.pid, *_children(server.process.pid)]))
 
 

@@ -1,6 +1,6 @@
-"""A training's event file as it is written, until this is ended: `python -m benchmarks.fuzz_writer SOURCE FOLDER`.
+"""Writes an event file like a training until killed: `python -m benchmarks.fuzz_writer SOURCE FOLDER`.
 
-What is written are the records of a stored run over and over, under steps that go on, by the package's own writer.
+It writes the records of a stored run repeatedly, with increasing steps, through the package's own writer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tb_activations.recording.folder.claim import claim_folder
 from tb_activations.recording.folder.writer import RunWriter
 
 PACE = 0.2
-"""Seconds from one record to the next."""
+"""Seconds between records."""
 
 
 def main() -> None:

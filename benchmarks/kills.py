@@ -1,6 +1,6 @@
-"""Kills a training at random moments, again and again in one folder: what was flushed opens, and the next goes on.
+"""Kills a training in one folder repeatedly: what was flushed must be readable, and the next training continues it.
 
-`python -m benchmarks.kills [TIMES SEED]`; the exit status is 1 if anything that was flushed is gone.
+`python -m benchmarks.kills [TIMES SEED]`; exits with 1 if anything that was flushed is lost.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tb_activations.events.reader import run_names
 ROOT = Path(__file__).parent.parent
 TIMES, SEED = 20, 0
 LONGEST_WAIT = 1.5
-"""Seconds between the first flush and the kill; before it nothing has to be there."""
+"""Seconds between the first flush and the kill; before it nothing is guaranteed."""
 EPOCHS = 1_000_000
 
 
@@ -37,13 +37,13 @@ def main() -> None:
             run = load(folder)
             steps = run.steps.tolist()
             if steps != list(range(len(steps))):
-                complaints.append(f"kill {time}: steps are missing or mixed up: {steps[:5]} ... {steps[-5:]}")
+                complaints.append(f"kill {time}: steps are missing or out of order: {steps[:5]} ... {steps[-5:]}")
             if len(steps) <= flushed:
                 complaints.append(f"kill {time}: flushed up to step {flushed}, the file ends at {steps[-1]}")
-            # From the checkpoint on, steps come again.
+            # Steps after the checkpoint are repeated.
             common = min(len(run.layer_table), len(known))
             if common and not np.array_equal(run.layer_table[:common], known[:common], equal_nan=True):
-                complaints.append(f"kill {time}: what was recorded before it has changed")
+                complaints.append(f"kill {time}: earlier records have changed")
             print(f"kill {time}: {flushed + 1} steps flushed, {len(steps)} readable", flush=True)
             known = run.layer_table
         if run_names(place) != ["run"]:
@@ -55,17 +55,17 @@ def main() -> None:
 
 
 def _kill_after(folder: str, seconds: float) -> int:
-    """Trains on in the folder and kills the process so long after its first flush; the last step that was flushed."""
+    """Continues the training in the folder, kills it this long after its first flush; returns the last flushed step."""
     command = [sys.executable, "-m", "tests.faults.child", folder, str(EPOCHS)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
         timer = threading.Timer(seconds, process.send_signal, [signal.SIGKILL])
         timer.start()
-        # A line that the kill cut short was not written for a flush that is over.
-        said = [first, *process.stdout.readlines()]
+        # An incomplete last line belongs to a flush that had not finished.
+        log = [first, *process.stdout.readlines()]
         timer.join()
-    return max(int(line) for line in said if line.endswith("\n"))
+    return max(int(line) for line in log if line.endswith("\n"))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""50,000 training steps of a small model, observed: does memory stay flat, do the event files keep their bound?
+"""Observes 50,000 training steps of a small model: is memory constant, are the event files within their bound?
 
-`python -m benchmarks.long_run [STEPS]`; the exit status is 1 if not. Runs for the default cadence and for every step.
+`python -m benchmarks.long_run [STEPS]`; exits with 1 if not. Runs with the default cadence and with every step.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tb_activations import LayerHealth, load
 
 EPOCH_STEPS = 1000
 FLAT = 1.02
-"""Resident memory at the end over that after a fifth of the steps."""
+"""Resident memory at the end divided by that after a fifth of the steps."""
 MIB = 2**20
 
 
@@ -83,7 +83,7 @@ def _run(update_freq: str, steps: int) -> bool:
 
 
 def record_bound(steps: int) -> int:
-    """Most records of a run of so many steps with `update_freq="auto"`, as `docs/events.md` states it."""
+    """Maximum number of records of a run with this many steps and `update_freq="auto"`, see `docs/events.md`."""
     return 1400 + math.ceil(400 * math.log(max(1.0, steps / 400)))
 
 

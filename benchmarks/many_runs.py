@@ -1,7 +1,7 @@
-"""Prints what many runs in one log directory cost: `python -m benchmarks.many_runs [RUNS]`, 1,000 by default.
+"""Measures many runs in one log directory: `python -m benchmarks.many_runs [RUNS]`, 1,000 by default.
 
-The command line's runs, report and check; the tab's list of runs, first and again, next to TensorBoard's own list of
-scalars. Exits with 1 when a promise is broken.
+Times `runs`, `report` and `check`, and the tab's list of runs, first and repeated, compared with TensorBoard's own list
+of scalars. Exits with 1 if a promise is broken.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from tests.synthetic import write_run
 
 RUNS = 1000
 LONGEST_COMMAND = 30.0
-"""Seconds, of 1,000 runs."""
+"""Seconds for 1,000 runs."""
 START, EACH = 2.0, 0.03
-"""Seconds of `check`: to start, and for each run."""
+"""Seconds of `check`: start-up, and per run."""
 TIMES, MORE = 5, 1.0
-"""The tab's first list, compared with TensorBoard's own: times, and seconds more."""
+"""The tab's first list compared with TensorBoard's own: factor, and additional seconds."""
 
 
 def main() -> None:
@@ -60,7 +60,7 @@ def _command(name: str, top: Path) -> None:
 
 
 def _lists(server: Server, count: int) -> tuple[float, float]:
-    """Seconds of the first `runs` of the tab, and of the list of the Scalars tab."""
+    """Seconds of the tab's first `runs`, and of the list of the Scalars tab."""
     scalars = server.url + "data/plugin/scalars/tags"
     wait_for(lambda: len(server.request(server.url + "data/runs").json) >= count or None, "all runs", 600.0)
     theirs = _seconds(lambda: server.request(scalars))

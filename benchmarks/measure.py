@@ -1,4 +1,4 @@
-"""Timing plain and observed training of one model in turns."""
+"""Times plain and observed training of one model in turns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STEPS = {1: 24, 16: 64, 256: 256}
 
 @dataclasses.dataclass(frozen=True)
 class Factor:
-    """Time of observed over plain training, turn by turn."""
+    """Time of observed training divided by that of plain training, turn by turn."""
 
     ratios: tuple[float, ...]
 
@@ -35,8 +35,9 @@ class Factor:
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """Figures of one model: seconds of a plain step, factor by interval, factor of steps that are not observed,
-    seconds of tracing, bytes of a record without pictures and histograms."""
+    """Results of one model: seconds of a plain step, factor by interval, factor of unobserved steps, seconds of
+    tracing, bytes of a record without pictures and histograms.
+    """
 
     plain_step: float
     factors: dict[int, Factor]
@@ -47,7 +48,7 @@ class Measured:
 
 
 def measure(make: Callable[[], Workload], jit_compile: bool) -> Measured:
-    """Trains the model again and again, plain and observed in turns, everything traced beforehand."""
+    """Trains the model repeatedly, plain and observed in turns; everything is traced before."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(0)
     model, x, y, batch = make()

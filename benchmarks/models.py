@@ -1,4 +1,4 @@
-"""The models whose training is timed, with random data of their shape."""
+"""The models that are timed, with random data of their shape."""
 
 from __future__ import annotations
 

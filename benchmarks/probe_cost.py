@@ -1,6 +1,6 @@
-"""Every layer's output on a network of 50 layers, asked for in three ways: time and peak memory, in one run.
+"""Times three ways to get every layer's output of a network with 50 layers, and measures their peak memory.
 
-Each way runs in a process of its own, in turns, so that the peaks of memory do not add up.
+Each way runs in its own process, in turns, so that memory peaks do not add up.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Outputs = dict[str, Any]
 
 
 def network() -> Any:
-    """49 convolutions, with normalization in every second place, and a head."""
+    """49 convolutions and normalizations, alternating, and a head."""
     import keras
     from keras import layers
 
@@ -67,12 +67,12 @@ WAYS: dict[str, Callable[[Any, Any], Outputs]] = {
 
 
 def peak_bytes() -> int:
-    """Of this process so far."""
+    """Peak memory of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def measured(way: str) -> dict[str, float]:
-    """Seconds of a first and of a second answer, and by how many bytes the peak of memory rose over the model's own."""
+    """Seconds of the first and second answer, and growth of the peak memory in bytes over that of the model."""
     import keras
     import numpy as np
 

@@ -1,9 +1,8 @@
-"""How fast the tab is with 200 layers x 1,000 steps x 4 runs, beside TensorBoard's own Scalars tab on the same server.
+"""Times the tab with 200 layers x 1,000 steps x 4 runs, compared with TensorBoard's Scalars tab on the same server.
 
-`make bench-tab` prints, as median (lowest-highest): the time from opening the address to the first sentence of the tab
-and to the first card of the Scalars tab with a drawing in it, in turns, each in a fresh browser profile; and the script
-time of one move of the step cursor with all panels shown and all four runs laid over one another. Exits with 1 when a
-promise is broken.
+`make bench-tab` prints, as median (lowest-highest): the time from opening the address to the tab's first sentence, and
+to the first drawing of the Scalars tab, in turns, each in a new browser profile; and the script time of one move of the
+step cursor with all panels shown and all four runs overlaid. Exits with 1 if a promise is broken.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ MOVES = 60
 SLOWEST_OPENING = 1.5
 """Times the Scalars tab."""
 FRAME = 16.0
-"""Milliseconds of script for a move of the cursor."""
+"""Script time of a move of the cursor in milliseconds."""
 DEADLINE = 120_000
 
 MOVE = """
@@ -104,7 +103,7 @@ def _first_sentence(browser: Browser, server: Server) -> float:
 
 
 def _first_drawing(browser: Browser, server: Server) -> float:
-    """The first card of the Scalars tab with a drawing in it, which may come before its line does."""
+    """The first card of the Scalars tab with a drawing, possibly before its line appears."""
     start = time.perf_counter()
     page = _opened(browser, f"{server.url}#scalars")
     page.locator("tf-scalar-card path[d^=M]").first.wait_for(state="attached")
@@ -114,7 +113,7 @@ def _first_drawing(browser: Browser, server: Server) -> float:
 
 
 def _cursor_moves(browser: Browser, server: Server) -> list[float]:
-    """Milliseconds of script for each move."""
+    """Script time of each move in milliseconds."""
     place = "&p.layer_health.run=d&p.layer_health.others=a,b,c&p.layer_health.x=time"
     page = _opened(browser, f"{server.url}#layer_health{place}")
     tab = page.frame_locator("iframe")

@@ -1,4 +1,4 @@
-"""Event files in tests: is this training still the one that was recorded?"""
+"""Regression tests with event files: does this training still give the recorded results?"""
 
 from __future__ import annotations
 
@@ -19,17 +19,23 @@ def assert_runs_match(
     rtol: float = 1e-5,
     atol: float = 1e-8,
 ) -> None:
-    """Compare the runs recorded in two folders; wall time, host and file names never count.
+    """Assert that the runs recorded in two folders are the same; wall time, host and file names are ignored.
 
-    One run in each folder is compared whatever their names are; otherwise runs are compared by name. What is compared,
-    how layers match and what the tolerances mean: `first_difference`.
+    If both folders have exactly one run, these two are compared. Otherwise runs are compared by name.
+    `first_difference` explains what is compared, how layers match and what the tolerances mean.
+
+    Args:
+        expected_dir: folder with the reference.
+        actual_dir: folder with the runs to compare with it.
+        rtol: largest allowed difference relative to the expected value.
+        atol: largest allowed absolute difference.
 
     Raises:
-        AssertionError: the runs differ; the message names the first step, layer and statistic that do, both values
+        AssertionError: the runs differ; the message names the first step, layer and statistic that differ, both values
             and the tolerance.
-        FileNotFoundError: a folder holds no run.
-        NotADirectoryError, RemotePathError: it is a file, or not on this machine.
-        UnreadableRunError: a run cannot be read, for one because a newer version wrote it.
+        FileNotFoundError: a folder contains no run.
+        NotADirectoryError, RemotePathError: a folder is a file, or not local.
+        UnreadableRunError: a run cannot be read, for example because a newer version wrote it.
         ValueError: a tolerance is negative or NaN.
     """
     mismatch = first_mismatch(expected_dir, actual_dir, rtol=rtol, atol=atol)
@@ -44,7 +50,7 @@ def first_mismatch(
     rtol: float = 1e-5,
     atol: float = 1e-8,
 ) -> str | None:
-    """The sentence `assert_runs_match` fails with, None when the runs match; raises the other errors it raises."""
+    """The message of `assert_runs_match`, None if the runs match; raises its other errors."""
     expected_names, actual_names = run_names(expected_dir), run_names(actual_dir)
     for folder, names in ((expected_dir, expected_names), (actual_dir, actual_names)):
         if not names:

@@ -17,6 +17,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from tb_activations.events import schema
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.unit_coding import quantize_activity, quantize_peak, restore_activity, restore_peak
 from tb_activations.recording.stock import gradient_scalars
@@ -340,6 +341,21 @@ def write_unreadable(log_dir: str | Path, name: str) -> Path:
     summary: Summary = Encoder().run(run_spec(Plan()))
     summary.value[0].tensor.string_val[0] = b"not JSON"
     return write_events(Path(log_dir) / name, [Event(wall_time=START_TIME, summary=summary)])
+
+
+def write_damaged_layers(log_dir: str | Path, name: str) -> Path:
+    """A run whose overview can be read, but whose table of layers has fewer bytes than its shape claims."""
+    plan = Plan(layers=4, steps=2)
+    spec = run_spec(plan)
+    encoder = Encoder()
+    events = [Event(wall_time=START_TIME, summary=encoder.run(spec))]
+    for record, _ in _records(plan, spec, np.random.default_rng(0)):
+        summary = encoder.record(record, outcomes=_outcomes(plan, 0), rules=RULES, findings=[])
+        for value in summary.value:
+            if value.tag == schema.LAYERS:
+                value.tensor.tensor_content = value.tensor.tensor_content[:3]
+        events.append(Event(wall_time=START_TIME + 1, step=record.step, summary=summary))
+    return write_events(Path(log_dir) / name, events)
 
 
 def write_logdir(log_dir: str | Path) -> None:

@@ -1,4 +1,4 @@
-"""Small trainings of which it is known whether and how they are sick."""
+"""Small trainings whose health is known."""
 
 from benchmarks.cases import healthy_plain, healthy_regimes, healthy_structures, sick_gradients, sick_units, sick_values
 from benchmarks.cases.base import CASES, RULES, Case

@@ -1,4 +1,4 @@
-"""What a known case is, and the lists that the modules of cases fill."""
+"""Defines a known case and the registry that the modules of cases fill."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ RULES = (
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """A functional network that is measured, and the loss it is measured with.
+    """A functional network to measure, and its loss.
 
     Attributes:
-        network: Sequential or functional, without networks inside it.
+        network: Sequential or functional, without nested networks.
         x, y: the whole data set, as arrays or structures of arrays.
-        loss: from the network's outputs for all of `x` to a scalar; None for the loss the model was compiled with.
-        prefix: what stands before the names of the network's layers in the run, with its "/".
+        loss: maps the network's outputs for all of `x` to a scalar; None for the compiled loss.
+        prefix: prefix of the names of the network's layers in the run, with its "/".
     """
 
     network: keras.Model
@@ -42,15 +42,15 @@ class View:
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """A compiled model and what `fit` gets.
+    """A compiled model and the arguments of `fit`.
 
     Attributes:
-        views: what is measured; empty for the model itself on all of `x` and `y`.
-        gates: names of layers whose outputs only open and close others.
+        views: the networks to measure; empty for the model itself on all of `x` and `y`.
+        gates: names of layers whose outputs only gate others.
         fit: further arguments of `fit`.
-        constant_loss: loss of the best constant predictor where the loss function is no common one.
-        update_freq: which steps are observed; every one (1) where all is lost within a single step that the default
-            would pass over, as the advice of the rule for NaN tells the user to.
+        constant_loss: loss of the best constant predictor if the loss function is not a common one.
+        update_freq: which steps are observed; every one (1) if everything is lost within a single step that the default
+            would skip, as the rule for NaN advises.
     """
 
     model: keras.Model
@@ -67,15 +67,15 @@ class Training:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A training and what is known of it.
+    """A training and its known health.
 
     Attributes:
-        about: what makes it sick, or nasty.
+        about: what makes it sick or difficult.
         rule: the sickness, None for a healthy training.
-        layers: the layers that are the root cause; naming any of them is right.
-        also: further rules that may be true of this training, as consequences or beside it; a finding of theirs is true
-            in the layers in which the measurements say so.
-        onset: the step it begins at where the case makes it so, None to take it from the measurements.
+        layers: the layers of the root cause; any of them is right.
+        also: further rules that may be true of this training, as consequences or independently; their findings are true
+            in the layers in which the measurements confirm them.
+        onset: the step at which it begins if the case determines it, None to take it from the measurements.
     """
 
     name: str
@@ -88,7 +88,7 @@ class Case:
 
 
 CASES: dict[str, Case] = {}
-"""Every case by its name, in the order of the modules."""
+"""Every case by name, in the order of the modules."""
 
 Build = Callable[[], Training]
 
@@ -102,7 +102,7 @@ def _add(build: Build, **known: Any) -> Build:
 
 
 def healthy(build: Build) -> Build:
-    """Registers a training that nothing is wrong with; its docstring says what is nasty about it."""
+    """Registers a healthy training; its docstring says what is difficult about it."""
     return _add(build)
 
 

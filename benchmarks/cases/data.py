@@ -1,4 +1,4 @@
-"""Data of the cases: scikit-learn's bundled sets, and sequences made from a seed."""
+"""Data of the cases: scikit-learn's bundled sets and generated sequences."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def digits(count: int = 1024) -> tuple[Array, Array]:
 
 
 def flat_digits(count: int = 1024) -> tuple[Array, Array]:
-    """`[count, 64]` float32, standardised, and labels."""
+    """`[count, 64]` float32, standardized, and labels."""
     images, labels = digits(count)
     return _standard(images.reshape(len(images), -1)), labels
 
@@ -35,19 +35,19 @@ def _table(name: str) -> tuple[Array, Array]:
 
 
 def raw_table(name: str) -> tuple[Array, Array]:
-    """ "wine", "iris" or "breast_cancer" as it is: `[rows, columns]` float32 and int32 labels."""
+    """ "wine", "iris" or "breast_cancer" unprocessed: `[rows, columns]` float32 and int32 labels."""
     x, y = _table(name)
     return x, y.astype("int32")
 
 
 def table(name: str) -> tuple[Array, Array]:
-    """The same, standardised."""
+    """The same, standardized."""
     x, y = raw_table(name)
     return _standard(x), y
 
 
 def diabetes(standard_target: bool = True) -> tuple[Array, Array]:
-    """`[442, 10]` standardised features; the target has mean 152 and deviation 77 unless standardised."""
+    """`[442, 10]` standardized features; the target has mean 152 and deviation 77 unless standardized."""
     x, y = _table("diabetes")
     y = y.astype("float32")[:, None]
     return _standard(x), _standard(y) if standard_target else y
@@ -55,7 +55,7 @@ def diabetes(standard_target: bool = True) -> tuple[Array, Array]:
 
 @functools.cache
 def photo_patches(count: int = 1024, size: int = 8) -> Array:
-    """`[count, size, size, 3]` float32 in [0, 1], cut at random out of the two bundled photographs."""
+    """`[count, size, size, 3]` float32 in [0, 1], random patches of the two bundled photographs."""
     random = np.random.default_rng(0)
     photos = datasets.load_sample_images().images
     patches = []
@@ -67,7 +67,7 @@ def photo_patches(count: int = 1024, size: int = 8) -> Array:
 
 
 def waves(count: int = 768, length: int = 12) -> tuple[Array, Array]:
-    """`[count, length, 1]` noisy sines of three frequencies, and which."""
+    """`[count, length, 1]` noisy sines of three frequencies, and the index of the frequency."""
     random = np.random.default_rng(1)
     labels = random.integers(0, 3, count)
     time = np.arange(length)[None] * (0.4 + 0.5 * labels[:, None]) + random.uniform(0, 6, (count, 1))
@@ -75,7 +75,7 @@ def waves(count: int = 768, length: int = 12) -> tuple[Array, Array]:
 
 
 def words(count: int = 1024, length: int = 12, vocabulary: int = 60) -> tuple[Array, Array]:
-    """`[count, length]` int32 word numbers, the later the rarer, and whether low even words outnumber the odd ones."""
+    """`[count, length]` int32 word numbers, higher ones rarer, and whether low even words outnumber the odd ones."""
     random = np.random.default_rng(2)
     rank = 1 / np.arange(1, vocabulary + 1) ** 1.3
     x = random.choice(vocabulary, (count, length), p=rank / rank.sum())

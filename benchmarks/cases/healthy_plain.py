@@ -1,4 +1,4 @@
-"""Healthy trainings of plain layers: activations, sparse and small nets, converged ones, regression, tables."""
+"""Healthy trainings of plain layers: activations, sparse and small networks, converged ones, regression, tables."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ def relu_plain() -> Training:
 
 @healthy
 def relu_sparse_l1() -> Training:
-    """Sparse on purpose: a price on activity keeps most ReLU outputs at zero, yet every unit has its samples."""
+    """Intentionally sparse: a penalty on activity keeps most ReLU outputs at zero, yet no unit is dead."""
     return on_digits(stack("relu", (48, 48), activity_regularizer=keras.regularizers.L1(2e-5)))
 
 
 @healthy
 def relu_sparse_bias() -> Training:
-    """ReLU units with a bias of -0.7 that each fire for few samples only."""
+    """ReLU units with a bias of -0.7 that are each active on few samples only."""
     return on_digits(stack("relu", (48, 48), bias_initializer=keras.initializers.Constant(-0.7)), epochs=10)
 
 
 @healthy
 def relu_deep_he() -> Training:
-    """Eight ReLU layers with He's initialiser."""
+    """Eight ReLU layers with He's initializer."""
     return on_digits(stack("relu", (32,) * 8, kernel_initializer="he_normal"))
 
 
 @healthy
 def tanh_deep() -> Training:
-    """Five tanh layers with Glorot's initialiser."""
+    """Five tanh layers with Glorot's initializer."""
     return on_digits(stack("tanh", (32,) * 5))
 
 
 @healthy
 def sigmoid_shallow() -> Training:
-    """Two sigmoid layers: gradients are small but do their work."""
+    """Two sigmoid layers: gradients are small but sufficient."""
     return on_digits(stack("sigmoid", (32, 32)), keras.optimizers.Adam(0.01))
 
 
 @healthy
 def selu_lecun() -> Training:
-    """Self-normalising layers."""
+    """Self-normalizing layers."""
     return on_digits(stack("selu", (32,) * 5, kernel_initializer="lecun_normal"))
 
 
@@ -98,15 +98,15 @@ def highway_gates() -> Training:
 
 
 @healthy
-def memorised() -> Training:
-    """64 samples learned by heart: the loss, and with it gradients and steps, goes to nothing."""
+def memorized() -> Training:
+    """64 memorized samples: the loss, and with it gradients and steps, goes to zero."""
     x, y = flat_digits(64)
     return on_digits(stack("relu", (64, 64)), keras.optimizers.Adam(0.003), (x, y), epochs=120, batch_size=32)
 
 
 @healthy
 def converged_table() -> Training:
-    """The wine set is learned within seconds; most of the training has nothing left to do."""
+    """The wine set is learned within seconds; most of the training changes nothing."""
     x, y = table("wine")
     model = compiled(stack("tanh", (24, 24), 3, (13,)), keras.optimizers.Adam(0.01))
     return Training(model, x, y, epochs=25, batch_size=16)
@@ -122,7 +122,7 @@ def iris_small() -> Training:
 
 @healthy
 def binary_saturated_head() -> Training:
-    """A sigmoid head that is sure of nearly every sample, as it should be."""
+    """A sigmoid head that is confident about nearly every sample, as it should be."""
     x, y = table("breast_cancer")
     model = stack("relu", (24, 24), 1, (30,))
     model = keras.Sequential([*model.layers[:-1], layers.Dense(1, "sigmoid", name="head")])
@@ -165,19 +165,19 @@ def noise_floor() -> Training:
 
 @healthy
 def regression_raw_targets() -> Training:
-    """Targets of mean 152, not standardised: Adam gets there slowly, the loss is in the thousands."""
+    """Targets of mean 152, not standardized: Adam approaches them slowly, the loss is in the thousands."""
     x, y = diabetes(standard_target=False)
     return Training(compiled(stack("relu", (32, 32), 1, (10,)), keras.optimizers.Adam(0.01), "mse"), x, y, epochs=25)
 
 
 @healthy
-def raw_inputs_normalised() -> Training:
-    """The wine set as it is, behind a normalisation layer that knows it."""
+def raw_inputs_normalized() -> Training:
+    """The raw wine set after a normalization layer adapted to it."""
     x, y = raw_table("wine")
-    normaliser = layers.Normalization(name="normalise")
-    normaliser.adapt(x)
+    normalizer = layers.Normalization(name="normalize")
+    normalizer.adapt(x)
     hidden = [layers.Dense(24, "relu", name=f"hidden_{n}") for n in range(2)]
-    model = keras.Sequential([layers.Input((13,)), normaliser, *hidden, layers.Dense(3, name="head")])
+    model = keras.Sequential([layers.Input((13,)), normalizer, *hidden, layers.Dense(3, name="head")])
     return Training(compiled(model), x, y, epochs=30, batch_size=16)
 
 
@@ -216,7 +216,7 @@ def convolutional_autoencoder() -> Training:
 
 @healthy
 def zero_head() -> Training:
-    """The head starts at zero, as many do: at the first step no gradient passes it."""
+    """The head starts at zero, as is common: no gradient passes it at the first step."""
     model = keras.Sequential(
         [
             layers.Input((64,)),
@@ -230,18 +230,18 @@ def zero_head() -> Training:
 
 @healthy
 def small_init_adam() -> Training:
-    """Weights of deviation 0.05 as in many recipes: half of what they should be, and it works."""
+    """Weights of standard deviation 0.05 as in many recipes: half of the ideal, but it works."""
     return on_digits(stack("relu", (48, 48), kernel_initializer=normal(0.05)))
 
 
 @healthy
-def l2_regularised() -> Training:
-    """Strong weight decay: weights shrink while the net learns."""
+def l2_regularized() -> Training:
+    """Strong weight decay: weights shrink while the network learns."""
     return on_digits(stack("relu", (32, 32), kernel_regularizer=keras.regularizers.L2(1e-3)), epochs=10)
 
 
 @healthy
-def l1_regularised() -> Training:
+def l1_regularized() -> Training:
     """L1 drives single weights, not units, to zero."""
     return on_digits(stack("tanh", (32, 32), kernel_regularizer=keras.regularizers.L1(1e-4)), epochs=10)
 
@@ -259,7 +259,7 @@ def tied_weights() -> Training:
 
 @healthy
 def multi_output() -> Training:
-    """Which digit and whether it is even, with weights 1 and 0.05."""
+    """Two outputs, the digit and whether it is even, with loss weights 1 and 0.05."""
     x, y = flat_digits()
     inputs = layers.Input((64,))
     body = layers.Dense(32, "relu", name="hidden_0")(inputs)

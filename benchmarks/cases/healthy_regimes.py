@@ -1,4 +1,4 @@
-"""Healthy trainings under optimizers, schedules, precisions and loops that look sick to a careless rule."""
+"""Healthy trainings with optimizers, schedules, precisions and loops that look sick to a naive rule."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ def with_scaled_loss(factor: float) -> Training:
 
 @healthy
 def loss_divided() -> Training:
-    """The loss divided by a million: every gradient is below 1e-6. Adam does not mind."""
+    """The loss divided by a million: every gradient is below 1e-6, to which Adam is invariant."""
     return with_scaled_loss(1e-6)
 
 
 @healthy
 def loss_multiplied() -> Training:
-    """The loss times 10,000: every gradient is in the thousands. Adam does not mind."""
+    """The loss times 10,000: every gradient is in the thousands, to which Adam is invariant."""
     return with_scaled_loss(1e4)
 
 
 @healthy
 def batch_of_one() -> Training:
-    """One sample a step."""
+    """One sample per step."""
     x, y = flat_digits(256)
     return on_digits(stack("relu", (32, 32)), keras.optimizers.SGD(0.01), (x, y), epochs=2, batch_size=1)
 
 
 @healthy
 def batch_of_four() -> Training:
-    """Four samples a step, the unluckiest of which have all units of a class silent."""
+    """Four samples per step; in some steps all units of a class are silent."""
     x, y = flat_digits(512)
     return on_digits(stack("relu", (32, 32)), data=(x, y), epochs=4, batch_size=4)
 
@@ -101,7 +101,7 @@ def cosine_restarts() -> Training:
 
 @healthy
 def gradient_accumulation() -> Training:
-    """Weights move at every fourth step only."""
+    """Weights change at every fourth step only."""
     optimizer = keras.optimizers.Adam(0.004, gradient_accumulation_steps=4)
     return on_digits(stack("relu", (32, 32)), optimizer, epochs=12)
 
@@ -114,7 +114,7 @@ def clipped_hard() -> Training:
 
 @healthy
 def adagrad() -> Training:
-    """Adagrad, whose steps shrink from the first on."""
+    """Adagrad, whose steps shrink from the start."""
     return on_digits(stack("relu", (32, 32)), keras.optimizers.Adagrad(0.05))
 
 
@@ -132,13 +132,13 @@ def sgd_momentum() -> Training:
 
 @healthy
 def weight_decay() -> Training:
-    """AdamW with strong decay, and its weights averaged."""
+    """AdamW with strong decay and averaged weights."""
     return on_digits(stack("gelu", (32, 32)), keras.optimizers.AdamW(0.003, weight_decay=0.05, use_ema=True))
 
 
 @healthy
 def frozen_layers() -> Training:
-    """Two of four layers are frozen by the user; the rest learns around them."""
+    """Two of four layers are frozen by the user; the others learn."""
     hidden = [layers.Dense(32, "relu", trainable=n in (0, 3), name=f"hidden_{n}") for n in range(4)]
     return on_digits(keras.Sequential([layers.Input((64,)), *hidden, layers.Dense(10, name="head")]))
 
@@ -164,7 +164,7 @@ def fine_tuning() -> Training:
 
 @healthy
 def fine_tuning_unfrozen() -> Training:
-    """A trained net goes on with a learning rate of 1e-5: hardly anything moves, nothing needs to."""
+    """A trained network continues with a learning rate of 1e-5: hardly anything changes, and nothing needs to."""
     x, y = flat_digits()
     model = stack("relu", (48, 48))
     compiled(model, keras.optimizers.Adam(0.003)).fit(x, y, epochs=12, verbose=0)
@@ -172,7 +172,7 @@ def fine_tuning_unfrozen() -> Training:
 
 
 class Adversaries(keras.Model):
-    """A generator and a discriminator that learn in turns."""
+    """A generator and a discriminator that learn alternately."""
 
     def __init__(self, generator: keras.Model, discriminator: keras.Model) -> None:
         super().__init__(name="adversaries")
@@ -208,7 +208,7 @@ def generator_loss(fake: Any) -> Any:
 
 @healthy
 def adversarial() -> Training:
-    """A generator and a discriminator in turns, two optimizers in a step of their own."""
+    """A generator and a discriminator take turns, two optimizers in a custom step."""
     x, _ = digits(512)
     x = x.reshape(len(x), -1) * 2 - 1
     generator = keras.Sequential(
@@ -259,7 +259,7 @@ def adversarial() -> Training:
 
 @healthy
 def learning_rate_drop() -> Training:
-    """The learning rate falls to a hundredth at step 120, when the net is good."""
+    """The learning rate falls to a hundredth at step 120, when the network is good."""
 
     def drop(model: keras.Model) -> None:
         model.optimizer.learning_rate = 1e-5

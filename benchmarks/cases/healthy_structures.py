@@ -1,4 +1,4 @@
-"""Healthy trainings of structures that look sick to a careless rule: normalised, residual, gated, recurrent."""
+"""Healthy trainings of structures that look sick to a naive rule: normalized, residual, gated, recurrent."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def convolution_plain() -> Training:
 
 
 @healthy
-def convolution_batch_normalised() -> Training:
-    """Batch normalisation between convolution and ReLU: gradients shrink as weights grow."""
+def convolution_batch_normalized() -> Training:
+    """Batch normalization between convolution and ReLU: gradients shrink as weights grow."""
     model = image_model(
         layers.Conv2D(8, 3, padding="same", use_bias=False, name="conv_0"),
         layers.BatchNormalization(name="norm_0"),
@@ -74,8 +74,8 @@ def squeeze_excite() -> Training:
 
 
 @healthy
-def layer_normalised() -> Training:
-    """Layer normalisation before each GELU layer."""
+def layer_normalized() -> Training:
+    """Layer normalization before each GELU layer."""
     hidden = [
         layer
         for n in range(3)
@@ -85,7 +85,7 @@ def layer_normalised() -> Training:
 
 
 def residual(last: str, norm: bool) -> keras.Model:
-    """Four branches of two layers beside a straight way; `last` starts the second layer of each."""
+    """Four residual branches of two layers; `last` initializes the second layer of each."""
     inputs = layers.Input((64,))
     body = layers.Dense(32, name="entry")(inputs)
     for n in range(4):
@@ -98,19 +98,19 @@ def residual(last: str, norm: bool) -> keras.Model:
 
 @healthy
 def residual_plain() -> Training:
-    """Residual branches with layer normalisation."""
+    """Residual branches with layer normalization."""
     return on_digits(residual("glorot_uniform", True))
 
 
 @healthy
 def residual_zero_branches() -> Training:
-    """Every residual branch ends in weights of zero, so that at first it puts out nothing and learns nothing."""
+    """Every residual branch ends in weights of zero, so at first it outputs zero and learns nothing."""
     return on_digits(residual("zeros", False))
 
 
 @healthy
 def residual_zero_gains() -> Training:
-    """Residual branches that end in a batch normalisation whose gain starts at zero."""
+    """Residual branches that end in a batch normalization whose gain starts at zero."""
     inputs = layers.Input((64,))
     body = layers.Dense(32, "relu", name="entry")(inputs)
     for n in range(3):
@@ -135,7 +135,7 @@ def low_rank_adapters() -> Training:
 
 @healthy
 def dropout_heavy() -> Training:
-    """Half of the inputs and six in ten hidden outputs are dropped."""
+    """Half of the inputs and 60 % of the hidden outputs are dropped."""
     model = keras.Sequential(
         [
             layers.Input((64,)),
@@ -208,7 +208,7 @@ def embedding_masked_lstm() -> Training:
 
 @healthy
 def transformer() -> Training:
-    """Attention and a GELU block, each behind layer normalisation and beside a straight way."""
+    """Attention and a GELU block, each after layer normalization and with a skip connection."""
     x, y = words(512)
     inputs = layers.Input((12,), dtype="int32")
     body = layers.Embedding(60, 16, name="table")(inputs)
@@ -224,7 +224,7 @@ def transformer() -> Training:
 
 @healthy
 def attention_on_rows() -> Training:
-    """Attention over the rows of a picture without normalisation."""
+    """Attention over the rows of an image without normalization."""
     x, y = small_digits()
     inputs = layers.Input((8, 8))
     body = layers.Dense(16, name="entry")(inputs)

@@ -1,6 +1,6 @@
-"""What is true of a training, measured in plain eager TensorFlow over the whole data set.
+"""Measures the truth of a training in plain eager TensorFlow over the whole data set.
 
-Nothing here uses `tb_activations`: layers' outputs come from a second functional model over the same layers,
+Nothing here uses `tb_activations`: the layers' outputs come from a second functional model over the same layers,
 gradients from a `GradientTape`, steps from copies of the weights.
 """
 
@@ -21,21 +21,21 @@ from benchmarks.cases.base import Training, View
 Array = NDArray[Any]
 
 BOUNDED = {"tanh": (-1, 1), "sigmoid": (0, 1), "hard_sigmoid": (0, 1), "hard_tanh": (-1, 1), "softsign": (-1, 1)}
-"""Activations with two bounds, and these."""
+"""Bounded activations and their bounds."""
 
 RECTIFIERS = {"relu", "relu6"}
 """Activations that are exactly zero on a half line."""
 
 BOUND_SHARE = 0.025
-"""An output counts as at its bound within this share of the range from either end."""
+"""An output is at its bound if it is within this share of the range from either end."""
 
 
 class Measured(keras.callbacks.Callback):
-    """Measures a training before its first step, after every epoch and, for the weights, around every step.
+    """Measures a training before its first step, after every epoch and, for the weights, at every step.
 
-    `moments` has one entry a measurement: its step, the loss, and by layer name the figures of `_outputs` and
-    `_weights`. `steps` has by layer name the relative sizes of all steps, `broken_step` the first step after which
-    a weight was not finite.
+    `moments` has one entry per measurement: its step, the loss, and by layer name the values of `_outputs` and
+    `_weights`. `steps` has by layer name the relative sizes of all steps, `broken_step` the first step after which a
+    weight was not finite.
     """
 
     def __init__(self, training: Training) -> None:
@@ -87,7 +87,7 @@ class Measured(keras.callbacks.Callback):
 
 
 def static(training: Training) -> dict[str, dict[str, Any]]:
-    """By layer name what does not change: class, activation, whether it is the head, a gate, trained."""
+    """By layer name the constants: class, activation, whether it is the head, a gate, trained."""
     known = {}
     for view in training.views or (View(training.model, training.x, training.y),):
         heads = {tensor._keras_history.operation.name for tensor in view.network.outputs}
@@ -103,7 +103,7 @@ def static(training: Training) -> dict[str, dict[str, Any]]:
 
 
 def _probe(network: keras.Model) -> keras.Model:
-    """From the network's inputs to every layer's first input, its outputs, and the network's outputs."""
+    """Maps the network's inputs to every layer's first input, its outputs, and the network's outputs."""
     inputs = {layer.name: _nodes(network, layer)[0].input_tensors[:1] for layer in _layers(network)}
     outputs = {layer.name: _output_tensors(network, layer) for layer in _layers(network)}
     given = network.inputs[0] if len(network.inputs) == 1 else network.input
@@ -111,7 +111,7 @@ def _probe(network: keras.Model) -> keras.Model:
 
 
 def _look(model: keras.Model, view: View, probe: keras.Model) -> tuple[float, dict[str, dict[str, Any]]]:
-    """The loss over all data and, by layer name, the figures of every layer."""
+    """The loss over all data and, by layer name, the values of every layer."""
     network, layers = view.network, _layers(view.network)
     with _unchanged(network), tf.GradientTape() as tape:
         given, seen, last = probe(view.x, training=True)
@@ -122,14 +122,12 @@ def _look(model: keras.Model, view: View, probe: keras.Model) -> tuple[float, di
     gradients = tape.gradient(loss, trained)
     found = {}
     for layer in layers:
-        figures = _outputs(_activation(layer), [np.asarray(value) for value in seen[layer.name]])
-        figures |= _weights(layer, gradients[layer.name], float(loss))
-        if "gain" in figures and given[layer.name]:
-            # What a kernel of this size makes of these inputs, before any bias or activation.
-            figures["drive"] = figures["gain"] * math.sqrt(
-                np.square(np.asarray(given[layer.name][0], "float64")).mean()
-            )
-        found[view.prefix + layer.name] = figures
+        facts = _outputs(_activation(layer), [np.asarray(value) for value in seen[layer.name]])
+        facts |= _weights(layer, gradients[layer.name], float(loss))
+        if "gain" in facts and given[layer.name]:
+            # The size of the outputs for a kernel and inputs of these sizes, before bias and activation.
+            facts["drive"] = facts["gain"] * math.sqrt(np.square(np.asarray(given[layer.name][0], "float64")).mean())
+        found[view.prefix + layer.name] = facts
     return float(loss), found
 
 
@@ -149,7 +147,7 @@ def _output_tensors(network: keras.Model, layer: keras.layers.Layer) -> list[Any
 
 
 def _kernels(view: View) -> Iterator[tuple[str, list[Any]]]:
-    """By layer name its trained weights of two and more axes, or where there are none all that are trained."""
+    """By layer name its trained weights with at least two axes, or all trained weights if there are none."""
     for layer in _layers(view.network):
         weights = layer.trainable_weights
         if weights:
@@ -158,7 +156,7 @@ def _kernels(view: View) -> Iterator[tuple[str, list[Any]]]:
 
 @contextlib.contextmanager
 def _unchanged(network: keras.Model) -> Iterator[None]:
-    """Moving averages and the state of random draws are as before when the block ends."""
+    """Restores moving averages and the state of random generators when the block ends."""
     kept = [(variable, variable.numpy()) for variable in network.non_trainable_variables]
     yield
     for variable, value in kept:
@@ -166,53 +164,53 @@ def _unchanged(network: keras.Model) -> Iterator[None]:
 
 
 def _outputs(activation: str | None, values: Sequence[Array]) -> dict[str, Any]:
-    """Figures of a layer's outputs `[samples, ..., units]`, one array a call."""
+    """Values of a layer's outputs `[samples, ..., units]`, one array per call."""
     if not values:
         return {}
     flat = [value.reshape(len(value), -1, value.shape[-1]).astype("float64") for value in values]
     joined = np.concatenate(flat, 1)
     finite = np.isfinite(joined)
-    figures: dict[str, Any] = {"nonfinite": int((~finite).sum()), "std": None}
+    facts: dict[str, Any] = {"nonfinite": int((~finite).sum()), "std": None}
     if not finite.all():
-        return figures
-    figures["std"] = float(joined.std())
-    # How far the samples differ in a value, beside its size; taken from the values that differ more than most, since
-    # some outputs of a layer may be the same for all samples by design.
+        return facts
+    facts["std"] = float(joined.std())
+    # Spread over the samples relative to the size. The 90 % quantile, since some outputs of a layer may be the same for
+    # all samples by design.
     size = np.sqrt(np.square(joined).mean(0))
     spreads = joined.std(0)[size > 0] / size[size > 0]
-    figures["spread"] = float(np.quantile(spreads, 0.9)) if spreads.size else 0.0
+    facts["spread"] = float(np.quantile(spreads, 0.9)) if spreads.size else 0.0
     sizes = np.abs(joined).mean((0, 1))
-    figures["size"] = (sizes / sizes.mean() if sizes.mean() > 0 else sizes).round(6).tolist()
+    facts["size"] = (sizes / sizes.mean() if sizes.mean() > 0 else sizes).round(6).tolist()
     if activation in RECTIFIERS:
-        figures["active"] = (joined > 0).mean((0, 1)).round(6).tolist()
+        facts["active"] = (joined > 0).mean((0, 1)).round(6).tolist()
     if activation in BOUNDED:
         low, high = BOUNDED[activation]
         margin = BOUND_SHARE * (high - low)
-        figures["at_bound"] = ((joined < low + margin) | (joined > high - margin)).mean((0, 1)).round(6).tolist()
-    return figures
+        facts["at_bound"] = ((joined < low + margin) | (joined > high - margin)).mean((0, 1)).round(6).tolist()
+    return facts
 
 
 def _weights(layer: keras.layers.Layer, gradients: Sequence[Any], loss: float) -> dict[str, Any]:
-    """Figures of a layer's trained weights and of the gradient of the loss over all data with respect to them."""
+    """Values of a layer's trained weights and of the gradient of the loss over all data with respect to them."""
     weights = layer.trainable_weights
     if not weights:
         return {}
     values = [weight.numpy().astype("float64") for weight in weights]
     arrived = [tf.convert_to_tensor(gradient).numpy() for gradient in gradients if gradient is not None]
-    figures: dict[str, Any] = {"weights_nonfinite": _count_nonfinite(values)}
-    figures["gradient"] = None if not arrived else _norm(arrived)
-    figures["gradients_nonfinite"] = _count_nonfinite(arrived)
-    figures["norm"] = _norm(values)
+    facts: dict[str, Any] = {"weights_nonfinite": _count_nonfinite(values)}
+    facts["gradient"] = None if not arrived else _norm(arrived)
+    facts["gradients_nonfinite"] = _count_nonfinite(arrived)
+    facts["norm"] = _norm(values)
     if arrived and loss:
-        figures["elasticity"] = _norm(arrived) * _norm(values) / abs(loss)
+        facts["elasticity"] = _norm(arrived) * _norm(values) / abs(loss)
     kernel = next((value for value, weight in zip(values, weights, strict=True) if len(weight.shape) > 1), None)
     if kernel is not None and np.isfinite(kernel).all():
         columns = kernel.reshape(-1, kernel.shape[-1])
-        figures["gain"] = math.sqrt(np.square(kernel).mean() * len(columns))
-        figures["units_equal"] = bool(
+        facts["gain"] = math.sqrt(np.square(kernel).mean() * len(columns))
+        facts["units_equal"] = bool(
             kernel.shape[-1] > 1 and np.ptp(columns, axis=1).max() <= 1e-6 * np.abs(kernel).max()
         )
-    return figures
+    return facts
 
 
 def _count_nonfinite(values: Sequence[Array]) -> int:
@@ -224,7 +222,7 @@ def _norm(values: Sequence[Array]) -> float:
 
 
 def _relative(change: Array, base: Array) -> float:
-    """Size of a change beside where it began, NaN for one that began at zero."""
+    """Size of a change relative to the start, NaN if it started at zero."""
     size = float(np.linalg.norm(base))
     return float(np.linalg.norm(change)) / size if size > 0 else (math.nan if change.any() else 0.0)
 

@@ -1,4 +1,4 @@
-"""Building blocks that many cases share."""
+"""Building blocks shared by many cases."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from benchmarks.cases.base import Training
 from benchmarks.cases.data import Array, flat_digits
 
 LOGITS = "logits"
-"""Stands for cross entropy of integer labels from logits in `compiled`."""
+"""Selects cross entropy of integer labels from logits in `compiled`."""
 
 
 def compiled(model: keras.Model, optimizer: Any = "adam", loss: Any = LOGITS, **options: Any) -> keras.Model:
-    """The model, compiled; XLA is off, so that a case is the same on every machine."""
+    """Compiles the model; XLA is off, so that a case is the same on every machine."""
     if loss == LOGITS:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer, loss, jit_compile=False, **options)
@@ -35,7 +35,7 @@ def stack(
 def on_digits(
     model: keras.Model, optimizer: Any = "adam", data: tuple[Array, Array] | None = None, **options: Any
 ) -> Training:
-    """The model, trained to tell standardised digits apart."""
+    """The model, trained to classify standardized digits."""
     x, y = flat_digits() if data is None else data
     return Training(compiled(model, optimizer), x, y, **options)
 
@@ -49,7 +49,7 @@ def normal(deviation: float) -> keras.initializers.Initializer:
 
 
 def at_step(step: int, act: Any) -> keras.callbacks.Callback:
-    """Calls `act(model)` before the training's step of this number, counted from 0."""
+    """Calls `act(model)` before the step with this number, counted from 0."""
     count = iter(range(1 << 30))
 
     class AtStep(keras.callbacks.Callback):

@@ -1,4 +1,4 @@
-"""Holds what the rules said of a stored training against what is known of it."""
+"""Scores the findings of a stored training against its known health."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Result:
 
     Attributes:
         found: every finding that was ever a warning or a problem.
-        false_alarms: those of them that are not true.
-        unconfirmed: what the measurements do not bear out of what the case says; a fault of the case.
+        false_alarms: those that are not true.
+        unconfirmed: claims of the case that the measurements do not confirm; a fault of the case.
         is_found: whether the sickness was found, in any layer.
-        is_right_layer: whether its roots name the root cause and no layer that is well; None when nothing was found.
-        late_by: steps from the onset to the first finding of the sickness, None when nothing was found.
+        is_right_layer: whether its roots name the root cause and no healthy layer; None if nothing was found.
+        late_by: steps from the onset to the first finding of the sickness, None if nothing was found.
     """
 
     case: Case
@@ -40,9 +40,9 @@ class Result:
 
 
 def judge(folder: Path) -> list[Finding]:
-    """Every finding that was ever a warning or a problem while the stored training ran.
+    """Every finding that was ever a warning or a problem during the stored training.
 
-    As last seen, but with the worst severity it ever had.
+    In its last form, but with the worst severity it ever had.
     """
     run = load(folder)
     diagnosis = Diagnosis(run.spec)
@@ -80,7 +80,7 @@ def score(case: Case, folder: Path) -> Result:
 
 
 def roots_of(findings: Iterable[Finding], among: Iterable[Finding]) -> list[Finding]:
-    """What `findings` follow from in the end; one whose root is not `among` them stands for itself."""
+    """The final roots of `findings`; a finding whose root is not `among` them is its own root."""
     by_id = {finding.id: finding for finding in among}
     roots = {}
     for finding in findings:
@@ -93,7 +93,7 @@ def roots_of(findings: Iterable[Finding], among: Iterable[Finding]) -> list[Find
 
 
 def _is_right_layer(case: Case, roots: Sequence[Finding], true: Container[tuple[str | None, str]]) -> bool:
-    """Whether some root lies in the root cause's layers and every other one is at least true."""
+    """Whether some root is in a layer of the root cause and every other one is at least true."""
     is_named = any(root.layer in case.layers for root in roots)
     return is_named and all(root.layer in case.layers or (root.rule, root.layer) in true for root in roots)
 
@@ -106,8 +106,8 @@ def _onset(case: Case, known: Iterable[Fact]) -> int:
 
 def _unconfirmed(case: Case, known: Sequence[Fact]) -> tuple[str, ...]:
     certain = [fact for fact in known if fact.certain]
-    said = {case.rule, *case.also}
-    beyond = [f"it also has {fact.rule} in {fact.layer}: {fact.why}" for fact in certain if fact.rule not in said]
+    reported = {case.rule, *case.also}
+    beyond = [f"it also has {fact.rule} in {fact.layer}: {fact.why}" for fact in certain if fact.rule not in reported]
     if case.rule is None:
         return tuple(beyond)
     is_rooted = any(fact.rule == case.rule and fact.layer in case.layers for fact in certain)
@@ -117,15 +117,15 @@ def _unconfirmed(case: Case, known: Sequence[Fact]) -> tuple[str, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class RuleScore:
-    """How one rule did over all cases.
+    """The score of one rule over all cases.
 
     Attributes:
-        sick: cases that have the sickness as their root cause.
-        found: those of them in which the rule found it.
-        right_layer: those of them in which its roots named the right layer.
-        true_cases, false_cases: cases with at least one true finding of this rule, with at least one false alarm.
+        sick: cases with the sickness as their root cause.
+        found: those in which the rule found it.
+        right_layer: those in which its roots named the right layer.
+        true_cases, false_cases: cases with at least one true finding of this rule; with at least one false alarm.
         healthy_alarms: healthy cases with a false alarm.
-        late_by: steps from onset to finding, one a case found.
+        late_by: steps from onset to finding, one per case found.
     """
 
     rule: str
@@ -156,7 +156,7 @@ class RuleScore:
 
 
 def rule_scores(results: Sequence[Result]) -> list[RuleScore]:
-    """One score a rule, in the order of `RULES`."""
+    """One score per rule, in the order of `RULES`."""
     return [_rule_score(rule, results) for rule in RULES]
 
 

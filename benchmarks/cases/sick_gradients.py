@@ -1,4 +1,4 @@
-"""Trainings whose gradients vanish, explode or never arrive, and whose weights stand still or jump about."""
+"""Trainings whose gradients vanish, explode or never arrive, and whose weights stagnate or jump."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.cases.data import diabetes, digits, table, waves
 from benchmarks.cases.networks import at_step, compiled, learning_rate, normal, on_digits, stack
 
 SHRUNK = ("collapsed_layer", "stagnant_weights")
-"""Beside a gradient that vanishes: outputs that hardly differ between samples, weights that hardly move."""
+"""May accompany a vanishing gradient: outputs that hardly differ between samples, weights that hardly change."""
 
 
 @sick("vanishing_gradient", [f"hidden_{n}" for n in range(6)], also=SHRUNK, onset=0)
@@ -23,7 +23,7 @@ def vanishing_deep_sigmoid() -> Training:
 
 @sick("vanishing_gradient", [f"hidden_{n}" for n in range(6)], also=("poor_init", *SHRUNK), onset=0)
 def vanishing_tanh_small_init() -> Training:
-    """Six tanh layers whose weights start a hundredth of what they should be."""
+    """Six tanh layers whose weights start at a hundredth of the right size."""
     return on_digits(stack("tanh", (24,) * 6, kernel_initializer=normal(0.005)), keras.optimizers.SGD(0.1))
 
 
@@ -34,7 +34,7 @@ def vanishing_tanh_small_init() -> Training:
     onset=0,
 )
 def vanishing_everywhere() -> Training:
-    """Weights so small that the gradient is next to nothing in every layer alike: no ratio between layers shows it."""
+    """Weights so small that the gradient is tiny in every layer alike: no ratio between layers shows it."""
     small = normal(1e-4)
     hidden = [layers.Dense(24, "tanh", kernel_initializer=small, name=f"hidden_{n}") for n in range(5)]
     head = layers.Dense(10, kernel_initializer=small, use_bias=False, name="head")
@@ -60,7 +60,7 @@ def vanishing_hidden_softmax() -> Training:
 
 @sick("exploding_gradient", ["hidden_0", "hidden_1", "head"], also=("stagnant_weights", "poor_init"))
 def exploding_squares() -> Training:
-    """Layers that square their outputs, and a learning rate of 0.3: a polynomial of degree 4 runs away."""
+    """Layers that square their outputs, and a learning rate of 0.3: a polynomial of degree 4 diverges."""
     model = stack(ops.square, (16, 16), 1, (10,))
     return Training(compiled(model, keras.optimizers.Adam(0.3), "mse"), *diabetes(), epochs=15)
 
@@ -89,13 +89,13 @@ def exploding_regression() -> Training:
     onset=120,
 )
 def exploding_after_jump() -> Training:
-    """The learning rate of Adam jumps to 30 at step 120; tanh keeps the values finite, the loss goes to thousands."""
+    """The learning rate of Adam jumps to 30 at step 120; tanh keeps the values finite, the loss reaches thousands."""
     return on_digits(stack("tanh", (32, 32)), fit={"callbacks": [at_step(120, learning_rate(30.0))]})
 
 
 @sick("no_gradient", ["hidden_0"], also=("stagnant_weights",), onset=0)
 def no_gradient_stopped() -> Training:
-    """`stop_gradient` behind the first layer."""
+    """`stop_gradient` after the first layer."""
     model = keras.Sequential(
         [
             layers.Input((64,)),
@@ -110,7 +110,7 @@ def no_gradient_stopped() -> Training:
 
 @sick("no_gradient", ["hidden_0", "hidden_1"], also=("stagnant_weights",), onset=0)
 def no_gradient_rounded() -> Training:
-    """Values are rounded on their way: rounding has no gradient."""
+    """Values are rounded between layers: rounding has no gradient."""
     model = keras.Sequential(
         [
             layers.Input((64,)),
@@ -125,7 +125,7 @@ def no_gradient_rounded() -> Training:
 
 @sick("no_gradient", ["scores"], also=("stagnant_weights",), onset=0)
 def no_gradient_argmax() -> Training:
-    """A choice by argmax feeds the rest: what chose never learns."""
+    """An argmax feeds the other layers: the layers before it never learn."""
     inputs = layers.Input((64,))
     scores = layers.Dense(16, name="scores")(inputs)
     chosen = layers.Lambda(lambda value: ops.one_hot(ops.argmax(value, -1), 16), name="chosen")(scores)
@@ -135,7 +135,7 @@ def no_gradient_argmax() -> Training:
 
 @sick("no_gradient", ["second_hidden", "second"], also=("stagnant_weights",), onset=0)
 def no_gradient_unused_output() -> Training:
-    """A second output with layers of its own that no loss looks at."""
+    """A second output with its own layers that no loss uses."""
     inputs = layers.Input((64,))
     body = layers.Dense(32, "relu", name="hidden_0")(inputs)
     first = layers.Dense(10, name="first")(body)
@@ -155,7 +155,7 @@ def stagnant_tiny_learning_rate() -> Training:
 
 @sick("stagnant_weights", ["hidden_0", "hidden_1", "head"], onset=0)
 def stagnant_adam() -> Training:
-    """Adam with a learning rate of 1e-12: the sum of weight and step is the weight."""
+    """Adam with a learning rate of 1e-12: weight plus step rounds to the weight."""
     x, y = table("breast_cancer")
     return Training(compiled(stack("tanh", (24, 24), 2, (30,)), keras.optimizers.Adam(1e-12)), x, y, epochs=15)
 
@@ -178,7 +178,7 @@ class Projected(keras.constraints.Constraint):
 
 @sick("stagnant_weights", ["hidden_1"], onset=0)
 def stagnant_by_constraint() -> Training:
-    """A constraint puts one layer's weights on a coarse grid after every step: they fall back each time."""
+    """A constraint puts one layer's weights on a coarse grid after every step: every update is undone."""
     model = keras.Sequential(
         [
             layers.Input((64,)),

@@ -17,7 +17,7 @@ STARVED = ("vanishing_gradient", "stagnant_weights", "no_gradient", "collapsed_l
 
 
 def part(share: float, value: float) -> Any:
-    """Initialiser of a bias: `value` for the first `share` of the units, 0 for the others."""
+    """Initializer of a bias: `value` for the first `share` of the units, 0 for the others."""
 
     def make(shape: Any, dtype: Any = None) -> Any:
         chosen = np.arange(shape[-1]) < share * shape[-1]
@@ -28,7 +28,7 @@ def part(share: float, value: float) -> Any:
 
 @sick("dead_units", ["hidden_1"], also=STARVED, onset=0)
 def dead_layer_by_bias() -> Training:
-    """One of three ReLU layers starts with a bias of -10: it is born dead and starves the one below."""
+    """One of three ReLU layers starts with a bias of -10: it is dead from the start and starves the layer below."""
     model = keras.Sequential(
         [
             layers.Input((64,)),
@@ -43,7 +43,7 @@ def dead_layer_by_bias() -> Training:
 
 @sick("dead_units", ["hidden_0"], onset=0)
 def most_units_dead_by_bias() -> Training:
-    """Seven in ten units of the first layer are born dead; the others learn the task all the same."""
+    """70 % of the units of the first layer are dead from the start; the others learn the task nevertheless."""
     model = keras.Sequential(
         [
             layers.Input((64,)),
@@ -69,7 +69,7 @@ def dead_by_learning_rate_jump() -> Training:
 
 @sick("dead_units", ["hidden_0"], also=STARVED, onset=0)
 def dead_by_negative_inputs() -> Training:
-    """All inputs are negative and all first weights positive: no unit of the first layer ever fires."""
+    """All inputs are negative and all first weights positive: no unit of the first layer is ever active."""
     x, y = digits()
     start = keras.initializers.RandomUniform(0.0, 0.3, seed=1)
     model = keras.Sequential(
@@ -86,7 +86,7 @@ def dead_by_negative_inputs() -> Training:
 
 @sick("dead_units", ["conv_1"], onset=0)
 def dead_channels() -> Training:
-    """Three in four channels of the second convolution are born dead."""
+    """75 % of the channels of the second convolution are dead from the start."""
     x, y = digits()
     model = keras.Sequential(
         [
@@ -103,7 +103,7 @@ def dead_channels() -> Training:
 
 @sick("dead_units", ["hidden_0", "hidden_1"], also=STARVED)
 def dead_by_raw_targets() -> Training:
-    """Regression on targets of mean 152 with plain SGD: the first steps are so long that they kill the ReLU units."""
+    """Regression on targets of mean 152 with plain SGD: the first steps are so large that they kill the ReLU units."""
     x, y = diabetes(standard_target=False)
     model = compiled(stack("relu", (32, 32), 1, (10,)), keras.optimizers.SGD(0.05, clipnorm=100.0), "mse")
     return Training(model, x, y, epochs=15)
@@ -111,7 +111,7 @@ def dead_by_raw_targets() -> Training:
 
 @sick("dormant_units", ["hidden_1"], onset=0)
 def dormant_gelu() -> Training:
-    """Seven in ten GELU units of the middle layer start with a bias of -12 and put out next to nothing."""
+    """70 % of the GELU units of the middle layer start with a bias of -12 and output almost nothing."""
     model = keras.Sequential(
         [
             layers.Input((64,)),
@@ -125,7 +125,7 @@ def dormant_gelu() -> Training:
 
 @sick("dormant_units", ["conv_1"], onset=0)
 def dormant_silu_channels() -> Training:
-    """Three in four SiLU channels of a convolution are pressed far below zero."""
+    """75 % of the SiLU channels of a convolution are pushed far below zero."""
     x, y = digits()
     model = keras.Sequential(
         [
@@ -142,7 +142,7 @@ def dormant_silu_channels() -> Training:
 
 @sick("dormant_units", ["hidden_0"], onset=0)
 def dormant_leaky() -> Training:
-    """A leaky ReLU of slope 0.0001 with a bias of -8 on two units in three: they leak, but nothing that counts."""
+    """A leaky ReLU of slope 0.0001 with a bias of -8 on two thirds of the units: they leak, but nothing relevant."""
     model = keras.Sequential(
         [
             layers.Input((64,)),
@@ -167,7 +167,7 @@ class PerUnitNorm(keras.regularizers.Regularizer):
 
 @sick("dormant_units", ["hidden_0"])
 def dormant_by_group_lasso() -> Training:
-    """A price on whole units that is far too high: most ELU units shrink to nothing while training goes on."""
+    """A far too high penalty on whole units: most ELU units shrink to nothing during training."""
     shrinking = keras.optimizers.schedules.CosineDecay(0.1, 480)
     model = keras.Sequential(
         [
@@ -181,7 +181,7 @@ def dormant_by_group_lasso() -> Training:
 
 @sick("saturated_units", ["hidden_0"], also=("poor_init", "collapsed_layer"), onset=0)
 def saturated_by_raw_inputs() -> Training:
-    """The columns of the wine set as they are, up to 1700, into tanh."""
+    """The raw columns of the wine set, up to 1700, into tanh."""
     x, y = raw_table("wine")
     return Training(compiled(stack("tanh", (24, 24), 3, (13,))), x, y, epochs=30, batch_size=16)
 
@@ -199,7 +199,7 @@ def saturated_by_init() -> Training:
     onset=100,
 )
 def saturated_by_learning_rate_jump() -> Training:
-    """The learning rate jumps to 2 at step 100 and the tanh layers are thrown against their bounds."""
+    """The learning rate jumps to 2 at step 100 and the tanh layers jump to their bounds."""
     return on_digits(stack("tanh", (32, 32)), fit={"callbacks": [at_step(100, learning_rate(2.0))]})
 
 

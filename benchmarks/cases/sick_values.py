@@ -24,7 +24,7 @@ def log_loss(labels: Any, probabilities: Any) -> Any:
 
 @sick("nonfinite", ["head", "probabilities"], also=("poor_init",), onset=27)
 def nonfinite_log_of_zero() -> Training:
-    """An outlier drives a probability to exactly 0, whose logarithm the loss takes."""
+    """An outlier drives a probability to exactly 0, and the loss takes its logarithm."""
     model = keras.Sequential(
         [
             layers.Input((64,)),
@@ -53,7 +53,7 @@ def root_loss(target: Any, prediction: Any) -> Any:
 
 @sick("nonfinite", ["head"], onset=0)
 def nonfinite_root_of_zero() -> Training:
-    """A distance of exactly 0 in the loss: its root has no finite gradient there."""
+    """A distance of exactly 0 in the loss: its square root has no finite gradient there."""
     x, y = diabetes()
     target = np.repeat(np.where(y > 0, y, 0), 2, 1)
     model = keras.Sequential(
@@ -75,13 +75,13 @@ def with_bad_sample(value: float, row: int = 300) -> tuple[Array, Array]:
 
 @sick("nonfinite", ["hidden_0"], onset=300 // 32)
 def nonfinite_bad_sample() -> Training:
-    """One NaN in one sample, which the tenth batch holds."""
+    """One NaN in one sample of the tenth batch."""
     return on_digits(stack("tanh", (32, 32)), "adam", with_bad_sample(np.nan), fit={"shuffle": False})
 
 
-@sick("nonfinite", ["normalise"], onset=5)
+@sick("nonfinite", ["normalize"], onset=5)
 def nonfinite_division() -> Training:
-    """Outputs divided by their length, and one empty image whose length is 0."""
+    """Outputs divided by their norm, and one empty image with norm 0."""
     x, y = digits()
     x = x.copy()
     x[5 * 32 + 7] = 0
@@ -90,7 +90,7 @@ def nonfinite_division() -> Training:
             layers.Input((8, 8)),
             layers.Flatten(name="flatten"),
             layers.Dense(32, use_bias=False, name="hidden_0"),
-            layers.Lambda(lambda v: v / ops.sqrt(ops.sum(v * v, -1, keepdims=True)), name="normalise"),
+            layers.Lambda(lambda v: v / ops.sqrt(ops.sum(v * v, -1, keepdims=True)), name="normalize"),
             layers.Dense(10, name="head"),
         ]
     )
@@ -114,14 +114,14 @@ def nonfinite_half_precision() -> Training:
 
 @sick("nonfinite", ["hidden_0", "head"], also=("exploding_gradient",))
 def nonfinite_overflow() -> Training:
-    """Linear regression with a learning rate of 5: every step is longer than the one before until float32 ends."""
+    """Linear regression with a learning rate of 5: every step is larger than the last one until float32 overflows."""
     model = stack(None, (8,), 1, (10,))
     return Training(compiled(model, keras.optimizers.SGD(5.0), "mse"), *diabetes(), epochs=8)
 
 
 @sick("collapsed_layer", ["flatten", "hidden_0"], onset=0)
 def collapsed_equal_inputs() -> Training:
-    """A slip in the input pipeline: every sample is the same picture."""
+    """A bug in the input pipeline: every sample is the same image."""
     x, y = digits()
     return on_digits(stack("tanh", (32, 32), inputs=(8, 8)), "adam", (np.repeat(x[:1], len(x), 0), y))
 
@@ -137,15 +137,15 @@ def collapsed_by_mask() -> Training:
     return on_digits(keras.Model(inputs, layers.Dense(10, name="head")(body)))
 
 
-@sick("collapsed_layer", ["normalise"], also=STUCK, onset=0)
-def collapsed_by_normalisation() -> Training:
-    """Layer normalisation over an axis of one value: it is always 0."""
+@sick("collapsed_layer", ["normalize"], also=STUCK, onset=0)
+def collapsed_by_normalization() -> Training:
+    """Layer normalization over an axis of size 1: the output is always 0."""
     model = keras.Sequential(
         [
             layers.Input((64,)),
             layers.Dense(32, "tanh", name="hidden_0"),
             layers.Dense(1, name="narrow"),
-            layers.LayerNormalization(name="normalise"),
+            layers.LayerNormalization(name="normalize"),
             layers.Dense(16, "tanh", name="hidden_1"),
             layers.Dense(10, name="head"),
         ]
@@ -155,7 +155,7 @@ def collapsed_by_normalisation() -> Training:
 
 @sick("collapsed_layer", ["head"], also=STUCK, onset=0)
 def collapsed_softmax_of_one() -> Training:
-    """Softmax over a single output: it says 1 of every sample. (With cross entropy Keras looks behind it.)"""
+    """Softmax over a single output: it is 1 for every sample. (With cross entropy Keras uses the logits.)"""
     x, y = table("breast_cancer")
     model = keras.Sequential(
         [layers.Input((30,)), layers.Dense(24, "tanh", name="hidden_0"), layers.Dense(1, "softmax", name="head")]
@@ -185,7 +185,7 @@ def poor_init_symmetric() -> Training:
 
 @sick("poor_init", ["hidden_0", "hidden_1"], also=(*STUCK, "dead_units", "collapsed_layer"), onset=0)
 def poor_init_zeros() -> Training:
-    """All weights start at zero behind ReLU."""
+    """All weights start at zero, with ReLU."""
     return on_digits(stack("relu", (32, 32), kernel_initializer="zeros"))
 
 
@@ -208,7 +208,7 @@ def poor_init_small() -> Training:
 
 @sick("poor_init", ["hidden_0"], also=("exploding_gradient", "dead_units"), onset=0)
 def poor_init_raw_inputs() -> Training:
-    """The columns of the wine set as they are, up to 1700, into ReLU: the outputs start in the hundreds."""
+    """The raw columns of the wine set, up to 1700, into ReLU: the outputs start in the hundreds."""
     x, y = raw_table("wine")
     return Training(compiled(stack("relu", (24, 24), 3, (13,))), x, y, epochs=30, batch_size=16)
 

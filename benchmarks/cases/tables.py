@@ -1,4 +1,4 @@
-"""The results as tables for the terminal and for the documentation, and the targets they are held to."""
+"""Formats the results as tables for terminal and documentation, and defines the targets."""
 
 from __future__ import annotations
 
@@ -17,23 +17,22 @@ MOST_SEED_ALARMS = 0.01
 
 PAGE_HEAD = """# How often the rules are right
 
-This page is written by `make accuracy`, which trains small networks on the data bundled with scikit-learn and on
-sequences made from a seed, with the callback as a user has it, and judges every observed step with the default
-thresholds. What is true of each training is established without `tb_activations`: before the first step and after
-every epoch plain eager TensorFlow looks at every unit, gradient and weight over the whole data set, and
-`benchmarks/cases/truth.py` holds the criteria by which that makes a layer sick. A case whose measurements do not
-confirm what it says of itself counts as failing.
+`make accuracy` writes this page. It trains small networks on data from scikit-learn and on generated sequences, with
+the callback as users have it, and judges every observed step with the default thresholds. The truth of each training
+is established without `tb_activations`. Before the first step and after every epoch, plain eager TensorFlow evaluates
+every unit, gradient and weight over the whole data set. `benchmarks/cases/truth.py` has the criteria for a sick
+layer. A case whose measurements do not confirm its description counts as failing.
 
 - A finding counts if it was a warning or a problem at any time of the training, even for one step.
-- Recall: of the trainings that are sick of this as their root cause, those in which the rule found it.
-- Right layer: of those found, the ones whose findings lead to the root cause's layer, and to no layer that is well.
-- Precision: cases with a true finding of the rule, beside those with a false one. Consequences count as true where the
-  measurements bear them out.
+- Recall: the share of trainings with this root cause in which the rule found it.
+- Right layer: of those found, the share whose findings lead to the layer of the root cause and to no healthy layer.
+- Precision: cases with a true finding of the rule, compared with those with a false one. Consequences count as true if
+  the measurements confirm them.
 - The default thresholds were set with these trainings, from seed 0, in view. `python -m benchmarks.accuracy --seed 1`
-  trains and measures them from another seed; `make accuracy-seeds` counts false alarms over thirty fresh seeds of ten
-  of the healthy trainings.
-- NaN that begins between two observed steps can only be told to the first layer in call order, since all weights are
-  NaN by the next one. `nonfinite_log_of_zero` is therefore observed at every step, as the advice of the rule says."""
+  trains and measures them with another seed. `make accuracy-seeds` counts false alarms over thirty new seeds of ten
+  healthy trainings.
+- NaN that begins between two observed steps can only be attributed to the first layer in call order, since all weights
+  are NaN by the next step. `nonfinite_log_of_zero` is therefore observed at every step, as the rule advises."""
 
 COLUMNS = (
     "rule",
@@ -47,7 +46,7 @@ COLUMNS = (
 
 
 def are_targets_met(results: Sequence[Result]) -> bool:
-    """No alarm on a healthy case, recall and right layer as promised for every rule, no case in doubt."""
+    """Whether no healthy case has an alarm, recall and right layer reach the targets, and every case is confirmed."""
     scores = [one for one in rule_scores(results) if one.sick]
     is_quiet = not any(result.found for result in results if result.case.rule is None)
     return (
@@ -59,7 +58,7 @@ def are_targets_met(results: Sequence[Result]) -> bool:
 
 
 def show(console: Console, results: Sequence[Result], failed: Iterable[str], is_verbose: bool = False) -> None:
-    """Prints the table of rules and every case that did not go as it should; verbose: all that was found, too."""
+    """Prints the table of rules and every failing case; with `is_verbose` also everything found."""
     table = Table(*COLUMNS, title="Rules on known trainings")
     for row in _rows(results):
         table.add_row(*row)
@@ -73,7 +72,7 @@ def show(console: Console, results: Sequence[Result], failed: Iterable[str], is_
 
 
 def markdown(results: Sequence[Result]) -> str:
-    """The page of the documentation: the same table and sentences, and what all the cases are."""
+    """The page of the documentation: the same table and sentences, and a description of all cases."""
     lines = ["| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
     lines += ["| " + " | ".join(row) + " |" for row in _rows(results)]
     faults = [f"- `{result.case.name}`: {_plain(line)}" for result in results for line in _faults(result)]
@@ -99,13 +98,13 @@ def _listed(results: Sequence[Result]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Markdown has a meaning for these."""
+    """Escapes characters that are special in Markdown."""
     return text.replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")
 
 
 def show_seeds(console: Console, alarms: Mapping[str, Mapping[str, Sequence[Finding]]]) -> bool:
-    """Prints alarms by case over seeds; whether the share of runs with an alarm is as promised."""
-    table = Table("healthy case", "runs", "runs with an alarm", title="Fresh seeds")
+    """Prints alarms by case over seeds; returns whether the share of runs with an alarm meets the target."""
+    table = Table("healthy case", "runs", "runs with an alarm", title="New seeds")
     for name, runs in alarms.items():
         table.add_row(name, str(len(runs)), str(sum(map(bool, runs.values()))))
     console.print(table)

@@ -1,4 +1,4 @@
-"""Trains a case and stores what the callback wrote, and beside it what was measured."""
+"""Trains a case and stores the callback's records together with the measurements."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MEASURED = "measured.json"
 
 
 def train(case: Case, folder: Path, seed: int = 0, with_truth: bool = True) -> None:
-    """Trains `case` from `seed` with the callback as a user has it, into `folder`, which is emptied first."""
+    """Trains `case` from `seed` with the callback as users have it, into `folder`, which is emptied first."""
     shutil.rmtree(folder, ignore_errors=True)
     keras.backend.clear_session()
     keras.mixed_precision.set_dtype_policy("float32")
@@ -51,7 +51,7 @@ def train(case: Case, folder: Path, seed: int = 0, with_truth: bool = True) -> N
 
 
 def load_measurements(folder: Path) -> Measurements:
-    """What `train` stored in `folder`."""
+    """Reads what `train` stored in `folder`."""
     return Measurements(**json.loads((folder / MEASURED).read_text("utf-8")))
 
 

@@ -1,9 +1,9 @@
-"""The written criteria: which layers of a measured training have which sickness.
+"""The criteria: which layers of a measured training have which sickness.
 
-A fact is `certain` when anyone would agree, otherwise it is *arguable*: an alarm about it is no false alarm, and
-the lack of one no miss. Criteria look at the whole data set after every epoch, never at what `tb_activations` saw.
-"Late" is the last fifth of the measurements and at least two of them. Learned: the last loss is below `LEARNED` of
-that of the best constant predictor (of the first loss, where that is smaller or the constant one is unknown).
+A fact is `certain` if anyone would agree. Otherwise it is *arguable*: an alarm about it is not a false alarm, and a
+missing alarm is not a miss. Criteria use the whole data set after every epoch, never records of `tb_activations`.
+"Late" is the last fifth of the measurements and at least two of them. Learned: the last loss is below `LEARNED` times
+that of the best constant predictor (or times the first loss, if that is smaller or the constant one is unknown).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LEARNED = 0.9
 
 @dataclasses.dataclass(frozen=True)
 class Fact:
-    """That `layer` has the sickness `rule`, since `onset`, by what figure; `certain` or only arguable."""
+    """`layer` has the sickness `rule` since `onset`, with the evidence; `certain` or only arguable."""
 
     rule: str
     layer: str
@@ -31,12 +31,12 @@ class Fact:
 
 @dataclasses.dataclass(frozen=True)
 class Measurements:
-    """What `measure.Measured` left of one training, as stored.
+    """The stored measurements of one training, see `measure.Measured`.
 
     Attributes:
-        moments: step, loss and layers' figures before training and after every epoch.
+        moments: step, loss and values of the layers before training and after every epoch.
         steps: by layer the relative size of every step of its kernels.
-        layers: by layer what never changes.
+        layers: by layer the constants.
         constant_loss: loss of the best constant predictor, NaN if unknown.
     """
 
@@ -47,7 +47,7 @@ class Measurements:
     constant_loss: float
 
     def series(self, layer: str, figure: str) -> list[Any]:
-        """One figure of one layer at every measurement, None where it could not be had."""
+        """One value of one layer at every measurement, None if not available."""
         return [moment["layers"][layer].get(figure) for moment in self.moments]
 
     def step_of(self, measurement: int) -> int:
@@ -59,12 +59,12 @@ class Measurements:
 
     @property
     def late(self) -> int:
-        """How many of the last measurements count as late."""
+        """The number of last measurements that count as late."""
         return max(2, len(self.moments) // 5)
 
     @property
     def reference_loss(self) -> float:
-        """What a network that learned nothing is at."""
+        """The loss of a network that learned nothing."""
         known = [loss for loss in (self.constant_loss, self.losses[0]) if math.isfinite(loss)]
         return min(known) if known else math.inf
 
@@ -77,12 +77,12 @@ Flags = list[bool]
 
 
 def facts(measured: Measurements) -> list[Fact]:
-    """Everything that is certain or arguable of this training."""
+    """All certain and arguable facts of this training."""
     return [fact for criterion in _CRITERIA for fact in criterion(measured)]
 
 
 def _lasting(measured: Measurements, flags: Flags) -> int | None:
-    """The step since which `flags` holds without a break to the end, None unless it does so through the late part."""
+    """The step since which `flags` is true to the end, None unless that includes the late part."""
     if not all(flags[-measured.late :]):
         return None
     first = len(flags)
@@ -92,7 +92,7 @@ def _lasting(measured: Measurements, flags: Flags) -> int | None:
 
 
 def _ever(measured: Measurements, flags: Flags, in_a_row: int = 1) -> int | None:
-    """The first step from which on `flags` holds at so many measurements in a row, None if it never does."""
+    """The first step from which `flags` is true for this many measurements in a row, None if never."""
     for first in range(len(flags) - in_a_row + 1):
         if all(flags[first : first + in_a_row]):
             return measured.step_of(first)
@@ -100,7 +100,7 @@ def _ever(measured: Measurements, flags: Flags, in_a_row: int = 1) -> int | None
 
 
 def _fact(rule: str, layer: str, certain: int | None, arguable: int | None, why: str) -> Iterator[Fact]:
-    """The fact whose certainty began at `certain`, else the arguable one; nothing when both are None."""
+    """The fact that is certain since `certain`, else the arguable one; nothing if both are None."""
     if certain is not None:
         yield Fact(rule, layer, True, certain, why)
     elif arguable is not None:
@@ -110,7 +110,7 @@ def _fact(rule: str, layer: str, certain: int | None, arguable: int | None, why:
 def dead_units(measured: Measurements) -> Iterator[Fact]:
     """Rectifier units that are zero on all data: half of a hidden layer late. Arguable: a third, twice in a row.
 
-    Of a head only if all units are dead.
+    For a head only if all units are dead.
     """
     for layer, known in measured.layers.items():
         shares = [_share(active, lambda values: values <= 0) for active in measured.series(layer, "active")]
@@ -154,10 +154,10 @@ def vanishing_gradient(measured: Measurements) -> Iterator[Fact]:
 
 
 def exploding_gradient(measured: Measurements) -> Iterator[Fact]:
-    """A step more than ten times as long as the kernel, a loss over 1000 times that of a constant, elasticity over 100.
+    """An update more than ten times the kernel's norm, a loss over 1000 times a constant's, elasticity over 100.
 
-    The loss counts for every layer, elasticity at two measurements, and only while the loss is above half of what it
-    is for a network that learned nothing: it is a small loss that makes it large later. Arguable: steps longer than
+    The loss counts for every layer. Elasticity counts at two measurements, and only while the loss is above half of
+    that of a network that learned nothing: later it is large because the loss is small. Arguable: updates larger than
     the kernel in one step of twenty, a loss over 20 times, elasticity over 50; and every layer of a training in which
     another one explodes.
     """
@@ -197,7 +197,7 @@ def nonfinite(measured: Measurements) -> Iterator[Fact]:
 def saturated_units(measured: Measurements) -> Iterator[Fact]:
     """Bounded hidden activations: half of the units within 2.5 % of a bound on 90 % of the data, late.
 
-    Or 80 % of all outputs. Arguable: half of all outputs, twice in a row. Heads and gates are left out.
+    Or 80 % of all outputs. Arguable: half of all outputs, twice in a row. Heads and gates are omitted.
     """
     for layer, known in measured.layers.items():
         if known["head"] or known["gate"]:
@@ -211,10 +211,10 @@ def saturated_units(measured: Measurements) -> Iterator[Fact]:
 
 
 def stagnant_weights(measured: Measurements) -> Iterator[Fact]:
-    """Kernels that moved less than 1e-4 of their norm in all while nothing was learned, or less than 1e-6 anyway.
+    """Kernels that moved less than 1e-4 of their norm in total while nothing was learned, or less than 1e-6.
 
     Or that move too fast: steps over 0.1 of the norm in the median of the second half. Arguable: moved less than 3e-3;
-    stands still in the second half with nothing learned; steps over 0.03 in either half.
+    no movement in the second half with nothing learned; steps over 0.03 in either half.
     """
     for layer in _trained(measured):
         moved = [_number(value) for value in measured.series(layer, "moved")]
@@ -238,7 +238,7 @@ def no_gradient(measured: Measurements) -> Iterator[Fact]:
 
 
 def collapsed_layer(measured: Measurements) -> Iterator[Fact]:
-    """Nine in ten outputs differ between samples by less than 1e-3 of their size, late. Arguable: 2e-2, once."""
+    """90 % of the outputs differ between samples by less than 1e-3 of their size, late. Arguable: 2e-2, once."""
     for layer in measured.layers:
         spreads = [_number(value) for value in measured.series(layer, "spread")]
         certain = _lasting(measured, [spread < 1e-3 for spread in spreads])
@@ -247,11 +247,11 @@ def collapsed_layer(measured: Measurements) -> Iterator[Fact]:
 
 
 def poor_init(measured: Measurements) -> Iterator[Fact]:
-    """Before the first step: a kernel far off, alone or on its inputs; or units that start equal and stay equal.
+    """Before the first step: a kernel of the wrong size, alone or with its inputs; or units that start and stay equal.
 
-    Gain is the kernel's root mean square times the root of its fan-in: 1 keeps the signal's size. Far off: over 5 or
-    under 0.05, or gain times the inputs' root mean square over 30. Equal units: of a layer that is not the head, at
-    the start and at the end. Arguable: over 2.5, under 0.2, over 6 or not finite, equal at the start
+    Gain is the kernel's root mean square times the square root of its fan-in; 1 preserves the signal's size. Wrong
+    size: over 5 or under 0.05, or gain times the inputs' root mean square over 30. Equal units: in a layer that is not
+    the head, at the start and at the end. Arguable: over 2.5, under 0.2, over 6 or not finite, equal at the start
     only.
     """
     for layer, known in measured.layers.items():
@@ -259,7 +259,7 @@ def poor_init(measured: Measurements) -> Iterator[Fact]:
         gain, drive = _number(start.get("gain"), 1.0), _number(start.get("drive"), 1.0)
         equal = bool(start.get("units_equal")) and not known["head"]
         stays = equal and bool(end.get("units_equal"))
-        # A kernel of zeros is no matter of scale: either its units stay equal or they do not.
+        # A kernel of zeros has no scale: what counts is whether its units stay equal.
         is_scaled = gain > 0 and known["class"] != "Embedding"
         off = is_scaled and known["trained"] and (gain > 5 or gain < 0.05 or drive > 30)
         slightly = equal or (is_scaled and (gain > 2.5 or gain < 0.2 or not drive <= 6))
@@ -273,7 +273,7 @@ def _trained(measured: Measurements) -> Iterator[str]:
 
 
 def _share(values: Any, condition: Callable[[Any], Any]) -> float:
-    """Share of units of which `condition` holds, 0 where there is no figure."""
+    """Share of units for which `condition` is true, 0 if there are no values."""
     return float(np.mean(condition(np.asarray(values)))) if values else 0.0
 
 
@@ -282,7 +282,7 @@ def _number(value: Any, missing: float = math.nan) -> float:
 
 
 def _median(values: list[float]) -> float:
-    """Of those that are numbers, NaN where there is none."""
+    """Median of the values that are numbers, NaN if there are none."""
     known = [value for value in values if not math.isnan(value)]
     return float(np.median(known)) if known else math.nan
 

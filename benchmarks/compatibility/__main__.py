@@ -1,4 +1,4 @@
-"""Runs what is asked for, keeps the results in `build/compatibility`, and writes `docs/compatibility.md` from them.
+"""Runs the requested cells, stores the results in `build/compatibility`, and writes `docs/compatibility.md` from them.
 
 python -m benchmarks.compatibility                  # everything
 python -m benchmarks.compatibility --mode "XLA on"  # one column
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
     parser.add_argument("--architecture", help="only this architecture, in this process")
     parser.add_argument("--only", choices=["modes", "architectures", "workers", "page"], help="only this part")
-    parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1), help="processes at the same time")
+    parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1), help="parallel processes")
     arguments = parser.parse_args()
     results: Path = arguments.results
     results.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def run_mode(name: str, only: str | None, results: Path) -> None:
-    """Trains every kind, or only one, in one mode; each result is kept as soon as it is there."""
+    """Trains every kind, or only one, in one mode; each result is stored at once."""
     from benchmarks.compatibility.cell import try_cell
     from benchmarks.compatibility.kinds import KINDS
     from benchmarks.compatibility.modes import MODES
@@ -81,7 +81,7 @@ def run_architecture(name: str, results: Path) -> None:
 
 
 def run_workers(results: Path) -> None:
-    """Two processes against one."""
+    """Compares two processes with one."""
     from benchmarks.compatibility.workers import compare
 
     compared = compare(results / "workers")
@@ -90,7 +90,7 @@ def run_workers(results: Path) -> None:
 
 
 def _in_a_process(results: Path, *arguments: str) -> bool:
-    # A process a column: logical devices and determinism are set once in a process; memory is given back.
+    # One process per column: logical devices and determinism are set once per process, and memory is released.
     command = [sys.executable, "-m", "benchmarks.compatibility", "--results", str(results), *arguments]
     done = subprocess.run(command, cwd=ROOT, check=False)
     if done.returncode:

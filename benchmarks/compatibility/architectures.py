@@ -21,7 +21,7 @@ _DEFAULT_SIDE = 64
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """How to make a model and one batch for it."""
+    """How to make a model and a batch for it."""
 
     source: str
     make: Callable[[], keras.Model]
@@ -31,7 +31,7 @@ class Architecture:
 
 @dataclasses.dataclass(frozen=True)
 class Observed:
-    """What one step showed: layers with weights of their own, how many have figures, and weights with figures."""
+    """Result of one step: layers with their own weights, the number with statistics, and weights with statistics."""
 
     source: str
     input: str
@@ -75,7 +75,7 @@ def observe_one_step(architecture: Architecture) -> Observed:
         len(weighted),
         len(seen),
         int(np.isfinite(norms).sum()),
-        "; ".join([said for said in warnings if "unobserved" in said or "cannot" in said] + unrecorded[:3]),
+        "; ".join([log for log in warnings if "unobserved" in log or "cannot" in log] + unrecorded[:3]),
     )
 
 

@@ -23,14 +23,14 @@ STEPS = 4
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What a cell showed.
+    """The result of a cell.
 
     Attributes:
-        difference: largest difference of a weight's elements over the largest element of that weight; 0.0 is
-            bit-identical; None where nothing was trained.
+        difference: largest difference of a weight's elements relative to the largest element of that weight; 0.0 is
+            bit-identical; None if nothing was trained.
         observed: recorded steps.
-        not_observed: layers without figures, and why.
-        failure: why the training does not run here without observing either, or what the observer said it lost.
+        not_observed: layers without statistics, and why.
+        failure: why the training does not run here even without observing, or what the log reports as lost.
     """
 
     difference: float | None
@@ -42,16 +42,16 @@ class Outcome:
 class _Warnings(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.said: list[str] = []
+        self.log: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
         if "observing is off" in message or "nothing" in message or "cannot be" in message:
-            self.said.append(message)
+            self.log.append(message)
 
 
 def try_cell(make: Callable[[], Workload], mode: Mode) -> Outcome:
-    """Trains plainly, then observed, and compares."""
+    """Trains without and with observing, and compares."""
     try:
         alone = _train(make, mode, None)
     except Exception as error:
@@ -68,7 +68,7 @@ def try_cell(make: Callable[[], Workload], mode: Mode) -> Outcome:
     finally:
         logger.removeHandler(warnings)
     reasons = {layer.name: layer.not_observed for layer in run.spec.layers if layer.not_observed}
-    return Outcome(_difference(alone, watched), len(run.steps), reasons, "; ".join(warnings.said))
+    return Outcome(_difference(alone, watched), len(run.steps), reasons, "; ".join(warnings.log))
 
 
 def _train(make: Callable[[], Workload], mode: Mode, folder: str | None) -> list[np.ndarray]:

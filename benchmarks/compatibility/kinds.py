@@ -1,4 +1,4 @@
-"""The kinds of models, by the names of their rows."""
+"""The kinds of models by the names of their rows."""
 
 from __future__ import annotations
 

@@ -20,10 +20,10 @@ class Mode:
         compiled: arguments of `compile`.
         optimizer: makes the optimizer.
         policy: dtype policy under which the model is made.
-        prepare: called once in a process of its own before TensorFlow does anything.
+        prepare: called once in a separate process before TensorFlow does anything.
         scope: the scope under which the model is made.
-        is_loop: whether a custom loop with `Recorder` trains in place of `fit`.
-        is_exact: whether weights with and without observing have to be bit-identical.
+        is_loop: whether a custom loop with `Recorder` trains instead of `fit`.
+        is_exact: whether weights with and without observing must be bit-identical.
     """
 
     compiled: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -42,7 +42,7 @@ def _two_devices() -> None:
 
 @functools.cache
 def _strategy() -> tf.distribute.Strategy:
-    # One for the process: the collectives of a second one would be numbered as those of the first.
+    # One per process: the collectives of a second one would have the same numbers as those of the first.
     return tf.distribute.MirroredStrategy(["cpu:0", "cpu:1"])
 
 
@@ -68,6 +68,6 @@ MODES: dict[str, Mode] = {
     "EMA": Mode({"jit_compile": False}, lambda: keras.optimizers.Adam(use_ema=True, ema_overwrite_frequency=2)),
     "op determinism": Mode({"jit_compile": False}, prepare=lambda: tf.config.experimental.enable_op_determinism()),
     "MirroredStrategy, 2 devices": Mode({"jit_compile": False}, prepare=_two_devices, scope=_mirrored),
-    "own loop": Mode(is_loop=True),
-    "own loop, XLA on": Mode({"jit_compile": True}, is_loop=True, is_exact=False),
+    "custom loop": Mode(is_loop=True),
+    "custom loop, XLA on": Mode({"jit_compile": True}, is_loop=True, is_exact=False),
 }

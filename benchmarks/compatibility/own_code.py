@@ -1,4 +1,4 @@
-"""Models, layers and steps that users write themselves."""
+"""Custom models, layers and steps."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def subclassed() -> Workload:
 
 
 class Pair(keras.Model):
-    """Takes a tuple and gives a tuple."""
+    """Takes a tuple and returns a tuple."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ def tuples() -> Workload:
 
 
 class Split(layers.Layer):
-    """Gives a tuple and a dict of outputs."""
+    """Returns a tuple and a dict of outputs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ def under_a_condition() -> Workload:
 
 
 class OwnStep(keras.Model):
-    """Trains by a step of its own, on a loss of its own."""
+    """Trains with a custom step and a custom loss."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ def own_step() -> Workload:
 
 
 class Sparse(layers.Layer):
-    """Adds a loss of its own."""
+    """Adds a loss."""
 
     def call(self, x: Any) -> Any:
         self.add_loss(1e-3 * keras.ops.mean(keras.ops.abs(x)))
@@ -145,7 +145,7 @@ def losses_of_layers() -> Workload:
 
 
 class Noise(layers.Layer):
-    """Draws numbers whose state TensorFlow keeps in the compiled step."""
+    """Draws random numbers whose state TensorFlow keeps in the compiled step."""
 
     def call(self, x: Any, training: bool = False) -> Any:
         return x + tf.random.normal(tf.shape(x), stddev=0.1, dtype=x.dtype) if training else x

@@ -1,4 +1,4 @@
-"""Models of sequences: recurrent, attending, with embeddings, masks, of different lengths."""
+"""Models of sequences: recurrent, attention, embeddings, masks, different lengths."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Ragged(keras.Model):
         self.hidden, self.head = layers.Dense(12, "relu"), layers.Dense(10)
 
     def call(self, x: Any) -> Any:
-        # Ragged where the data are; dense while Keras works out shapes.
+        # Ragged if the data are; dense while Keras infers shapes.
         dense = x.to_tensor(shape=[None, 16]) if isinstance(x, tf.RaggedTensor) else x
         return self.head(self.hidden(tf.cast(dense, self.compute_dtype)))
 

@@ -1,4 +1,4 @@
-"""Models put together from layers of Keras in every way."""
+"""Models composed of Keras layers in every way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes `docs/compatibility.md` from the kept results."""
+"""Writes `docs/compatibility.md` from the stored results."""
 
 from __future__ import annotations
 
@@ -21,39 +21,41 @@ MODE_NAMES = (
     "EMA",
     "op determinism",
     "MirroredStrategy, 2 devices",
-    "own loop",
-    "own loop, XLA on",
+    "custom loop",
+    "custom loop, XLA on",
 )
 """The modes of `benchmarks.compatibility.modes`, without importing TensorFlow."""
 
 _INTRODUCTION = """# Compatibility
 
-Written by `make compatibility`, which trains every cell for real; do not edit. {versions}.
+`make compatibility` writes this page; do not edit it. Every cell is a real training. {versions}.
 
 ## Kinds of models, ways to train
 
-Each cell is the same training twice in one process, four steps with and four without observing, two of the four
-observed. "identical" means that all weights are equal bit for bit afterwards. A number is the largest difference of an
-element of a weight, over the largest element of that weight: with XLA the observed step is fused otherwise than the
-plain one, which rounds otherwise; without it TensorFlow's graph optimizer computes some layers together with those
-behind them (an activation layer behind a dense one, two dropouts in a row), which it cannot where what stands between
-is observed; and in eager mode TensorFlow adds up the gradients that come back to one output from three places or more
-in an order that depends on how many operations lie on the way, of which an observed output has one more. A rounding is
-1e-7, in bfloat16 4e-3.
+Each cell is the same training twice in one process, four steps with and four without the callback, two of the four
+observed. "identical" means that all weights are bit-identical afterwards. A number is the largest difference of an
+element of a weight, relative to the largest element of that weight. One rounding is 1e-7, in bfloat16 4e-3. There are
+three causes of such differences:
 
-A layer that draws by `tf.random.normal` and the like in a compiled step is another matter: TensorFlow keeps the state
-of such a draw in the step itself, so that observed and plain steps, compiled apart, each draw the same sequence from
-its beginning. The training is as good, but not the same one, and a line in the log says so. `keras.random`, Keras' own
-layers and `tf.random.Generator` keep their state in variables and draw what they would without observing.
+- With XLA, the observed step is fused differently.
+- Without XLA, TensorFlow's graph optimizer computes some layers together with their successors, for example a dense
+  layer and an activation layer, or two dropouts in a row. It cannot do so if the tensor between them is observed.
+- In eager mode, TensorFlow adds the gradients that return to one output from three or more places in an order that
+  depends on the number of operations on the way. An observed output has one operation more.
 
-"own loop" is a custom training loop with `Recorder`, all others are `fit` with `LayerHealth`. "does not train" is a
-training that TensorFlow refuses on this machine without the callback as well. "not run" is a cell that the run which
-wrote this page left out.
+A layer that uses `tf.random.normal` or the like in a compiled step is different. TensorFlow keeps the state of such an
+operation in the compiled step, so observed and plain steps each draw the same sequence from its beginning. The training
+is as good, but not the same, and the callback logs a warning. `keras.random`, Keras' own layers and
+`tf.random.Generator` keep their state in variables and draw the same numbers with and without observing.
+
+"custom loop" is a custom training loop with `Recorder`, all others are `fit` with `LayerHealth`. "does not train" is a
+training that TensorFlow rejects on this machine without the callback as well. "not run" is a cell that was skipped when
+this page was written.
 """
 
 
 def write(results: Path, page: Path) -> None:
-    """Writes the page; cells without a result say so."""
+    """Writes the page; cells without a result are "not run"."""
     kept = [json.loads(path.read_text("utf-8")) for path in sorted(results.glob("*.json"))]
     cells = {(result["kind"], result["mode"]): result for result in kept if "kind" in result}
     parts = [_INTRODUCTION.format(versions=_versions()), _cells(cells), _notes(cells)]
@@ -97,7 +99,7 @@ def _cell(result: Any) -> str:
 
 
 def _notes(cells: dict[tuple[str, str], Any]) -> str:
-    lines = ["What the cells do not show:", ""]
+    lines = ["Details of single cells:", ""]
     grouped: dict[tuple[str, str], list[str]] = {}
     for (kind, mode), result in cells.items():
         if result["difference"] is None:
@@ -108,7 +110,7 @@ def _notes(cells: dict[tuple[str, str], Any]) -> str:
         for layer, reason in result["not_observed"].items():
             reasons.setdefault(reason, []).append(layer)
         for reason, layers in reasons.items():
-            count = f"{len(layers)} layer{'s' if len(layers) > 1 else ''} without figures"
+            count = f"{len(layers)} layer{'s' if len(layers) > 1 else ''} without statistics"
             grouped.setdefault((kind, f"{count}: {reason}"), []).append(mode)
     for (kind, what), modes in sorted(grouped.items()):
         order = [mode for mode in MODE_NAMES if mode in modes]
@@ -124,9 +126,9 @@ def _architectures(results: list[Any]) -> str:
         "## Architectures",
         "",
         "One observed training step each, random weights. "
-        f"Of {complete} of {len(results)} every layer with weights was recorded.",
+        f"All layers with weights were recorded for {complete} of {len(results)}.",
         "",
-        "| | from | input | parameters | layers with weights | of these recorded | weights with figures | |",
+        "| | from | input | parameters | layers with weights | of these recorded | weights with statistics | |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for result in results:
@@ -141,8 +143,9 @@ def _workers(result: Any) -> str:
     return f"""## Two processes
 
 `MultiWorkerMirroredStrategy`, two processes on the loopback interface, a custom loop with `Recorder`,
-{result["steps"]} steps, each process half of every batch, against one process with whole batches. Largest relative
-difference of a recorded figure: {result["difference"]:.0e} ({result["worst"]}). Spreads over samples and units, which
-every replica estimates from its own part of the batch, differ by up to {result["estimated"]:.0e}. Processes that wrote
+{result["steps"]} steps, each process half of every batch, compared with one process with whole batches. Largest
+relative difference of a recorded statistic: {result["difference"]:.0e} ({result["worst"]}). Spreads over samples and
+units, which every replica estimates from its own part of the batch, differ by up to
+{result["estimated"]:.0e}. Processes that wrote
 event files: {result["writers"]}.
 """

@@ -1,4 +1,4 @@
-"""One process of a training under `MultiWorkerMirroredStrategy`, or the whole of it: run by `workers.compare`.
+"""One process of a training under `MultiWorkerMirroredStrategy`, or the only one; started by `workers.compare`.
 
 python -m benchmarks.compatibility.worker FOLDER
 """
@@ -22,7 +22,7 @@ _ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reductio
 
 
 def train(folder: str) -> None:
-    """Trains a small convolutional net; under a cluster this process takes its share of every batch."""
+    """Trains a small convolutional network; in a cluster this process takes its share of every batch."""
     workers = tf.distribute.MultiWorkerMirroredStrategy() if "TF_CONFIG" in os.environ else None
     with workers.scope() if workers else contextlib.nullcontext():
         keras.utils.set_random_seed(0)
@@ -61,7 +61,7 @@ def _batches(workers: Any) -> Any:
     data = tf.data.Dataset.from_tensor_slices((x, digits.target[: BATCH * STEPS]))
     if workers is None:
         return data.batch(BATCH)
-    # Whole batches in order; each process takes its half of every one.
+    # Whole batches in order; each process takes half of each.
     index, count = workers.cluster_resolver.task_id, workers.num_replicas_in_sync
     mine = slice(index * (BATCH // count), (index + 1) * (BATCH // count))
     return data.batch(BATCH).map(lambda x, y: (x[mine], y[mine]))

@@ -1,4 +1,4 @@
-"""Two processes that train together against one that trains alone."""
+"""Compares two processes that train together with one that trains alone."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ SECONDS = 240
 
 @dataclasses.dataclass(frozen=True)
 class Compared:
-    """`difference` is the largest of a figure, over the largest of its kind in the run, and `worst` says of which;
-    `estimated` is the same of those that every replica estimates from a sample of its own.
+    """`difference` is the largest difference of a statistic, relative to its largest value in the run; `worst` names
+    the statistic; `estimated` is the same for statistics that every replica estimates from its own sample.
     `writers` counts the processes that wrote event files.
     """
 
@@ -73,9 +73,9 @@ def _start(folder: Path, configuration: object) -> subprocess.Popen[str]:
 def _run(processes: list[subprocess.Popen[str]]) -> None:
     try:
         for process in processes:
-            said, _ = process.communicate(timeout=SECONDS)
+            log, _ = process.communicate(timeout=SECONDS)
             if process.returncode:
-                raise RuntimeError(f"a training process ended with {process.returncode}:\n{said[-3000:]}")
+                raise RuntimeError(f"a training process ended with {process.returncode}:\n{log[-3000:]}")
     finally:
         for process in processes:
             with contextlib.suppress(ProcessLookupError):
@@ -104,7 +104,7 @@ def _differences(one: Run, other: Run) -> Iterator[tuple[str, float]]:
 
 
 def _difference(one: np.ndarray, other: np.ndarray) -> float:
-    """Of `[steps, columns]`, over each column's largest figure; NaN has to meet NaN."""
+    """Largest difference of `[steps, columns]`, relative to each column's largest value; NaN must match NaN."""
     if not np.array_equal(np.isnan(one), np.isnan(other)):
         return float("inf")
     scale = np.maximum(np.nanmax(np.abs(one), axis=0, initial=0.0), 1e-12)

@@ -1,4 +1,4 @@
-"""What a cell trains: a model with data that fit it, digits 0 to 9 as pictures, rows of pixels or tokens."""
+"""What a cell trains: a model with suitable data, digits 0 to 9 as images, rows of pixels or tokens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 @dataclasses.dataclass(frozen=True)
 class Workload:
-    """A model to be compiled with this loss and trained on these data."""
+    """A model, its loss and its data."""
 
     model: keras.Model
     x: Any

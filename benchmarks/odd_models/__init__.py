@@ -1,1 +1,1 @@
-"""Models and trainings made at random: each trains twice, with and without observing, and both have to be the same."""
+"""Random models and trainings: each trains twice, with and without observing, and the results must be the same."""

@@ -1,4 +1,4 @@
-"""Tries models and trainings made at random, in processes of their own; the exit status is 1 if anything is off.
+"""Tries random models and trainings in separate processes; exits with 1 if anything differs.
 
 python -m benchmarks.odd_models                        # two hundred
 python -m benchmarks.odd_models --first 17 --count 1   # one again, by its number

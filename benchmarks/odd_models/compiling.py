@@ -34,7 +34,7 @@ _EXTRAS: dict[str, dict[str, Any]] = {
 
 
 def make_optimizer(described: Description) -> Any:
-    """A fresh optimizer."""
+    """A new optimizer."""
     rate: Any = 0.01
     if described.extra == "schedule":
         rate = optimizers.schedules.CosineDecay(0.01, 20)
@@ -54,7 +54,7 @@ def make_loss(described: Description) -> Any:
 
 
 def compile_model(model: Any, described: Description) -> None:
-    """Compiles, or compiles again with a fresh optimizer, without XLA."""
+    """Compiles, or recompiles with a new optimizer, without XLA."""
     loss: Any = make_loss(described)
     if described.structure.endswith("_outputs"):
         loss = [loss, "mae"]

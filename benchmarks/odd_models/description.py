@@ -1,7 +1,7 @@
-"""What a number stands for: a short description of a model and of the way it is trained, drawn at random.
+"""Random descriptions of a model and its training, one for each number.
 
-A description says everything; what is made from it is the same every time. Combinations that Keras itself refuses are
-not drawn.
+A description is complete: the same model is made from it every time. Combinations that Keras itself rejects are not
+drawn.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FIRST_PARTS = {
     "picture": ("conv", "separable_conv", "depthwise_conv", "conv_transpose", "strided_conv", "conv_batch_norm"),
     "sequence": ("lstm", "gru", "simple_rnn", "bidirectional", "conv1d", "attention", "time_distributed", "rnn_cells"),
 }
-"""What a body is made of, by the form of its inputs; tokens are embedded and then a sequence."""
+"""The pieces of a body by the form of its inputs; embedded tokens are a sequence."""
 LATER_PARTS = ("dense", "own_dense", "einsum_dense", "bottleneck", "normalized_dense")
 
 ACTIVATIONS = ("relu", "tanh", "gelu", "sigmoid", "elu", "swish", "leaky_relu", "softplus", "selu", "none")
@@ -26,7 +26,7 @@ STYLES = {
     "functional": ("argument", "layer", "lambda_layer", "keras.ops", "keras.activations"),
     "code": ("argument", "layer", "lambda_layer", "keras.ops", "keras.activations", "tf.nn", "lambda", "operator"),
 }
-"""How an activation is written: where only layers can stand, between layers, and in a `call`."""
+"""How an activation is written: as a layer, between layers, or in a `call`."""
 
 STRUCTURES = {
     "layers": ("sequential", "sequential_without_input", "sequential_of_sequentials"),
@@ -122,14 +122,14 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-    """A model and a training; `seed` is what it was drawn from and what weights and data are drawn from.
+    """A model and a training; everything is drawn from `seed`, including weights and data.
 
     Attributes:
-        family: what the structure is written as: a key of `STRUCTURES`.
-        step: "keras" for that of Keras, else what a `train_step` of one's own does.
-        batches: whole batches of an epoch.
+        family: how the structure is written: a key of `STRUCTURES`.
+        step: "keras" for Keras' own step, else what the custom `train_step` does.
+        batches: number of whole batches per epoch.
         has_rest: whether a shorter batch ends an epoch.
-        is_shuffled: whether samples come in another order in every epoch.
+        is_shuffled: whether the order of samples changes in every epoch.
     """
 
     seed: int
@@ -164,7 +164,7 @@ class Description:
 
 
 def describe(seed: int) -> Description:
-    """The description that this number stands for."""
+    """The description with this number."""
     draw = _Draw(np.random.default_rng(seed))
     family = draw.of(("layers", "functional", "code", "no_call"), (2, 3, 5, 2))
     structure = draw.of(STRUCTURES[family])
@@ -218,7 +218,7 @@ class _Draw:
 
 
 def _ways(family: str, structure: str) -> list[str]:
-    """What Keras admits: two outputs take no weights for samples; without `call` nothing is tested or predicted."""
+    """Whether Keras supports it: no sample weights with two outputs; no test or predict without `call`."""
     refused: set[str] = set()
     if structure.endswith("_outputs"):
         refused |= {"class_weight", "sample_weight"}

@@ -1,4 +1,4 @@
-"""The ways to train by the methods of a Keras model."""
+"""The ways to train with the methods of a Keras model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EPOCHS = 2
 
 @dataclasses.dataclass(frozen=True)
 class Fitting:
-    """A compiled model, what it is trained on, and the callbacks that a user gives to `fit`."""
+    """A compiled model, its data, and the callbacks for `fit`."""
 
     model: Any
     samples: Samples
@@ -29,7 +29,7 @@ class Fitting:
     folder: str
 
     def train(self) -> list[float]:
-        """Trains in the description's way; the losses of all epochs or steps."""
+        """Trains as described; returns the losses of all epochs or steps."""
         way = self.described.way
         if way in ("arrays", "eager", "steps_per_execution"):
             return self._fit(self.samples.x, self.samples.y)
@@ -39,7 +39,7 @@ class Fitting:
     def _fit(self, x: Any, y: Any = None, epochs: int = EPOCHS, **arguments: Any) -> list[float]:
         if y is not None:
             arguments |= {"batch_size": self.described.batch}
-        # What is no array comes in its own order.
+        # Data sets have their own order.
         arguments["shuffle"] = self.described.is_shuffled and y is not None
         history = self.model.fit(x, y, epochs=epochs, verbose=0, callbacks=list(self.callbacks), **arguments)
         return [value for name in sorted(history.history) for value in history.history[name]]
@@ -111,13 +111,13 @@ class Fitting:
     def _callbacks(self) -> list[float]:
         file = os.path.join(self.folder, "best.weights.h5")
         self.callbacks[:0] = [keras.callbacks.EarlyStopping("loss", patience=1, restore_best_weights=True)]
-        if self.described.family != "no_call":  # Keras saves no model that nobody called.
+        if self.described.family != "no_call":  # Keras cannot save a model that was never called.
             best = keras.callbacks.ModelCheckpoint(file, "loss", save_best_only=True, save_weights_only=True)
             self.callbacks.append(best)
         return self._arrays(epochs=3)
 
     def _train_on_batch(self) -> list[float]:
-        """A loop that drives callbacks by hand, as people do for Keras' own TensorBoard callback."""
+        """A loop that calls the callbacks itself, as is common for Keras' TensorBoard callback."""
         losses = []
         for callback in self.callbacks:
             callback.set_model(self.model)

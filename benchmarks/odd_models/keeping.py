@@ -1,4 +1,4 @@
-"""Layers that keep something from step to step, each in another place, and layers that draw random numbers."""
+"""Layers that keep state between steps, each in another place, and layers that draw random numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KEEPERS: list[Averaging] = []
 
 
 class Averaging(layers.Layer):
-    """Subtracts a moving average of its inputs; where that is kept is up to the kind."""
+    """Subtracts a moving average of its inputs; subclasses decide where it is kept."""
 
     def build(self, shape: Any) -> None:
         self.keep(tf.Variable(tf.zeros(shape[-1]), trainable=False))
@@ -66,7 +66,7 @@ class InModule(Averaging):
 
 
 class InWeight(Averaging):
-    """As Keras wants it."""
+    """State as Keras recommends it."""
 
     def build(self, shape: Any) -> None:
         self.average = self.add_weight(shape=(shape[-1],), initializer="zeros", trainable=False, name="average")
@@ -82,7 +82,7 @@ class InGlobal(Averaging):
 
 
 class InPython(layers.Layer):
-    """Grows with the number of times it ran, which Python counts."""
+    """Grows with the number of calls, which Python counts."""
 
     def call(self, x: Any, training: bool = False) -> Any:
         if not training:
@@ -96,7 +96,7 @@ class InPython(layers.Layer):
 
 
 class SeededNoise(layers.Layer):
-    """Draws by a generator of its own."""
+    """Draws with its own generator."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class SeededNoise(layers.Layer):
 
 
 class GlobalNoise(layers.Layer):
-    """Draws by the generator that all share."""
+    """Draws with the global generator."""
 
     def call(self, x: Any, training: bool = False) -> Any:
         return x * keras.random.uniform(tf.shape(x), 0.8, 1.2, dtype=x.dtype) if training else x
@@ -142,14 +142,14 @@ NOISES: dict[str, Callable[[], Any] | None] = {
 
 
 def forget() -> None:
-    """Everything that is kept outside models is as in a fresh process."""
+    """Resets all state outside models, as in a new process."""
     _GLOBAL.clear()
     _KEEPERS.clear()
     _COUNT[0] = 0
 
 
 def all_kept() -> list[np.ndarray]:
-    """What is kept where Keras does not find it."""
+    """State that Keras does not track."""
     return [*(keeper.kept().numpy() for keeper in _KEEPERS), np.array(_COUNT)]
 
 

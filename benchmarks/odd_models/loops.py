@@ -1,4 +1,4 @@
-"""Loops of one's own, compiled and eager, recorded by `Recorder`."""
+"""Custom loops, compiled and eager, recorded by `Recorder`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tb_activations import Recorder
 def train_in_a_loop(
     model: Any, samples: Samples, described: Description, folder: str | None
 ) -> tuple[Any, list[float]]:
-    """Trains, observed if there is a folder; the optimizer and the losses of all steps."""
+    """Trains, observed if there is a folder; returns the optimizer and the losses of all steps."""
     optimizer = make_optimizer(described)
     losses = [keras.losses.get(make_loss(described)), keras.losses.get("mae")]
 

@@ -1,4 +1,4 @@
-"""The pieces of a body: layers, and what is applied behind them, in the styles in which people write activations."""
+"""The pieces of a body: layers and the activations after them, in all common styles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Function = Callable[[Any], Any]
 
 @dataclasses.dataclass(frozen=True)
 class Piece:
-    """Layers one behind another, and what a line of code does to the last output."""
+    """Consecutive layers, and an expression applied to the last output."""
 
     layers: tuple[Any, ...]
     after: Function | None = None
@@ -35,7 +35,7 @@ class Piece:
 
 @dataclasses.dataclass(frozen=True)
 class Body:
-    """Everything between inputs and heads: `first` on the form of the inputs, `later` on vectors."""
+    """Everything between inputs and heads: `first` applies to the form of the inputs, `later` to vectors."""
 
     first: tuple[Piece, ...]
     to_vector: Piece
@@ -46,7 +46,7 @@ class Body:
 
 
 class OwnDense(layers.Layer):
-    """A layer with weights that a user wrote."""
+    """A custom layer with weights."""
 
     def __init__(self, width: int, activation: str | None = None) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class OwnDense(layers.Layer):
 
 
 class Gated(layers.Layer):
-    """Layers inside a layer, made in its `__init__`, called by operators."""
+    """Layers inside a layer, made in its `__init__`."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ _TAKES_NO_ACTIVATION = {
 
 
 def make_body(described: Description) -> Body:
-    """Fresh layers for this description."""
+    """New layers for this description."""
     chance = np.random.default_rng([described.seed, 1])
     first, later = ([_piece(part) for part in parts] for parts in (described.first, described.later))
     if described.inputs == "tokens":
@@ -149,12 +149,12 @@ def make_body(described: Description) -> Body:
 
 
 def make_head(described: Description) -> Any:
-    """The layer that predicts; the loss by name wants shares of classes."""
+    """The output layer; a loss given by name needs probabilities."""
     if described.is_regression:
         return layers.Dense(1)
     if described.loss != "name":
         return layers.Dense(CLASSES, dtype="float32")
-    # Keras goes back to the logits behind each of them, by different ways.
+    # Keras recovers the logits of each of them in a different way.
     shares = ("softmax", tf.nn.softmax, keras.ops.softmax)[np.random.default_rng([described.seed, 3]).integers(3)]
     return layers.Dense(CLASSES, activation=shares, dtype="float32")
 
@@ -180,7 +180,7 @@ def _piece(part: Part) -> Piece:
 
 
 def _function(name: str, style: str) -> Function:
-    """The activation as people write it; where the style lacks it, a relative of it."""
+    """The activation in this style; a similar one if the style lacks it."""
     if style == "keras.ops":
         function: Function = getattr(keras.ops, name)
     elif style == "tf.nn":

@@ -1,4 +1,4 @@
-"""Trials in processes of their own: one that hangs or dies is known by its number, and the others continue."""
+"""Runs trials in separate processes: one that hangs or dies is reported by its number, and the others continue."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Result = dict[str, Any]
 """The fields of an `Outcome`."""
 
 TRIALS_A_PROCESS = 25
-"""TensorFlow keeps what it compiled: a process gives its memory back after so many trials."""
+"""Trials per process. TensorFlow keeps what it compiled, so a new process releases memory."""
 _SPAWN = multiprocessing.get_context("spawn")
 
 
 def outcomes(seeds: Sequence[int], jobs: int, seconds: float) -> Iterator[Result]:
-    """Results as they come; `jobs` processes at the same time, each trial within so many seconds."""
+    """Results as they arrive, from `jobs` parallel processes, with a time limit per trial in seconds."""
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     done: queue.SimpleQueue[Result] = queue.SimpleQueue()
     for seed in seeds:
@@ -34,7 +34,7 @@ def outcomes(seeds: Sequence[int], jobs: int, seconds: float) -> Iterator[Result
 
 
 def _serve(waiting: queue.SimpleQueue[int], done: queue.SimpleQueue[Result], seconds: float) -> None:
-    """Takes numbers until there are none, one process after another."""
+    """Processes numbers until none are left, one process after another."""
     worker: _Worker | None = None
     while not waiting.empty():
         try:
@@ -63,7 +63,7 @@ class _Worker:
         self.trials = 0
 
     def run(self, seed: int, seconds: float) -> tuple[Result, bool]:
-        """The result, and whether the process may be used again."""
+        """The result, and whether the process can be reused."""
         self.trials += 1
         try:
             self._here.send(seed)
@@ -94,7 +94,7 @@ def _failed(seed: int, complaint: str) -> Result:
 
 def _work(connection: Connection) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # A process a core: threads beyond that only take the cores from each other.
+    # One process per core: more threads would only compete.
     for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(threads, "1")
     from benchmarks.odd_models.trial import run_trial

@@ -23,12 +23,12 @@ class Samples:
     y: Any
 
     def part(self, where: slice) -> tuple[Any, Any]:
-        """These samples of inputs and targets."""
+        """Selects samples of inputs and targets."""
         return _part(self.x, where), _part(self.y, where)
 
 
 def make_samples(described: Description) -> Samples:
-    """As many samples as the description's batches hold."""
+    """The number of samples in the description's batches."""
     chance = np.random.default_rng([described.seed, 2])
     count = described.batch * described.batches + (REST if described.has_rest else 0)
     shape = (count, *SHAPES[described.inputs])

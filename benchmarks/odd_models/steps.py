@@ -1,4 +1,4 @@
-"""What people write into `train_step`, as classes to mix into a model that has `forward`."""
+"""Common `train_step` methods, as mix-in classes for a model that has `forward`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras import ops
 
 
 class Tape:
-    """The step of the guides."""
+    """The step in the Keras guides."""
 
     def train_step(self: Any, data: Any) -> Any:
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -23,7 +23,7 @@ class Tape:
 
 
 class TapeTwice:
-    """Two passes and two updates a step."""
+    """Two passes and two updates per step."""
 
     def train_step(self: Any, data: Any) -> Any:
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -80,7 +80,7 @@ class ByHand:
 
 
 class SuperAndMore:
-    """The step of Keras, then something with the weights."""
+    """Keras' own step, then a change of the weights."""
 
     def train_step(self: Any, data: Any) -> Any:
         logs = super().train_step(data)  # type: ignore[misc]
@@ -90,7 +90,7 @@ class SuperAndMore:
 
 
 class ComputeLoss:
-    """The step of Keras with another loss."""
+    """Keras' own step with another loss."""
 
     def compute_loss(self: Any, x: Any = None, y: Any = None, y_pred: Any = None, *args: Any, **kwargs: Any) -> Any:
         loss = super().compute_loss(x, y, y_pred, *args, **kwargs)  # type: ignore[misc]
@@ -98,7 +98,7 @@ class ComputeLoss:
 
 
 class Critic:
-    """Two networks against each other: one predicts, the other tells predictions from targets."""
+    """Two adversarial networks: one predicts, the other distinguishes predictions from targets."""
 
     def train_step(self: Any, data: Any) -> Any:
         x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -127,12 +127,12 @@ STEPS: dict[str, type] = {
 
 
 def with_step(base: type, step: str) -> Any:
-    """The class `base` with this step; with that of Keras the class itself."""
+    """The class `base` with this step; `base` itself for Keras' own step."""
     return base if step == "keras" else type(f"{STEPS[step].__name__}{base.__name__}", (STEPS[step], base), {})
 
 
 def _apply(optimizer: Any, tape: tf.GradientTape, loss: Any, variables: list[Any]) -> None:
-    # A network frozen between two trainings has nothing to train, and optimizers refuse an empty list.
+    # A network frozen between two trainings has nothing to train, and optimizers reject an empty list.
     if variables:
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 

@@ -1,4 +1,4 @@
-"""The ways to make a model from layers without a `call` of one's own."""
+"""The ways to make a model from layers without a custom `call`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXTRA = 3
 
 
 def make_model(described: Description) -> Any:
-    """A fresh model, not compiled."""
+    """A new model, not compiled."""
     if described.family == "code":
         return written(described, SHAPES[described.inputs])
     return _MAKERS[described.structure](described)
@@ -114,7 +114,7 @@ def _functional_nested(described: Description) -> Any:
 
 
 class Functional(keras.Model):
-    """A functional model of a class of its own."""
+    """A functional model with a custom class."""
 
     def forward(self, x: Any) -> Any:
         return self(x, training=True)

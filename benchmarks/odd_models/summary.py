@@ -1,4 +1,4 @@
-"""The results in a table: for each property of a description how many trials had it, and how many of those are off."""
+"""Summarizes the results: for each property of a description the number of trials, and how many of them differ."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COUNTED = ("structure", "inputs", "state", "noise", "step", "loss", "optimizer",
 
 
 def table(results: Mapping[Description, Result]) -> str:
-    """Lines of text, what is off last."""
+    """Lines of text, differing trials last."""
     tried: Counter[tuple[str, str]] = Counter()
     off: Counter[tuple[str, str]] = Counter()
     for described, result in results.items():

@@ -1,4 +1,4 @@
-"""One description tried: trained without and with observing, and everything that has to be the same compared."""
+"""Tries one description: trains without and with observing, and compares everything that must be the same."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ Values = dict[str, np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What a trial showed.
+    """The result of a trial.
 
     Attributes:
         description: what was trained, in words.
-        complaints: what is off, each in a line: an error, a difference, no record.
-        notices: what the log said that is no finding.
-        rounded: what differs only because TensorFlow's graph optimizer merges operations where nobody looks between
-            them: with the optimizer switched off all is the same.
-        not_observed: layers without figures.
+        complaints: faults, one per line: an error, a difference, no record.
+        notices: log messages that are not findings.
+        rounded: differences only because TensorFlow's graph optimizer merges operations that are not observed: without
+            the optimizer everything is the same.
+        not_observed: layers without statistics.
         records: recorded steps.
     """
 
@@ -58,7 +58,7 @@ def run_trial(seed: int) -> Outcome:
     try:
         plain = train(described, None)
     except Exception as error:
-        # The fault is in this folder, not in the package.
+        # This folder is at fault, not the package.
         return dataclasses.replace(outcome, complaints=(f"does not train unobserved: {_gist(error)}",))
     notices = _Notices()
     logger = logging.getLogger("tb_activations")
@@ -69,18 +69,18 @@ def run_trial(seed: int) -> Outcome:
                 watched = train(described, folder)
             except Exception as error:
                 complaint = f"ended with an error: {_gist(error)}"
-                return dataclasses.replace(outcome, complaints=(complaint,), notices=tuple(notices.said))
+                return dataclasses.replace(outcome, complaints=(complaint,), notices=tuple(notices.log))
             outcome = _with_record(outcome, folder)
     finally:
         logger.removeHandler(notices)
     if told := differences(plain, watched):
         outcome = _with_difference(outcome, described, told)
     seconds = time.perf_counter() - began
-    return dataclasses.replace(outcome, notices=tuple(dict.fromkeys(notices.said)), seconds=seconds)
+    return dataclasses.replace(outcome, notices=tuple(dict.fromkeys(notices.log)), seconds=seconds)
 
 
 def train(described: Description, folder: str | None) -> Values:
-    """Trains from scratch, observed if there is a folder; every value that training leaves, by name."""
+    """Trains from scratch, observed if there is a folder; returns all resulting values by name."""
     keeping.forget()
     keras.utils.clear_session()
     keras.utils.set_random_seed(described.seed)
@@ -103,7 +103,7 @@ def train(described: Description, folder: str | None) -> Values:
 
 
 def differences(one: Values, other: Values) -> list[str]:
-    """What is not bit for bit the same: how much of it, and the first by name."""
+    """What is not bit-identical: how much, and the first by name."""
     if one.keys() != other.keys():
         return [f"other variables: {sorted(one.keys() ^ other.keys())[:4]}"]
     off = [name for name in one if not np.array_equal(one[name], other[name], equal_nan=one[name].dtype.kind == "f")]
@@ -114,16 +114,16 @@ def differences(one: Values, other: Values) -> list[str]:
 
 
 class _Notices(logging.Handler):
-    """Collects what the log says that is no finding."""
+    """Collects log messages that are not findings."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.said: list[str] = []
+        self.log: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
         if not message.startswith("Layer health, "):
-            self.said.append(message)
+            self.log.append(message)
 
 
 def _add_losses(model: Any, described: Description) -> None:
@@ -170,7 +170,7 @@ def _values(model: Any, optimizers: list[Any], losses: list[float]) -> Values:
             values[f"optimizer {number} {index} {variable.path}"] = np.asarray(variable)
     values |= {f"kept {index}": value for index, value in enumerate(keeping.all_kept())}
     values["losses"] = np.array(losses)
-    # A draw more or less would make everything that is trained afterwards another training.
+    # One random number more or less would change everything trained afterwards.
     values["random.random"] = np.array(random.random())
     values["numpy.random"] = np.array(np.random.random())  # noqa: NPY002
     return {name: value.astype("float64") if value.dtype.kind == "V" else value for name, value in values.items()}
@@ -184,7 +184,7 @@ def _relative(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _gist(error: Exception) -> str:
-    """Kind, beginning of the message, and the last line of code of Keras, of the package or of this folder."""
+    """Type, start of the message, and the last line of code of Keras, of the package or of this folder."""
     frames = [
         f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)
     ]

@@ -1,4 +1,4 @@
-"""Models that are classes: where their layers stand, when they are made, and how `call` runs through them."""
+"""Subclassed models: where they keep their layers, when they make them, and how `call` uses them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Shape = tuple[int, ...]
 
 
 def written(described: Description, shape: Shape) -> Any:
-    """A fresh model of this class."""
+    """A new model of this class."""
     base = _CLASSES[described.structure]
     model = with_step(base, described.step)(described)
     if described.structure == "subclass_built_by_shape":
@@ -25,7 +25,7 @@ def written(described: Description, shape: Shape) -> Any:
 
 
 class Written(keras.Model):
-    """Layers are attributes, one by one; kinds below keep and make them otherwise."""
+    """Layers are single attributes; subclasses keep and make them differently."""
 
     def __init__(self, described: Description) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Written(keras.Model):
         self.make()
 
     def make(self) -> None:
-        """Makes the layers and puts them where Keras finds them."""
+        """Makes the layers and stores them where Keras finds them."""
         self.pieces, self.head = tuple(make_body(self.described)), make_head(self.described)
         self.keep(self.pieces)
 
@@ -69,7 +69,7 @@ class InNestedList(Written):
 
 
 class MadeInBuild(Written):
-    """Keras learns of the layers when shapes are known."""
+    """The layers are made when shapes are known."""
 
     def begin(self) -> None:
         pass
@@ -83,7 +83,7 @@ class MadeInBuild(Written):
 
 
 class MadeInFirstCall(Written):
-    """All but the head: Keras lets a `call` make layers only where another one is there and not built."""
+    """All but the head: Keras lets a `call` make layers only if another, unbuilt one exists."""
 
     def begin(self) -> None:
         self.pieces: Any = None
@@ -97,7 +97,7 @@ class MadeInFirstCall(Written):
 
 
 class Block(layers.Layer):
-    """A piece as a layer of its own class."""
+    """A piece as a custom layer."""
 
     def __init__(self, piece: Piece) -> None:
         super().__init__()
@@ -147,7 +147,7 @@ class SeveralOutputs(Written):
 
 
 class WeightsOnly(Written):
-    """No layer at all: weights, and what is computed with them."""
+    """No layer at all: weights and operations."""
 
     def make(self) -> None:
         outputs = 1 if self.described.is_regression else CLASSES
@@ -161,7 +161,7 @@ class WeightsOnly(Written):
 
 
 class NoCall(keras.Model):
-    """Networks one behind another that only `train_step` puts together."""
+    """Consecutive networks that only `train_step` connects."""
 
     def __init__(self, **networks: Any) -> None:
         super().__init__()

@@ -1,1 +1,1 @@
-"""The releases that setup.py admits, proven."""
+"""Tests the releases that setup.py admits."""

@@ -1,10 +1,9 @@
-"""Installs each set of releases into a fresh environment, runs tests in it, and writes `docs/versions.md`.
+"""Installs each set of releases into a new environment, runs tests in it, and writes `docs/versions.md`.
 
 python -m benchmarks.versions               # all sets
-python -m benchmarks.versions 3.12          # those of this Python; the others stand as they were last tried
+python -m benchmarks.versions 3.12          # those of this Python; the others keep their last results
 
-The exit status is 1 unless all that were tried passed. A Python that is not on this machine is not tried, and the page
-says so.
+Exits with 1 unless all tested sets passed. The page lists a Python that is missing on this machine as not tried.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ def prove(entry: Set) -> Outcome:
         return Outcome(f"{NOT_TRIED}: no Python {entry.python} on this machine")
     with tempfile.TemporaryDirectory() as folder:
         own = str(Path(folder, "bin", "python"))
-        # What pip downloaded and built it finds again in its cache the next time.
+        # Later runs reuse what pip has downloaded and built.
         pip = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         for command in (
             [python, "-m", "venv", folder],

@@ -1,4 +1,4 @@
-"""What the sets came to: as JSON between runs, as a table on the terminal, as `docs/versions.md`."""
+"""Reports the results of the sets: as JSON between runs, as a table on the terminal, as `docs/versions.md`."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ SHOWN = (*FRAMEWORKS, "numpy", "protobuf", "pillow", "rich", "jinja2")
 NOT_TRIED = "not tried"
 _INTRODUCTION = """# Versions
 
-Written by `make test-versions`, which installs every set into a fresh environment and runs tests in it; do not edit.
+`make test-versions` writes this page; do not edit it. It installs every set into a new environment and tests it.
 
-"oldest" is every requirement at the lower bound in `setup.py`, a framework at that very release, anything else with the
-fixes it got since; "newest" is the newest releases that go together. Both have TensorFlow and train. "viewing only" is
-the package as it comes without an extra: no TensorFlow; reading, reports and the tab's server. The newest releases on
-the oldest Python have no line, since `make test` runs all tests with them. The tests ask for the same everywhere: where
-XLA is off, weights trained with and without observing have to be equal bit for bit.
+"oldest" has every requirement at the lower bound in `setup.py`: frameworks at exactly that release, other packages with
+later bug fixes. "newest" has the newest releases that work together. Both include TensorFlow and train. "viewing only"
+is the package without an extra: no TensorFlow; reading, reports and the tab's server. The newest releases on the oldest
+Python have no row, since `make test` runs all tests with them. The tests demand the same everywhere: with XLA off,
+weights trained with and without observing must be bit-identical.
 """
 _BELOW = """
 Below the lower bounds:
 
-- Under Keras 3.8 and 3.9 the small transformer of the tests is not trained bit for bit the same while it is observed.
-  They add the biases of attention as a plain sum, which TensorFlow's graph optimizer merges with the residual sum
-  behind it. An observed step needs what stands between the two, so there they stay apart and round otherwise.
-- TensorBoard up to 2.19 has no module that tells the format of a picture, which the tab's server needs. TensorFlow
-  2.18 and 2.19 insist on these releases.
-- TensorBoard 2.20 finds its plugins through `pkg_resources`, which setuptools has given up: beside a recent setuptools,
-  such as 84, it does not start, with this package or without it. 2.21 does not need it.
-- Python 3.10 has reached the end of its life.
+- With Keras 3.8 and 3.9 the small transformer of the tests is not bit-identical while observed. These releases add
+  the biases of attention as a plain sum, which TensorFlow's graph optimizer merges with the residual sum after it. An
+  observed step needs the tensor between them, so the sums stay separate and round differently.
+- TensorBoard up to 2.19 lacks the module that detects the format of an image, which the tab's server needs. TensorFlow
+  2.18 and 2.19 require these releases.
+- TensorBoard 2.20 finds its plugins with `pkg_resources`, which setuptools has dropped. With a recent setuptools, such
+  as 84, it does not start, with or without this package. 2.21 does not need it.
+- Python 3.10 has reached its end of life.
 """
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of a set.
+    """The result of a set.
 
     Attributes:
         reason: why it was not tried or could not be installed, else "".
         python: the exact version.
         versions: of the packages in `SHOWN`, by name, those that are installed.
-        seconds: that the tests took.
+        seconds: duration of the tests.
         date: of the run.
     """
 
@@ -67,12 +67,12 @@ class Outcome:
 
     @property
     def was_tried(self) -> bool:
-        """Whether there was a Python to try it on."""
+        """Whether its Python was available."""
         return not self.reason.startswith(NOT_TRIED)
 
     @property
     def verdict(self) -> str:
-        """In words, with the number of tests."""
+        """The result in words, with the number of tests."""
         if self.reason:
             return self.reason
         counted = {"passed": self.passed, "**failed**": self.failed, "skipped": self.skipped}
@@ -80,13 +80,13 @@ class Outcome:
 
 
 def keep(folder: Path, tried: Set, outcome: Outcome) -> None:
-    """Keeps an outcome for `kept`."""
+    """Stores an outcome for `kept`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _file_name(tried)).write_text(json.dumps(dataclasses.asdict(outcome), indent=1), "utf-8")
 
 
 def kept(folder: Path, tried: Set) -> Outcome:
-    """What became of the set when it was tried last."""
+    """The last outcome of the set."""
     file = folder / _file_name(tried)
     return Outcome(**json.loads(file.read_text("utf-8"))) if file.exists() else Outcome(NOT_TRIED)
 

@@ -1,4 +1,4 @@
-"""Which sets of releases prove what setup.py admits, and with which tests."""
+"""The sets of releases that cover what setup.py admits, and their tests."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from packaging.requirements import Requirement
 
 PACKAGE = "tb-activations"
 VIEWING = ("tests/events", "tests/cli", "tests/report", "tests/golden", "tests/http/test_growing_run.py")
-"""What a machine that only looks at runs does: reads them, reports on them, serves them."""
+"""Tests of a viewing machine: read runs, report on them, serve them."""
 
 SERVING = ("tests/http/test_routes.py",)
 TRAINING = ("tests/training/test_identity.py", "tests/faults/test_model.py")
 CALLBACK = ("tests/training/test_on_problem.py",)
-"""Short, since `make test` runs all there is on the newest frameworks."""
+"""Few, since `make test` runs all tests on the newest frameworks."""
 
 FRAMEWORK_USE = (
     "tests/training/test_callback.py",
@@ -25,14 +25,14 @@ FRAMEWORK_USE = (
     "tests/probe/test_layer_outputs.py",
     "tests/snapshots/test_looks.py",
 )
-"""Everything that reaches into the frameworks, for their oldest releases, on which nothing else is run."""
+"""All tests that depend on details of the frameworks, for their oldest releases."""
 
 FRAMEWORKS = ("tensorflow", "keras", "tensorboard")
 
 
 @dataclasses.dataclass(frozen=True)
 class Set:
-    """Releases that are installed together on one version of Python, and the tests they have to pass."""
+    """Releases installed together on one version of Python, and the tests they must pass."""
 
     title: str
     python: str
@@ -47,7 +47,7 @@ class Set:
 def all_sets() -> list[Set]:
     """The oldest releases on the oldest declared Python, the newest ones on all others.
 
-    On the oldest Python `make test` runs with the newest releases.
+    `make test` covers the newest releases on the oldest Python.
     """
     pythons = declared_pythons()
     training, viewing = (*TRAINING, *VIEWING), (*VIEWING, *SERVING)
@@ -67,7 +67,7 @@ def declared_pythons() -> list[str]:
 
 
 def requirements(extra: str = "") -> Iterator[Requirement]:
-    """What the package needs, with this extra."""
+    """The requirements of the package with this extra."""
     for text in importlib.metadata.requires(PACKAGE) or []:
         requirement = Requirement(text)
         if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
@@ -75,12 +75,12 @@ def requirements(extra: str = "") -> Iterator[Requirement]:
 
 
 def oldest(extra: str = "") -> tuple[str, ...]:
-    """Each requirement at its lower bound: a framework at that very release, anything else with the fixes it got."""
+    """Each requirement at its lower bound: frameworks at exactly that release, others with later bug fixes."""
     return tuple(f"{entry.name}=={_lower_bound(entry)}" for entry in requirements(extra))
 
 
 def newest(extra: str = "") -> tuple[str, ...]:
-    """Each requirement as it stands: the newest releases that go together."""
+    """Each requirement as declared: the newest releases that work together."""
     return tuple(f"{entry.name}{entry.specifier}" for entry in requirements(extra))
 
 

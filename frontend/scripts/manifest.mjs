@@ -1,5 +1,5 @@
-// Writes BUILD.json beside the bundle: the sha256 of everything the bundle was made from and of everything
-// that was made, so that a forgotten rebuild or a hand edit is noticed without Node.
+// Writes BUILD.json next to the bundle: the sha256 of all inputs and outputs of the build, so that tests detect a
+// forgotten rebuild or a hand edit without Node.
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";

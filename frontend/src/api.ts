@@ -1,3 +1,4 @@
+import { ApiError } from "./core/failures";
 import { withUnit } from "./core/format";
 import {
   decodeFrame,
@@ -8,50 +9,37 @@ import {
   type SeriesHeader,
   type UnitsHeader,
 } from "./core/frame";
-import type { Findings, PictureDetails, PictureList, RunDescription, RunList } from "./core/types";
-
-/** Why the server gave no answer. */
-export type FailureKind = "newer_schema" | "not_found" | "bad_request" | "server" | "network" | "malformed";
-
-/** An answer that could not be had; `message` is for people. */
-export class ApiError extends Error {
-  readonly kind: FailureKind;
-
-  constructor(kind: FailureKind, message: string) {
-    super(message);
-    this.name = "ApiError";
-    this.kind = kind;
-  }
-}
+import type {
+  ErrorAnswer,
+  Findings,
+  PictureDetails,
+  PictureDetailsAnswer,
+  PictureList,
+  RunDescription,
+  RunList,
+} from "./core/types";
 
 const MAX_STEPS = 1000;
-/** Units make an answer long; a map of units is shorter in steps. */
+/** Fewer, because an answer holds one number per unit and step. */
 const MAX_UNIT_STEPS = 400;
 
 type Parameters = Readonly<Record<string, string | number>>;
 
-function kindOfStatus(status: number): FailureKind {
-  switch (status) {
-    case 400:
-      return "bad_request";
-    case 404:
-      return "not_found";
-    case 409:
-      return "newer_schema";
-    default:
-      return "server";
-  }
-}
-
 const MAX_REASON = 400;
 
-async function reasonOf(response: Response): Promise<string> {
-  const isHtml = response.headers.get("Content-Type")?.includes("html") ?? false;
-  const text = isHtml ? "" : (await response.text()).trim();
-  return text === "" ? `The server answered ${response.status}.` : text.slice(0, MAX_REASON);
+/** The plugin's own errors are JSON with a kind; those of TensorBoard or a proxy are plain text or HTML. */
+async function failureOf(response: Response): Promise<ApiError> {
+  const type = response.headers.get("Content-Type") ?? "";
+  const text = (await response.text()).trim();
+  if (type.includes("application/json")) {
+    const { error, kind } = JSON.parse(text) as ErrorAnswer;
+    return new ApiError(kind, error.slice(0, MAX_REASON));
+  }
+  const isReadable = text !== "" && !type.includes("html");
+  return new ApiError("server", isReadable ? text.slice(0, MAX_REASON) : `The server returned ${response.status}.`);
 }
 
-/** The address stays relative: the page's base is the plugin's folder, below any path prefix. */
+/** The address is relative: the base of the page is the plugin's folder, below any path prefix. */
 function addressOf(route: string, parameters: Parameters): string {
   const query = new URLSearchParams(Object.entries(parameters).map(([key, value]) => [key, String(value)]));
   return query.size === 0 ? `./${route}` : `./${route}?${query.toString()}`;
@@ -63,9 +51,9 @@ async function get(route: string, parameters: Parameters, signal: AbortSignal): 
     response = await fetch(addressOf(route, parameters), { signal });
   } catch (error) {
     if (signal.aborted) throw error;
-    throw new ApiError("network", "TensorBoard does not answer. Is it still running?");
+    throw new ApiError("network", "TensorBoard does not respond. Is it still running?");
   }
-  if (!response.ok) throw new ApiError(kindOfStatus(response.status), await reasonOf(response));
+  if (!response.ok) throw await readable(route, () => failureOf(response));
   return response;
 }
 
@@ -88,7 +76,7 @@ async function readable<Answer>(route: string, read: () => Promise<Answer>): Pro
     return await read();
   } catch (error) {
     if (error instanceof DOMException) throw error;
-    throw new ApiError("malformed", `The answer to "${route}" cannot be read: ${String(error)}`);
+    throw new ApiError("malformed", `Cannot read the answer to "${route}": ${String(error)}`);
   }
 }
 
@@ -96,7 +84,7 @@ export function fetchRuns(signal: AbortSignal): Promise<RunList> {
   return getJson("runs", {}, signal);
 }
 
-/** Names of all runs of the log directory in the order in which TensorBoard gives out colours. */
+/** Names of all runs in the log directory, in the order in which TensorBoard assigns colors. */
 export function fetchRunOrder(signal: AbortSignal): Promise<readonly string[]> {
   return getJson("../../runs", {}, signal);
 }
@@ -105,28 +93,24 @@ export function fetchPictures(run: string, signal: AbortSignal): Promise<Picture
   return getJson("pictures", { run }, signal);
 }
 
-/** Null for pictures that say nothing of themselves. */
+/** Null for pictures without details. */
 export async function fetchPictureDetails(
   run: string,
   tag: string,
   step: number,
   signal: AbortSignal,
 ): Promise<PictureDetails | null> {
-  const answer = await getJson<{ readonly details: PictureDetails | null }>(
-    "picture_details",
-    { run, tag, step },
-    signal,
-  );
+  const answer = await getJson<PictureDetailsAnswer>("picture_details", { run, tag, step }, signal);
   return answer.details;
 }
 
-/** For the browser to load by itself. */
+/** For an `img` element. */
 export function pictureAddress(run: string, tag: string, step: number): string {
   return addressOf("picture", { run, tag, step });
 }
 
 export async function fetchDescription(run: string, signal: AbortSignal): Promise<RunDescription> {
-  const description = await getJson<RunDescription>("layers", { run }, signal);
+  const description = await getJson<RunDescription>("run", { run }, signal);
   return { ...description, statistics: description.statistics.map(withUnit) };
 }
 

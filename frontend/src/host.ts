@@ -1,25 +1,25 @@
-import type { Theme } from "./core/colour";
+import type { Theme } from "./core/color";
 import type { HostSelection } from "./core/runs";
 import { hashValues, isOwnHash, type Place, readPlace, writePlace } from "./core/url";
 
 /**
- * TensorBoard around the page. The page runs in an iframe of the same origin; where the surrounding document
- * cannot be reached (another embedding), the page's own window takes its place.
+ * TensorBoard around the page. The page runs in an iframe of the same origin. If the surrounding document is not
+ * accessible (other embeddings), the page uses its own window instead.
  */
 export interface Host {
   readonly place: Place;
-  /** What TensorBoard's own tabs show, as far as the address tells. */
+  /** The selection in TensorBoard's own tabs, as far as the address holds it. */
   readonly selection: HostSelection;
-  /** Address of one of TensorBoard's own tabs with only the tags that match; to be opened in the surrounding page. */
+  /** Address of one of TensorBoard's own tabs, filtered by tag; to be opened in the surrounding page. */
   stockAddress(tab: string, tagPattern: string): string;
   keepPlace(place: Place): void;
-  /** Calls back with the theme now and at every change. */
+  /** Calls back with the theme now and on every change. */
   watchTheme(changed: (theme: Theme) => void): void;
-  /** Calls back when the person asks TensorBoard to reload; put off while the tab is hidden. */
+  /** Calls back when the user reloads TensorBoard; deferred while the tab is hidden. */
   watchReload(reload: () => void): void;
-  /** Calls back with the time, in seconds since the epoch, now and every second while the tab is shown. */
+  /** Calls back with the time in seconds since the epoch, now and every second while the tab is visible. */
   watchClock(changed: (now: number) => void): void;
-  /** Whether keys of a single character are wanted; kept in this browser. */
+  /** Whether single-key shortcuts are enabled; stored in this browser. */
   readonly hasShortcuts: boolean;
   keepShortcuts(isOn: boolean): void;
   /** Names the frame for screen readers. */
@@ -28,7 +28,7 @@ export interface Host {
 
 function reachableWindow(): Window {
   try {
-    // Reading a property throws when the parent is of another origin.
+    // Reading a property throws if the parent has another origin.
     void window.parent.document.body;
     return window.parent;
   } catch (error) {
@@ -60,7 +60,7 @@ export function connectHost(): Host {
   };
 }
 
-/** The Time Series tab keeps its pattern in the query, the older tabs pattern and ticks in the hash. */
+/** The Time Series tab keeps its pattern in the query; older tabs keep pattern and check marks in the hash. */
 function readSelection({ search, hash }: Location): HostSelection {
   const values = hashValues(hash);
   return {
@@ -69,7 +69,7 @@ function readSelection({ search, hash }: Location): HostSelection {
   };
 }
 
-/** TensorBoard writes JSON in base 64; anything else counts as no choice. */
+/** TensorBoard writes base64-encoded JSON; anything else counts as no selection. */
 function readTicks(text: string | undefined): Readonly<Record<string, boolean>> {
   if (text === undefined) return {};
   try {
@@ -84,7 +84,7 @@ function readTicks(text: string | undefined): Readonly<Record<string, boolean>> 
 const SHORTCUTS_KEY = "layer_health.shortcuts";
 const OFF = "off";
 
-/** Null where the browser keeps nothing, as in a private window: a choice then lasts as long as the page. */
+/** Null if the browser stores nothing, as in a private window; a choice then lasts until the page is closed. */
 function withStorage<Value>(use: (storage: Storage) => Value): Value | null {
   try {
     return use(window.localStorage);
@@ -137,7 +137,7 @@ function watchReload(reload: () => void): void {
   channel.port1.onmessage = (event: MessageEvent<unknown>) => {
     const message = readMessage(event.data);
     if (message === null || message.isReply) return;
-    // The host keeps an entry for each message until it is replied to.
+    // The host keeps an entry for each message until it gets a reply.
     channel.port1.postMessage(
       JSON.stringify({ type: message.type, id: message.id, payload: null, error: null, isReply: true }),
     );
@@ -146,7 +146,7 @@ function watchReload(reload: () => void): void {
   window.parent.postMessage("experimental.bootstrap", "*", [channel.port2]);
 }
 
-/** A hidden tab has no height; what was asked for meanwhile is done once when it is shown again. */
+/** A hidden tab has no height; a deferred action runs once when the tab is shown again. */
 function visibleOnly(action: () => void): () => void {
   let isWaiting = false;
   window.addEventListener("resize", () => {

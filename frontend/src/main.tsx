@@ -1,7 +1,7 @@
 import { effect } from "@preact/signals";
 import { render as renderInto } from "preact";
 import uplotStyles from "uplot/dist/uPlot.min.css?inline";
-import { PALETTES } from "./core/colour";
+import { PALETTES } from "./core/color";
 import { connectHost } from "./host";
 import { App } from "./panels/app";
 import { createStore, type Store } from "./state/store";
@@ -35,11 +35,11 @@ function followTheme(store: Store): void {
   effect(() => {
     const theme = store.theme.value;
     root.dataset.theme = theme;
-    for (const [role, colour] of Object.entries(PALETTES[theme])) root.style.setProperty(`--${role}`, colour);
+    for (const [role, color] of Object.entries(PALETTES[theme])) root.style.setProperty(`--${role}`, color);
   });
 }
 
-/** Called by TensorBoard, which drops what goes wrong in here: so it is shown instead of a blank tab. */
+/** Called by TensorBoard, which ignores exceptions; so this shows them instead of a blank tab. */
 export function render(): void {
   try {
     const host = connectHost();
@@ -52,6 +52,6 @@ export function render(): void {
     renderInto(<App store={store} />, document.body);
   } catch (error) {
     console.error(error);
-    document.body.textContent = `The Layer Health tab could not start: ${String(error)}`;
+    document.body.textContent = `Layer Health could not start: ${String(error)}`;
   }
 }

@@ -17,6 +17,7 @@ export function layer(changes: Partial<Layer> = {}): Layer {
     activation: "relu",
     parameters: 272,
     trainable: true,
+    is_gate: false,
     not_observed: "",
     inputs: [],
     severity: null,
@@ -31,7 +32,9 @@ export function finding(changes: Partial<Finding> = {}): Finding {
     rule: "dead_units",
     layer: "dense",
     severity: "problem",
+    sign: "dead_share",
     quantity: "share of units dead",
+    unit: "share",
     value: 0.781,
     threshold: 0.5,
     samples: 1920,
@@ -47,6 +50,9 @@ export function finding(changes: Partial<Finding> = {}): Finding {
     advice: "",
     source: "",
     root: null,
+    origin: "",
+    reopened_step: null,
+    follow_up: "",
     ...changes,
   };
 }

@@ -1,1 +1,1 @@
-"""One run compared with another."""
+"""Compares one run with another."""

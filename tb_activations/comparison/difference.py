@@ -1,9 +1,9 @@
-"""The first difference between two runs.
+"""Finds the first difference between two runs.
 
-Compared is what a training gives when it is repeated: layers, weights, observed steps, every recorded figure, units,
-histograms, outcomes and findings. Never compared: wall time, host, file and run names, what observing cost, versions,
-cadence, thresholds, and the wording of findings. After which epochs an "auto" run was looked at is up to the clock, so
-what looks found is compared only where both runs have it.
+The comparison covers everything that a repeated training reproduces: layers, weights, observed steps, all recorded
+values, units, histograms, outcomes and findings. It ignores wall time, host, file and run names, monitoring overhead,
+versions, cadence, thresholds and the wording of findings. In an "auto" run the clock decides after which epochs the
+probe data are evaluated, so these values are compared only at steps where both runs have them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _FORWARD = (
     "nonfinite",
     "silent_fraction",
 )
-"""What a layer's forward pass starts from and gives: the weights are those before the update."""
+"""Statistics of a layer's forward pass and of the weights it used, before the update."""
 _BACKWARD = tuple(column for column in LAYER_COLUMNS if column not in _FORWARD)
 _FINDING_FIELDS = (
     "severity",
@@ -51,24 +51,24 @@ _FINDING_FIELDS = (
     "unit_count",
     "root",
 )
-_LOOK_OF_LAYERS = LAYER_COLUMNS.index("mode_difference")
-_LOOK_OF_STEP = STEP_COLUMNS.index("reconstruction_error")
-_TIMED = 'update_freq="auto" goes by the clock after the first minute, a number does not'
+_PROBED_BY_LAYER = LAYER_COLUMNS.index("mode_difference")
+_PROBED_BY_STEP = STEP_COLUMNS.index("reconstruction_error")
+_TIMED = 'update_freq="auto" depends on the clock after the first minute; use a number to compare runs'
 _HISTOGRAM_ENTRIES = ("lowest edge", "highest edge", *(f"bucket {bucket}" for bucket in range(HISTOGRAM_BUCKETS)))
 
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """Where two runs part.
+    """Where two runs diverge.
 
     Attributes:
-        what: the statistic or the property that differs.
+        what: the statistic or property that differs.
         expected: its value in the expected run.
         actual: its value in the actual run.
-        step: at which observed step, None for what does not depend on one.
-        layer: of which layer (or weight), by its name in the expected run; None for the run as a whole.
-        tolerance: that was exceeded; "" where values must be equal.
-        hint: what else the difference may come from; "" where nothing but the training.
+        step: the observed step, None for properties of the whole run.
+        layer: name of the layer (or weight) in the expected run, None for the run as a whole.
+        tolerance: the tolerance that was exceeded, "" if values must be equal.
+        hint: another possible cause of the difference, "" if there is none.
     """
 
     what: str
@@ -80,7 +80,7 @@ class Difference:
     hint: str = ""
 
     def __str__(self) -> str:
-        """One sentence for people."""
+        """One sentence: step, layer, statistic, both values."""
         places = [f"step {self.step}"] if self.step is not None else []
         places += [f"layer {self.layer!r}"] if self.layer is not None else []
         where = ", ".join(places) + ": " if places else ""
@@ -99,43 +99,42 @@ class _Tolerance:
         return equal
 
     def equal_codes(self, expected: NDArray[np.uint8], actual: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Codes next to each other may come from values that are as good as equal."""
+        """Neighboring codes count as equal: the values may lie on either side of a rounding limit."""
         equal: NDArray[np.bool_] = expected == actual
         if self.rtol == 0 and self.atol == 0:
             return equal
         lower, upper = np.minimum(expected, actual), np.maximum(expected, actual)
-        neighbours = (lower >= FIRST_LEVEL) & (upper <= LAST_LEVEL) & (upper - lower <= 1)
-        return equal | neighbours
+        neighbors = (lower >= FIRST_LEVEL) & (upper <= LAST_LEVEL) & (upper - lower <= 1)
+        return equal | neighbors
 
     def __str__(self) -> str:
         return f"rtol={self.rtol:g}, atol={self.atol:g}"
 
 
 def first_difference(expected: Run, actual: Run, rtol: float = 1e-5, atol: float = 1e-8) -> Difference | None:
-    """What differs first: before any step, then at the earliest step; None if nothing does.
+    """The first difference, None if the runs match: properties of the whole run, then the earliest step.
 
-    Within a step causes come before what follows from them:
+    Within a step, causes come before their consequences:
 
     1. steps that only one of the runs observed;
-    2. the forward pass, from the first layer to the last: of each layer its weights before the update, its
+    2. the forward pass, from the first layer to the last: for each layer its weights before the update, its
        activation, its units;
     3. the step as a whole: loss, then learning rate, epoch, samples and loss scale;
-    4. the backward pass and the update, from the last layer to the first: of each layer the gradient with respect to
-       its activation, that of its weights, its update;
+    4. the backward pass and the update, from the last layer to the first: for each layer the gradient with respect to
+       its activation, the gradient of its weights, its update;
     5. histograms, single weights, outcomes of the rules, findings.
 
-    What looks at the model after epochs found (`mode_difference`, `reconstruction_error`) is compared at steps after
-    which both runs were looked at.
+    Values from probe data (`mode_difference`, `reconstruction_error`) are compared at steps where both runs have them.
 
-    Layers match by name; if the names differ but the sequence of classes and output shapes is the same they match by
-    position, since Keras counts automatic names up within a process.
+    Layers match by name. If the names differ but the sequence of classes and output shapes is the same, layers match by
+    position, since Keras numbers automatic names per process.
 
     Args:
-        expected: the run to hold against.
-        actual: the run to judge.
+        expected: the reference.
+        actual: the run to compare with it.
         rtol: largest allowed difference relative to the expected value, as in `numpy.isclose`.
-        atol: largest allowed absolute difference. NaN equals NaN. Unit figures are stored on a logarithmic scale:
-            neighbouring levels count as equal unless both tolerances are 0.
+        atol: largest allowed absolute difference. NaN equals NaN. Unit values are stored on a logarithmic scale:
+            neighboring levels count as equal unless both tolerances are 0.
 
     Raises:
         ValueError: a tolerance is negative or NaN.
@@ -149,32 +148,32 @@ def first_difference(expected: Run, actual: Run, rtol: float = 1e-5, atol: float
     if set(expected.rules) != set(actual.rules):
         return Difference("rules", list(expected.rules), list(actual.rules))
     differences = list(_Comparison(expected, actual, paired, _Tolerance(rtol, atol)).differences())
-    # Of equals `min` takes the first: at the same step what is compared first comes first.
+    # `min` returns the first of equals, so at the same step the order of comparison decides.
     return min(differences, key=_when, default=None)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Figures:
-    """The figures of a run: `[steps, layers, columns]` and `[steps, columns]`."""
+class _Values:
+    """The values of a run: `[steps, layers, columns]` and `[steps, columns]`."""
 
     layers: NDArray[np.float32]
     steps: NDArray[np.float32]
 
-    def is_looked_at(self) -> NDArray[np.bool_]:
-        """After which steps there was a look that found something."""
-        found = np.column_stack([self.layers[:, :, _LOOK_OF_LAYERS], self.steps[:, _LOOK_OF_STEP]])
-        is_looked_at: NDArray[np.bool_] = np.asarray((~np.isnan(found)).any(axis=1))
-        return is_looked_at
+    def is_probed(self) -> NDArray[np.bool_]:
+        """`[steps]`: whether the step has values from probe data."""
+        found = np.column_stack([self.layers[:, :, _PROBED_BY_LAYER], self.steps[:, _PROBED_BY_STEP]])
+        is_probed: NDArray[np.bool_] = np.asarray((~np.isnan(found)).any(axis=1))
+        return is_probed
 
 
-def _common_figures(*runs: tuple[Run, NDArray[np.intp]]) -> list[_Figures]:
-    """The figures of each run at its places, with looks only where all runs have one."""
-    figures = [_Figures(run.layer_table[places], run.step_table[places]) for run, places in runs]
-    is_alone = ~np.logical_and.reduce([own.is_looked_at() for own in figures])
-    for own in figures:
-        own.layers[is_alone, :, _LOOK_OF_LAYERS] = np.nan
-        own.steps[is_alone, _LOOK_OF_STEP] = np.nan
-    return figures
+def _common_values(*runs: tuple[Run, NDArray[np.intp]]) -> list[_Values]:
+    """The values of each run at these places; those from probe data only where all runs have them."""
+    values = [_Values(run.layer_table[places], run.step_table[places]) for run, places in runs]
+    is_one_sided = ~np.logical_and.reduce([own.is_probed() for own in values])
+    for own in values:
+        own.layers[is_one_sided, :, _PROBED_BY_LAYER] = np.nan
+        own.steps[is_one_sided, _PROBED_BY_STEP] = np.nan
+    return values
 
 
 class _Comparison:
@@ -185,10 +184,10 @@ class _Comparison:
         self._steps, self._here, self._there = np.intersect1d(
             expected.steps, actual.steps, assume_unique=True, return_indices=True
         )
-        self._figures = _common_figures((expected, self._here), (actual, self._there))
+        self._values = _common_values((expected, self._here), (actual, self._there))
 
     def differences(self) -> Iterator[Difference]:
-        """At most one of each kind, its first."""
+        """The first difference of each kind."""
         kinds: tuple[Callable[[], Difference | None], ...] = (
             self._observed_steps,
             self._forward,
@@ -219,15 +218,15 @@ class _Comparison:
         return self._layers(range(len(self._expected.layers))[::-1], _BACKWARD)
 
     def _layers(self, rows: Sequence[int], columns: Sequence[str]) -> Difference | None:
-        """The first by step, then in the order of `rows`, then in that of `columns`."""
+        """The first difference by step, then in the order of `rows`, then of `columns`."""
         places = [LAYER_COLUMNS.index(column) for column in columns]
         others = [self._pairing.layers[row] for row in rows]
-        expected, actual = (figures.layers for figures in self._figures)
+        expected, actual = (values.layers for values in self._values)
         expected, actual = expected[:, list(rows)][:, :, places], actual[:, others][:, :, places]
         return self._first(expected, actual, [self._expected.layers[row] for row in rows], columns)
 
     def _row(self, difference: Difference) -> int:
-        """Of the layer in the expected run, -1 for the run as a whole."""
+        """Row of the layer in the expected run, -1 for the run as a whole."""
         return -1 if difference.layer is None else self._expected.layers.index(difference.layer)
 
     def _weights(self) -> Difference | None:
@@ -236,7 +235,7 @@ class _Comparison:
         return self._first(expected, actual, self._expected.weights, WEIGHT_COLUMNS)
 
     def _totals(self) -> Difference | None:
-        expected, actual = (figures.steps[:, None] for figures in self._figures)
+        expected, actual = (values.steps[:, None] for values in self._values)
         return self._first(expected, actual, (None,), STEP_COLUMNS)
 
     def _first(
@@ -246,7 +245,7 @@ class _Comparison:
         rows: Sequence[str | None],
         columns: Sequence[str],
     ) -> Difference | None:
-        """Of two `[common steps, rows, columns]`."""
+        """The first difference between two arrays `[common steps, rows, columns]`."""
         place = _first_false(self._tolerance.equal(expected, actual))
         if place is None:
             return None
@@ -265,7 +264,7 @@ class _Comparison:
         if not expected.shape[2]:
             return None
         actual = actual[:, :, self._pairing.units]
-        # By step, then unit, then activity before peak.
+        # Order: step, then unit, then activity before peak.
         equal = self._tolerance.equal_codes(expected, actual)
         for kind, restore in enumerate((restore_activity, restore_peak)):
             equal[:, kind] |= self._tolerance.equal(restore(expected[:, kind]), restore(actual[:, kind]))
@@ -343,7 +342,7 @@ class _Comparison:
 
 
 def _when(difference: Difference) -> int:
-    """For sorting: what does not depend on a step comes before all steps."""
+    """Sort key: properties of the whole run come before all steps."""
     return -1 if difference.step is None else difference.step
 
 

@@ -1,4 +1,4 @@
-"""Which row of one run stands for which row of another."""
+"""Pairs the rows of one run with the rows of another."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COMPARED = ("class_name", "call_site", "output_shape", "dtype", "units", "activ
 
 @dataclasses.dataclass(frozen=True)
 class Mismatch:
-    """Why two runs have no rows in common to compare: a property, its two values, and the layer it belongs to."""
+    """Why two runs cannot be compared: a property, its two values, and the layer it belongs to."""
 
     what: str
     expected: object
@@ -29,10 +29,10 @@ class Pairing:
 
     Attributes:
         layers: for each layer of the expected run its row in the actual one.
-        weights: the same of the weights.
+        weights: the same for the weights.
         units: for each tracked unit of the expected run its position in the unit vectors of the actual one.
-        unit_starts: for each layer of the expected run where its units begin in the unit vectors.
-        names: name in the actual run to name in the expected one.
+        unit_starts: for each layer of the expected run the start of its units in the unit vectors.
+        names: maps names in the actual run to names in the expected one.
     """
 
     layers: list[int]
@@ -43,10 +43,10 @@ class Pairing:
 
 
 def pair(expected: RunSpec, actual: RunSpec) -> Pairing | Mismatch:
-    """The rows that belong together, or the first thing that keeps them from it.
+    """The rows that match, or the first reason why they do not.
 
-    Layers belong together by name, or by position when the names differ but the sequence of classes and output shapes
-    does not; their weights by the weight's own name.
+    Layers match by name, or by position if the names differ but the sequence of classes and output shapes is the same.
+    Weights match by layer and by their own name.
     """
     rows = _layer_rows(expected.layers, actual.layers)
     if isinstance(rows, Mismatch):
@@ -73,7 +73,7 @@ def pair(expected: RunSpec, actual: RunSpec) -> Pairing | Mismatch:
 
 
 def presence(item: object, side: Container[object]) -> str:
-    """Whether `item` is on this side, in a word."""
+    """Either "present" or "absent": whether `item` is on this side."""
     return "present" if item in side else "absent"
 
 
@@ -110,5 +110,5 @@ def _weight_rows(
 
 
 def _weight_name(weight: WeightSpec, layer: str) -> tuple[str, str]:
-    """The layer and the weight's own name in it."""
+    """The layer and the weight's name within it."""
     return layer, weight.name.removeprefix(f"{weight.layer}/") if weight.layer else weight.name

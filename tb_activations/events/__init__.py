@@ -1,1 +1,1 @@
-"""Event files: the schema of the records, encoding and reading them."""
+"""Event files: the schema of the records, how to encode them and how to read them."""

@@ -1,7 +1,7 @@
-"""From the points of all tags to one `Run`.
+"""Builds one `Run` from the points of all tags.
 
-The same for event files and for TensorBoard's data provider, whose points may be a sample of what was written, may
-hold what a restart replaced, and may come unsorted.
+The points come from event files or from TensorBoard's data provider. The provider may return a sample of what was
+written, may include points that a restart replaced, and may return them unsorted.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tb_activations.records.finding import Finding, Outcome
 from tb_activations.records.specs import RunSpec
 
 _TIME_AXIS = (schema.LAYERS, schema.STEP, schema.WEIGHTS, schema.UNITS, schema.OUTCOMES)
-"""Tags written at every observed step, or nearly; the first one there is gives the steps of the run."""
+"""Tags written at (almost) every observed step; the first one that has points determines the steps of the run."""
 
 _EMPTY = Series(b"", ())
 _FIRST_STEP = -(2**63)
@@ -36,7 +36,7 @@ Parse = Callable[[bytes], RunSpec]
 
 
 def remembering(parse: Parse) -> Parse:
-    """`parse`, which does not repeat itself for the text that came last: runs of a sweep have one description."""
+    """`parse` with the last result cached: all runs of a sweep have the same description."""
     last: dict[bytes, RunSpec] = {}
 
     def once(text: bytes) -> RunSpec:
@@ -50,20 +50,19 @@ def remembering(parse: Parse) -> Parse:
 
 
 def decode(series: Mapping[str, Series], name: str = ".", parse: Parse = run_from_json) -> Run:
-    """The run that these series hold; tags left out are as if never measured.
+    """The run in these series; a missing tag counts as never measured.
 
-    The newest description tells which rows there are; a point that was written under an earlier one is put in these
-    rows. Points that do not fit (another shape or type, or of another model) are left out and counted in
-    `Run.dropped`.
+    The newest description determines the rows. Points written under an earlier description are moved to these rows.
+    Points that do not fit (wrong shape or type, or from another model) are skipped and counted in `Run.dropped`.
 
     Args:
-        series: by tag; `schema.RUN` must be among them.
+        series: by tag; must contain `schema.RUN`.
         name: of the run.
-        parse: a description, as `run_from_json`.
+        parse: reads a description, as `run_from_json` does.
 
     Raises:
         SchemaError: a newer version of this package wrote the run.
-        UnreadableRunError: there is no description of the run, or it cannot be read.
+        UnreadableRunError: the run has no description, or an unreadable one.
     """
     return _Decoder(series, parse).run(name)
 
@@ -73,7 +72,7 @@ def describe(series: Series) -> RunSpec:
 
     Raises:
         SchemaError: a newer version of this package wrote the run.
-        UnreadableRunError: there is none, or it cannot be read.
+        UnreadableRunError: there is no description, or an unreadable one.
     """
     columns(series, schema.RUN)
     return _descriptions(series, run_from_json)[-1].spec
@@ -88,7 +87,7 @@ class _Decoder:
         self.dropped = 0
         self._starts = [description.step for description in self._descriptions]
         times = (description.wall_time for description in self._descriptions)
-        # The latest time at which a training was started at or before each of these steps.
+        # For each of these steps: the latest time at which a training started at or before it.
         self._latest = list(accumulate((-math.inf if math.isnan(time) else time for time in times), max))
         self._points = {tag: self._current(tag, series[tag].points) for tag in self._columns}
 
@@ -102,7 +101,7 @@ class _Decoder:
         }
         rules = self._rules()
         tables[schema.OUTCOMES] = self._outcomes(rules)
-        # Sizes in the description are only believed where records bear them out.
+        # A damaged description may claim huge sizes: allocate only what records confirm.
         recorded_units = units if tables[schema.UNITS] else 0
         axis = next((tables[tag] for tag in _TIME_AXIS if tables[tag]), [])
         steps = np.array([point.step for point in axis], np.int64)
@@ -133,7 +132,7 @@ class _Decoder:
         )
 
     def _current(self, tag: str, points: Sequence[Point]) -> list[Point]:
-        """Points in order and in the rows of today, without those that a training started later has taken back."""
+        """Points in order and in the newest rows, without those that a later start replaced."""
         valid = [point for point in ordered(points) if not self._is_replaced(point)]
         current = self._rows.in_newest(tag, valid)
         self.dropped += len(valid) - len(current)
@@ -150,7 +149,7 @@ class _Decoder:
         return fitting
 
     def _numbers(self, tag: str, rows: tuple[int, ...]) -> list[Point]:
-        """Float tables with their columns in the order of this version."""
+        """Float tables, columns in the order of this version."""
         stored, wanted = self._columns.get(tag, ()), schema.COLUMNS[tag]
         points = self._fitting(tag, (*rows, len(stored)), np.float32)
         if stored == wanted:
@@ -158,7 +157,7 @@ class _Decoder:
         return [point._replace(value=_reordered(point.value, stored, wanted)) for point in points]
 
     def _rules(self) -> tuple[str, ...]:
-        # TensorBoard keeps a tag's first metadata for ever: after a restart with other rules the description counts.
+        # TensorBoard keeps a tag's first metadata forever. After a restart with other rules, trust the description.
         stored, judged = self._columns.get(schema.OUTCOMES, ()), tuple(self.spec.thresholds)
         newest = self._points.get(schema.OUTCOMES, [])[-1:]
         fits = bool(newest) and newest[0].value.shape[-1:] == (len(judged),)
@@ -202,8 +201,8 @@ class _Decoder:
 def _descriptions(series: Series, parse: Parse) -> list[Description]:
     points = ordered(series.points)
     if not points:
-        raise UnreadableRunError(f"the run has no description ({schema.RUN}), so its records cannot be told apart")
-    # A training that calls fit() again and again repeats its description.
+        raise UnreadableRunError(f"the run has no description ({schema.RUN}), so its records cannot be read")
+    # Repeated fit() calls repeat the description: parse each text once.
     texts = [_text(point.value, "the run's description") for point in points]
     specs = {text: parse(text) for text in set(texts)}
     return [Description(point.step, point.wall_time, specs[text]) for point, text in zip(points, texts, strict=True)]
@@ -212,19 +211,19 @@ def _descriptions(series: Series, parse: Parse) -> list[Description]:
 def _text(value: object, what: str) -> bytes:
     text = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
     if not isinstance(text, bytes):
-        raise UnreadableRunError(f"{what} is not a text")
+        raise UnreadableRunError(f"{what} is not text")
     return text
 
 
 def _valid_since(descriptions: Sequence[Description], part: Callable[[RunSpec], object]) -> int:
-    """Step from which on `part` of the description is what it is in the newest one."""
+    """The step since which `part` of the description has its newest value."""
     newest = part(descriptions[-1].spec)
     since = descriptions[-1].step
     for description in reversed(descriptions):
         if part(description.spec) != newest:
             return since
         since = description.step
-    # Nothing differs: what stands before the first description belongs to it as well.
+    # Nothing differs. Points before the first description belong to it as well.
     return _FIRST_STEP
 
 
@@ -256,7 +255,7 @@ def _aligned(
 
 
 def _held(points: Sequence[Point], steps: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """`[S, *shape]`, each point valid until the next; before the first there was not enough data."""
+    """`[S, *shape]`, each point valid until the next; `INSUFFICIENT_DATA` before the first."""
     own = np.array([point.step for point in points], np.int64)
     table = _stacked(points, shape, np.dtype(np.uint8))
     table = np.concatenate([np.full((1, *shape), Outcome.INSUFFICIENT_DATA, np.uint8), table])

@@ -1,4 +1,4 @@
-"""CRC-32C of long records, which TensorBoard's own Python function takes byte by byte."""
+"""A fast CRC-32C for long records; TensorBoard's Python function handles one byte at a time."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from numpy.typing import NDArray
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import CRC_TABLE, masked_crc32c
 
 BLOCK = 256
-"""Bytes whose part of the checksum is looked up at once."""
+"""Bytes whose contribution is looked up in one table access each."""
 PORTION = 1024 * BLOCK
-"""Bytes that are in memory as positions of the table."""
+"""Bytes expanded to table positions at a time; bounds the memory."""
 SHORT = 128
-"""Bytes up to which the loop is faster."""
+"""Up to this many bytes TensorBoard's loop is faster."""
 
 _ALL = 0xFFFFFFFF
 
 
 def _table() -> NDArray[np.uint32]:
-    """`[BLOCK, 256]`: what a byte at each position of a block does to the register after the block."""
+    """`[BLOCK, 256]`: the contribution of each byte at each position of a block to the register after the block."""
     single = np.array(CRC_TABLE, np.uint32)
     table = np.empty((BLOCK, 256), np.uint32)
     table[-1] = single
@@ -32,7 +32,7 @@ _FIRST_ROWS: list[list[int]] = _TABLE[:4].tolist()
 
 
 def masked(data: bytes) -> int:
-    """The checksum of `data` as event files hold it: CRC-32C, rotated, plus a constant."""
+    """The checksum of `data` as event files store it: CRC-32C, rotated, plus a constant."""
     if len(data) <= SHORT:
         checksum: int = masked_crc32c(data)
         return checksum
@@ -41,8 +41,8 @@ def masked(data: bytes) -> int:
 
 
 def _register(data: bytes) -> int:
-    # The register begins with ones, which is the same as zeros with the first four bytes inverted; zeros in front of
-    # the data leave a register of zeros as it is, so the blocks can end where the data do.
+    # Starting the register with ones equals starting with zeros and inverting the first four bytes. Leading zeros leave
+    # a zero register unchanged, so the data may be padded at the front to whole blocks.
     blocks = np.zeros(-(-len(data) // BLOCK) * BLOCK, np.uint8)
     start = len(blocks) - len(data)
     blocks[start:] = np.frombuffer(data, np.uint8)
@@ -51,7 +51,7 @@ def _register(data: bytes) -> int:
     register = 0
     for portion in range(0, len(blocks), PORTION):
         for own in _of_blocks(blocks[portion : portion + PORTION]):
-            # What came before a block acts on it as if it were part of the block's first four bytes.
+            # The register before a block acts as if it were XORed onto the first four bytes of the block.
             register = (
                 first[register & 255]
                 ^ second[register >> 8 & 255]
@@ -63,7 +63,7 @@ def _register(data: bytes) -> int:
 
 
 def _of_blocks(blocks: NDArray[np.uint8]) -> list[int]:
-    """The register after each block on its own, from zeros."""
+    """The register after each block alone, starting from zeros."""
     places = blocks.reshape(-1, BLOCK) + np.arange(BLOCK, dtype=np.int32) * 256
     registers: list[int] = np.bitwise_xor.reduce(_TABLE.ravel().take(places), axis=1).tolist()
     return registers

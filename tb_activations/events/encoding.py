@@ -1,4 +1,4 @@
-"""Records as `Summary` protos: what goes into an event file, without the file."""
+"""Encodes records as `Summary` protos, the content of an event file."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from tb_activations.records.step_record import StepRecord
 
 
 class Encoder:
-    """Turns the records of one event file into summaries, one summary an event.
+    """Encodes the records of one event file, one summary per event.
 
-    A tag's metadata is sent with its first value only, so every file needs an encoder of its own.
+    A tag's metadata is written with its first value only, so every file needs its own encoder.
     """
 
     def __init__(self) -> None:
         self._described: set[str] = set()
 
     def run(self, spec: RunSpec) -> Summary:
-        """The description of the run; goes first into the file, and again whenever a training starts in it."""
+        """The description of the run; comes first in the file, and again whenever a training starts."""
         return Summary(value=[self._value(schema.RUN, _text_tensor(run_to_json(spec)))])
 
     def record(
@@ -44,18 +44,18 @@ class Encoder:
         histograms: NDArray[np.float32] | None = None,
         cost: NDArray[np.float32] | None = None,
     ) -> Summary:
-        """Everything one observed step left; what is None is not written.
+        """Everything measured at one observed step; arguments that are None are not written.
 
         Args:
             record: of the step.
             outcomes: `[layers, rules]` uint8, values of `Outcome`.
-            rules: the ids of the columns of `outcomes`.
-            findings: all findings of the run so far, open and closed; an empty sequence says that there are none.
-            histograms: `[layers, 2, 32]` float32, `schema.HISTOGRAMS`.
+            rules: rule ids, one per column of `outcomes`.
+            findings: all findings of the run so far, open and closed; empty if there are none.
+            histograms: `[layers, 2, 32]` float32, see `schema.HISTOGRAMS`.
             cost: `[COST_COLUMNS]` float32.
 
         Raises:
-            ValueError: an array has not the shape given here.
+            ValueError: an array does not have this shape.
         """
         layers = len(record.layers)
         values = [
@@ -79,20 +79,20 @@ class Encoder:
         return Summary(value=values)
 
     def again(self, record: StepRecord) -> Summary:
-        """The layers and totals of a step that was written already, with columns that were measured after it."""
+        """The layers and totals of a step written before, now with the columns that were measured after it."""
         values = [self._numbers(schema.LAYERS, record.layers), self._numbers(schema.STEP, record.totals)]
         return Summary(value=values)
 
     def findings(self, findings: Sequence[Finding]) -> Summary:
-        """All findings of the run so far, where no step was observed with them: at the end of a training."""
+        """All findings of the run so far without a step, for the end of a training."""
         return Summary(value=[self._findings(findings)])
 
     def state(self, state: StoredState) -> Summary:
-        """Where the training stands, so that it can be continued."""
+        """The state of the training, so that another one can continue it."""
         return Summary(value=[self._value(schema.STATE, _text_tensor(state_to_json(state)))])
 
     def add(self, summary: Summary, values: Iterable[Summary.Value]) -> None:
-        """Append values that carry their metadata, as those of `stock` do, to `summary`; a tag keeps its first."""
+        """Append values that carry their own metadata, as those of `stock` do; only a tag's first metadata is kept."""
         for value in values:
             if value.tag in self._described:
                 value.ClearField("metadata")
@@ -127,7 +127,7 @@ def _metadata(columns: Sequence[str]) -> SummaryMetadata:
 
 def _check_shape(name: str, array: NDArray[np.generic], allowed: tuple[int, ...]) -> None:
     if array.shape != allowed:
-        raise ValueError(f"{name} must have the shape {list(allowed)}, got {list(array.shape)}")
+        raise ValueError(f"{name} must have shape {list(allowed)}, got {list(array.shape)}")
 
 
 def _shape(sizes: Sequence[int]) -> TensorShapeProto:

@@ -1,7 +1,7 @@
-"""Which folders and files hold runs of ours: the one place that decides, without TensorFlow.
+"""Finds the folders and files that hold runs of this package, without TensorFlow.
 
-A file is ours when the description of a run (`layer_health/run`) is among its first events; of files of other writers
-no more is read than these.
+An event file belongs to this package if the description of a run (`layer_health/run`) is among its first events. Only
+these events are read from files of other writers.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from tb_activations.events import schema
 from tb_activations.events.record_file import DamagedFileError, records
 
 FIRST_EVENTS = 64
-"""The description of a run is among so many; no more are read to tell a file of ours from others."""
+"""Events read to decide whether this package wrote a file."""
 _DAMAGED_BYTES = 2**20
-"""Of a file that is damaged before its description: where the name of our records may still stand."""
+"""Bytes searched for our tag name in a file that is damaged before its description."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Folder:
     """One folder at or below a log directory.
 
     Attributes:
-        path: begins with the log directory as it was given.
-        files: event files in the order of their names.
-        closed: why the folder cannot be listed, "" when it can.
+        path: starts with the log directory as given.
+        files: event files, sorted by name.
+        closed: why the folder cannot be listed, "" if it can.
     """
 
     path: Path
@@ -42,12 +42,12 @@ class Folder:
 
 
 def folders(top: Path) -> Iterator[Folder]:
-    """`top` and every folder below it, each listed once, parents first; none where `top` is no folder.
+    """`top` and every folder below it, each once, parents first; nothing if `top` is not a folder.
 
-    Links to folders are followed after all folders that are no links: a folder below `top` goes by its own name.
+    Links are followed last, so that a folder below `top` is listed under its own name.
     """
     own, linked, seen = [top] if os.path.isdir(top) else [], deque[Path](), set[str]()
-    # Ends: each real folder is listed once, and only listing one adds to what is waiting.
+    # Terminates, even with circular links: each real folder is listed once, and only listing adds to the queues.
     while own or linked:
         path = own.pop() if own else linked.popleft()
         real = os.path.realpath(path)
@@ -66,9 +66,9 @@ def folders(top: Path) -> Iterator[Folder]:
 
 
 def event_files(folder: Path) -> list[Path]:
-    """The event files in `folder`, of any writer, in the order of their names.
+    """The event files of any writer in `folder`, sorted by name.
 
-    Regular files and links to them only; a dangling link or a folder that is named like an event file is none.
+    Regular files and links to regular files; dangling links and folders with such a name are skipped.
 
     Raises:
         OSError: the folder cannot be listed.
@@ -77,7 +77,7 @@ def event_files(folder: Path) -> list[Path]:
 
 
 def is_ours(path: Path) -> bool:
-    """Whether this package wrote the event file, from its first events.
+    """Whether this package wrote the event file, judged by its first events.
 
     Raises:
         OSError: the file cannot be read.
@@ -86,10 +86,10 @@ def is_ours(path: Path) -> bool:
 
 
 def own_events(path: Path) -> Iterator[Event]:
-    """The events of a file of ours, none of a file of another writer; the file is opened once.
+    """The events of a file that this package wrote, no events for other files; the file is opened once.
 
-    What follows a damaged or half-written record is not read; a warning names the damage. A file of ours that is
-    damaged before its description gives one empty event.
+    Reading stops at a damaged or incomplete record; a warning names the damage. A file of this package that is damaged
+    before its description yields one empty event.
 
     Raises:
         OSError: the file cannot be read.
@@ -109,7 +109,7 @@ def own_events(path: Path) -> Iterator[Event]:
     elif damage and _names_us(path):
         yield Event()
     else:
-        # Damage in files of other writers is for others to report.
+        # Damage in files of other writers is not ours to report.
         return
     for reason in damage:
         warnings.warn(f"{path} is damaged; read up to there: {reason}", stacklevel=2)
@@ -134,7 +134,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    # Through os.path a link that leads nowhere, or round, is none; the entry's own method raises.
+    # os.path.isdir is False for dangling and circular links, where the entry's own method raises.
     return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
 
 

@@ -1,6 +1,6 @@
-"""Descriptions of runs and findings as JSON text and back, exactly.
+"""Converts descriptions of runs and findings to JSON and back without loss.
 
-JSON has no NaN and no infinity: where a number is expected they stand as the strings "NaN", "Infinity", "-Infinity".
+JSON has neither NaN nor infinity: they are written as the strings "NaN", "Infinity" and "-Infinity".
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from tb_activations.records.specs import LayerSpec, RunSpec, WeightSpec
 T = TypeVar("T")
 
 DEEPEST = 20
-"""Levels of lists and objects that a run's cadence may have."""
+"""Allowed nesting levels of lists and objects in a run's cadence."""
 
 _NONFINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def number_to_json(value: float) -> float | str:
-    """`value` itself if finite, else the string that stands for it."""
+    """`value` itself if finite, else its name as a string."""
     value = float(value)
     if math.isfinite(value):
         return value
@@ -36,8 +36,8 @@ def run_to_json(spec: RunSpec) -> str:
     """JSON of a run's description.
 
     Raises:
-        ValueError: `spec.cadence` holds NaN or an infinity.
-        TypeError: `spec.cadence` holds something JSON does not know.
+        ValueError: `spec.cadence` contains NaN or infinity.
+        TypeError: `spec.cadence` contains a type that JSON lacks.
     """
     fields = dataclasses.asdict(spec) | {
         "thresholds": {
@@ -51,7 +51,7 @@ def run_to_json(spec: RunSpec) -> str:
 
 
 def finding_to_json(finding: Finding) -> str:
-    """JSON of one finding, NaN and infinities included."""
+    """JSON of one finding, including NaN and infinity."""
     # Versions up to 0.4 cannot read a finding without `quantity`, which was a title.
     fields = {**dataclasses.asdict(finding), "quantity": finding.sign}
     for name in ("value", "threshold"):
@@ -60,10 +60,10 @@ def finding_to_json(finding: Finding) -> str:
 
 
 def run_from_json(text: str | bytes) -> RunSpec:
-    """The run's description from `run_to_json`; members unknown to this version are ignored.
+    """The run's description from `run_to_json`; unknown members are ignored.
 
     Raises:
-        UnreadableRunError: the text is not such a description; the message says where it is not.
+        UnreadableRunError: the text is not such a description; the message names the defect.
     """
     members = _members(text, "the run's description")
     return RunSpec(
@@ -80,10 +80,10 @@ def run_from_json(text: str | bytes) -> RunSpec:
 
 
 def finding_from_json(text: str | bytes) -> Finding:
-    """The finding from `finding_to_json`; members unknown to this version are ignored.
+    """The finding from `finding_to_json`; unknown members are ignored.
 
     Raises:
-        UnreadableRunError: the text is not a finding; the message says where it is not.
+        UnreadableRunError: the text is not a finding; the message names the defect.
     """
     members = _members(text, "a finding")
     rule = _text(members, "rule")
@@ -174,7 +174,7 @@ def _object(value: object, name: str) -> dict[str, Any]:
 
 
 def _shallow(value: T, name: str, levels: int) -> T:
-    """`value` if nothing in it is nested deeper: who goes through it later need not fear the recursion limit."""
+    """`value` if it is nested at most `levels` deep, so that later recursion stays within Python's limit."""
     if levels < 0:
         raise UnreadableRunError(f"{name} must not be nested more than {DEEPEST} levels deep")
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
@@ -198,7 +198,7 @@ def _to_text(value: object, name: str) -> str:
 
 def _to_whole(value: object, name: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 2**63:
-        raise UnreadableRunError(f"{name} must be a whole number of 64 bits, got {value!r:.40}")
+        raise UnreadableRunError(f"{name} must be a 64-bit integer, got {value!r:.40}")
     return value
 
 
@@ -217,7 +217,7 @@ def _to_number(value: object, name: str) -> float:
     try:
         return float(value)
     except OverflowError as error:
-        raise UnreadableRunError(f"{name} must be a number of 64 bits, got one of {len(str(value))} digits") from error
+        raise UnreadableRunError(f"{name} must fit in 64 bits, got a number of {len(str(value))} digits") from error
 
 
 def _text(members: Mapping[str, Any], name: str) -> str:

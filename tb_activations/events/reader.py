@@ -1,4 +1,4 @@
-"""Event files back into runs, without TensorFlow."""
+"""Reads runs from event files, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ from tb_activations.events.whereabouts import no_run
 _OWN_TYPES: dict[int, np.dtype[Any]] = {DT_FLOAT: np.dtype("<f4"), DT_UINT8: np.dtype(np.uint8)}
 
 _KEPT = (schema.RUN, schema.STATE)
-"""Tags of which every point counts."""
+"""Tags of which thinning keeps every point."""
 
 _NAMED = 20
-"""Runs that a message names."""
+"""Runs listed in a message."""
 
 
 def load(logdir: str | os.PathLike[str], run: str | None = None) -> Run:
-    """Read one run.
+    """Read one run from its event files; needs no TensorFlow.
 
-    Several event files in its folder are read in the order of their names; what follows a damaged or half-written
-    record in a file is not read. Files of other writers are skipped.
+    If the folder has several event files they are read in the order of their names. Reading a file stops at a damaged
+    or incomplete record. Files of other writers are skipped.
 
     Args:
-        logdir: the run's folder, or a folder above it; "~" and "file://" are understood.
-        run: which of the runs below `logdir`, as `run_names` lists them; may be left out when there is one.
+        logdir: the run's folder or a folder above it; "~" and "file://" are supported.
+        run: name of the run below `logdir`, as in `run_names`; optional if there is only one.
 
     Raises:
         FileNotFoundError: there is no such run.
         NotADirectoryError: `logdir` is a file.
-        RemotePathError: `logdir` is not on this machine, for one because it begins with gs://.
-        ValueError: `run` is left out and there are several; the message names them.
-        SchemaError: the run was written by a newer version of this package.
+        RemotePathError: `logdir` is not a local folder (`gs://...`).
+        ValueError: `run` is missing and there are several; the message lists them.
+        SchemaError: a newer version of this package wrote the run.
         UnreadableRunError: the run's description cannot be read.
     """
     top = local_path(logdir)
@@ -61,50 +61,50 @@ def load(logdir: str | os.PathLike[str], run: str | None = None) -> Run:
     if not names:
         raise no_run(top)
     if run is not None:
-        raise FileNotFoundError(f"no run {run!r} below {top}; the runs are {_listed(names)}")
+        raise FileNotFoundError(f"no run {run!r} in {top}; the runs are {_listed(names)}")
     if len(names) > 1:
-        raise ValueError(f"{len(names)} runs below {top}, choose one: {_listed(names)}")
+        raise ValueError(f"{len(names)} runs in {top}, choose one: {_listed(names)}")
     found = load_folder(event_files(top / names[0]), names[0])
     if found is None:
-        raise FileNotFoundError(f"the run {names[0]!r} below {top} has just been deleted")
+        raise FileNotFoundError(f"the run {names[0]!r} in {top} has just been deleted")
     return found
 
 
 def run_names(logdir: str | os.PathLike[str]) -> list[str]:
-    """Names of the runs with Layer Health records at or below `logdir`, sorted: paths relative to it, "." for itself.
+    """Names of all Layer Health runs at or below `logdir`, sorted: paths relative to it, "." for `logdir` itself.
 
-    Empty when there are none or the folder does not exist. Links to folders are followed; a warning names what cannot
-    be opened. Of each event file the first events are read.
+    Empty if there are none or the folder does not exist. Links to folders are followed; a warning names files and
+    folders that cannot be opened. Only the first events of each file are read.
 
     Raises:
-        RemotePathError: `logdir` is not on this machine.
+        RemotePathError: `logdir` is not a local folder.
     """
     top = local_path(logdir)
     names = []
     for folder in folders(top):
         if folder.closed:
-            warnings.warn(f"the folder {folder.path} cannot be opened: {folder.closed}", stacklevel=2)
+            warnings.warn(f"cannot open the folder {folder.path}: {folder.closed}", stacklevel=2)
         elif any(map(_is_ours, folder.files)):
             names.append(name_of(folder, top))
     return sorted(names)
 
 
 def name_of(folder: Folder, top: Path) -> str:
-    """What the run in `folder`, found from `top`, is called."""
+    """The name of the run in `folder`, relative to `top`."""
     return folder.path.relative_to(top).as_posix()
 
 
 def load_folder(files: Sequence[Path], name: str, tags: Collection[str] = schema.COLUMNS) -> Run | None:
-    """The run that these event files of one folder hold, None where none of them is ours; each is opened once.
+    """The run in these event files of one folder, None if this package wrote none of them; each is opened once.
 
     Args:
-        files: in the order of their names.
+        files: sorted by name.
         name: of the run.
-        tags: what to decode; the others are as if never measured. The description is always read.
+        tags: the tags to decode; others count as never measured. The description is always read.
 
     Raises:
         OSError: a file cannot be read.
-        SchemaError: the run was written by a newer version of this package.
+        SchemaError: a newer version of this package wrote the run.
         UnreadableRunError: the run's description cannot be read.
     """
     events = chain.from_iterable(map(own_events, files))
@@ -118,7 +118,7 @@ def _is_ours(path: Path) -> bool:
     try:
         return is_ours(path)
     except OSError as error:
-        warnings.warn(f"the event file {path} cannot be opened: {error.strerror}", stacklevel=2)
+        warnings.warn(f"cannot open the event file {path}: {error.strerror}", stacklevel=2)
         return False
 
 
@@ -133,7 +133,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def collect(events: Iterable[Event], tags: Collection[str] = schema.COLUMNS) -> dict[str, Series]:
-    """The series of our own tags that the events hold; of those that are not in `tags` the metadata only."""
+    """The series of this package's tags; for tags not in `tags` the metadata only."""
     contents: dict[str, bytes] = {}
     points: dict[str, list[Point]] = {}
     for event in events:
@@ -149,9 +149,9 @@ def collect(events: Iterable[Event], tags: Collection[str] = schema.COLUMNS) -> 
 
 
 def thinned(events: Iterable[Event], limit: int) -> list[Event]:
-    """At most `limit` of the records, evenly spaced, with the first and the last; all that describe a tag, all states.
+    """At most `limit` records, evenly spaced, plus the last one; all states and all events with a tag's metadata.
 
-    What is not kept takes no memory, however many there are.
+    Memory is bounded by what is kept, not by the number of events.
     """
     describing: dict[int, Event] = {}
     spaced: dict[int, Event] = {}
@@ -173,16 +173,16 @@ def thinned(events: Iterable[Event], limit: int) -> list[Event]:
 
 
 def _array(tensor: TensorProto) -> NDArray[Any]:
-    """The tensor's values; empty for one whose shape promises another number of values than it holds."""
+    """The tensor's values; empty if its shape does not match the number of values in it."""
     sizes = [dimension.size for dimension in tensor.tensor_shape.dim]
-    # Checked first: TensorFlow lets a single value stand for a tensor of any size, which a few bytes can make huge.
+    # Checked first: TensorFlow expands a single value to any size, so a few bytes could claim a huge tensor.
     held = len(tensor.string_val) or len(tensor.tensor_content)
     count = math.prod(sizes)
     if min(sizes, default=0) < 0 or held < count:
         return np.empty(0, object)
     own = _OWN_TYPES.get(tensor.dtype)
     if own is not None and count and len(tensor.tensor_content) == count * own.itemsize:
-        # What this package writes, at a quarter of the time that any tensor takes.
+        # The encoding that this package writes; four times as fast as `make_ndarray`.
         return np.frombuffer(tensor.tensor_content, own).reshape(sizes)
     try:
         array: NDArray[Any] = make_ndarray(tensor)

@@ -1,4 +1,4 @@
-"""The records of an event file: length, checksum of the length, content, checksum of the content."""
+"""Splits an event file into records: length, checksum of the length, content, checksum of the content."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ _FOOTER = struct.Struct("<I")
 
 
 class DamagedFileError(ValueError):
-    """What stands in a file at this place was not written by a writer of event files."""
+    """The bytes at this position are not a valid record of an event file."""
 
 
 def records(path: Path) -> Iterator[bytes]:
     """The content of each record, up to the end of the file.
 
-    A record that ends with the file is one that is still being written, or was when the process died: it is left out.
+    An incomplete last record is skipped: it is still being written, or was when the process died.
 
     Raises:
         DamagedFileError: a checksum does not match.
         OSError: the file cannot be read.
     """
     with path.open("rb") as file:
-        # Each turn takes bytes from the file, or ends.
+        # Terminates: each iteration consumes bytes.
         while len(header := file.read(_HEADER.size)) == _HEADER.size:
             length, checksum = _HEADER.unpack(header)
             if masked(header[:8]) != checksum:
-                raise DamagedFileError(f"the length of the record before byte {file.tell()} has another checksum")
+                raise DamagedFileError(f"wrong checksum of the record length before byte {file.tell()}")
             if length + _FOOTER.size > os.fstat(file.fileno()).st_size - file.tell():
                 return
             content = file.read(length)
@@ -39,5 +39,5 @@ def records(path: Path) -> Iterator[bytes]:
             if len(content) < length or len(footer) < _FOOTER.size:
                 return
             if masked(content) != _FOOTER.unpack(footer)[0]:
-                raise DamagedFileError(f"the record before byte {file.tell()} has another checksum")
+                raise DamagedFileError(f"wrong checksum of the record before byte {file.tell()}")
             yield content

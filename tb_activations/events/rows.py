@@ -1,4 +1,4 @@
-"""Points that were written under an earlier description of the run, put in the rows of the newest."""
+"""Moves points written under an earlier description of a run to the rows of the newest one."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _MISSING: dict[str, np.generic] = {
     schema.WEIGHTS: np.float32(np.nan),
     schema.UNITS: np.uint8(NOT_MEASURED),
 }
-"""By tag whose points have rows: what stands in a row that the run did not have yet."""
+"""For each tag with rows: the value for a row that the run did not have yet."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-    """A run's description and when it was written."""
+    """A run's description, with the step and time at which it was written."""
 
     step: int
     wall_time: float
@@ -36,24 +36,24 @@ class Description:
 
 
 class Rows:
-    """The rows of a run that was described once or several times."""
+    """The rows of a run with one or several descriptions."""
 
     def __init__(self, descriptions: Sequence[Description]) -> None:
-        """`descriptions`: at least one, steps ascending."""
+        """`descriptions`: at least one, in ascending order of steps."""
         newest = descriptions[-1].spec
         self._steps = [description.step for description in descriptions]
         self._places = [_places(description.spec, newest) for description in descriptions]
         self._unit_count = newest.unit_count
 
     def in_newest(self, tag: str, points: Sequence[Point]) -> list[Point]:
-        """The points of a tag in the rows of the newest description, without those of another model altogether."""
+        """The points of a tag in the rows of the newest description; points of another model are dropped."""
         if tag == schema.UNITS and not any(point.value.shape == (2, self._unit_count) for point in points):
-            # A description may claim any number of units; nothing is made of a claim that no record bears out.
+            # A damaged description may claim any number of units: allocate nothing that no record confirms.
             return list(points)
         return [kept for point in points if (kept := self._moved(tag, point)) is not None]
 
     def _moved(self, tag: str, point: Point) -> Point | None:
-        # What stands before the first description belongs to it as well.
+        # Points before the first description belong to it as well.
         at = self._places[max(bisect.bisect_right(self._steps, point.step) - 1, 0)]
         if at is None:
             return point

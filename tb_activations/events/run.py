@@ -1,4 +1,4 @@
-"""One recorded run as numpy arrays."""
+"""A recorded run as numpy arrays."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from tb_activations.records.unit_lives import UnitLife, unit_lives
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Run:
-    """What was recorded of one training; S observed steps, L layers, W weights, U tracked units, H histogram steps.
+    """One recorded training: S observed steps, L layers, W weights, U tracked units, H steps with histograms.
 
     Attributes:
-        name: path of the run's folder below the log directory, "." for the log directory itself.
-        spec: the run's description, the newest where a training was continued.
-        steps: `[S]` int64, strictly growing.
+        name: path of the run's folder relative to the log directory, "." for the log directory itself.
+        spec: the run's description; the newest one if the run was continued.
+        steps: `[S]` int64, strictly increasing.
         wall_times: `[S]` float64, seconds since the epoch.
         layer_table: `[S, L, LAYER_COLUMNS]` float32, NaN where not measured.
         weight_table: `[S, W, WEIGHT_COLUMNS]` float32, NaN where not measured.
         step_table: `[S, STEP_COLUMNS]` float32, NaN where not measured.
-        unit_codes: `[S, 2, U]` uint8, activity and peak as the event file codes them; U is 0 when none were recorded.
+        unit_codes: `[S, 2, U]` uint8, activity and peak as encoded in the event file; U is 0 if none were recorded.
         histogram_steps: `[H]` int64, the observed steps with histograms.
-        histogram_table: `[H, L, 2, 32]` float32: by kind the lowest edge, the highest edge and 30 counts.
-        outcomes: `[S, L, rules]` uint8, values of `Outcome`; a step that was not judged has those of the one before.
-        rules: ids of the rules, the last axis of `outcomes`.
+        histogram_table: `[H, L, 2, 32]` float32: for each kind the lowest edge, the highest edge and 30 counts.
+        outcomes: `[S, L, rules]` uint8, values of `Outcome`; a step that was not judged repeats the previous one.
+        rules: rule ids, the last axis of `outcomes`.
         findings: all findings, open and closed, as last written.
-        cost: the last record of what observing cost, by `COST_COLUMNS`; empty when there is none.
-        dropped: how many values of the event file did not fit the run's description and were left out.
-        states: where the training stood at the ends of its epochs; empty in runs of earlier versions.
+        cost: the last record of the monitoring overhead, by `COST_COLUMNS`; empty if there is none.
+        dropped: number of values in the event file that did not fit the run's description and were skipped.
+        states: states of the training at the ends of its epochs; empty in runs of early versions.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Run:
 
     @property
     def last_outcomes(self) -> NDArray[np.uint8]:
-        """`[L, rules]` uint8 after the last observed step; before the first there is not enough data."""
+        """`[L, rules]` uint8 after the last observed step; all `INSUFFICIENT_DATA` if there is no step."""
         if len(self.steps):
             last: NDArray[np.uint8] = self.outcomes[-1]
             return last
@@ -85,48 +85,48 @@ class Run:
 
     @property
     def nbytes(self) -> int:
-        """Memory the arrays take, in bytes."""
+        """Memory of the arrays in bytes."""
         return sum(value.nbytes for value in vars(self).values() if isinstance(value, np.ndarray))
 
     def stat(self, name: str) -> NDArray[np.float32]:
-        """`[S, L]` float32 of one of `LAYER_COLUMNS`, NaN where not measured. Raises KeyError on another name."""
+        """`[S, L]` float32 of one of `LAYER_COLUMNS`, NaN where not measured. Raises KeyError for other names."""
         return self.layer_table[:, :, _position(name, LAYER_COLUMNS)]
 
     def weight_stat(self, name: str) -> NDArray[np.float32]:
-        """`[S, W]` float32 of one of `WEIGHT_COLUMNS`, NaN where not measured. Raises KeyError on another name."""
+        """`[S, W]` float32 of one of `WEIGHT_COLUMNS`, NaN where not measured. Raises KeyError for other names."""
         return self.weight_table[:, :, _position(name, WEIGHT_COLUMNS)]
 
     def step_stat(self, name: str) -> NDArray[np.float32]:
-        """`[S]` float32 of one of `STEP_COLUMNS`, NaN where not measured. Raises KeyError on another name."""
+        """`[S]` float32 of one of `STEP_COLUMNS`, NaN where not measured. Raises KeyError for other names."""
         return self.step_table[:, _position(name, STEP_COLUMNS)]
 
     def units(self, layer: str) -> NDArray[np.float32]:
-        """`[S, units]` float32 in [0, 1]: on which share of samples each unit of `layer` was active.
+        """`[S, units]` float32 in [0, 1]: the share of samples on which each unit of `layer` was active.
 
-        `[S, 0]` where units are not tracked or not recorded; NaN where not measured. Raises KeyError on an unknown
+        `[S, 0]` if the units are not tracked or not recorded; NaN where not measured. Raises KeyError for an unknown
         layer.
         """
         return restore_activity(self._codes(layer)[:, 0])
 
     def unit_peaks(self, layer: str) -> NDArray[np.float32]:
-        """`[S, units]` float32 >= 0: the largest absolute output of each unit of `layer`; else as `units`."""
+        """`[S, units]` float32 >= 0: the largest absolute output of each unit of `layer`; otherwise like `units`."""
         return restore_peak(self._codes(layer)[:, 1])
 
     def lives(self, layer: str) -> list[UnitLife]:
-        """What became of each unit of `layer`, and how sure that is; empty where units were not recorded.
+        """The history of each unit of `layer` and how certain it is; empty if the units were not recorded.
 
-        Sure by samples of the batches: positions of one picture are no independent ones.
+        Certainty counts samples, not positions: the positions of one image are not independent.
         """
         activity = self.units(layer)
         measured = ~np.isnan(activity).all(axis=1) if activity.shape[1] else np.zeros(len(activity), bool)
         return unit_lives(self.steps[measured], activity[measured], self.step_stat("samples")[measured])
 
     def histograms(self, kind: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Steps `[H]` and `[H, L, 32]` float32 of kind "activation" or "gradient". Raises KeyError on another kind."""
+        """Steps `[H]` and `[H, L, 32]` float32 of kind "activation" or "gradient". Raises KeyError for other kinds."""
         return self.histogram_steps, self.histogram_table[:, :, _position(kind, HISTOGRAM_KINDS)]
 
     def records(self) -> Iterator[StepRecord]:
-        """The observed steps in order, as they were when they were recorded."""
+        """The observed steps in order, as recorded."""
         for index, step in enumerate(self.steps):
             yield StepRecord(
                 step=int(step),
@@ -143,5 +143,5 @@ class Run:
 
 def _position(name: str, allowed: tuple[str, ...]) -> int:
     if name not in allowed:
-        raise KeyError(f"no statistic {name!r}; there are {', '.join(allowed)}")
+        raise KeyError(f"unknown statistic {name!r}; allowed are {', '.join(allowed)}")
     return allowed.index(name)

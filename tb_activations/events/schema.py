@@ -1,4 +1,4 @@
-"""Names and numbers of the event format, version 1; `docs/events.md` tells it in words."""
+"""Names and sizes of the event format; `docs/events.md` explains them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COST = "layer_health/cost"
 STATE = "layer_health/state"
 
 HISTOGRAM_SHAPE = (len(HISTOGRAM_KINDS), HISTOGRAM_BUCKETS + 2)
-"""Of one layer in `HISTOGRAMS`: the kinds, then lowest edge, highest edge and the counts."""
+"""Shape of one layer in `HISTOGRAMS`: kinds, then lowest edge, highest edge and counts."""
 
 COST_COLUMNS = ("overhead", "observation_seconds", "interval")
 
@@ -41,4 +41,4 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     COST: COST_COLUMNS,
     STATE: (),
 }
-"""The column names each tag's metadata carries. `OUTCOMES` has the rule ids of the run in their place."""
+"""The column names in each tag's metadata. Those of `OUTCOMES` are the rule ids of the run."""

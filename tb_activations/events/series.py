@@ -1,4 +1,4 @@
-"""The points of one tag as they come out of an event file or of TensorBoard's data provider."""
+"""The points of one tag as read from an event file or from TensorBoard's data provider."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tb_activations.events.schema import SCHEMA_VERSION
 
 
 class Point(NamedTuple):
-    """One value of a tag: training step, seconds since the epoch, and the array (of bytes objects for strings)."""
+    """One value of a tag: training step, seconds since the epoch, and the array (bytes objects for strings)."""
 
     step: int
     wall_time: float
@@ -21,14 +21,14 @@ class Point(NamedTuple):
 
 
 class Series(NamedTuple):
-    """A tag's metadata (the plugin's content, JSON) and its points in the order in which they were written."""
+    """A tag's metadata (the plugin's content, JSON) and its points in the order written."""
 
     content: bytes
     points: Sequence[Point]
 
 
 def columns(series: Series, tag: str) -> tuple[str, ...]:
-    """The column names that the tag's metadata gives.
+    """The column names in the tag's metadata.
 
     Raises:
         SchemaError: a newer version of this package wrote the tag.
@@ -40,14 +40,14 @@ def columns(series: Series, tag: str) -> tuple[str, ...]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UnreadableRunError(f"the metadata of {tag} cannot be read: {error!r}") from error
     if not isinstance(version, int) or not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise UnreadableRunError(f"the metadata of {tag} holds no schema version and column names")
+        raise UnreadableRunError(f"the metadata of {tag} has no schema version and column names")
     if version > SCHEMA_VERSION:
         raise SchemaError(version, SCHEMA_VERSION)
     return tuple(names)
 
 
 def ordered(points: Iterable[Point]) -> list[Point]:
-    """The points with strictly growing steps: one that comes again replaces itself and everything after it."""
+    """The points with strictly increasing steps: a repeated step replaces itself and everything after it."""
     kept: list[Point] = []
     for point in points:
         while kept and kept[-1].step >= point.step:

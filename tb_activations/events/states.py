@@ -1,4 +1,4 @@
-"""Where a training stood when a run was recorded: enough to tell later whether another training continues it."""
+"""Stores the state of a training, so that a later training can be recognized as its continuation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tb_activations.events.errors import UnreadableRunError
 
 SAMPLE_SIZE = 256
-"""Weights kept to tell how far another training is away: two independent ones correlate by 0.06 then."""
+"""Weights kept for comparison with another training: with this many, independent weights correlate by about 0.06."""
 _LARGEST_TEXT = 65_536
 _LARGEST_COUNT = 2**62
 
@@ -25,11 +25,11 @@ class StoredState:
     """The state of a training between two steps.
 
     Attributes:
-        iterations: of the optimizer.
-        step: number in the run of the step that comes next.
-        digest: of the fingerprint of the weights; equal weights have equal ones.
-        start_iterations, start_digest: of the state in which the run began; "" where it had no weights yet.
-        sample: float32 `[at most SAMPLE_SIZE]`, some of the weights; empty where they were not kept.
+        iterations: the optimizer's step count.
+        step: number of the next step in the run.
+        digest: of the fingerprint of the weights; equal weights have equal digests.
+        start_iterations, start_digest: of the state in which the run began; "" if the model had no weights yet.
+        sample: float32 `[at most SAMPLE_SIZE]`, some of the weights; empty if they were not kept.
     """
 
     iterations: int
@@ -46,7 +46,7 @@ class StoredState:
 
 
 def digest(weights: NDArray[np.float32]) -> str:
-    """16 hexadecimal digits that stand for the fingerprint, bit by bit: NaN equals NaN, -0 does not equal 0."""
+    """16 hexadecimal digits that identify the fingerprint bitwise: NaN equals NaN, -0 differs from 0."""
     return hashlib.blake2b(np.ascontiguousarray(weights, "<f4").tobytes(), digest_size=8).hexdigest()
 
 
@@ -69,7 +69,7 @@ def state_to_json(state: StoredState) -> str:
 
 
 def state_from_json(text: bytes) -> StoredState:
-    """The state that this text describes; members that are not known are ignored.
+    """The state from `state_to_json`; unknown members are ignored.
 
     Raises:
         UnreadableRunError: the text is not what this package writes.
@@ -84,7 +84,7 @@ def state_from_json(text: bytes) -> StoredState:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error) as error:
         raise UnreadableRunError(f"a state of the training cannot be read: {error!r}") from error
     if not all(type(count) is int and 0 <= count <= _LARGEST_COUNT for count in counts):
-        raise UnreadableRunError("a state of the training holds no counts")
+        raise UnreadableRunError("a state of the training has invalid counts")
     if not all(isinstance(one, str) for one in digests):
-        raise UnreadableRunError("a state of the training holds no digests")
+        raise UnreadableRunError("a state of the training has invalid digests")
     return StoredState(counts[0], counts[1], digests[0], counts[2], digests[1], stored)

@@ -51,7 +51,7 @@ def runs(logdir: str | os.PathLike[str]) -> tuple[StoredRun, ...]:
     cannot be opened is skipped with a warning.
 
     Raises:
-        RemotePathError: `logdir` is not on this machine.
+        RemotePathError: `logdir` is not a local folder.
         ValueError: `logdir` is empty.
     """
     top = local_path(logdir)

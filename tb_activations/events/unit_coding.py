@@ -1,8 +1,8 @@
-"""One byte for how often a unit was active, one byte for how large its output was.
+"""Encodes the activity and the peak output of a unit in one byte each.
 
-Both codings keep exactly what a judgement rests on (never, always, zero, infinite, not measured) and everything
-between on a logarithmic scale, since a unit active on 0.1 % of samples differs from a dead one while 41 % and 42 %
-do not differ. `docs/events.md` has the tables.
+Values that decide a judgement (never, always, zero, infinite, not measured) are exact. Everything between is on a
+logarithmic scale: a unit that is active on 0.1 % of samples matters, the difference between 41 % and 42 % does not.
+`docs/events.md` has the tables.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ TOP = 255
 
 _ACTIVITY_DECADES = 6.0
 _ACTIVITY_STEPS = LAST_LEVEL
-"""One step more than there are levels, so that the last level stays below 1: "nearly always" is not "always"."""
+"""One more than the number of intervals, so that the last level stays below 1: "nearly always" is not "always"."""
 
 _PEAK_LOWEST = -12.0
 _PEAK_DECADES = 24.0
@@ -35,7 +35,7 @@ _PEAK = _table(_PEAK_LOWEST + _PEAK_DECADES * _LEVELS / _PEAK_STEPS, np.inf)
 
 
 def _levels(values: NDArray[np.float64], lowest: float, per_decade: float) -> NDArray[np.float64]:
-    # Zeros, NaN and infinities get a level here too; the caller overwrites it.
+    # Zeros, NaN and infinities get an arbitrary level; the caller overwrites it.
     with np.errstate(divide="ignore", invalid="ignore"):
         exponents = np.log10(values) - lowest
     level = np.rint(np.nan_to_num(exponents, nan=0.0, posinf=0.0, neginf=0.0) * per_decade)
@@ -49,10 +49,10 @@ def _reject_negative(values: NDArray[np.float64], name: str) -> None:
 
 
 def quantize_activity(activity: ArrayLike) -> NDArray[np.uint8]:
-    """Code shares of samples in [0, 1], any shape, as one byte each.
+    """Encode shares of samples in [0, 1], any shape, as one byte each.
 
-    0 stays "never", only 1 and above become "always", NaN becomes "not measured", anything between keeps 3 % accuracy
-    down to 1e-6; smaller positive shares become 1e-6.
+    0 is "never", 1 and above are "always", NaN is "not measured". Values between are accurate to 3 % down to 1e-6;
+    smaller positive shares become 1e-6.
 
     Raises:
         ValueError: a share is negative.
@@ -66,15 +66,15 @@ def quantize_activity(activity: ArrayLike) -> NDArray[np.uint8]:
 
 
 def restore_activity(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Shares of samples, same shape as `codes`; `quantize_activity` gives the same codes back."""
+    """Shares of samples, same shape as `codes`; `quantize_activity` returns the same codes for them."""
     return _ACTIVITY[codes]
 
 
 def quantize_peak(peak: ArrayLike) -> NDArray[np.uint8]:
-    """Code largest absolute outputs (>= 0), any shape, as one byte each.
+    """Encode largest absolute outputs (>= 0), any shape, as one byte each.
 
-    0 stays exact, infinity becomes 255, NaN (not measured, or an output that is NaN) 254, anything between keeps 12 %
-    accuracy from 1e-12 to 1e12 and is clipped to that range.
+    0 is exact, infinity is 255, NaN (not measured, or the output is NaN) is 254. Other values are clipped to 1e-12 to
+    1e12 and accurate to 12 %.
 
     Raises:
         ValueError: a value is negative.
@@ -88,5 +88,5 @@ def quantize_peak(peak: ArrayLike) -> NDArray[np.uint8]:
 
 
 def restore_peak(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Largest absolute outputs, same shape as `codes`; `quantize_peak` gives the same codes back."""
+    """Largest absolute outputs, same shape as `codes`; `quantize_peak` returns the same codes for them."""
     return _PEAK[codes]

@@ -1,4 +1,4 @@
-"""What is said of a log directory in which no run was found."""
+"""Explains why no run was found in a log directory."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from tb_activations.events.files import folders
 
-_WHAT_TO_DO = "give the log_dir that the LayerHealth callback was given, after at least one training step was observed"
+_WHAT_TO_DO = "give the log_dir of the LayerHealth callback, after at least one observed training step"
 
 
 def no_run(top: Path) -> OSError:
-    """Why there is no run at or below `top`: what was found there, and what to do."""
+    """The error for a folder without runs: what was found at or below `top`, and what to do."""
     if os.path.isfile(top):
-        return NotADirectoryError(f"{top} is a file; give the folder in which it is: {top.parent}")
+        return NotADirectoryError(f"{top} is a file; give its folder: {top.parent}")
     if not os.path.isdir(top):
         return FileNotFoundError(_no_folder(top))
     return FileNotFoundError(f"no Layer Health run in {top} or below it: {_found(top)}; {_WHAT_TO_DO}")
@@ -26,7 +26,7 @@ def _no_folder(top: Path) -> str:
     except FileNotFoundError:
         pass
     except OSError as error:
-        return f"the folder {top} cannot be opened: {error.strerror}"
+        return f"cannot open the folder {top}: {error.strerror}"
     similar = difflib.get_close_matches(top.name, _names_in(top.parent), 1)
     return f"there is no folder {top}" + (f"; did you mean {top.parent / similar[0]}?" if similar else "")
 
@@ -43,14 +43,14 @@ def _found(top: Path) -> str:
     listed = list(folders(top))
     closed = [folder for folder in listed if folder.closed]
     if closed:
-        return f"{_count(len(closed), 'folder')} cannot be opened, first {closed[0].path} ({closed[0].closed})"
+        return f"cannot open {_count(len(closed), 'folder')}, first {closed[0].path} ({closed[0].closed})"
     files = [path for folder in listed for path in folder.files]
     if any(map(_has_content, files)):
         return f"{_count(len(files), 'event file')} without Layer Health records, first {files[0]}"
     if files:
-        return f"{_count(len(files), 'event file')} in which nothing is written yet, first {files[0]}"
+        return f"{_count(len(files), 'event file')} without content, first {files[0]}"
     below = len(listed) - 1
-    return "there is no event file" + (f", {_count(below, 'folder')} below it searched" if below else "")
+    return "no event files" + (f", searched {_count(below, 'folder')} below it" if below else "")
 
 
 def _has_content(path: Path) -> bool:

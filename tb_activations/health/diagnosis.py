@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tb_activations.health.history import History
 from tb_activations.health.ledger import Ledger
 from tb_activations.health.roots import name_roots, worst_first
-from tb_activations.health.rules import RuleChoice, configure
+from tb_activations.health.rules import configure
 from tb_activations.health.rules.base import Evidence, Judged, Rule
 from tb_activations.records.finding import Finding, Outcome
 from tb_activations.records.specs import RunSpec
@@ -99,8 +99,7 @@ class Diagnosis:
 
     def not_evaluated(self) -> Judgement:
         """The judgement of a step that was recorded but not judged: every outcome `ERROR`, findings as last judged."""
-        outcomes = np.full((len(self._spec.layers), len(self._rules)), Outcome.ERROR, np.uint8)
-        return Judgement(outcomes, self._findings, ())
+        return not_evaluated(self._spec, self.rules, self._findings)
 
     def _answers(self, rule: Rule, earlier: Sequence[Finding | None]) -> list[Judged]:
         try:
@@ -113,15 +112,10 @@ class Diagnosis:
             return [Outcome.ERROR] * len(earlier)
 
 
+def not_evaluated(spec: RunSpec, rules: Sequence[str], findings: tuple[Finding, ...]) -> Judgement:
+    """A judgement without an outcome, and with the findings of an earlier one."""
+    return Judgement(np.full((len(spec.layers), len(rules)), Outcome.ERROR, np.uint8), findings, ())
+
+
 def _outcome(answer: Judged) -> Outcome:
     return answer.severity.outcome if isinstance(answer, Evidence) else answer
-
-
-def replay(spec: RunSpec, records: Iterable[StepRecord], rules: RuleChoice = None) -> Judgement:
-    """Judges a stored run again, with rules as `configure` takes them; no record leaves every outcome undecided."""
-    diagnosis = Diagnosis(spec, configure(rules))
-    undecided = np.full((len(spec.layers), len(diagnosis.rules)), Outcome.INSUFFICIENT_DATA, np.uint8)
-    judgement = Judgement(undecided, (), ())
-    for record in records:
-        judgement = diagnosis.judge(record)
-    return judgement

@@ -1,1 +1,1 @@
-"""PNG pictures of feature maps, unit lives and inputs."""
+"""Draws pictures of layers as PNG: feature maps, unit activity and inputs."""

@@ -1,7 +1,7 @@
-"""Values as colours that are told apart by people who do not see all colours.
+"""Color scales that people with color vision deficiencies can read.
 
-Values run from dark blue over grey to light yellow, growing lighter all the way; values around a middle from blue over
-white to orange. What stands out of them is vermilion (dead) or purple (not a number); gaps are white.
+The sequential scale runs from dark blue through gray to light yellow and gets lighter all the way; the diverging scale
+runs from blue through white to orange. Dead units are vermilion, NaN is purple, gaps are white.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ DEAD = np.array([213, 94, 0], np.uint8)
 GAP = 255
 
 
-def coloured(
+def colored(
     values: NDArray[np.float64], low: float, high: float, scale: NDArray[np.float64] = SEQUENTIAL
 ) -> NDArray[np.uint8]:
-    """`[..., 3]`: each value's colour, from the first of `scale` at `low` to its last at `high`.
+    """`[..., 3]`: the color of each value, from the first of `scale` at `low` to its last at `high`.
 
-    Values beyond the ends get the colours of the ends, NaN purple; where both ends are one, the middle of the scale.
+    Values outside get the color of the nearest end, NaN is purple. If `low` equals `high` all get the middle color.
     """
     place = placed(values, low, high)
     stops = np.linspace(0, 1, len(scale))
-    colours = np.stack([np.interp(np.nan_to_num(place), stops, channel) for channel in scale.T], axis=-1)
-    colours = colours.round().astype(np.uint8)
-    colours[np.isnan(place)] = NOT_A_NUMBER
-    return colours
+    colors = np.stack([np.interp(np.nan_to_num(place), stops, channel) for channel in scale.T], axis=-1)
+    colors = colors.round().astype(np.uint8)
+    colors[np.isnan(place)] = NOT_A_NUMBER
+    return colors
 
 
-def true_colours(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
-    """`[..., 3]` of `[..., 3]` red, green, blue: the darkest at `low`, the brightest at `high`; a NaN makes purple."""
+def true_colors(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
+    """`[..., 3]` from red, green and blue `[..., 3]`, darkest at `low`, brightest at `high`; purple if any is NaN."""
     place = placed(values, low, high)
-    colours = (np.nan_to_num(place) * 255).round().astype(np.uint8)
-    colours[np.isnan(place).any(axis=-1)] = NOT_A_NUMBER
-    return colours
+    colors = (np.nan_to_num(place) * 255).round().astype(np.uint8)
+    colors[np.isnan(place).any(axis=-1)] = NOT_A_NUMBER
+    return colors
 
 
 def placed(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
-    """Where values stand from `low` (0) to `high` (1), cut off at both; NaN stays."""
+    """Position of each value between `low` (0) and `high` (1), clipped to that range; NaN stays NaN."""
     width = high - low
     with np.errstate(invalid="ignore"):
         if width > 0:

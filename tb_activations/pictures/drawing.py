@@ -1,4 +1,4 @@
-"""Coloured tiles put together: grids, and the legend that stands below every picture."""
+"""Assembles colored tiles into grids and draws the legend below every picture."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from PIL import Image, ImageDraw, ImageFont
 from tb_activations.pictures.colors import GAP
 
 SMALLEST_TILE = 48
-"""Pixels the longer side of a tile is at least enlarged to."""
+"""Minimum length of a tile's longer side in pixels; smaller tiles are enlarged."""
 THINNEST_TILE = 8
-"""Pixels its shorter side has at least, so that a single row of values can be seen."""
+"""Minimum length of its shorter side in pixels, so that a single row of values is visible."""
 
 _TEXT, _GAP, _BAR = 12, 6, 96
 LEGEND_HEIGHT = _TEXT + 2 * _GAP
 
-Colours = NDArray[np.uint8]
+Colors = NDArray[np.uint8]
 
 
 def tile_size(height: int, width: int) -> tuple[int, int]:
-    """Pixels of one tile of so many values."""
+    """Height and width in pixels of a tile with this many values."""
     zoom = max(1, math.ceil(SMALLEST_TILE / max(height, width)))
     return height * _thickened(height, zoom), width * _thickened(width, zoom)
 
 
-def grid(tiles: Colours) -> Colours:
-    """`[rows, columns, height, width, 3]` as one picture, tiles enlarged without smoothing, one pixel of gap between.
+def grid(tiles: Colors) -> Colors:
+    """One picture from `[rows, columns, height, width, 3]`, enlarged without smoothing, with gaps of one pixel.
 
-    The size is `rows * (h + 1) - 1` and `columns * (w + 1) - 1` with the `tile_size` h, w.
+    Its size is `rows * (h + 1) - 1` by `columns * (w + 1) - 1`, where h, w is the `tile_size`.
     """
     rows, columns, height, width = tiles.shape[:4]
     tall, wide = tile_size(height, width)
@@ -45,19 +45,19 @@ def _thickened(size: int, zoom: int) -> int:
     return max(zoom, math.ceil(THINNEST_TILE / size))
 
 
-def legend(low: str, high: str, bar: Colours, marks: Sequence[tuple[Colours, str]] = ()) -> Image.Image:
-    """What the colours mean: marks, then the scale between its two ends.
+def legend(low: str, high: str, bar: Colors, marks: Sequence[tuple[Colors, str]] = ()) -> Image.Image:
+    """Explains the colors: marks, then the scale between its two ends.
 
     Args:
-        low, high: what stands left and right of the scale.
-        bar: `[colours, 3]`, the scale from one end to the other.
-        marks: single colours and their meaning.
+        low, high: labels left and right of the scale.
+        bar: `[colors, 3]`, the scale from one end to the other.
+        marks: single colors and their meaning.
     """
     font = ImageFont.load_default(_TEXT)
     scale = Image.fromarray(np.tile(bar[np.arange(_BAR) * len(bar) // _BAR][None], (_TEXT, 1, 1)))
     pieces: list[Image.Image | str] = []
-    for colour, name in marks:
-        pieces += [Image.new("RGB", (_TEXT, _TEXT), tuple(colour.tolist())), name]
+    for color, name in marks:
+        pieces += [Image.new("RGB", (_TEXT, _TEXT), tuple(color.tolist())), name]
     pieces += [low, scale, high]
     widths = [round(font.getlength(piece)) if isinstance(piece, str) else piece.width for piece in pieces]
     strip = Image.new("RGB", (sum(widths) + _GAP * (len(pieces) + 1), LEGEND_HEIGHT), "white")
@@ -72,8 +72,8 @@ def legend(low: str, high: str, bar: Colours, marks: Sequence[tuple[Colours, str
     return strip
 
 
-def below(drawn: Colours, strip: Image.Image) -> Image.Image:
-    """A picture with its legend."""
+def below(drawn: Colors, strip: Image.Image) -> Image.Image:
+    """`drawn` with the legend below it."""
     upper = Image.fromarray(drawn)
     whole = Image.new("RGB", (max(upper.width, strip.width), upper.height + strip.height), "white")
     whole.paste(upper, (0, 0))

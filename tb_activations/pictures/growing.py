@@ -1,4 +1,4 @@
-"""A table over time in bounded memory."""
+"""A table that grows over time in bounded memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MOST_TIMES = 256
 
 
 class Growing:
-    """One row of `width` numbers a time; whenever there are more than `MOST_TIMES`, every second one goes."""
+    """Rows of `width` numbers; beyond `MOST_TIMES` rows every second row is dropped and every second row skipped."""
 
     def __init__(self, width: int) -> None:
         self._rows: list[NDArray[np.float32]] = []

@@ -1,4 +1,4 @@
-"""Arrays as PNG pictures for TensorBoard's image tab, and what a picture says of itself."""
+"""Draws arrays as PNG pictures for TensorBoard's image tab and reads back their details."""
 
 from __future__ import annotations
 
@@ -12,37 +12,36 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from tb_activations.pictures.colors import DEAD, DIVERGING, coloured, true_colours
+from tb_activations.pictures.colors import DEAD, DIVERGING, colored, true_colors
 from tb_activations.pictures.drawing import below, grid, legend, tile_size
 from tb_activations.pictures.png_texts import png_texts
 
 LONGEST_SIDE = 1024
-"""Pixels, without the legend below; larger pictures are drawn from averages (life maps) or with fewer maps."""
+"""Maximum side in pixels without the legend. Larger life maps are averaged, other pictures show fewer maps."""
 LARGEST_GRID = 64
-"""Samples or channels in one picture; more are left out."""
+"""Maximum number of samples or channels in a picture; others are omitted."""
 
 KINDS = ("feature_maps", "mean_activation", "units", "saliency", "maximized_input", "reconstruction")
-"""What pictures there are of a layer; the tag is the kind, "/", and the name of the layer (of a model's output for the
-last)."""
+"""Kinds of pictures. The tag is the kind, "/" and the layer's name (for the last kind the model output's name)."""
 
 Scale = Literal["common", "each", "logarithmic"]
-"""One scale for the whole picture; a scale of its own for each map; one for the whole picture, logarithmic."""
+"""One scale for the whole picture; one scale per map; one logarithmic scale for the whole picture."""
 
 _LOWEST_ACTIVITY = -4.0
-"""Decimal logarithm of the activity that gets the darkest colour."""
+"""Decimal logarithm of the activity with the darkest color."""
 _BAR = np.linspace(0, 1, 96)
 _KEY = "layer_health:"
 
 
 @dataclasses.dataclass(frozen=True)
 class Details:
-    """What a picture's values are; stands in the PNG as text, since TensorBoard keeps only a tag's first description.
+    """The value range of a picture. Stored as text in the PNG, since TensorBoard keeps only a tag's first description.
 
     Attributes:
-        low: value of the darkest colour, NaN if there is none.
-        high: value of the lightest colour, NaN if there is none.
-        scale: which `low` and `high` are meant; with "each" they span the scales of all maps.
-        about: what is shown, in words.
+        low: value of the darkest color, NaN if there is none.
+        high: value of the lightest color, NaN if there is none.
+        scale: the kind of scale; for "each", `low` and `high` span the scales of all maps.
+        about: describes the content.
     """
 
     low: float
@@ -53,13 +52,13 @@ class Details:
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A picture with a legend of `LEGEND_HEIGHT` pixels below it that says what its colours mean.
+    """A picture with a legend of `LEGEND_HEIGHT` pixels that explains its colors.
 
     Attributes:
         png: the encoded picture.
         width: in pixels.
         height: in pixels.
-        details: also within `png`, see `read_details`.
+        details: also stored in `png`, see `read_details`.
     """
 
     png: bytes
@@ -77,7 +76,7 @@ class Picture:
 
 
 def read_details(png: bytes) -> Details | None:
-    """What a picture of this module says of itself; None for any other bytes. Pixels are not decoded."""
+    """The details stored in a picture of this module, None for any other bytes. Pixels are not decoded."""
     text = png_texts(png)
     try:
         scale = text[_KEY + "scale"]
@@ -92,84 +91,86 @@ def feature_maps(maps: NDArray[np.float32], *, common_scale: bool = True, about:
     """A grid of maps, samples down and channels across, enlarged without smoothing, with gaps between.
 
     Args:
-        maps: `[samples, height, width, channels]`; of more than 64 samples or channels the first are shown. NaN is
-            purple, infinities get the colour of the nearest end.
-        common_scale: whether one scale holds for all maps; otherwise each has its own, and `low` and `high` span them.
-        about: what is shown, in words.
+        maps: `[samples, height, width, channels]`; at most the first 64 samples and channels are shown. NaN is purple,
+            infinities get the color of the nearest end.
+        common_scale: whether all maps share one scale; otherwise each has its own, and `low` and `high` span them.
+        about: describes the content.
 
     Raises:
-        ValueError: `maps` has not four axes or is empty.
+        ValueError: `maps` does not have four axes or is empty.
     """
     _check_images("maps", maps)
     shown = _fitting(maps).transpose(0, 3, 1, 2)
     low, high = _limits(shown)
     limits = [(low, high) if common_scale else _limits(one) for row in shown for one in row]
-    tiles = [coloured(one, *limit) for one, limit in zip((one for row in shown for one in row), limits, strict=True)]
+    tiles = [colored(one, *limit) for one, limit in zip((one for row in shown for one in row), limits, strict=True)]
     drawn = grid(np.stack(tiles).reshape(*shown.shape, 3))
     details = Details(low, high, "common" if common_scale else "each", about)
-    return _picture(drawn, details, coloured(_BAR, 0, 1))
+    return _picture(drawn, details, colored(_BAR, 0, 1))
 
 
 def images(rows: NDArray[np.float32], *, about: str = "") -> Picture:
-    """Images as they are, on one scale: three channels in their colours, one in grey, others as the mean in grey.
+    """Unprocessed images on one scale: three channels in color, otherwise the mean of the channels in gray.
 
     Args:
-        rows: `[rows, columns, height, width, channels]`; of more than fit the first columns are shown. NaN is purple.
-        about: what is shown, in words.
+        rows: `[rows, columns, height, width, channels]`; columns that do not fit are omitted. NaN is purple.
+        about: describes the content.
 
     Raises:
-        ValueError: `rows` has not five axes or is empty.
+        ValueError: `rows` does not have five axes or is empty.
     """
     if rows.ndim != 5 or not rows.size:
-        raise ValueError(f"rows must have the shape [rows, columns, height, width, channels], none 0, got {rows.shape}")
+        raise ValueError(
+            f"rows must have shape [rows, columns, height, width, channels] without zeros, got {rows.shape}"
+        )
     shown = rows[:, : _room(rows.shape[3], rows.shape[2], rows.shape[1])].astype(np.float64)
     low, high = _limits(shown)
-    return _picture(grid(_as_seen(shown, low, high)), Details(low, high, "common", about), _grey_bar())
+    return _picture(grid(_image_colors(shown, low, high)), Details(low, high, "common", about), _gray_bar())
 
 
 def saliency(inputs: NDArray[np.float32], maps: NDArray[np.float32], *, about: str = "") -> Picture:
-    """Images above, and below each how much its parts matter: blue against, orange for, white not at all.
+    """Images, each above its saliency map: orange speaks for the output, blue against it, white is neutral.
 
     Args:
-        inputs: `[samples, height, width, channels]`, drawn as `images` does, each on its own scale.
-        maps: `[samples, height, width]`, each with a scale of its own around 0; the legend spans them.
-        about: what is shown, in words.
+        inputs: `[samples, height, width, channels]`, drawn as by `images`, each on its own scale.
+        maps: `[samples, height, width]`, each on its own scale around 0; the legend spans them.
+        about: describes the content.
 
     Raises:
-        ValueError: an array has not these axes, is empty, or the two do not fit.
+        ValueError: an array has other axes or is empty, or the two do not match.
     """
     _check_images("inputs", inputs)
     if maps.shape != inputs.shape[:3]:
-        raise ValueError(f"maps must have the shape {list(inputs.shape[:3])} of the inputs, got {list(maps.shape)}")
+        raise ValueError(f"maps must have shape {list(inputs.shape[:3])} like the inputs, got {list(maps.shape)}")
     count = _room(inputs.shape[2], inputs.shape[1], len(inputs))
-    upper = [_as_seen(image, *_limits(image)) for image in inputs[:count].astype(np.float64)]
+    upper = [_image_colors(image, *_limits(image)) for image in inputs[:count].astype(np.float64)]
     ends = [max(map(abs, _limits(one))) for one in maps[:count].astype(np.float64)]
-    lower = [coloured(one, -end, end, DIVERGING) for one, end in zip(maps[:count], ends, strict=True)]
+    lower = [colored(one, -end, end, DIVERGING) for one, end in zip(maps[:count], ends, strict=True)]
     end = float(np.max(ends))
-    return _picture(grid(np.stack([upper, lower])), Details(-end, end, "each", about), coloured(_BAR, 0, 1, DIVERGING))
+    return _picture(grid(np.stack([upper, lower])), Details(-end, end, "each", about), colored(_BAR, 0, 1, DIVERGING))
 
 
 def life_map(activity: NDArray[np.float32], *, about: str = "") -> Picture:
-    """Which units were active when: units down, steps across; a unit that was active on no sample is vermilion.
+    """Activity of units over time: units down, steps across. Vermilion means active on no sample.
 
-    Where units or steps are more than pixels, a pixel is dead when at least half of what it stands for is, and shows
-    the mean of the rest.
+    If there are more units or steps than pixels, a pixel shows the mean of a block. It is dead if at least half of the
+    block is.
 
     Args:
-        activity: `[steps, units]` in [0, 1], NaN (purple) where not measured. Colours are logarithmic from 1e-4 to 1.
-        about: what is shown, in words.
+        activity: `[steps, units]` in [0, 1], NaN (purple) where not measured. Colors are logarithmic from 1e-4 to 1.
+        about: describes the content.
 
     Raises:
-        ValueError: `activity` has not two axes or is empty.
+        ValueError: `activity` does not have two axes or is empty.
     """
     _check_table("activity", activity)
     values = _averaged(activity.T.astype(np.float64))
     with np.errstate(divide="ignore"):
-        colours = coloured(np.log10(values), _LOWEST_ACTIVITY, 0.0)
-    colours[values == 0] = DEAD
+        colors = colored(np.log10(values), _LOWEST_ACTIVITY, 0.0)
+    colors[values == 0] = DEAD
     details = Details(10**_LOWEST_ACTIVITY, 1.0, "logarithmic", about)
-    strip = legend("active on 0.01 %", "100 % of samples", coloured(_BAR, 0, 1), ((DEAD, "never active"),))
-    return _encoded(below(_spread(colours), strip), details)
+    strip = legend("active on 0.01 %", "100 % of samples", colored(_BAR, 0, 1), ((DEAD, "never active"),))
+    return _encoded(below(_enlarged(colors), strip), details)
 
 
 def mean_activations(means: NDArray[np.float32], *, about: str = "") -> Picture:
@@ -177,25 +178,25 @@ def mean_activations(means: NDArray[np.float32], *, about: str = "") -> Picture:
 
     Args:
         means: `[times, maps]`; NaN is purple.
-        about: what is shown, in words.
+        about: describes the content.
 
     Raises:
-        ValueError: `means` has not two axes or is empty.
+        ValueError: `means` does not have two axes or is empty.
     """
     _check_table("means", means, "[times, maps]")
     values = _averaged(means.T.astype(np.float64), zero_is_dead=False)
     low, high = _limits(values)
-    return _picture(_spread(coloured(values, low, high)), Details(low, high, "common", about), coloured(_BAR, 0, 1))
+    return _picture(_enlarged(colored(values, low, high)), Details(low, high, "common", about), colored(_BAR, 0, 1))
 
 
 def _check_images(name: str, array: NDArray[np.float32]) -> None:
     if array.ndim != 4 or not array.size:
-        raise ValueError(f"{name} must have the shape [samples, height, width, channels], none 0, got {array.shape}")
+        raise ValueError(f"{name} must have shape [samples, height, width, channels] without zeros, got {array.shape}")
 
 
 def _check_table(name: str, array: NDArray[np.float32], axes: str = "[steps, units]") -> None:
     if array.ndim != 2 or not array.size:
-        raise ValueError(f"{name} must have the shape {axes}, none 0, got {array.shape}")
+        raise ValueError(f"{name} must have shape {axes} without zeros, got {array.shape}")
 
 
 def _fitting(maps: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -205,7 +206,7 @@ def _fitting(maps: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _room(size: int, other: int, wanted: int, axis: int = 1) -> int:
-    """How many tiles of `size` by `other` values stand beside each other, `size` along the picture's axis."""
+    """How many tiles fit along an axis of the picture; a tile has `size` values along it and `other` across."""
     pixels = tile_size(size, other)[0] if axis == 0 else tile_size(other, size)[1]
     return min(wanted, LARGEST_GRID, max(1, LONGEST_SIDE // (pixels + 1)))
 
@@ -215,18 +216,18 @@ def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
     return (float(finite.min()), float(finite.max())) if finite.size else (math.nan, math.nan)
 
 
-def _as_seen(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
+def _image_colors(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
     if values.shape[-1] != 3:
         values = values.mean(axis=-1, keepdims=True).repeat(3, axis=-1)
-    return true_colours(values, low, high)
+    return true_colors(values, low, high)
 
 
-def _grey_bar() -> NDArray[np.uint8]:
-    return true_colours(_BAR[:, None].repeat(3, axis=1), 0, 1)
+def _gray_bar() -> NDArray[np.uint8]:
+    return true_colors(_BAR[:, None].repeat(3, axis=1), 0, 1)
 
 
 def _averaged(values: NDArray[np.float64], *, zero_is_dead: bool = True) -> NDArray[np.float64]:
-    """At most `LONGEST_SIDE` rows and columns, each standing for a block; dead (0) where half of the block is 0."""
+    """Means over blocks, at most `LONGEST_SIDE` rows and columns; 0 (dead) if at least half of a block is 0."""
     measured = ~np.isnan(values)
     sums = _block_sums(np.where(measured, values, 0.0))
     counts = _block_sums(measured.astype(np.float64))
@@ -246,11 +247,11 @@ def _block_sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values
 
 
-def _spread(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Enlarged to at least half of `LONGEST_SIDE` where there are few rows or columns."""
+def _enlarged(colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Small pictures enlarged to about half of `LONGEST_SIDE`."""
     for axis in (0, 1):
-        colours = colours.repeat(max(1, LONGEST_SIDE // 2 // colours.shape[axis]), axis=axis)
-    return colours
+        colors = colors.repeat(max(1, LONGEST_SIDE // 2 // colors.shape[axis]), axis=axis)
+    return colors
 
 
 def _picture(drawn: NDArray[np.uint8], details: Details, bar: NDArray[np.uint8]) -> Picture:

@@ -1,4 +1,4 @@
-"""The texts in a PNG, without a picture library: nothing is unpacked, and nothing that threads share is touched."""
+"""Reads the text chunks of a PNG without a picture library: decodes no pixels and is thread-safe."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NOT_COMPRESSED = b"\0\0"
 
 
 def png_texts(png: bytes) -> dict[str, str]:
-    """Keys and texts, without compressed ones, that stand before the pixels; none for what is no PNG."""
+    """Keys and texts of the uncompressed text chunks before the pixels; empty if `png` is not a PNG."""
     texts: dict[str, str] = {}
     place = len(_SIGNATURE) if png.startswith(_SIGNATURE) else len(png)
     while place + _LENGTH + _NAME <= len(png):
@@ -28,7 +28,7 @@ def png_texts(png: bytes) -> dict[str, str]:
 
 
 def _international(content: bytes) -> str:
-    """Of an iTXt chunk what follows its key: two flags, language, key in that language, text."""
+    """The text of an iTXt chunk, from the part after its key: two flags, language, translated key, text."""
     if not content.startswith(_NOT_COMPRESSED):
         return ""
     return content[len(_NOT_COMPRESSED) :].split(b"\0", 2)[-1].decode("utf-8", "replace")

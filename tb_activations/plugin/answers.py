@@ -1,4 +1,4 @@
-"""What each route answers, as functions of a decoded run; `docs/http_api.md` is the contract."""
+"""The answer of each route as a function of a decoded run; `docs/http_api.md` is the contract."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tb_activations.health.roots import worst_first
 from tb_activations.health.rules import RULES, title_of
 from tb_activations.health.verdict import verdict
 from tb_activations.plugin import bounds
-from tb_activations.plugin.bounds import Leavings, clipped, with_clipped_texts
-from tb_activations.plugin.errors import UnknownError
+from tb_activations.plugin.bounds import Omissions, clipped, with_clipped_texts
+from tb_activations.plugin.errors import ApiError, ErrorKind
 from tb_activations.plugin.frames import Frame
 from tb_activations.records.columns import LAYER_STATISTICS, STEP_STATISTICS
 from tb_activations.records.finding import Finding, Outcome, Severity
@@ -26,16 +26,17 @@ from tb_activations.records.thinning import health, shown
 from tb_activations.records.unit_lives import UnitHistory
 
 HEALTH = "health"
-_FINDING_OUTCOMES = {severity.value: severity for severity in Severity}
+_SEVERITIES = {severity.outcome: severity for severity in Severity}
 
 
 def run_summary(run: Run, start_time: float | None) -> dict[str, Any]:
-    """One entry of `runs`; a run without observed steps has zeros."""
+    """One entry of `runs`; all numbers are 0 for a run without observed steps."""
     recorded = len(run.steps) > 0
     first_time = run.wall_times[0] if recorded else 0.0
     return {
         "name": run.name,
         "readable": True,
+        "kind": None,
         "reason": "",
         "records": len(run.steps),
         "layers": len(run.layers),
@@ -47,28 +48,28 @@ def run_summary(run: Run, start_time: float | None) -> dict[str, Any]:
     }
 
 
-def unreadable_summary(name: str, reason: str) -> dict[str, Any]:
+def unreadable_summary(name: str, kind: ErrorKind, reason: str) -> dict[str, Any]:
     """One entry of `runs` for a run that cannot be read."""
     zeros = dict.fromkeys(("records", "layers", "first_step", "last_step", "start_time", "last_time"), 0)
-    return {"name": name, "readable": False, "reason": reason, **zeros, "severity": None}
+    return {"name": name, "readable": False, "kind": kind, "reason": reason, **zeros, "severity": None}
 
 
 def run_list(summaries: Sequence[dict[str, Any]], unread: int) -> dict[str, Any]:
-    """The answer of `runs`, by start time; what does not fit are the oldest.
+    """The answer of `runs`, ordered by start time; leaves out the oldest if there are too many.
 
     Args:
         summaries: the entries, in any order.
-        unread: how many older runs there are besides.
+        unread: number of older runs that are not among them.
     """
-    left_out = Leavings()
+    left_out = Omissions()
     newest_first = sorted(summaries, key=lambda entry: (entry["start_time"], entry["name"]), reverse=True)
     kept = left_out.fitting("runs", newest_first, len(summaries) + unread, bounds.MOST_RUNS)
     return {"runs": kept[::-1], "left_out": left_out.counts}
 
 
-def layers(run: Run) -> dict[str, Any]:
-    """The answer of `layers`."""
-    left_out = Leavings()
+def description(run: Run) -> dict[str, Any]:
+    """The answer of `run`."""
+    left_out = Omissions()
     shown = bounds.shown_layers(run)
     left_out.note("layers", len(run.layers) - shown)
     left_out.note("rules", len(run.rules[bounds.MOST_RULES :]))
@@ -93,8 +94,8 @@ def layers(run: Run) -> dict[str, Any]:
 
 
 def findings(run: Run) -> dict[str, Any]:
-    """The answer of `findings`: the verdict, and all findings with the worst first."""
-    left_out = Leavings()
+    """The answer of `findings`: the verdict, and all findings, worst first."""
+    left_out = Omissions()
     entries = map(_finding, worst_first(run.findings, run.spec))
     whole = verdict(run.spec, run.findings, run.last_outcomes, run.rules)
     return {
@@ -106,9 +107,9 @@ def findings(run: Run) -> dict[str, Any]:
 
 
 def matrix(run: Run, stat: str, max_steps: int) -> Frame:
-    """The answer of `matrix`; `stat` is "health" or one of `LAYER_COLUMNS`."""
+    """The answer of `matrix`; `stat` is "health" or in `LAYER_COLUMNS`."""
     rows = bounds.shown_layers(run)
-    left_out = Leavings()
+    left_out = Omissions()
     left_out.note("layers", len(run.layers) - rows)
     indices = shown(len(run.steps), max_steps, width=rows)
     data = health(run.outcomes[:, :rows], indices) if stat == HEALTH else run.stat(stat)[indices, :rows].T
@@ -127,10 +128,10 @@ def matrix(run: Run, stat: str, max_steps: int) -> Frame:
 
 
 def series(run: Run, layer: str | None, stats: Sequence[str], max_steps: int) -> Frame:
-    """The answer of `series`; `stats` are of `LAYER_COLUMNS`, or of `STEP_COLUMNS` without a layer.
+    """The answer of `series`; `stats` are in `LAYER_COLUMNS`, or in `STEP_COLUMNS` if `layer` is None.
 
     Raises:
-        UnknownError: the run has no such layer.
+        ApiError: the run has no such layer.
     """
     indices = shown(len(run.steps), max_steps, width=len(stats))
     if layer is None:
@@ -146,12 +147,12 @@ def units(run: Run, layer: str, max_steps: int) -> Frame:
     """The answer of `units`.
 
     Raises:
-        UnknownError: the run has no such layer, or the layer's units are not tracked.
+        ApiError: the run has no such layer, or the units of the layer are not tracked.
     """
     codes = run.unit_codes[:, :, run.spec.unit_slice(_layer_position(run, layer))]
     if not codes.shape[2]:
-        raise UnknownError(f"the units of layer {layer!r} are not tracked in run {run.name!r}")
-    left_out = Leavings()
+        raise ApiError(ErrorKind.UNTRACKED_UNITS, f"the units of layer {layer!r} are not tracked in run {run.name!r}")
+    left_out = Omissions()
     left_out.note("units", max(0, codes.shape[2] - bounds.MOST_UNITS))
     codes = codes[:, :, : bounds.MOST_UNITS]
     measured = (codes[:, 0] != NOT_MEASURED).any(axis=1)
@@ -169,7 +170,7 @@ def units(run: Run, layer: str, max_steps: int) -> Frame:
 
 
 def _lives(steps: NDArray[np.int64], codes: NDArray[np.uint8], samples: NDArray[np.float32]) -> list[dict[str, Any]]:
-    # Step by step: all activities at once take four times the memory of their codes, and more for every copy.
+    # Step by step, because all activities at once would take four times the memory of their codes, plus copies.
     history = UnitHistory(codes.shape[1])
     for step, row, count in zip(steps.tolist(), codes, samples, strict=True):
         history.update(step, restore_activity(row), count)
@@ -177,10 +178,10 @@ def _lives(steps: NDArray[np.int64], codes: NDArray[np.uint8], samples: NDArray[
 
 
 def histograms(run: Run, layer: str, kind: str, max_steps: int) -> Frame:
-    """The answer of `histograms`; `kind` is one of `HISTOGRAM_KINDS`.
+    """The answer of `histograms`; `kind` is in `HISTOGRAM_KINDS`.
 
     Raises:
-        UnknownError: the run has no such layer.
+        ApiError: the run has no such layer.
     """
     position = _layer_position(run, layer)
     steps, values = run.histograms(kind)
@@ -196,9 +197,10 @@ def histograms(run: Run, layer: str, kind: str, max_steps: int) -> Frame:
 
 
 def _layer(layer: LayerSpec, outcomes: NDArray[np.uint8]) -> dict[str, Any]:
-    words = [Outcome(outcome).name.lower() for outcome in outcomes]
-    worst = _worst([_FINDING_OUTCOMES[word] for word in words if word in _FINDING_OUTCOMES])
-    return {**with_clipped_texts(dataclasses.asdict(layer)), "severity": worst, "outcomes": words[: bounds.MOST_RULES]}
+    known = [Outcome(outcome) for outcome in outcomes]
+    worst = _worst([_SEVERITIES[outcome] for outcome in known if outcome in _SEVERITIES])
+    words = [outcome.name.lower() for outcome in known[: bounds.MOST_RULES]]
+    return {**with_clipped_texts(dataclasses.asdict(layer)), "severity": worst, "outcomes": words}
 
 
 def _rule(rule: str) -> dict[str, str]:
@@ -229,5 +231,5 @@ def _step_axis(run: Run, indices: NDArray[np.int64]) -> dict[str, Any]:
 
 def _layer_position(run: Run, layer: str) -> int:
     if layer not in run.layers:
-        raise UnknownError(f"no layer {layer!r} in run {run.name!r}")
+        raise ApiError(ErrorKind.UNKNOWN_LAYER, f"no layer {layer!r} in run {run.name!r}")
     return run.spec.layer_index(layer)

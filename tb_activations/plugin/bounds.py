@@ -1,4 +1,4 @@
-"""How large an answer may become, and how it says what it leaves out for that."""
+"""Limits on the size of an answer, and the record of what it leaves out."""
 
 from __future__ import annotations
 
@@ -15,45 +15,45 @@ T = TypeVar("T")
 MOST_LAYERS = MOST_FINDINGS = MOST_RUNS = 10_000
 MOST_RULES = 64
 MOST_UNITS = 16_384
-"""Of one layer; the callback tracks no more."""
+"""Per layer; the callback tracks no more."""
 MOST_FINDING_UNITS = 1000
 MOST_PICTURE_SERIES = 1000
 LONGEST_TEXT = 16_384
-"""Characters; a name that is longer fits into no address."""
+"""Characters; a longer name does not fit into a URL."""
 LONGEST_RULE = 200
-"""Characters of a rule's id."""
+"""Characters in the id of a rule."""
 LARGEST_LIST = 16 * 2**20
-"""Bytes of JSON of one list in an answer."""
+"""Bytes of JSON per list in an answer."""
 LARGEST_SETTINGS = 2**18
-"""Bytes of JSON of one object with the settings of a run."""
+"""Bytes of JSON per settings object of a run."""
 
 _MEMBERS = 400
-"""Bytes, more than the names, numbers and brackets in the JSON of one layer take."""
+"""Upper bound in bytes of the keys, numbers and brackets in the JSON of one layer."""
 _NUMBER = 24
 _LONGEST_ESCAPE = 12
-"""Bytes of the JSON of one character: a pair of surrogates, escaped."""
+"""Bytes of JSON per character at most: an escaped surrogate pair."""
 
 
-class Leavings:
-    """What one answer leaves out: how many entries, by the name of the list that lacks them."""
+class Omissions:
+    """Counts of the entries that one answer leaves out, by the name of the list."""
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
 
     def note(self, name: str, count: int) -> None:
-        """`count` entries of `name` are not in the answer; 0 says that it is whole."""
+        """Record that the answer lacks `count` entries of `name`; 0 records nothing."""
         if count:
             self.counts[name] = count
 
     def fitting(self, name: str, entries: Iterable[T], total: int, most: int) -> list[T]:
-        """The first of `total` entries, at most `most` and `LARGEST_LIST` bytes of JSON of them."""
+        """The first entries: at most `most`, and at most `LARGEST_LIST` bytes of JSON. Records the rest of `total`."""
         sized = ((entry, len(to_json(entry)) + 2) for entry in itertools.islice(entries, most))
         kept = _within(sized, LARGEST_LIST)
         self.note(name, total - len(kept))
         return kept
 
     def settings(self, name: str, members: Mapping[str, Any]) -> Mapping[str, Any]:
-        """All of `members`, or none of them where their JSON has more than `LARGEST_SETTINGS` bytes."""
+        """All of `members`, or none if their JSON exceeds `LARGEST_SETTINGS` bytes."""
         if len(to_json(members)) <= LARGEST_SETTINGS:
             return members
         self.note(name, len(members))
@@ -61,18 +61,18 @@ class Leavings:
 
 
 def clipped(text: str, longest: int = LONGEST_TEXT) -> str:
-    """`text`; of a longer one than `longest` the beginning, and how much is missing."""
+    """`text`, cut to `longest` characters plus a note of how many are missing."""
     missing = len(text) - longest
     return text if missing <= 0 else f"{text[:longest]}… ({missing} more characters)"
 
 
 def with_clipped_texts(members: Mapping[str, Any]) -> dict[str, Any]:
-    """`members` with each text clipped, on its own or in a list."""
+    """`members` with every text clipped, including texts in lists."""
     return {name: _clipped_member(value) for name, value in members.items()}
 
 
 def shown_layers(run: Run) -> int:
-    """How many of the run's layers are rows of its answers: the first, as many as fit into `LARGEST_LIST`."""
+    """How many layers of the run are rows of its answers: the first ones that fit into `LARGEST_LIST`."""
     rules = min(len(run.rules), MOST_RULES)
     layers = itertools.islice(run.spec.layers, MOST_LAYERS)
     return len(_within(((None, _layer_size(layer, rules)) for layer in layers), LARGEST_LIST))
@@ -80,7 +80,7 @@ def shown_layers(run: Run) -> int:
 
 def _clipped_member(value: Any) -> Any:
     if isinstance(value, str):
-        # What is an enumeration's member stays one.
+        # Enumeration members stay enumeration members.
         return value if len(value) <= LONGEST_TEXT else clipped(value)
     if isinstance(value, tuple | list):
         return [_clipped_member(member) for member in value]
@@ -98,12 +98,12 @@ def _within(sized: Iterable[tuple[T, int]], budget: int) -> list[T]:
 
 
 def _layer_size(layer: LayerSpec, rules: int) -> int:
-    """Bytes, at least those of the layer's entry in `layers`."""
+    """Upper bound in bytes of the layer's JSON."""
     texts = (layer.name, layer.class_name, layer.dtype, layer.activation or "", layer.not_observed, *layer.inputs)
     return sum(map(_text_size, texts)) + _NUMBER * (len(layer.output_shape) + rules) + _MEMBERS
 
 
 def _text_size(text: str) -> int:
     length = min(len(text), LONGEST_TEXT + 40)
-    # Quotes and backslashes are doubled, the rest of what ASCII can print is not.
+    # Quotes and backslashes take two bytes, all other printable ASCII characters one.
     return (2 if text.isascii() and text.isprintable() else _LONGEST_ESCAPE) * length + 4

@@ -1,59 +1,109 @@
-"""What a client is told when it cannot have what it asked for."""
+"""Errors that a request is answered with: a JSON body with a kind for programs and a sentence for people."""
 
 from __future__ import annotations
 
-from tensorboard import errors
+import enum
+from collections.abc import Sequence
 
+from tb_activations.events.errors import SchemaError, UnreadableRunError
 from tb_activations.plugin.bounds import clipped
 
 LONGEST_REASON = 1000
-"""Characters of why a run cannot be read; what a file holds may be quoted in it."""
+"""Characters of why a run cannot be read; the text may quote the file."""
 
 
-class BadParameterError(errors.InvalidArgumentError):
-    """A missing or malformed parameter of the request (400)."""
+class ErrorKind(enum.StrEnum):
+    """Machine id of an error. The client acts on it; the status code alone is ambiguous."""
+
+    BAD_PARAMETER = "bad_parameter"
+    UNKNOWN_RUN = "unknown_run"
+    UNKNOWN_LAYER = "unknown_layer"
+    UNTRACKED_UNITS = "untracked_units"
+    UNKNOWN_PICTURE = "unknown_picture"
+    BAD_METHOD = "bad_method"
+    NEWER_SCHEMA = "newer_schema"
+    TOO_LARGE = "too_large"
+    DAMAGED_RUN = "damaged_run"
+
+
+STATUSES = {
+    ErrorKind.BAD_PARAMETER: 400,
+    ErrorKind.UNKNOWN_RUN: 404,
+    ErrorKind.UNKNOWN_LAYER: 404,
+    ErrorKind.UNTRACKED_UNITS: 404,
+    ErrorKind.UNKNOWN_PICTURE: 404,
+    ErrorKind.BAD_METHOD: 405,
+    ErrorKind.NEWER_SCHEMA: 409,
+    ErrorKind.TOO_LARGE: 413,
+    ErrorKind.DAMAGED_RUN: 422,
+}
+
+
+class ApiError(Exception):
+    """A request that cannot be answered.
+
+    Attributes:
+        kind: its machine id.
+        status: the HTTP status code.
+        headers: to send with the answer.
+    """
+
+    def __init__(self, kind: ErrorKind, message: str, headers: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(printable(message))
+        self.kind = kind
+        self.status = STATUSES[kind]
+        self.headers = list(headers)
+
+
+class BadParameterError(ApiError):
+    """A parameter of the request is missing or malformed."""
 
     def __init__(self, name: str, got: str | None, allowed: str) -> None:
         came = "it is missing" if got is None else f"got {got!r:.200}"
-        super().__init__(printable(f"parameter {name!r} must be {allowed}, {came}"))
+        super().__init__(ErrorKind.BAD_PARAMETER, f"parameter {name!r} must be {allowed}, {came}")
 
 
-class UnknownError(errors.NotFoundError):
-    """A run or layer that is not there (404)."""
-
-    def __init__(self, details: str) -> None:
-        super().__init__(printable(details))
-
-
-class CannotReadError(errors.PublicError):
-    """A run that this version cannot read (409)."""
-
-    http_code = 409
-
-    def __init__(self, run: str, reason: str) -> None:
-        self.reason = printable(clipped(reason, LONGEST_REASON))
-        super().__init__(printable(f"Run {run!r} cannot be read: {self.reason}"))
-
-
-class TooLargeError(errors.PublicError):
-    """What was asked for is larger than what is served (409)."""
-
-    http_code = 409
-
-    def __init__(self, details: str) -> None:
-        super().__init__(printable(details))
-
-
-class MethodError(errors.PublicError):
-    """Another method than GET (405)."""
-
-    http_code = 405
+class BadMethodError(ApiError):
+    """The method is not GET or HEAD."""
 
     def __init__(self, method: str) -> None:
-        super().__init__(printable(f"Method must be GET, got {method!r:.40}"))
-        self.headers.append(("Allow", "GET, HEAD"))
+        super().__init__(ErrorKind.BAD_METHOD, f"method must be GET, got {method!r:.40}", [("Allow", "GET, HEAD")])
+
+
+class TooLargeError(ApiError):
+    """The requested data exceed what the server sends."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(ErrorKind.TOO_LARGE, message)
+
+
+class CannotReadError(ApiError):
+    """The run exists, but this server cannot read it.
+
+    Attributes:
+        reason: why, without the name of the run, in at most `LONGEST_REASON` characters.
+    """
+
+    def __init__(self, run: str, kind: ErrorKind, reason: str) -> None:
+        self.reason = printable(clipped(reason, LONGEST_REASON))
+        super().__init__(kind, f"cannot read run {run!r}: {self.reason}")
+
+
+class OversizedRunError(UnreadableRunError):
+    """A run holds more than the server reads; `kind_of` distinguishes it from damage."""
+
+
+def kind_of(error: UnreadableRunError) -> ErrorKind:
+    """Why a run is unreadable: written by a newer version, too large, or damaged."""
+    match error:
+        case SchemaError():
+            return ErrorKind.NEWER_SCHEMA
+        case OversizedRunError():
+            return ErrorKind.TOO_LARGE
+        case _:
+            return ErrorKind.DAMAGED_RUN
 
 
 def printable(text: str) -> str:
-    """`text` with what UTF-8 cannot hold, such as lone surrogates, escaped."""
+    """`text` with characters that UTF-8 cannot hold, such as lone surrogates, escaped."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""Bodies of answers: frames of float32 with a JSON header, and JSON without bare NaN."""
+"""Response bodies: frames of float32 with a JSON header, and JSON without bare NaN."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ _ALIGNMENT = 4
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-    """A long numeric answer: `header` as in `docs/http_api.md`, without `shape`; `data` float32 of any shape."""
+    """A numeric answer: `header` as in `docs/http_api.md`, without `shape`; `data` is float32 of any shape."""
 
     header: Mapping[str, Any]
     data: NDArray[np.float32]
 
     def encode(self) -> bytes:
-        """Length of the header, header, data; little-endian, the data aligned to their size."""
+        """Length of the header, header, data; little-endian, the data aligned to 4 bytes."""
         header = to_json({**self.header, "shape": list(self.data.shape)})
         header += b" " * (-len(header) % _ALIGNMENT)
         return struct.pack("<I", len(header)) + header + np.ascontiguousarray(self.data, "<f4").tobytes()
 
 
 def to_json(value: object) -> bytes:
-    """JSON in ASCII; numbers that are not finite become null."""
+    """JSON in ASCII; non-finite numbers become null."""
     return json.dumps(finite(value), allow_nan=False).encode("ascii")
 
 
 def finite(value: object) -> object:
-    """`value` with None for every number in it that is not finite."""
+    """`value` with every non-finite number in it replaced by None."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

@@ -1,7 +1,7 @@
-"""What TensorBoard imports when it starts.
+"""Imported by TensorBoard on startup.
 
-An exception in here would stop `tensorboard` for everyone who has this package installed, so this module imports
-nothing but the base class and does nothing that can fail.
+An exception here would stop `tensorboard` for everyone who has this package installed. So this module imports only the
+base class and does nothing that can fail.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from tensorboard.plugins import base_plugin
 
 PLUGIN_NAME = "layer_health"
 SAMPLES = 5000
-"""Points a tag that TensorBoard is to keep: its default for tags it does not know is 10 or 100, chosen at random."""
+"""Points per tag that TensorBoard keeps. Its default for unknown tags is 10 or 100, as a reservoir sample."""
 
 
 class LayerHealthLoader(base_plugin.TBLoader):
     """Loads the Layer Health tab."""
 
     def fix_flags(self, flags: argparse.Namespace) -> None:
-        """Ask for more points unless the user chose a number."""
+        """Request more points per tag unless the user chose a number."""
         samples = getattr(flags, "samples_per_plugin", None)
         if isinstance(samples, dict):
             samples.setdefault(PLUGIN_NAME, SAMPLES)

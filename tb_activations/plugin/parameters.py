@@ -1,4 +1,4 @@
-"""The query of a request, checked."""
+"""Validated parameters of a request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LARGEST_LIST = 64
 
 
 def text(query: Mapping[str, str], name: str) -> str:
-    """The parameter's text. Raises BadParameterError when it is missing or empty."""
+    """The parameter's text. Raises BadParameterError if it is missing or empty."""
     value = query.get(name)
     if not value:
         raise BadParameterError(name, value, "a name")
@@ -38,18 +38,18 @@ def choices(query: Mapping[str, str], name: str, allowed: Sequence[str]) -> tupl
 
 
 def max_steps(query: Mapping[str, str]) -> int:
-    """The parameter `max_steps`, 1000 when it is missing. Raises BadParameterError when it is not in 1 to 10,000."""
+    """The parameter `max_steps`, 1000 if it is missing. Raises BadParameterError if it is not in 1 to 10,000."""
     value = query.get("max_steps")
     if value is None:
         return DEFAULT_MAX_STEPS
     if not re.fullmatch(r"[0-9]{1,5}", value) or not 1 <= int(value) <= LARGEST_MAX_STEPS:
-        raise BadParameterError("max_steps", value, f"a whole number from 1 to {LARGEST_MAX_STEPS}")
+        raise BadParameterError("max_steps", value, f"an integer from 1 to {LARGEST_MAX_STEPS}")
     return int(value)
 
 
 def step(query: Mapping[str, str]) -> int:
-    """The parameter `step`. Raises BadParameterError when it is no whole number from 0 on."""
+    """The parameter `step`. Raises BadParameterError if it is not a non-negative integer."""
     value = query.get("step")
     if value is None or not re.fullmatch(r"[0-9]{1,15}", value):
-        raise BadParameterError("step", value, "a whole number from 0 on")
+        raise BadParameterError("step", value, "a non-negative integer")
     return int(value)

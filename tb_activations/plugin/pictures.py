@@ -1,4 +1,4 @@
-"""Pictures of a run out of TensorBoard's own image series, without the numbers that belong to them."""
+"""Pictures of a run from TensorBoard's own image series, without the values behind them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 from tensorboard.data.provider import BlobSequenceDatum, BlobSequenceTimeSeries
 
 from tb_activations.events.errors import UnreadableRunError
-from tb_activations.plugin.bounds import MOST_PICTURE_SERIES, Leavings, with_clipped_texts
-from tb_activations.plugin.errors import CannotReadError, TooLargeError, UnknownError
+from tb_activations.plugin.bounds import MOST_PICTURE_SERIES, Omissions, with_clipped_texts
+from tb_activations.plugin.errors import ApiError, CannotReadError, ErrorKind, TooLargeError, kind_of
 from tb_activations.plugin.source import Source
 
 MOST_STEPS = 1000
-"""Of one series; TensorBoard itself keeps 10 unless it was asked for more."""
+"""Per series; TensorBoard keeps 10 unless configured otherwise."""
 MOST_VALUES = 1000
-"""Of one point of a series, as its shape says: TensorBoard's Python loader makes them all before anyone looks."""
+"""Per point, according to the shape in the file: TensorBoard's Python loader allocates all of them on reading."""
 LARGEST_PICTURE = 32 * 2**20
 """Bytes."""
 _SIZES = 2
-"""Values of a sequence before the first picture: width and height."""
+"""Number of values in a sequence before the first picture: width and height."""
 
 
 def listing(source: Source, run: str) -> dict[str, Any]:
@@ -31,9 +31,9 @@ def listing(source: Source, run: str) -> dict[str, Any]:
     series = _series(source, run)
     tags = sorted(tag for tag in series if _is_modest(series[tag]))
     asked = tags[:MOST_PICTURE_SERIES]
-    # A filter without tags is one that lets nothing pass, so none are asked for in vain.
+    # A filter without tags would match nothing.
     read = source.picture_points(run, asked, MOST_STEPS) if asked else {}
-    left_out = Leavings()
+    left_out = Omissions()
     found = {tag: data for tag in asked if (data := _pictured(read.get(tag, ())))}
     entries = (_entry(source, tag, series[tag].description, data) for tag, data in found.items())
     unread = len(series) - len(asked)
@@ -45,22 +45,22 @@ def picture(source: Source, run: str, tag: str, step: int) -> bytes:
     """The encoded picture of one step.
 
     Raises:
-        UnknownError: the run has no such tag, or no picture of it at this step.
-        TooLargeError: it has more bytes than are served.
+        ApiError: the run has no such tag, or no picture at this step.
+        TooLargeError: it has more bytes than the server sends.
         CannotReadError: TensorBoard cannot list the run's pictures.
     """
     series = _series(source, run)
     if tag not in series:
-        raise UnknownError(f"no picture {tag!r} in run {run!r}")
+        raise ApiError(ErrorKind.UNKNOWN_PICTURE, f"no picture {tag!r} in run {run!r}")
     if not _is_modest(series[tag]):
-        raise TooLargeError(f"picture {tag!r} in run {run!r} claims to hold more than {MOST_VALUES} values at a step")
+        raise TooLargeError(f"picture {tag!r} in run {run!r} claims more than {MOST_VALUES} values per step")
     data = _pictured(source.picture_points(run, [tag], MOST_STEPS).get(tag, ()))
     datum = next((datum for datum in data if datum.step == step), None)
     content = b"" if datum is None else source.blob(datum.values[_SIZES])
     if not content:
-        raise UnknownError(f"no picture {tag!r} of step {step} in run {run!r} that TensorBoard hands out")
+        raise ApiError(ErrorKind.UNKNOWN_PICTURE, f"TensorBoard has no picture {tag!r} at step {step} of run {run!r}")
     if len(content) > LARGEST_PICTURE:
-        raise TooLargeError(f"picture {tag!r} of step {step} has {len(content)} bytes, more than {LARGEST_PICTURE}")
+        raise TooLargeError(f"picture {tag!r} at step {step} has {len(content)} bytes, the limit is {LARGEST_PICTURE}")
     return content
 
 
@@ -68,7 +68,7 @@ def _series(source: Source, run: str) -> dict[str, BlobSequenceTimeSeries]:
     try:
         return source.pictures(run)
     except UnreadableRunError as error:
-        raise CannotReadError(run, str(error)) from error
+        raise CannotReadError(run, kind_of(error), str(error)) from error
 
 
 def _is_modest(series: BlobSequenceTimeSeries) -> bool:
@@ -86,12 +86,12 @@ def _entry(source: Source, tag: str, description: str, data: Sequence[BlobSequen
 
 
 def _pictured(data: Sequence[BlobSequenceDatum]) -> list[BlobSequenceDatum]:
-    """Ascending, each step once; a step that was written again counts as it was written last."""
+    """In ascending order of steps; if a step was written several times, the last one counts."""
     by_step = {datum.step: datum for datum in data if len(datum.values) > _SIZES}
     return [by_step[step] for step in sorted(by_step)]
 
 
 def _length(source: Source, datum: BlobSequenceDatum, axis: int) -> int:
-    """Pixels as the file says, 0 when it says no number."""
+    """Pixels according to the file, 0 if that is not a number."""
     text = source.blob(datum.values[axis])
     return int(text) if text.isdigit() and len(text) <= 5 else 0

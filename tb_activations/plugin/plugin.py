@@ -1,4 +1,4 @@
-"""The TensorBoard plugin: routes to answers."""
+"""The TensorBoard plugin: maps routes to answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tb_activations.events.run import Run
 from tb_activations.events.schema import PLUGIN_NAME
 from tb_activations.pictures.kinds import read_details
 from tb_activations.plugin import answers, bounds, parameters, pictures, store
-from tb_activations.plugin.errors import CannotReadError, MethodError
+from tb_activations.plugin.errors import ApiError, BadMethodError, CannotReadError
 from tb_activations.plugin.frames import Frame, to_json
 from tb_activations.plugin.source import Source
 from tb_activations.records.columns import HISTOGRAM_KINDS, LAYER_COLUMNS, STEP_COLUMNS
@@ -27,10 +27,10 @@ Wsgi = Callable[..., Any]
 
 PAGE = Path(__file__).parent.parent / "static" / "index.js"
 PICTURE_SECONDS = 60
-"""For which a browser may show a picture again without asking: moving the step cursor comes back to the same ones."""
+"""How long a browser may cache a picture: the step cursor returns to the same ones often."""
 _NO_PAGE = """export function render() {
   document.body.textContent =
-    "The page of Layer Health is not in this installation (bundle missing): run `make bundle`, then reload.";
+    "This installation lacks the Layer Health page. Run `make bundle`, then reload.";
 }
 """
 
@@ -45,11 +45,11 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
         self._store = store.RunStore()
 
     def is_active(self) -> bool:
-        """Always False: TensorBoard finds out by itself whether there are data of this plugin."""
+        """Always False: TensorBoard detects data of this plugin itself."""
         return False
 
     def frontend_metadata(self) -> base_plugin.FrontendMetadata:
-        """Name of the tab and address of its page."""
+        """Name of the tab and URL of its page."""
         return base_plugin.FrontendMetadata(es_module_path="/index.js", tab_name="Layer Health")
 
     def get_plugin_apps(self) -> dict[str, Wsgi]:
@@ -57,7 +57,7 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
         return {
             "/index.js": _application(lambda request: _page(request)),
             "/runs": _application(self._runs),
-            "/layers": self._of_run(store.TABLES, _layers),
+            "/run": self._of_run(store.TABLES, _description),
             "/findings": self._of_run(store.TABLES, _findings),
             "/matrix": self._of_run(store.TABLES, _matrix),
             "/series": self._of_run(store.TABLES, _series),
@@ -79,7 +79,7 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
 
         def summary(name: str, run: Run | CannotReadError) -> dict[str, Any]:
             if isinstance(run, CannotReadError):
-                return answers.unreadable_summary(name, run.reason)
+                return answers.unreadable_summary(name, run.kind, run.reason)
             return answers.run_summary(run, start_times.get(name))
 
         summaries = self._store.overviews(source, read, summary)
@@ -116,8 +116,8 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
         return _application(respond)
 
 
-def _layers(run: Run, query: Query) -> object:
-    return answers.layers(run)
+def _description(run: Run, query: Query) -> object:
+    return answers.description(run)
 
 
 def _findings(run: Run, query: Query) -> object:
@@ -146,9 +146,12 @@ def _histograms(run: Run, query: Query) -> object:
 
 def _application(answer: Callable[[Request], Response]) -> Wsgi:
     def respond(request: Request) -> Response:
-        if request.method not in ("GET", "HEAD"):
-            raise MethodError(request.method)
-        return answer(request)
+        try:
+            if request.method not in ("GET", "HEAD"):
+                raise BadMethodError(request.method)
+            return answer(request)
+        except ApiError as error:
+            return _refusal(request, error)
 
     application: Wsgi = Request.application(respond)
     return application
@@ -158,6 +161,14 @@ def _respond(request: Request, answer: object) -> Response:
     frame = isinstance(answer, Frame)
     content = answer.encode() if isinstance(answer, Frame) else to_json(answer)
     return _response(request, content, "application/octet-stream" if frame else "application/json")
+
+
+def _refusal(request: Request, error: ApiError) -> Response:
+    content = to_json({"error": str(error), "kind": error.kind})
+    response: Response = http_util.Respond(
+        request, content, "application/json", code=error.status, headers=error.headers
+    )
+    return response
 
 
 def _page(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""What TensorBoard has loaded, as one request sees it, and what becomes of it when its data provider stumbles."""
+"""TensorBoard's data provider as one request sees it, with workarounds for its known failures."""
 
 from __future__ import annotations
 
@@ -25,60 +25,61 @@ from tensorboard.plugins.image.metadata import PLUGIN_NAME as IMAGES
 from tb_activations.events import schema
 from tb_activations.events.errors import UnreadableRunError
 from tb_activations.events.series import Point, Series
-from tb_activations.plugin.errors import TooLargeError
+from tb_activations.plugin.errors import OversizedRunError, TooLargeError
 
 Tags = Mapping[str, TensorTimeSeries]
-"""What is known of each tag of a run without reading it."""
+"""Metadata of each tag of a run, known without reading its values."""
 
 _FEWER = 16
-"""Times fewer points that are asked for when an answer was too large for the provider."""
+"""Factor by which the number of requested points shrinks when an answer is too large for the provider."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Where one request reads from: the data provider, and what it wants to know of the request."""
+    """Where one request reads from: the data provider, and what the provider needs to know about the request."""
 
     provider: DataProvider
     context: RequestContext
     experiment: str
 
     def tags(self, run: str | None = None) -> dict[str, dict[str, TensorTimeSeries]]:
-        """The tags by run, of one run or of all."""
+        """Tags by run, for one run or all runs."""
         try:
             return self._tensors(None if run is None else [run], None)
         except KeyError:
-            # TensorBoard's Python loader cannot list a tag that has no value yet, nor any other together with it.
+            # TensorBoard's Python loader fails on a tag without values, and on every list that contains it.
             return self._tags_in_parts([*self.start_times()] if run is None else [run])
 
     def start_times(self) -> dict[str, float | None]:
-        """Seconds since the epoch by run, of every run in the log directory; empty where one of them hinders it."""
+        """Start time in seconds since the epoch of every run in the log directory; empty when the provider fails."""
         try:
             listed = self.provider.list_runs(self.context, experiment_id=self.experiment)
         except DecodeError:
-            # TensorBoard's Python loader looks into the first record of every run, and trusts it to be an event.
+            # TensorBoard's Python loader parses the first record of every run and assumes that it is an event.
             return {}
         return {run.run_name: run.start_time for run in listed}
 
     def series(self, run: str, tag: str, content: bytes, points: int) -> Series:
-        """At most `points` points of one tag, fewer where they are too large for the provider.
+        """At most `points` points of one tag, fewer if they are too large for the provider.
 
         Raises:
-            UnreadableRunError: a point of the tag is no tensor, or too large.
+            OversizedRunError: a single point is too large for the provider.
+            UnreadableRunError: a point of the tag is not a tensor.
         """
         while True:
             try:
                 return Series(content, _points(self._read([run], [tag], points).get(run, {}).get(tag, ())))
             except TooLargeError as error:
                 if points == 1:
-                    raise UnreadableRunError(f"a value of {tag} is too large: {error}") from error
+                    raise OversizedRunError(f"a value of {tag} is too large: {error}") from error
                 points = max(1, points // _FEWER)
 
     def series_of_all(
         self, runs: Sequence[str], tags: Mapping[str, Tags], points: int
     ) -> dict[str, dict[str, Series]] | None:
-        """At most `points` points of each of the tags of each run, by run, in a single answer of the provider.
+        """At most `points` points per tag and run, in a single answer of the provider.
 
-        None where there is no such answer: it is too large, a point in it is no tensor, or a tag has no value yet.
+        None if the provider cannot give it: the answer is too large, a point is not a tensor, or a tag has no values.
         """
         wanted = sorted({tag for run in runs for tag in tags[run]})
         try:
@@ -94,7 +95,7 @@ class Source:
         }
 
     def pictures(self, run: str) -> dict[str, BlobSequenceTimeSeries]:
-        """What is known of each series of pictures of a run.
+        """Metadata of each series of pictures of a run.
 
         Raises:
             UnreadableRunError: the loader cannot list them.
@@ -102,22 +103,22 @@ class Source:
         try:
             listed = self._blobs(self.provider.list_blob_sequences, runs=[run])
         except KeyError as error:
-            raise UnreadableRunError(f"TensorBoard cannot list its pictures: {error} has no value") from error
+            raise UnreadableRunError(f"TensorBoard cannot list its pictures: {error} has no values") from error
         series: dict[str, BlobSequenceTimeSeries] = listed.get(run, {})
         return series
 
     def picture_points(self, run: str, tags: Sequence[str], points: int) -> dict[str, Sequence[BlobSequenceDatum]]:
-        """At most `points` steps of each of these series of pictures."""
+        """At most `points` steps of each series of pictures."""
         read = self._blobs(self.provider.read_blob_sequences, runs=[run], tags=tags, downsample=points)
         data: dict[str, Sequence[BlobSequenceDatum]] = read.get(run, {})
         return data
 
     def blob(self, reference: BlobReference) -> bytes:
-        """The bytes that a reference leads to; none where it leads to something else, or cannot be followed."""
+        """The bytes behind a reference; empty if it points to something else or cannot be resolved."""
         try:
             content = self.provider.read_blob(self.context, blob_key=reference.blob_key)
         except (TypeError, ValueError, IndexError, errors.InvalidArgumentError):
-            # TensorBoard's data server does not understand its own references to names that JSON has to escape.
+            # TensorBoard's data server cannot resolve its own references to names that need escaping in JSON.
             return b""
         return content if isinstance(content, bytes) else b""
 
@@ -134,10 +135,10 @@ class Source:
         return listed
 
     def _tags_in_parts(self, runs: Sequence[str]) -> dict[str, dict[str, TensorTimeSeries]]:
-        """The tags of these runs without those that cannot be listed, of which there are few."""
+        """Tags of these runs, without the few that cannot be listed."""
         found: dict[str, dict[str, TensorTimeSeries]] = {}
         waiting = [runs] if runs else []
-        # Ends: what is put back is half as long, and one run is not put back.
+        # Terminates: parts that are put back are half as long, and a single run is not put back.
         while waiting:
             part = waiting.pop()
             try:
@@ -168,8 +169,8 @@ class Source:
                     run_tag_filter=RunTagFilter(runs=runs, tags=tags),
                 )
         except (TypeError, ValueError, MemoryError) as error:
-            # The provider turns protos into arrays, and trusts what the protos say of their shape.
-            raise UnreadableRunError(f"{', '.join(tags)} holds a value that is no tensor: {error}") from error
+            # The provider converts protos to arrays and trusts the shapes they claim.
+            raise UnreadableRunError(f"{', '.join(tags)} holds a value that is not a tensor: {error}") from error
         return read
 
     def _blobs(
@@ -192,10 +193,10 @@ def _points(data: Sequence[TensorDatum]) -> list[Point]:
 
 @contextlib.contextmanager
 def _translated() -> Iterator[None]:
-    """An answer that is too large for TensorBoard's data server is the client's to know of, not a fault of ours."""
+    """Reports an answer that is too large for TensorBoard's data server to the client instead of failing with a 500."""
     try:
         yield
     except grpc.RpcError as error:
         if error.code() != grpc.StatusCode.RESOURCE_EXHAUSTED:
             raise
-        raise TooLargeError("TensorBoard hands out at most 256 MiB at once") from error
+        raise TooLargeError("TensorBoard sends at most 256 MiB at once") from error

@@ -1,4 +1,4 @@
-"""Runs out of TensorBoard's data provider, each read once and kept while there is room."""
+"""Decoded runs from TensorBoard's data provider: each is read once and cached while there is room."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tb_activations.events.errors import UnreadableRunError
 from tb_activations.events.json_codec import run_from_json
 from tb_activations.events.run import Run
 from tb_activations.events.series import Series
-from tb_activations.plugin.errors import CannotReadError, UnknownError
+from tb_activations.plugin.errors import ApiError, CannotReadError, ErrorKind, OversizedRunError, kind_of
 from tb_activations.plugin.source import Source, Tags
 from tb_activations.records.specs import RunSpec
 
@@ -29,40 +29,52 @@ OVERVIEW = frozenset({schema.STEP, schema.FINDINGS})
 TABLES = frozenset({schema.LAYERS, schema.WEIGHTS, schema.STEP, schema.OUTCOMES, schema.FINDINGS, schema.COST})
 UNITS = frozenset({schema.STEP, schema.UNITS})
 HISTOGRAMS = frozenset({schema.STEP, schema.HISTOGRAMS})
-"""What the routes read, so that none waits for tags it does not show."""
+"""Tags that each group of routes reads, so that no route waits for tags it does not show."""
 
 ALL_POINTS = 1_000_000
 READ_BYTES = 128 * 2**20
-"""Of one answer of the data provider; TensorBoard's own client refuses more than twice that."""
+"""In one answer of the data provider; TensorBoard's own client refuses more than twice that."""
 CACHE_BYTES = 512 * 2**20
 TEXT_BYTES = 32 * 2**20
-"""Of the different descriptions of a run, its findings at one step, or a tag's metadata: the JSON parser makes many
-times as much of them in memory."""
+"""Limit on the distinct descriptions of a run, its findings at one step, or the metadata of a tag: parsed JSON takes
+many times as much memory as its text."""
 
 FIRST_PORTION, LARGEST_PORTION = 16, 512
-"""Runs that one answer of the data provider tells of: every question costs some 40 ms, however small the answer."""
+"""Runs requested at once from the data provider: each request takes about 40 ms, however small the answer."""
 PORTION_BYTES = 32 * 2**20
-"""Of the runs decoded from one such answer, about; the next portion is sized by it."""
+"""Target size of the runs decoded from one such answer; it sets the size of the next portion."""
 
 _OBJECTS = 8
-"""Bytes that a byte of JSON takes once it is decoded, about."""
+"""Approximate bytes in memory per byte of JSON."""
 _LOCKS = 16
 
 
 @dataclasses.dataclass(frozen=True)
+class _Failure:
+    """Why a run could not be decoded. Not the exception, whose traceback would keep all data alive that was read."""
+
+    kind: ErrorKind
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
 class _Kept:
-    """A decoded run, or why it cannot be, for as long as its tags are in this state."""
+    """A decoded run, or why decoding failed; valid while its tags are in this state.
+
+    Attributes:
+        size: approximate bytes in memory.
+    """
 
     state: object
-    result: Run | str
+    result: Run | _Failure
     size: int
 
 
 class RunStore:
-    """Decoded runs, the least recently used given up first.
+    """Cache of decoded runs that evicts the least recently used.
 
-    Safe for use from several threads: its own state changes under locks only, and the arrays of the runs, which
-    several requests read at the same time, cannot be written to.
+    Thread-safe: its own state changes only under locks, and the arrays of the runs, which concurrent requests share,
+    are read-only.
     """
 
     def __init__(self, capacity: int = CACHE_BYTES) -> None:
@@ -70,38 +82,45 @@ class RunStore:
         self._runs: collections.OrderedDict[object, _Kept] = collections.OrderedDict()
         self._size = 0
         self._guard = threading.Lock()
-        # Two lists at the same time would read everything twice.
+        # Two concurrent listings would read everything twice.
         self._listing = threading.Lock()
-        # Requests for the same run wait for the one that decodes it; others seldom meet.
+        # Requests for one run wait for the request that decodes it; requests for other runs rarely share a lock.
         self._decoding = [threading.Lock() for _ in range(_LOCKS)]
 
     def check(self, source: Source, run: str) -> dict[str, TensorTimeSeries]:
-        """The tags of a run. Raises UnknownError where there is no such run with Layer Health records."""
+        """The tags of a run.
+
+        Raises:
+            ApiError: no run of that name has Layer Health records.
+        """
         listed = source.tags(run).get(run)
         if not listed:
-            raise UnknownError(f"no run {run!r} with Layer Health records")
+            raise ApiError(ErrorKind.UNKNOWN_RUN, f"no run {run!r} with Layer Health records")
         return listed
 
     def read(self, source: Source, run: str, tags: Collection[str], listed: Tags | None = None) -> Run:
-        """The run with what these tags hold; `listed` are all its tags, None to ask for them.
+        """The run, with the data of these tags only.
+
+        Args:
+            listed: all tags of the run; None asks the data provider for them.
 
         Raises:
-            UnknownError: there is no such run with Layer Health records.
-            CannotReadError: it cannot be decoded, for one because a newer version wrote it.
+            ApiError: no run of that name has Layer Health records.
+            CannotReadError: it is damaged, too large, or was written by a newer version.
         """
         listed = self.check(source, run) if listed is None else listed
         wanted = _wanted(listed, tags)
         kept = self._decoded(_key(source, run, tags), _state(wanted), lambda: _read(source, run, wanted))
-        if isinstance(kept.result, str):
-            raise CannotReadError(run, kept.result)
+        if isinstance(kept.result, _Failure):
+            raise CannotReadError(run, kept.result.kind, kept.result.reason)
         return kept.result
 
     def overviews(
-        self, source: Source, listed: Mapping[str, Tags], summarise: Callable[[str, Run | CannotReadError], T]
+        self, source: Source, listed: Mapping[str, Tags], summarize: Callable[[str, Run | CannotReadError], T]
     ) -> list[T]:
-        """What `summarise` makes of each run with the tags of `OVERVIEW`, or of why it cannot be decoded.
+        """Applies `summarize` to each run, read with the tags of `OVERVIEW`, or to the error that prevents reading it.
 
-        The runs are read in few portions, and of a portion that cannot be read at once each part on its own.
+        Runs are read in a few portions. A portion that cannot be read at once is split.
 
         Args:
             listed: all tags of each run.
@@ -109,24 +128,28 @@ class RunStore:
         summaries: list[T] = []
         names, size = list(listed), FIRST_PORTION
         with self._listing:
-            # Ends: each turn takes at least one name.
+            # Terminates: each iteration takes at least one name.
             while names:
                 portion, names = names[:size], names[size:]
                 decoded = self._read_portion(source, {run: _wanted(listed[run], OVERVIEW) for run in portion})
                 for run in portion:
                     try:
-                        summaries.append(summarise(run, self.read(source, run, OVERVIEW, listed[run])))
+                        summaries.append(summarize(run, self.read(source, run, OVERVIEW, listed[run])))
                     except CannotReadError as error:
-                        summaries.append(summarise(run, error))
+                        summaries.append(summarize(run, error))
                 fitting = len(portion) * PORTION_BYTES // max(decoded, 1)
                 size = max(1, min(4 * len(portion), fitting, LARGEST_PORTION))
         return summaries
 
     def _read_portion(self, source: Source, wanted: Mapping[str, Tags]) -> int:
-        """Decodes these runs, as far as they are not kept and can be read at once; how many bytes that made."""
+        """Decodes and caches those of the runs that are not cached and can be read at once.
+
+        Returns:
+            approximate bytes of the decoded runs.
+        """
         unknown = [run for run in wanted if self._recall(_key(source, run, OVERVIEW), _state(wanted[run])) is None]
         waiting, decoded, described = [unknown] if len(unknown) > 1 else [], 0, remembering(run_from_json)
-        # Ends: what is put back is half as long, and single runs are not.
+        # Terminates: parts that are put back are half as long, and single runs are not put back.
         while waiting:
             part = waiting.pop()
             series = source.series_of_all(part, wanted, ALL_POINTS)
@@ -139,7 +162,7 @@ class RunStore:
                 decoded += self._decoded(_key(source, run, OVERVIEW), _state(wanted[run]), decode_own).size
         return decoded
 
-    def _decoded(self, key: object, state: object, make: Callable[[], tuple[Run | str, int]]) -> _Kept:
+    def _decoded(self, key: object, state: object, make: Callable[[], tuple[Run | _Failure, int]]) -> _Kept:
         with self._decoding[hash(key) % _LOCKS]:
             kept = self._recall(key, state)
             if kept is None:
@@ -173,16 +196,16 @@ def _key(source: Source, run: str, tags: Collection[str]) -> object:
 
 
 def _state(wanted: Tags) -> object:
-    # As text: a time that is not a number would differ from itself.
+    # As text, because a NaN time would differ from itself.
     return {tag: (series.max_step, repr(series.max_wall_time)) for tag, series in wanted.items()}
 
 
-def _read(source: Source, run: str, listed: Tags) -> tuple[Run | str, int]:
-    """The run, tag by tag, or why it cannot be decoded; and about how many bytes it takes."""
+def _read(source: Source, run: str, listed: Tags) -> tuple[Run | _Failure, int]:
+    """Reads the run tag by tag; the run or why it cannot be decoded, and its approximate size in bytes."""
     points = ALL_POINTS
     series: dict[str, Series] = {}
     try:
-        # The description first: it tells how large the points of the other tags are.
+        # The description comes first: it determines the size of the points of all other tags.
         for tag in sorted(listed, key=lambda tag: tag != schema.RUN):
             _check_text(tag, len(listed[tag].plugin_content))
             series[tag] = source.series(run, tag, listed[tag].plugin_content, points)
@@ -190,13 +213,12 @@ def _read(source: Source, run: str, listed: Tags) -> tuple[Run | str, int]:
             if tag == schema.RUN:
                 points = _affordable_points(series[tag], listed)
     except UnreadableRunError as error:
-        # The words only: an exception holds on to everything that was read before it.
-        return str(error), len(str(error))
+        return _failed(error)
     return _decode(series, run, run_from_json)
 
 
-def _decode(series: Mapping[str, Series], run: str, parse: Callable[[bytes], RunSpec]) -> tuple[Run | str, int]:
-    """The run that was read, or why it cannot be decoded; and about how many bytes it takes."""
+def _decode(series: Mapping[str, Series], run: str, parse: Callable[[bytes], RunSpec]) -> tuple[Run | _Failure, int]:
+    """The run or why it cannot be decoded, and its approximate size in bytes."""
     texts = 0
     try:
         for tag, own in series.items():
@@ -206,15 +228,19 @@ def _decode(series: Mapping[str, Series], run: str, parse: Callable[[bytes], Run
             texts += size
         decoded = decode(series, run, parse)
     except UnreadableRunError as error:
-        return str(error), len(str(error))
+        return _failed(error)
     for member in vars(decoded).values():
         if isinstance(member, np.ndarray):
             member.flags.writeable = False
     return decoded, decoded.nbytes + _OBJECTS * texts
 
 
+def _failed(error: UnreadableRunError) -> tuple[_Failure, int]:
+    return _Failure(kind_of(error), str(error)), len(str(error))
+
+
 def _text_bytes(tag: str, series: Series) -> int:
-    """Of what is parsed: of all descriptions those that differ, of other tags one point, at most the largest."""
+    """Size of the text to be parsed: all distinct descriptions; of any other tag the largest point."""
     texts = [
         [text for text in point.value.ravel().tolist() if isinstance(text, bytes)]
         for point in series.points
@@ -227,11 +253,11 @@ def _text_bytes(tag: str, series: Series) -> int:
 
 def _check_text(tag: str, size: int) -> None:
     if size > TEXT_BYTES:
-        raise UnreadableRunError(f"{tag} holds {size} bytes of text; at most {TEXT_BYTES} are read")
+        raise OversizedRunError(f"{tag} holds {size} bytes of text, the limit is {TEXT_BYTES}")
 
 
 def _affordable_points(description: Series, tags: Collection[str]) -> int:
-    """How many points of each tag an answer of the provider can hold; the same for all, so that steps match."""
+    """How many points of a tag fit into one answer of the provider; the same for all tags, so that steps match."""
     spec = describe(description)
     layers = len(spec.layers)
     sizes = {

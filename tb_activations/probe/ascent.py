@@ -14,6 +14,7 @@ from tb_activations.probe.blur import blurred
 from tb_activations.probe.calls import find_output, outputs, owners, recorded
 from tb_activations.probe.inputs import check_count, check_number
 from tb_activations.probe.state import build, preserved
+from tb_activations.records.arguments import invalid
 from tb_activations.taps.layers import unit_axis
 
 _STARTS = 16
@@ -94,14 +95,15 @@ def maximize_activation(
         check_number(argument, value, 0.0)
     check_number("norm", norm, 0.0)
     if norm > 1:
-        raise ValueError(f"Invalid value for argument `norm`: {norm!r}. Allowed is a number from 0 to 1.")
+        raise invalid("norm", repr(norm), "a number from 0 to 1")
     _check_bounds(bounds)
     random = np.random.default_rng(seed)
     starts = _starts(shape, start, bounds, random)
     if (jitter or blur) and starts.ndim != 4:
-        raise ValueError(
-            f"Invalid value for argument `{'jitter' if jitter else 'blur'}`: only images of shape (height, width, "
-            f"channels) can use it, not samples of shape {starts.shape[1:]}. Allowed is 0."
+        raise invalid(
+            "jitter" if jitter else "blur",
+            f"only images of shape (height, width, channels) can use it, not samples of shape {starts.shape[1:]}",
+            "0",
         )
     build(model, tf.convert_to_tensor(starts))
     with preserved(model):
@@ -130,9 +132,8 @@ class _Objective:
         axis = unit_axis(owners(calls)[name], output.shape.rank) or output.shape.rank - 1
         units = output.shape[axis]
         if isinstance(self.unit, bool) or not isinstance(self.unit, int | np.integer) or not 0 <= self.unit < units:
-            raise ValueError(
-                f"Invalid value for argument `unit`: {self.unit!r}. "
-                f"Allowed is a whole number from 0 to {units - 1}, the units of layer {self.layer!r}."
+            raise invalid(
+                "unit", repr(self.unit), f"a whole number from 0 to {units - 1}, the units of layer {self.layer!r}"
             )
         values = tf.gather(output, self.unit, axis=axis)
         return tf.reduce_mean(tf.reshape(tf.cast(values, tf.float32), [len(x), -1]), axis=1)
@@ -191,9 +192,7 @@ def _check_finite(value: float, step: int) -> None:
 
 def _check_bounds(bounds: tuple[float, float] | None) -> None:
     if bounds is not None and not (len(bounds) == 2 and np.all(np.isfinite(bounds)) and bounds[0] < bounds[1]):
-        raise ValueError(
-            f"Invalid value for argument `bounds`: {bounds!r}. Allowed are None or two finite numbers, lowest first."
-        )
+        raise invalid("bounds", repr(bounds), "None or two finite numbers, lowest first")
 
 
 def _starts(
@@ -210,7 +209,7 @@ def _starts(
         return np.asarray(start, np.float32)[None]
     sizes = tuple(shape or ())
     if not sizes or not all(isinstance(size, int | np.integer) and size > 0 for size in sizes):
-        raise ValueError(f"Invalid value for argument `shape`: {shape!r}. Allowed are whole numbers from 1.")
+        raise invalid("shape", repr(shape), "whole numbers from 1")
     if bounds is None:
         return random.standard_normal((_STARTS, *sizes), np.float32)
     return random.uniform(*bounds, (_STARTS, *sizes)).astype(np.float32)

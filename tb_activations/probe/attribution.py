@@ -14,6 +14,7 @@ from tb_activations.probe.inputs import check_count, check_number, single_float_
 from tb_activations.probe.integrated import integrated_gradients
 from tb_activations.probe.state import build, preserved
 from tb_activations.probe.targets import Scorer, Target, scorer
+from tb_activations.records.arguments import invalid
 
 Method = Literal["gradient", "smoothgrad", "integrated", "gradcam"]
 
@@ -69,7 +70,7 @@ def saliency(
     """
     if method not in get_args(Method):
         allowed = ", ".join(f'"{name}"' for name in get_args(Method))
-        raise ValueError(f"Invalid value for argument `method`: {method!r}. Allowed are {allowed}.")
+        raise invalid("method", repr(method), allowed)
     for argument, count in (("n_steps", n_steps), ("n_samples", n_samples), ("batch_size", batch_size)):
         check_count(argument, count)
     check_number("noise", noise, 0.0)
@@ -97,9 +98,8 @@ def saliency(
 
 def _check_target_length(target: Target, samples: int) -> None:
     if target is not None and not callable(target) and np.ndim(target) and len(np.asarray(target)) != samples:
-        raise ValueError(
-            f"Invalid value for argument `target`: {len(np.asarray(target))} units for {samples} samples. "
-            "Allowed is one unit per sample, or one for all."
+        raise invalid(
+            "target", f"{len(np.asarray(target))} units for {samples} samples", "one unit per sample, or one for all"
         )
 
 
@@ -118,8 +118,9 @@ def _baselines(baselines: ArrayLike, x: tf.Tensor) -> tf.Tensor:
     """The reference input of each sample, in the shape of `x`."""
     given = np.asarray(baselines)
     if given.shape not in ((), tuple(x.shape[1:]), tuple(x.shape)) or not np.issubdtype(given.dtype, np.number):
-        raise ValueError(
-            f"Invalid value for argument `baselines`: shape {given.shape} of {given.dtype}. "
-            f"Allowed is a number, or an array of shape {tuple(x.shape[1:])} or {tuple(x.shape)}."
+        raise invalid(
+            "baselines",
+            f"shape {given.shape} of {given.dtype}",
+            f"a number, or an array of shape {tuple(x.shape[1:])} or {tuple(x.shape)}",
         )
     return tf.broadcast_to(tf.cast(given, x.dtype), x.shape)

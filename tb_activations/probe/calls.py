@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from tb_activations.records.arguments import invalid
 from tb_activations.taps.layer_calls import LayerCall, LayerCalls, Transform, recorded_calls
 from tb_activations.taps.layers import LayerChoice
 
@@ -29,9 +30,10 @@ def recorded(
         yield calls
     missing = calls.missing(layers)
     if missing:
-        raise ValueError(
-            f"Invalid value for argument `layers`: {', '.join(map(repr, missing))} cannot be observed. The model does "
-            "not call them, or calls them inside a loop or a `tf.function`, whose values are not accessible."
+        raise invalid(
+            "layers",
+            f"{', '.join(map(repr, missing))} cannot be observed. The model does not call them, or calls them "
+            "inside a loop or a `tf.function`, whose values are not accessible",
         )
 
 
@@ -63,7 +65,7 @@ def find_output(names: Iterable[str], name: str, argument: str) -> str:
     if len(fitting) != 1:
         problem = "matches several layer outputs" if fitting else "is not a layer output of the model"
         listed = ", ".join(map(repr, fitting or names))
-        raise ValueError(f"Invalid value for argument `{argument}`: {name!r} {problem}. Allowed are {listed}.")
+        raise invalid(argument, f"{name!r} {problem}", listed)
     return fitting[0]
 
 

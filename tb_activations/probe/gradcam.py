@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tb_activations.probe.calls import find_output, outputs, owners, recorded
 from tb_activations.probe.targets import Scorer
+from tb_activations.records.arguments import invalid
 from tb_activations.taps.layer_calls import LayerCalls
 
 
@@ -27,7 +28,7 @@ def class_activation_map(score: Scorer, x: tf.Tensor, layer: str | None) -> tf.T
         ValueError: `x` has no image shape, `layer` is not a layer output, or it has no height and width.
     """
     if x.shape.rank != 4:
-        raise ValueError(f"Invalid value for argument `x`: shape {tuple(x.shape)}. Grad-CAM needs images with 4 axes.")
+        raise invalid("x", f"shape {tuple(x.shape)}. Grad-CAM needs images with 4 axes")
     with tf.GradientTape(watch_accessed_variables=False) as tape:
 
         def watched(value: tf.Tensor) -> tf.Tensor:
@@ -40,7 +41,7 @@ def class_activation_map(score: Scorer, x: tf.Tensor, layer: str | None) -> tf.T
     name, maps, channels = _maps(recording, layer)
     gradient = tape.gradient(value, maps)
     if gradient is None:
-        raise ValueError(f"Invalid value for argument `layer`: the target does not depend on {name!r}.")
+        raise invalid("layer", f"the target does not depend on {name!r}")
     positions = [axis for axis in (1, 2, 3) if axis != channels]
     weights = tf.reduce_mean(tf.cast(gradient, tf.float32), positions, keepdims=True)
     summed = tf.nn.relu(tf.reduce_sum(weights * tf.cast(maps, tf.float32), channels))
@@ -59,9 +60,10 @@ def _maps(recording: LayerCalls, layer: str | None) -> tuple[str, tf.Tensor, int
         raise ValueError("The model has no layer output with height and width, which Grad-CAM needs.")
     name = fitting[-1] if layer is None else find_output(named, layer, "layer")
     if name not in fitting:
-        raise ValueError(
-            f"Invalid value for argument `layer`: {layer!r} has the output shape {tuple(named[name].shape)}, without "
-            f"height and width. Allowed are {', '.join(map(repr, fitting))}."
+        raise invalid(
+            "layer",
+            f"{layer!r} has the output shape {tuple(named[name].shape)}, without height and width",
+            f"{', '.join(map(repr, fitting))}",
         )
     return name, named[name], axes[name]
 

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tb_activations.records.arguments import invalid
+
 _ALLOWED = "an array or tensor with samples on its first axis, or a tuple, list or dict of them"
 
 
@@ -31,7 +33,7 @@ def batches(x: Any, batch_size: int, is_shown: bool = False) -> Iterator[Any]:
         if bar is not None:
             bar.update(seen, finalize=seen == count)
     if not seen:
-        raise ValueError("Invalid value for argument `x`: it has no batch. Allowed is at least one.")
+        raise invalid("x", "it has no batch", "at least one")
     if bar is not None and count is None:
         bar.update(seen, finalize=True)
 
@@ -72,19 +74,15 @@ def labeled_batches(x: Any, y: Any, batch_size: int | None) -> Iterator[tuple[An
         check_count("batch_size", batch_size)
     if is_batched(x):
         if y is not None:
-            raise ValueError(
-                f"Invalid value for argument `y`: {type(y).__name__} together with a {type(x).__name__}, which brings "
-                "its own targets. Allowed is None."
+            raise invalid(
+                "y", f"{type(y).__name__} together with a {type(x).__name__}, which brings its own targets", "None"
             )
         yield from _labeled_elements(x)
         return
     inputs, targets = keras.tree.map_structure(_as_array, x), _optional_arrays(y)
     count = check_samples(inputs)
     if targets is not None and check_samples(targets, "y") != count:
-        raise ValueError(
-            f"Invalid value for argument `y`: {check_samples(targets, 'y')} samples for {count} samples of `x`. "
-            "Allowed is the same number."
-        )
+        raise invalid("y", f"{check_samples(targets, 'y')} samples for {count} samples of `x`", "the same number")
     size = count if batch_size is None else batch_size
     for start in range(0, count, size):
         own = None if targets is None else tensors(rows(targets, start, start + size))
@@ -104,7 +102,7 @@ def _labeled_elements(x: Any) -> Iterator[tuple[Any, Any]]:
         y = _optional_arrays(keras.utils.unpack_x_y_sample_weight(element)[1])
         yield _batch(element), None if y is None else tensors(y)
     if is_empty:
-        raise ValueError("Invalid value for argument `x`: it has no batch. Allowed is at least one.")
+        raise invalid("x", "it has no batch", "at least one")
 
 
 def _optional_arrays(y: Any) -> Any:
@@ -128,12 +126,10 @@ def check_samples(x: Any, argument: str = "x") -> int:
     shapes = [tuple(part.shape) for part in keras.tree.flatten(x)]
     counts = {shape[0] if shape else None for shape in shapes}
     if len(counts) != 1 or None in counts:
-        raise ValueError(
-            f"Invalid value for argument `{argument}`: its parts have the shapes {shapes}. Allowed is {_ALLOWED}."
-        )
+        raise invalid(argument, f"its parts have the shapes {shapes}", _ALLOWED)
     count = int(counts.pop() or 0)
     if count == 0:
-        raise ValueError(f"Invalid value for argument `{argument}`: it has no sample. Allowed is at least one.")
+        raise invalid(argument, "it has no sample", "at least one")
     return count
 
 
@@ -165,9 +161,11 @@ def single_float_input(x: Any) -> tf.Tensor:
         ValueError: as `check_samples`.
     """
     if is_batched(x) or keras.tree.is_nested(x):
-        raise TypeError(
-            f"Invalid value for argument `x`: {type(x).__name__}. Allowed is one array with samples on its first axis; "
-            '`gradients(..., wrt="inputs")` takes structures of arrays.'
+        raise invalid(
+            "x",
+            f"{type(x).__name__}",
+            'one array with samples on its first axis; `gradients(..., wrt="inputs")` takes structures of arrays',
+            kind=TypeError,
         )
     tensor = one_batch(x)
     return tensor if tensor.dtype.is_floating else tf.cast(tensor, keras.config.floatx())
@@ -176,13 +174,11 @@ def single_float_input(x: Any) -> tf.Tensor:
 def check_count(argument: str, value: Any) -> None:
     """Raises ValueError, naming the argument, unless `value` is an integer of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"Invalid value for argument `{argument}`: {value!r}. Allowed is an integer of at least 1.")
+        raise invalid(argument, repr(value), "an integer of at least 1")
 
 
 def check_number(argument: str, value: Any, low: float) -> None:
     """Raises ValueError, naming the argument, unless `value` is a finite number of at least `low`."""
     is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     if not is_number or not np.isfinite(value) or value < low:
-        raise ValueError(
-            f"Invalid value for argument `{argument}`: {value!r}. Allowed is a finite number of at least {low:g}."
-        )
+        raise invalid(argument, repr(value), f"a finite number of at least {low:g}")

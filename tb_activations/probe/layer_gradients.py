@@ -16,6 +16,7 @@ from tb_activations.probe.inputs import check_samples, labeled_batches
 from tb_activations.probe.joining import joined
 from tb_activations.probe.state import build, preserved
 from tb_activations.probe.variables import alive
+from tb_activations.records.arguments import invalid
 from tb_activations.taps.layers import LayerChoice, find_layers, weight_key, weight_owners
 
 Loss = str | Callable[[Any, Any], Any] | None
@@ -86,15 +87,12 @@ def gradients(
             batches and the gradients of an output cannot be joined along the samples.
     """
     if wrt not in ("activations", "weights", "inputs"):
-        raise ValueError(
-            f'Invalid value for argument `wrt`: {wrt!r}. Allowed are "activations", "weights" and "inputs".'
-        )
+        raise invalid("wrt", repr(wrt), '"activations", "weights" and "inputs"')
     if layers is not None and wrt != "activations":
-        raise ValueError(f'Invalid value for argument `layers`: {layers!r} with wrt="{wrt}". Allowed with it is None.')
+        raise invalid("layers", f'{layers!r} with wrt="{wrt}". Allowed with it is None')
     if loss is None and not model.compiled:
-        raise ValueError(
-            "Invalid value for argument `loss`: None for a model that is not compiled. Allowed are a function of "
-            "(y, outputs) and the name of a Keras loss."
+        raise invalid(
+            "loss", "None for a model that is not compiled", "a function of (y, outputs) and the name of a Keras loss"
         )
     sizes: list[int] = []
     found: list[Gradients] = []
@@ -198,10 +196,7 @@ def _compiled_loss(model: keras.Model, batch: Any, training: bool) -> Callable[[
 def _given_loss(loss: str | Callable[[Any, Any], Any]) -> Callable[[Any, Any], tf.Tensor]:
     function = keras.losses.get(loss) if isinstance(loss, str) else loss
     if not callable(function):
-        raise ValueError(
-            f"Invalid value for argument `loss`: {loss!r}. Allowed are a function of (y, outputs), the name of a Keras "
-            "loss, or None."
-        )
+        raise invalid("loss", repr(loss), "a function of (y, outputs), the name of a Keras loss, or None")
     return lambda y, outputs: tf.reduce_mean(tf.convert_to_tensor(function(y, outputs)))
 
 

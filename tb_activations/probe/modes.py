@@ -74,8 +74,12 @@ def _compared(model: keras.Model, batch: Any, layers: LayerChoice) -> Iterator[t
     with preserved(model), recorded(model, layers) as trained:
         model(batch, training=True)
     in_training = outputs(trained.by_name())
+    results: dict[int, Any] = {}
     for name, call in plain.by_name().items():
-        alone = dict(parts(name, _in_training(call)))
+        # The last call of a shared layer has two names.
+        if id(call) not in results:
+            results[id(call)] = _in_training(call)
+        alone = dict(parts(name, results[id(call)]))
         for key, output in parts(name, call.output):
             if key in in_training and key in alone:
                 yield key, _squares(key, output, in_training[key], alone[key])

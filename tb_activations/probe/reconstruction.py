@@ -15,6 +15,7 @@ from tb_activations.probe.calls import find_output, outputs, parts, recorded
 from tb_activations.probe.inputs import batches, check_samples, is_batched
 from tb_activations.probe.state import build, preserved
 from tb_activations.probe.variables import alive
+from tb_activations.records.arguments import invalid
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,11 +60,9 @@ def reconstruction_error(
         ValueError: no samples; a layer does not exist; inputs and outputs differ in number or shape (both are named).
     """
     if between is not None and (isinstance(between, str) or len(between) != 2):
-        raise ValueError(f"Invalid value for argument `between`: {between!r}. Allowed are two layer names, or None.")
+        raise invalid("between", repr(between), "two layer names, or None")
     if y is not None and (between is not None or is_batched(x)):
-        raise ValueError(
-            f"Invalid value for argument `y`: {type(y).__name__} with `between` or a dataset. Allowed there is None."
-        )
+        raise invalid("y", f"{type(y).__name__} with `between` or a dataset", "None")
     squared: dict[str, list[NDArray[np.float64]]] = {}
     sums: dict[str, NDArray[np.float64]] = {}
     among = None
@@ -91,9 +90,10 @@ def _through(model: keras.Model, batch: Any, target: Any) -> dict[str, tuple[tf.
     inputs = keras.tree.flatten(target)
     produced = dict(parts("", model(batch, training=False)))
     if len(inputs) != len(produced):
-        raise ValueError(
-            f"Invalid value for argument `model`: it has {len(produced)} outputs for {len(inputs)} inputs, so they "
-            "cannot be compared one by one. Name two layers with `between`."
+        raise invalid(
+            "model",
+            f"it has {len(produced)} outputs for {len(inputs)} inputs, so they cannot be compared one by one. "
+            "Name two layers with `between`",
         )
     pairs = zip(inputs, produced.items(), strict=True)
     return {name or "output": (expected, actual) for expected, (name, actual) in pairs}

@@ -11,6 +11,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from tb_activations.records.arguments import invalid
+
 Target = int | Sequence[int] | NDArray[np.integer[Any]] | Callable[[Any], tf.Tensor] | None
 
 # NumPy has no `finfo` for bfloat16.
@@ -35,9 +37,10 @@ class Scorer:
             score = self(x)
         gradient = tape.gradient(score, x)
         if gradient is None:
-            raise ValueError(
-                "Invalid value for argument `x`: the model's output has no gradient with respect to it, as for inputs "
-                "that are looked up or rounded. Allowed are inputs that the output depends on differentiably."
+            raise invalid(
+                "x",
+                "the model's output has no gradient with respect to it, as for inputs that are looked up or rounded",
+                "inputs that the output depends on differentiably",
             )
         return tf.convert_to_tensor(gradient)
 
@@ -62,9 +65,10 @@ def scorer(model: keras.Model, x: tf.Tensor, target: Target, start: int) -> Scor
     outputs = model(x, training=False)
     if not tf.is_tensor(outputs) or outputs.shape.rank not in (1, 2):
         shapes = keras.tree.map_structure(lambda part: tuple(part.shape), outputs)
-        raise ValueError(
-            f"Invalid value for argument `target`: {target!r} does not select one number per sample from outputs "
-            f"of shape {shapes}. Allowed is a function from the outputs to one number per sample."
+        raise invalid(
+            "target",
+            f"{target!r} does not select one number per sample from outputs of shape {shapes}",
+            "a function from the outputs to one number per sample",
         )
     table = tf.reshape(outputs, [len(x), -1])
     units = tf.argmax(table, axis=1) if target is None else _units(target, start, len(x), table.shape[1])
@@ -76,9 +80,11 @@ def _units(target: Any, start: int, count: int, units: int) -> NDArray[np.int64]
     is_whole = np.issubdtype(given.dtype, np.integer)
     chosen = np.full(count, given) if given.ndim == 0 else given[start : start + count]
     if not is_whole or given.ndim > 1 or len(chosen) != count or np.any((chosen < 0) | (chosen >= units)):
-        raise ValueError(
-            f"Invalid value for argument `target`: {target!r}. Allowed are an integer from 0 to {units - 1}, one such "
-            "integer per sample, a function from the outputs to one number per sample, or None."
+        raise invalid(
+            "target",
+            repr(target),
+            f"an integer from 0 to {units - 1}, one such integer per sample, a function from the outputs to one "
+            "number per sample, or None",
         )
     return chosen.astype(np.int64)
 
@@ -86,8 +92,7 @@ def _units(target: Any, start: int, count: int, units: int) -> NDArray[np.int64]
 def _checked(score: Any, count: int) -> tf.Tensor:
     if not tf.is_tensor(score) or tuple(score.shape) != (count,):
         what = tuple(score.shape) if tf.is_tensor(score) else type(score).__name__
-        raise ValueError(
-            f"Invalid value for argument `target`: the function returned {what}. "
-            f"Allowed is a tensor with one number per sample, here of shape ({count},)."
+        raise invalid(
+            "target", f"the function returned {what}", f"a tensor with one number per sample, here of shape ({count},)"
         )
     return score

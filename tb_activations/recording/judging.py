@@ -6,12 +6,10 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-import numpy as np
-
-from tb_activations.health.diagnosis import Diagnosis, Judgement
+from tb_activations.health.diagnosis import Diagnosis, Judgement, not_evaluated
 from tb_activations.health.rules import Rule
 from tb_activations.recording.bounded import Bounded, TimeLimitError
-from tb_activations.records.finding import Finding, Outcome
+from tb_activations.records.finding import Finding
 from tb_activations.records.specs import RunSpec
 from tb_activations.records.step_record import StepRecord
 
@@ -65,12 +63,12 @@ class Judging:
         """
         judgement = self._within(self._bounded, lambda: self._diagnosis.judge(record), record.step)
         if judgement is None:
-            return self._not_evaluated()
+            return not_evaluated(self._spec, self.rules, self.findings)
         self.findings = tuple(judgement.findings)
         return judgement
 
     def repeat(self, records: Iterable[StepRecord]) -> None:
-        """Judges again what was recorded before the training."""
+        """Judges the records from before this training again."""
 
         def judge_all() -> tuple[Finding, ...]:
             findings: tuple[Finding, ...] = ()
@@ -93,13 +91,9 @@ class Judging:
         except TimeLimitError:
             self._is_off = True
             _LOGGER.warning(
-                "Layer health: judging %s took longer than %g seconds. What follows is recorded but not evaluated; "
-                "the training continues.",
+                "Layer health: judging %s took longer than %g seconds. Later steps are recorded but not evaluated; "
+                "training continues.",
                 "the earlier records of the run" if step is None else f"step {step}",
                 bounded.seconds,
             )
             return None
-
-    def _not_evaluated(self) -> Judgement:
-        outcomes = np.full((len(self._spec.layers), len(self.rules)), Outcome.ERROR, np.uint8)
-        return Judgement(outcomes, self.findings, ())

@@ -79,7 +79,7 @@ def read(
     Raises:
         FileNotFoundError: there is no run.
         NotADirectoryError: `logdir` is a file.
-        RemotePathError: `logdir` is not on this machine.
+        RemotePathError: `logdir` is not a local folder.
         ValueError: `rules` is not allowed, or `logdir` is empty.
     """
     configure(rules)

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tb_activations.pictures.kinds import KINDS
 from tb_activations.probe.inputs import check_samples
+from tb_activations.records.arguments import invalid
 
 ImageScale = Literal["common", "each"]
 CHEAP_KINDS = tuple(kind for kind in KINDS if kind != "maximized_input")
@@ -62,17 +63,18 @@ def watch_settings(
         TypeError, ValueError: an argument is not allowed; the message names it.
     """
     if image_scale not in get_args(ImageScale):
-        raise ValueError(f'Invalid value for argument `image_scale`: {image_scale!r}. Allowed are "common" and "each".')
+        raise invalid("image_scale", repr(image_scale), '"common" and "each"')
     if isinstance(images, str) or not (images is None or isinstance(images, Sequence)):
-        raise TypeError(f"Invalid value for argument `images`: {images!r}. Allowed are None or a list of {_KINDS}.")
+        raise invalid("images", repr(images), f"None or a list of {_KINDS}", kind=TypeError)
     unknown = [kind for kind in images or () if kind not in KINDS]
     if unknown:
-        raise ValueError(f"Invalid value for argument `images`: {', '.join(map(repr, unknown))}. Allowed are {_KINDS}.")
+        raise invalid("images", f"{', '.join(map(repr, unknown))}", _KINDS)
     without_samples = [kind for kind in images or () if kind not in STEP_KINDS and probe_data is None]
     if without_samples:
-        raise ValueError(
-            f"Invalid value for argument `images`: {', '.join(map(repr, without_samples))} without "
-            f"`probe_data`. Allowed without it are {', '.join(map(repr, STEP_KINDS))}."
+        raise invalid(
+            "images",
+            f"{', '.join(map(repr, without_samples))} without `probe_data`. Allowed without it are "
+            f"{', '.join(map(repr, STEP_KINDS))}",
         )
     return WatchSettings(
         kinds=frozenset(CHEAP_KINDS if images is None else images),
@@ -92,14 +94,11 @@ def _samples_by_model(probe_data: Any, models: Collection[str]) -> dict[str, Sam
         return {"": _samples(probe_data)}
     allowed = f"a mapping from names of models ({', '.join(map(repr, models))}) to (x, y) or x"
     if not isinstance(probe_data, Mapping):
-        raise TypeError(
-            f"Invalid value for argument `probe_data`: {type(probe_data).__name__} for several models. "
-            f"Allowed is {allowed}."
-        )
+        raise invalid("probe_data", f"{type(probe_data).__name__} for several models", allowed, kind=TypeError)
     unknown = [name for name in probe_data if name not in models]
     if unknown or not probe_data:
         given = ", ".join(map(repr, unknown)) or "an empty mapping"
-        raise ValueError(f"Invalid value for argument `probe_data`: {given}. Allowed is {allowed}.")
+        raise invalid("probe_data", given, allowed)
     return {name: _samples(own) for name, own in probe_data.items()}
 
 
@@ -107,9 +106,7 @@ def _samples(probe_data: Any) -> Samples:
     if isinstance(probe_data, tf.data.Dataset):
         batch = next(iter(probe_data), None)
         if batch is None:
-            raise ValueError(
-                "Invalid value for argument `probe_data`: the dataset has no batch. Allowed is at least one."
-            )
+            raise invalid("probe_data", "the dataset has no batch", "at least one")
         x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
     elif isinstance(probe_data, tuple) and len(probe_data) in (1, 2):
         x, y = (*probe_data, None)[:2]
@@ -119,13 +116,9 @@ def _samples(probe_data: Any) -> Samples:
     try:
         counts = {check_samples(part) for part in (x, y) if part is not None}
     except ValueError as error:
-        raise ValueError(
-            "Invalid value for argument `probe_data`: allowed are (x, y) and x alone, with at least one sample on the "
-            f"first axis of every array. {error}"
+        raise invalid(
+            "probe_data", "", f"(x, y) and x alone, with at least one sample on the first axis of every array. {error}"
         ) from error
     if len(counts) > 1:
-        raise ValueError(
-            f"Invalid value for argument `probe_data`: {sorted(counts)} samples in x and y. "
-            "Allowed is the same number in both."
-        )
+        raise invalid("probe_data", f"{sorted(counts)} samples in x and y", "the same number in both")
     return Samples(x, y)

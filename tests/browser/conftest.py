@@ -86,7 +86,7 @@ class Tab:
         expect(self.frame.locator(".skeleton")).to_have_count(0)
 
     def compare(self, *runs: str) -> None:
-        """Shows these runs beside the main one."""
+        """Compares these runs with the main one."""
         menu = self.frame.locator(".menu", has_text="Compare")
         menu.locator("summary").click()
         for run in runs:

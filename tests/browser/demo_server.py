@@ -36,9 +36,9 @@ def running_demo(folder: Path) -> Iterator[Server]:
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     assert process.stdout is not None
-    said = ""
+    printed = ""
     for line in process.stdout:
-        said += line.decode()
-        if address := re.search(r"(http://localhost:\d+/)#layer_health", said):
+        printed += line.decode()
+        if address := re.search(r"(http://localhost:\d+/)#layer_health", printed):
             return address[1]
-    raise RuntimeError(f"the demo ended without an address:\n{said}\n{log.read_text()}")
+    raise RuntimeError(f"the demo ended without an address:\n{printed}\n{log.read_text()}")

@@ -16,7 +16,7 @@ from tests.browser.demo_server import running_demo
 from tests.live_server import ROOT, Server
 
 IMAGES = ROOT / "docs" / "images"
-COLOURS = 256
+COLORS = 256
 """Of the palette a picture is kept in."""
 
 
@@ -87,7 +87,7 @@ def _around(tab: FrameLocator, panels: tuple[str, ...]) -> FloatRect:
 
 def _small(taken: bytes) -> bytes:
     drawn = Image.open(io.BytesIO(taken)).convert("RGB")
-    drawn = drawn.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    drawn = drawn.quantize(COLORS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     kept = io.BytesIO()
     drawn.save(kept, "PNG", optimize=True)
     return kept.getvalue()

@@ -50,7 +50,7 @@ def test_of_tables(open_tab: OpenTab, server: Server, theme: Theme) -> None:
 def test_of_the_keyboard_help(open_tab: OpenTab, server: Server, theme: Theme) -> None:
     tab = open_tab(server, theme=theme, place=SICK)
     tab.frame.get_by_role("button", name="Keyboard help").click()
-    tab.frame.get_by_label("Keys of a single character").uncheck()
+    tab.frame.get_by_label("Enable single-key shortcuts").uncheck()
     expect(tab.frame.get_by_role("dialog")).to_be_visible()
     assert violations(tab) == []
 

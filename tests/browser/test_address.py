@@ -63,5 +63,5 @@ def test_below_a_path_prefix(open_tab: OpenTab, start_server: StartServer, tmp_p
     picture = tab.panel("pictures").locator("img")
     expect(picture).to_have_js_property("complete", True)
     assert picture.evaluate("image => image.naturalWidth") > 0
-    expect(tab.panel("pictures")).to_contain_text("one scale for all maps")
+    expect(tab.panel("pictures")).to_contain_text("the same scale for all maps")
     assert "/behind/a/proxy/" in tab.page.url

@@ -28,7 +28,7 @@ def test_arrow_keys_walk_through_the_matrix(open_tab: OpenTab, server: Server) -
     matrix = tab.frame.get_by_role("application", name="Health of 8 layers")
     matrix.focus()
     tab.page.keyboard.press("Home")
-    expect(readout).to_have_text("dense_2step 0No finding")
+    expect(readout).to_have_text("dense_2step 0OK")
     tab.page.keyboard.press("ArrowRight")
     expect(readout).to_contain_text("step 10")
     tab.page.keyboard.press("Shift+ArrowRight")
@@ -47,7 +47,7 @@ def test_arrow_keys_walk_through_the_units(open_tab: OpenTab, server: Server) ->
     tab.page.keyboard.press("ArrowDown")
     tab.page.keyboard.press("End")
     expect(tab.panel("units").locator(".readout")).to_contain_text("unit 0")
-    expect(tab.panel("units").locator(".readout")).to_contain_text("active on 0 % of samples")
+    expect(tab.panel("units").locator(".readout")).to_contain_text("active on 0% of samples")
 
 
 def test_tab_key_reaches_every_control_once(open_tab: OpenTab, server: Server) -> None:
@@ -70,7 +70,7 @@ def test_tab_key_reaches_every_control_once(open_tab: OpenTab, server: Server) -
     told = " | ".join(reached)
     wanted = ["Compare", "Step", "Epoch", "Time", "Keyboard help", "Severity", "Model order", "Dead units 1", "dense_2"]
     wanted += ["step 360", "Scalars", "Images", "dense_2", "Show", "Health of 8 layers"]
-    wanted += ["Profile of", "Table", "gradient norm of 8 layers", "Statistics", "Table", "Activations", "Gradients"]
+    wanted += ["Statistic", "Table", "gradient norm of 8 layers", "Statistics", "Table", "Activations", "Gradients"]
     wanted += [
         "Table",
         "Distribution of activations",
@@ -109,7 +109,7 @@ def test_slash_filters_the_layers(open_tab: OpenTab, server: Server) -> None:
     tab.page.keyboard.press("/")
     expect(tab.frame.get_by_label("Filter layers")).to_be_focused()
     tab.page.keyboard.type("nn/?")
-    expect(tab.panel("layers")).to_contain_text("No layer matches “nn/?” out of 8.")
+    expect(tab.panel("layers")).to_contain_text("No match for “nn/?” among 8 layers.")
     expect(tab.frame.get_by_role("dialog")).to_have_count(0)
 
 
@@ -119,7 +119,7 @@ def test_help_names_the_keys_and_turns_letters_off(open_tab: OpenTab, server: Se
     tab.page.keyboard.press("?")
     dialog = tab.frame.get_by_role("dialog", name="Keyboard")
     expect(dialog).to_contain_text("Next open finding")
-    dialog.get_by_label("Keys of a single character").uncheck()
+    dialog.get_by_label("Enable single-key shortcuts").uncheck()
     tab.page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     for key in ("n", "/", "?"):
@@ -130,7 +130,7 @@ def test_help_names_the_keys_and_turns_letters_off(open_tab: OpenTab, server: Se
     tab.page.reload()
     tab.wait_until_loaded()
     tab.frame.get_by_role("button", name="Keyboard help").click()
-    expect(dialog.get_by_label("Keys of a single character")).not_to_be_checked()
+    expect(dialog.get_by_label("Enable single-key shortcuts")).not_to_be_checked()
     dialog.get_by_role("button", name="Close").click()
     expect(tab.frame.get_by_role("button", name="Keyboard help")).to_be_focused()
 
@@ -157,9 +157,7 @@ def test_from_opening_the_tab_to_the_history_of_one_unit(open_tab: OpenTab, serv
         tab.page.keyboard.press("ArrowDown")
     tab.page.keyboard.press("Home")
     readout = tab.panel("units").locator(".readout")
-    expect(readout).to_contain_text(
-        "unit 3died since step 90: silent on 3,552 samples, so active on less than 0.0845 %"
-    )
+    expect(readout).to_contain_text("unit 3dead since step 90: silent on 3,552 samples, so active on less than 0.0845%")
     expect(readout).to_contain_text("step 0active on")
     tab.page.keyboard.press("End")
-    expect(readout).to_contain_text("active on 0 % of samples")
+    expect(readout).to_contain_text("active on 0% of samples")

@@ -12,7 +12,7 @@ SICK = "&p.layer_health.run=relu_dies"
 NESTED = "&p.layer_health.run=nested&p.layer_health.sort=model"
 
 
-def test_nested_models_fold(open_tab: OpenTab, server: Server) -> None:
+def test_nested_models_collapse(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, place=NESTED)
     groups = tab.panel("layers").locator(".layer-group")
     expect(groups.locator(".layer-name")).to_contain_text(["encoder", "block_0", "block_1", "block_2"])
@@ -28,8 +28,8 @@ def test_nested_models_fold(open_tab: OpenTab, server: Server) -> None:
     tab.page.reload()
     tab.wait_until_loaded()
     expect(tab.layers).to_have_count(3)
-    tab.frame.get_by_role("button", name="Fold all nested models").click()
-    tab.frame.get_by_role("button", name="Unfold all nested models").click()
+    tab.frame.get_by_role("button", name="Collapse all nested models").click()
+    tab.frame.get_by_role("button", name="Expand all nested models").click()
     expect(tab.layers).to_have_count(14 + 4)
 
 
@@ -37,7 +37,7 @@ def test_map_shows_branches_and_health_at_the_step(open_tab: OpenTab, server: Se
     tab = open_tab(server, height=1800, place=NESTED)
     model = tab.panel("map")
     rows = model.locator(".map-row")
-    expect(model).to_contain_text("Lines lead from a layer to the layers that take its output.")
+    expect(model).to_contain_text("Lines connect each layer to the layers that use its output.")
     expect(rows).to_have_count(12)
     expect(rows.nth(2)).to_contain_text("Problem dense_2")
     lanes = model.locator(".lanes circle")
@@ -45,15 +45,15 @@ def test_map_shows_branches_and_health_at_the_step(open_tab: OpenTab, server: Se
     assert len(set(places)) == 2, "a branch has a lane of its own"
     tab.frame.get_by_role("application", name="Health of 14 layers").focus()
     tab.page.keyboard.press("Home")
-    expect(rows.nth(2)).to_contain_text("No finding dense_2")
+    expect(rows.nth(2)).to_contain_text("OK dense_2")
     expect(model).to_contain_text("Health at step 0.")
     rows.nth(7).click()
     expect(tab.selected_layer).to_have_text("dense_9")
     tab.page.keyboard.press("ArrowDown")
     expect(rows.nth(8)).to_be_focused()
-    model.get_by_role("button", name="Fold nested models").click()
+    model.get_by_role("button", name="Collapse nested models").click()
     expect(rows).to_have_count(3)
-    expect(rows.nth(1)).to_contain_text("encoder 10 layers, folded")
+    expect(rows.nth(1)).to_contain_text("encoder 10 layers, collapsed")
     tab.frame.get_by_role("button", name="Unpin").click()
     expect(rows.nth(1)).to_contain_text("Problem")
     rows.nth(1).click()
@@ -63,7 +63,7 @@ def test_map_shows_branches_and_health_at_the_step(open_tab: OpenTab, server: Se
 def test_map_of_many_layers_can_be_read(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, height=2400, place="&p.layer_health.run=many_layers")
     model = tab.panel("map")
-    expect(model).to_contain_text("they stand in call order")
+    expect(model).to_contain_text("layers are in call order")
     rows = model.locator(".map-row")
     expect(rows).to_have_count(200)
     cut = rows.evaluate_all("rows => rows.filter((row) => row.scrollWidth > row.clientWidth).map((row) => row.title)")
@@ -91,7 +91,7 @@ def test_flags_filter_list_and_timeline(open_tab: OpenTab, server: Server) -> No
     flag.click()
     expect(tab.layers).to_have_count(8)
     expect(tab.panel("layers").locator(".spark path")).to_have_count(8)
-    expect(tab.panel("layers")).to_contain_text("Lines: activation gradient norm over the steps")
+    expect(tab.panel("layers")).to_contain_text("Lines: activation gradient norm over time")
 
 
 def test_scale_of_a_statistic(open_tab: OpenTab, server: Server) -> None:
@@ -115,11 +115,35 @@ def test_same_layer_in_the_stock_tabs(open_tab: OpenTab, server: Server, tab_nam
     tab.complaints.clear()
 
 
-def test_what_observing_has_cost(open_tab: OpenTab, server: Server) -> None:
+def test_monitoring_overhead(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, place=SICK)
     cost = tab.panel("cost")
-    for words in ("1.3 %", "40 ms", "120", "every 10 steps", "update_freq=10"):
+    for words in ("1.3%", "40 ms", "120", "every 10 steps", "update_freq=10"):
         expect(cost).to_contain_text(words)
+
+
+def test_the_page_ends_with_its_content(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place="&p.layer_health.run=many_layers")
+    expect(tab.layers).to_have_count(200)
+    blank = tab.frame.locator("html").evaluate(
+        "root => root.scrollHeight - document.querySelector('main').getBoundingClientRect().bottom - root.scrollTop"
+    )
+    assert abs(blank) < 1
+
+
+def test_the_list_scrolls_to_the_chosen_layer(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place="&p.layer_health.run=many_layers&p.layer_health.layer=dense_150")
+    expect(tab.selected_layer).to_have_text("dense_150")
+    expect(tab.selected_layer).to_be_in_viewport()
+    tab.panel("matrix").get_by_role("application").focus()
+    tab.page.keyboard.press("Shift+ArrowUp")
+    expect(tab.selected_layer).to_have_text("dense_140")
+    inside = tab.frame.locator(".layer-list").evaluate(
+        """list => { const chosen = list.querySelector("[aria-current]").getBoundingClientRect();
+        const box = list.getBoundingClientRect();
+        return chosen.top >= box.top - 1 && chosen.bottom <= box.bottom + 1; }"""
+    )
+    assert inside
 
 
 @pytest.mark.parametrize("width", [360, 3840])

@@ -20,7 +20,7 @@ def test_feature_maps_with_their_range_at_the_step(open_tab: OpenTab, server: Se
     tab = open_tab(server, height=2000, place=NESTED)
     panel = tab.panel("pictures")
     image = panel.locator("img")
-    expect(panel).to_contain_text("Values from −1 (darkest) to 111 (lightest), one scale for all maps.")
+    expect(panel).to_contain_text("Values from −1 (darkest) to 111 (lightest), the same scale for all maps.")
     expect(panel).to_contain_text("Two samples, four channels.")
     expect(panel).to_contain_text("Step 1,100, 10 of 10 pictures")
     width, height = natural_size(image)
@@ -49,5 +49,5 @@ def test_pictures_of_other_writers(open_tab: OpenTab, server: Server) -> None:
 
 def test_without_pictures(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, place="&p.layer_health.run=relu_dies")
-    expect(tab.panel("pictures")).to_contain_text("This run wrote no pictures.")
+    expect(tab.panel("pictures")).to_contain_text("This run has no pictures.")
     expect(tab.panel("pictures").locator("img")).to_have_count(0)

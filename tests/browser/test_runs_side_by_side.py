@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import urllib.parse
+from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import OpenTab
+from tests.browser.conftest import OpenTab, StartServer
 from tests.live_server import Server
+from tests.synthetic import START_TIME, write_run
 
 SICK = "&p.layer_health.run=relu_dies"
 BOTH = SICK + "&p.layer_health.others=healthy"
-COLOURS = ["#425066", "#12b5cb", "#e52592", "#f9ab00", "#9334e6", "#7cb342", "#e8710a"]
+COLORS = ["#425066", "#12b5cb", "#e52592", "#f9ab00", "#9334e6", "#7cb342", "#e8710a"]
 
 
-def test_first_layer_that_went_another_way(open_tab: OpenTab, server: Server) -> None:
+def test_first_divergence(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, height=1900, place=SICK)
     expect(tab.panel("comparison")).to_have_count(0)
     before = tab.picture("series")
@@ -25,7 +29,8 @@ def test_first_layer_that_went_another_way(open_tab: OpenTab, server: Server) ->
     expect(rows).to_have_count(2)
     expect(rows.nth(0)).to_contain_text("3 of 8 layers need attention")
     expect(rows.nth(1)).to_contain_text("No problems found in 8 layers")
-    expect(rows.nth(1)).to_contain_text("dense_0, at step 360: 0.0")
+    expect(rows.nth(1).get_by_role("button")).to_have_text("dense_0 at step 360")
+    expect(rows.nth(1)).to_contain_text(re.compile(r"0\.0\d+ vs\. 0"))
     assert tab.picture("series") != before
     assert tab.place == {"run": "relu_dies", "others": "healthy"}
     tab.layers.filter(has_text="dense_5").click()
@@ -45,20 +50,20 @@ def test_profiles_are_laid_over_one_another(open_tab: OpenTab, server: Server) -
     expect(depth.locator(".readout")).to_contain_text("relu_dies: 0")
     expect(depth.locator(".readout")).to_contain_text("healthy: 0.0")
     dashes = [line.locator(".profile-line").get_attribute("stroke-dasharray") for line in lines.all()]
-    assert len(set(dashes)) == 2, "colour alone tells the runs apart"
+    assert len(set(dashes)) == 2, "color alone tells the runs apart"
     depth.get_by_role("button", name="Table").click()
     expect(depth.get_by_role("columnheader")).to_have_text(
         ["Layer", "Activation gradient norm, relu_dies", "Activation gradient norm, healthy"]
     )
 
 
-def test_runs_have_the_colours_of_tensorboard(open_tab: OpenTab, server: Server) -> None:
+def test_runs_have_the_colors_of_tensorboard(open_tab: OpenTab, server: Server) -> None:
     order = server.request(server.url + "data/runs").json
     tab = open_tab(server, place=BOTH)
     strokes = tab.panel("comparison").locator(".run-key path")
     expect(strokes).to_have_count(2)
     for stroke, run in zip(strokes.all(), ("relu_dies", "healthy"), strict=True):
-        assert stroke.get_attribute("stroke") == COLOURS[order.index(run) % len(COLOURS)]
+        assert stroke.get_attribute("stroke") == COLORS[order.index(run) % len(COLORS)]
 
 
 def test_main_and_other_run_change_places(open_tab: OpenTab, server: Server) -> None:
@@ -86,5 +91,31 @@ def test_begins_with_the_pattern_of_the_time_series_tab(open_tab: OpenTab, serve
 
 def test_a_run_of_another_model_is_no_error(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, place="&p.layer_health.run=nested&p.layer_health.others=healthy")
-    expect(tab.panel("comparison")).to_contain_text("no layer of the same name")
+    expect(tab.panel("comparison")).to_contain_text("no shared layers")
     expect(tab.panel("series").locator("canvas").first).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_long_names_stay_on_the_screen(
+    open_tab: OpenTab, start_server: StartServer, tmp_path: Path, width: int
+) -> None:
+    long = "sweep_" + "learning_rate=0.0003_" * 7
+    write_run(tmp_path, name="short", steps=10)
+    write_run(tmp_path, name=long, steps=10, start_time=START_TIME + 60)
+    server = start_server(tmp_path)
+    server.wait_for_records(long, 10)
+    tab = open_tab(server, width=width, place="&p.layer_health.run=short")
+    menu = tab.frame.locator(".bar .menu")
+    menu.locator("summary").click()
+    box = menu.locator("fieldset").evaluate(
+        "menu => { const { left, right } = menu.getBoundingClientRect(); return [left, right]; }"
+    )
+    assert 0 <= box[0] < box[1] <= width
+    menu.get_by_label(long, exact=True).check()
+    menu.locator("summary").click()
+    expect(tab.panel("comparison").locator("tbody tr")).to_have_count(2)
+    assert tab.frame.locator("html").evaluate("root => root.scrollWidth - root.clientWidth") == 0
+    cells = tab.panel("comparison").locator("tbody tr").nth(1).locator("th, td")
+    ends = cells.evaluate_all("cells => cells.map((cell) => [cell.scrollWidth, cell.clientWidth])")
+    assert [end for end in ends if end[0] > end[1]] == [], "a name covers the next column"
+    expect(cells.first.locator("svg")).to_be_visible()

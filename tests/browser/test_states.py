@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import urllib.parse
 from pathlib import Path
@@ -17,13 +18,13 @@ from tb_activations.records.specs import LayerSpec, RunSpec
 from tb_activations.records.step_record import StepRecord
 from tests.browser.conftest import OpenTab, StartServer
 from tests.live_server import DEADLINE, Server
-from tests.synthetic import START_TIME, write_events, write_run
+from tests.synthetic import START_TIME, write_damaged_layers, write_events, write_run
 
 
 def test_empty_logdir_tells_how_to_begin(open_tab: OpenTab, start_server: StartServer, tmp_path: Path) -> None:
     server = start_server(tmp_path)
     tab = open_tab(server)
-    expect(tab.verdict).to_have_text("No layer health has been recorded here yet")
+    expect(tab.verdict).to_have_text("No Layer Health runs yet")
     code = "\n".join(tab.frame.locator("code").all_inner_texts())
     for line in (
         "from tb_activations import LayerHealth",
@@ -40,7 +41,7 @@ def test_what_is_too_large_to_be_shown_is_counted(open_tab: OpenTab, start_serve
     server = start_server(tmp_path)
     server.wait_for_runs(1)
     tab = open_tab(server)
-    expect(tab.frame.locator(".banner")).to_have_text("Too much to show all of it. Left out: 300 versions.")
+    expect(tab.frame.locator(".banner")).to_have_text("Too much data to show. Omitted: 300 versions.")
 
 
 def test_first_run_appears_on_reload(open_tab: OpenTab, start_server: StartServer, tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_reload_brings_new_steps_and_keeps_the_place(
     tab.layers.filter(has_text="dense_5").click()
     tab.frame.get_by_label("Show", exact=True).select_option(label="Weight norm")
     tab.panel("units").scroll_into_view_if_needed()
-    expect(tab.panel("units")).to_contain_text("16 alive")
+    expect(tab.panel("units")).to_contain_text("16 active")
     scrolled = tab.frame.locator("html").evaluate("root => root.scrollTop")
     assert scrolled > 0
     write_run(tmp_path, name="growing", steps=90, start_step=600, start_time=START_TIME + 100)
@@ -109,12 +110,26 @@ def test_one_step_is_no_health_certificate(open_tab: OpenTab, server: Server) ->
 
 def test_unreadable_run_says_why(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, place="&p.layer_health.run=unreadable")
-    expect(tab.verdict).to_have_text("“unreadable” cannot be read")
+    expect(tab.verdict).to_have_text("“unreadable” is damaged")
     expect(tab.frame.get_by_role("alert")).to_contain_text("not JSON")
+
+
+def test_run_with_a_sound_overview_and_damaged_layers_is_called_damaged(
+    open_tab: OpenTab, start_server: StartServer, tmp_path: Path
+) -> None:
+    write_damaged_layers(tmp_path, "half")
+    server = start_server(tmp_path)
+    server.wait_for_records("half", 2)
+    tab = open_tab(server)
+    tab.expected = "status of 422"
+    expect(tab.frame.get_by_label("Run", exact=True)).to_contain_text("half – no open findings")
+    expect(tab.verdict).to_have_text("“half” is damaged")
+    expect(tab.frame.get_by_role("alert")).to_contain_text("holds a value that is not a tensor")
 
 
 def test_newer_run_says_what_to_do(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, theme="dark", place="&p.layer_health.run=newer_schema")
+    expect(tab.verdict).to_have_text("“newer_schema” was written by a newer version")
     alert = tab.frame.get_by_role("alert")
     expect(alert).to_contain_text("99")
     expect(alert).to_contain_text("upgrade tb_activations")
@@ -129,9 +144,9 @@ def test_lost_server_keeps_what_was_loaded(open_tab: OpenTab, start_server: Star
     server.process.terminate()
     server.process.wait(DEADLINE)
     tab.layers.filter(has_text="dense_5").click()
-    expect(tab.panel("series").get_by_role("alert")).to_contain_text("TensorBoard does not answer")
+    expect(tab.panel("series").get_by_role("alert")).to_contain_text("TensorBoard does not respond")
     expect(tab.verdict).to_contain_text("dense_2")
-    expect(tab.panel("findings")).to_contain_text("No finding: 3 rules checked")
+    expect(tab.panel("findings")).to_contain_text("OK: 3 checks passed")
     expect(tab.frame.locator("#matrix canvas")).to_be_visible()
 
 
@@ -142,7 +157,7 @@ def test_failed_refresh_is_told_and_can_be_retried(open_tab: OpenTab, server: Se
     tab.page.route("**/findings?*", lambda route: route.fulfill(status=500, body="out of memory"))
     tab.press_reload()
     banner = tab.frame.locator(".banner")
-    expect(banner).to_contain_text("Could not refresh: out of memory")
+    expect(banner).to_contain_text("Could not refresh: out of memory. Showing the last loaded data.")
     expect(tab.verdict).to_contain_text("dense_2")
     tab.page.unroute_all()
     banner.get_by_role("button", name="Retry").click()
@@ -152,18 +167,18 @@ def test_failed_refresh_is_told_and_can_be_retried(open_tab: OpenTab, server: Se
 def test_a_part_that_fails_leaves_the_others_alive(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, place="&p.layer_health.run=relu_dies")
     tab.expected = "unexpected value unheard-of"
-    answer = server.get("findings", run="relu_dies").text
-    # The server never sends such an answer: it stands for any mistake in a part of the page.
-    nonsense = answer.replace('"severity": "problem", "quantity"', '"severity": "unheard-of", "quantity"')
-    assert nonsense != answer
+    answer = server.get("findings", run="relu_dies").json
+    # The server never sends this; it represents any bug in one panel.
+    answer["findings"][0]["severity"] = "unheard-of"
+    nonsense = json.dumps(answer)
     tab.page.route("**/findings?*", lambda route: route.fulfill(content_type="application/json", body=nonsense))
     tab.press_reload()
-    expect(tab.panel("findings").get_by_role("alert")).to_contain_text("This part could not be drawn")
+    expect(tab.panel("findings").get_by_role("alert")).to_contain_text("Could not display this panel")
     expect(tab.verdict).to_contain_text("dense_2")
     expect(tab.frame.locator("#matrix canvas")).to_be_visible()
     tab.layers.filter(has_text="dense_5").click()
-    expect(tab.panel("findings")).to_contain_text("No finding: 3 rules checked")
-    expect(tab.panel("units")).to_contain_text("16 units: 16 alive.")
+    expect(tab.panel("findings")).to_contain_text("OK: 3 checks passed")
+    expect(tab.panel("units")).to_contain_text("16 units: 16 active.")
 
 
 def test_what_was_not_evaluated_never_looks_healthy(
@@ -197,12 +212,12 @@ def test_what_was_not_evaluated_never_looks_healthy(
         "failed": ("! Not evaluated", "Not evaluated: vanishing gradient failed"),
         "hidden": ("– Not observable", "called inside tf.while_loop"),
         "waiting": ("… Not enough data yet", "Not enough data yet"),
-        "judged": ("✓ No finding", "No finding: 2 rules checked"),
+        "judged": ("✓ OK", "OK: 2 checks passed"),
         "spared": ("– Not applicable", "No rule applies"),
     }
     assert list(words) == ["failed", "hidden", "waiting", "judged", "spared"]
     expect(tab.frame.locator(".verdict")).to_contain_text("Not fully evaluated")
-    expect(tab.frame.locator(".verdict")).to_contain_text("Could not be evaluated: vanishing gradient on 1 layer.")
+    expect(tab.frame.locator(".verdict")).to_contain_text("Rules that failed: vanishing gradient on 1 layer.")
 
 
 def _write_judged(folder: Path, names: list[str], outcomes: np.ndarray) -> None:
@@ -231,6 +246,6 @@ def test_link_to_a_run_that_is_gone(open_tab: OpenTab, server: Server) -> None:
     name = "<b>gone</b>"
     tab = open_tab(server, place=f"&p.layer_health.run={urllib.parse.quote(name)}")
     banner = tab.frame.locator(".banner")
-    expect(banner).to_contain_text(f"There is no run “{name}” here.")
+    expect(banner).to_contain_text(f"Run “{name}” not found. Showing “")
     banner.get_by_role("button", name="Dismiss").click()
     expect(banner).to_have_count(0)

@@ -40,7 +40,7 @@ def test_axes_count_steps_epochs_or_time(open_tab: OpenTab, server: Server) -> N
 
 def test_a_run_that_does_not_tell_is_shown_by_step(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, place="&p.layer_health.run=single_step&p.layer_health.x=time")
-    expect(tab.frame.locator(".bar")).to_contain_text("not recorded: shown by step")
+    expect(tab.frame.locator(".bar")).to_contain_text("not recorded, showing steps")
     expect(tab.panel("matrix").locator(".matrix-axis-title")).to_have_text("Step")
 
 

@@ -17,9 +17,9 @@ from tests.synthetic import HOSTILE_NAMES, write_run
 SICK = "&p.layer_health.run=relu_dies"
 
 
-def ground_colour(tab: Tab) -> tuple[int, ...]:
-    colour = tab.frame.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
-    return tuple(int(part) for part in re.findall(r"\d+", colour))
+def ground_color(tab: Tab) -> tuple[int, ...]:
+    color = tab.frame.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
+    return tuple(int(part) for part in re.findall(r"\d+", color))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -29,18 +29,18 @@ def test_verdict_names_the_sick_layer(open_tab: OpenTab, server: Server, theme: 
     expect(tab.verdict).to_contain_text("3 of 8 layers")
     expect(tab.verdict).to_contain_text("dense_2")
     expect(tab.selected_layer).to_have_text("dense_2")
-    assert (max(ground_colour(tab)) < 128) == (theme == "dark")
+    assert (max(ground_color(tab)) < 128) == (theme == "dark")
     overflow = tab.frame.locator("html").evaluate("root => root.scrollWidth - root.clientWidth")
     assert overflow == 0, "the page scrolls sideways"
 
 
 def test_theme_follows_tensorboard_while_open(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, theme="light", place=SICK)
-    assert min(ground_colour(tab)) > 200
+    assert min(ground_color(tab)) > 200
     tab.page.get_by_label("Menu for changing light or dark theme").click()
     tab.page.get_by_role("menuitemradio", name="Dark").or_(tab.page.get_by_role("menuitem", name="Dark")).click()
     expect(tab.frame.locator("html")).to_have_attribute("data-theme", "dark")
-    assert max(ground_colour(tab)) < 128
+    assert max(ground_color(tab)) < 128
 
 
 def test_layers_are_ranked_by_severity_or_in_model_order(open_tab: OpenTab, server: Server) -> None:
@@ -56,8 +56,8 @@ def test_finding_tells_evidence_cause_and_cure(open_tab: OpenTab, server: Server
     tab = open_tab(server, place=SICK)
     findings = tab.panel("findings")
     for text in (
-        "share of units dead 100 %",
-        "threshold 50 %",
+        "share of units dead = 100%",
+        "threshold 50%",
         "step 360",
         "leaky_relu",
         "inputs that these batches",
@@ -72,19 +72,19 @@ def test_finding_tells_evidence_cause_and_cure(open_tab: OpenTab, server: Server
 
 def test_choosing_a_layer_changes_every_panel(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, place=SICK)
-    expect(tab.panel("units")).to_contain_text("16 units: 16 died.")
+    expect(tab.panel("units")).to_contain_text("16 units: 16 dead.")
     tab.layers.filter(has_text="dense_5").click()
     expect(tab.panel("findings").locator("h2")).to_have_text("dense_5")
-    expect(tab.panel("findings")).to_contain_text("No finding: 3 rules checked")
-    expect(tab.panel("series").locator("h2")).to_have_text("Figures of dense_5")
-    expect(tab.panel("units")).to_contain_text("16 units: 16 alive.")
+    expect(tab.panel("findings")).to_contain_text("OK: 3 checks passed")
+    expect(tab.panel("series").locator("h2")).to_have_text("Metrics: dense_5")
+    expect(tab.panel("units")).to_contain_text("16 units: 16 active.")
     tab.frame.locator("html").evaluate("root => root.scrollTo(0, root.scrollHeight)")
     scrolled = tab.frame.locator("html").evaluate("root => root.scrollTop")
     tab.frame.locator("html").evaluate("() => document.querySelector('.layer-list li:nth-child(6) button').click()")
-    expect(tab.panel("units")).to_contain_text("16 units: 16 alive.")
+    expect(tab.panel("units")).to_contain_text("16 units: 16 active.")
     assert tab.frame.locator("html").evaluate("root => root.scrollTop") == scrolled, "the page jumps"
     tab.layers.filter(has_text="batch_normalization_3").click()
-    expect(tab.panel("units")).to_contain_text("Units of this layer are not tracked.")
+    expect(tab.panel("units")).to_contain_text("The units of this layer are not tracked.")
 
 
 def test_choosing_a_statistic_shows_its_scale(open_tab: OpenTab, server: Server) -> None:
@@ -117,13 +117,13 @@ def test_profile_over_the_depth_at_the_step(open_tab: OpenTab, server: Server) -
     assert marks(tab, "points") == 8
     tab.page.keyboard.press("ArrowDown")
     expect(tab.selected_layer).to_have_text("batch_normalization_3")
-    depth.get_by_label("Profile of").select_option(label="Silent units")
+    depth.get_by_label("Statistic").select_option(label="Silent units")
     expect(depth.locator(".legend")).to_contain_text("linear")
     expect(depth.locator(".legend")).to_contain_text("no value")
     depth.get_by_role("button", name="Table").click()
     rows = depth.locator("tbody tr")
     expect(rows).to_have_count(8)
-    expect(rows.nth(2)).to_have_text("dense_2" + "93.8 %")
+    expect(rows.nth(2)).to_have_text("dense_2" + "93.8%")
     assert "depth=silent_fraction" in tab.page.url
 
 
@@ -162,11 +162,11 @@ def test_choosing_a_run(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, place=SICK)
     tab.frame.get_by_label("Run", exact=True).select_option("healthy")
     expect(tab.verdict).to_contain_text(re.compile("No problems found", re.I))
-    expect(tab.frame.locator(".verdict")).to_contain_text("No finding")
+    expect(tab.frame.locator(".verdict")).to_contain_text("OK")
     expect(tab.frame.locator(".shape-problem, .shape-warning")).to_have_count(0)
 
 
-def test_figures_are_there_as_a_table(open_tab: OpenTab, server: Server) -> None:
+def test_statistics_are_there_as_a_table(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, place=SICK)
     series = tab.panel("series")
     series.get_by_text("Statistics", exact=True).click()
@@ -180,7 +180,7 @@ def test_figures_are_there_as_a_table(open_tab: OpenTab, server: Server) -> None
     expect(table.locator("tbody tr").first).to_contain_text("1,190")
 
 
-def test_figures_can_be_saved(open_tab: OpenTab, server: Server) -> None:
+def test_statistics_can_be_saved(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, place=SICK)
     series = tab.panel("series")
     series.get_by_role("button", name="Table").click()
@@ -203,11 +203,11 @@ def test_header_tells_how_fresh_the_run_is(open_tab: OpenTab, start_server: Star
     expect(tab.frame.locator(".facts")).to_contain_text("last step 190, 10 min ago")
 
 
-def test_training_figures_are_shown(open_tab: OpenTab, server: Server) -> None:
+def test_training_metrics_are_shown(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, place=SICK)
-    figures = tab.panel("training").locator("figure")
-    expect(figures).to_have_count(2)
-    expect(figures.first.locator("canvas")).to_have_count(1)
+    charts = tab.panel("training").locator("figure")
+    expect(charts).to_have_count(2)
+    expect(charts.first.locator("canvas")).to_have_count(1)
     expect(tab.panel("training")).to_contain_text("Learning rate")
 
 
@@ -253,7 +253,7 @@ def test_many_layers_stay_usable(open_tab: OpenTab, server: Server) -> None:
     expect(tab.layers.first).to_contain_text("dense_17")
     assert tab.layers.count() < 12
     search.fill("nothing like it")
-    expect(tab.panel("layers")).to_contain_text("No layer matches “nothing like it” out of 200.")
+    expect(tab.panel("layers")).to_contain_text("No match for “nothing like it” among 200 layers.")
     tab.frame.get_by_role("button", name="Clear filter").click()
     expect(tab.layers).to_have_count(200)
 

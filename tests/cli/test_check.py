@@ -53,8 +53,8 @@ def test_an_empty_folder_gives_two_and_a_clear_line(tmp_path: Path, call: Call) 
     answer = call("check", tmp_path)
     assert (answer.status, answer.out) == (2, "")
     assert answer.err == (
-        f"Cannot judge: no Layer Health run in {tmp_path} or below it: there is no event file; give the log_dir that "
-        "the LayerHealth callback was given, after at least one training step was observed\n"
+        f"Cannot judge: no Layer Health run in {tmp_path} or below it: no event files; give the log_dir of the "
+        "LayerHealth callback, after at least one observed training step\n"
     )
 
 

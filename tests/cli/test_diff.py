@@ -51,7 +51,7 @@ def test_what_cannot_be_compared_gives_two_and_a_reason(tmp_path: Path, capsys: 
     assert main(["diff", str(tmp_path / "nothing"), str(tmp_path / "a")]) == 2
     assert main(["diff", str(tmp_path / "a"), str(tmp_path / "new")]) == 2
     error = capsys.readouterr().err
-    assert f"Cannot compare: no Layer Health run in {tmp_path / 'empty'} or below it: there is no event file" in error
+    assert f"Cannot compare: no Layer Health run in {tmp_path / 'empty'} or below it: no event files" in error
     assert f"Cannot compare: there is no folder {tmp_path / 'nothing'}" in error
     assert "schema version 99" in error
 
@@ -62,8 +62,8 @@ def test_folders_elsewhere_and_files_give_two(tmp_path: Path, capsys: pytest.Cap
     assert main(["diff", str(tmp_path / "a"), "gs://bucket/a"]) == 2
     assert main(["diff", str(file), str(tmp_path / "a")]) == 2
     error = capsys.readouterr().err
-    assert "Cannot compare: gs://bucket/a is not on this machine" in error
-    assert f"Cannot compare: {file} is a file; give the folder in which it is: {tmp_path / 'a'}" in error
+    assert "Cannot compare: gs://bucket/a is not a local folder" in error
+    assert f"Cannot compare: {file} is a file; give its folder: {tmp_path / 'a'}" in error
 
 
 def test_many_runs_are_opened_twice_each_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from tests.cli.conftest import PLAN, Call
 from tests.synthetic import RULES, run_spec, write_events, write_run
 
 COMMANDS = {"check": "Cannot judge", "report": "Cannot report"}
-TO_DO = "; give the log_dir that the LayerHealth callback was given, after at least one training step was observed\n"
+TO_DO = "; give the log_dir of the LayerHealth callback, after at least one observed training step\n"
 REASON = "it runs inside a function that was compiled before"
 
 
@@ -32,8 +32,8 @@ def test_a_store_elsewhere(command: str, call: Call) -> None:
     answer = call(command, "gs://bucket/logs")
     assert (answer.status, answer.out) == (2, "")
     assert answer.err == (
-        f"{COMMANDS[command]}: gs://bucket/logs is not on this machine, and gs:// cannot be read here. Copy the run "
-        "into a local folder and give that folder, or look at it where it is: tensorboard --logdir gs://bucket/logs\n"
+        f"{COMMANDS[command]}: gs://bucket/logs is not a local folder, and gs:// cannot be read here. Copy the run to "
+        "a local folder and give that folder, or view it in place: tensorboard --logdir gs://bucket/logs\n"
     )
 
 
@@ -59,7 +59,7 @@ def test_a_file(command: str, sick: Path, call: Call) -> None:
     (file,) = sick.iterdir()
     answer = call(command, file)
     assert (answer.status, answer.out) == (2, "")
-    assert answer.err == f"{COMMANDS[command]}: {file} is a file; give the folder in which it is: {sick}\n"
+    assert answer.err == f"{COMMANDS[command]}: {file} is a file; give its folder: {sick}\n"
 
 
 def test_no_folder(command: str, sick: Path, call: Call) -> None:
@@ -72,7 +72,7 @@ def test_no_folder(command: str, sick: Path, call: Call) -> None:
 def test_nothing_given(command: str, call: Call) -> None:
     answer = call(command, "")
     assert (answer.status, answer.out) == (2, "")
-    assert answer.err.startswith(f"{COMMANDS[command]}: the log directory is an empty text; give a folder")
+    assert answer.err.startswith(f"{COMMANDS[command]}: the log directory is empty; give a folder")
 
 
 def test_empty_folders(command: str, tmp_path: Path, call: Call) -> None:
@@ -80,8 +80,8 @@ def test_empty_folders(command: str, tmp_path: Path, call: Call) -> None:
     answer = call(command, tmp_path)
     assert answer.status == 2
     assert answer.err == (
-        f"{COMMANDS[command]}: no Layer Health run in {tmp_path} or below it: there is no event file, 2 folders below "
-        f"it searched{TO_DO}"
+        f"{COMMANDS[command]}: no Layer Health run in {tmp_path} or below it: no event files, searched 2 folders below "
+        f"it{TO_DO}"
     )
 
 
@@ -102,7 +102,7 @@ def test_an_empty_event_file(command: str, tmp_path: Path, call: Call) -> None:
     path.touch()
     answer = call(command, tmp_path)
     assert answer.status == 2
-    assert f"1 event file in which nothing is written yet, first {path}" in answer.err
+    assert f"1 event file without content, first {path}" in answer.err
 
 
 def test_other_things_named_like_event_files(command: str, tmp_path: Path, call: Call) -> None:

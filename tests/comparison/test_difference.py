@@ -81,7 +81,7 @@ CAUSES_FIRST = [
     ("weight_table", (2, 0, 0), "gradient_norm", "dense_0/kernel"),
     ("outcomes", (2, 0, 2), "outcome of nonfinite", "dense_0"),
 ]
-"""What stands above is named before all that stands below, at the same step."""
+"""At the same step, items higher in this list are reported before lower ones."""
 
 
 @pytest.mark.parametrize("first", range(len(CAUSES_FIRST)))
@@ -163,7 +163,7 @@ def test_not_a_number_equals_only_not_a_number(run: Run) -> None:
         assert difference.step == 40
 
 
-def test_neighbouring_levels_of_units_are_equal_unless_exactness_is_asked_for(run: Run) -> None:
+def test_neighboring_levels_of_units_are_equal_unless_exactness_is_asked_for(run: Run) -> None:
     def change(codes: Any) -> None:
         codes[0, 0, 0] += 1
 
@@ -202,7 +202,9 @@ def without_last_step(run: Run, update_freq: str | int) -> Run:
 
 def test_the_clock_is_named_where_it_decides_which_steps_are_observed(run: Run) -> None:
     timed = first_difference(run, without_last_step(run, "auto"))
-    assert str(timed).endswith('absent; update_freq="auto" goes by the clock after the first minute, a number does not')
+    assert str(timed).endswith(
+        'absent; update_freq="auto" depends on the clock after the first minute; use a number to compare runs'
+    )
     counted = first_difference(run, without_last_step(run, 10))
     assert str(counted).endswith("absent")
 
@@ -331,7 +333,7 @@ def test_what_a_finding_says_is_compared(run: Run, change: dict[str, Any], what:
 
 
 def test_the_wording_of_a_finding_does_not_count(run: Run) -> None:
-    findings = tuple(dataclasses.replace(finding, message="said otherwise") for finding in run.findings)
+    findings = tuple(dataclasses.replace(finding, message="other words") for finding in run.findings)
     assert first_difference(run, dataclasses.replace(run, findings=findings)) is None
 
 

@@ -25,7 +25,7 @@ def test_lengths_at_the_edges(edge: int, more: int, byte: int) -> None:
 
 
 def test_the_published_check_value() -> None:
-    # CRC-32C of "123456789" is 0xE3069283 in every catalogue; a long text passes through the blocks.
+    # CRC-32C of "123456789" is 0xE3069283 in every catalog; a long text passes through the blocks.
     assert masked(b"123456789") == (((0xE3069283 >> 15) | (0xE3069283 << 17)) + 0xA282EAD8) & 0xFFFFFFFF
     assert masked(b"123456789" * 100) == masked_crc32c(b"123456789" * 100)
     assert masked(b"123456789" * 100) != masked(b"123456789" * 99 + b"123456788")

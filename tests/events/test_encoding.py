@@ -67,18 +67,18 @@ def test_the_columns_of_outcomes_are_the_rules() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (
             {"outcomes": np.zeros((3, 2), np.uint8), "rules": ("x",)},
-            r"outcomes must have the shape \[3, 1\], got \[3, 2\]",
+            r"outcomes must have shape \[3, 1\], got \[3, 2\]",
         ),
-        ({"histograms": np.zeros((3, 32), np.float32)}, r"histograms must have the shape \[3, 2, 32\], got \[3, 32\]"),
-        ({"cost": np.zeros(2, np.float32)}, r"cost must have the shape \[3\], got \[2\]"),
+        ({"histograms": np.zeros((3, 32), np.float32)}, r"histograms must have shape \[3, 2, 32\], got \[3, 32\]"),
+        ({"cost": np.zeros(2, np.float32)}, r"cost must have shape \[3\], got \[2\]"),
     ],
 )
-def test_a_wrong_shape_is_refused_by_name(arguments: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_wrong_shape_is_refused_by_name(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Encoder().record(record(), **arguments)
 
 

@@ -52,7 +52,7 @@ def test_of_files_of_others_the_first_events_are_read(tmp_path: Path, counted: l
     counted.clear()
     assert run_names(tmp_path) == ["."]
     assert counted.count(other.name) == FIRST_EVENTS
-    # Of our own until it is known to be ours; what follows is not looked into.
+    # Our own file is read up to its description and no further.
     assert (counted.count(own.name), counted.count(last.name)) == (2, 0)
 
 
@@ -146,7 +146,7 @@ def test_a_folder_that_cannot_be_opened_is_named(tmp_path: Path, monkeypatch: py
     write_run(tmp_path, name="open", plan=PLAN)
     write_run(tmp_path, name="closed", plan=PLAN)
     forbid(monkeypatch, tmp_path / "closed")
-    with pytest.warns(UserWarning, match=r"folder .*closed cannot be opened: Permission denied"):
+    with pytest.warns(UserWarning, match=r"cannot open the folder .*closed: Permission denied"):
         assert run_names(tmp_path) == ["open"]
 
 
@@ -173,5 +173,5 @@ def test_a_name_must_be_one_that_runs_gives(tmp_path: Path) -> None:
 def test_of_many_runs_a_message_names_some(tmp_path: Path) -> None:
     for number in range(25):
         write_run(tmp_path, name=f"run{number:02}", plan=PLAN, steps=1)
-    with pytest.raises(ValueError, match=r"25 runs below .*run00, .*run19 and 5 more$"):
+    with pytest.raises(ValueError, match=r"25 runs in .*run00, .*run19 and 5 more$"):
         load(tmp_path)

@@ -105,26 +105,26 @@ def test_the_text_is_strict_json() -> None:
 
 
 def test_members_of_later_versions_are_ignored() -> None:
-    members = json.loads(finding_to_json(FINDING)) | {"colour": "red"}
+    members = json.loads(finding_to_json(FINDING)) | {"color": "red"}
     assert finding_from_json(json.dumps(members)) == FINDING
 
 
 @pytest.mark.parametrize(
-    ("member", "value", "said"),
+    ("member", "value", "message"),
     [
         ("severity", "fatal", "severity must be one of note, warning, problem"),
         ("value", None, "value must be a number"),
         ("value", True, "value must be a number"),
-        ("value", 10**400, "value must be a number of 64 bits"),
-        ("samples", 1.5, "samples must be a whole number"),
-        ("last_step", 2**64, "last_step must be a whole number of 64 bits"),
+        ("value", 10**400, "value must fit in 64 bits"),
+        ("samples", 1.5, "samples must be a 64-bit integer"),
+        ("last_step", 2**64, "last_step must be a 64-bit integer"),
         ("units", "all", "units must be a list"),
         ("layer", 3, "layer must be text"),
     ],
 )
-def test_a_damaged_finding_is_refused_by_name(member: str, value: object, said: str) -> None:
+def test_a_damaged_finding_is_refused_by_name(member: str, value: object, message: str) -> None:
     members = json.loads(finding_to_json(FINDING)) | {member: value}
-    with pytest.raises(UnreadableRunError, match=said):
+    with pytest.raises(UnreadableRunError, match=message):
         finding_from_json(json.dumps(members))
 
 
@@ -143,17 +143,17 @@ def test_what_is_no_description_is_refused(text: str | bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"units": -1}, "units must not be negative"),
-        ({"output_shape": [None, "8"]}, "output_shape must be a whole number"),
+        ({"output_shape": [None, "8"]}, "output_shape must be a 64-bit integer"),
         ({"trainable": 1}, "trainable must be true or false"),
     ],
 )
-def test_a_damaged_layer_is_refused_by_name(change: dict[str, object], said: str) -> None:
+def test_a_damaged_layer_is_refused_by_name(change: dict[str, object], message: str) -> None:
     members = json.loads(run_to_json(RunSpec("m", (LayerSpec("a", "Dense"),))))
     members["layers"][0] |= change
-    with pytest.raises(UnreadableRunError, match=said):
+    with pytest.raises(UnreadableRunError, match=message):
         run_from_json(json.dumps(members))
 
 

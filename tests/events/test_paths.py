@@ -46,8 +46,8 @@ def test_what_lies_elsewhere_is_refused_with_what_to_do(address: str) -> None:
     for read in (load, run_names):
         with pytest.raises(RemotePathError) as caught:
             read(address)
-        assert str(caught.value).startswith(f"{address} is not on this machine, and {address.split(':')[0]}:// cannot")
-        assert "Copy the run into a local folder" in str(caught.value)
+        assert str(caught.value).startswith(f"{address} is not a local folder, and {address.split(':')[0]}:// cannot")
+        assert "Copy the run to a local folder" in str(caught.value)
 
 
 def test_another_machine_in_a_file_address_is_refused() -> None:
@@ -68,5 +68,5 @@ def test_a_colon_makes_no_address(tmp_path: Path) -> None:
 
 
 def test_an_empty_text_is_no_folder() -> None:
-    with pytest.raises(ValueError, match="empty text"):
+    with pytest.raises(ValueError, match="is empty"):
         load("")

@@ -120,7 +120,7 @@ def test_of_several_runs_one_must_be_chosen(tmp_path: Path) -> None:
 
 
 def test_where_there_is_no_run_it_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="give the log_dir that the LayerHealth callback was given"):
+    with pytest.raises(FileNotFoundError, match="give the log_dir of the LayerHealth callback"):
         load(tmp_path)
     assert run_names(tmp_path / "missing") == []
 
@@ -206,7 +206,7 @@ def test_a_damaged_record_hides_nothing_before_it_and_is_named(tmp_path: Path) -
 
 def test_a_newer_schema_is_refused_with_both_versions(tmp_path: Path) -> None:
     write_newer_schema(tmp_path, "new")
-    with pytest.raises(SchemaError, match=r"schema version 99, this tb_activations reads up to version 1"):
+    with pytest.raises(SchemaError, match=r"schema version 99, but this installation reads up to version 1"):
         load(tmp_path)
 
 

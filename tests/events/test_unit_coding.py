@@ -14,10 +14,10 @@ CODES = np.arange(256, dtype=np.uint8)
 
 
 @pytest.mark.parametrize(
-    ("quantise", "restore"), [(quantize_activity, restore_activity), (quantize_peak, restore_peak)]
+    ("quantize", "restore"), [(quantize_activity, restore_activity), (quantize_peak, restore_peak)]
 )
-def test_every_code_comes_back(quantise: Coding, restore: Coding) -> None:
-    np.testing.assert_array_equal(quantise(restore(CODES)), CODES)
+def test_every_code_comes_back(quantize: Coding, restore: Coding) -> None:
+    np.testing.assert_array_equal(quantize(restore(CODES)), CODES)
 
 
 def test_never_always_and_not_measured_are_exact() -> None:
@@ -67,7 +67,7 @@ def test_rounding_above_one_is_always() -> None:
     assert quantize_activity(1.0000001) == 255
 
 
-@pytest.mark.parametrize(("quantise", "name"), [(quantize_activity, "activity"), (quantize_peak, "peak")])
-def test_negative_values_are_refused(quantise: Coding, name: str) -> None:
+@pytest.mark.parametrize(("quantize", "name"), [(quantize_activity, "activity"), (quantize_peak, "peak")])
+def test_negative_values_are_refused(quantize: Coding, name: str) -> None:
     with pytest.raises(ValueError, match=rf"{name} must not be negative, got -0\.5"):
-        quantise([0.1, -0.5])
+        quantize([0.1, -0.5])

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "faults.md"
 EPOCHS, EPOCH_STEPS = 4, 8
 STEPS = list(range(EPOCHS * EPOCH_STEPS))
-SAME = "goes on, same weights"
+SAME = "continues, same weights"
 
 Weights = list[np.ndarray[Any, Any]]
 
@@ -81,7 +81,7 @@ def every_step(log_dir: str | os.PathLike[str], **arguments: Any) -> LayerHealth
 def check_row(fault: str, training: str, lost: str, told: Sequence[str]) -> None:
     """Holds the row of `fault` in the table against what a test has seen.
 
-    In the cell of what the user was told each message stands in backquotes, "…" for what differs from case to case.
+    In the last cell each message is in backquotes, with "…" for text that differs from case to case.
     """
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.read_text("utf-8").splitlines()]
     found = [row for row in rows if row[0] == fault]

@@ -19,12 +19,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from tb_activations import LayerHealth, load
 from tb_activations.events.reader import run_names
-from tb_activations.health.diagnosis import replay
 from tb_activations.recording.folder.lock import FolderLock
 from tb_activations.records.columns import LAYER_COLUMNS
 from tb_activations.taps.step.dispatch import Dispatcher
 from tests.faults.conftest import Told
 from tests.faults.observe import EPOCH_STEPS, ROOT, STEPS, check_row, every_step, fit, network, outcome
+from tests.health.trainings import replay
 
 
 @contextlib.contextmanager
@@ -69,11 +69,11 @@ def test_a_killed_process_leaves_what_it_flushed_and_is_continued(log_dir: str, 
     np.testing.assert_array_equal(again.layer_table[:kept, :, measured], run.layer_table[:kept, :, measured])
     np.testing.assert_array_equal(replay(again.spec, again.records()).outcomes, again.last_outcomes)
     alone = fit(epochs=steps // EPOCH_STEPS).get_weights()
-    assert outcome(model, alone) == "goes on, same weights"
+    assert outcome(model, alone) == "continues, same weights"
     check_row(
         "Process killed (SIGKILL), then started again from a checkpoint",
-        "starts again, same weights",
-        "what was not flushed",
+        "restarts, same weights",
+        "records not yet flushed",
         told(),
     )
 

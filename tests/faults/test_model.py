@@ -52,7 +52,7 @@ def test_a_layer_whose_statistics_raise(log_dir: str, told: Told) -> None:
     assert np.isnan(run.stat("mean")[:, run.layers.index("odd")]).all()
     assert reasons["even"] == ""
     assert np.isfinite(run.stat("mean")[:, run.layers.index("even")]).all()
-    check_row("A statistic raises in one layer", outcome(model, alone), "this layer's figures", told())
+    check_row("A statistic raises in one layer", outcome(model, alone), "this layer's statistics", told())
 
 
 def test_a_layer_that_returns_nan(log_dir: str, told: Told) -> None:
@@ -79,4 +79,4 @@ def test_a_clock_that_goes_back(log_dir: str, told: Told) -> None:
     again = load(log_dir)
     assert again.steps.tolist() == [*STEPS, *(step + len(STEPS) for step in STEPS)]
     assert (np.diff(again.wall_times) >= 0).all()
-    check_row("Clock goes backwards", weights, "nothing: wall times stand still meanwhile", told()[:-1])
+    check_row("Clock goes backwards", weights, "nothing: wall times stay constant meanwhile", told()[:-1])

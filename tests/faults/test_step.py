@@ -19,7 +19,7 @@ FAILS_AT = 5
 
 
 class OutOfMemory:
-    """Figures that the device can compute up to a step, and then no more."""
+    """Statistics that the device can compute up to a step, and then runs out of memory."""
 
     def __init__(self) -> None:
         self.steps = 0
@@ -27,7 +27,7 @@ class OutOfMemory:
     def __call__(self) -> float:
         self.steps += 1
         if self.steps > FAILS_AT:
-            raise MemoryError("no room for figures")
+            raise MemoryError("out of memory")
         return 0.0
 
 
@@ -65,7 +65,7 @@ def test_figures_that_the_device_cannot_compute(
     model = fit(every_step(log_dir), steps_per_execution=steps_per_execution)
     assert load(log_dir).steps[-1] == FAILS_AT // steps_per_execution * steps_per_execution - 1
     assert int(model.optimizer.iterations.numpy()) == 4 * EPOCH_STEPS
-    check_row("The device has no room for figures", outcome(model, alone), "what came after it", told())
+    check_row("The device is out of memory", outcome(model, alone), "all later records", told())
 
 
 @keras.saving.register_keras_serializable("tests")

@@ -74,7 +74,7 @@ def test_a_rule_without_an_end(
     with monkeypatch.context() as slow:
         slow_rule(slow, forever if kind == "loops" else blocked)
         model = fit(every_step(log_dir))
-    check_row("A rule that does not end", outcome(model), "the verdicts from that step on: not evaluated", told())
+    check_row("A rule that never finishes", outcome(model), "verdicts from that step on (not evaluated)", told())
     run = load(log_dir)
     assert run.steps.tolist() == STEPS
     assert (run.outcomes[FAILS_AT:] == Outcome.ERROR).all()
@@ -114,7 +114,7 @@ def test_a_filesystem_that_does_not_answer(
     monkeypatch.setattr(RunWriter, method, hang)
     trained = fit(every_step(log_dir), model=model)
     training = outcome(trained) if method != "earlier" else SAME
-    check_row("A filesystem that does not answer", training, "what came after it", told())
+    check_row("A filesystem that does not answer", training, "all later records", told())
 
 
 @pytest.mark.usefixtures("short_writing")

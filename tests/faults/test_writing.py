@@ -40,7 +40,7 @@ def test_a_full_disk(log_dir: str, told: Told) -> None:
         full = at_epoch(1, lambda: stack.enter_context(full_disk()))
         model = fit(every_step(log_dir), full)
     assert load(log_dir).steps.tolist() == UNTIL_FAULT
-    check_row("Disk full", outcome(model), "what came after it", told())
+    check_row("Disk full", outcome(model), "all later records", told())
 
 
 def test_a_disk_that_is_full_for_a_while(log_dir: str, told: Told) -> None:
@@ -48,13 +48,13 @@ def test_a_disk_that_is_full_for_a_while(log_dir: str, told: Told) -> None:
         full = at_epoch(1, lambda: stack.enter_context(full_disk()))
         model = fit(every_step(log_dir), full, at_epoch(2, stack.close))
     assert load(log_dir).steps.tolist() == [*UNTIL_FAULT, *AFTER_NEXT_EPOCH]
-    check_row("Disk full for a while", outcome(model), "what came while it lasted", told())
+    check_row("Disk full for a while", outcome(model), "records during the fault", told())
 
 
 def test_a_folder_that_is_deleted(log_dir: str, told: Told) -> None:
     model = fit(every_step(log_dir), at_epoch(1, lambda: shutil.rmtree(log_dir)))
     assert load(log_dir).steps.tolist() == AFTER_NEXT_EPOCH
-    check_row("Folder deleted during training", outcome(model), "what was in it, and the rest of the epoch", told())
+    check_row("Folder deleted during training", outcome(model), "its contents and the rest of the epoch", told())
 
 
 def test_a_folder_that_becomes_a_file(log_dir: str, told: Told) -> None:
@@ -169,7 +169,7 @@ def test_a_remote_filesystem_that_is_away_for_a_while(
     model = fit(every_step(remote), at_epoch(1, away(True)), at_epoch(2, away(False)))
     steps = load(downloaded(remote, tmp_path / "copy")).steps.tolist()
     assert steps == [*UNTIL_FAULT, *AFTER_NEXT_EPOCH]
-    check_row("Remote filesystem that raises", outcome(model), "what came while it lasted", told())
+    check_row("Remote filesystem that raises", outcome(model), "records during the fault", told())
 
 
 def test_a_filesystem_that_nobody_knows_is_refused_before_training() -> None:

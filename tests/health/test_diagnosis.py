@@ -9,14 +9,14 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from tb_activations.health.diagnosis import Diagnosis, replay
+from tb_activations.health.diagnosis import Diagnosis
 from tb_activations.health.history import History
 from tb_activations.health.ledger import CLOSED_KEPT, REOPEN_WITHIN
 from tb_activations.health.rules import RULES, configure
 from tb_activations.health.rules.base import Judged, Rule
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.step_record import StepRecord
-from tests.health.trainings import chain, equal, judge, random_records, record, still_open
+from tests.health.trainings import chain, equal, judge, random_records, record, replay, still_open
 
 SPEC = chain("a", "b", "out")
 

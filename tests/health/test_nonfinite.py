@@ -6,12 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from tb_activations.health.diagnosis import replay
 from tb_activations.records.columns import STEP_COLUMNS
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import RunSpec
 from tb_activations.records.step_record import StepRecord
-from tests.health.trainings import chain, judge, outcome, record, replaced, still_open
+from tests.health.trainings import chain, judge, outcome, record, replaced, replay, still_open
 
 SPEC = chain("a", "b", "c", "out")
 RULE = ["nonfinite"]

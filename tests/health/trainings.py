@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from tb_activations.health.diagnosis import Diagnosis, Judgement
 from tb_activations.health.rules import RuleChoice, configure
 from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS
-from tb_activations.records.finding import Finding
+from tb_activations.records.finding import Finding, Outcome
 from tb_activations.records.specs import LayerSpec, RunSpec
 from tb_activations.records.step_record import StepRecord
 
@@ -134,3 +134,13 @@ def random_records(spec: RunSpec, steps: int, random: np.random.Generator) -> li
         plain = record(spec, step * 3, figures=figures, loss=float(random.random()) + 0.1)
         records.append(dataclasses.replace(plain, unit_activity=np.where(sick, 0, plain.unit_activity)))
     return records
+
+
+def replay(spec: RunSpec, records: Iterable[StepRecord], rules: RuleChoice = None) -> Judgement:
+    """Judges a stored run again, with rules as `configure` takes them; no record leaves every outcome undecided."""
+    diagnosis = Diagnosis(spec, configure(rules))
+    undecided = np.full((len(spec.layers), len(diagnosis.rules)), Outcome.INSUFFICIENT_DATA, np.uint8)
+    judgement = Judgement(undecided, (), ())
+    for record in records:
+        judgement = diagnosis.judge(record)
+    return judgement

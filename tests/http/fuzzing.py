@@ -20,6 +20,7 @@ from tensorboard.plugins.base_plugin import TBContext
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.reader import load
 from tb_activations.pictures import kinds
+from tb_activations.plugin import errors
 from tb_activations.recording import stock
 from tests.http.mutants import Mutation, mutations, records_of, write_records
 from tests.live_server import DEADLINE, ROOT, Server
@@ -32,7 +33,7 @@ with warnings.catch_warnings():
 
 
 def plugin_of(provider: object) -> LayerHealthPlugin:
-    """The plugin on a data provider of one's own."""
+    """The plugin with this data provider."""
     return LayerHealthPlugin(TBContext(data_provider=provider))
 
 
@@ -42,7 +43,7 @@ ROUTES = sorted(plugin_of(None).get_plugin_apps())
 PARAMETERS = sorted(set(re.findall(r"[?&](\w+)=", CONTRACT)))
 LARGEST_BODY = 4 * 2**24 + 40 * 2**20
 """Bytes: the numbers that `docs/http_api.md` allows in one answer, and its largest header."""
-STATUSES = {200, 304, 400, 404, 405, 409}
+STATUSES = {200, 304, *errors.STATUSES.values()}
 
 PLAN = Plan(layers=4, steps=4, units=2)
 HOSTILE_LAYERS = (
@@ -75,7 +76,7 @@ HOSTILE_RUN = 'a\n\x1b[31m"<img src=x onerror=alert(1)>&?#%2F..'
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """A request as it goes over the wire; `path` stands below the plugin's address."""
+    """A request as it goes over the wire; `path` is relative to the address of the plugin."""
 
     method: str
     path: str

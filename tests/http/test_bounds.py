@@ -17,7 +17,7 @@ from tb_activations.events.json_codec import finding_to_json, run_to_json
 from tb_activations.events.run import Run
 from tb_activations.events.series import Point, Series
 from tb_activations.plugin import answers, bounds, pictures, store
-from tb_activations.plugin.errors import LONGEST_REASON, TooLargeError, UnknownError
+from tb_activations.plugin.errors import LONGEST_REASON, ApiError, ErrorKind, TooLargeError
 from tb_activations.plugin.frames import to_json
 from tb_activations.plugin.parameters import LARGEST_LIST, LARGEST_MAX_STEPS
 from tb_activations.records.finding import Finding, Severity
@@ -63,7 +63,7 @@ def layers_of(count: int, name: str = "layer", **more: Any) -> tuple[LayerSpec, 
 
 
 def test_the_contract_states_a_bound_of_every_route() -> None:
-    table = fuzzing.CONTRACT.split("## How large")[1].split("\n## ")[0]
+    table = fuzzing.CONTRACT.split("## Limits")[1].split("\n## ")[0]
     told = {f"/{route}" for route in re.findall(r"^\| `(\w+)`", table, re.MULTILINE)}
     assert told == set(fuzzing.ROUTES) - {"/index.js"}
     counts = [
@@ -79,13 +79,13 @@ def test_the_contract_states_a_bound_of_every_route() -> None:
 
 def test_a_modest_run_is_whole() -> None:
     run = run_of(RunSpec("model", layers_of(3)))
-    assert answers.layers(run)["left_out"] == answers.findings(run)["left_out"] == {}
+    assert answers.description(run)["left_out"] == answers.findings(run)["left_out"] == {}
     assert answers.matrix(run, "health", 10).header["left_out"] == {}
 
 
 def test_of_too_many_layers_the_first_are_shown() -> None:
     run = run_of(RunSpec("model", layers_of(bounds.MOST_LAYERS + 7)))
-    answer = answers.layers(run)
+    answer = answers.description(run)
     assert (len(answer["layers"]), answer["left_out"]) == (bounds.MOST_LAYERS, {"layers": 7})
     for stat in ("health", "mean"):
         frame = answers.matrix(run, stat, 10)
@@ -96,7 +96,7 @@ def test_of_too_many_layers_the_first_are_shown() -> None:
 @pytest.mark.parametrize(("letter", "count"), [("n", 900), ("\x00", 300), ("\U0001f9e0", 200), ('"', 900)])
 def test_long_names_leave_room_for_fewer_layers(letter: str, count: int) -> None:
     run = run_of(RunSpec("model", layers_of(count, letter * 10_000)))
-    answer, header = answers.layers(run), answers.matrix(run, "mean", 10).header
+    answer, header = answers.description(run), answers.matrix(run, "mean", 10).header
     shown = len(answer["layers"])
     assert 0 < shown < count
     assert answer["left_out"] == header["left_out"] == {"layers": count - shown}
@@ -107,14 +107,14 @@ def test_long_names_leave_room_for_fewer_layers(letter: str, count: int) -> None
 
 def test_layers_with_many_inputs_count_them() -> None:
     run = run_of(RunSpec("model", layers_of(300, inputs=("input" * 2000,) * 10)))
-    answer = answers.layers(run)
+    answer = answers.description(run)
     assert answer["left_out"] == {"layers": 300 - len(answer["layers"])}
     assert len(to_json(answer)) <= bounds.LARGEST_LIST
 
 
 def test_of_too_many_weights_the_first_are_shown() -> None:
     weights = tuple(WeightSpec(f"w{index}", "", (1,)) for index in range(bounds.MOST_LAYERS + 3))
-    answer = answers.layers(run_of(RunSpec("model", layers_of(1), weights)))
+    answer = answers.description(run_of(RunSpec("model", layers_of(1), weights)))
     assert (len(answer["weights"]), answer["left_out"]) == (bounds.MOST_LAYERS, {"weights": 3})
 
 
@@ -123,10 +123,10 @@ def test_of_too_many_rules_the_first_are_shown() -> None:
     spec = RunSpec("model", layers_of(2), thresholds={rule: {} for rule in rules})
     worst = np.zeros((2, len(rules)), np.uint8)
     worst[0, -1] = 3
-    answer = answers.layers(run_of(spec, outcomes=worst))
+    answer = answers.description(run_of(spec, outcomes=worst))
     assert [len(layer["outcomes"]) for layer in answer["layers"]] == [bounds.MOST_RULES] * 2
     assert (len(answer["rules"]), answer["left_out"]) == (bounds.MOST_RULES, {"rules": 2})
-    # The worst of all of them is told all the same.
+    # The severity covers all rules, including those that are left out.
     assert answer["layers"][0]["severity"] == "problem"
 
 
@@ -134,14 +134,14 @@ def test_of_too_many_rules_the_first_are_shown() -> None:
 def test_settings_that_are_too_large_are_left_out(name: str) -> None:
     setting: Any = {"x" * 1000: 1.0} if name == "thresholds" else "x" * 1000
     settings: dict[str, Any] = {name: {f"setting{index}": setting for index in range(400)}}
-    answer = answers.layers(run_of(RunSpec("model", layers_of(1), **settings)))
+    answer = answers.description(run_of(RunSpec("model", layers_of(1), **settings)))
     assert (answer[name], answer["left_out"]) == ({}, {name: 400})
 
 
 def test_a_long_text_says_how_much_is_missing() -> None:
     text = "x" * (bounds.LONGEST_TEXT + 12)
     layer = LayerSpec(name=text, class_name=text, not_observed=text, inputs=(text,))
-    answer = answers.layers(run_of(RunSpec(text, (layer,))))
+    answer = answers.description(run_of(RunSpec(text, (layer,))))
     (entry,) = answer["layers"]
     shown = {answer["model"], entry["name"], entry["class_name"], entry["not_observed"], *entry["inputs"]}
     assert shown == {text[:-12] + "… (12 more characters)"}
@@ -177,7 +177,9 @@ def test_of_too_many_units_the_first_are_shown() -> None:
 
 
 def test_of_too_many_runs_the_newest_are_listed() -> None:
-    entries = [answers.unreadable_summary(f"run{index}", "") for index in range(bounds.MOST_RUNS + 2)]
+    entries = [
+        answers.unreadable_summary(f"run{index}", ErrorKind.DAMAGED_RUN, "") for index in range(bounds.MOST_RUNS + 2)
+    ]
     entries = [{**entry, "start_time": float(index)} for index, entry in enumerate(entries)]
     answer = answers.run_list(entries, unread=5)
     assert (answer["runs"][0]["name"], answer["runs"][-1]["name"]) == ("run2", "run10001")
@@ -202,10 +204,11 @@ def test_a_series_that_claims_a_huge_number_of_values_is_not_read() -> None:
 
 def test_a_picture_that_is_too_large_says_how_large_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "LARGEST_PICTURE", 2)
-    with pytest.raises(TooLargeError, match="3 bytes, more than 2"):
+    with pytest.raises(TooLargeError, match="3 bytes, the limit is 2"):
         pictures.picture(source(Pictured(1)), "run0", "kind/00000", 0)
 
 
 def test_bytes_that_are_none_are_no_picture() -> None:
-    with pytest.raises(UnknownError, match="no picture"):
+    with pytest.raises(ApiError, match="no picture") as raised:
         pictures.picture(source(Pictured(1, content=np.float32(1))), "run0", "kind/00000", 0)  # type: ignore[arg-type]
+    assert raised.value.kind is ErrorKind.UNKNOWN_PICTURE

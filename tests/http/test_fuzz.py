@@ -1,4 +1,4 @@
-"""A few of the requests and files that `make fuzz` sends by the thousand, and requests while a run is being written."""
+"""A few of the requests and files of which `make fuzz` sends thousands, and requests while a run is being written."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_no_request_breaks_the_server(targets: tuple[Server, list[str]]) -> None
 def test_hostile_names_are_served_as_they_are(targets: tuple[Server, list[str]]) -> None:
     server, _ = targets
     assert fuzzing.HOSTILE_RUN in [run["name"] for run in server.get("runs").json["runs"]]
-    layers = server.get("layers", run=fuzzing.HOSTILE_RUN).json["layers"]
+    layers = server.get("run", run=fuzzing.HOSTILE_RUN).json["layers"]
     assert [layer["name"] for layer in layers] == list(fuzzing.HOSTILE_LAYERS)
     for name in fuzzing.HOSTILE_LAYERS:
         answer = server.get("series", run=fuzzing.HOSTILE_RUN, layer=name, stats="mean")

@@ -31,7 +31,7 @@ def test_new_steps_show_up(tmp_path: Path, load_fast: bool) -> None:
 def test_an_empty_log_directory_is_answered(tmp_path: Path) -> None:
     with serve(tmp_path) as server:
         assert server.get("runs").json["runs"] == []
-        assert server.get("layers", run="any").status == 404
+        assert server.get("run", run="any").status == 404
 
 
 def test_the_users_number_of_samples_counts(tmp_path: Path) -> None:

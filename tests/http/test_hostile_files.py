@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from tensorboard import errors
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
@@ -30,6 +29,7 @@ from tb_activations.events.reader import collect, load
 from tb_activations.events.run import Run
 from tb_activations.events.series import Point, Series
 from tb_activations.plugin import answers
+from tb_activations.plugin.errors import ApiError
 from tb_activations.plugin.frames import Frame, to_json
 from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS
 from tests.live_server import serve
@@ -137,7 +137,7 @@ def every_answer(run: Run) -> None:
     """Ask everything that can be asked of a run."""
     requests: list[Callable[[], object]] = [
         lambda: answers.run_summary(run, None),
-        lambda: answers.layers(run),
+        lambda: answers.description(run),
         lambda: answers.findings(run),
         lambda: answers.matrix(run, "health", 3),
         lambda: answers.matrix(run, "mean", 1),
@@ -152,7 +152,7 @@ def every_answer(run: Run) -> None:
     for request in requests:
         try:
             answer = request()
-        except errors.PublicError:
+        except ApiError:
             continue
         body = answer.encode() if isinstance(answer, Frame) else to_json(answer)
         assert isinstance(body, bytes)
@@ -200,7 +200,7 @@ def short(tensor: TensorProto) -> None:
 
 
 @pytest.mark.parametrize("load_fast", [True, False], ids=["fast", "python"])
-@pytest.mark.parametrize(("damage", "statuses"), [(misshapen, {200, 404}), (short, {409})])
+@pytest.mark.parametrize(("damage", "statuses"), [(misshapen, {200, 404}), (short, {422})])
 def test_the_server_bears_records_that_do_not_fit(
     tmp_path: Path, load_fast: bool, damage: Callable[[TensorProto], None], statuses: set[int]
 ) -> None:
@@ -217,9 +217,9 @@ def test_the_server_bears_records_that_do_not_fit(
     with serve(tmp_path / "logs", load_fast=load_fast) as server:
         server.wait_for_runs(1)
         (listed,) = server.get("runs").json["runs"]
-        assert listed["readable"] == (409 not in statuses)
-        assert ("is no tensor" in listed["reason"]) == (409 in statuses)
-        for route in ("layers", "findings", "matrix", "series", "units", "histograms"):
+        assert listed["readable"] == (422 not in statuses)
+        assert ("is not a tensor" in listed["reason"]) == (422 in statuses)
+        for route in ("run", "findings", "matrix", "series", "units", "histograms"):
             query = {"run": "odd", "layer": spec.layers[0].name, "kind": "gradient", "stats": "mean", "stat": "mean"}
             assert server.get(route, **query).status in statuses
 

@@ -65,7 +65,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     content = fuzzing.write_pictured(folder / "sound", steps=4)
     records = mutants.records_of(content)
     half = bytearray(content)
-    # In the last third of the file: the description of the run stands before it.
+    # In the last third of the file: the description of the run precedes it.
     half[len(half) * 2 // 3] ^= 1
     scalars = [Event(step=1, summary=Summary(value=[reconstruction_error(1.0)])).SerializeToString()]
     files: dict[str, mutants.Mutation] = {
@@ -152,23 +152,23 @@ def test_a_newer_schema_is_named(server: Server) -> None:
     entry = summary_of(server, "newer")
     assert entry is not None
     assert "version 99" in str(entry["reason"])
-    assert ask_all(server, "newer")["layers"] == 409
+    assert ask_all(server, "newer")["run"] == 409
 
 
 @pytest.mark.parametrize("tag", [schema.STEP, schema.RUN, PICTURES])
 @pytest.mark.parametrize("edit", ["valueless", "numeric", "huge"])
 def test_a_hostile_field_costs_its_run_at_most(server: Server, edit: str, tag: str) -> None:
     statuses = ask_all(server, f"{edit} {tag.replace('/', '-')}")
-    assert set(statuses.values()) <= {200, 404, 409}
-    assert server.get("layers", run="sound").status == 200
+    assert set(statuses.values()) <= {200, 404, 413, 422}
+    assert server.get("run", run="sound").status == 200
     if tag == PICTURES:
-        assert statuses["layers"] == 200
+        assert statuses["run"] == 200
 
 
 @pytest.mark.parametrize("kind", NAMES)
 def test_a_hostile_name_passes_as_data(server: Server, kind: str) -> None:
     name = NAMES[kind]
-    answer = server.get("layers", run=kind)
+    answer = server.get("run", run=kind)
     assert answer.json["layers"][0]["name"] == answer.json["model"] == name
     assert answer.json["thresholds"] == {name: {name: 1.0}}
     assert answer.json["left_out"] == {}
@@ -179,7 +179,7 @@ def test_a_hostile_name_passes_as_data(server: Server, kind: str) -> None:
     assert (picture["kind"], picture["subject"]) == ("feature_maps", name)
     # Not every loader hands out pictures of such a name.
     shown = server.get("picture", run=kind, tag=picture["tag"], step=0)
-    assert shown.headers["Content-Type"].split(";")[0] == ("image/png" if shown.status == 200 else "text/plain")
+    assert shown.headers["Content-Type"].split(";")[0] == ("image/png" if shown.status == 200 else "application/json")
     assert FORBIDDEN not in shown.headers
 
 
@@ -190,8 +190,8 @@ def test_a_hostile_run_name_passes_as_data(server: Server, kind: str) -> None:
     statuses = ask_all(server, name)
     assert {statuses.pop("picture"), statuses.pop("picture_details")} <= {200, 404}
     assert set(statuses.values()) == {200}
-    missing = server.get("layers", run=name + "?")
-    assert (missing.status, missing.headers["Content-Type"].split(";")[0]) == (404, "text/plain")
+    missing = server.get("run", run=name + "?")
+    assert (missing.status, missing.headers["Content-Type"].split(";")[0]) == (404, "application/json")
     assert FORBIDDEN not in missing.headers
 
 

@@ -80,7 +80,7 @@ class Crowded(Provider):
 
 
 class Broken(Provider):
-    """Has one value that is no tensor: an answer with it is an error."""
+    """Has one value that is not a tensor: an answer with it is an error."""
 
     def read_tensors(self, ctx: object, *, run_tag_filter: RunTagFilter, **more: Any) -> Any:
         if "run7" in run_tag_filter.runs and schema.STEP in run_tag_filter.tags:
@@ -99,7 +99,7 @@ def test_one_run_that_cannot_be_read_hides_no_other() -> None:
     listed, whole = runs_of(provider), runs_of(Provider(64))
     (unreadable,) = (run for run in listed if not run["readable"])
     assert unreadable["name"] == "run7"
-    assert "is no tensor" in unreadable["reason"]
+    assert "is not a tensor" in unreadable["reason"]
     assert [run for run in listed if run["readable"]] == [run for run in whole if run["name"] != "run7"]
     assert provider.questions < 20
 

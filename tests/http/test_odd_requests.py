@@ -74,7 +74,7 @@ def test_other_methods_are_refused_on_every_route(server: Server, method: str) -
 
 @pytest.mark.parametrize("headers", fuzzing.HEADERS, ids=lambda headers: "-".join(headers))
 def test_odd_headers_change_nothing(server: Server, headers: dict[str, str]) -> None:
-    for route in ("layers", "matrix", "picture"):
+    for route in ("run", "matrix", "picture"):
         assert ask(server, Wanted("GET", RIGHT[route].path, headers)).status == 200
 
 

@@ -92,8 +92,8 @@ def test_what_is_no_picture_does_no_harm(gallery: Server) -> None:
     [
         ({"run": "nothing", "tag": TAG, "step": "0"}, 404, "no run 'nothing'"),
         ({"run": "pictured", "tag": "x", "step": "0"}, 404, "no picture 'x' in run 'pictured'"),
-        ({"run": "pictured", "tag": TAG, "step": "7"}, 404, "of step 7"),
-        ({"run": "pictured", "tag": TAG}, 400, "'step' must be a whole number from 0 on, it is missing"),
+        ({"run": "pictured", "tag": TAG, "step": "7"}, 404, "at step 7"),
+        ({"run": "pictured", "tag": TAG}, 400, "'step' must be a non-negative integer, it is missing"),
         ({"run": "pictured", "tag": TAG, "step": "-1"}, 400, "got '-1'"),
         ({"run": "pictured", "step": "0"}, 400, "'tag' must be a name"),
         ({"tag": TAG, "step": "0"}, 400, "'run' must be a name"),

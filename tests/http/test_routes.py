@@ -18,9 +18,9 @@ from tests.live_server import Answer, Server
 from tests.synthetic import HOSTILE_NAMES, START_TIME, Plan
 
 HOSTILE_RUN = "hostile <b>&?#%2F"
-ROUTES = ("layers", "findings", "matrix", "series", "units", "histograms")
+ROUTES = ("run", "findings", "matrix", "series", "units", "histograms")
 GOOD_QUERY = {
-    "layers": {},
+    "run": {},
     "findings": {},
     "matrix": {"stat": "mean"},
     "series": {"layer": "dense_0", "stats": "mean"},
@@ -38,6 +38,12 @@ def frame(answer: Answer) -> tuple[dict[str, Any], NDArray[np.float32]]:
     return header, np.frombuffer(answer.body[4 + length :], "<f4").reshape(header["shape"])
 
 
+def refusal(answer: Answer) -> tuple[int, str]:
+    """Status and kind of an error; the body has nothing else but its text."""
+    assert set(answer.json) == {"error", "kind"}
+    return answer.status, answer.json["kind"]
+
+
 def test_tensorboard_shows_the_tab(server: Server) -> None:
     listed = server.request(server.url + "data/plugins_listing").json["layer_health"]
     assert listed["enabled"]
@@ -52,6 +58,7 @@ def test_runs_are_listed_by_start_time(server: Server) -> None:
     assert runs[4] == {
         "name": "sick",
         "readable": True,
+        "kind": None,
         "reason": "",
         "records": 120,
         "layers": 8,
@@ -67,6 +74,7 @@ def test_runs_are_listed_by_start_time(server: Server) -> None:
 def test_runs_that_cannot_be_read_say_why(server: Server) -> None:
     damaged, newer = server.get("runs").json["runs"][:2]
     assert (damaged["readable"], newer["readable"]) == (False, False)
+    assert (damaged["kind"], newer["kind"]) == ("damaged_run", "newer_schema")
     assert "not JSON" in damaged["reason"]
     assert "schema version 99" in newer["reason"]
     assert (newer["records"], newer["layers"], newer["last_time"]) == (0, 0, 0)
@@ -80,7 +88,7 @@ def test_no_recorded_step_is_lost(server: Server) -> None:
 
 
 def test_layers_describe_the_run(server: Server) -> None:
-    answer = server.get("layers", run="sick").json
+    answer = server.get("run", run="sick").json
     layer = answer["layers"][2]
     assert (answer["run"], answer["model"], answer["schema_version"]) == ("sick", "synthetic", 1)
     assert (layer["name"], layer["class_name"], layer["units"]) == ("dense_2", "Dense", 16)
@@ -182,7 +190,7 @@ def test_the_page_is_a_module(server: Server) -> None:
 
 
 def test_hostile_names_pass_as_data(server: Server) -> None:
-    layers = server.get("layers", run=HOSTILE_RUN).json["layers"]
+    layers = server.get("run", run=HOSTILE_RUN).json["layers"]
     assert [layer["name"] for layer in layers] == [f"{name} {row}" for row, name in enumerate(HOSTILE_NAMES)]
     for layer in layers:
         header, _ = frame(server.get("series", run=HOSTILE_RUN, layer=layer["name"], stats="mean"))
@@ -192,40 +200,44 @@ def test_hostile_names_pass_as_data(server: Server) -> None:
 @pytest.mark.parametrize("route", ROUTES)
 def test_an_unknown_run_is_not_found(server: Server, route: str) -> None:
     answer = server.get(route, run="<script>", **GOOD_QUERY[route])
-    assert answer.status == 404
-    assert "'<script>'" in answer.text
-    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert refusal(answer) == (404, "unknown_run")
+    assert "'<script>'" in answer.json["error"]
+    assert answer.headers["Content-Type"] == "application/json"
 
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_the_run_must_be_named(server: Server, route: str) -> None:
     answer = server.get(route, **GOOD_QUERY[route])
-    assert (answer.status, "'run'" in answer.text) == (400, True)
+    assert refusal(answer) == (400, "bad_parameter")
+    assert "'run'" in answer.json["error"]
 
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_a_newer_schema_is_a_conflict(server: Server, route: str) -> None:
     answer = server.get(route, run="newer", **GOOD_QUERY[route])
-    assert answer.status == 409
-    assert "version 99" in answer.text
-    assert "version 1" in answer.text
+    assert refusal(answer) == (409, "newer_schema")
+    assert "version 99" in answer.json["error"]
+    assert "version 1" in answer.json["error"]
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_a_damaged_run_is_a_conflict(server: Server, route: str) -> None:
+def test_a_damaged_run_cannot_be_processed(server: Server, route: str) -> None:
     answer = server.get(route, run="damaged", **GOOD_QUERY[route])
-    assert (answer.status, "not JSON" in answer.text) == (409, True)
+    assert refusal(answer) == (422, "damaged_run")
+    assert "not JSON" in answer.json["error"]
 
 
 @pytest.mark.parametrize("route", ["series", "units", "histograms"])
 def test_an_unknown_layer_is_not_found(server: Server, route: str) -> None:
     answer = server.get(route, run="sick", **{**GOOD_QUERY[route], "layer": "nobody"})
-    assert (answer.status, "'nobody'" in answer.text) == (404, True)
+    assert refusal(answer) == (404, "unknown_layer")
+    assert "'nobody'" in answer.json["error"]
 
 
 def test_units_that_are_not_tracked_are_not_found(server: Server) -> None:
     answer = server.get("units", run="sick", layer="batch_normalization_3")
-    assert (answer.status, "not tracked" in answer.text) == (404, True)
+    assert refusal(answer) == (404, "untracked_units")
+    assert "not tracked" in answer.json["error"]
 
 
 @pytest.mark.parametrize(
@@ -252,9 +264,9 @@ def test_units_that_are_not_tracked_are_not_found(server: Server) -> None:
 )
 def test_a_bad_parameter_is_named(server: Server, route: str, query: dict[str, str], name: str, allowed: str) -> None:
     answer = server.get(route, run="sick", **query)
-    assert answer.status == 400
-    assert f"parameter '{name}'" in answer.text
-    assert allowed in answer.text
+    assert refusal(answer) == (400, "bad_parameter")
+    assert f"parameter '{name}'" in answer.json["error"]
+    assert allowed in answer.json["error"]
 
 
 @pytest.mark.parametrize(
@@ -268,7 +280,7 @@ def test_odd_queries_are_no_server_errors(server: Server, query: str) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_other_methods_are_refused(server: Server, method: str) -> None:
     answer = server.request(server.data_url + "runs", method)
-    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
+    assert (*refusal(answer), answer.headers["Allow"]) == (405, "bad_method", "GET, HEAD")
 
 
 @pytest.mark.parametrize("path", ["index.html", "static/index.js", "../../../etc/passwd", "..%2f..%2fplugin.py"])

@@ -18,7 +18,7 @@ from tb_activations.events import schema
 from tb_activations.events.json_codec import run_to_json
 from tb_activations.events.run import Run
 from tb_activations.plugin import bounds, store
-from tb_activations.plugin.errors import CannotReadError, UnknownError
+from tb_activations.plugin.errors import ApiError, CannotReadError, ErrorKind
 from tests.http.fuzzing import plugin_of
 from tests.http.providers import Narrow, Provider, Stumbling, source
 from tests.live_server import ROOT
@@ -87,11 +87,13 @@ def test_points_too_large_for_one_answer_are_sampled(monkeypatch: pytest.MonkeyP
 
 def test_an_unknown_run_and_one_without_description_are_told_apart() -> None:
     provider = Provider()
-    with pytest.raises(UnknownError, match="no run 'nobody'"):
+    with pytest.raises(ApiError, match="no run 'nobody'") as unknown:
         store.RunStore().read(source(provider), "nobody", store.OVERVIEW)
+    assert unknown.value.kind is ErrorKind.UNKNOWN_RUN
     del provider.content[schema.RUN]
-    with pytest.raises(CannotReadError, match="no description"):
+    with pytest.raises(CannotReadError, match="no description") as damaged:
         store.RunStore().read(source(provider), "run0", store.OVERVIEW)
+    assert damaged.value.kind is ErrorKind.DAMAGED_RUN
 
 
 def test_what_is_kept_counts_its_texts_too() -> None:
@@ -100,7 +102,7 @@ def test_what_is_kept_counts_its_texts_too() -> None:
     runs = store.RunStore(capacity=1_000_000)
     for tags in (store.OVERVIEW, store.TABLES, store.OVERVIEW):
         runs.read(source(provider), "run0", tags)
-    # Neither fits beside the other, small as their arrays are.
+    # The two do not fit together, although their arrays are small.
     assert [tag for _, tag, _ in provider.reads] == [schema.RUN, schema.STEP] * 3
 
 
@@ -148,7 +150,7 @@ def test_of_a_run_that_cannot_be_read_nothing_is_kept() -> None:
 
 
 def test_a_long_reason_says_how_much_is_missing() -> None:
-    error = CannotReadError("run", "x" * 5000)
+    error = CannotReadError("run", ErrorKind.DAMAGED_RUN, "x" * 5000)
     assert error.reason == "x" * 1000 + "… (4000 more characters)"
 
 
@@ -163,8 +165,9 @@ def test_points_that_the_provider_cannot_hand_out_at_once_are_sampled() -> None:
 def test_a_single_point_that_the_provider_cannot_hand_out_makes_a_run_unreadable() -> None:
     provider, runs = Narrow(most=0), store.RunStore()
     for _ in range(2):
-        with pytest.raises(CannotReadError, match="too large: TensorBoard hands out at most 256 MiB"):
+        with pytest.raises(CannotReadError, match="too large: TensorBoard sends at most 256 MiB") as raised:
             runs.read(source(provider), "run0", store.OVERVIEW)
+        assert raised.value.kind is ErrorKind.TOO_LARGE
     assert [points for *_, points in provider.reads].count(1) == 1
 
 
@@ -173,8 +176,9 @@ def test_more_text_than_is_parsed_makes_a_run_unreadable(monkeypatch: pytest.Mon
     provider = Provider()
     provider.values[tag] = [np.array([b"[]" * 30_000], object)]
     monkeypatch.setattr(store, "TEXT_BYTES", 50_000)
-    with pytest.raises(CannotReadError, match="holds 60000 bytes of text; at most 50000"):
+    with pytest.raises(CannotReadError, match="holds 60000 bytes of text, the limit is 50000") as raised:
         store.RunStore().read(source(provider), "run0", store.OVERVIEW)
+    assert raised.value.kind is ErrorKind.TOO_LARGE
 
 
 def test_a_description_that_is_repeated_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,12 +39,12 @@ def run(command: list[str], folder: Path, cwd: Path) -> subprocess.CompletedProc
     return subprocess.run([program, *command[1:]], cwd=cwd, env=environment(folder), capture_output=True, text=True)
 
 
-def installed(folder: Path, requirement: str, *, beside: str = "") -> Path:
-    """A new virtual environment with `requirement`; `beside` is a folder of packages it may use as well."""
+def installed(folder: Path, requirement: str, *, shared: str = "") -> Path:
+    """A new virtual environment with `requirement`; `shared` is a folder of packages it may use as well."""
     venv.create(folder, with_pip=True)
-    if beside:
+    if shared:
         packages = folder / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
-        (packages / "beside.pth").write_text(beside + "\n")
+        (packages / "shared.pth").write_text(shared + "\n")
     done = run(["python", "-m", "pip", "install", "--quiet", requirement], folder, folder)
     assert done.returncode == 0, done.stderr
     return folder
@@ -65,7 +65,7 @@ def speaking(
     )
     assert process.stdout is not None
     lines: queue.Queue[str | None] = queue.Queue()
-    # Somebody must go on reading, or a full pipe would stop the program.
+    # Keep reading, or a full pipe would block the program.
     reader = threading.Thread(target=pass_on, args=(process.stdout, lines))
     reader.start()
     try:
@@ -84,12 +84,12 @@ def pass_on(stream: IO[str], lines: queue.Queue[str | None]) -> None:
 
 
 def wait_for(pattern: str, lines: queue.Queue[str | None]) -> re.Match[str]:
-    said = ""
+    printed = ""
     while (line := lines.get(timeout=DEADLINE)) is not None:
-        said += line
+        printed += line
         if found := re.search(pattern, line):
             return found
-    raise AssertionError(f"it ended without printing {pattern!r}:\n{said}")
+    raise AssertionError(f"it ended without printing {pattern!r}:\n{printed}")
 
 
 def fetch(url: str) -> bytes:
@@ -176,8 +176,8 @@ def test_a_demo_without_its_extra_says_what_to_install(viewer: Path, tmp_path: P
 def test_the_extras_are_what_training_needs(extra: str, distributions: Mapping[str, Path], tmp_path: Path) -> None:
     requirement = f"tb-activations[{extra}]"
     assert f'pip install "{requirement}"' in COMMANDS
-    # TensorFlow itself is taken from this environment, where the same versions stand.
-    folder = installed(tmp_path / "venv", f"{distributions['wheel']}[{extra}]", beside=site.getsitepackages()[0])
+    # TensorFlow itself comes from this environment, which has the same versions.
+    folder = installed(tmp_path / "venv", f"{distributions['wheel']}[{extra}]", shared=site.getsitepackages()[0])
     where = run(
         ["python", "-c", "import tb_activations as t; print(t.LayerHealth.__name__, t.__file__)"], folder, tmp_path
     )
@@ -188,7 +188,7 @@ def test_the_extras_are_what_training_needs(extra: str, distributions: Mapping[s
 
 def test_the_demo_trains_and_prints_an_address_that_answers(distributions: Mapping[str, Path], tmp_path: Path) -> None:
     assert "tb-activations demo" in COMMANDS
-    folder = installed(tmp_path / "venv", f"{distributions['wheel']}[demo]", beside=site.getsitepackages()[0])
+    folder = installed(tmp_path / "venv", f"{distributions['wheel']}[demo]", shared=site.getsitepackages()[0])
     command = ["tb-activations", "demo", "--logdir", "logs"]
     with speaking(command, folder, tmp_path, r"Layer Health: (http://\S+/)#layer_health") as (process, found):
         plugins = json.loads(fetch(found[1] + "data/plugins_listing"))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tb_activations.pictures.colors import DIVERGING, SEQUENTIAL, coloured
+from tb_activations.pictures.colors import DIVERGING, SEQUENTIAL, colored
 from tb_activations.pictures.drawing import LEGEND_HEIGHT
 from tb_activations.pictures.kinds import (
     LONGEST_SIDE,
@@ -55,8 +55,8 @@ def test_on_its_own_scale_each_map_has_both_ends() -> None:
 def test_the_legend_runs_from_dark_to_light() -> None:
     picture = feature_maps(np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1))
     legend = np.asarray(Image.open(io.BytesIO(picture.png)))[-LEGEND_HEIGHT:]
-    coloured = legend[LEGEND_HEIGHT // 2].astype(int)
-    brightness = coloured[np.ptp(coloured, axis=1) > 30].sum(axis=1)
+    colored = legend[LEGEND_HEIGHT // 2].astype(int)
+    brightness = colored[np.ptp(colored, axis=1) > 30].sum(axis=1)
     assert brightness[0] < 200
     assert brightness[-1] > 500
 
@@ -103,7 +103,7 @@ def test_many_steps_are_averaged_and_dead_when_half_of_them_are() -> None:
 )
 @pytest.mark.parametrize("shape", [(3,), (0, 4), (2, 0, 4, 1)])
 def test_a_wrong_shape_is_refused_by_name(draw: Callable[..., Picture], name: str, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=f"{name} must have the shape"):
+    with pytest.raises(ValueError, match=f"{name} must have shape"):
         draw(np.zeros(shape, np.float32))
 
 
@@ -134,8 +134,8 @@ def test_damaged_pictures_do_not_raise(position: int) -> None:
 
 
 def test_images_are_drawn_as_they_look() -> None:
-    grey = np.array([0.0, 0.25, 1.0], np.float32).reshape(1, 3, 1, 1, 1).repeat(8, axis=2).repeat(8, axis=3)
-    picture = images(grey)
+    gray = np.array([0.0, 0.25, 1.0], np.float32).reshape(1, 3, 1, 1, 1).repeat(8, axis=2).repeat(8, axis=3)
+    picture = images(gray)
     assert pixels(picture)[10, [10, 60, 110]].tolist() == [[0] * 3, [64] * 3, [255] * 3]
     assert (picture.low, picture.high) == (0, 1)
     red = np.zeros((2, 1, 8, 8, 3), np.float32)
@@ -160,7 +160,7 @@ def test_saliency_stands_below_its_image_and_tells_for_from_against() -> None:
     assert nothing.min() > 240
     np.testing.assert_array_equal(array[49, 49], mattering)
     assert picture.details == Details(-2, 2, "each", "")
-    with pytest.raises(ValueError, match=r"maps must have the shape \[2, 8, 8\]"):
+    with pytest.raises(ValueError, match=r"maps must have shape \[2, 8, 8\]"):
         saliency(np.zeros((2, 8, 8, 1), np.float32), maps[:1])
 
 
@@ -186,9 +186,9 @@ BLINDNESS = {
 }
 
 
-def seen(colours: Any, kind: str) -> Any:
-    """CIELAB `[..., 3]` of sRGB colours as a person of this kind sees them."""
-    values = np.asarray(colours, float) / 255
+def seen(colors: Any, kind: str) -> Any:
+    """CIELAB `[..., 3]` of sRGB colors as a person of this kind sees them."""
+    values = np.asarray(colors, float) / 255
     linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
     linear = np.clip(linear @ BLINDNESS[kind].T, 0, 1)
     xyz = linear @ np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]).T
@@ -198,12 +198,12 @@ def seen(colours: Any, kind: str) -> Any:
 
 
 @pytest.mark.parametrize("kind", BLINDNESS)
-def test_scales_are_told_apart_by_people_who_do_not_see_all_colours(kind: str) -> None:
+def test_scales_are_readable_with_color_vision_deficiencies(kind: str) -> None:
     steps = np.linspace(0, 1, 33)
-    lightness = seen(coloured(steps, 0, 1), kind)[:, 0]
+    lightness = seen(colored(steps, 0, 1), kind)[:, 0]
     assert (np.diff(lightness) > 1).all()
-    low, high = seen(coloured(np.array([0.1, 0.9]), 0, 1, DIVERGING), kind)
+    low, high = seen(colored(np.array([0.1, 0.9]), 0, 1, DIVERGING), kind)
     assert np.linalg.norm(low - high) > 40
     for scale in (SEQUENTIAL, DIVERGING):
-        away = np.linalg.norm(seen(coloured(steps, 0, 1, scale), kind) - seen(NOT_A_NUMBER, kind), axis=1)
+        away = np.linalg.norm(seen(colored(steps, 0, 1, scale), kind) - seen(NOT_A_NUMBER, kind), axis=1)
         assert away.min() > 8

@@ -1,4 +1,4 @@
-"""Reading what stands in a PNG without a picture library."""
+"""Reads the text chunks of a PNG without a picture library."""
 
 from __future__ import annotations
 

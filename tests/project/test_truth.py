@@ -32,14 +32,14 @@ def measured(
     activation: str | None = "relu",
     losses: tuple[float, ...] = (2.3,) * EPOCHS,
     steps: float = 1e-3,
-    **figures: list[Any],
+    **changed: list[Any],
 ) -> Measurements:
-    """Six measurements of one hidden layer in which `figures` are as given and everything else is well."""
+    """Six measurements of one hidden layer in which the `changed` values are as given and all others healthy."""
     moments = [
         {
             "step": 10 * epoch,
             "loss": losses[epoch],
-            "layers": {"hidden": {**WELL, **{name: values[epoch] for name, values in figures.items()}}},
+            "layers": {"hidden": {**WELL, **{name: values[epoch] for name, values in changed.items()}}},
         }
         for epoch in range(EPOCHS)
     ]
@@ -73,7 +73,7 @@ def test_dead_units_are_those_that_stay_silent(active: list[Any], expected: list
 
 
 @pytest.mark.parametrize(
-    ("figures", "rule"),
+    ("changed", "rule"),
     [
         ({"elasticity": [1e-4] * EPOCHS}, "vanishing_gradient"),
         ({"elasticity": [500.0] * EPOCHS}, "exploding_gradient"),
@@ -89,8 +89,8 @@ def test_dead_units_are_those_that_stay_silent(active: list[Any], expected: list
         ({"units_equal": [True] * EPOCHS}, "poor_init"),
     ],
 )
-def test_each_rule_has_a_certain_case(figures: dict[str, Any], rule: str) -> None:
-    assert [fact.rule for fact in facts(measured(**figures)) if fact.certain] == [rule]
+def test_each_rule_has_a_certain_case(changed: dict[str, Any], rule: str) -> None:
+    assert [fact.rule for fact in facts(measured(**changed)) if fact.certain] == [rule]
 
 
 def test_what_has_learned_is_neither_vanishing_nor_stagnant_for_certain() -> None:
@@ -99,9 +99,9 @@ def test_what_has_learned_is_neither_vanishing_nor_stagnant_for_certain() -> Non
 
 
 def finding(rule: str, layer: str, root: str | None = None) -> Finding:
-    figures = {"value": 1.0, "threshold": 0.5, "samples": 300, "checks": 5, "since_step": 0, "opened_step": 5}
+    evidence = {"value": 1.0, "threshold": 0.5, "samples": 300, "checks": 5, "since_step": 0, "opened_step": 5}
     texts = dict.fromkeys(("sign", "unit", "message", "might_be_wrong", "advice", "source"), "")
-    return Finding(rule=rule, layer=layer, severity=Severity.PROBLEM, last_step=9, root=root, **figures, **texts)  # type: ignore[arg-type]
+    return Finding(rule=rule, layer=layer, severity=Severity.PROBLEM, last_step=9, root=root, **evidence, **texts)  # type: ignore[arg-type]
 
 
 def test_a_root_is_followed_to_its_end() -> None:

@@ -34,11 +34,11 @@ def test_forms_of_probe_data(form: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"images": ["saliency", "salience"]}, ValueError, "`images`: 'salience'. Allowed are \"feature_maps\""),
-        ({"images": "saliency"}, TypeError, "`images`: 'saliency'. Allowed are None or a list"),
+        ({"images": ["saliency", "salience"]}, ValueError, "`images`: 'salience'. Allowed: \"feature_maps\""),
+        ({"images": "saliency"}, TypeError, "`images`: 'saliency'. Allowed: None or a list"),
         ({"images": ["units", "saliency"]}, ValueError, "`images`: 'saliency' without `probe_data`.*'mean_activation'"),
         ({"images": ["reconstruction", "maximized_input"]}, ValueError, "'reconstruction', 'maximized_input' without"),
-        ({"image_scale": "own"}, ValueError, '`image_scale`: \'own\'. Allowed are "common" and "each"'),
+        ({"image_scale": "own"}, ValueError, '`image_scale`: \'own\'. Allowed: "common" and "each"'),
         ({"image_freq": "batch"}, ValueError, "`image_freq`: 'batch'"),
         ({"probe_data": (X, Y[:3])}, ValueError, r"`probe_data`: \[3, 4\] samples in x and y"),
         ({"probe_data": X[:0]}, ValueError, "`probe_data`: allowed are .*has no sample"),
@@ -63,8 +63,8 @@ def test_several_models_have_samples_by_name() -> None:
 @pytest.mark.parametrize(
     ("probe_data", "error", "message"),
     [
-        (X, TypeError, "`probe_data`: ndarray for several models. Allowed is a mapping .*'one', 'two'"),
-        ({"three": X}, ValueError, "`probe_data`: 'three'. Allowed is a mapping .*'one', 'two'"),
+        (X, TypeError, "`probe_data`: ndarray for several models. Allowed: a mapping .*'one', 'two'"),
+        ({"three": X}, ValueError, "`probe_data`: 'three'. Allowed: a mapping .*'one', 'two'"),
         ({}, ValueError, "`probe_data`: an empty mapping"),
     ],
 )

@@ -18,8 +18,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.util import tensor_util
 
 from tb_activations import LayerHealth, LayerHealthError, load
-from tb_activations.health.diagnosis import replay
 from tb_activations.records.finding import Finding
+from tests.health.trainings import replay
 from tests.training.models import KINDS, Trainable, digits, sequential, train
 
 

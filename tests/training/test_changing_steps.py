@@ -14,8 +14,8 @@ from keras import layers
 
 from tb_activations import LayerHealth, Recorder, load
 from tb_activations.events.reader import run_names
-from tb_activations.health.diagnosis import replay
 from tb_activations.records.finding import Outcome
+from tests.health.trainings import replay
 from tests.training.models import digits
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -1,7 +1,7 @@
 import { wholeWindow, zoomBy } from "../core/axis";
 import type { StepView } from "../core/view";
 
-/** What the arrow keys move through: rows, and the step all panels share. */
+/** What the arrow keys move through: rows, and the step that all panels share. */
 export interface Movable {
   readonly rowNames: readonly string[];
   readonly steps: readonly number[];
@@ -12,7 +12,7 @@ export interface Movable {
 
 const LEAP = 10;
 
-/** Whether the key meant anything. */
+/** Returns whether the key was handled. */
 export function moveByKey(event: KeyboardEvent, { rowNames, steps, selectedRow, view, onSelectRow }: Movable): boolean {
   if (event.ctrlKey || event.metaKey || event.altKey) return false;
   const leap = event.shiftKey ? LEAP : 1;

@@ -9,7 +9,7 @@ interface LanesProps {
 const LANE = 11;
 const MOST_LANES = 8;
 
-/** The lines that lead into a row of the model map, past it and out of it; rows stand on one another without a gap. */
+/** The lines into, past and out of a row of the model map; rows touch each other. */
 export function Lanes({ row, laneCount, height }: LanesProps) {
   const lane = Math.min(LANE, (LANE * MOST_LANES) / laneCount);
   const x = (index: number) => ((index + 0.5) * lane).toFixed(1);

@@ -1,4 +1,4 @@
-import { mapColour, type Palette, stateFill } from "../core/colour";
+import { mapColor, type Palette, stateFill } from "../core/color";
 import { formatValue } from "../core/format";
 import { scaleName, type ValueScale } from "../core/scale";
 import { type HealthState, stateWord } from "../core/severity";
@@ -9,7 +9,7 @@ const STOPS = 24;
 
 function gradient(diverging: boolean): string {
   const stops = Array.from({ length: STOPS + 1 }, (_, index) => {
-    const [red, green, blue] = mapColour(index / STOPS, diverging);
+    const [red, green, blue] = mapColor(index / STOPS, diverging);
     return `rgb(${red}, ${green}, ${blue})`;
   });
   return `linear-gradient(to right, ${stops.join(", ")})`;
@@ -19,10 +19,10 @@ function scaleWords({ kind, diverging }: ValueScale): string {
   return kind === "linear" && diverging ? "linear, around zero" : scaleName(kind);
 }
 
-/** Room an end's label needs, as a share of the bar. */
+/** Space for the label at an end, as a fraction of the bar. */
 const END_LABEL = 0.24;
 
-/** Both ends, and between them what has room. */
+/** Both ends, and the ticks that fit between them. */
 export function barTicks(scale: ValueScale): number[] {
   const inner = scale.ticks.filter((tick) => {
     const position = scale.position(tick);
@@ -31,10 +31,10 @@ export function barTicks(scale: ValueScale): number[] {
   return [scale.low, ...inner.slice(0, 3), scale.high];
 }
 
-interface ColourBarProps {
+interface ColorBarProps {
   readonly scale: ValueScale | null;
   readonly statistic: Statistic;
-  /** Whether any value is zero or less on a logarithmic scale, missing, or infinite. */
+  /** Whether any value is nonpositive on a logarithmic scale, missing or infinite. */
   readonly specials: SpecialValues;
 }
 
@@ -57,14 +57,14 @@ export function specialValues(values: Float32Array, scale: ValueScale | null): S
   return { hasBelow, hasMissing, hasInfinite };
 }
 
-/** The colours of a statistic with lowest and highest value, unit and kind of scale. */
-export function ColourBar({ scale, statistic, specials }: ColourBarProps) {
+/** The color scale of a statistic with its ends, unit and kind. */
+export function ColorBar({ scale, statistic, specials }: ColorBarProps) {
   return (
     <div class="legend">
       {scale !== null && (
-        <div class="colour-bar">
-          <span class="colour-bar-strip" style={{ background: gradient(scale.diverging) }} />
-          <span class="colour-bar-ticks">
+        <div class="color-bar">
+          <span class="color-bar-strip" style={{ background: gradient(scale.diverging) }} />
+          <span class="color-bar-ticks">
             {barTicks(scale).map((tick) => (
               <span key={tick} style={{ left: `${scale.position(tick) * 100}%` }}>
                 {formatValue(tick, statistic.unit)}
@@ -79,7 +79,7 @@ export function ColourBar({ scale, statistic, specials }: ColourBarProps) {
   );
 }
 
-/** What stands for values without a place on the scale. */
+/** Explains values that are off the scale. */
 export function SpecialLegend({ specials }: { readonly specials: SpecialValues }) {
   return (
     <>

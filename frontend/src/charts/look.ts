@@ -1,4 +1,4 @@
-import { mapColour, type Palette, parseColour, type Rgb, stateFill } from "../core/colour";
+import { mapColor, type Palette, parseColor, type Rgb, stateFill } from "../core/color";
 import type { ValueScale } from "../core/scale";
 import { type HealthState, healthOfCode } from "../core/severity";
 
@@ -6,9 +6,9 @@ import { type HealthState, healthOfCode } from "../core/severity";
 export interface CellLook {
   readonly fill: Rgb;
   readonly pattern: "none" | "hatch" | "cross";
-  /** Drawn at the start of a stretch of equal cells where there is room. */
+  /** Drawn at the start of a run of equal cells if there is room. */
   readonly glyph: string;
-  /** Of glyph, outline and pattern; null draws no outline. */
+  /** Color of glyph, outline and pattern; null draws no outline. */
   readonly ink: string | null;
 }
 
@@ -26,18 +26,18 @@ export const GLYPHS: Readonly<Record<HealthState, string>> = {
 export type LookOf = (value: number) => CellLook;
 
 function missing(palette: Palette): CellLook {
-  return { fill: parseColour(palette.surface), pattern: "hatch", glyph: "", ink: palette.hatch };
+  return { fill: parseColor(palette.surface), pattern: "hatch", glyph: "", ink: palette.hatch };
 }
 
 function infinite(palette: Palette): CellLook {
-  return { fill: parseColour(palette["alarm-ground"]), pattern: "cross", glyph: "I", ink: palette.alarm };
+  return { fill: parseColor(palette["alarm-ground"]), pattern: "cross", glyph: "I", ink: palette.alarm };
 }
 
 export function healthLook(palette: Palette): LookOf {
   const looks = new Map<HealthState | null, CellLook>();
   const build = (state: HealthState | null): CellLook => {
     if (state === null) return missing(palette);
-    const fill = parseColour(stateFill(state, palette));
+    const fill = parseColor(stateFill(state, palette));
     switch (state) {
       case "problem":
       case "warning":
@@ -65,7 +65,7 @@ export function healthLook(palette: Palette): LookOf {
   };
 }
 
-/** Values on a colour scale. On a logarithmic scale zero and less have no colour and are drawn as black cells. */
+/** Values on a color scale. Nonpositive values on a logarithmic scale are drawn as black cells. */
 export function valueLook(scale: ValueScale | null, palette: Palette): LookOf {
   const hatched = missing(palette);
   const crossed = infinite(palette);
@@ -74,6 +74,6 @@ export function valueLook(scale: ValueScale | null, palette: Palette): LookOf {
     if (Number.isNaN(value)) return hatched;
     if (!Number.isFinite(value)) return crossed;
     if (scale === null || (scale.kind === "log" && value <= 0)) return zero;
-    return { fill: mapColour(scale.position(value), scale.diverging), pattern: "none", glyph: "", ink: null };
+    return { fill: mapColor(scale.position(value), scale.diverging), pattern: "none", glyph: "", ink: null };
   };
 }

@@ -2,7 +2,7 @@ import { computed, type ReadonlySignal } from "@preact/signals";
 
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { type StepAxis, stepAxis } from "../core/axis";
-import type { Palette } from "../core/colour";
+import type { Palette } from "../core/color";
 import type { Reduce } from "../core/raster";
 import type { Movable } from "./keys";
 import type { LookOf } from "./look";
@@ -19,11 +19,11 @@ export interface MatrixProps extends Movable {
   readonly lookOf: LookOf;
   readonly reduce: Reduce;
   readonly palette: Palette;
-  /** Id of the element that tells the value under the cursor. */
+  /** Id of the element that shows the value under the cursor. */
   readonly readoutId: string;
   readonly maxHeight: number;
   readonly maxRowHeight: number;
-  /** In pixels, from one row's name to the next; as close as they can be read when left out. */
+  /** Pixels from one row name to the next; as close as legible by default. */
   readonly nameSpacing?: number | undefined;
   onHoverRow(row: number | null): void;
 }
@@ -106,7 +106,7 @@ function StepMark({ axis, cursor }: StepMarkProps) {
   return <div class="step-mark" style={style} />;
 }
 
-/** Where a centred label would be cut off. */
+/** Position beyond which a centered label would be clipped. */
 const NEAR_END = 0.96;
 
 function Axis({ axis }: { readonly axis: StepAxis }) {

@@ -24,7 +24,7 @@ const MIN_GLYPH_WIDTH = 13;
 const MIN_OUTLINE_ROW = 5;
 const MIN_GAP_ROW = 6;
 
-/** Draws all cells; colours first as one image, then patterns, outlines and glyphs where there is room. */
+/** Draws all cells: colors as one image, then patterns, outlines and glyphs where there is room. */
 export function paintMatrix(canvas: HTMLCanvasElement, data: MatrixData, lookOf: LookOf, size: PaintSize): void {
   const width = Math.max(1, Math.round(size.width * size.pixelRatio));
   const height = Math.max(1, Math.round(size.height * size.pixelRatio));
@@ -114,7 +114,7 @@ function drawPattern(
   context.rect(left, top, width, height);
   context.clip();
   context.beginPath();
-  // Anchored at the canvas, so that neighbouring cells join into one hatching.
+  // Anchored at the canvas, so that the pattern continues across cells.
   const first = Math.floor((left - (top + height)) / spacing) * spacing;
   for (let offset = first; offset < left + width + top + height; offset += spacing) {
     context.moveTo(offset + top, top);

@@ -1,20 +1,20 @@
 import type { StepAxis } from "../core/axis";
 import type { StepView } from "../core/view";
 
-/** What the pointer acts on; asked for at each event, so that it is never out of date. */
+/** What the pointer acts on; queried on each event, so that it is never stale. */
 export interface PointerTarget {
   readonly axis: StepAxis;
   readonly steps: readonly number[];
   readonly view: StepView;
-  /** Where the pointer is, null when it has left. */
+  /** Called with null when the pointer leaves. */
   onPoint?(event: MouseEvent | null): void;
   onPick?(event: MouseEvent): void;
 }
 
-/** In pixels; less is a click. */
+/** Pixels; a shorter drag is a click. */
 const MIN_DRAG = 6;
 
-/** Hover reads a step, click pins it, drag zooms, double click shows all steps again. Returns what undoes it. */
+/** Hover reads a step, click pins it, drag zooms, double click shows all steps. Returns a cleanup function. */
 export function followPointer(plot: HTMLElement, target: () => PointerTarget): () => void {
   const listening = new AbortController();
   const options = { signal: listening.signal };
@@ -85,7 +85,7 @@ export function followPointer(plot: HTMLElement, target: () => PointerTarget): (
   plot.addEventListener(
     "click",
     (event) => {
-      // The click that ends a drag.
+      // This click ends a drag.
       if (isDragging) {
         isDragging = false;
         return;
@@ -102,7 +102,7 @@ export function followPointer(plot: HTMLElement, target: () => PointerTarget): (
   };
 }
 
-/** A stretch without two recorded steps would show nothing. */
+/** Ignores a range with fewer than two recorded steps, which would show nothing. */
 function zoomTo({ axis, steps, view }: PointerTarget, start: number, end: number): void {
   const [from, to] = [axis.stepAt(Math.min(start, end)), axis.stepAt(Math.max(start, end))];
   if (steps.filter((step) => step >= from && step <= to).length >= 2) view.onZoom({ from, to });

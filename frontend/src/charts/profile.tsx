@@ -2,18 +2,18 @@ import { useRef } from "preact/hooks";
 import { formatValue } from "../core/format";
 import { lineRuns, type ProfilePoint, profilePoints } from "../core/profile";
 import type { ValueScale } from "../core/scale";
-import { unreachable } from "../core/severity";
+import { unreachable } from "../core/unreachable";
 import type { Movable } from "./keys";
 import { barTicks } from "./legend";
 import { Region, RowMark, rowUnder } from "./region";
 import { useWidth } from "./size";
 
-/** One run's figures, one a row. */
+/** The values of one run, one per row. */
 export interface ProfileLine {
   readonly name: string;
   readonly values: Float32Array;
-  readonly colour: string;
-  /** In pixels, on and off in turns; empty for a whole line. */
+  readonly color: string;
+  /** Pixels on and off, alternating; empty for a solid line. */
   readonly dash: readonly number[];
 }
 
@@ -22,20 +22,20 @@ export interface ProfileProps extends Movable {
   readonly name: string;
   /** The first is drawn on top. */
   readonly lines: readonly ProfileLine[];
-  /** Null when no value has a place on a scale. */
+  /** Null if no value fits a scale. */
   readonly scale: ValueScale | null;
   readonly unit: string;
-  /** Id of the element that tells the value of the row. */
+  /** Id of the element that shows the value of the row. */
   readonly readoutId: string;
   onHoverRow(row: number | null): void;
 }
 
 const MAX_HEIGHT = 360;
 const MAX_ROW_HEIGHT = 20;
-/** On both sides, for what stands off the scale. */
+/** Space on both sides for values off the scale. */
 const GUTTER = 16;
 
-/** One value a row, the rows from top to bottom: how a figure changes with depth. */
+/** One value per row, from top to bottom: how a statistic changes with depth. */
 export function Profile(props: ProfileProps) {
   const { rowNames, scale, selectedRow } = props;
   const plot = useRef<HTMLDivElement>(null);
@@ -109,7 +109,7 @@ interface LineProps {
   readonly rowHeight: number;
 }
 
-/** Few elements however many rows there are: the picture follows the step cursor. */
+/** A constant number of elements, because the chart is redrawn as the step cursor moves. */
 function Line({ line, scale, width, rowHeight }: LineProps) {
   const points = profilePoints(line.values, scale);
   const at = (row: number, position: number) =>
@@ -120,7 +120,7 @@ function Line({ line, scale, width, rowHeight }: LineProps) {
   const marks = (kind: ProfilePoint["kind"]) =>
     points.map((point, row) => (point.kind === kind ? markPath(point, row, width, rowHeight, size) : "")).join("");
   return (
-    <g data-run={line.name} stroke={line.colour}>
+    <g data-run={line.name} stroke={line.color}>
       <path
         class="profile-line"
         stroke-dasharray={line.dash.join(" ")}
@@ -138,7 +138,7 @@ function Line({ line, scale, width, rowHeight }: LineProps) {
   );
 }
 
-/** What has no place on the scale: at the left what is too small, at the right what is too large. */
+/** Marks values off the scale: on the left those too small, on the right those too large. */
 function markPath(point: ProfilePoint, row: number, width: number, rowHeight: number, size: number): string {
   const top = (row + 0.5) * rowHeight - size / 2;
   const square = (left: number) => `M${left} ${top.toFixed(1)}h${size}v${size}h${-size}z`;

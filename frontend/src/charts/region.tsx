@@ -3,22 +3,22 @@ import { type Movable, moveByKey } from "./keys";
 import { RowNames } from "./row_names";
 
 interface RegionProps extends Movable {
-  /** What the picture is called after its kind, such as "matrix". */
+  /** Kind of the chart, such as "matrix". */
   readonly kind: string;
   /** Accessible name. */
   readonly name: string;
-  /** What the rows are, in the plural. */
+  /** Plural noun for the rows. */
   readonly rows: string;
   readonly rowHeight: number;
-  /** In pixels, from one row's name to the next; as close as they can be read when left out. */
+  /** Pixels from one row name to the next; as close as legible by default. */
   readonly nameSpacing?: number | undefined;
-  /** Id of the element that tells the value under the cursor. */
+  /** Id of the element that shows the value under the cursor. */
   readonly readoutId: string;
-  /** The plot, beside the names of the rows. */
+  /** The plot, next to the row names. */
   readonly children: ComponentChildren;
 }
 
-/** A picture of named rows that takes the arrow keys. */
+/** A chart with named rows that handles the arrow keys. */
 export function Region(props: RegionProps) {
   return (
     <div
@@ -55,7 +55,7 @@ export function RowMark({ row, rowHeight }: RowMarkProps) {
   return <div class="matrix-row-mark" style={{ top: `${row * rowHeight}px`, height: `${Math.max(2, rowHeight)}px` }} />;
 }
 
-/** The row at the event's height. */
+/** The row under the pointer. */
 export function rowUnder(event: MouseEvent, plot: HTMLElement | null, rowHeight: number, count: number): number | null {
   if (plot === null || count === 0) return null;
   const row = Math.floor((event.clientY - plot.getBoundingClientRect().top) / rowHeight);

@@ -1,15 +1,15 @@
 interface RidgeProps {
-  /** A height in [0, 1] for each row, the first row at the top. */
+  /** A height in [0, 1] for each row, top row first. */
   readonly heights: readonly number[];
-  /** The same of another step, drawn as an outline; null draws none. */
+  /** Heights at another step, drawn as an outline; null draws none. */
   readonly reference: readonly number[] | null;
-  /** In pixels, of all rows together. */
+  /** Total height of the rows in pixels. */
   readonly size: number;
 }
 
 const WIDTH = 100;
 
-/** One step of a rows x steps picture, as a ridge beside its rows. The numbers are in the table. */
+/** One step of a rows x steps chart, as a ridge next to its rows. The table holds the numbers. */
 export function Ridge({ heights, reference, size }: RidgeProps) {
   return (
     <svg class="ridge" viewBox={`0 0 ${WIDTH} ${size}`} preserveAspectRatio="none" height={size} aria-hidden="true">

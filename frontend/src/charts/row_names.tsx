@@ -4,12 +4,12 @@ interface RowNamesProps {
   readonly names: readonly string[];
   readonly rowHeight: number;
   readonly selectedRow: number;
-  /** In pixels, from one name to the next. Rows with an empty name have none. */
+  /** Pixels from one name to the next. Rows with an empty name get none. */
   readonly spacing?: number | undefined;
   onSelectRow(row: number): void;
 }
 
-/** Only as many names as there is room for; the selected row is always named. */
+/** As many names as fit; the selected row always has its name. */
 export function RowNames({ names, rowHeight, selectedRow, spacing = MIN_LABEL_HEIGHT, onSelectRow }: RowNamesProps) {
   const stride = Math.ceil(spacing / rowHeight);
   const isNear = (row: number) => row !== selectedRow && Math.abs(row - selectedRow) < stride;

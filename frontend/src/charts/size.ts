@@ -1,7 +1,7 @@
 import type { RefObject } from "preact";
 import { useLayoutEffect, useState } from "preact/hooks";
 
-/** Width of an element in CSS pixels, kept up to date; 0 while it is hidden. */
+/** Current width of an element in CSS pixels; 0 while hidden. */
 export function useWidth(element: RefObject<HTMLElement | null>): number {
   const [width, setWidth] = useState(0);
   useLayoutEffect(() => {
@@ -10,7 +10,7 @@ export function useWidth(element: RefObject<HTMLElement | null>): number {
     const measure = () => setWidth(watched.clientWidth);
     const observer = new ResizeObserver(measure);
     observer.observe(watched);
-    // ResizeObserver stays silent when a hidden iframe is shown again.
+    // ResizeObserver does not fire when a hidden iframe is shown again.
     window.addEventListener("resize", measure);
     measure();
     return () => {

@@ -2,40 +2,40 @@ import { effect } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { type StepAxis, stepAxis, wholeWindow } from "../core/axis";
-import type { Palette } from "../core/colour";
-import { formatValue } from "../core/format";
+import type { Palette } from "../core/color";
+import { formatValue, isShare } from "../core/format";
 import { type PlottedSeries, plottedSeries } from "../core/points";
 import { type Extent, medianSize } from "../core/scale";
-import { unreachable } from "../core/severity";
 import type { Timeline } from "../core/timeline";
 import type { ScaleKind } from "../core/types";
+import { unreachable } from "../core/unreachable";
 import type { StepView } from "../core/view";
 import { followPointer } from "./pointer";
 import { useWidth } from "./size";
 
 export interface StepMarker {
   readonly step: number;
-  readonly colour: string;
+  readonly color: string;
 }
 
-/** One run's values; steps ascend. */
+/** The values of one run; steps ascend. */
 export interface TimeLine {
   readonly steps: readonly number[];
   readonly values: Float32Array;
   readonly timeline: Timeline;
-  readonly colour: string;
-  /** In pixels, on and off in turns; empty for a whole line. */
+  readonly color: string;
+  /** Pixels on and off, alternating; empty for a solid line. */
   readonly dash: readonly number[];
 }
 
 export interface TimeSeriesProps {
   /** Accessible name. */
   readonly name: string;
-  /** The first is the one that the step cursor and marks belong to. */
+  /** The step cursor and the markers belong to the first one. */
   readonly lines: readonly [TimeLine, ...TimeLine[]];
-  /** Of the vertical axis. */
+  /** Scale of the vertical axis. */
   readonly scale: ScaleKind;
-  /** Its ends, null to follow the values. */
+  /** Ends of the vertical axis; null to fit the values. */
   readonly bounds: Extent | null;
   readonly unit: string;
   readonly palette: Palette;
@@ -47,7 +47,7 @@ export interface TimeSeriesProps {
 const FONT = "11px Roboto, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif";
 const AXIS_WIDTH = 58;
 
-/** One statistic over steps. The numbers themselves are for the table beside it. */
+/** One statistic over steps. The table holds the numbers. */
 export function TimeSeries(props: TimeSeriesProps) {
   const holder = useRef<HTMLDivElement>(null);
   const width = useWidth(holder);
@@ -70,14 +70,14 @@ export function TimeSeries(props: TimeSeriesProps) {
   );
 }
 
-/** The first line's axis, long enough for all lines. */
+/** The axis of the first line, extended to fit all lines. */
 function sharedAxis([main, ...others]: TimeSeriesProps["lines"], { timeline, zoom }: StepView): StepAxis {
   const whole = wholeWindow(main.steps);
   const ends = others.map(({ steps, timeline: own }) => timeline.stepAt(own.at(steps[steps.length - 1] ?? 0)));
   return stepAxis(main.steps, timeline, zoom ?? { ...whole, to: Math.max(whole.to, ...ends) });
 }
 
-/** Lines with figures of their own on one common axis; where another line has one, a line has `undefined`. */
+/** Joins lines with different steps; a line is `undefined` where only another line has a step. */
 function chartData(lines: readonly TimeLine[], plotted: readonly PlottedSeries[]): uPlot.AlignedData {
   const tables = lines.map(
     ({ steps, timeline }, index): uPlot.AlignedData => [
@@ -132,6 +132,8 @@ function chartOptions(
   width: number,
 ): uPlot.Options {
   const { palette, lines, view } = props;
+  // Other units do not fit next to the axis; the value above the chart has them.
+  const tickUnit = isShare(props.unit) ? props.unit : "";
   const common = { font: FONT, stroke: palette.muted, ticks: { show: false } };
   const grid = { stroke: palette.line, width: 1 };
   const splits = axis.ticks.map(({ position }) => axis.from + position * (axis.to - axis.from));
@@ -152,7 +154,7 @@ function chartOptions(
         size: 20,
         gap: 3,
         splits: () => spaced(splits, width),
-        values: (_, shown) => shown.map((figure) => axis.ticks[splits.indexOf(figure)]?.label ?? ""),
+        values: (_, shown) => shown.map((split) => axis.ticks[splits.indexOf(split)]?.label ?? ""),
       },
       {
         ...common,
@@ -160,18 +162,18 @@ function chartOptions(
         size: AXIS_WIDTH,
         gap: 5,
         space: 26,
-        values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : formatValue(tick, props.unit))),
+        values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : formatValue(tick, tickUnit))),
         ...(props.scale === "log" ? { splits: logSplits, filter: (_: uPlot, splits: number[]) => splits } : {}),
       },
     ],
     series: [
       {},
-      ...lines.map(({ colour, dash, steps }) => ({
-        stroke: colour,
+      ...lines.map(({ color, dash, steps }) => ({
+        stroke: color,
         width: 1.5,
         dash: [...dash],
         spanGaps: false,
-        points: { show: steps.length < 3, size: 5, fill: colour },
+        points: { show: steps.length < 3, size: 5, fill: color },
       })),
     ],
     hooks: {
@@ -181,7 +183,7 @@ function chartOptions(
           for (const [index, { below, infinite }] of plotted.entries()) {
             const line = lines[index];
             if (line !== undefined)
-              drawOffScale(chart, line, below, infinite, index === 0 ? palette.text : line.colour, palette);
+              drawOffScale(chart, line, below, infinite, index === 0 ? palette.text : line.color, palette);
           }
         },
       ],
@@ -189,7 +191,7 @@ function chartOptions(
   };
 }
 
-/** Every so many of the ticks that their labels do not touch. */
+/** Thins the ticks so that their labels do not touch. */
 function spaced(splits: readonly number[], width: number): number[] {
   const stride = Math.max(1, Math.ceil((splits.length * 62) / Math.max(1, width - AXIS_WIDTH)));
   return splits.filter((_, index) => index % stride === 0);
@@ -197,11 +199,11 @@ function spaced(splits: readonly number[], width: number): number[] {
 
 function drawMarkers(chart: uPlot, markers: readonly StepMarker[], timeline: Timeline): void {
   const { ctx, bbox } = chart;
-  for (const { step, colour } of markers) {
+  for (const { step, color } of markers) {
     const x = Math.round(chart.valToPos(timeline.at(step), "x", true)) + 0.5;
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
     ctx.save();
-    ctx.strokeStyle = colour;
+    ctx.strokeStyle = color;
     ctx.lineWidth = uPlot.pxRatio;
     ctx.setLineDash([3 * uPlot.pxRatio, 3 * uPlot.pxRatio]);
     ctx.beginPath();
@@ -212,13 +214,13 @@ function drawMarkers(chart: uPlot, markers: readonly StepMarker[], timeline: Tim
   }
 }
 
-/** Zeros on a logarithmic axis stand at the bottom, infinite values at the top: never left out unseen. */
+/** Draws zeros on a logarithmic axis at the bottom and infinite values at the top, so that none is hidden. */
 function drawOffScale(
   chart: uPlot,
   line: TimeLine,
   below: readonly number[],
   infinite: readonly number[],
-  colour: string,
+  color: string,
   palette: Palette,
 ): void {
   const { ctx, bbox } = chart;
@@ -228,7 +230,7 @@ function drawOffScale(
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
   const bottom = bbox.top + bbox.height - thickness;
-  drawEdge(chart, line, below, bottom, thickness, colour);
+  drawEdge(chart, line, below, bottom, thickness, color);
   drawEdge(chart, line, infinite, bbox.top, thickness, palette.alarm);
   const [first] = below;
   if (first !== undefined) {
@@ -246,17 +248,17 @@ function positionOf(chart: uPlot, { steps, timeline }: TimeLine, index: number):
   return chart.valToPos(timeline.at(steps[index] ?? 0), "x", true);
 }
 
-/** A bar from each of the steps to the step after it. */
+/** A bar from each step to the next one. */
 function drawEdge(
   chart: uPlot,
   line: TimeLine,
   indices: readonly number[],
   top: number,
   thickness: number,
-  colour: string,
+  color: string,
 ): void {
   const { ctx } = chart;
-  ctx.fillStyle = colour;
+  ctx.fillStyle = color;
   for (const index of indices) {
     const from = positionOf(chart, line, index);
     const to = index + 1 < line.steps.length ? positionOf(chart, line, index + 1) : from;
@@ -264,7 +266,7 @@ function drawEdge(
   }
 }
 
-/** Marks the shared step and follows the pointer; returns what undoes it. */
+/** Marks the shared step and follows the pointer; returns a cleanup function. */
 function attachCursor(chart: uPlot, { lines, view }: TimeSeriesProps, axis: StepAxis): () => void {
   const { steps } = lines[0];
   const mark = document.createElement("div");

@@ -3,7 +3,7 @@ import { formatCount } from "./format";
 import { indexOfStep } from "./scale";
 import { BY_STEP, type Timeline, type XKind } from "./timeline";
 
-/** A stretch of steps. */
+/** A range of steps. */
 export interface StepWindow {
   readonly from: number;
   readonly to: number;
@@ -15,26 +15,26 @@ export interface AxisTick {
   readonly label: string;
 }
 
-/** Places of steps along a horizontal axis. */
+/** Positions of steps along a horizontal axis. */
 export interface StepAxis {
-  /** Whether a step lies inside what is shown. */
+  /** Whether a step is in the visible range. */
   shows(step: number): boolean;
-  /** In [0, 1]; steps outside are held at the ends. A single step stands in the middle. */
+  /** In [0, 1]; steps outside are clamped. A single step is in the middle. */
   position(step: number): number;
   stepAt(position: number): number;
   /** Index of the recorded step that is shown at a position in [0, 1]; -1 without steps. */
   indexAt(position: number): number;
-  /** Figures of the timeline at both ends. */
+  /** Timeline values at both ends. */
   readonly from: number;
   readonly to: number;
   readonly ticks: readonly AxisTick[];
-  /** What the ticks count, with their unit. */
+  /** Unit of the ticks. */
   readonly title: string;
 }
 
 const TICKS = 8;
 
-/** Steps must be ascending. Each recorded step holds until the next one. Without a window all of them are shown. */
+/** Steps must be ascending. Each recorded step extends to the next one. Without a window, all steps are shown. */
 export function stepAxis(
   steps: readonly number[],
   timeline: Timeline = BY_STEP,
@@ -52,14 +52,14 @@ export function stepAxis(
     indexAt: (position) => indexOfStep(steps, stepAt(position)),
     from,
     to,
-    ticks: ticksOf(from, to, unit).map(({ figure, label }) => ({ position: scale(figure), label })),
+    ticks: ticksOf(from, to, unit).map(({ at, label }) => ({ position: scale(at), label })),
     title: unit.title,
   };
 }
 
 interface AxisUnit {
   readonly title: string;
-  /** Figures of the timeline that make one on the axis. */
+  /** Timeline units per axis unit. */
   readonly size: number;
   readonly isWhole: boolean;
 }
@@ -85,7 +85,7 @@ function ticksOf(from: number, to: number, { size, isWhole }: AxisUnit) {
   return scaleLinear([from / size, to / size], [0, 1])
     .ticks(TICKS)
     .filter((value) => !isWhole || Number.isInteger(value))
-    .map((value) => ({ figure: value * size, label: formatCount(value) }));
+    .map((value) => ({ at: value * size, label: formatCount(value) }));
 }
 
 /** From the first step to the end of the last one. */
@@ -97,22 +97,22 @@ export function wholeWindow(steps: readonly number[]): StepWindow {
   return { from: first, to: last + (last - before) };
 }
 
-/** A window this many times narrower (below 1) or wider, about `centre`; null when it would show everything. */
+/** The window scaled by `factor` around `center` (narrower below 1); null if it would show everything. */
 export function zoomBy(
   zoom: StepWindow | null,
   whole: StepWindow,
-  centre: number | null,
+  center: number | null,
   factor: number,
 ): StepWindow | null {
   const { from, to } = zoom ?? whole;
   const width = (to - from) * factor;
   if (width >= whole.to - whole.from) return null;
   if (width < 1) return zoom;
-  const middle = centre !== null && centre >= from && centre <= to ? centre : (from + to) / 2;
+  const middle = center !== null && center >= from && center <= to ? center : (from + to) / 2;
   return within({ from: middle - width / 2, to: middle + width / 2 }, whole);
 }
 
-/** The window moved by a share of its width, kept inside the whole. */
+/** The window moved by a fraction of its width, kept inside the whole. */
 export function panBy(zoom: StepWindow, whole: StepWindow, share: number): StepWindow {
   const move = (zoom.to - zoom.from) * share;
   return within({ from: zoom.from + move, to: zoom.to + move }, whole);

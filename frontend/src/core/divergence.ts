@@ -1,31 +1,31 @@
 import type { Frame, MatrixHeader } from "./frame";
 import { indexOfStep } from "./scale";
 
-/** The layer in which another run went another way first. */
-export interface Departure {
+/** The layer in which another run diverges first. */
+export interface Divergence {
   readonly layer: string;
-  /** Of the run that is compared with. */
+  /** Of the baseline run. */
   readonly step: number;
   readonly value: number;
   readonly other: number;
 }
 
-/** Figures that differ by less than this factor of the larger one count as the same way. */
+/** Values have diverged if they differ by more than this fraction of the larger one. */
 export const APART = 0.5;
-/** For so many steps in a row; a single noisy batch is no departure. */
+/** Consecutive recorded steps that a divergence must last, so that a noisy batch is none. */
 export const LASTING = 5;
 
 /**
- * The first step from which on a statistic of some layer differs by more than half of the larger figure, for at least
- * five recorded steps in a row or up to the end; of several layers at that step the first in call order. Null when
- * there is none. Each step is held against the last one before it that the other run recorded; steps that only one of
- * the runs reached do not count, nor do layers that only one of them has.
+ * The first step from which a statistic of some layer differs by more than half of the larger value, for at least five
+ * consecutive recorded steps or until the end. If several layers diverge at that step, the first in call order counts.
+ * Null without divergence. Each step is compared with the latest step up to it in the other run. Steps that only one run
+ * reached and layers that only one run has are ignored.
  */
-export function firstDeparture(run: Frame<MatrixHeader>, other: Frame<MatrixHeader>): Departure | null {
+export function firstDivergence(run: Frame<MatrixHeader>, other: Frame<MatrixHeader>): Divergence | null {
   const { steps, layers } = run.header;
   const others = other.header.steps;
   const columns = pairedColumns(steps, others);
-  let first: Departure | null = null;
+  let first: Divergence | null = null;
   let before = columns.length;
   for (const [row, layer] of layers.entries()) {
     const otherRow = other.header.layers.indexOf(layer);
@@ -62,7 +62,7 @@ function firstGap(count: number, isGap: (pair: number) => boolean): number {
   return length > 0 && (length > 1 || count === 1) ? count - length : -1;
 }
 
-/** What was not measured in either run is no difference; what is finite in one only is one. */
+/** A value missing in either run is no difference; a value that is finite in only one run is. */
 function isApart(value: number, other: number): boolean {
   if (Number.isNaN(value) || Number.isNaN(other)) return false;
   if (!Number.isFinite(value) || !Number.isFinite(other)) return value !== other;

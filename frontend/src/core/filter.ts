@@ -1,7 +1,7 @@
 import { matchLayers, openFindings, type RankedLayer } from "./ranking";
 import type { Finding, Rule } from "./types";
 
-/** A rule that found something, with how many layers. */
+/** A rule with open findings, and the number of layers. */
 export interface Flag {
   readonly rule: string;
   readonly title: string;
@@ -15,7 +15,7 @@ export function flagsOf(ranked: readonly RankedLayer[], findings: readonly Findi
     .filter(({ count }) => count > 0);
 }
 
-/** Layers whose name or class holds the text and that the rule flags; without a rule, flagged or not. */
+/** Layers whose name or class contains the text and that the rule flags; without a rule, all matching layers. */
 export function filterLayers(
   ranked: readonly RankedLayer[],
   findings: readonly Finding[],

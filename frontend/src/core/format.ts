@@ -1,10 +1,12 @@
 import { format } from "d3-format";
 import { naturalExtent } from "./scale";
-import type { Finding, Layer, Statistic } from "./types";
+import type { Finding, FindingUnit, Layer, Statistic } from "./types";
 
 const MINUS = "\u2212";
 const plain = format(".4~g");
 const scientific = format(".2~e");
+/** Three digits, as in the texts of findings. */
+const brief = format(".3~r");
 const grouped = format(",");
 const DAY = 86_400;
 const TWO_DAYS = 2 * DAY;
@@ -16,54 +18,67 @@ export function formatCount(value: number): string {
   return grouped(value);
 }
 
-/** A figure as short as it can be read; what is not a number is said in words. */
+/** A number in a few digits. NaN and infinity are written out. */
 export function formatValue(value: number | string | null | undefined, unit = ""): string {
-  if (value === null || value === undefined) return "not a number";
+  if (value === null || value === undefined) return "not finite";
   if (typeof value === "string") return value;
   if (Number.isNaN(value)) return "no value";
   if (!Number.isFinite(value)) return value > 0 ? "+\u221e" : `${MINUS}\u221e`;
   if (isShare(unit)) return formatShare(value);
-  const size = Math.abs(value);
-  const text = size !== 0 && (size < 1e-3 || size >= 1e5) ? scientific(value) : plain(value);
-  const suffix = unit === "" ? "" : ` ${unit}`;
-  return text.replace("-", MINUS).replace("e+", "e") + suffix;
+  if (unit === "count") return formatCount(value);
+  return numberText(value, plain) + (unit === "" ? "" : ` ${unit}`);
 }
 
-/** The statistic with its unit; shares come without one, and are told by their range. */
+function numberText(value: number, usual: (value: number) => string): string {
+  const size = Math.abs(value);
+  const text = size !== 0 && (size < 1e-3 || size >= 1e5) ? scientific(value) : usual(value);
+  return text.replace("-", MINUS).replace("e+", "e");
+}
+
+/** Value or threshold of a finding, with as many digits as in its message and in reports. */
+export function formatMeasured(value: number | null, unit: FindingUnit): string {
+  return value === null || unit !== "" ? formatValue(value, unit) : numberText(value, brief);
+}
+
+/** The statistic with its unit; the server sends shares without one, so their natural range identifies them. */
 export function withUnit(statistic: Statistic): Statistic {
   return naturalExtent(statistic.id) === null ? statistic : { ...statistic, unit: "share" };
 }
 
-/** Whether a unit means a part of one, shown in percent. */
+/** Whether values of this unit are parts of one and shown in percent. */
 export function isShare(unit: string): boolean {
   return unit === "share" || unit === "fraction" || unit === "%";
 }
 
 function formatShare(value: number): string {
-  if (value !== 0 && Math.abs(value) < 1e-4) return `${scientific(value * 100).replace("-", MINUS)} %`;
+  if (value !== 0 && Math.abs(value) < 1e-4) return `${scientific(value * 100).replace("-", MINUS)}%`;
   // Almost all must not read as all.
-  if (value < 1 && value >= ALMOST_ALL) return "> 99.9 %";
-  return ratio(value).replace("%", " %").replace("-", MINUS);
+  if (value < 1 && value >= ALMOST_ALL) return ">99.9%";
+  return ratio(value).replace("-", MINUS);
 }
 
 export function formatShape(shape: readonly (number | null)[]): string {
   return `[${shape.map((length) => (length === null ? "batch" : String(length))).join(", ")}]`;
 }
 
-/** "4 of 12" kind of counting: one layer, two layers. */
+/** "1 layer", "12 layers". */
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
 
-/** Shares are judged in percent; the wording of the quantity tells which figures are shares. */
-export function quantityUnit(quantity: string): string {
-  return /\bshare\b|\bfraction\b/i.test(quantity) ? "share" : "";
+/** Text that ends with a punctuation mark, so that another sentence can follow. */
+export function sentence(text: string): string {
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
 }
 
-/** Evidence in few characters, for a list: "share of units dead 78 %"; a formula in brackets is left out. */
-export function briefEvidence(finding: Finding): string {
-  const unit = quantityUnit(finding.quantity);
-  return `${finding.quantity.replace(/ *\([^)]*\)/g, "")} ${formatValue(finding.value, unit)}`;
+/** Evidence for a list: "share of units dead 78%". A formula in parentheses is dropped. */
+export function briefEvidence({ quantity, value, unit }: Finding): string {
+  return `${quantity.replace(/ *\([^)]*\)/g, "")} ${formatMeasured(value, unit)}`;
+}
+
+/** The threshold of a finding, next to its value. */
+export function thresholdWords({ threshold, unit }: Finding): string {
+  return unit === "count" && threshold === 0 ? "none allowed" : `threshold ${formatMeasured(threshold, unit)}`;
 }
 
 export function layerFacts(layer: Layer): string {
@@ -76,7 +91,7 @@ export function layerFacts(layer: Layer): string {
   return facts.join(" \u00b7 ");
 }
 
-/** How long ago something was, coarser the longer ago. Clocks that differ a little must not give a future. */
+/** Age in words, coarser with age. Small differences between clocks must not yield a time in the future. */
 export function formatAge(seconds: number): string {
   if (!Number.isFinite(seconds)) return "";
   if (seconds < 2) return "just now";
@@ -84,7 +99,7 @@ export function formatAge(seconds: number): string {
   return `${formatCount(Math.round(seconds / DAY))} days ago`;
 }
 
-/** Seconds of wall time between two moments, in the largest fitting unit. */
+/** A duration in seconds, in the largest fitting unit. */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return "";
   if (seconds < 90) return `${Math.round(seconds)} s`;

@@ -7,6 +7,7 @@ export interface Frame<Header extends FrameHeader = FrameHeader> {
 }
 
 export interface FrameHeader {
+  readonly run: string;
   readonly shape: readonly number[];
   readonly steps: readonly number[];
   readonly recorded_steps: number;
@@ -19,9 +20,12 @@ export interface MatrixHeader extends FrameHeader {
   readonly wall_times: readonly number[];
   readonly low: number | null;
   readonly high: number | null;
+  readonly left_out: LeftOut;
 }
 
 export interface SeriesHeader extends FrameHeader {
+  /** Null for statistics of the training itself. */
+  readonly layer: string | null;
   readonly stats: readonly string[];
   readonly wall_times: readonly number[];
 }
@@ -29,7 +33,7 @@ export interface SeriesHeader extends FrameHeader {
 export interface UnitsHeader extends FrameHeader {
   readonly layer: string;
   readonly lives: readonly UnitLife[];
-  readonly left_out?: LeftOut;
+  readonly left_out: LeftOut;
 }
 
 export type HistogramKind = "activation" | "gradient";
@@ -57,7 +61,7 @@ function isHeader(value: unknown): value is FrameHeader {
   );
 }
 
-/** Reads a frame. Throws an Error that says what does not fit when the bytes are not a whole frame. */
+/** Reads a frame. Throws an Error with the mismatch if the bytes are not a complete frame. */
 export function decodeFrame<Header extends FrameHeader>(buffer: ArrayBuffer): Frame<Header> {
   if (buffer.byteLength < LENGTH_BYTES) throw new Error(`a frame of ${buffer.byteLength} bytes has no header`);
   const headerLength = new DataView(buffer).getUint32(0, true);
@@ -66,7 +70,7 @@ export function decodeFrame<Header extends FrameHeader>(buffer: ArrayBuffer): Fr
     throw new Error(`a frame of ${buffer.byteLength} bytes cannot hold a header of ${headerLength} bytes`);
   }
   const header: unknown = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, LENGTH_BYTES, headerLength)));
-  if (!isHeader(header)) throw new Error("a frame's header lacks shape, steps or recorded_steps");
+  if (!isHeader(header)) throw new Error("the header of a frame lacks shape, steps or recorded_steps");
   const count = header.shape.reduce((product, length) => product * length, 1);
   const expected = start + count * Float32Array.BYTES_PER_ELEMENT;
   if (buffer.byteLength !== expected) {

@@ -1,18 +1,18 @@
 import { allGroups, foldedGroup } from "./groups";
 import type { Layer } from "./types";
 
-/** One row of the model map: a layer or a folded model, with the lines that pass it. */
+/** One row of the model map: a layer or a collapsed model, and the lines through the row. */
 export interface MapRow {
-  /** Name of the layer, or path of the folded model. */
+  /** Name of the layer, or path of the collapsed model. */
   readonly name: string;
   readonly isGroup: boolean;
-  /** Rows of the layer table that it stands for. */
+  /** Rows of the layer table that it represents. */
   readonly members: readonly number[];
-  /** Lane of the row's own mark. */
+  /** Lane of its own mark. */
   readonly lane: number;
-  /** Lanes of outputs that come from above and end at this row's mark or pass on to others too. */
+  /** Lanes of outputs from above that this row takes; they may continue to other rows. */
   readonly inputs: readonly number[];
-  /** Lanes that go straight past. */
+  /** Lanes that pass the row. */
   readonly passing: readonly number[];
   readonly hasOutput: boolean;
 }
@@ -20,11 +20,11 @@ export interface MapRow {
 export interface ModelMap {
   readonly rows: readonly MapRow[];
   readonly laneCount: number;
-  /** Whether the file tells how layers are connected; else they stand in a chain. */
+  /** Whether the file says how layers are connected; otherwise they form a chain. */
   readonly isConnected: boolean;
 }
 
-/** The layers in call order with lanes for their outputs, as long as someone still needs them. Single calls are left out. */
+/** Layers in call order, with a lane for each output until its last use. Leaves out single calls of shared layers. */
 export function modelMap(layers: readonly Layer[], folded: ReadonlySet<string>): ModelMap {
   const nodes = visibleNodes(layers, folded);
   const isConnected = layers.some((layer) => layer.inputs.length > 0);
@@ -54,7 +54,7 @@ function visibleNodes(layers: readonly Layer[], folded: ReadonlySet<string>): Ma
 
 const CALL = /@\d+$/;
 
-/** For each node the earlier nodes it takes from, ascending. What comes from a later one, as in a loop, is not drawn. */
+/** For each node the earlier nodes that feed it, ascending. Inputs from later nodes, as in a loop, are not drawn. */
 function connections(layers: readonly Layer[], nodes: readonly MapNode[]): number[][] {
   const rowOf = new Map<string, number>();
   nodes.forEach(({ members }, row) => {

@@ -5,25 +5,25 @@ export type TreeNode<Item> =
 
 const SEPARATOR = "/";
 
-/** Paths of all models a layer stands in, the outermost first: "a/b/dense" stands in "a" and "a/b". */
+/** Paths of all models that contain a layer, outermost first: "a/b/dense" is in "a" and "a/b". */
 export function groupsOf(name: string): string[] {
   const parts = name.split(SEPARATOR);
   return parts.slice(0, -1).map((_, index) => parts.slice(0, index + 1).join(SEPARATOR));
 }
 
-/** Every model that holds at least two of the layers, in call order. */
+/** Every model that contains at least two of the layers, in call order. */
 export function allGroups(names: readonly string[]): string[] {
   const counts = new Map<string, number>();
   for (const name of names) for (const path of groupsOf(name)) counts.set(path, (counts.get(path) ?? 0) + 1);
   return [...counts].filter(([, count]) => count > 1).map(([path]) => path);
 }
 
-/** The outermost folded model that a layer stands in, null when it is to be seen. */
+/** The outermost collapsed model that contains the layer; null if the layer is visible. */
 export function foldedGroup(name: string, groups: ReadonlySet<string>, folded: ReadonlySet<string>): string | null {
   return groupsOf(name).find((path) => groups.has(path) && folded.has(path)) ?? null;
 }
 
-/** Rows of an outline in call order: a row for each model before its first layer, rows inside folded models left out. */
+/** Rows of an outline in call order: each model precedes its first layer; collapsed models hide their rows. */
 export function outline<Item>(
   items: readonly Item[],
   nameOf: (item: Item) => string,

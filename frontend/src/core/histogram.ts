@@ -1,6 +1,6 @@
 import { extentOf, medianSize } from "./scale";
 
-/** Numbers that a histogram takes in an answer: lowest and highest edge, then the counts. */
+/** Numbers before the counts of a histogram: lowest and highest edge. */
 const EDGES = 2;
 
 /** One step's histogram; buckets are equally wide. */
@@ -11,7 +11,7 @@ export interface Histogram {
   readonly total: number;
 }
 
-/** The histogram of one step of an answer of shape `[steps, 2 + buckets]`; null where none was measured. */
+/** The histogram of one step in an answer of shape `[steps, 2 + buckets]`; null if none was measured. */
 export function histogramAt(data: Float32Array, width: number, index: number): Histogram | null {
   const row = data.subarray(index * width, (index + 1) * width);
   const [low = Number.NaN, high = Number.NaN] = row;
@@ -21,15 +21,15 @@ export function histogramAt(data: Float32Array, width: number, index: number): H
   return { low, high, counts, total };
 }
 
-/** From where to where a bucket reaches. */
+/** Lower and upper edge of a bucket. */
 export function bucketBounds({ low, high, counts }: Histogram, bucket: number): readonly [number, number] {
   const width = (high - low) / counts.length;
   return [low + bucket * width, bucket === counts.length - 1 ? high : low + (bucket + 1) * width];
 }
 
-/** When the widest histogram is this much wider than the usual one, equal rows would show the usual as one line. */
+/** If the widest histogram is this many times wider than the median, equal rows would reduce the median to a line. */
 const UNEVEN = 20;
-/** The usual width spans this much of the symmetric-log axis' bent part. */
+/** The linear part of the symmetric-log axis, as a fraction of the median reach. */
 const BEND = 0.05;
 
 export interface ValueRows {
@@ -38,7 +38,7 @@ export interface ValueRows {
   readonly isSymlog: boolean;
 }
 
-/** Rows of values that hold all histograms; null when there is none. */
+/** Rows of values that cover all histograms; null without histograms. */
 export function valueRows(histograms: readonly (Histogram | null)[], count: number): ValueRows | null {
   const known = histograms.filter((each) => each !== null);
   const ends = Float32Array.from(known.flatMap(({ low, high }) => [low, high]));
@@ -67,7 +67,7 @@ function widened(low: number, high: number) {
 
 /**
  * Shares of the values in each row at each step, `[rows, steps]`, the highest values in the first row.
- * Within a bucket values count as evenly spread. NaN where no histogram was measured.
+ * Values count as evenly spread within a bucket. NaN where no histogram was measured.
  */
 export function shareRows(histograms: readonly (Histogram | null)[], { edges }: ValueRows): Float32Array {
   const rows = edges.length - 1;
@@ -98,7 +98,7 @@ function sharesOf(histogram: Histogram, edges: readonly number[]): Float32Array 
   return shares;
 }
 
-/** The row whose edges hold the value; the upper edge of the last row belongs to it. */
+/** The row that contains the value; the last row includes its upper edge. */
 function rowOf(value: number, edges: readonly number[]): number {
   let row = edges.findLastIndex((edge) => edge <= value);
   row = Math.min(edges.length - 2, row);

@@ -5,14 +5,14 @@ type Words = readonly [one: string, many: string];
 
 const WORDS: Readonly<Record<string, Words>> = {
   pictures: ["series of pictures", "series of pictures"],
-  cadence: ["cadence setting", "cadence settings"],
+  cadence: ["sampling setting", "sampling settings"],
 };
 
 function wordsFor(name: string): Words {
   return WORDS[name] ?? [name.replace(/s$/, ""), name];
 }
 
-/** "90,000 layers, 3 findings"; empty when every answer is whole. */
+/** "90,000 layers, 3 findings"; empty if every answer is complete. */
 export function leftOutWords(answers: readonly LeftOut[]): string {
   const counts = new Map<string, number>();
   for (const answer of answers) {

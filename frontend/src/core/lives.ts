@@ -1,20 +1,20 @@
-import { formatCount, formatValue } from "./format";
-import { unreachable } from "./severity";
+import { formatCount, formatValue, plural } from "./format";
 import type { LifeState, UnitLife } from "./types";
+import { unreachable } from "./unreachable";
 
-/** Sickest first; the order of the life map's rows. */
+/** Worst first; the order of the rows of the map of units. */
 export const LIFE_STATES: readonly LifeState[] = ["born_dead", "died", "revived", "alive", "unknown"];
 
 export function lifeWord(state: LifeState): string {
   switch (state) {
     case "born_dead":
-      return "born dead";
+      return "never active";
     case "died":
-      return "died";
+      return "dead";
     case "revived":
       return "revived";
     case "alive":
-      return "alive";
+      return "active";
     case "unknown":
       return "unknown";
     default:
@@ -30,48 +30,56 @@ export function countLives(lives: readonly UnitLife[]): LifeCounts {
   return counts;
 }
 
-/** "64 units: 12 born dead, 3 died, 49 alive." */
+/** "64 units: 12 never active, 3 dead, 49 active." */
 export function livesSentence(lives: readonly UnitLife[]): string {
   const counts = countLives(lives);
   const told = LIFE_STATES.filter((state) => counts[state] > 0).map(
     (state) => `${formatCount(counts[state])} ${lifeWord(state)}`,
   );
-  const total = `${formatCount(lives.length)} ${lives.length === 1 ? "unit" : "units"}`;
+  const total = plural(lives.length, "unit");
   return told.length === 0 ? `${total}.` : `${total}: ${told.join(", ")}.`;
 }
 
-export type LifeOrder = "fate" | "lifetime" | "number";
+/** The state of a unit, with the step of its death or revival. */
+export function lifeSentence({ state, since_step }: UnitLife): string {
+  const word = lifeWord(state);
+  if (since_step === null || since_step < 0) return word;
+  if (state === "died") return `${word} since step ${formatCount(since_step)}`;
+  return state === "revived" ? `${word} at step ${formatCount(since_step)}` : word;
+}
+
+export type LifeOrder = "status" | "lifetime" | "number";
 
 export const LIFE_ORDERS: readonly { readonly id: LifeOrder; readonly word: string }[] = [
-  { id: "fate", word: "fate" },
+  { id: "status", word: "status" },
   { id: "lifetime", word: "lifetime" },
   { id: "number", word: "number" },
 ];
 
-/** How sure a silence is, "" for units that are active or where the number of samples is unknown. */
+/** How certain it is that a unit is silent; "" for active units or if the number of samples is unknown. */
 export function certainty({ samples, activity_below }: UnitLife): string {
   if (activity_below === null || samples === 0) return "";
-  return `: silent on ${formatCount(samples)} samples, so active on less than ${formatValue(activity_below, "share")} (95 % sure)`;
+  return `: silent on ${formatCount(samples)} samples, so active on less than ${formatValue(activity_below, "share")} (95% confidence)`;
 }
 
 /** Positions of the units in `lives`: by state and then lifetime, by lifetime with the shortest first, or by number. */
-export function lifeOrder(lives: readonly UnitLife[], by: LifeOrder = "fate"): number[] {
+export function lifeOrder(lives: readonly UnitLife[], by: LifeOrder = "status"): number[] {
   return lives
     .map((_, index) => index)
     .sort((a, b) => {
       const left = lives[a];
       const right = lives[b];
       if (left === undefined || right === undefined) return 0;
-      const fate = by === "fate" ? LIFE_STATES.indexOf(left.state) - LIFE_STATES.indexOf(right.state) : 0;
+      const status = by === "status" ? LIFE_STATES.indexOf(left.state) - LIFE_STATES.indexOf(right.state) : 0;
       const time = by === "number" ? 0 : compare(lifetime(left, by), lifetime(right, by));
-      return fate || time || left.unit - right.unit;
+      return status || time || left.unit - right.unit;
     });
 }
 
-/** Until which step a unit lived; what lives or came back lives on. */
+/** The step until which a unit was active; infinite for units that are active now. */
 function lifetime({ state, since_step }: UnitLife, by: LifeOrder): number {
   const isDead = state === "died" || state === "born_dead";
-  return (by === "fate" || isDead ? since_step : null) ?? Number.POSITIVE_INFINITY;
+  return (by === "status" || isDead ? since_step : null) ?? Number.POSITIVE_INFINITY;
 }
 
 function compare(a: number, b: number): number {

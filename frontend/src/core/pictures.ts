@@ -1,8 +1,8 @@
 import { formatValue } from "./format";
-import { unreachable } from "./severity";
 import type { Picture, PictureDetails } from "./types";
+import { unreachable } from "./unreachable";
 
-/** Pictures of a layer, then those of no layer at all. */
+/** Pictures of the layer, then those that belong to no layer. */
 export function offeredPictures(
   pictures: readonly Picture[],
   layer: string,
@@ -15,7 +15,7 @@ export function offeredPictures(
   ];
 }
 
-/** The picture of the wanted kind, or else the first. */
+/** The wanted picture, else one of the same kind, else the first. */
 export function shownPicture(offered: readonly Picture[], wanted: string | undefined): Picture | null {
   return (
     offered.find(({ tag }) => tag === wanted) ??
@@ -27,17 +27,17 @@ export function shownPicture(offered: readonly Picture[], wanted: string | undef
 
 const kindOf = (tag: string | undefined) => tag?.split("/")[0];
 
-/** "From -1.2 to 3.5", with what the range holds for. */
+/** The range of the values, and which maps share it. */
 export function rangeWords({ low, high, scale }: PictureDetails): string {
-  if (low === null || high === null) return "No finite value.";
+  if (low === null || high === null) return "No finite values.";
   const range = `Values from ${formatValue(low)} (darkest) to ${formatValue(high)} (lightest)`;
   switch (scale) {
     case "common":
-      return `${range}, one scale for all maps.`;
+      return `${range}, the same scale for all maps.`;
     case "each":
-      return `${range}, each map on a scale of its own.`;
+      return `${range}, with a separate scale per map.`;
     case "logarithmic":
-      return `${range}, logarithmic.`;
+      return `${range}, logarithmic scale.`;
     default:
       return unreachable(scale);
   }

@@ -1,6 +1,6 @@
 import type { ScaleKind } from "./types";
 
-/** What a line chart shows of one series: the line, and the steps whose value has no place on the axis. */
+/** One series in a line chart: the line, and the steps whose value is off the axis. */
 export interface PlottedSeries {
   readonly line: (number | null)[];
   /** Indices of steps with zero or less on a logarithmic axis. */
@@ -22,7 +22,7 @@ export function plottedSeries(values: Float32Array, scale: ScaleKind): PlottedSe
   return { line, below, infinite };
 }
 
-/** The last index with a value, -1 when there is none. */
+/** The last index with a value, -1 if there is none. */
 export function lastMeasured(values: Float32Array): number {
   return values.findLastIndex((value) => !Number.isNaN(value));
 }
@@ -32,8 +32,8 @@ export function frameRow(data: Float32Array, row: number, stepCount: number): Fl
   return data.subarray(row * stepCount, (row + 1) * stepCount);
 }
 
-/** Which statistics tell most about a finding's rule, best first. */
-const TELLING: Readonly<Record<string, readonly string[]>> = {
+/** The most relevant statistics for each rule, best first. */
+const RELEVANT: Readonly<Record<string, readonly string[]>> = {
   dead_units: ["silent_fraction", "zero_fraction", "std", "gradient_norm"],
   dormant_units: ["unit_std", "silent_fraction", "std", "gradient_norm"],
   collapsed_layer: ["sample_std", "unit_std", "std", "gradient_norm"],
@@ -47,9 +47,9 @@ const TELLING: Readonly<Record<string, readonly string[]>> = {
 };
 const GENERAL = ["std", "silent_fraction", "gradient_norm", "update_ratio"];
 
-/** Statistics to show first for a layer whose worst finding comes from `rule`. */
-export function tellingStatistics(rule: string | undefined, available: readonly string[]): string[] {
-  const wanted = (rule === undefined ? undefined : TELLING[rule]) ?? GENERAL;
+/** Statistics to show for a layer whose worst finding comes from `rule`. */
+export function relevantStatistics(rule: string | undefined, available: readonly string[]): string[] {
+  const wanted = (rule === undefined ? undefined : RELEVANT[rule]) ?? GENERAL;
   const known = wanted.filter((id) => available.includes(id));
   return known.length > 0 ? known : available.slice(0, GENERAL.length);
 }

@@ -1,6 +1,6 @@
 import type { ValueScale } from "./scale";
 
-/** Where the value of one row stands. */
+/** How the value of one row is drawn. */
 export type ProfilePoint =
   | { readonly kind: "value"; readonly position: number }
   | { readonly kind: "zero" }
@@ -21,7 +21,7 @@ export interface PlacedRow {
   readonly position: number;
 }
 
-/** Rows that are joined by a line. A row without a value, as a layer without weights is, does not end a line; zero does. */
+/** Rows joined by a line. A missing value, as of a layer without weights, does not end a line; a zero does. */
 export function lineRuns(points: readonly ProfilePoint[]): PlacedRow[][] {
   const runs: PlacedRow[][] = [];
   let run: PlacedRow[] = [];

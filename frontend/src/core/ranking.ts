@@ -8,15 +8,15 @@ export interface RankedLayer {
   /** Row in model order. */
   readonly index: number;
   readonly state: HealthState;
-  /** What is wrong in a few words, or what is known instead. */
+  /** The worst finding in a few words, else the state of the layer. */
   readonly words: string;
-  /** Further open findings beside the one told in `words`. */
+  /** Open findings in addition to the one in `words`. */
   readonly more: number;
 }
 
 export type SortOrder = "severity" | "model";
 
-/** Findings must stand worst first, as the server sends them. */
+/** Findings must be sorted worst first, as the server sends them. */
 export function rankLayers(
   layers: readonly Layer[],
   findings: readonly Finding[],
@@ -35,7 +35,7 @@ export function rankLayers(
 
 function rank(layer: Layer, index: number, open: readonly Finding[], rules: readonly Rule[]): RankedLayer {
   const state = layerState(layer);
-  // A consequence stands behind every root, but may be worse than what else the layer has.
+  // The server lists roots before consequences, so the first finding of a layer need not be its worst.
   const worst = [...open].sort((a, b) => urgency(a.severity) - urgency(b.severity))[0];
   const words = worst === undefined ? stateSentence(layer, rules) : findingWords(worst, rules);
   return { layer, index, state, words, more: Math.max(0, open.length - 1) };
@@ -46,10 +46,10 @@ export function openFindings(findings: readonly Finding[], layer: string): Findi
 }
 
 /**
- * The open finding after or before the one last gone to, round at the ends. When another layer was chosen since, the
- * first finding of that layer; when it has none, the first of all, or the last. Null without any.
+ * The open finding after or before the last visited one, wrapping around at the ends. If another layer was chosen since,
+ * the first finding of that layer; if it has none, the first or last of all. Null without findings.
  */
-export function neighbourFinding(
+export function neighborFinding(
   findings: readonly Finding[],
   last: string | null,
   layer: string,
@@ -62,7 +62,7 @@ export function neighbourFinding(
   return chosen ?? open.at(direction === 1 ? 0 : -1) ?? null;
 }
 
-/** Findings that belong to no row of the layer table, such as those of the model as a whole. */
+/** Findings that belong to no layer, such as those of the whole model. */
 export function findingsWithoutLayer(findings: readonly Finding[], layers: readonly Layer[]): Finding[] {
   const names = new Set(layers.map((layer) => layer.name));
   return findings.filter((finding) => !names.has(finding.layer));
@@ -76,13 +76,13 @@ export function ruleTitle(id: string, rules: readonly Rule[]): string {
   return rules.find((rule) => rule.id === id)?.title ?? id;
 }
 
-/** Layers whose name or class holds the text, letter case aside. */
+/** Layers whose name or class contains the text, ignoring case. */
 export function matchLayers(ranked: readonly RankedLayer[], text: string): RankedLayer[] {
   const wanted = text.trim().toLowerCase();
   return ranked.filter(({ layer }) => `${layer.name} ${layer.class_name}`.toLowerCase().includes(wanted));
 }
 
-/** The name of the layer as a whole, for one of its calls too. */
+/** The name of the layer, also for one of its calls. */
 export function baseName({ name, call_site }: Layer): string {
   return call_site > 0 ? name.replace(/@\d+$/, "") : name;
 }

@@ -7,7 +7,7 @@ export interface PixelColumns {
   readonly end: Int32Array;
 }
 
-/** Assigns recorded steps to `width` columns of pixels; every step on the axis is shown by at least one column. */
+/** Assigns recorded steps to `width` columns of pixels; every step on the axis has at least one column. */
 export function pixelColumns(axis: StepAxis, width: number): PixelColumns {
   const start = new Int32Array(width);
   const end = new Int32Array(width);
@@ -22,19 +22,19 @@ export function pixelColumns(axis: StepAxis, width: number): PixelColumns {
   return { start, end };
 }
 
-/** Of several values that share a pixel, the one to show. */
+/** Chooses between two values that share a pixel. */
 export type Reduce = (a: number, b: number) => number;
 
 export const reduceHealth: Reduce = worseCode;
 
-/** Keeps the value that is farther from zero; a number wins over NaN, infinity over every number. */
+/** Keeps the value farther from zero; numbers win over NaN, infinity over all numbers. */
 export const reduceLargest: Reduce = (a, b) => {
   if (Number.isNaN(a)) return b;
   if (Number.isNaN(b)) return a;
   return Math.abs(b) > Math.abs(a) ? b : a;
 };
 
-/** Keeps the smaller value, for figures where small is what must not be overlooked. */
+/** Keeps the smaller value, for statistics where small values matter. */
 export const reduceSmallest: Reduce = (a, b) => {
   if (Number.isNaN(a)) return b;
   if (Number.isNaN(b)) return a;
@@ -62,14 +62,14 @@ export function rowPixels(
   return pixels;
 }
 
-/** A stretch of equal neighbours in a row of pixels. */
+/** A run of equal pixels in a row. */
 export interface Stretch {
   readonly from: number;
   readonly to: number;
   readonly value: number;
 }
 
-/** Merges equal neighbours; NaN equals NaN. */
+/** Merges equal pixels; NaN equals NaN. */
 export function stretches(pixels: Float32Array): Stretch[] {
   const merged: Stretch[] = [];
   let from = 0;
@@ -82,7 +82,7 @@ export function stretches(pixels: Float32Array): Stretch[] {
   return merged;
 }
 
-/** Some rows of `[rows, steps]`, in the given order; the same array when all are kept as they are. */
+/** Some rows of `[rows, steps]`, in the given order; the same array if nothing changes. */
 export function pickRows(values: Float32Array, stepCount: number, rows: readonly number[]): Float32Array {
   if (rows.length * stepCount === values.length && rows.every((row, index) => row === index)) return values;
   const picked = new Float32Array(rows.length * stepCount);

@@ -1,36 +1,36 @@
-import type { Theme } from "./colour";
+import type { Theme } from "./color";
 import type { Run } from "./types";
 
-/** TensorBoard's own colours of runs, in the order in which it gives them out. */
-const TENSORBOARD_COLOURS = ["#425066", "#12b5cb", "#e52592", "#f9ab00", "#9334e6", "#7cb342", "#e8710a"] as const;
-/** Takes the place of the first one on a dark ground. */
+/** TensorBoard's colors of runs, in the order in which it assigns them. */
+const TENSORBOARD_COLORS = ["#425066", "#12b5cb", "#e52592", "#f9ab00", "#9334e6", "#7cb342", "#e8710a"] as const;
+/** Replaces the first one in the dark theme. */
 const SLATE_ON_DARK = "#8e98a3";
 
-/** The colour TensorBoard gives a run, by the run's place among all runs of the log directory. */
-export function runColour(place: number, theme: Theme): string {
-  const index = Math.max(0, place) % TENSORBOARD_COLOURS.length;
-  return index === 0 && theme === "dark" ? SLATE_ON_DARK : (TENSORBOARD_COLOURS[index] ?? TENSORBOARD_COLOURS[0]);
+/** The color that TensorBoard assigns to a run, by its position among all runs of the log directory. */
+export function runColor(place: number, theme: Theme): string {
+  const index = Math.max(0, place) % TENSORBOARD_COLORS.length;
+  return index === 0 && theme === "dark" ? SLATE_ON_DARK : (TENSORBOARD_COLORS[index] ?? TENSORBOARD_COLORS[0]);
 }
 
-/** Runs that can be told apart in one picture. */
+/** Runs that one chart can distinguish. */
 export const MOST_RUNS = 6;
 
-/** Dashes by the place of a run in a picture, in pixels, so that colour is not all that tells runs apart. */
+/** Dashes in pixels by the position of a run in a chart, so that color is not the only difference. */
 const DASHES: readonly (readonly number[])[] = [[], [7, 3], [2, 3], [9, 3, 2, 3], [4, 2], [1, 2]];
 
 export function runDash(place: number): readonly number[] {
   return DASHES[place % DASHES.length] ?? [];
 }
 
-/** What TensorBoard's own tabs have chosen, as far as the address tells. */
+/** The selection in TensorBoard's own tabs, as far as the address holds it. */
 export interface HostSelection {
-  /** Runs by whether they are ticked in the Scalars tab and its like. */
+  /** Whether each run is checked in the Scalars tab and similar ones. */
   readonly ticked: Readonly<Record<string, boolean>>;
-  /** Pattern that runs must match, "" for all. */
+  /** Pattern that runs must match; "" for all. */
   readonly pattern: string;
 }
 
-/** Names of the runs that TensorBoard's own tabs show; null when the address does not restrict them. */
+/** Names of the runs that TensorBoard's own tabs show; null if the address does not restrict them. */
 export function selectedRuns(runs: readonly Run[], { ticked, pattern }: HostSelection): string[] | null {
   const matches = matcher(pattern);
   const isRestricted = matches !== null || Object.values(ticked).some((isOn) => !isOn);
@@ -40,7 +40,7 @@ export function selectedRuns(runs: readonly Run[], { ticked, pattern }: HostSele
     .filter((name) => ticked[name] !== false && (matches === null || matches.test(name)));
 }
 
-/** Null for no pattern, and for one that is none. */
+/** Null without a pattern and for an invalid one. */
 function matcher(pattern: string): RegExp | null {
   if (pattern === "") return null;
   try {
@@ -51,7 +51,7 @@ function matcher(pattern: string): RegExp | null {
   }
 }
 
-/** The run asked for; else the newest of the selected that can be read; else any. */
+/** The requested run; else the newest readable one among the selected; else any. */
 export function pickRun(
   runs: readonly Run[],
   name: string | undefined,
@@ -63,7 +63,7 @@ export function pickRun(
   return wanted.findLast((run) => run.readable) ?? runs.findLast((run) => run.readable) ?? runs[0] ?? null;
 }
 
-/** The runs beside the main one: those asked for, else the others TensorBoard shows; only what can be read. */
+/** The runs to compare: those requested, else the others that TensorBoard shows; only readable ones. */
 export function pickOthers(
   runs: readonly Run[],
   main: Run | null,

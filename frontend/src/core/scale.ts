@@ -1,15 +1,15 @@
 import { scaleLinear, scaleLog, scaleSymlog } from "d3-scale";
-import { unreachable } from "./severity";
 import type { ScaleKind } from "./types";
+import { unreachable } from "./unreachable";
 
-/** Maps the values of one picture to [0, 1]; what has no place on the scale is told apart. */
+/** Maps the values of one picture to [0, 1]. Values off the scale are handled by the caller. */
 export interface ValueScale {
   readonly kind: ScaleKind;
   readonly low: number;
   readonly high: number;
-  /** Whether 0 is the middle and the two directions differ. */
+  /** Whether 0 is the middle and the two directions have different colors. */
   readonly diverging: boolean;
-  /** In [0, 1] for finite values inside the scale's range. Zero and less have no place on a logarithmic scale. */
+  /** In [0, 1] for finite values inside the range. Values of zero and below are off a logarithmic scale. */
   position(value: number): number;
   readonly ticks: readonly number[];
 }
@@ -21,13 +21,13 @@ export function scaleName(kind: ScaleKind): string {
     case "log":
       return "logarithmic";
     case "symlog":
-      return "symmetric logarithmic";
+      return "symmetric log";
     default:
       return unreachable(kind);
   }
 }
 
-/** How far below the largest size a symmetric-log scale goes over to linear. */
+/** How many decades below the largest absolute value a symmetric-log scale becomes linear. */
 const SYMLOG_DECADES = 4;
 const TICKS = 4;
 
@@ -36,7 +36,7 @@ export interface Extent {
   readonly high: number;
 }
 
-/** Smallest and largest finite value above `floor`; null when there is none. */
+/** Smallest and largest finite value above `floor`; null if there is none. */
 export function extentOf(values: Float32Array, floor = Number.NEGATIVE_INFINITY): Extent | null {
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
@@ -48,12 +48,12 @@ export function extentOf(values: Float32Array, floor = Number.NEGATIVE_INFINITY)
   return low <= high ? { low, high } : null;
 }
 
-/** The range a statistic has by its nature, whatever was measured; null when it has none. */
+/** The range that a statistic has by definition; null if it has none. */
 export function naturalExtent(statistic: string): Extent | null {
   return statistic.endsWith("_fraction") ? { low: 0, high: 1 } : null;
 }
 
-/** The scale of `kind` over `bounds` or else over what can be placed on it; null when there is nothing to place. */
+/** The scale of `kind` over `bounds`, else over the values that fit it; null if no value fits. */
 export function valueScale(kind: ScaleKind, values: Float32Array, bounds: Extent | null = null): ValueScale | null {
   const measured = extentOf(values, kind === "log" ? 0 : Number.NEGATIVE_INFINITY);
   if (measured === null) return null;
@@ -98,7 +98,7 @@ function logarithmic({ low, high }: Extent): ValueScale {
   };
 }
 
-/** Values of one sign within this factor are told apart best on a linear scale. */
+/** Values of one sign within this factor are easiest to compare on a linear scale. */
 const NARROW = 100;
 
 function symmetric({ low, high }: Extent): ValueScale {
@@ -131,12 +131,12 @@ function powersOfTen(low: number, high: number): number[] {
 
 /** Values within this factor gain nothing from a logarithmic axis. */
 const FLAT = 8;
-/** Sizes this many times the usual one would press a line flat on a linear axis. */
+/** Absolute values this many times the median would flatten the rest of the line on a linear axis. */
 const SPIKE = 1000;
-/** A loss that was this many times the usual one would hide everything that came after. */
+/** A loss this many times the median would hide everything else. */
 const BLOW_UP = 100;
 
-/** The axis on which a line of these values is read best, given the scale that suits the statistic. */
+/** The axis on which a line of these values is easiest to read, given the recommended scale of the statistic. */
 export function lineScale(kind: ScaleKind, values: Float32Array): ScaleKind {
   switch (kind) {
     case "linear": {
@@ -158,14 +158,14 @@ export function lineScale(kind: ScaleKind, values: Float32Array): ScaleKind {
   }
 }
 
-/** Median absolute value of what is finite and not zero; 1 when there is none. */
+/** Median absolute value of the finite nonzero values; 1 if there are none. */
 export function medianSize(values: Float32Array): number {
   const sizes = values.filter((value) => Number.isFinite(value) && value !== 0).map(Math.abs);
   sizes.sort();
   return sizes[sizes.length >> 1] ?? 1;
 }
 
-/** Index of the last recorded step that is not after `step`; the first one when all are after it; -1 without steps. */
+/** Index of the last recorded step up to `step`; 0 if all come after it; -1 without steps. */
 export function indexOfStep(steps: readonly number[], step: number): number {
   let low = 0;
   let high = steps.length;

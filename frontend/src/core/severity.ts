@@ -1,6 +1,8 @@
+import { plural } from "./format";
 import type { Layer, Outcome, Rule, RunDescription, Severity } from "./types";
+import { unreachable } from "./unreachable";
 
-/** Everything that can be said of a layer at one step; `unobserved` layers have no figures at all. */
+/** State of a layer at one step; `unobserved` layers have no values at all. */
 export type HealthState = Outcome | "unobserved";
 
 /** Code of a state in the health matrix, by position. */
@@ -18,43 +20,29 @@ export function healthOfCode(code: number): Outcome | null {
   return HEALTH_CODES[code] ?? null;
 }
 
-/** Order of urgency, most urgent first. A failed rule stands above health: it hides what it should have told. */
-const URGENCY: readonly HealthState[] = [
-  "problem",
-  "warning",
-  "note",
-  "error",
-  "unobserved",
-  "insufficient_data",
-  "ok",
-  "not_applicable",
-];
+/** Worst first. A failed rule precedes health, because it may hide a finding. */
+const URGENT = ["problem", "warning", "note", "error"] as const;
 
-/** Smaller is more urgent. */
+/** In lists, layers that were not judged precede healthy ones. */
+const LISTED: readonly HealthState[] = [...URGENT, "unobserved", "insufficient_data", "ok", "not_applicable"];
+
+/** Among several outcomes the first one wins; the server merges rules in the same order. */
+const MERGED: readonly Outcome[] = [...URGENT, "ok", "insufficient_data", "not_applicable"];
+
+/** Smaller is listed first. */
 export function urgency(state: HealthState): number {
-  return URGENCY.indexOf(state);
+  return LISTED.indexOf(state);
 }
-
-/** Which code stands for a stretch of steps; the server merges rules in the same order. */
-const CODE_PRECEDENCE: readonly Outcome[] = [
-  "problem",
-  "warning",
-  "note",
-  "error",
-  "ok",
-  "insufficient_data",
-  "not_applicable",
-];
 
 export function worstOutcome(outcomes: readonly Outcome[]): Outcome | null {
-  return CODE_PRECEDENCE.find((candidate) => outcomes.includes(candidate)) ?? null;
+  return MERGED.find((candidate) => outcomes.includes(candidate)) ?? null;
 }
 
-/** NaN counts as nothing; of two codes the one that must not be overlooked. */
+/** The worse of two codes; NaN counts as none. */
 export function worseCode(a: number, b: number): number {
   const rank = (code: number) => {
     const outcome = healthOfCode(code);
-    return outcome === null ? CODE_PRECEDENCE.length : CODE_PRECEDENCE.indexOf(outcome);
+    return outcome === null ? MERGED.length : MERGED.indexOf(outcome);
   };
   return rank(b) < rank(a) ? b : a;
 }
@@ -78,7 +66,7 @@ export function stateWord(state: HealthState): string {
     case "note":
       return "Note";
     case "ok":
-      return "No finding";
+      return "OK";
     case "not_applicable":
       return "Not applicable";
     case "insufficient_data":
@@ -92,13 +80,13 @@ export function stateWord(state: HealthState): string {
   }
 }
 
-/** What a rule that waits for data needs, as its thresholds tell; "" where they do not. */
+/** How much data a waiting rule needs according to its thresholds; "" if unknown. */
 export function waitsFor(rule: string, thresholds: RunDescription["thresholds"]): string {
   const steps = thresholds[rule]?.min_checks;
   return typeof steps === "number" ? `: needs ${steps} observed steps` : "";
 }
 
-/** A sentence for a layer without findings; it never sounds healthier than what was checked. */
+/** Describes a layer without findings, and never as healthier than what was checked. */
 export function stateSentence(layer: Layer, rules: readonly Rule[]): string {
   const state = layerState(layer);
   const count = (outcome: Outcome) => layer.outcomes.filter((other) => other === outcome).length;
@@ -116,26 +104,20 @@ export function stateSentence(layer: Layer, rules: readonly Rule[]): string {
     case "not_applicable":
       return "No rule applies";
     case "ok": {
-      const told: readonly (readonly [Outcome, string])[] = [
-        ["insufficient_data", "waiting for data"],
-        ["not_applicable", "not applicable"],
-      ];
-      const rest = told
-        .filter(([outcome]) => count(outcome) > 0)
-        .map(([outcome, word]) => `, ${count(outcome)} ${word}`);
-      return `No finding: ${count("ok")} ${count("ok") === 1 ? "rule" : "rules"} checked${rest.join("")}`;
+      const waiting = count("insufficient_data");
+      return `OK: ${plural(count("ok"), "check")} passed${waiting > 0 ? `, ${waiting} waiting for data` : ""}`;
     }
     default:
       return unreachable(state);
   }
 }
 
-/** Which rules failed on how many layers: "vanishing gradient on 2 layers"; empty when none failed. */
+/** Which rules failed on how many layers: "vanishing gradient on 2 layers"; empty if none failed. */
 export function failedRules(layers: readonly Layer[], rules: readonly Rule[]): string {
   return rules
     .map((rule, index) => ({ rule, count: layers.filter(({ outcomes }) => outcomes[index] === "error").length }))
     .filter(({ count }) => count > 0)
-    .map(({ rule, count }) => `${rule.title.toLowerCase()} on ${count} ${count === 1 ? "layer" : "layers"}`)
+    .map(({ rule, count }) => `${rule.title.toLowerCase()} on ${plural(count, "layer")}`)
     .join(", ");
 }
 
@@ -144,8 +126,4 @@ function namesOf(layer: Layer, rules: readonly Rule[], outcome: Outcome): string
     .filter((_, index) => layer.outcomes[index] === outcome)
     .map((rule) => rule.title.toLowerCase())
     .join(", ");
-}
-
-export function unreachable(value: never): never {
-  throw new Error(`unexpected value ${String(value)}`);
 }

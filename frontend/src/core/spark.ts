@@ -4,7 +4,7 @@ export const SPARK_WIDTH = 56;
 export const SPARK_HEIGHT = 16;
 const POINTS = 28;
 
-/** An SVG path of a row of values in few points; what is too small for the scale lies at the bottom, gaps stay gaps. */
+/** An SVG path of a row of values in a few points. Values below the scale are at the bottom; gaps remain gaps. */
 export function sparkPath(values: Float32Array, scale: ValueScale | null): string {
   const count = Math.min(POINTS, values.length);
   let path = "";

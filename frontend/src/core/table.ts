@@ -1,4 +1,4 @@
-/** A table of numbers, as it is shown and as it is saved. */
+/** A table of numbers, for display and download. */
 export interface NumberTable {
   /** Title of the first column, which names the rows. */
   readonly rowTitle: string;
@@ -18,7 +18,7 @@ export interface NumberRow {
   readonly values: readonly number[];
 }
 
-/** Digits that tell any two 32-bit floats apart. */
+/** Enough digits to distinguish any two 32-bit floats. */
 const FLOAT_DIGITS = 9;
 
 function numberCell(value: number): string {
@@ -29,13 +29,13 @@ function numberCell(value: number): string {
       : `${value}`;
 }
 
-/** Text as RFC 4180 wants it; what a spreadsheet would take for a formula gets an apostrophe in front. */
+/** Text quoted as in RFC 4180; an apostrophe precedes what a spreadsheet would evaluate as a formula. */
 function textCell(text: string): string {
   const harmless = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }
 
-/** Numbers in full, without units or grouping; empty = not measured. */
+/** Numbers at full precision, without units or grouping; empty = not measured. */
 export function toCsv({ rowTitle, columns, rows }: NumberTable): string {
   const head = [rowTitle, ...columns.map(({ title }) => title)].map(textCell);
   const body = rows.map(({ name, values }) => [
@@ -47,7 +47,7 @@ export function toCsv({ rowTitle, columns, rows }: NumberTable): string {
 
 const MAX_NAME = 100;
 
-/** A file name from names that may hold anything. */
+/** A safe file name from arbitrary names. */
 export function fileName(...parts: readonly string[]): string {
   const safe = parts.map((part) => part.replace(/[^\p{L}\p{N}.-]+/gu, "_").replace(/^[_.]+|[_.]+$/g, ""));
   return `${safe

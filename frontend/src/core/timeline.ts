@@ -1,19 +1,19 @@
-/** What the horizontal axes count. */
+/** Unit of the horizontal axes. */
 export type XKind = "step" | "epoch" | "time";
 
 export const X_KINDS: readonly XKind[] = ["step", "epoch", "time"];
 
-/** The way from steps to the figure on the axis and back; both ascend. */
+/** Maps steps to positions on the axis and back; both ascend. */
 export interface Timeline {
   readonly kind: XKind;
-  /** The figure at a step: the step, epochs since the start of the training, or seconds since the first record. */
+  /** The step itself, epochs since the start of training, or seconds since the first record. */
   at(step: number): number;
-  stepAt(figure: number): number;
+  stepAt(position: number): number;
 }
 
 export const BY_STEP: Timeline = { kind: "step", at: (step) => step, stepAt: (step) => step };
 
-/** What is known of the recorded steps of a run, in ascending order. */
+/** The recorded steps of a run, ascending. */
 export interface StepRecord {
   readonly steps: readonly number[];
   /** Seconds since the epoch. */
@@ -22,7 +22,7 @@ export interface StepRecord {
   readonly epochs: Float32Array | null;
 }
 
-/** Null when the run does not tell what the axis is to count. */
+/** Null if the run did not record what the axis needs. */
 export function timelineOf(kind: XKind, record: StepRecord): Timeline | null {
   switch (kind) {
     case "step":
@@ -38,10 +38,10 @@ export function timelineOf(kind: XKind, record: StepRecord): Timeline | null {
   }
 }
 
-/** Step and figure. */
+/** Step and position. */
 type Point = readonly [number, number];
 
-/** A clock that was set back must not turn the axis round. */
+/** A clock that was set back must not reverse the axis. */
 function timePoints(steps: readonly number[], wallTimes: readonly number[]): Point[] {
   const start = wallTimes[0] ?? 0;
   let latest = 0;
@@ -51,7 +51,7 @@ function timePoints(steps: readonly number[], wallTimes: readonly number[]): Poi
   });
 }
 
-/** The first recorded step of each epoch, and the last step; within an epoch figures run evenly. */
+/** The first recorded step of each epoch, and the last step; positions are linear within an epoch. */
 function epochPoints(steps: readonly number[], epochs: Float32Array): Point[] {
   const starts: Point[] = [];
   steps.forEach((step, index) => {
@@ -70,11 +70,11 @@ function throughPoints(kind: XKind, points: readonly Point[]): Timeline | null {
   const first = points[0];
   const last = points[points.length - 1];
   if (first === undefined || last === undefined || !(last[1] > first[1])) return null;
-  const inverse = points.map(([step, figure]): Point => [figure, step]);
-  return { kind, at: (step) => interpolate(points, step), stepAt: (figure) => interpolate(inverse, figure) };
+  const inverse = points.map(([step, position]): Point => [position, step]);
+  return { kind, at: (step) => interpolate(points, step), stepAt: (position) => interpolate(inverse, position) };
 }
 
-/** Linear between neighbours, and on with the slope of the whole outside of them. */
+/** Linear between neighbors; extrapolates with the average slope. */
 function interpolate(points: readonly Point[], x: number): number {
   const first = points[0] ?? [0, 0];
   const last = points[points.length - 1] ?? first;

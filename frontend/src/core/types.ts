@@ -1,4 +1,7 @@
-/** What the server's JSON answers hold; `docs/http_api.md` is the contract. */
+/**
+ * The server's JSON answers; `docs/http_api.md` is the contract. `tests/server_answers.ts`, which the Python tests keep
+ * equal to real answers, is checked against these types.
+ */
 
 export type Severity = "note" | "warning" | "problem";
 
@@ -6,11 +9,32 @@ export type Outcome = "ok" | Severity | "not_applicable" | "insufficient_data" |
 
 export type ScaleKind = "linear" | "log" | "symlog";
 
+export type FindingUnit = "share" | "count" | "";
+
 export type LifeState = "born_dead" | "died" | "alive" | "revived" | "unknown";
+
+/** Machine id of an error. */
+export type ErrorKind =
+  | "bad_parameter"
+  | "unknown_run"
+  | "unknown_layer"
+  | "untracked_units"
+  | "unknown_picture"
+  | "bad_method"
+  | "newer_schema"
+  | "too_large"
+  | "damaged_run";
+
+export interface ErrorAnswer {
+  readonly error: string;
+  readonly kind: ErrorKind;
+}
 
 export interface Run {
   readonly name: string;
   readonly readable: boolean;
+  /** Why it cannot be read; null for a readable run. */
+  readonly kind: ErrorKind | null;
   readonly reason: string;
   readonly records: number;
   readonly layers: number;
@@ -31,17 +55,26 @@ export interface Layer {
   readonly activation: string | null;
   readonly parameters: number;
   readonly trainable: boolean;
+  /** Whether its output multiplies that of another layer, as in squeeze-and-excite blocks. */
+  readonly is_gate: boolean;
   readonly not_observed: string;
-  /** Names of the layers whose outputs it takes; empty when that is not known. */
+  /** Names of the layers whose outputs feed it; empty if unknown. */
   readonly inputs: readonly string[];
   readonly severity: Severity | null;
   readonly outcomes: readonly Outcome[];
 }
 
+export interface Weight {
+  readonly name: string;
+  readonly layer: string;
+  readonly shape: readonly number[];
+  readonly has_gradient: boolean;
+}
+
 export interface Rule {
   readonly id: string;
   readonly title: string;
-  /** Why a finding of it matters; empty for a rule that is not known. */
+  /** Why a finding of the rule matters; empty for an unknown rule. */
   readonly why: string;
 }
 
@@ -59,12 +92,12 @@ export interface Cost {
   readonly interval: number | null;
 }
 
-/** How many entries an answer lacks because it would be too large, by the name of the list that lacks them. */
+/** How many entries an answer lacks because it would be too large, by the name of the list. */
 export type LeftOut = Readonly<Record<string, number>>;
 
 export interface RunList {
   readonly runs: readonly Run[];
-  readonly left_out?: LeftOut;
+  readonly left_out: LeftOut;
 }
 
 export interface RunDescription {
@@ -72,6 +105,7 @@ export interface RunDescription {
   readonly model: string;
   readonly schema_version: number;
   readonly layers: readonly Layer[];
+  readonly weights: readonly Weight[];
   readonly rules: readonly Rule[];
   readonly statistics: readonly Statistic[];
   readonly step_statistics: readonly Statistic[];
@@ -79,7 +113,7 @@ export interface RunDescription {
   readonly cadence: Readonly<Record<string, unknown>>;
   readonly versions: Readonly<Record<string, string>>;
   readonly cost: Cost | null;
-  readonly left_out?: LeftOut;
+  readonly left_out: LeftOut;
 }
 
 export interface Finding {
@@ -87,9 +121,14 @@ export interface Finding {
   readonly rule: string;
   readonly layer: string;
   readonly severity: Severity;
+  /** Machine id of what the rule saw; `quantity` is its title. */
+  readonly sign: string;
   readonly quantity: string;
-  readonly value: number | string | null;
-  readonly threshold: number | string | null;
+  /** Of `value` and `threshold`; "" for plain numbers. */
+  readonly unit: FindingUnit;
+  /** Null for NaN and infinity. */
+  readonly value: number | null;
+  readonly threshold: number | null;
   readonly samples: number;
   readonly checks: number;
   readonly since_step: number;
@@ -103,12 +142,19 @@ export interface Finding {
   readonly advice: string;
   readonly source: string;
   readonly root: string | null;
+  /** Where a non-finite value came from; "" where unknown. */
+  readonly origin: string;
+  /** The step at which it reappeared after it was resolved; null if it never did. */
+  readonly reopened_step: number | null;
+  /** The last part of `message`, about what happened later. */
+  readonly follow_up: string;
 }
 
 export interface Verdict {
   readonly severity: Severity | null;
   readonly sentence: string;
-  readonly layer: string | null;
+  /** "" without findings. */
+  readonly layer: string;
   readonly layers_affected: number;
   readonly layers_total: number;
   readonly rules_checked: number;
@@ -119,7 +165,7 @@ export interface Findings {
   readonly run: string;
   readonly verdict: Verdict;
   readonly findings: readonly Finding[];
-  readonly left_out?: LeftOut;
+  readonly left_out: LeftOut;
 }
 
 export interface UnitLife {
@@ -127,9 +173,9 @@ export interface UnitLife {
   readonly state: LifeState;
   readonly since_step: number | null;
   readonly revivals: number;
-  /** Samples of the present silence. */
+  /** Samples of the current silence. */
   readonly samples: number;
-  /** The unit answers less than this share of samples, at 95 % confidence; null for active units. */
+  /** Upper bound of the unit's activity at 95% confidence; null for active units. */
   readonly activity_below: number | null;
 }
 
@@ -137,23 +183,30 @@ export interface UnitLife {
 export interface Picture {
   readonly tag: string;
   readonly kind: string;
-  /** Layer or other subject of the picture. */
+  /** The layer or other subject of the pictures. */
   readonly subject: string;
   readonly description: string;
   readonly steps: readonly number[];
+  readonly wall_times: readonly number[];
   /** Width and height in pixels of the last one. */
   readonly size: readonly [number, number];
 }
 
 export interface PictureList {
+  readonly run: string;
   readonly pictures: readonly Picture[];
-  readonly left_out?: LeftOut;
+  readonly left_out: LeftOut;
 }
 
-/** What a picture says of its values. */
+/** What a picture says about its values. */
 export interface PictureDetails {
   readonly low: number | null;
   readonly high: number | null;
   readonly scale: "common" | "each" | "logarithmic";
   readonly about: string;
+}
+
+export interface PictureDetailsAnswer {
+  /** Null for pictures of other writers. */
+  readonly details: PictureDetails | null;
 }

@@ -1,7 +1,7 @@
 import type { StepWindow } from "./axis";
 import type { ScaleKind } from "./types";
 
-/** What a link to this page keeps; undefined means the default, which is left out of the address. */
+/** The state kept in the address; undefined means the default, which the address omits. */
 export interface Place {
   readonly run?: string | undefined;
   readonly others?: readonly string[] | undefined;
@@ -24,7 +24,7 @@ export interface Place {
 const PLUGIN = "layer_health";
 const PREFIX = `p.${PLUGIN}.`;
 
-/** The parts of a location hash after "#": the tab's name, then key=value. Keys of others are kept as they are. */
+/** The parts of a location hash after "#": the name of the tab, then key=value. Keys of other tabs are kept. */
 function parts(hash: string): string[] {
   return hash
     .replace(/^#/, "")
@@ -41,7 +41,7 @@ function decode(text: string): string | undefined {
   }
 }
 
-/** The values of a hash by key, decoded; a part that cannot be read counts as absent. */
+/** Decoded values of a hash by key; malformed parts count as absent. */
 export function hashValues(hash: string): Map<string, string> {
   const values = new Map<string, string>();
   for (const part of parts(hash)) {
@@ -53,7 +53,7 @@ export function hashValues(hash: string): Map<string, string> {
   return values;
 }
 
-/** Reads this page's keys; a key that cannot be read counts as absent. */
+/** Reads the keys of this page; malformed ones count as absent. */
 export function readPlace(hash: string): Place {
   const all = hashValues(hash);
   const get = (key: string) => all.get(PREFIX + key);
@@ -78,7 +78,7 @@ export function readPlace(hash: string): Place {
   };
 }
 
-/** The hash with this page's keys replaced; everything else stays, in its order. */
+/** The hash with the keys of this page replaced; everything else keeps its order. */
 export function writePlace(hash: string, place: Place): string {
   const others = parts(hash).filter((part) => !decode(part)?.startsWith(PREFIX));
   if (others.length === 0) others.push(PLUGIN);
@@ -98,7 +98,7 @@ function oneOf<Value extends string>(text: string | undefined, allowed: readonly
   return allowed.find((value) => value === text);
 }
 
-/** Names may hold commas; a comma alone stands for none at all. */
+/** Names may contain commas; a single comma encodes an empty list. */
 function writeNames(names: readonly string[] | undefined): string | undefined {
   if (names === undefined) return undefined;
   return names.length === 0 ? NO_NAMES : names.map(encodeURIComponent).join(",");
@@ -119,7 +119,7 @@ function readWindow(text: string | undefined): StepWindow | undefined {
     : undefined;
 }
 
-/** Whether the address shows this tab; an empty hash is the first active tab, which may be this one. */
+/** Whether the address shows this tab; an empty hash means the first active tab, which may be this one. */
 export function isOwnHash(hash: string): boolean {
   const first = parts(hash)[0];
   return first === undefined || first === PLUGIN;

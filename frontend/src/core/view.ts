@@ -2,12 +2,12 @@ import type { ReadonlySignal } from "@preact/signals";
 import type { StepWindow } from "./axis";
 import type { Timeline } from "./timeline";
 
-/** What all pictures over steps share. */
+/** State shared by all charts over steps. */
 export interface StepView {
   readonly timeline: Timeline;
   /** Null shows all steps. */
   readonly zoom: StepWindow | null;
-  /** The step that all of them mark. */
+  /** The step that all charts mark. */
   readonly cursor: ReadonlySignal<number | null>;
   onPinStep(step: number | null): void;
   onHoverStep(step: number | null): void;

@@ -1,22 +1,27 @@
+import { failureTitle, kindOf } from "../core/failures";
+import { sentence } from "../core/format";
 import type { Run } from "../core/types";
 import type { Store } from "../state/store";
-import { Comparison } from "./comparison";
-import { CostPanel } from "./cost";
-import { DepthProfile } from "./depth_profile";
-import { Distribution } from "./distribution";
-import { LayerFindings } from "./findings";
-import { Header } from "./header";
-import { Judgement } from "./judgement";
-import { LayerMatrix } from "./layer_matrix";
-import { LayerSeries } from "./layer_series";
-import { Layers } from "./layers";
-import { ModelMap } from "./model_map";
-import { Fence } from "./panel";
-import { Pictures } from "./pictures";
-import { EmptyState, FullState, LeftOutBanner, MissingRunBanner, ModelFindings, StaleBanner } from "./states";
-import { Training } from "./training";
-import { UnitLives } from "./unit_lives";
-import { VerdictLine } from "./verdict";
+import { Distribution } from "./layer/distribution";
+import { LayerFindings } from "./layer/findings";
+import { LayerSeries } from "./layer/layer_series";
+import { Pictures } from "./layer/pictures";
+import { UnitLives } from "./layer/unit_lives";
+import { FailureState } from "./parts/full_state";
+import { Fence } from "./parts/panel";
+import { LeftOutBanner, MissingRunBanner, StaleBanner } from "./run/banners";
+import { Comparison } from "./run/comparison";
+import { CostPanel } from "./run/cost";
+import { DepthProfile } from "./run/depth_profile";
+import { EmptyState } from "./run/empty_state";
+import { Header } from "./run/header";
+import { LayerMatrix } from "./run/layer_matrix";
+import { Layers } from "./run/layers";
+import { ModelFindings } from "./run/model_findings";
+import { ModelMap } from "./run/model_map";
+import { RunSettings } from "./run/settings";
+import { Training } from "./run/training";
+import { VerdictLine } from "./run/verdict";
 
 export function App({ store }: { readonly store: Store }) {
   const runs = store.runs.value;
@@ -24,10 +29,11 @@ export function App({ store }: { readonly store: Store }) {
     if (runs.error === null) return <Waiting />;
     return (
       <main>
-        <FullState title="The runs could not be loaded" isAlert={true}>
-          <p>{runs.error.message}</p>
-          <RetryButton store={store} />
-        </FullState>
+        <FailureState
+          title="The runs could not be loaded"
+          reason={sentence(runs.error.message)}
+          onRetry={store.reload}
+        />
       </main>
     );
   }
@@ -58,14 +64,6 @@ function Waiting() {
   );
 }
 
-function RetryButton({ store }: { readonly store: Store }) {
-  return (
-    <button type="button" onClick={store.reload}>
-      Retry
-    </button>
-  );
-}
-
 function RunView({ store, runs }: { readonly store: Store; readonly runs: readonly Run[] }) {
   return (
     <>
@@ -75,30 +73,32 @@ function RunView({ store, runs }: { readonly store: Store; readonly runs: readon
   );
 }
 
-/** Layers; the map of a larger model takes the whole width. */
-const LARGE_MODEL = 30;
-
 function RunBody({ store }: { readonly store: Store }) {
   const run = store.run.value;
-  const description = store.description.value;
-  const isLarge = (description.value?.layers.length ?? 0) > LARGE_MODEL;
+  const { value: description, error } = store.description.value;
   if (run === null) return null;
   if (!run.readable) {
-    return (
-      <FullState title={`“${run.name}” cannot be read`} isAlert={true}>
-        <p>{run.reason}</p>
-        <RetryButton store={store} />
-      </FullState>
-    );
+    const title = failureTitle(run.name, run.kind);
+    return <FailureState title={title} reason={sentence(run.reason)} onRetry={store.reload} />;
   }
-  if (description.value === null && description.error !== null) {
-    return (
-      <FullState title={failureTitle(run, description.error)} isAlert={true}>
-        <p>{description.error.message}</p>
-        <RetryButton store={store} />
-      </FullState>
-    );
+  if (description === null && error !== null) {
+    const title = failureTitle(run.name, kindOf(error));
+    return <FailureState title={title} reason={sentence(error.message)} onRetry={store.reload} />;
   }
+  return <RunPanels store={store} run={run} layers={description?.layers.length ?? 0} />;
+}
+
+/** Number of layers above which the map takes the whole width. */
+const LARGE_MODEL = 30;
+
+interface RunPanelsProps {
+  readonly store: Store;
+  readonly run: Run;
+  readonly layers: number;
+}
+
+function RunPanels({ store, run, layers }: RunPanelsProps) {
+  const isLarge = layers > LARGE_MODEL;
   return (
     <>
       <Fence subject={run.name}>
@@ -124,12 +124,7 @@ function RunBody({ store }: { readonly store: Store }) {
         </div>
       </div>
       {isLarge && <ModelMap store={store} />}
-      <Judgement store={store} />
+      <RunSettings store={store} />
     </>
   );
-}
-
-function failureTitle(run: Run, error: Error): string {
-  const isNewer = "kind" in error && error.kind === "newer_schema";
-  return isNewer ? `“${run.name}” was written by a newer version` : `“${run.name}” could not be loaded`;
 }

@@ -1,6 +1,5 @@
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import {
-  ApiError,
   fetchDescription,
   fetchFindings,
   fetchHistograms,
@@ -13,9 +12,10 @@ import {
   fetchStepSeries,
   fetchUnits,
 } from "../api";
+import { type FailureKind, kindOf } from "../core/failures";
 import type { Frame, HistogramsHeader, MatrixHeader, SeriesHeader, UnitsHeader } from "../core/frame";
 import { offeredPictures, shownPicture } from "../core/pictures";
-import { tellingStatistics } from "../core/points";
+import { relevantStatistics } from "../core/points";
 import { openFindings } from "../core/ranking";
 import { pickOthers, pickRun, selectedRuns } from "../core/runs";
 import { indexOfStep } from "../core/scale";
@@ -34,24 +34,25 @@ import type { Host } from "../host";
 import { type Choices, HEALTH } from "./choices";
 import { type Loaded, resource, stable } from "./resource";
 
-/** Statistics of the training itself that are drawn; `epoch` is for the horizontal axis. */
+/** Statistics of the training itself that are shown. */
 export const TRAINING_STATISTICS: readonly string[] = ["loss", "learning_rate", "reconstruction_error"];
+/** For the horizontal axis. */
 const EPOCH = "epoch";
 
-/** Seconds from one look for new records to the next, while a run seems to go on. */
+/** Seconds between polls for new records while a run seems to be active. */
 const POLL_EVERY = 10;
-/** Seconds after its last record up to which a run seems to go on. */
+/** Seconds after its last record for which a run counts as active. */
 const FRESH = 120;
 
-/** Answers for several runs, by name; a run without the layer, or that is gone, is not in it. */
+/** Answers for several runs by name, without runs that are gone or lack the layer. */
 export type ByRun<Value> = ReadonlyMap<string, Value>;
 
-/** What the server told about what was chosen. */
+/** The server's answers for the current choices. */
 export interface Answers {
   readonly runs: ReadonlySignal<Loaded<readonly Run[]>>;
   readonly runOrder: ReadonlySignal<Loaded<readonly string[]>>;
   readonly run: ReadonlySignal<Run | null>;
-  /** The runs shown beside it. */
+  /** The runs compared with it. */
   readonly others: ReadonlySignal<readonly Run[]>;
   readonly layer: ReadonlySignal<Layer | null>;
   readonly stat: ReadonlySignal<string>;
@@ -61,20 +62,20 @@ export interface Answers {
   readonly findings: ReadonlySignal<Loaded<Findings>>;
   /** Health of all layers at all steps. */
   readonly health: ReadonlySignal<Loaded<Frame<MatrixHeader>>>;
-  /** The statistic of the matrix; nothing while it shows health. */
+  /** The statistic of the matrix; empty while it shows health. */
   readonly matrix: ReadonlySignal<Loaded<Frame<MatrixHeader>>>;
-  /** The statistic that is shown over the depth. */
+  /** The statistic in the depth profile. */
   readonly depth: ReadonlySignal<Loaded<Frame<MatrixHeader>>>;
   readonly histograms: ReadonlySignal<Loaded<Frame<HistogramsHeader>>>;
   readonly series: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
   readonly training: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
   readonly units: ReadonlySignal<Loaded<Frame<UnitsHeader>>>;
   readonly pictures: ReadonlySignal<Loaded<PictureList>>;
-  /** Those to choose from beside the chosen layer. */
+  /** The pictures to choose from for the chosen layer. */
   readonly offered: ReadonlySignal<readonly Picture[]>;
   readonly shownPicture: ReadonlySignal<Picture | null>;
   readonly pictureDetails: ReadonlySignal<Loaded<PictureDetails | null>>;
-  /** Of the answers about the run that is shown, and of the list of runs. */
+  /** From the answers about the shown run and from the list of runs. */
   readonly leftOut: ReadonlySignal<readonly LeftOut[]>;
   readonly otherFindings: ReadonlySignal<Loaded<ByRun<Findings>>>;
   readonly otherDepths: ReadonlySignal<Loaded<ByRun<Frame<MatrixHeader>>>>;
@@ -83,7 +84,7 @@ export interface Answers {
 }
 
 interface ListedRuns extends RunList {
-  /** Which reload it answers. */
+  /** Number of the reload that it answers. */
   readonly reload: number;
 }
 
@@ -113,7 +114,7 @@ export function createAnswers(
     polls.value = polls.peek() + 1;
   });
 
-  // Once a reload or when a shown run has grown; not at every look.
+  // Changes on reload and when a shown run has grown, but not with every poll.
   const refresh = computed(() => {
     const shown = [run.value, ...others.value].map((each) => [each?.records, each?.last_time]);
     return JSON.stringify([listed.value.value?.reload, shown]);
@@ -138,7 +139,7 @@ export function createAnswers(
         return key === null ? null : { names, key };
       },
       ({ names, key }, abort) => eachRun(names, (name) => load(name, key, abort)),
-      // One more run beside them leaves the others as they are.
+      // Adding a run keeps the answers for the others.
       ({ key }) => key,
     );
 
@@ -184,7 +185,7 @@ export function createAnswers(
     const chosen = choices.series.value?.filter((id) => statistics.value.includes(id)) ?? [];
     if (chosen.length > 0) return chosen;
     const worst = openFindings(findings.value.value?.findings ?? [], layer.value?.name ?? "")[0];
-    return tellingStatistics(worst?.rule, statistics.value);
+    return relevantStatistics(worst?.rule, statistics.value);
   });
   const seriesKey = () =>
     layer.value === null || seriesStats.value.length === 0
@@ -217,7 +218,7 @@ export function createAnswers(
   );
   const otherTrainings = ofOthers(trainingKey, (name, { stats }, abort) => fetchStepSeries(name, stats, abort));
 
-  // After what is looked at first: listing pictures reads the whole event file in one of TensorBoard's loaders.
+  // Last, because one of TensorBoard's loaders reads the whole event file to list pictures.
   const pictures = ofRun(
     (name) => (description.value.value === null ? null : { name }),
     ({ name }, abort) => fetchPictures(name, abort),
@@ -297,14 +298,16 @@ function pollWhileFresh(run: ReadonlySignal<Run | null>, now: ReadonlySignal<num
   });
 }
 
-/** A run that is gone is left out; any other failure is one of all. */
+const GONE: readonly (FailureKind | null)[] = ["unknown_run", "unknown_layer"];
+
+/** Leaves out a run that is gone or lacks the layer; any other failure fails all. */
 async function eachRun<Value>(names: readonly string[], load: (name: string) => Promise<Value>): Promise<ByRun<Value>> {
   const answers = await Promise.all(
     names.map(async (name): Promise<readonly [string, Value] | null> => {
       try {
         return [name, await load(name)];
       } catch (error) {
-        if (error instanceof ApiError && error.kind === "not_found") return null;
+        if (error instanceof Error && GONE.includes(kindOf(error))) return null;
         throw error;
       }
     }),
@@ -312,7 +315,7 @@ async function eachRun<Value>(names: readonly string[], load: (name: string) => 
   return new Map(answers.filter((answer) => answer !== null));
 }
 
-/** The layer asked for; else the one the verdict names; else the first. */
+/** The requested layer; else the one in the verdict; else the first. */
 function pickLayer(
   description: RunDescription | null,
   findings: Findings | null,

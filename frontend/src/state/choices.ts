@@ -9,10 +9,10 @@ import type { Host } from "../host";
 export const HEALTH = "health";
 export const DEFAULT_DEPTH = "gradient_norm";
 
-/** What the person has chosen; `undefined` leaves the choice to the page. */
+/** The user's choices; `undefined` leaves a choice to the page. */
 export interface Choices {
   readonly run: Signal<string | undefined>;
-  /** Runs beside it. */
+  /** Runs to compare with it. */
   readonly others: Signal<readonly string[] | undefined>;
   readonly layer: Signal<string | undefined>;
   readonly stat: Signal<string>;
@@ -26,17 +26,17 @@ export interface Choices {
   readonly zoom: Signal<StepWindow | null>;
   readonly pinnedStep: Signal<number | null>;
   readonly hoveredStep: Signal<number | null>;
-  /** The step all panels mark: under the pointer, else pinned, else none. */
+  /** The step that all panels mark: under the pointer, else pinned, else none. */
   readonly cursor: ReadonlySignal<number | null>;
-  /** Text that names of layers must hold. */
+  /** Text that the name or class of a layer must contain. */
   readonly filter: Signal<string>;
-  /** Rule of which a layer must have an open finding, undefined for all layers. */
+  /** Rule that must have an open finding in a layer; undefined for all layers. */
   readonly flag: Signal<string | undefined>;
-  /** Paths of nested models that are shown as one row. */
+  /** Paths of collapsed nested models. */
   readonly folded: Signal<ReadonlySet<string>>;
 }
 
-/** Begins with what the address says, and keeps the address in step. */
+/** Starts from the address and keeps it up to date. */
 export function createChoices(host: Host): Choices {
   const { place } = host;
   const pinnedStep = signal<number | null>(place.step ?? null);
@@ -65,7 +65,7 @@ export function createChoices(host: Host): Choices {
   return choices;
 }
 
-/** The default of each choice is left out. */
+/** Omits choices with their default value. */
 function placeOf(choices: Choices) {
   const unless = <Value>(value: Value, usual: NoInfer<Value>) => (value === usual ? undefined : value);
   return {

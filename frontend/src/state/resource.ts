@@ -1,6 +1,6 @@
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 
-/** What is known of an answer: a failed refresh leaves the older value in place. */
+/** State of an answer: a failed refresh keeps the older value. */
 export interface Loaded<Value> {
   readonly value: Value | null;
   readonly error: Error | null;
@@ -12,8 +12,8 @@ const NOTHING = { value: null, error: null, isLoading: false } as const;
 /**
  * Loads a value whenever what it depends on changes, and again whenever `refresh` changes.
  *
- * @param key tells what to load; null means there is nothing.
- * @param subjectOf what of the key makes an older value useless when it changes; all of it when left out.
+ * @param key what to load; null for nothing.
+ * @param subjectOf the part of the key whose change invalidates an older value; the whole key by default.
  */
 export function resource<Key, Value>(
   key: ReadonlySignal<Key | null>,
@@ -51,7 +51,7 @@ export function resource<Key, Value>(
   return state;
 }
 
-/** The same value as long as its content is the same: what is a new object at every reload must not count as new. */
+/** Keeps the identity of a value while its content is equal, so that new objects from a reload do not count as changes. */
 export function stable<Value>(source: ReadonlySignal<Value>): ReadonlySignal<Value> {
   let last: Value = source.peek();
   return computed(() => {

@@ -1,11 +1,11 @@
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { pictureAddress } from "../api";
 import { panTo, type StepWindow } from "../core/axis";
-import type { Theme } from "../core/colour";
+import type { Theme } from "../core/color";
 import { filterLayers } from "../core/filter";
 import type { Frame, HistogramKind, SeriesHeader } from "../core/frame";
 import { type RankedLayer, rankLayers, type SortOrder } from "../core/ranking";
-import { runColour, runDash } from "../core/runs";
+import { runColor, runDash } from "../core/runs";
 import { BY_STEP, type Timeline, timelineOf, type XKind } from "../core/timeline";
 import type { Finding, ScaleKind } from "../core/types";
 import type { StepView } from "../core/view";
@@ -17,7 +17,7 @@ import { type Loaded, stable } from "./resource";
 /** How a run is drawn. */
 export interface RunStyle {
   readonly name: string;
-  readonly colour: string;
+  readonly color: string;
   readonly dash: readonly number[];
 }
 
@@ -26,32 +26,32 @@ type Chosen = Pick<
   "scale" | "histogramKind" | "picture" | "sort" | "x" | "zoom" | "pinnedStep" | "filter" | "flag" | "folded"
 >;
 
-/** The state all panels share: what was chosen, and what the server told about it. */
+/** The state that all panels share: choices and answers. Each panel declares with `Pick` what it reads. */
 export interface Store extends Answers, Readonly<{ [Name in keyof Chosen]: ReadonlySignal<Chosen[Name]["value"]> }> {
   readonly theme: ReadonlySignal<Theme>;
   /** Seconds since the epoch. */
   readonly now: ReadonlySignal<number>;
-  /** The run a link asks for that is not here, null when there is no such trouble. */
+  /** The run in the address if it does not exist, else null. */
   readonly missingRun: ReadonlySignal<string | null>;
   readonly cursor: ReadonlySignal<number | null>;
   readonly view: ReadonlySignal<StepView>;
   /** All layers in the chosen order. */
   readonly ranked: ReadonlySignal<readonly RankedLayer[]>;
-  /** Those of them that pass the filters. */
+  /** The layers that match the filters. */
   readonly shownLayers: ReadonlySignal<readonly RankedLayer[]>;
-  /** The main run and those beside it. */
+  /** The main run and the compared ones. */
   readonly runStyles: ReadonlySignal<readonly RunStyle[]>;
-  /** Whether the horizontal axes count what was asked for; a run may not tell it. */
+  /** Whether the run recorded what the chosen horizontal axis needs. */
   readonly isXKnown: ReadonlySignal<boolean>;
-  /** Counts how often the filter of layers was asked for. */
+  /** Counts requests to focus the layer filter. */
   readonly filterRequests: ReadonlySignal<number>;
-  /** Id of the finding to bring into view, null when there is none or it has been done. */
+  /** Id of the finding to bring into view; null if there is none or it is in view. */
   readonly wantedFinding: ReadonlySignal<string | null>;
   readonly hasShortcuts: ReadonlySignal<boolean>;
-  /** All answers, to tell what could not be refreshed. */
+  /** All answers, to report failed refreshes. */
   readonly loaded: readonly ReadonlySignal<Loaded<unknown>>[];
 
-  /** How the steps of one of the runs beside the main one lie on the common axis. */
+  /** Maps the steps of a compared run to the common axis. */
   timelineOfOther(run: string): Timeline;
   pictureAddress(tag: string, step: number): string;
   stockAddress(tab: string, tagPattern: string): string;
@@ -75,7 +75,7 @@ export interface Store extends Answers, Readonly<{ [Name in keyof Chosen]: Reado
   hoverStep(step: number | null): void;
   askForFilter(): void;
   goToFinding(finding: Finding): void;
-  /** To be called when the wanted finding has been brought into view. */
+  /** To be called when the wanted finding is in view. */
   arriveAtFinding(): void;
   allowShortcuts(isOn: boolean): void;
   reload(): void;
@@ -128,7 +128,7 @@ export function createStore(host: Host): Store {
     const shown = run.value === null ? [] : [run.value, ...others.value];
     return shown.map(({ name }, place) => ({
       name,
-      colour: runColour(order.indexOf(name), theme.value),
+      color: runColor(order.indexOf(name), theme.value),
       dash: runDash(place),
     }));
   });
@@ -163,9 +163,9 @@ export function createStore(host: Host): Store {
     pictureAddress: (tag, step) => pictureAddress(run.value?.name ?? "", tag, step),
     stockAddress: host.stockAddress,
     chooseRun: (name) => {
-      // The two change places when the other one was shown beside it.
-      const beside = others.peek().map((each) => (each.name === name ? (run.peek()?.name ?? "") : each.name));
-      if (beside.length > 0) choices.others.value = beside;
+      // Swaps the two if the new main run was compared with the old one.
+      const compared = others.peek().map((each) => (each.name === name ? (run.peek()?.name ?? "") : each.name));
+      if (compared.length > 0) choices.others.value = compared;
       choices.run.value = name;
       choices.pinnedStep.value = null;
       choices.zoom.value = null;
@@ -241,7 +241,7 @@ function isLoadedSignal(each: ReadonlySignal<unknown>): each is ReadonlySignal<L
   return typeof value === "object" && value !== null && "isLoading" in value;
 }
 
-/** Null while the steps' times and epochs are not known, or when the run does not tell them. */
+/** Null while times and epochs are not loaded, or if the run did not record them. */
 function timelineIn(kind: XKind, training: Frame<SeriesHeader> | null): Timeline | null {
   if (kind === "step") return BY_STEP;
   if (training === null) return null;

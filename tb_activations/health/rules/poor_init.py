@@ -11,7 +11,7 @@ import numpy as np
 
 from tb_activations.health.history import History
 from tb_activations.health.rules.base import Evidence, Judged, Rule, Sign
-from tb_activations.health.rules.window import has_learned, rows_per_unit
+from tb_activations.health.rules.window import has_learned, rows_per_unit, trailing
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec, WeightSpec
 
@@ -232,8 +232,7 @@ def _alike(history: History, row: int, *, is_zero: bool) -> int:
     if not (peaks == peaks[:1]).all() or (not is_zero and not np.all(peaks > 0)):
         return 0
     alike = (spread <= EQUAL_WITHIN * size) & np.isfinite(size)
-    broken = np.flatnonzero(~alike)
-    return len(alike) if not broken.size else int(len(alike) - 1 - broken[-1])
+    return trailing(alike)
 
 
 def _doubt(sign: Sign, *, learned: bool) -> str:

@@ -1,0 +1,141 @@
+import { useSignal } from "@preact/signals";
+import { useMemo } from "preact/hooks";
+import { ColorBar, specialValues } from "../../charts/legend";
+import { valueLook } from "../../charts/look";
+import { PALETTES } from "../../core/color";
+import { formatCount, formatValue } from "../../core/format";
+import type { Frame, UnitsHeader } from "../../core/frame";
+import {
+  certainty,
+  LIFE_ORDERS,
+  type LifeOrder,
+  lifeOrder,
+  lifeSentence,
+  livesSentence,
+  unitRows,
+} from "../../core/lives";
+import { reduceSmallest } from "../../core/raster";
+import { extentOf, indexOfStep, valueScale } from "../../core/scale";
+import type { Statistic, UnitLife } from "../../core/types";
+import type { Store } from "../../state/store";
+import { Await, Panel } from "../parts/panel";
+import { RowMatrix, type RowMatrixStore } from "../parts/row_matrix";
+
+type UnitsStore = RowMatrixStore & Pick<Store, "cursor" | "layer" | "units">;
+
+const ACTIVITY: Statistic = {
+  id: "activity",
+  title: "Activity",
+  about: "Share of samples with a nonzero output of the unit. Point at a unit to see its history.",
+  unit: "share",
+  scale: "log",
+};
+
+/** From 1% or less up to 100%, so that layers are comparable. */
+const activityBounds = (values: Float32Array) => ({ low: Math.min(0.01, extentOf(values, 0)?.low ?? 0.01), high: 1 });
+
+/** Units x steps of the chosen layer: which units died, when, and whether they revived. */
+export function UnitLives({ store }: { readonly store: UnitsStore }) {
+  const order = useSignal<LifeOrder>("status");
+  const layer = store.layer.value;
+  if (layer === null) return null;
+  const idle =
+    layer.not_observed === "" ? "The units of this layer are not tracked." : `Not observable: ${layer.not_observed}`;
+  const tools = layer.units > 0 && (
+    <label class="field">
+      Sort by
+      <select
+        value={order.value}
+        onChange={(event) => {
+          order.value = LIFE_ORDERS.find(({ id }) => id === event.currentTarget.value)?.id ?? "status";
+        }}
+      >
+        {LIFE_ORDERS.map(({ id, word }) => (
+          <option key={id} value={id}>
+            {word}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+  return (
+    <Panel id="units" title={`Units: ${layer.name}`} tools={tools}>
+      <Await loaded={store.units.value} height={layer.units === 0 ? 20 : 240} idle={idle}>
+        {(frame) => <LifeMap store={store} frame={frame} by={order.value} />}
+      </Await>
+    </Panel>
+  );
+}
+
+interface LifeMapProps {
+  readonly store: UnitsStore;
+  readonly frame: Frame<UnitsHeader>;
+  readonly by: LifeOrder;
+}
+
+function LifeMap({ store, frame, by }: LifeMapProps) {
+  const { lives, steps, shape } = frame.header;
+  const palette = PALETTES[store.theme.value];
+  const map = useMemo(() => {
+    const order = lifeOrder(lives, by);
+    const activity = frame.data.subarray(0, (shape[1] ?? 0) * (shape[2] ?? 0));
+    const values = unitRows(activity, steps.length, order);
+    const scale = valueScale("log", values, activityBounds(values));
+    return {
+      order,
+      values,
+      scale,
+      specials: specialValues(values, scale),
+      names: order.map((unit) => `unit ${unit}`),
+    };
+  }, [frame, by]);
+  const lookOf = useMemo(() => valueLook(map.scale, palette), [map, palette]);
+  if (steps.length === 0) return <p class="message">No steps recorded yet.</p>;
+
+  return (
+    <>
+      <p class="lives">{livesSentence(lives)}</p>
+      <RowMatrix
+        store={store}
+        id="units"
+        name={`Activity of ${lives.length} units over ${steps.length} steps`}
+        rowNames={map.names}
+        steps={steps}
+        values={map.values}
+        lookOf={lookOf}
+        reduce={reduceSmallest}
+        maxHeight={260}
+        maxRowHeight={14}
+        readout={(row) => {
+          const life = lives[map.order[row] ?? -1];
+          if (life === undefined) return ACTIVITY.about;
+          return <LifeReadout store={store} life={life} steps={steps} values={map.values} row={row} />;
+        }}
+      />
+      <ColorBar scale={map.scale} statistic={ACTIVITY} specials={map.specials} />
+    </>
+  );
+}
+
+interface LifeReadoutProps {
+  readonly store: UnitsStore;
+  readonly life: UnitLife;
+  readonly steps: readonly number[];
+  readonly values: Float32Array;
+  readonly row: number;
+}
+
+function LifeReadout({ store, life, steps, values, row }: LifeReadoutProps) {
+  const index = indexOfStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
+  return (
+    <>
+      <b>unit {life.unit}</b>
+      <span>
+        {lifeSentence(life)}
+        {certainty(life)}
+      </span>
+      <span>step {formatCount(steps[index] ?? 0)}</span>
+      <span>active on {formatValue(values[row * steps.length + index], "share")} of samples</span>
+    </>
+  );
+}

@@ -1,0 +1,169 @@
+import { useMemo } from "preact/hooks";
+import { APART, type Divergence, firstDivergence, LASTING } from "../../core/divergence";
+import { formatCount, formatValue, plural } from "../../core/format";
+import type { Frame, SeriesHeader } from "../../core/frame";
+import { indexOfStep } from "../../core/scale";
+import type { Findings, Statistic } from "../../core/types";
+import type { RunStyle, Store } from "../../state/store";
+import { Shape } from "../parts/badge";
+import { Panel } from "../parts/panel";
+import { RunKey } from "../parts/run_key";
+
+type ComparisonStore = Pick<
+  Store,
+  | "chooseLayer"
+  | "cursor"
+  | "depth"
+  | "depthStat"
+  | "description"
+  | "findings"
+  | "otherDepths"
+  | "otherFindings"
+  | "otherTrainings"
+  | "pinStep"
+  | "runStyles"
+  | "training"
+>;
+
+/** Verdict and loss of each run, and where it diverges from the main run. */
+export function Comparison({ store }: { readonly store: ComparisonStore }) {
+  const styles = store.runStyles.value;
+  const description = store.description.value.value;
+  if (styles.length < 2 || description === null) return null;
+  const statistic = description.statistics.find(({ id }) => id === store.depthStat.value);
+  return (
+    <Panel id="comparison" title="Run comparison">
+      <div class="table-wide">
+        <table class="runs-table">
+          <thead>
+            <tr>
+              <th scope="col">Run</th>
+              <th scope="col">Verdict</th>
+              <th scope="col">Loss</th>
+              <th scope="col">First divergence</th>
+            </tr>
+          </thead>
+          <tbody>
+            {styles.map((style, place) => (
+              <RunRow key={style.name} store={store} style={style} isMain={place === 0} statistic={statistic} />
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {statistic !== undefined && (
+        <p class="about">
+          Diverged: {statistic.title.toLowerCase()} differs from {styles[0]?.name} by more than{" "}
+          {formatValue(APART, "share")} of the larger value for {LASTING} recorded steps in a row. Choose the statistic
+          under “Depth profile”. Layers are matched by name.
+        </p>
+      )}
+    </Panel>
+  );
+}
+
+interface RunRowProps {
+  readonly store: ComparisonStore;
+  readonly style: RunStyle;
+  readonly isMain: boolean;
+  readonly statistic: Statistic | undefined;
+}
+
+function RunRow({ store, style, isMain, statistic }: RunRowProps) {
+  const { name } = style;
+  const findings = isMain ? store.findings.value.value : store.otherFindings.value.value?.get(name);
+  const training = isMain ? store.training.value.value : store.otherTrainings.value.value?.get(name);
+  return (
+    <tr>
+      <th scope="row">
+        <RunKey style={style} />
+      </th>
+      <td>
+        <RunVerdict findings={findings ?? null} />
+      </td>
+      <td>
+        <LossAtCursor store={store} training={training ?? null} />
+      </td>
+      <td>
+        {isMain ? (
+          <span class="quiet-words">baseline</span>
+        ) : (
+          <DivergenceWords store={store} run={name} statistic={statistic} />
+        )}
+      </td>
+    </tr>
+  );
+}
+
+function RunVerdict({ findings }: { readonly findings: Findings | null }) {
+  if (findings === null) return <>…</>;
+  const { severity, sentence } = findings.verdict;
+  return (
+    <>
+      <Shape state={severity ?? "ok"} /> {sentence}
+    </>
+  );
+}
+
+interface LossProps {
+  readonly store: ComparisonStore;
+  readonly training: Frame<SeriesHeader> | null;
+}
+
+function LossAtCursor({ store, training }: LossProps) {
+  const row = training?.header.stats.indexOf("loss") ?? -1;
+  if (training === null || row < 0) return <>…</>;
+  const { steps } = training.header;
+  const index = indexOfStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
+  return (
+    <>
+      {formatValue(training.data[row * steps.length + index])} <small>step {formatCount(steps[index] ?? 0)}</small>
+    </>
+  );
+}
+
+interface DivergenceProps {
+  readonly store: ComparisonStore;
+  readonly run: string;
+  readonly statistic: Statistic | undefined;
+}
+
+function DivergenceWords({ store, run, statistic }: DivergenceProps) {
+  const main = store.depth.value.value;
+  const other = store.otherDepths.value.value?.get(run) ?? null;
+  const divergence = useMemo(
+    () => (main === null || other === null ? null : firstDivergence(main, other)),
+    [main, other],
+  );
+  if (main === null || other === null || statistic === undefined) return <>…</>;
+  const shared = main.header.layers.filter((layer) => other.header.layers.includes(layer)).length;
+  if (shared === 0) return <>no shared layers</>;
+  if (divergence === null) return <>no divergence ({plural(shared, "shared layer")})</>;
+  return <GoTo store={store} divergence={divergence} unit={statistic.unit} />;
+}
+
+interface GoToProps {
+  readonly store: ComparisonStore;
+  readonly divergence: Divergence;
+  readonly unit: string;
+}
+
+function GoTo({ store, divergence, unit }: GoToProps) {
+  const { layer, step, value, other } = divergence;
+  return (
+    <>
+      <button
+        type="button"
+        class="link"
+        onClick={() => {
+          store.chooseLayer(layer);
+          store.pinStep(step);
+        }}
+      >
+        {layer} at step {formatCount(step)}
+      </button>
+      <div class="quiet-words">
+        {formatValue(other, unit)} vs. {formatValue(value, unit)}
+      </div>
+    </>
+  );
+}

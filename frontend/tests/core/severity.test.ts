@@ -1,0 +1,89 @@
+import { describe, expect, it } from "vitest";
+import {
+  failedRules,
+  HEALTH_CODES,
+  layerState,
+  stateSentence,
+  stateWord,
+  urgency,
+  waitsFor,
+  worseCode,
+  worstOutcome,
+} from "../../src/core/severity";
+import type { Outcome } from "../../src/core/types";
+import { layer, RULES } from "../samples";
+
+const code = (outcome: Outcome) => HEALTH_CODES.indexOf(outcome);
+
+describe("layerState", () => {
+  it("is the worst finding when there is one", () => {
+    expect(layerState(layer({ severity: "warning", outcomes: ["ok", "warning", "error"] }))).toBe("warning");
+  });
+
+  it("never calls a layer healthy when a rule failed on it", () => {
+    const failed = layer({ outcomes: ["ok", "error", "ok"] });
+    expect(layerState(failed)).toBe("error");
+    expect(stateSentence(failed, RULES)).toBe("Not evaluated: vanishing gradient failed");
+  });
+
+  it.each<[readonly Outcome[], string]>([
+    [["insufficient_data", "not_applicable", "insufficient_data"], "insufficient_data"],
+    [["not_applicable", "not_applicable", "not_applicable"], "not_applicable"],
+    [["ok", "insufficient_data", "not_applicable"], "ok"],
+    [[], "insufficient_data"],
+  ])("of outcomes %j is %s", (outcomes, state) => {
+    expect(layerState(layer({ outcomes }))).toBe(state);
+  });
+
+  it("distinguishes layers without values from healthy ones", () => {
+    const inside = layer({ not_observed: "called inside tf.while_loop", outcomes: [] });
+    expect(layerState(inside)).toBe("unobserved");
+    expect(stateSentence(inside, RULES)).toBe("called inside tf.while_loop");
+  });
+});
+
+describe("stateSentence", () => {
+  it("counts only the rules that were really checked", () => {
+    expect(stateSentence(layer({ outcomes: ["ok", "insufficient_data", "not_applicable"] }), RULES)).toBe(
+      "OK: 1 check passed, 1 waiting for data",
+    );
+  });
+});
+
+it("names the rules that failed, and on how many layers", () => {
+  const layers = [layer({ outcomes: ["ok", "error", "ok"] }), layer({ outcomes: ["error", "error", "problem"] })];
+  expect(failedRules(layers, RULES)).toBe("dead units on 1 layer, vanishing gradient on 2 layers");
+  expect(failedRules([layer()], RULES)).toBe("");
+});
+
+describe("worst of several", () => {
+  it("follows the order of the health matrix", () => {
+    expect(worstOutcome(["not_applicable", "insufficient_data"])).toBe("insufficient_data");
+    expect(worstOutcome(["insufficient_data", "ok"])).toBe("ok");
+    expect(worstOutcome(["ok", "error"])).toBe("error");
+    expect(worstOutcome(["error", "note"])).toBe("note");
+    expect(worstOutcome([])).toBeNull();
+  });
+
+  it("keeps the code that must not be overlooked, whichever comes first", () => {
+    expect(worseCode(code("ok"), code("problem"))).toBe(code("problem"));
+    expect(worseCode(code("problem"), code("error"))).toBe(code("problem"));
+    expect(worseCode(Number.NaN, code("not_applicable"))).toBe(code("not_applicable"));
+    expect(worseCode(code("not_applicable"), Number.NaN)).toBe(code("not_applicable"));
+  });
+});
+
+it("has a word of its own for every state, and ranks sick before unknown before healthy", () => {
+  const words = HEALTH_CODES.map(stateWord);
+  expect(new Set(words).size).toBe(HEALTH_CODES.length);
+  expect(urgency("problem")).toBeLessThan(urgency("error"));
+  expect(urgency("error")).toBeLessThan(urgency("ok"));
+});
+
+describe("waitsFor", () => {
+  it("says how many observed steps a rule needs, where that is known", () => {
+    expect(waitsFor("dead_units", { dead_units: { min_checks: 5 } })).toBe(": needs 5 observed steps");
+    expect(waitsFor("dead_units", { dead_units: { share: 0.5 } })).toBe("");
+    expect(waitsFor("melted", {})).toBe("");
+  });
+});

@@ -1,0 +1,75 @@
+// Written by `python -m tests.http.server_answers` from real answers of the server. Do not edit.
+import type { HistogramKind, HistogramsHeader, MatrixHeader, SeriesHeader, UnitsHeader } from "../src/core/frame";
+import type {
+  ErrorAnswer,
+  ErrorKind,
+  Findings,
+  FindingUnit,
+  LifeState,
+  Outcome,
+  PictureDetailsAnswer,
+  PictureList,
+  RunDescription,
+  RunList,
+  ScaleKind,
+  Severity,
+} from "../src/core/types";
+
+/** Fails to compile unless both types have the same members. */
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
+
+export const runList: RunList = {"runs": [{"name": "sick", "readable": true, "kind": null, "reason": "", "records": 12, "layers": 5, "first_step": 0, "last_step": 110, "start_time": 1795219200.0, "last_time": 1795219206.0, "severity": "problem"}], "left_out": {}};
+
+export const runDescription: RunDescription = {"run": "sick", "model": "synthetic", "schema_version": 1, "layers": [{"name": "head_4", "class_name": "Dense", "call_site": 0, "output_shape": [null, 2], "dtype": "float32", "units": 2, "activation": "softmax", "parameters": 6, "trainable": true, "inputs": [], "is_gate": false, "not_observed": "", "severity": null, "outcomes": ["not_applicable", "not_applicable", "ok"]}], "weights": [{"name": "head_4/kernel", "layer": "head_4", "shape": [2, 2], "has_gradient": true}], "rules": [{"id": "nonfinite", "title": "…", "why": "…"}], "statistics": [{"id": "input_rms", "title": "…", "about": "…", "unit": "", "scale": "log"}], "step_statistics": [{"id": "input_rms", "title": "…", "about": "…", "unit": "", "scale": "log"}], "thresholds": {"dead_units": {"share": 0.5}, "vanishing_gradient": {"share": 0.5}, "nonfinite": {"share": 0.5}}, "cadence": {"update_freq": 10}, "versions": {"tb_activations": "0.0.0"}, "cost": {"overhead": 0.013000000268220901, "observation_seconds": 0.03999999910593033, "interval": 10.0}, "left_out": {}};
+
+export const findings: Findings = {"run": "sick", "verdict": {"severity": "problem", "sentence": "…", "layer": "dense_2", "layers_affected": 3, "layers_total": 5, "rules_checked": 3, "rules_not_applicable": 0}, "findings": [{"id": "vanishing_gradient:dense_1:30", "quantity": "…", "rule": "vanishing_gradient", "layer": "dense_1", "severity": "warning", "sign": "elasticity", "unit": "", "value": 0.0, "threshold": 0.0001, "samples": 288, "checks": 9, "since_step": 30, "opened_step": 30, "last_step": 110, "message": "…", "might_be_wrong": "…", "advice": "…", "source": "synthetic", "units": [], "unit_count": 0, "closed_step": null, "root": "dead_units:dense_2:30", "origin": "", "reopened_step": null, "follow_up": ""}], "left_out": {}};
+
+export const pictureList: PictureList = {"run": "sick", "pictures": [{"tag": "feature_maps/dense_0", "kind": "feature_maps", "subject": "dense_0", "description": "…", "steps": [0, 100], "wall_times": [1795219200.5, 1795219205.5], "size": [195, 121]}], "left_out": {}};
+
+export const pictureDetailsAnswer: PictureDetailsAnswer = {"details": {"low": -1.0, "high": 1.0, "scale": "common", "about": "…"}};
+
+export const errorAnswer: ErrorAnswer = {"error": "…", "kind": "newer_schema"};
+
+export const matrixHeader: MatrixHeader = {"run": "sick", "stat": "mean", "layers": ["dense_0", "dense_1", "dense_2", "batch_normalization_3", "head_4"], "steps": [0, 110], "recorded_steps": 12, "wall_times": [1795219200.5, 1795219206.0], "low": 0.36477911472320557, "high": 0.437821626663208, "left_out": {}, "shape": [5, 2]};
+
+export const matrixHeaderFrame = "HAEAAHsicnVuIjogInNpY2siLCAic3RhdCI6ICJtZWFuIiwgImxheWVycyI6IFsiZGVuc2VfMCIsICJkZW5zZV8xIiwgImRlbnNlXzIiLCAiYmF0Y2hfbm9ybWFsaXphdGlvbl8zIiwgImhlYWRfNCJdLCAic3RlcHMiOiBbMCwgMTEwXSwgInJlY29yZGVkX3N0ZXBzIjogMTIsICJ3YWxsX3RpbWVzIjogWzE3OTUyMTkyMDAuNSwgMTc5NTIxOTIwNi4wXSwgImxvdyI6IDAuMzY0Nzc5MTE0NzIzMjA1NTcsICJoaWdoIjogMC40Mzc4MjE2MjY2NjMyMDgsICJsZWZ0X291dCI6IHt9LCAic2hhcGUiOiBbNSwgMl19KCrgPjn23j4FvM4+f8HGPhwgvj4l1No+VMS6PtBivT4Yo8M+rxTWPg==";
+
+export const seriesHeader: SeriesHeader = {"run": "sick", "layer": "dense_2", "stats": ["mean", "std"], "steps": [0, 110], "recorded_steps": 12, "wall_times": [1795219200.5, 1795219206.0], "shape": [2, 2]};
+
+export const seriesHeaderFrame = "pAAAAHsicnVuIjogInNpY2siLCAibGF5ZXIiOiAiZGVuc2VfMiIsICJzdGF0cyI6IFsibWVhbiIsICJzdGQiXSwgInN0ZXBzIjogWzAsIDExMF0sICJyZWNvcmRlZF9zdGVwcyI6IDEyLCAid2FsbF90aW1lcyI6IFsxNzk1MjE5MjAwLjUsIDE3OTUyMTkyMDYuMF0sICJzaGFwZSI6IFsyLCAyXX0gHCC+PiXU2j4cID4/JdRaPw==";
+
+export const unitsHeader: UnitsHeader = {"run": "sick", "layer": "dense_2", "steps": [0, 110], "recorded_steps": 12, "lives": [{"unit": 0, "state": "died", "since_step": 20, "revivals": 0, "samples": 320, "activity_below": 0.009375}, {"unit": 1, "state": "died", "since_step": 30, "revivals": 0, "samples": 288, "activity_below": 0.010416666666666666}], "left_out": {}, "shape": [2, 2, 2]};
+
+export const unitsHeaderFrame = "YAEAAHsicnVuIjogInNpY2siLCAibGF5ZXIiOiAiZGVuc2VfMiIsICJzdGVwcyI6IFswLCAxMTBdLCAicmVjb3JkZWRfc3RlcHMiOiAxMiwgImxpdmVzIjogW3sidW5pdCI6IDAsICJzdGF0ZSI6ICJkaWVkIiwgInNpbmNlX3N0ZXAiOiAyMCwgInJldml2YWxzIjogMCwgInNhbXBsZXMiOiAzMjAsICJhY3Rpdml0eV9iZWxvdyI6IDAuMDA5Mzc1fSwgeyJ1bml0IjogMSwgInN0YXRlIjogImRpZWQiLCAic2luY2Vfc3RlcCI6IDMwLCAicmV2aXZhbHMiOiAwLCAic2FtcGxlcyI6IDI4OCwgImFjdGl2aXR5X2JlbG93IjogMC4wMTA0MTY2NjY2NjY2NjY2NjZ9XSwgImxlZnRfb3V0Ijoge30sICJzaGFwZSI6IFsyLCAyLCAyXX0gICCQZCU/StVCPwAAAAAAAAAAGiH3P8PcGUAAAAAAAAAAAA==";
+
+export const histogramsHeader: HistogramsHeader = {"run": "sick", "layer": "dense_2", "kind": "gradient", "steps": [0, 100], "recorded_steps": 2, "shape": [2, 32]};
+
+export const histogramsHeaderFrame = "dAAAAHsicnVuIjogInNpY2siLCAibGF5ZXIiOiAiZGVuc2VfMiIsICJraW5kIjogImdyYWRpZW50IiwgInN0ZXBzIjogWzAsIDEwMF0sICJyZWNvcmRlZF9zdGVwcyI6IDIsICJzaGFwZSI6IFsyLCAzMl19ICAg1DbovDVqBT0AAABAAAAAAAAAAAAAAIBAAAAAQQAAAEEAAABBAABQQQAA2EEAANBBAABAQgAA4EEAADhCAABEQgAA+EEAAAhCAADYQQAACEIAAABCAADgQQAAUEEAAHBBAAAgQQAAQEEAAKBAAACAPwAAgD8AAIA/AAAAAAAAgD+iK+q8tp0OPQAAgD8AAIBAAAAAQAAAAEAAAABAAAAgQQAAmEEAAKhBAADQQQAA4EEAAABCAAAMQgAAPEIAABxCAAAIQgAAIEIAAFBCAAAoQgAAuEEAAFBBAAAQQQAAUEEAAOBAAACAPwAAoEAAAIA/AACAPwAAAEAAAAAAAACAPw==";
+
+export const severityValues = ["note", "warning", "problem"] as const;
+
+export const severityValuesAreDeclared: Same<(typeof severityValues)[number], Severity> = true;
+
+export const outcomeValues = ["ok", "note", "warning", "problem", "not_applicable", "insufficient_data", "error"] as const;
+
+export const outcomeValuesAreDeclared: Same<(typeof outcomeValues)[number], Outcome> = true;
+
+export const errorKindValues = ["bad_parameter", "unknown_run", "unknown_layer", "untracked_units", "unknown_picture", "bad_method", "newer_schema", "too_large", "damaged_run"] as const;
+
+export const errorKindValuesAreDeclared: Same<(typeof errorKindValues)[number], ErrorKind> = true;
+
+export const scaleKindValues = ["linear", "log", "symlog"] as const;
+
+export const scaleKindValuesAreDeclared: Same<(typeof scaleKindValues)[number], ScaleKind> = true;
+
+export const lifeStateValues = ["born_dead", "died", "alive", "revived", "unknown"] as const;
+
+export const lifeStateValuesAreDeclared: Same<(typeof lifeStateValues)[number], LifeState> = true;
+
+export const histogramKindValues = ["activation", "gradient"] as const;
+
+export const histogramKindValuesAreDeclared: Same<(typeof histogramKindValues)[number], HistogramKind> = true;
+
+export const findingUnitValues = ["share", "count", ""] as const;
+
+export const findingUnitValuesAreDeclared: Same<(typeof findingUnitValues)[number], FindingUnit> = true;

@@ -19,7 +19,7 @@ from tests.synthetic import RULES, run_spec, write_events, write_run
 
 COMMANDS = {"check": "Cannot judge", "report": "Cannot report"}
 TO_DO = "; give the log_dir of the LayerHealth callback, after at least one observed training step\n"
-REASON = "it runs inside a function that was compiled before"
+REASON = "it runs inside a function that was compiled earlier"
 
 
 @pytest.fixture(params=COMMANDS)

@@ -53,7 +53,7 @@ class ObservedLoop:
 
     @contextlib.contextmanager
     def observing(self, data: Any) -> Iterator[Vectors]:
-        """Observes the step that runs in the block; afterwards the yielded dict holds the vectors of `Observation.pack`.
+        """Observes the step that runs in the block; the yielded dict then holds the vectors of `Observation.pack`.
 
         The batch size is taken from the first tensor in `data`, otherwise from the first layer's output.
         """

@@ -33,7 +33,7 @@ class Wiring:
         return tuple(sorted(found, key=order.__getitem__))
 
     def made(self, outputs: Any, name: str) -> None:
-        """Records that layer `name` returned `outputs`; tensors that it only passed through keep their earlier layer."""
+        """Records that layer `name` returned `outputs`; tensors that it only passed on keep their earlier layer."""
         for operation in _operations(outputs):
             self._makers.setdefault(operation, name)
             self._outputs |= {value.ref() for value in operation.outputs}

@@ -153,7 +153,7 @@ def test_no_layer_was_observed(tmp_path: Path, call: Call) -> None:
     assert "remove @tf.function from train_step or call" in answer.err
     for form in ("text", "html"):
         text = " ".join(call("report", folder, "--format", form).out.split())
-        assert f"None of 6 layers was observed: {REASON}." in text
+        assert f"None of the 6 layers was observed: {REASON}." in text
         assert "Try: remove @tf.function from train_step or call" in text
         assert "waiting for more steps" not in text or form == "html"
 

@@ -117,7 +117,9 @@ def test_a_rule_that_fails_is_an_error_for_its_layers_and_warns_once(caplog: pyt
         judgements = [diagnosis.judge(entry) for entry in mixed("....x")]
     assert [int(entry.outcomes[0, 0]) for entry in judgements] == [0, 0, 6, 6, 6]
     assert judgements[-1].findings[0].rule == "nonfinite"
-    assert [entry.message for entry in caplog.records] == ["Rule broken failed; its layers count as not evaluated."]
+    assert [entry.message for entry in caplog.records] == [
+        "Layer health: rule broken failed; its layers are not evaluated."
+    ]
     assert "a fault in the rule" in caplog.text
 
 

@@ -38,13 +38,11 @@ class SickHistory:
 
 
 def from_onset(
-    sign: str, *, activation: str = "relu", loss: Callable[[int], float] = lambda step: 1.0, **figures: float
+    sign: str, *, activation: str = "relu", loss: Callable[[int], float] = lambda step: 1.0, **values: float
 ) -> SickHistory:
-    """The figures of the sick layer are these from `ONSET` on."""
+    """The values of the sick layer are these from `ONSET` on."""
     spec = chain(*LAYERS, activation=activation)
-    records = [
-        record(spec, step, figures={SICK: figures} if step >= ONSET else None, loss=loss(step)) for step in STEPS
-    ]
+    records = [record(spec, step, values={SICK: values} if step >= ONSET else None, loss=loss(step)) for step in STEPS]
     return SickHistory(spec, records, sign)
 
 
@@ -65,10 +63,10 @@ def kernels(
     sign: str,
     *,
     since: int = 0,
-    figures: Mapping[str, Mapping[str, float]] | None = None,
+    values: Mapping[str, Mapping[str, float]] | None = None,
     **columns: Callable[[int], float],
 ) -> SickHistory:
-    """Each layer has a kernel `[10, 10]`; columns of the sick one's are given by step, figures of layers for all."""
+    """Each layer has a kernel `[10, 10]`; columns of the sick one's are given by step, values of layers for all."""
     spec = chain(*LAYERS)
     spec = dataclasses.replace(spec, weights=tuple(WeightSpec(f"{name}/kernel", name, (10, 10)) for name in LAYERS))
     healthy = {"gradient_norm": 0.1, "gradient_mean_abs": 0.01, "weight_norm": 4.0, "update_ratio": 1e-3}
@@ -77,7 +75,7 @@ def kernels(
         table = np.array([[healthy.get(column, 0.0) for column in WEIGHT_COLUMNS]] * len(LAYERS), np.float32)
         for column, at in columns.items():
             table[LAYERS.index(SICK), WEIGHT_COLUMNS.index(column)] = at(step)
-        records.append(dataclasses.replace(record(spec, step, figures=figures), weights=table))
+        records.append(dataclasses.replace(record(spec, step, values=values), weights=table))
     return SickHistory(spec, records, sign, since)
 
 
@@ -85,7 +83,7 @@ def growing(factor: float) -> SickHistory:
     """The gradient of the sick layer grows by this from each eight observed steps to the next."""
     spec = chain(*LAYERS)
     records = [
-        record(spec, step, figures={SICK: {"weight_gradient_norm": 1e-3 * factor ** (place // 8)}})
+        record(spec, step, values={SICK: {"weight_gradient_norm": 1e-3 * factor ** (place // 8)}})
         for place, step in enumerate(STEPS)
     ]
     # Six times eight steps prove it, of which the rule still holds the last 32.
@@ -156,7 +154,7 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
         "poor_init": [
             kernels("gain_high", weight_norm=lambda step: 77.0),
             kernels("gain_low", weight_norm=lambda step: 0.13),
-            kernels("drive", figures={"bottleneck": {"input_rms": 300.0}}),
-            kernels("equal", figures={SICK: {"unit_std": 0.0}}),
+            kernels("drive", values={"bottleneck": {"input_rms": 300.0}}),
+            kernels("equal", values={SICK: {"unit_std": 0.0}}),
         ],
     }

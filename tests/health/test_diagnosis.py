@@ -22,7 +22,7 @@ SPEC = chain("a", "b", "out")
 
 
 def overflowing(step: int) -> StepRecord:
-    return record(SPEC, step, figures={"a": {"weight_gradient_nonfinite": 1.0}})
+    return record(SPEC, step, values={"a": {"weight_gradient_nonfinite": 1.0}})
 
 
 def mixed(pattern: str) -> list[StepRecord]:
@@ -127,9 +127,9 @@ def test_not_knowing_closes_nothing() -> None:
     diagnosis = Diagnosis(SPEC, configure(["vanishing_gradient"]))
     vanished = {"a": {"weight_gradient_norm": 1e-12}}
     for step in range(20):
-        diagnosis.judge(record(SPEC, step, figures=vanished))
+        diagnosis.judge(record(SPEC, step, values=vanished))
     for step in range(20, 60):
-        judgement = diagnosis.judge(record(SPEC, step, figures=vanished, loss=float("nan")))
+        judgement = diagnosis.judge(record(SPEC, step, values=vanished, loss=float("nan")))
     assert judgement.outcomes[0, 0] == Outcome.INSUFFICIENT_DATA
     assert [(finding.layer, finding.last_step) for finding in still_open(judgement)] == [("a", 41)]
 

@@ -16,8 +16,7 @@ LOUD = {"weight_gradient_norm": 1.0}
 def course(rule: str, column: str, first: float, then: float) -> list[Finding]:
     """The open finding of layer b after every step, whose figure is `first`, and from `TURN` on `then`."""
     records = [
-        record(SPEC, step, figures={"b": {column: first if step < TURN else then}, "out": LOUD})
-        for step in range(STEPS)
+        record(SPEC, step, values={"b": {column: first if step < TURN else then}, "out": LOUD}) for step in range(STEPS)
     ]
     judgements = judge(SPEC, records, [rule])
     return [finding for entry in judgements for finding in entry.findings if finding.closed_step is None]

@@ -41,8 +41,8 @@ def stepping(
     weights = np.full((4, len(WEIGHT_COLUMNS)), 1e-3, np.float32)
     weights[:, WEIGHT_COLUMNS.index("update_ratio")] = [1e-3, kernel, 1e-3, bias]
     # 20 numbers, of equal size where they are reached.
-    figures = {"weight_gradient_norm": gradient, "weight_gradient_mean_abs": gradient * (reached / 20) ** 0.5}
-    made = record(SPEC, step, figures={"b": figures, "out": {"gradient_norm": outputs}}, loss=loss, batch=batch)
+    values = {"weight_gradient_norm": gradient, "weight_gradient_mean_abs": gradient * (reached / 20) ** 0.5}
+    made = record(SPEC, step, values={"b": values, "out": {"gradient_norm": outputs}}, loss=loss, batch=batch)
     return dataclasses.replace(made, weights=weights)
 
 

@@ -13,7 +13,7 @@ SPEC = chain("a", "b", "out")
 def test_the_window_keeps_the_last_steps_oldest_first() -> None:
     history = History(SPEC, window=4)
     for step in range(10):
-        history.update(record(SPEC, step * 5, figures={"b": {"mean": float(step)}}, loss=float(step)))
+        history.update(record(SPEC, step * 5, values={"b": {"mean": float(step)}}, loss=float(step)))
     assert history.steps.tolist() == [30, 35, 40, 45]
     assert history.stat("mean")[:, 1].tolist() == [6, 7, 8, 9]
     assert history.latest("mean")[1] == 9

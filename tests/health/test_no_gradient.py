@@ -22,9 +22,9 @@ def spec_with(**has_gradient: bool) -> RunSpec:
 
 
 def records(spec: RunSpec, norms: Mapping[str, float], steps: int = 20) -> list[StepRecord]:
-    figures = {name: {"weight_gradient_norm": norm} for name, norm in norms.items()}
+    values = {name: {"weight_gradient_norm": norm} for name, norm in norms.items()}
     table = np.ones((len(spec.weights), len(WEIGHT_COLUMNS)), np.float32)
-    return [dataclasses.replace(record(spec, step, figures=figures), weights=table) for step in range(steps)]
+    return [dataclasses.replace(record(spec, step, values=values), weights=table) for step in range(steps)]
 
 
 def found(spec: RunSpec, **norms: float) -> list[Finding]:
@@ -68,6 +68,6 @@ def test_a_container_of_layers_is_not_judged_for_their_weights() -> None:
 
 def test_a_loss_of_zero_leaves_nothing_to_do() -> None:
     spec = spec_with(a=True, b=True, out=True)
-    figures = {name: {"weight_gradient_norm": 0.0} for name in ("a", "b", "out")}
-    judgement = judge(spec, [record(spec, step, figures=figures, loss=0.0) for step in range(20)], RULE)[-1]
+    values = {name: {"weight_gradient_norm": 0.0} for name in ("a", "b", "out")}
+    judgement = judge(spec, [record(spec, step, values=values, loss=0.0) for step in range(20)], RULE)[-1]
     assert still_open(judgement) == []

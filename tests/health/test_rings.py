@@ -131,13 +131,13 @@ def test_vanishing_and_collapsed_layers_that_cause_each_other_have_one_root() ->
     """As in ten sigmoid layers: what fades leaves outputs alike, and outputs alike let no gradient through."""
     spec = chain("a", "b", "c", "d", "out", activation="sigmoid")
     starved = {"weight_gradient_norm": 1e-6, "mean": 0.5}
-    figures = {
+    values = {
         "a": starved,
         "b": {**starved, "sample_std": 1e-4},
         "c": {**starved, "sample_std": 1e-9},
         "d": {**starved, "sample_std": 1e-9},
     }
-    judgement = judge(spec, [record(spec, step, figures=figures) for step in range(30)])[-1]
+    judgement = judge(spec, [record(spec, step, values=values) for step in range(30)])[-1]
     findings = [finding for finding in judgement.findings if finding.closed_step is None]
     assert {finding.rule for finding in findings} == {"vanishing_gradient", "collapsed_layer"}
     assert [finding.rule for finding in findings if finding.root is None] == ["vanishing_gradient"]
@@ -145,7 +145,7 @@ def test_vanishing_and_collapsed_layers_that_cause_each_other_have_one_root() ->
 
 def test_a_mask_of_infinities_explains_nothing() -> None:
     spec = chain("a", "b", "c", "out")
-    records = [record(spec, step, silent={"c": range(10)}, figures={"b": {"nonfinite": 5.0}}) for step in range(20)]
+    records = [record(spec, step, silent={"c": range(10)}, values={"b": {"nonfinite": 5.0}}) for step in range(20)]
     findings = {finding.rule: finding for finding in judge(spec, records)[-1].findings}
     assert findings["nonfinite"].severity is Severity.NOTE
     assert findings["dead_units"].root is None

@@ -10,7 +10,7 @@ SPEC = chain("a", "b", "c", "out")
 def test_a_dead_layer_starves_those_before_and_behind_it() -> None:
     silent = {"b": range(10), "c": range(10)}
     starved = {name: {"weight_gradient_norm": 0.0} for name in ("a", "b", "c")}
-    records = [record(SPEC, step, silent=silent, figures=starved) for step in range(20)]
+    records = [record(SPEC, step, silent=silent, values=starved) for step in range(20)]
     findings = still_open(judge(SPEC, records, ["dead_units", "vanishing_gradient"])[-1])
     first, *others = findings
     assert (first.rule, first.layer, first.root) == ("dead_units", "b", None)
@@ -26,7 +26,7 @@ def test_a_dead_layer_starves_those_before_and_behind_it() -> None:
 def test_a_layer_behind_a_dead_one_has_no_gradient_because_of_it() -> None:
     zero = {"weight_gradient_norm": 0.0}
     records = [
-        record(SPEC, step, silent={"b": range(10)}, figures={"c": zero} if step > 3 else None) for step in range(30)
+        record(SPEC, step, silent={"b": range(10)}, values={"c": zero} if step > 3 else None) for step in range(30)
     ]
     findings = still_open(judge(SPEC, records, ["dead_units", "no_gradient"])[-1])
     assert [(finding.rule, finding.layer) for finding in findings] == [("dead_units", "b"), ("no_gradient", "c")]
@@ -51,7 +51,7 @@ def test_what_follows_nan_is_its_consequence_and_what_was_before_is_not() -> Non
             SPEC,
             step,
             silent={"a": range(8), "c": range(10) if step >= 10 else []},
-            figures=poisoned if step >= 10 else None,
+            values=poisoned if step >= 10 else None,
             loss=math.nan if step >= 10 else 1.0,
         )
         for step in range(40)

@@ -14,8 +14,8 @@ RULE = ["stagnant_weights"]
 
 
 def moving(ratio: float, step: int, *, rate: float = 1e-3, loss: float = 1.0, norm: float = 5.0) -> StepRecord:
-    figures = {"b": {"update_ratio": ratio, "weight_norm": norm}}
-    made = record(SPEC, step, figures=figures, loss=loss)
+    values = {"b": {"update_ratio": ratio, "weight_norm": norm}}
+    made = record(SPEC, step, values=values, loss=loss)
     totals = made.totals.copy()
     totals[STEP_COLUMNS.index("learning_rate")] = rate
     return dataclasses.replace(made, totals=totals)
@@ -68,5 +68,5 @@ def test_frozen_layers_are_not_judged() -> None:
     spec = dataclasses.replace(
         SPEC, layers=tuple(dataclasses.replace(layer, trainable=layer.name != "b") for layer in SPEC.layers)
     )
-    records = [record(spec, step, figures={"b": {"update_ratio": np.nan}}) for step in range(20)]
+    records = [record(spec, step, values={"b": {"update_ratio": np.nan}}) for step in range(20)]
     assert outcome(spec, judge(spec, records, RULE)[-1], "b", 0) == Outcome.NOT_APPLICABLE

@@ -21,7 +21,7 @@ def trained(elasticities: dict[str, float], *, losses: list[float] | None = None
         record(
             SPEC,
             step,
-            figures={name: {"weight_gradient_norm": value * loss / WEIGHTS} for name, value in elasticities.items()},
+            values={name: {"weight_gradient_norm": value * loss / WEIGHTS} for name, value in elasticities.items()},
             loss=loss,
         )
         for step, loss in enumerate(losses)
@@ -70,10 +70,10 @@ def test_the_root_is_nearest_the_loss_and_the_rest_follows() -> None:
 
 def test_one_spike_does_not_hide_it_and_one_dip_does_not_make_it() -> None:
     spike = [
-        record(SPEC, step, figures={"a": {"weight_gradient_norm": 9.0 if step == 15 else 1e-12}}) for step in range(20)
+        record(SPEC, step, values={"a": {"weight_gradient_norm": 9.0 if step == 15 else 1e-12}}) for step in range(20)
     ]
     dip = [
-        record(SPEC, step, figures={"a": {"weight_gradient_norm": 1e-12 if step == 15 else 0.1}}) for step in range(20)
+        record(SPEC, step, values={"a": {"weight_gradient_norm": 1e-12 if step == 15 else 0.1}}) for step in range(20)
     ]
     assert [finding.layer for finding in still_open(judge(SPEC, spike, RULE)[-1])] == ["a"]
     assert judge(SPEC, dip, RULE)[-1].findings == ()
@@ -103,7 +103,7 @@ def test_a_layer_at_the_threshold_does_not_come_and_go() -> None:
         record(
             SPEC,
             step,
-            figures={
+            values={
                 "a": {"weight_gradient_norm": threshold * (0.2 if step < 20 else 1.2) / WEIGHTS},
                 "out": {"weight_gradient_norm": 10.0},
             },
@@ -116,7 +116,7 @@ def test_a_layer_at_the_threshold_does_not_come_and_go() -> None:
 
 def test_since_is_where_the_silence_began() -> None:
     records = [
-        record(SPEC, step, figures={"a": {"weight_gradient_norm": 0.1 if step < 8 else 1e-12}}) for step in range(30)
+        record(SPEC, step, values={"a": {"weight_gradient_norm": 0.1 if step < 8 else 1e-12}}) for step in range(30)
     ]
     (finding,) = judge(SPEC, records, RULE)[-1].findings
     assert finding.since_step == 8

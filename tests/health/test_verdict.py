@@ -66,7 +66,7 @@ def test_notes_alone_need_no_attention() -> None:
 
 
 def test_closed_findings_do_not_count() -> None:
-    result = of(SPEC, [record(SPEC, 0, figures={"a": {"weight_nonfinite": 1.0}}), *healthy(SPEC)[1:]])
+    result = of(SPEC, [record(SPEC, 0, values={"a": {"weight_nonfinite": 1.0}}), *healthy(SPEC)[1:]])
     assert result.severity is None
 
 

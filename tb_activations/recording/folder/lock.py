@@ -17,8 +17,8 @@ LOCK_FILE = ".layer_health.lock"
 _WITHOUT_LOCKS = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL}
 """Errors of a filesystem without locks. A training there runs without one rather than not at all."""
 
-# `flock` cannot distinguish a finished training of this thread from a running one, so the locks of this process are also
-# tracked here. Weakly: a lock that nothing refers to any more must not block the folder.
+# `flock` cannot distinguish a finished training of this thread from a running one, so the locks of this process are
+# tracked here as well. Weakly: a lock that nothing refers to any more must not block the folder.
 _held: weakref.WeakValueDictionary[str, FolderLock] = weakref.WeakValueDictionary()
 _guard = threading.Lock()
 

@@ -1,4 +1,4 @@
-"""Every message of every rule names its layer, the value, the threshold and since when."""
+"""Every message of every rule names layer, value, threshold and first step."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?%?")
 NOTHING = re.compile(r"\b(?:zero|none)\b", re.IGNORECASE)
 
 
-def told_by(rule: str, history: SickHistory) -> Iterator[Finding]:
-    """Every finding as it stood after every observed step."""
+def found_by(rule: str, history: SickHistory) -> Iterator[Finding]:
+    """Every finding in its state after every observed step."""
     for judgement in judge(history.spec, history.records, [rule]):
         yield from judgement.findings
 
 
-def is_told(value: float, text: str) -> bool:
+def is_stated(value: float, text: str) -> bool:
     """Whether a number in the text is `value`, rounded to as many digits as are written."""
     if not math.isfinite(value):
         return str(value) in text.lower() or "infin" in text
@@ -53,29 +53,29 @@ def test_every_rule_has_its_sick_histories() -> None:
 
 
 @pytest.mark.parametrize(("rule", "history"), CASES)
-def test_the_message_names_layer_value_threshold_and_since_when(rule: str, history: SickHistory) -> None:
-    findings = list(told_by(rule, history))
+def test_the_message_names_layer_value_threshold_and_first_step(rule: str, history: SickHistory) -> None:
+    findings = list(found_by(rule, history))
     assert findings
     for finding in findings:
         text = finding.message
         assert re.search(rf"\b{finding.layer}\b", text), text
-        assert is_told(finding.value, text), f"{finding.value} is not in: {text}"
-        assert is_told(finding.threshold, text), f"{finding.threshold} is not in: {text}"
+        assert is_stated(finding.value, text), f"{finding.value} is not in: {text}"
+        assert is_stated(finding.threshold, text), f"{finding.threshold} is not in: {text}"
         assert re.search(rf"(?:since|first seen at) step {finding.since_step}\b", text), text
         assert text.endswith("."), text
 
 
 @pytest.mark.parametrize(("rule", "history"), CASES)
 def test_the_right_layer_is_named_since_the_right_step(rule: str, history: SickHistory) -> None:
-    first = next(told_by(rule, history))
+    first = next(found_by(rule, history))
     assert (first.rule, first.layer) == (rule, SICK)
     assert abs(first.since_step - history.since) <= history.slack * EVERY
     assert first.sign == history.sign
 
 
 @pytest.mark.parametrize(("rule", "history"), CASES)
-def test_what_a_person_needs_is_there(rule: str, history: SickHistory) -> None:
-    for finding in told_by(rule, history):
+def test_advice_doubts_and_evidence_are_present(rule: str, history: SickHistory) -> None:
+    for finding in found_by(rule, history):
         assert finding.source == RULES[rule].source
         assert finding.might_be_wrong.endswith(".")
         assert finding.advice.endswith(".")
@@ -99,5 +99,5 @@ def test_what_a_person_needs_is_there(rule: str, history: SickHistory) -> None:
         (0.0, "nothing", False),
     ],
 )
-def test_the_reader_of_messages_can_fail(value: float, text: str, expected: bool) -> None:
-    assert is_told(value, text) is expected
+def test_the_check_of_messages_can_fail(value: float, text: str, expected: bool) -> None:
+    assert is_stated(value, text) is expected

@@ -23,7 +23,7 @@ def test_the_share_of_outputs_at_the_bounds_decides(share: float, severity: Seve
     assert [finding.layer for finding in findings] == (["b"] if severity else [])
 
 
-def test_a_net_that_learns_has_no_more_than_a_warning() -> None:
+def test_a_network_that_learns_gets_at_most_a_warning() -> None:
     records = [record(SPEC, step, values=pressed(0.9), loss=1 / (1 + step)) for step in range(20)]
     assert [finding.severity for finding in still_open(judge(SPEC, records, RULE)[-1])] == [Severity.WARNING]
 
@@ -37,7 +37,7 @@ def test_heads_gates_and_unbounded_layers_are_not_judged() -> None:
     assert [outcome(SPEC, judgement, name, 0) for name in ("a", "out")] == [Outcome.NOT_APPLICABLE] * 2
 
 
-def test_since_is_where_the_press_began() -> None:
+def test_since_is_the_step_at_which_saturation_began() -> None:
     records = [record(SPEC, step, values=pressed(0.9 if step >= 8 else 0.1)) for step in range(30)]
     (finding,) = still_open(judge(SPEC, records, RULE)[-1])
     assert (finding.since_step, finding.opened_step) == (8, 13)

@@ -1,4 +1,4 @@
-"""Made-up trainings as records: a chain of layers whose values a test sets."""
+"""Synthetic trainings as records: a chain of layers whose values a test sets."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def record(
     loss_scale: float = 1.0,
     batch: int = BATCH,
 ) -> StepRecord:
-    """A healthy record but for `values` (layer to column to value) and `silent` (layer to unit indices)."""
+    """A healthy record except for `values` (layer to column to value) and `silent` (layer to unit indices)."""
     layers = np.full((len(spec.layers), len(LAYER_COLUMNS)), np.nan, np.float32)
     activity = np.full(spec.unit_count, 0.5, np.float32)
     for row, layer in enumerate(spec.layers):
@@ -107,7 +107,7 @@ def outcome(spec: RunSpec, judgement: Judgement, layer: str, rule: int) -> int:
 
 
 def replaced(spec: RunSpec, layer: str, **changes: object) -> RunSpec:
-    """The run with one layer described otherwise."""
+    """The run with a changed description of one layer."""
     layers = tuple(
         dataclasses.replace(entry, **changes) if entry.name == layer else entry  # type: ignore[arg-type]
         for entry in spec.layers
@@ -124,7 +124,7 @@ def equal(first: Judgement, second: Judgement) -> bool:
 
 
 def random_records(spec: RunSpec, steps: int, random: np.random.Generator) -> list[StepRecord]:
-    """Records in which layers fall ill and recover at random."""
+    """Records in which layers get sick and recover at random."""
     records = []
     sick: NDArray[np.bool_] = np.zeros(spec.unit_count, bool)
     for step in range(steps):

@@ -1,4 +1,4 @@
-"""Real trainings once misjudged: NaN in the data, losses near zero, large tables, rings of causes, frozen models."""
+"""Real trainings that were once misjudged: NaN in data, losses near zero, large tables, rings of causes, frozen layers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def dense(*activations: str | None, out: int = 1) -> keras.Model:
 def fit(
     model: keras.Model, x: Any, y: Any, folder: Path, loss: Any = "mse", optimizer: Any = "adam", **options: Any
 ) -> LayerHealth:
-    """Trains in the order of the data, every step observed."""
+    """Trains without shuffling and observes every step."""
     model.compile(optimizer, loss)
     callback = LayerHealth(folder, update_freq=1, histogram_freq=0, image_freq=0)
     arguments = {"epochs": 2, "batch_size": BATCH, "shuffle": False, "verbose": 0, **options}
@@ -194,7 +194,7 @@ def only_statistics() -> keras.Model:
     return keras.Sequential([layers.Input((8,)), layers.BatchNormalization(center=False, scale=False)])
 
 
-# Keras' own word on such models.
+# Keras' own warning about such models.
 @pytest.mark.filterwarnings("ignore:The model does not have any trainable weights:UserWarning")
 @pytest.mark.parametrize(
     ("build", "rate", "status"),

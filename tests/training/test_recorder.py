@@ -1,4 +1,4 @@
-"""`Recorder` in training loops of one's own: the records of `fit`, and the same weights as without it."""
+"""`Recorder` in custom training loops: the same records as `fit`, and the same weights as without it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_compiled_loop_records_what_fit_records(kind: str, tmp_path: Path) -> 
     assert_same(weights, fitted.get_weights())
     fit, loop = load(tmp_path / "fit"), load(tmp_path / "loop")
     assert fit.layers == loop.layers
-    # `fit` builds a subclassed model with its first step only.
+    # `fit` builds a subclassed model only in its first step.
     steps = [step for step in fit.steps.tolist() if step in loop.steps.tolist()]
     assert len(steps) >= 2 or kind == "subclassed"
     for name in ("mean", "std", "gradient_norm", "weight_gradient_norm", "update_ratio"):

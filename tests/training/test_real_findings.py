@@ -1,4 +1,4 @@
-"""Real trainings that were once misjudged: NaN in data, losses near zero, large tables, rings of causes, frozen layers."""
+"""Real trainings once misjudged: NaN in data, losses near zero, large tables, cycles of causes, frozen layers."""
 
 from __future__ import annotations
 

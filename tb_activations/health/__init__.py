@@ -1,1 +1,1 @@
-"""What the recorded values mean: histories, rules, findings and their roots."""
+"""Judges recorded values: histories, rules, findings and their root causes."""

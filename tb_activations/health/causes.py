@@ -1,4 +1,4 @@
-"""What a finding follows from directly: the rules tell which causes which, the graph where the cause may lie."""
+"""Finds the direct cause of each finding. Rules define which findings cause which, the graph restricts where."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ NONFINITE = "nonfinite"
 Name = TypeVar("Name", str, tuple[str, str])
 
 _AT_ONCE = 256
-"""Findings compared with all suspects at a time, so that memory stays small in networks of thousands of layers."""
+"""Findings that are compared with all suspects at once. Bounds memory in networks with thousands of layers."""
 
 
 class _Group(NamedTuple):
-    """Findings that are compared with others: their places, and by place the rows of their layers and their begin."""
+    """A set of findings: their places in the list and, for each, the row of its layer and its first step."""
 
     places: NDArray[np.int64]
     rows: NDArray[np.int64]
@@ -36,13 +36,13 @@ class _Group(NamedTuple):
 
 
 def direct_causes(findings: Sequence[Finding], rows: Sequence[int], graph: LayerGraph) -> NDArray[np.int64]:
-    """`[findings]`: the place of the finding that each follows from directly, its own where there is none.
+    """`[findings]`: the place of the direct cause of each finding; the finding's own place if it has no cause.
 
-    Two findings may follow from each other, and longer rings are possible.
+    Two findings may be each other's cause, and longer cycles are possible.
 
     Args:
-        findings: open ones, in an order that decides between causes that are equally likely.
-        rows: of the layers that they are about.
+        findings: open ones; of equally likely causes the one that comes first wins.
+        rows: the row of each finding's layer.
         graph: of all layers.
     """
     every = _Group(
@@ -94,9 +94,10 @@ def _follow_other_rules(
 
 
 def _nearest(effects: _Group, suspects: _Group, where: Where, graph: LayerGraph) -> NDArray[np.int64]:
-    """`[effects]`: the place of the suspect that began first, of these the nearest; the effect's own without one."""
+    """`[effects]`: the place of the earliest suspect, of these the nearest; the effect's own place without one."""
+    # A cause cannot begin after its effect.
     allowed = suspects.since <= effects.since[:, None]
-    allowed &= _stands(suspects.rows, effects.rows[:, None], where, graph)
+    allowed &= _lies(suspects.rows, effects.rows[:, None], where, graph)
     latest = np.iinfo(np.int64).max
     since = np.where(allowed, suspects.since, latest)
     allowed &= since == since.min(axis=1, keepdims=True)
@@ -104,22 +105,20 @@ def _nearest(effects: _Group, suspects: _Group, where: Where, graph: LayerGraph)
     return np.where(allowed.any(axis=1), suspects.places[distances.argmin(axis=1)], effects.places)
 
 
-def _stands(
-    causes: NDArray[np.int64], effects: NDArray[np.int64], where: Where, graph: LayerGraph
-) -> NDArray[np.bool_]:
-    """Whether the layers of causes stand where they may, as seen from those of effects; the two are broadcast."""
-    stands: NDArray[np.bool_] = (causes == effects) & where.here
+def _lies(causes: NDArray[np.int64], effects: NDArray[np.int64], where: Where, graph: LayerGraph) -> NDArray[np.bool_]:
+    """Whether each cause's layer lies where a cause may, seen from the effect's layer; the arrays are broadcast."""
+    lies: NDArray[np.bool_] = (causes == effects) & where.here
     if where.before:
-        stands |= graph.reaches[causes, effects]
+        lies |= graph.reaches[causes, effects]
     if where.behind:
-        stands |= graph.reaches[effects, causes]
-    return stands
+        lies |= graph.reaches[effects, causes]
+    return lies
 
 
 def _follow_leader(
     rule: str, alike: _Group, findings: Sequence[Finding], graph: LayerGraph, follows: NDArray[np.int64]
 ) -> None:
-    """Of several layers with findings of one rule, those without another cause follow the one that explains them."""
+    """Makes the leader of one rule's findings the cause of those that have no cause in another rule."""
     leader = RULES[rule].leader if rule in RULES else None
     if leader is None:
         return
@@ -130,7 +129,7 @@ def _follow_leader(
         return
     at = int(np.flatnonzero(alike.places == first)[0])
     is_forward = leader == "first"
-    spreads = _stands(alike.rows[at], alike.rows, Where(before=True) if is_forward else ANYWHERE, graph)
+    spreads = _lies(alike.rows[at], alike.rows, Where(before=True) if is_forward else ANYWHERE, graph)
     if is_forward:
         spreads &= alike.since[at] <= alike.since
     spreads &= (alike.places != first) & (follows[alike.places] == alike.places)
@@ -138,7 +137,7 @@ def _follow_leader(
 
 
 def _precedence(leader: Leader, finding: Finding, row: int) -> tuple[float, ...]:
-    """Sorts the finding that explains the others first."""
+    """Sort key that puts the finding which explains the others first."""
     if leader == "first":
         return (row,)
     if leader == "nearest_to_loss":
@@ -148,19 +147,19 @@ def _precedence(leader: Leader, finding: Finding, row: int) -> tuple[float, ...]
 
 
 def _follow_nonfinite(every: _Group, findings: Sequence[Finding], follows: NDArray[np.int64]) -> None:
-    """NaN spreads: all that is not finite follows from the first, and so does what began with it or after it."""
+    """Makes the first non-finite value the cause of all others, and of every finding that began with it or later."""
     is_nonfinite = np.array([finding.rule == NONFINITE for finding in findings], bool)
     rows = dict(zip(every.places.tolist(), every.rows.tolist(), strict=True))
 
     def order(place: int) -> tuple[bool, int, bool, int]:
         finding, row = findings[place], rows[place]
         is_backward = finding.sign == GRADIENTS.id
-        # Gradients travel from the loss down: the one nearest the loss went wrong first.
+        # Gradients flow backward from the loss, so the one nearest the loss went wrong first.
         return finding.severity is Severity.NOTE, finding.since_step, is_backward, -row if is_backward else row
 
     first = min(every.places[is_nonfinite].tolist(), key=order, default=None)
     if first is None:
         return
-    # What does no harm (a mask of -inf) explains nothing else.
+    # A harmless finding (a mask of -inf) explains no other one.
     is_harmful = findings[first].severity is not Severity.NOTE
     follows[is_nonfinite | (is_harmful & (every.since >= every.since[first]))] = first

@@ -1,4 +1,4 @@
-"""From records to findings: runs the rules at every observed step and keeps what opened, lasts and closed."""
+"""Turns records into findings: runs the rules at every observed step and keeps open and closed findings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LOGGER = logging.getLogger("tb_activations")
 
 @dataclasses.dataclass(frozen=True)
 class Judgement:
-    """What is known after an observed step.
+    """The result of judging a run up to an observed step.
 
     Attributes:
         outcomes: `[layers, rules]` uint8 of `Outcome`.
@@ -37,10 +37,10 @@ class Judgement:
 
 
 class Diagnosis:
-    """Judges one training, record by record; the same while it runs and over its stored records.
+    """Judges one training record by record, with the same result during the training and from stored records.
 
-    A rule that raises an `Exception` answers `ERROR` for every layer, warns once and never stops the training; other
-    `BaseException`s pass through.
+    If a rule raises an `Exception`, its outcome is `ERROR` for every layer, a warning is logged once, and the training
+    continues. Other `BaseException`s are raised.
     """
 
     def __init__(self, spec: RunSpec, rules: tuple[Rule, ...] | None = None) -> None:
@@ -61,9 +61,9 @@ class Diagnosis:
         return {rule.id: rule.thresholds for rule in self._rules}
 
     def redescribe(self, spec: RunSpec) -> None:
-        """Continues under a newer description of the run; what is known of the rows it keeps stays.
+        """Continues with a newer description of the run. History and findings of layers that it keeps are kept.
 
-        Findings of layers that it does not have are forgotten.
+        Findings of layers that it no longer has are dropped.
         """
         names = {layer.name for layer in spec.layers}
         self._spec, self._history = spec, self._history.described(spec)
@@ -71,10 +71,10 @@ class Diagnosis:
         self._findings = tuple(finding for finding in self._findings if finding.layer in names)
 
     def judge(self, record: StepRecord) -> Judgement:
-        """Takes in the next observed step; steps must ascend.
+        """Judges the next observed step; steps must ascend.
 
-        An exception from within, such as a time limit, leaves the findings as they were after the step before. The
-        next step finds and reports what this one would have changed.
+        If an exception interrupts it, such as a time limit, the findings stay as they were after the previous step.
+        The next step then reports what this one would have changed.
 
         Raises:
             ValueError: the record does not fit the run's description.
@@ -104,11 +104,11 @@ class Diagnosis:
     def _answers(self, rule: Rule, earlier: Sequence[Finding | None]) -> list[Judged]:
         try:
             return rule.judge(self._history, earlier)
-        # Not what stops the program or this judgement: KeyboardInterrupt, a time limit.
+        # Only `Exception`: KeyboardInterrupt and a time limit must get through.
         except Exception:
             if rule.id not in self._failed:
                 self._failed.add(rule.id)
-                _LOGGER.warning("Rule %s failed; its layers count as not evaluated.", rule.id, exc_info=True)
+                _LOGGER.warning("Layer health: rule %s failed; its layers are not evaluated.", rule.id, exc_info=True)
             return [Outcome.ERROR] * len(earlier)
 
 

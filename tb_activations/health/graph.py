@@ -1,4 +1,4 @@
-"""Which layer feeds which, from what the taps saw of the traced step."""
+"""The layers of a run as a graph, from the connections that the taps found in the traced step."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NORMALIZATIONS = frozenset(
         "SpectralNormalization",
     }
 )
-"""Classes of layers behind which the scale of what came in is gone."""
+"""Layer classes whose output does not depend on the scale of their input."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,9 +28,9 @@ class LayerGraph:
     """The layers of a run as a graph; single calls of a shared layer have no edges.
 
     Attributes:
-        direct: `[layers, layers]`, whether the row's layer feeds the column's with none between them.
+        direct: `[layers, layers]`, whether the row's layer feeds the column's directly.
         reaches: `[layers, layers]`, whether outputs of the row's layer flow into the column's, directly or through
-            others. Where nothing is known of the wiring, every layer flows into all that are called later.
+            other layers. If the connections are unknown, every layer is taken to feed all layers called later.
         is_head: `[layers]`, whether no layer with weights follows.
         is_normalized: `[layers]`, whether a normalization layer takes the layer's output directly.
     """
@@ -41,7 +41,7 @@ class LayerGraph:
     is_normalized: NDArray[np.bool_]
 
     def sources(self, row: int) -> NDArray[np.int64]:
-        """The rows that layer `row` takes its input from directly; empty where it is given the data."""
+        """The rows of the layers that feed layer `row` directly; empty for a layer that takes the input data."""
         return np.flatnonzero(self.direct[:, row])
 
 
@@ -49,7 +49,7 @@ def layer_graph(layers: Sequence[LayerSpec]) -> LayerGraph:
     """The graph of layers in call order."""
     direct = _direct(layers)
     reaches = direct.copy()
-    # Rows are in call order, so whatever a layer reaches has been worked out before it.
+    # Rows are in call order: going backward, everything that a layer feeds is complete before the layer itself.
     for row in range(len(layers) - 1, -1, -1):
         reaches[row] |= reaches[direct[row]].any(axis=0)
     weighted = np.array([layer.parameters > 0 and not layer.call_site for layer in layers], bool)
@@ -66,7 +66,7 @@ def _direct(layers: Sequence[LayerSpec]) -> NDArray[np.bool_]:
         for name, row in rows.items():
             sources = [rows[source] for source in layers[row].inputs if source in rows and source != name]
             direct[sources, row] = True
-        # A shared layer is called before its later inputs; a graph without circles has no place for these.
+        # A shared layer is called before the layers that feed its later calls. These edges would close a cycle.
         direct = np.triu(direct, 1)
     elif len(order) > 1:
         direct[order[:-1], order[1:]] = True

@@ -1,4 +1,4 @@
-"""What rules look back on: the last observed steps and what is known of every unit, in bounded memory."""
+"""The past that rules judge: the latest observed steps and the state of every unit, in bounded memory."""
 
 from __future__ import annotations
 
@@ -17,33 +17,34 @@ from tb_activations.records.step_record import StepRecord
 from tb_activations.records.unit_lives import UnitHistory
 
 WINDOW = 32
-"""Observed steps kept. A median over them ignores a spike of 15 and still follows a collapse within 17."""
+"""Observed steps kept. A median over them ignores a spike of 15 steps and follows a lasting change after 17."""
 
 INITIAL_LOSSES = 3
-"""Losses averaged into the initial loss, since a single batch's is noisy."""
+"""Losses averaged into the initial loss, because the loss of a single batch is noisy."""
 
 PEAK_CHECKS = 10
 """Observed steps over which the largest output of each unit is kept."""
 
 BLOCK = 8
-"""Observed steps whose median gradient norm stands for them where growth over a long time is judged."""
+"""Observed steps summarized by their median gradient norm, to judge growth over a long time."""
 BLOCKS = 6
+"""Blocks kept."""
 
 
 class History:
-    """The observed steps of one training so far; its size depends on the layers and units only.
+    """The observed steps of one training so far; its size depends only on the layers, weights and units.
 
     Attributes:
         graph: of the run's layers.
-        checks: observed steps taken in so far.
+        checks: number of observed steps so far.
         first_step, step: the first and the latest observed step, -1 before the first.
         first: the first observed step, None before it.
         units: of all tracked layers, in the order of a record's unit vectors.
-        unit_slices: place of each layer's units in them.
-        weight_elements: `[layers]`, of how many numbers the trainable weights of each consist, 0 where unknown.
+        unit_slices: each layer's slice of those vectors.
+        weight_elements: `[layers]`, number of elements of each layer's trainable weights, 0 if unknown.
         initial_loss: mean of the first finite losses, NaN before the first.
-        initial_size: mean of the absolute values of the same; differs from it where losses change sign.
-        loss: median over the window, NaN where no loss was finite.
+        initial_size: mean of the absolute values of the same losses; differs from `initial_loss` if signs differ.
+        loss: median of the finite losses in the window, NaN without any.
         peak_learning_rate: the largest so far, NaN if none was measured.
         gradient_blocks: `[blocks, layers]`, medians of the weight gradient norm over blocks of observed steps, at most
             `BLOCKS`, oldest first.
@@ -75,12 +76,12 @@ class History:
         for weight in spec.weights:
             if weight.layer in rows:
                 self.weight_elements[rows[weight.layer]] += math.prod(weight.shape)
-        # Asking the description for each would be quadratic in the layers, at every observed step.
+        # Computed once: the description finds a single slice in linear time, which adds up at every observed step.
         ends = np.cumsum([0, *self._units_per_layer]).tolist()
         self.unit_slices = [slice(start, end) for start, end in itertools.pairwise(ends)]
 
     def described(self, spec: RunSpec) -> History:
-        """The same history under a newer description of the run; rows that are new there have none."""
+        """The same history for a newer description of the run; rows that are new have no history."""
         at, result = Places(self.spec, spec), copy.copy(self)
         result._describe(spec)
         result.first = self.first and in_rows(self.first, at)
@@ -93,7 +94,7 @@ class History:
         return result
 
     def update(self, record: StepRecord) -> None:
-        """Takes in the next observed step.
+        """Adds the next observed step.
 
         Raises:
             ValueError: the record does not fit the run's description.
@@ -106,7 +107,7 @@ class History:
         place = self.checks % len(self._steps)
         self._steps[place] = record.step
         self._tables[place] = record.layers
-        # A run may have been stored without its weights.
+        # Stored runs may lack weight statistics.
         self._weights[place] = record.weights if len(record.weights) else np.nan
         self._totals[place] = record.totals
         self._peaks[self.checks % PEAK_CHECKS] = record.unit_peak
@@ -130,7 +131,7 @@ class History:
 
     def _close_block(self) -> None:
         norms = self.stat("weight_gradient_norm")[-BLOCK:].astype(np.float64)
-        # The median of an even number of checks with NaN among them is NaN: such a block proves no growth.
+        # One NaN makes the median of the block NaN. Such a block proves no growth.
         median: NDArray[np.float64] = np.median(np.where(np.isfinite(norms), norms, np.nan), axis=0)
         self.gradient_blocks = np.vstack([self.gradient_blocks, median])[-BLOCKS:]
 
@@ -165,15 +166,15 @@ class History:
         return np.fmax.reduce(kept, axis=0) if len(kept) else np.full(self.spec.unit_count, np.nan, np.float32)
 
     def stat(self, column: str) -> NDArray[np.float32]:
-        """`[checks kept, layers]` of one of `LAYER_COLUMNS`, oldest first; not to be written to."""
+        """`[checks kept, layers]` of one of `LAYER_COLUMNS`, oldest first; callers must not modify it."""
         if column not in self._stats:
-            # Rules ask for the same columns layer by layer.
+            # Cached, because rules ask for the same column once per layer.
             self._stats[column] = self._tables[self._order(), :, LAYER_COLUMNS.index(column)]
         return self._stats[column]
 
     @property
     def rows(self) -> NDArray[np.float64]:
-        """`[checks kept, layers]`: number of samples (and positions) that the statistics of a layer are over."""
+        """`[checks kept, layers]`: number of samples (times positions) behind the statistics of a layer."""
         if self._rows is None:
             self._rows = np.nan_to_num(self.stat("elements").astype(np.float64)) / np.maximum(self._units_per_layer, 1)
         return self._rows
@@ -183,5 +184,6 @@ class History:
         return self._tables[(self.checks - 1) % len(self._steps), :, LAYER_COLUMNS.index(column)]
 
     def _order(self) -> NDArray[np.int64]:
+        """Places of the kept steps in the ring buffers, oldest first."""
         kept = min(self.checks, len(self._steps))
         return np.arange(self.checks - kept, self.checks) % len(self._steps)

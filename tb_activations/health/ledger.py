@@ -1,4 +1,4 @@
-"""The findings of a training as they open, last, close and come back."""
+"""Tracks the findings of a training as they open, persist, close and reopen."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from tb_activations.health.rules.base import Evidence, Judged, Rule
 from tb_activations.records.finding import Finding, Outcome
 
 REOPEN_WITHIN = 5
-"""A finding that returns within this many observed steps was never resolved: it keeps its id."""
+"""A finding that reopens within this many observed steps counts as the same one and keeps its id."""
 
 CLOSED_KEPT = 3
-"""Closed findings kept for each rule and layer, so that memory stays bounded where one comes and goes: the first, which
-shows where it began, and the latest."""
+"""Closed findings kept per rule and layer, which bounds memory if a finding opens and closes often: the first, which
+shows where it began, and the latest ones."""
 
 _Key = tuple[str, str]
 """Rule and layer."""
 
 
 class Ledger:
-    """Open and closed findings, in memory that depends on the rules and layers only."""
+    """Open and closed findings; memory depends only on the number of rules and layers."""
 
     def __init__(self) -> None:
         self._open: dict[_Key, Finding] = {}
         self._closed: dict[_Key, tuple[tuple[int, Finding], ...]] = {}
 
     def copy(self) -> Ledger:
-        """The same findings, apart from what is noted from now on in either."""
+        """A copy with the same findings; changes to one do not affect the other."""
         result = copy.copy(self)
         result._open, result._closed = dict(self._open), dict(self._closed)
         return result
@@ -41,31 +41,38 @@ class Ledger:
         return result
 
     def open_of(self, rule: str, layers: Sequence[str]) -> list[Finding | None]:
-        """One a layer, None where it has no open finding of this rule."""
+        """The open finding of this rule for each layer, None for layers without one."""
         return [self._open.get((rule, layer)) for layer in layers]
 
     def everything(self) -> list[Finding]:
-        """Open and closed ones."""
+        """All open and closed findings."""
         return [*self._open.values(), *(finding for kept in self._closed.values() for _, finding in kept)]
 
     def latest(self, rule: str, layer: str) -> Finding:
-        """The open finding, else the one that closed last. Raises KeyError where there was none."""
+        """The open finding, otherwise the one that closed last.
+
+        Raises:
+            KeyError: the layer never had a finding of this rule.
+        """
         finding = self._open.get((rule, layer))
         return finding if finding is not None else self._closed[rule, layer][-1][1]
 
     def note(self, rule: Rule, layer: str, answer: Judged, *, step: int, check: int) -> bool:
-        """Opens, keeps or closes the finding of one rule and layer; returns whether it opened, closed or changed.
+        """Opens, keeps or closes the finding of one rule and layer.
 
         Args:
             step: the observed step.
-            check: how many steps have been observed.
+            check: number of steps observed so far.
+
+        Returns:
+            Whether the finding opened, closed or changed severity.
         """
         key = (rule.id, layer)
         earlier = self._open.get(key)
         if isinstance(answer, Evidence):
             self._open[key] = self._finding(rule, key, answer, earlier, step, check)
             return earlier is None or earlier.severity is not answer.severity
-        # Missing data is no recovery: only a healthy or not applicable outcome closes a finding.
+        # Missing data is not a recovery: only a healthy or not applicable outcome closes a finding.
         if earlier is None or answer not in (Outcome.OK, Outcome.NOT_APPLICABLE):
             return False
         closed = dataclasses.replace(self._open.pop(key), closed_step=step)

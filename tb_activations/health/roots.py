@@ -1,4 +1,4 @@
-"""Which finding follows from which: one root cause is named once, with its consequences under it."""
+"""Names the root cause of each finding, so that one cause is shown once with its consequences below it."""
 
 from __future__ import annotations
 
@@ -28,17 +28,18 @@ def worst_first(findings: Iterable[Finding], spec: RunSpec) -> tuple[Finding, ..
 
 
 def name_roots(findings: Sequence[Finding], spec: RunSpec, graph: LayerGraph) -> list[Finding]:
-    """The same findings, `root` set on every open one that follows from another open one.
+    """The same findings, with `root` set on every open one that follows from another open one.
 
-    - NaN spreads: all other findings of NaN follow from the first; so does what came at or after that step.
-    - What harms the signal (a dead, saturated or collapsed layer, a poor start) harms the layers behind it; what harms
-      the gradient harms the layers before it.
-    - Of several layers that suffer alike the root is the one nearest to where it comes from: the first whose output is
-      lost, the last whose gradient is, the one that explodes most.
-    - Findings that each follow from the next in a ring have one root, the first of them by `_explains_first`.
+    - NaN spreads: all other NaN findings follow from the first one, and so does every finding that began at that step
+      or later.
+    - Damage to the signal (a dead, saturated or collapsed layer, a poor start) harms later layers; damage to the
+      gradient harms earlier layers.
+    - If several layers have the same finding, the root is the one nearest to its source: the first layer whose output
+      is lost, the last one whose gradient is lost, or the one that explodes most.
+    - A cycle of findings has one root, the first of them by `_explains_first`.
 
-    A root follows from nothing, and every other open finding leads to exactly one root. The order in which findings
-    are given changes nothing; those of layers that `spec` does not have stand for themselves.
+    A root follows from no other finding, and every other open finding has exactly one root. The result does not depend
+    on the order of `findings`. Findings of layers that `spec` does not have get no root.
     """
     rows = {layer.name: row for row, layer in enumerate(spec.layers)}
     judged = [finding for finding in findings if finding.closed_step is None and finding.layer in rows]
@@ -51,16 +52,16 @@ def name_roots(findings: Sequence[Finding], spec: RunSpec, graph: LayerGraph) ->
 
 
 def first_of_groups(follows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """`[findings]`: for each the root of its group, given the one that each follows from directly.
+    """`[findings]`: the root of each finding's group, given the direct cause of each.
 
-    Each follows from one, itself or another, so a group always ends in one ring: a single finding that follows from
-    itself, or several. The first finding of that ring is the root, which cannot follow from anything.
+    Every finding has one direct cause, itself or another, so a chain of causes always ends in a cycle: a single
+    finding that is its own cause, or several findings. The first finding of that cycle is the root of all.
 
     Args:
-        follows: `[findings]` places, in the order in which findings explain each other.
+        follows: `[findings]` places of the direct causes, in the order in which findings explain each other.
     """
     first, ahead = np.arange(len(follows)), follows
-    # Each round doubles how far every finding looks ahead, so these rounds pass through the longest possible ring.
+    # Each round doubles the distance that a finding looks ahead, so these rounds cover the longest possible cycle.
     for _ in range(len(follows).bit_length()):
         first = np.minimum(first, first[ahead])
         ahead = ahead[ahead]
@@ -68,7 +69,7 @@ def first_of_groups(follows: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _explains_first(finding: Finding, rows: Mapping[str, int]) -> tuple[bool, int, int, int, str, int, str]:
-    """The order in which an engineer looks: what counts, what began first, what harms others, where it begins."""
+    """Sort key that puts likely causes first: no notes, early begin, explanatory rule, then the layer's place."""
     is_note, row = finding.severity is Severity.NOTE, rows[finding.layer]
     rule = RULES.get(finding.rule)
     rank = EXPLANATORY_ORDER.index(finding.rule) if rule else len(EXPLANATORY_ORDER)

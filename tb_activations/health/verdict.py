@@ -1,4 +1,4 @@
-"""A whole run in one sentence."""
+"""Summarizes the state of a run in one sentence."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import RunSpec
 
 RuleState = Literal["checked", "waiting", "not_applicable", "failed"]
-"""What became of a rule in a run: it judged a layer; it has too little data yet; it fits no layer; it raised."""
+"""The state of a rule in a run: it judged a layer, has too little data yet, applies to no layer, or raised an error."""
 
-NOTHING_TRAINED = "Nothing is trained: the optimizer was handed no weights, so only the forward pass was judged."
+NOTHING_TRAINED = "Nothing is trained: the optimizer received no weights, so only the forward pass was judged."
 
 _JUDGED = frozenset({Outcome.OK, Outcome.NOTE, Outcome.WARNING, Outcome.PROBLEM})
 
@@ -28,12 +28,12 @@ class Verdict:
 
     Attributes:
         severity: of the worst open finding, None without one.
-        sentence: for people; begins with `NOTHING_TRAINED` where that holds.
+        sentence: for people; begins with `NOTHING_TRAINED` if the run trains no weights.
         layer: the layer to look at first, "" without a finding.
-        layers_affected: how many layers have an open warning or problem.
-        layers_total: how many layers were judged.
-        rules_checked: how many rules judged at least one layer.
-        rules_not_applicable: how many rules fit no layer of this model.
+        layers_affected: number of layers with an open warning or problem.
+        layers_total: number of layers that were judged.
+        rules_checked: number of rules that judged at least one layer.
+        rules_not_applicable: number of rules that apply to no layer of this model.
     """
 
     severity: Severity | None
@@ -98,15 +98,15 @@ def verdict(spec: RunSpec, findings: Sequence[Finding], outcomes: NDArray[np.uin
 
 
 def is_trained(spec: RunSpec) -> bool:
-    """Whether the optimizer was handed any weights; a model whose layers are all frozen is not trained."""
-    # Weights that belong to no observed layer have no layer that could be frozen.
+    """Whether the optimizer received any weights; a model whose layers are all frozen is not trained."""
+    # Weights outside the observed layers were received too, although no trainable layer lists them.
     return any(layer.trainable for layer in spec.layers) or any(not weight.layer for weight in spec.weights)
 
 
 def rule_states(
     spec: RunSpec, findings: Sequence[Finding], outcomes: NDArray[np.uint8], rules: Sequence[str]
 ) -> dict[str, RuleState]:
-    """What became of each rule, on the layers that `verdict` counts; the arguments are the same."""
+    """The state of each rule by id, on the layers that `verdict` counts; takes the same arguments."""
     affected = {finding.layer for finding in findings if _is_pressing(finding)}
     return dict(zip(rules, _states(outcomes[_counted(spec, affected)]), strict=True))
 
@@ -124,7 +124,7 @@ def _counted(spec: RunSpec, affected: set[str]) -> list[int]:
 
 
 def _states(outcomes: NDArray[np.uint8]) -> list[RuleState]:
-    """One state a rule, from `[layers, rules]` outcomes."""
+    """The state of each rule, from `[layers, rules]` outcomes."""
     return [_state(column) for column in outcomes.T]
 
 
@@ -180,7 +180,7 @@ def _unobserved(spec: RunSpec) -> str:
     if not spec.layers:
         return "The model has no layer that could be observed."
     reasons = dict.fromkeys(layer.not_observed for layer in spec.layers if layer.not_observed)
-    return f"None of {_plural(len(spec.layers), 'layer')} was observed: {'; '.join(reasons)}."
+    return f"None of the {_plural(len(spec.layers), 'layer')} was observed: {'; '.join(reasons)}."
 
 
 def _plural(count: int, noun: str) -> str:

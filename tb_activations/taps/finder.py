@@ -1,4 +1,4 @@
-"""The observed layers of some models, looked up again when a step calls one that was not there before."""
+"""The observed layers of one or more models, looked up again when a step calls a layer that is new."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Models = Mapping[str, keras.Model]
 class LayerFinder:
     """Knows the layers, weights and names of models that may still create some of them.
 
-    Subclassed models create layers in `build` or in their first call, and weights when a layer is first called, so
-    nothing that is looked up before a step is final.
+    Subclassed models create layers in `build` or in their first call, and layers create weights when they are first
+    called. A lookup before a step is therefore never final.
     """
 
     def __init__(self, models: Models, choice: LayerChoice = None) -> None:
@@ -42,16 +42,16 @@ class LayerFinder:
         key = id(layer)
         if key not in self._by_layer and key not in self._unlisted:
             self.look()
-            # Asked for again and again, a layer that nobody lists would cost a walk over all of them each time.
+            # Without this, every call of a layer that no model lists would walk all layers again.
             self._unlisted.add(key)
         return self._by_layer.get(key)
 
     def owners(self) -> dict[int, str]:
-        """`weight_key` of every weight there is now to the name of the innermost observed layer that holds it."""
+        """`weight_key` of every existing weight to the name of the innermost observed layer that holds it."""
         return weight_owners(self.named)
 
     def models_of_weights(self) -> dict[int, frozenset[str]]:
-        """`weight_key` of every weight there is now to the names of the models that hold it."""
+        """`weight_key` of every existing weight to the names of the models that hold it."""
         return _gathered(
             [(weight_key(weight), name) for name, model in self._models.items() for weight in model.weights]
         )

@@ -1,4 +1,4 @@
-"""A few of a model's weights that stand for all of them."""
+"""A small sample of a model's weights that identifies the model's state."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _GOLDEN = (5**0.5 - 1) / 2
 
 
 def fingerprint(variables: Iterable[Any]) -> NDArray[np.float32]:
-    """About `FINGERPRINT_SIZE` elements, spread over all numbers of the variables; empty without variables.
+    """About `FINGERPRINT_SIZE` elements, spread over all elements of the variables; empty without variables.
 
-    Each variable has at least one, as long as there are not more variables than elements. What cannot be read (a table
-    of strings, a variable that has not been initialized) is left out. Frozen weights belong in it as well, so that it
-    does not change with what is trained: hand in `model.weights`.
+    Each variable contributes at least one element, unless there are more variables than elements. Variables that
+    cannot be read (a table of strings, an uninitialized variable) are left out. Pass `model.weights`, frozen weights
+    included: the fingerprint must not depend on which weights are trained.
     """
     sizes: list[tuple[Any, int]] = []
     for variable in variables:
@@ -50,10 +50,10 @@ def _spread(sizes: Sequence[tuple[Any, int]]) -> list[tuple[Any, int]]:
 
 
 def _elements(variable: Any, size: int, count: int) -> NDArray[np.float32]:
-    # Multiples of the golden ratio spread evenly and meet every row and column; a stride could stay in one column.
+    # Multiples of the golden ratio spread evenly over rows and columns; a fixed stride could stay in one column.
     places = np.arange(size) if count >= size else np.unique((np.arange(count) * _GOLDEN % 1 * size).astype(np.int64))
     try:
-        # Gathered from the value: gathering from a variable makes TensorFlow copy it whenever it is read later.
+        # Gathered from the value: after a gather from a variable, TensorFlow copies that variable on every later read.
         values = tf.gather(tf.reshape(tf.convert_to_tensor(variable), [-1]), places).numpy()
         values = np.real(values) if np.iscomplexobj(values) else values
         return np.asarray(values).astype(np.float32)

@@ -15,9 +15,9 @@ from tb_activations.taps.layers import LayerChoice
 class LayerOutputs(Mapping[str, Any]):
     """Outputs of layers by name, filled as the layers are called.
 
-    "name" is the output of a layer's last call. A layer called more than once also has "name@1", "name@2", ... for its
-    calls. Calls inside another graph (a loop, a condition, another `tf.function`) are left out: their tensors cannot
-    be used outside that graph.
+    "name" is the output of a layer's last call. A layer called more than once also has "name@1", "name@2", ..., one
+    per call. Calls inside another graph (a loop, a condition, another `tf.function`) are left out: their tensors
+    cannot be used outside that graph.
 
     Raises:
         KeyError: there is no output of that name; the message lists the names.
@@ -63,8 +63,7 @@ def capture(model: keras.Model, layers: LayerChoice = None) -> Iterator[LayerOut
     Yields:
         A mapping from layer name to that layer's output, in call order, as the layer returned it: a tensor or a
         structure of tensors. A name is the path from the model down to the layer, joined by "/". "name" is the last
-        call of a layer, "name@1", "name@2", ... are the calls of a layer called more than once. Cells of RNNs are left
-        out.
+        call of a layer; a layer called more than once also has "name@1", "name@2", ... RNN cells are left out.
 
     Raises:
         ValueError: `layers` names a layer that the model does not have.

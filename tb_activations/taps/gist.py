@@ -1,4 +1,4 @@
-"""What an error says, in one line."""
+"""One-line summaries of errors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 LONGEST = 300
 _STYLE = re.compile(r"\x1b\[\d*m|\{\{.*?\}\} ?")
-"""Bold print of Keras, and the names of nodes."""
+"""Keras' bold escape codes, and node names."""
 _NOISE = (
     "Exception encountered when calling",
     "Graph execution error",
@@ -18,12 +18,12 @@ _NOISE = (
 
 
 def gist(error: BaseException) -> str:
-    """Class and message of an error; of one that TensorFlow's runtime raised without the way there and back.
+    """Class and message of an error, at most `LONGEST` characters.
 
-    Only the first line that tells something, at most `LONGEST` characters.
+    Of a long message, such as one from TensorFlow's runtime, only the first informative line is kept.
     """
     lines = [line for line in _STYLE.sub("", str(error)).splitlines() if line.strip()]
-    # Where the graph was built and how Python got there is indented.
+    # TensorFlow indents the stack of calls that built the graph.
     telling = [line for line in lines if not line[0].isspace() and not line.startswith(_NOISE)]
     message = " ".join((telling or lines or [""])[0].split())
     return f"{type(error).__name__}: {message}"[:LONGEST]

@@ -34,7 +34,7 @@ class LayerCalls:
     recorded: their tensors cannot be used outside that graph.
 
     Args:
-        chosen: the layers whose calls are recorded.
+        chosen: layers whose calls to record.
     """
 
     def __init__(self, chosen: Sequence[NamedLayer]) -> None:
@@ -63,7 +63,7 @@ class LayerCalls:
         return {name: calls[0] for name, calls in self._calls.items()}
 
     def missing(self, layers: LayerChoice) -> list[str]:
-        """Layers without a recorded call that `layers` lists by name; every chosen layer if nothing was recorded."""
+        """Layers that `layers` lists by name and that were not called; every chosen layer if none was called."""
         is_listed = isinstance(layers, Sequence) and not isinstance(layers, str)
         if self._calls and not is_listed:
             return []
@@ -74,15 +74,15 @@ class LayerCalls:
 def recorded_calls(
     model: keras.Model, layers: LayerChoice = None, transform: Transform | None = None
 ) -> Iterator[LayerCalls]:
-    """Records the calls of the chosen layers while the block runs. Cells of RNNs are left out.
+    """Records the calls of the chosen layers while the block runs. RNN cells are left out.
 
     `transform` replaces each floating-point tensor that a layer returns.
 
     Raises:
-        TypeError, ValueError: `layers` is not allowed or names a layer that the model does not have.
+        TypeError, ValueError: `layers` is invalid or names a layer that the model does not have.
     """
     check_choice(layers)
-    # A cell is called once per timestep inside a loop: eager code would record every call, a graph none.
+    # A cell is called once per timestep inside a loop: an eager run would record every call, a graph none.
     chosen = [entry for entry in choose_layers(find_layers(model), layers) if not (entry.is_cell or entry.is_container)]
     calls = LayerCalls(chosen)
     with taps.installed([_tap(entry, calls, transform) for entry in chosen]):
@@ -107,7 +107,7 @@ def _transformed(transform: Transform, value: Any) -> Any:
     if not isinstance(value, tf.Tensor) or not value.dtype.is_floating:
         return value
     result = transform(value)
-    # A layer may set the mask on its output within `call`.
+    # A layer may have set a mask on its output within `call`; the replacement must carry it too.
     mask = getattr(value, "_keras_mask", None)
     if mask is not None:
         result._keras_mask = mask

@@ -1,4 +1,4 @@
-"""Which layers a model has, what they are called, and which of them the user chose."""
+"""The layers of a model, their names, and the user's choice of layers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 
 import keras
 
+from tb_activations.records.arguments import invalid
+
 LayerChoice = str | re.Pattern[str] | Sequence[str] | Callable[[keras.layers.Layer], bool] | None
 
 
@@ -16,8 +18,8 @@ LayerChoice = str | re.Pattern[str] | Sequence[str] | Callable[[keras.layers.Lay
 class NamedLayer:
     """A layer and its name in the run: the names from the model down to the layer, joined by "/".
 
-    `is_cell` marks the cell of an RNN, which is called once a timestep inside a loop. `is_container` marks a model that
-    is listed for weights of its own: its outputs are those of the layers inside it, which have entries of their own.
+    `is_cell` marks the cell of an RNN, which is called once per timestep inside a loop. `is_container` marks a model
+    that is listed only because it holds weights directly: its outputs come from inner layers, which are listed too.
     """
 
     name: str
@@ -27,10 +29,10 @@ class NamedLayer:
 
 
 def find_layers(model: keras.Model) -> list[NamedLayer]:
-    """Every layer below `model`, a layer before those inside it.
+    """Every layer below `model`; a layer precedes the layers inside it.
 
-    Inputs are left out. Models are walked through, and listed only if they have weights of their own, the top one too.
-    A layer that is reachable on several ways is listed once. Two layers of one name get "~2", "~3", ... behind it.
+    Input layers are left out. Models, `model` included, are listed only if they hold weights directly. A layer that
+    is reachable on several paths is listed once. Repeated names get the suffixes "~2", "~3", ...
     """
     found: list[NamedLayer] = []
     taken: dict[str, int] = {}
@@ -49,7 +51,7 @@ def find_layers(model: keras.Model) -> list[NamedLayer]:
 
 
 def own_weights(layer: keras.layers.Layer) -> list[Any]:
-    """The weights that a layer holds itself, without those of the layers inside it."""
+    """The weights that a layer holds directly, without those of the layers inside it."""
     return [*layer._trainable_variables, *layer._non_trainable_variables]
 
 
@@ -58,7 +60,7 @@ def _is_listed(layer: keras.layers.Layer) -> bool:
 
 
 def find_layers_of(models: Mapping[str, keras.Model]) -> list[NamedLayer]:
-    """Every layer below these models; names begin with the model's, but for a model called "".
+    """Every layer below these models; names begin with the model's key, unless that is "".
 
     A layer that several models share is listed under the first.
     """
@@ -88,43 +90,37 @@ def check_choice(layers: LayerChoice) -> None:
         try:
             re.compile(layers)
         except re.error as error:
-            raise ValueError(
-                f"Invalid value for argument `layers`: {layers!r} is not a regular expression ({error}). "
-                f"Allowed is {allowed}."
-            ) from error
+            raise invalid("layers", f"{layers!r} is not a regular expression ({error})", allowed) from error
     elif isinstance(layers, Sequence):
         strangers = [name for name in layers if not isinstance(name, str)]
         if strangers or not layers:
-            raise TypeError(f"Invalid value for argument `layers`: {layers!r}. Allowed is {allowed}.")
+            raise invalid("layers", repr(layers), allowed, TypeError)
     elif layers is not None and not isinstance(layers, re.Pattern) and not callable(layers):
-        raise TypeError(f"Invalid value for argument `layers`: {layers!r}. Allowed is {allowed}.")
+        raise invalid("layers", repr(layers), allowed, TypeError)
 
 
 def choose_layers(named: Sequence[NamedLayer], layers: LayerChoice) -> list[NamedLayer]:
     """The layers that `layers` chooses, in the order of `named`.
 
-    Names are the run's names or a layer's own name; a string is a regular expression searched in the run's name.
-    Raises ValueError, naming `layers`, for a name that no layer has and for a choice that fits no layer.
+    A list may hold names in the run (paths) or the layers' Keras names. A string is a regular expression, searched in
+    the names in the run.
+
+    Raises:
+        ValueError: a name belongs to no layer, or the choice matches no layer; the text names `layers`.
     """
     if isinstance(layers, Sequence) and not isinstance(layers, str):
         known = {entry.name for entry in named} | {entry.layer.name for entry in named}
         unknown = [name for name in layers if name not in known]
         if unknown:
-            raise ValueError(
-                f"Invalid value for argument `layers`: the model has no layer called {_listed(unknown)}. "
-                f"Allowed are {_listed(entry.name for entry in named)}."
-            )
+            raise invalid("layers", f"the model has no layer {_listed(unknown)}", _names(named))
     chosen = filter_layers(named, layers)
     if layers is not None and not chosen:
-        raise ValueError(
-            f"Invalid value for argument `layers`: {layers!r} fits no layer of the model. "
-            f"Its layers are {_listed(entry.name for entry in named)}."
-        )
+        raise invalid("layers", f"{layers!r} matches no layer of the model", _names(named))
     return chosen
 
 
 def filter_layers(named: Sequence[NamedLayer], layers: LayerChoice) -> list[NamedLayer]:
-    """As `choose_layers`, for a model that may not have all of its layers yet: what is not there is not asked for."""
+    """Like `choose_layers`, for a model that may still create layers: names without a layer are ignored."""
     if layers is None:
         return list(named)
     if isinstance(layers, str | re.Pattern):
@@ -135,13 +131,17 @@ def filter_layers(named: Sequence[NamedLayer], layers: LayerChoice) -> list[Name
     return [entry for entry in named if layers(entry.layer)]
 
 
+def _names(named: Sequence[NamedLayer]) -> str:
+    return _listed(entry.name for entry in named)
+
+
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(repr(name) for name in names)
 
 
 def weight_owners(named: Sequence[NamedLayer]) -> dict[int, str]:
     """`weight_key` of every weight to the name of the innermost of these layers that holds it."""
-    # A layer precedes those inside it, so the innermost owner stays.
+    # A layer precedes those inside it, so the innermost owner is written last and stays.
     return {
         weight_key(weight): entry.name
         for entry in named
@@ -150,14 +150,14 @@ def weight_owners(named: Sequence[NamedLayer]) -> dict[int, str]:
 
 
 def weight_key(variable: Any) -> int:
-    """One number for a Keras variable and the TensorFlow variable that it wraps, while the model lives."""
+    """The same number for a Keras variable and the TensorFlow variable that it wraps; valid while the model lives."""
     return id(variable._value if isinstance(variable, keras.Variable) else variable)
 
 
 def activation_name(layer: keras.layers.Layer) -> str | None:
-    """Name of the activation function a layer's output went through, None where there is none or it is unknown.
+    """Name of the activation function that a layer applies to its output; None if it has none or it is unknown.
 
-    A `ReLU` layer with a negative slope counts as `leaky_relu`, since its units cannot fall silent.
+    A `ReLU` layer with a negative slope counts as `leaky_relu`, since its units cannot die.
     """
     if isinstance(layer, keras.layers.ReLU):
         return "leaky_relu" if layer.negative_slope else "relu"
@@ -170,7 +170,7 @@ def activation_name(layer: keras.layers.Layer) -> str | None:
 
 
 def has_known_activation(layer: keras.layers.Layer) -> bool:
-    """Whether the activation function is one of Keras' own, so that its name can be trusted."""
+    """Whether the activation function comes from Keras, so that its name can be trusted."""
     if isinstance(layer, keras.layers.ReLU) or any(isinstance(layer, kind) for kind, _ in _ACTIVATION_LAYERS):
         return True
     activation = getattr(layer, "activation", None)
@@ -199,15 +199,15 @@ _MOVING = tuple(
 
 
 def is_moving(layer: keras.layers.Layer) -> bool:
-    """Whether a layer of Keras only moves, drops or pools values, so that its units are those of the layer before."""
+    """Whether this is a Keras layer that only moves, drops or pools values, so its units are the previous layer's."""
     return isinstance(layer, _MOVING) and not layer.weights
 
 
 def unit_axis(layer: keras.layers.Layer, rank: int | None, *, has_activation: bool = False) -> int | None:
-    """The axis of a layer's output that counts units: channels of `channels_first` layers, else the last one.
+    """The axis of a layer's output that counts units: the channel axis of `channels_first` layers, else the last.
 
-    None for layers that only move values (reshaping, pooling, dropout): their units are those of the layer before.
-    `has_activation` tells of an activation function that the layer does not name.
+    None for layers that only move values (reshaping, pooling, dropout): their units are the previous layer's.
+    `has_activation` marks a layer with an activation function that it does not name.
     """
     if rank is None or rank < 2 or not (layer.weights or has_activation or activation_name(layer)):
         return None

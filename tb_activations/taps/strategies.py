@@ -1,4 +1,4 @@
-"""What the distribution strategy of a training says about where it runs."""
+"""Questions about a training's distribution strategy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def is_distributed(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this is a strategy that the user chose, rather than the default one."""
+    """Whether the user chose this strategy; false for TensorFlow's default."""
     with strategy.scope():
         return bool(tf.distribute.has_strategy())
 
@@ -17,7 +17,7 @@ def is_multi_worker(strategy: tf.distribute.Strategy) -> bool:
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process is the one of several that writes; true for a single one."""
+    """Whether this is the one process that writes; always true in a training of a single process."""
     if not is_multi_worker(strategy):
         return True
     resolver = strategy.cluster_resolver

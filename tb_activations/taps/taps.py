@@ -1,4 +1,4 @@
-"""Replacing methods of single objects for a while, and the identity that also sees the gradient."""
+"""Temporary replacements of methods on single objects, and an identity that also sees the gradient."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ABSENT = object()
 
 @dataclasses.dataclass(frozen=True)
 class Tap:
-    """A method of one object (or of a class) and its replacement while the tap is on."""
+    """A method of one object or class, and its replacement while the tap is installed."""
 
     owner: Any
     method: str
@@ -25,14 +25,14 @@ class Tap:
 
 @contextlib.contextmanager
 def installed(taps: Iterable[Tap]) -> Iterator[None]:
-    """Puts the replacements on their owners and always takes them off again, last first.
+    """Installs the replacements, and always removes them after the block, last first.
 
-    An owner that had a replacement of somebody else gets that one back.
+    An owner that already had another replacement gets that one back.
     """
     with contextlib.ExitStack() as stack:
         for tap in taps:
             before = vars(tap.owner).get(tap.method, _ABSENT)
-            # Past Keras' own __setattr__, which would track the function and refuse it on a locked layer.
+            # Bypasses Keras' `__setattr__`, which would track the function and reject it on a locked layer.
             _kind(tap.owner).__setattr__(tap.owner, tap.method, tap.replacement)
             stack.callback(_restore, tap, before)
         yield
@@ -50,7 +50,7 @@ def _kind(owner: Any) -> Any:
 
 
 def after(owner: Any, method: str, transform: Callable[[Any], Any]) -> Tap:
-    """A tap that hands what the method returns through `transform`."""
+    """A tap that applies `transform` to the method's result."""
     original = getattr(owner, method)
 
     @functools.wraps(original)
@@ -61,10 +61,10 @@ def after(owner: Any, method: str, transform: Callable[[Any], Any]) -> Tap:
 
 
 def around(owner: Any, method: str, before: Callable[[Any, Any], Any], transform: Callable[[Any, Any], Any]) -> Tap:
-    """A tap that hands what the method returns through `transform`.
+    """A tap that applies `transform` to the method's result.
 
-    `before` gets the method's positional and keyword arguments ahead of the call; what it returns comes to `transform`
-    as its first argument.
+    `before` is called first, with the method's positional and keyword arguments. `transform` takes the result of
+    `before` as its first argument and the method's result as its second.
     """
     original = getattr(owner, method)
 
@@ -118,14 +118,15 @@ def see_gradient(value: tf.Tensor, on_gradient: Callable[[tf.Tensor], None]) -> 
 
 
 def _logits(value: tf.Tensor) -> tf.Tensor | None:
-    """The logits that Keras' cross entropy would take in place of `value`: marked by Keras, or found in the graph."""
+    """The logits that Keras' cross entropy would use instead of `value`: marked by Keras, or found in the graph."""
     marked = getattr(value, "_keras_logits", None)
     if marked is not None or isinstance(value, tf.__internal__.EagerTensor):
         return marked
-    # Behind the identity Keras would no longer see the operation, and compute the loss from clipped shares.
+    # Keras looks for this operation to get at the logits. The identity hides it, and Keras would compute the loss from
+    # clipped probabilities instead.
     return value.op.inputs[0] if value.op.type in ("Softmax", "Sigmoid") else None
 
 
 def current_graph() -> Any:
-    """What tells the scope that live tensors belong to: the graph being traced, None in eager code."""
+    """Identifies the scope that live tensors belong to: the graph being traced, None in eager code."""
     return None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()

@@ -19,7 +19,7 @@ from tests.synthetic import RULES, run_spec, write_events, write_run
 
 COMMANDS = {"check": "Cannot judge", "report": "Cannot report"}
 TO_DO = "; give the log_dir of the LayerHealth callback, after at least one observed training step\n"
-REASON = "it runs inside a function that was compiled before"
+REASON = "it runs inside a function that was compiled earlier"
 
 
 @pytest.fixture(params=COMMANDS)
@@ -153,7 +153,7 @@ def test_no_layer_was_observed(tmp_path: Path, call: Call) -> None:
     assert "remove @tf.function from train_step or call" in answer.err
     for form in ("text", "html"):
         text = " ".join(call("report", folder, "--format", form).out.split())
-        assert f"None of 6 layers was observed: {REASON}." in text
+        assert f"None of the 6 layers was observed: {REASON}." in text
         assert "Try: remove @tf.function from train_step or call" in text
         assert "waiting for more steps" not in text or form == "html"
 

@@ -1,4 +1,4 @@
-"""Trains in a process of its own: `python -m tests.faults.child LOG_DIR EPOCHS`, a line for every flush.
+"""Trains in a separate process: `python -m tests.faults.child LOG_DIR EPOCHS`, a line for every flush.
 
 It begins with what `LOG_DIR.backup` holds. After its first epoch it waits for a line of input, if `wait` is the third
 argument.

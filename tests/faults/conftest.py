@@ -16,6 +16,6 @@ def log_dir(tmp_path: Path) -> str:
 
 @pytest.fixture
 def told(caplog: pytest.LogCaptureFixture, log_dir: str) -> Told:
-    """The warnings so far, with the folder of the run called `logs/run`."""
+    """The warnings so far, with the run's folder replaced by `logs/run`."""
     caplog.set_level(logging.WARNING, "tb_activations")
     return lambda: [record.getMessage().replace(log_dir, "logs/run") for record in caplog.records]

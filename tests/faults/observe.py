@@ -1,4 +1,4 @@
-"""A small training with something going wrong, and the row of `docs/faults.md` that says what comes of it."""
+"""A small training with a fault, and the row of `docs/faults.md` that describes the outcome."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def fit(
     bad_sample: int | None = None,
     **compiled: Any,
 ) -> keras.Model:
-    """Trains what `make` makes from a fixed seed, or this model once more, for `EPOCHS` of `EPOCH_STEPS`.
+    """Trains the result of `make` from a fixed seed, or this model again, for `EPOCHS` of `EPOCH_STEPS`.
 
-    `bad_sample` is one whose values are out of all range; the rest are arguments of `compile`.
+    `bad_sample` is the index of a sample to fill with values out of range; `compiled` are arguments of `compile`.
     """
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
@@ -60,19 +60,19 @@ def fit(
 
 @functools.cache
 def plain_weights() -> tuple[np.ndarray[Any, Any], ...]:
-    """Weights of `fit` without anything that observes."""
+    """The weights after `fit` without observing."""
     return tuple(fit().get_weights())
 
 
 def outcome(model: keras.Model, alone: Sequence[np.ndarray[Any, Any]] | None = None) -> str:
-    """What the training did, in the words of the table; NaN equals NaN."""
+    """The outcome of the training, in the words of the table; NaN equals NaN."""
     pairs = zip(plain_weights() if alone is None else alone, model.get_weights(), strict=True)
     is_same = all(np.array_equal(one, other, equal_nan=True) for one, other in pairs)
     return SAME if is_same else "other weights"
 
 
 def at_epoch(epoch: int, action: Any) -> keras.callbacks.Callback:
-    """Does something when an epoch (from 0) begins."""
+    """Calls `action` when an epoch (counted from 0) begins."""
     return keras.callbacks.LambdaCallback(on_epoch_begin=lambda now, logs: action() if now == epoch else None)
 
 
@@ -81,7 +81,7 @@ def every_step(log_dir: str | os.PathLike[str], **arguments: Any) -> LayerHealth
 
 
 def check_row(fault: str, training: str, lost: str, told: Sequence[str]) -> None:
-    """Holds the row of `fault` in the table against what a test has seen.
+    """Compares the row of `fault` in the table with the result of a test.
 
     In the last cell each message is in backquotes, with "…" for text that differs from case to case.
     """

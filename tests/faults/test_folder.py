@@ -1,4 +1,4 @@
-"""Several trainings and one folder: one after the other, at the same time, after a crash."""
+"""Several trainings in one folder: consecutive, simultaneous, after a crash."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_killed_process_leaves_what_it_flushed_and_is_continued(log_dir: str, 
     assert steps % EPOCH_STEPS == 0
     assert again.steps.tolist() == list(range(steps))
     kept = min(steps, last + 1)
-    # Which steps were looked at depends on the epochs of the process.
+    # The steps with looks at the model depend on the epochs of the process.
     measured = [LAYER_COLUMNS.index(name) for name in LAYER_COLUMNS if name != "mode_difference"]
     np.testing.assert_array_equal(again.layer_table[:kept, :, measured], run.layer_table[:kept, :, measured])
     np.testing.assert_array_equal(replay(again.spec, again.records()).outcomes, again.last_outcomes)
@@ -126,8 +126,8 @@ def test_two_callbacks_of_one_training(log_dir: str, told: Told) -> None:
 
 
 def test_a_restart_continues_the_history(log_dir: str, told: Told) -> None:
-    # Without an interruption: it holds what the two parts together have to hold. Looks at the model go by epochs, which
-    # count from 0 again, so they are left out.
+    # The training without an interruption, which both parts together must equal. Looks at the model depend on epochs,
+    # which count from 0 again after a restart, so they are left out.
     whole = every_step(Path(log_dir).with_name("whole"), image_freq=0)
     fit(whole, epochs=4)
     first = every_step(log_dir, image_freq=0)
@@ -136,7 +136,7 @@ def test_a_restart_continues_the_history(log_dir: str, told: Told) -> None:
     model = network()
 
     class Restore(keras.callbacks.Callback):
-        """What a checkpoint does: weights, moments and the number of steps."""
+        """Restores what a checkpoint holds: weights, moments and the number of steps."""
 
         def on_train_begin(self, logs: Any = None) -> None:
             self.model.optimizer.build(self.model.trainable_variables)
@@ -201,7 +201,7 @@ def test_another_model_gets_a_folder_of_its_own(log_dir: str, told: Told) -> Non
     assert load(f"{log_dir}-2").layers == ("wide", "head")
     assert load(f"{log_dir}-2").steps.tolist() == STEPS
     check_row("Another model in the same folder", outcome(model, alone), "nothing", told())
-    # Continued it finds its own history.
+    # A continued training finds its own history.
     fit(every_step(log_dir), model=model, epochs=1)
     assert run_names(Path(log_dir).parent) == ["run", "run-2"]
     assert load(f"{log_dir}-2").steps.tolist() == list(range(len(STEPS) + EPOCH_STEPS))

@@ -1,4 +1,4 @@
-"""What others leave in the folder of a run, and how the folder may be named."""
+"""Foreign files in the folder of a run, and the ways to name the folder."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ KINDS: list[Callable[[Path], object]] = [large, truncated, garbage, link_to_noth
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The files that are read as a whole from now on."""
+    """The files that are read completely from now on."""
     read: list[str] = []
     records = files._records
     monkeypatch.setattr(files, "_records", lambda path: read.append(path) or records(path))  # type: ignore[func-returns-value]
@@ -72,7 +72,7 @@ def test_files_of_others_are_not_read_and_cost_nothing(
     read = counted(monkeypatch)
     model = fit(every_step(log_dir))
     assert (read, told(), outcome(model)) == ([], [], SAME)
-    # `load` reads regular files only; those it may complain about are not of interest here.
+    # `load` reads only regular files; its complaints about others do not matter here.
     for path in Path(log_dir).glob(f"{FOREIGN}*"):
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     assert load(log_dir).steps.tolist() == STEPS

@@ -1,4 +1,4 @@
-"""Trainings one after another into one folder: which continue a run, and which begin one of their own."""
+"""Consecutive trainings in one folder: some continue a run, others begin a new one."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tb_activations.events.reader import run_names
 from tests.faults.conftest import Told
 from tests.faults.observe import every_step
 
-# Keras' own, where it saves a model.
+# From Keras when it saves a model.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 8)).astype("float32")
 Y = (X[:, :1] > 0).astype("float32")
 STEPS = 4
-"""Of an epoch."""
+"""Steps per epoch."""
 
 
 def quick(log_dir: Path, **arguments: Any) -> LayerHealth:
@@ -49,7 +49,7 @@ def train(model: keras.Model, *callbacks: Any, epochs: int = 2, target: Any = Y,
 
 
 def steps(folder: Path) -> dict[str, list[int]]:
-    """By run the observed steps."""
+    """The observed steps of each run."""
     return {name: load(folder, name).steps.tolist() for name in run_names(folder)}
 
 

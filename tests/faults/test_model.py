@@ -1,4 +1,4 @@
-"""Something in the model cannot be measured, or breaks down itself; the clock does."""
+"""Faults in the model and the clock: values that cannot be measured, layers that fail, a clock that goes back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.faults.observe import STEPS, check_row, every_step, fit, outcome
 
 
 class Unmeasurable(layers.Dense):
-    """A layer that trains well and raises when it is asked how large it is."""
+    """A layer that trains normally and raises when its parameters are counted."""
 
     def count_params(self) -> int:
         raise RuntimeError("ask somebody else")
@@ -24,7 +24,7 @@ class Unmeasurable(layers.Dense):
 
 @keras.saving.register_keras_serializable("tests")
 class SquareRoot(layers.Layer):
-    """NaN for what is below zero."""
+    """Returns NaN for values below zero."""
 
     def call(self, inputs: Any) -> Any:
         return keras.ops.sqrt(inputs)
@@ -73,7 +73,7 @@ def test_a_clock_that_goes_back(log_dir: str, told: Told) -> None:
     assert run.dropped == 0
     assert (np.diff(run.wall_times) >= 0).all()
     assert run.wall_times[-1] == 1_800_000_019.0
-    # The next training in the folder is earlier by that clock; it comes after all the same.
+    # By that clock, the next training in the folder is earlier. It must still come second.
     weights = outcome(model)
     fit(clocked(every_step(log_dir), wall_clock=itertools.count(1_700_000_000.0).__next__), model=model)
     again = load(log_dir)

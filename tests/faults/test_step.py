@@ -1,4 +1,4 @@
-"""The observed step itself fails on the device, for a reason of ours or for one of the training's own."""
+"""The observed step fails on the device, because of the observation or because of the training itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FAILS_AT = 5
 
 
 class OutOfMemory:
-    """Statistics that the device can compute up to a step, and then runs out of memory."""
+    """Makes the device run out of memory for statistics from a certain step on."""
 
     def __init__(self) -> None:
         self.steps = 0
@@ -48,7 +48,7 @@ def failing_after_the_update(monkeypatch: pytest.MonkeyPatch) -> None:
     pack, memory = Observation.pack, OutOfMemory()
 
     def packed(self: Observation, number: int) -> dict[str, tf.Tensor]:
-        # Whatever changes state runs in the order in which it was written: after the optimizer.
+        # Stateful operations run in the order in which they were created, so this one runs after the optimizer.
         zero = tf.cast(tf.numpy_function(memory, [], tf.float64, stateful=True), tf.float32)
         return {name: vector + zero for name, vector in pack(self, number).items()}
 
@@ -57,7 +57,7 @@ def failing_after_the_update(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("break_down", [failing_before_the_update, failing_after_the_update])
 @pytest.mark.parametrize("steps_per_execution", [1, 2])
-def test_figures_that_the_device_cannot_compute(
+def test_statistics_that_the_device_cannot_compute(
     monkeypatch: pytest.MonkeyPatch, log_dir: str, told: Told, break_down: Any, steps_per_execution: int
 ) -> None:
     alone = fit(steps_per_execution=steps_per_execution).get_weights()
@@ -70,7 +70,7 @@ def test_figures_that_the_device_cannot_compute(
 
 @keras.saving.register_keras_serializable("tests")
 class Picky(layers.Layer):
-    """Refuses one batch of the training data: the one in which a sample was marked."""
+    """Fails on the batch of the training data that holds the marked sample."""
 
     def call(self, inputs: Any) -> Any:
         with tf.control_dependencies([tf.debugging.assert_less(tf.reduce_max(inputs), 50.0, "a sample out of range")]):
@@ -89,7 +89,7 @@ def test_an_error_of_the_training_itself_ends_it_as_without_us(log_dir: str, run
         return model
 
     alone, watched = run(), run(every_step(log_dir))
-    # In a graph the rest of the step may have been done before the check failed, with and without us.
+    # In a graph, the rest of the step may run before the check fails, with and without the callback.
     for model in (alone, watched):
         assert FAILS_AT <= int(model.optimizer.iterations.numpy()) < EPOCH_STEPS
     if run_eagerly:

@@ -1,4 +1,4 @@
-"""What takes too long on the training's thread, a rule or the filesystem: the training continues, with its weights."""
+"""A rule or the filesystem takes too long: the training continues with the same weights."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tests.faults.conftest import Told
 from tests.faults.observe import EPOCH_STEPS, SAME, STEPS, check_row, every_step, fit, network, outcome
 
 SHORT = 1.0
-"""Seconds that the rules may take here. Nothing that ends takes so long, however busy the machine."""
+"""Time limit in seconds for the rules. No action that ends takes this long, even on a busy machine."""
 SHORT_WRITE = 3.0
-"""The same for the filesystem."""
+"""Time limit in seconds for the filesystem."""
 FAILS_AT = 5
 
 
@@ -34,7 +34,7 @@ def forever() -> None:
 
 @pytest.fixture
 def blocked() -> Iterator[Callable[[], None]]:
-    """Waits outside of Python, until the test is over."""
+    """Blocks outside of Python until the test ends."""
     end = threading.Event()
     yield lambda: (end.wait(), None)[1]
     end.set()
@@ -53,7 +53,7 @@ def short_writing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def slow_rule(monkeypatch: pytest.MonkeyPatch, action: Callable[[], None], at: int = FAILS_AT) -> None:
-    """From its call at this step on, judging takes as long as the action."""
+    """Makes judging run the action, from this step on."""
     from tb_activations.health.diagnosis import Diagnosis
 
     answers = Diagnosis._answers

@@ -1,4 +1,4 @@
-"""The disk, the folder and the filesystem fail while a training records into them."""
+"""Faults of disk, folder and filesystem while a training is recorded."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ AFTER_NEXT_EPOCH = STEPS[2 * EPOCH_STEPS :]
 
 @contextlib.contextmanager
 def full_disk() -> Iterator[None]:
-    """No file can grow beyond a few bytes: the system refuses, as on a full disk."""
+    """Limits files to a few bytes, so that writing fails as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (64, before[1]))
     try:
@@ -69,10 +69,10 @@ def test_a_folder_that_becomes_a_file(log_dir: str, told: Told) -> None:
 
 @contextlib.contextmanager
 def unprivileged() -> Iterator[str]:
-    """A new folder of whoever does what the process does meanwhile: nobody special, since root may write anywhere."""
+    """A new folder, while the process runs as an unprivileged user: root could write anywhere."""
     plain_weights()
     user = os.geteuid()
-    # Pytest's own folders only their owner may enter.
+    # Only their owner may enter pytest's own folders.
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         if user == 0:
             os.chown(folder, NOBODY, NOBODY)
@@ -103,7 +103,7 @@ def test_a_folder_that_is_read_only_from_the_start(told: Told) -> None:
 
 
 class Bucket:
-    """TensorFlow's writer on a filesystem whose service can be away."""
+    """TensorFlow's writer on a filesystem whose service can be unavailable."""
 
     is_away = False
 
@@ -139,7 +139,7 @@ def downloaded(remote: str, folder: Path) -> Path:
 def remote() -> Iterator[str]:
     folder = "ram://faults/run"
     yield folder
-    # The name of a folder in memory is a mere prefix: what begins with it has to go first.
+    # A folder in memory is only a name prefix, so the files that begin with it must be deleted first.
     for path in (f"{folder}-3", f"{folder}-2", folder):
         if tf.io.gfile.exists(path):
             tf.io.gfile.rmtree(path)

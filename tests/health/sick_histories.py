@@ -1,4 +1,4 @@
-"""For every rule made-up trainings that it must find sick, and since when."""
+"""Synthetic trainings for every rule, in which it must find a sick layer since a known step."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class SickHistory:
     """A training in which one layer gets sick.
 
     Attributes:
-        sign: id of what the finding measures.
-        since: the step the finding must give.
-        slack: how many observed steps it may be off, where a median over some steps tells.
+        sign: id of the finding's sign.
+        since: the step at which the finding must begin.
+        slack: observed steps by which `since` may be off, for rules that judge a median.
     """
 
     spec: RunSpec
@@ -38,13 +38,11 @@ class SickHistory:
 
 
 def from_onset(
-    sign: str, *, activation: str = "relu", loss: Callable[[int], float] = lambda step: 1.0, **figures: float
+    sign: str, *, activation: str = "relu", loss: Callable[[int], float] = lambda step: 1.0, **values: float
 ) -> SickHistory:
-    """The figures of the sick layer are these from `ONSET` on."""
+    """The sick layer has these values from `ONSET` on."""
     spec = chain(*LAYERS, activation=activation)
-    records = [
-        record(spec, step, figures={SICK: figures} if step >= ONSET else None, loss=loss(step)) for step in STEPS
-    ]
+    records = [record(spec, step, values={SICK: values} if step >= ONSET else None, loss=loss(step)) for step in STEPS]
     return SickHistory(spec, records, sign)
 
 
@@ -65,10 +63,10 @@ def kernels(
     sign: str,
     *,
     since: int = 0,
-    figures: Mapping[str, Mapping[str, float]] | None = None,
+    values: Mapping[str, Mapping[str, float]] | None = None,
     **columns: Callable[[int], float],
 ) -> SickHistory:
-    """Each layer has a kernel `[10, 10]`; columns of the sick one's are given by step, figures of layers for all."""
+    """Each layer has a kernel `[10, 10]`; `columns` give the sick layer's by step, `values` hold at all steps."""
     spec = chain(*LAYERS)
     spec = dataclasses.replace(spec, weights=tuple(WeightSpec(f"{name}/kernel", name, (10, 10)) for name in LAYERS))
     healthy = {"gradient_norm": 0.1, "gradient_mean_abs": 0.01, "weight_norm": 4.0, "update_ratio": 1e-3}
@@ -77,18 +75,18 @@ def kernels(
         table = np.array([[healthy.get(column, 0.0) for column in WEIGHT_COLUMNS]] * len(LAYERS), np.float32)
         for column, at in columns.items():
             table[LAYERS.index(SICK), WEIGHT_COLUMNS.index(column)] = at(step)
-        records.append(dataclasses.replace(record(spec, step, figures=figures), weights=table))
+        records.append(dataclasses.replace(record(spec, step, values=values), weights=table))
     return SickHistory(spec, records, sign, since)
 
 
 def growing(factor: float) -> SickHistory:
-    """The gradient of the sick layer grows by this from each eight observed steps to the next."""
+    """The gradient of the sick layer grows by this factor every eight observed steps."""
     spec = chain(*LAYERS)
     records = [
-        record(spec, step, figures={SICK: {"weight_gradient_norm": 1e-3 * factor ** (place // 8)}})
+        record(spec, step, values={SICK: {"weight_gradient_norm": 1e-3 * factor ** (place // 8)}})
         for place, step in enumerate(STEPS)
     ]
-    # Six times eight steps prove it, of which the rule still holds the last 32.
+    # Six blocks of eight steps prove the growth; the rule still has the last 32 steps.
     return SickHistory(spec, records, "growth", since=16 * EVERY)
 
 
@@ -99,14 +97,14 @@ def cut_off(history: SickHistory) -> SickHistory:
 
 
 def left_out(history: SickHistory) -> SickHistory:
-    """The training step does not know of the sick layer's weights."""
+    """The training step leaves out the sick layer's weights."""
     weights = tuple(weight for weight in history.spec.weights if weight.layer != SICK)
     records = [dataclasses.replace(entry, weights=entry.weights[1:]) for entry in history.records]
     return dataclasses.replace(history, spec=dataclasses.replace(history.spec, weights=weights), records=records)
 
 
 def faint(units: int, share: float) -> SickHistory:
-    """This many units of the sick layer output this share of what they did."""
+    """This many units of the sick layer output this share of their earlier values."""
     history = from_onset("dormant_share", activation="gelu")
     start = history.spec.unit_slice(LAYERS.index(SICK)).start
     records = []
@@ -119,7 +117,7 @@ def faint(units: int, share: float) -> SickHistory:
 
 
 def histories() -> Mapping[str, Sequence[SickHistory]]:
-    """By rule id."""
+    """The synthetic trainings by rule id."""
     return {
         "dead_units": [silent(range(2)), silent(range(6)), silent(range(8)), silent(range(10))],
         "dormant_units": [faint(3, 0.001), faint(6, 0.002), faint(8, 0.003)],
@@ -156,7 +154,7 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
         "poor_init": [
             kernels("gain_high", weight_norm=lambda step: 77.0),
             kernels("gain_low", weight_norm=lambda step: 0.13),
-            kernels("drive", figures={"bottleneck": {"input_rms": 300.0}}),
-            kernels("equal", figures={SICK: {"unit_std": 0.0}}),
+            kernels("drive", values={"bottleneck": {"input_rms": 300.0}}),
+            kernels("equal", values={SICK: {"unit_std": 0.0}}),
         ],
     }

@@ -8,8 +8,8 @@ RULE = ["collapsed_layer"]
 FLAT = {"sample_std": 1e-5}
 
 
-def test_a_net_that_answers_all_samples_alike_is_found_at_the_first_such_layer() -> None:
-    records = [record(SPEC, step, figures={"b": FLAT, "out": FLAT}) for step in range(20)]
+def test_a_network_with_equal_outputs_is_found_at_its_first_collapsed_layer() -> None:
+    records = [record(SPEC, step, values={"b": FLAT, "out": FLAT}) for step in range(20)]
     findings = still_open(judge(SPEC, records, RULE)[-1])
     assert [(finding.layer, finding.severity, finding.root) for finding in findings] == [
         ("b", Severity.PROBLEM, None),
@@ -17,31 +17,31 @@ def test_a_net_that_answers_all_samples_alike_is_found_at_the_first_such_layer()
     ]
 
 
-def test_a_constant_beside_the_signal_is_a_note() -> None:
-    records = [record(SPEC, step, figures={"b": FLAT}) for step in range(20)]
+def test_a_constant_branch_parallel_to_the_signal_is_a_note() -> None:
+    records = [record(SPEC, step, values={"b": FLAT}) for step in range(20)]
     assert [finding.severity for finding in still_open(judge(SPEC, records, RULE)[-1])] == [Severity.NOTE]
 
 
 def test_a_layer_of_zeros_is_collapsed() -> None:
     zeros = {"sample_std": 0.0, "mean": 0.0, "std": 0.0}
-    records = [record(SPEC, step, figures={"out": zeros}) for step in range(20)]
+    records = [record(SPEC, step, values={"out": zeros}) for step in range(20)]
     assert [finding.value for finding in still_open(judge(SPEC, records, RULE)[-1])] == [0.0]
 
 
-def test_one_sample_a_step_tells_nothing() -> None:
-    records = [record(SPEC, step, figures={"out": {"sample_std": 0.0}}, batch=1) for step in range(20)]
+def test_one_sample_per_step_is_not_enough() -> None:
+    records = [record(SPEC, step, values={"out": {"sample_std": 0.0}}, batch=1) for step in range(20)]
     judgement = judge(SPEC, records, RULE)[-1]
     assert outcome(SPEC, judgement, "out", 0) == Outcome.INSUFFICIENT_DATA
 
 
-def test_classes_that_stay_apart_are_no_collapse() -> None:
-    records = [record(SPEC, step, figures={"out": {"sample_std": 5e-3}}) for step in range(20)]
+def test_separate_classes_are_no_collapse() -> None:
+    records = [record(SPEC, step, values={"out": {"sample_std": 5e-3}}) for step in range(20)]
     assert still_open(judge(SPEC, records, RULE)[-1]) == []
 
 
-def test_a_layer_without_units_is_judged_by_whether_all_its_outputs_are_one_number() -> None:
+def test_a_layer_without_units_collapses_only_if_all_outputs_are_equal() -> None:
     spec = replaced(SPEC, "b", units=0)
     nearly, exactly = ({"elements": 1000.0, "sample_std": spread} for spread in (1e-5, 0.0))
-    for figures, layers in ((nearly, []), (exactly, ["b"])):
-        records = [record(spec, step, figures={"b": figures}) for step in range(20)]
+    for values, layers in ((nearly, []), (exactly, ["b"])):
+        records = [record(spec, step, values={"b": values}) for step in range(20)]
         assert [finding.layer for finding in still_open(judge(spec, records, RULE)[-1])] == layers

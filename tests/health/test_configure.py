@@ -7,12 +7,12 @@ import pytest
 from tb_activations.health.rules import RULE_TITLES, RULES, configure
 
 
-def test_none_is_every_rule_with_its_defaults() -> None:
+def test_none_runs_every_rule_with_its_defaults() -> None:
     assert [rule.id for rule in configure()] == list(RULES) == list(RULE_TITLES)
     assert configure()[0].thresholds["problem_share"] == 0.7
 
 
-def test_ids_choose_and_the_order_is_always_the_same() -> None:
+def test_ids_choose_rules_in_a_fixed_order() -> None:
     assert [rule.id for rule in configure(["nonfinite", "dead_units"])] == ["dead_units", "nonfinite"]
 
 
@@ -23,7 +23,7 @@ def test_a_mapping_sets_thresholds() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES.values())
-def test_every_threshold_has_limits_that_hold_its_default(rule: type[Any]) -> None:
+def test_every_default_is_within_the_limits_of_its_threshold(rule: type[Any]) -> None:
     assert set(rule.limits) == set(rule().thresholds)
     for name, value in rule().thresholds.items():
         low, high = rule.limits[name]
@@ -44,7 +44,7 @@ def test_every_threshold_has_limits_that_hold_its_default(rule: type[Any]) -> No
         ({"dead_units": 0.5}, "0.5", "a mapping from threshold to number"),
     ],
 )
-def test_bad_rules_are_refused_in_words(rules: Any, received: str, allowed: str) -> None:
+def test_invalid_rules_are_rejected_with_a_reason(rules: Any, received: str, allowed: str) -> None:
     with pytest.raises(ValueError, match="argument `rules`") as error:
         configure(rules)
     assert f"received {received}" in str(error.value) or received in str(error.value)

@@ -12,7 +12,7 @@ RULE = ["dead_units"]
 
 
 def dead(spec: RunSpec, layer: str, units: int, *, since: int = 4, steps: int = 20, batch: int = 100) -> list[Finding]:
-    """What is open after a training in which the first `units` units of a layer fall silent at step `since`."""
+    """The open findings after a training in which the first `units` units of a layer fall silent at step `since`."""
     records = [
         record(spec, step, silent={layer: range(units)} if step >= since else None, batch=batch)
         for step in range(steps)
@@ -34,7 +34,7 @@ def test_the_share_of_dead_units_decides_the_severity(units: int, severity: Seve
     assert finding.samples == 1600
 
 
-def test_a_finding_says_what_where_and_since_when() -> None:
+def test_a_finding_names_units_layer_and_first_step() -> None:
     (finding,) = dead(SPEC, "b", 8)
     for part in ("80%", "of b", "8 of 10", "threshold 70%", "since step 4"):
         assert part in finding.message
@@ -43,7 +43,7 @@ def test_a_finding_says_what_where_and_since_when() -> None:
     assert finding.source
 
 
-def test_born_dead_units_get_other_advice() -> None:
+def test_units_dead_from_the_start_get_different_advice() -> None:
     (born,), (died,) = dead(SPEC, "b", 10, since=0), dead(SPEC, "b", 10)
     assert "10 were never active" in born.message
     assert "initializers" in born.advice
@@ -64,7 +64,7 @@ def test_a_silence_must_last_a_fifth_of_the_training() -> None:
     assert dead(SPEC, "b", 10, since=79, steps=100) != []
 
 
-def test_units_that_come_back_close_the_finding() -> None:
+def test_recovered_units_close_the_finding() -> None:
     records = [record(SPEC, step, silent={"b": range(8)} if 4 <= step < 15 else None) for step in range(20)]
     judgement = judge(SPEC, records, RULE)[-1]
     assert still_open(judgement) == []
@@ -79,13 +79,13 @@ def test_other_activations_are_not_judged(activation: str | None) -> None:
     assert judgement.findings == ()
 
 
-def test_a_head_is_sick_only_as_a_whole() -> None:
+def test_a_head_is_sick_only_if_all_units_are_dead() -> None:
     spec = replaced(SPEC, "out", activation="relu")
     assert dead(spec, "out", 9) == []
     assert [finding.severity for finding in dead(spec, "out", 10)] == [Severity.PROBLEM]
 
 
-def test_a_layer_of_few_units_is_sick_only_as_a_whole() -> None:
+def test_a_small_layer_is_sick_only_if_all_units_are_dead() -> None:
     spec = chain("a", "b", "out", units=3)
     assert dead(spec, "b", 2) == []
     assert [finding.severity for finding in dead(spec, "b", 3)] == [Severity.PROBLEM]
@@ -105,7 +105,7 @@ def test_units_that_are_never_measured_are_never_healthy() -> None:
     assert outcome(SPEC, judgement, "b", 0) == Outcome.INSUFFICIENT_DATA
 
 
-def test_a_share_around_the_threshold_does_not_come_and_go() -> None:
+def test_a_share_around_the_threshold_is_one_finding() -> None:
     spec = chain("a", "b", "out", units=100)
     records = [record(spec, step, silent={"b": range(52 if step < 20 or step % 8 else 45)}) for step in range(60)]
     changes = [finding for judgement in judge(spec, records, RULE) for finding in judgement.changes]

@@ -22,11 +22,11 @@ SPEC = chain("a", "b", "out")
 
 
 def overflowing(step: int) -> StepRecord:
-    return record(SPEC, step, figures={"a": {"weight_gradient_nonfinite": 1.0}})
+    return record(SPEC, step, values={"a": {"weight_gradient_nonfinite": 1.0}})
 
 
 def mixed(pattern: str) -> list[StepRecord]:
-    """One record a letter: `x` with NaN in a gradient, `.` healthy."""
+    """One record per letter: `x` with NaN in a gradient, `.` healthy."""
     return [overflowing(step) if letter == "x" else record(SPEC, step) for step, letter in enumerate(pattern)]
 
 
@@ -69,7 +69,7 @@ def test_a_finding_opens_stays_and_closes() -> None:
     assert judgements[-1].findings[0].last_step == 4
 
 
-def test_what_comes_back_at_once_is_the_same_finding_and_later_a_new_one() -> None:
+def test_a_finding_that_returns_soon_is_reopened_and_later_a_new_one() -> None:
     flicker = judge(SPEC, mixed("x" + "." * REOPEN_WITHIN + "x"), ["nonfinite"])[-1]
     assert [(finding.opened_step, finding.closed_step) for finding in flicker.findings] == [(0, None)]
     again = judge(SPEC, mixed("x" + "." * (REOPEN_WITHIN + 1) + "x"), ["nonfinite"])[-1]
@@ -86,7 +86,7 @@ def test_closed_findings_are_bounded() -> None:
     assert findings[-1].opened_step == 190
 
 
-def test_a_change_of_severity_is_told() -> None:
+def test_a_change_of_severity_is_reported() -> None:
     records = [record(SPEC, step, silent={"b": range(5 if step < 30 else 9)}) for step in range(60)]
     changes = [finding for entry in judge(SPEC, records, ["dead_units"]) for finding in entry.changes]
     assert [finding.severity for finding in changes] == [Severity.WARNING, Severity.PROBLEM]
@@ -117,17 +117,19 @@ def test_a_rule_that_fails_is_an_error_for_its_layers_and_warns_once(caplog: pyt
         judgements = [diagnosis.judge(entry) for entry in mixed("....x")]
     assert [int(entry.outcomes[0, 0]) for entry in judgements] == [0, 0, 6, 6, 6]
     assert judgements[-1].findings[0].rule == "nonfinite"
-    assert [entry.message for entry in caplog.records] == ["Rule broken failed; its layers count as not evaluated."]
+    assert [entry.message for entry in caplog.records] == [
+        "Layer health: rule broken failed; its layers are not evaluated."
+    ]
     assert "a fault in the rule" in caplog.text
 
 
-def test_not_knowing_closes_nothing() -> None:
+def test_missing_data_closes_no_finding() -> None:
     diagnosis = Diagnosis(SPEC, configure(["vanishing_gradient"]))
     vanished = {"a": {"weight_gradient_norm": 1e-12}}
     for step in range(20):
-        diagnosis.judge(record(SPEC, step, figures=vanished))
+        diagnosis.judge(record(SPEC, step, values=vanished))
     for step in range(20, 60):
-        judgement = diagnosis.judge(record(SPEC, step, figures=vanished, loss=float("nan")))
+        judgement = diagnosis.judge(record(SPEC, step, values=vanished, loss=float("nan")))
     assert judgement.outcomes[0, 0] == Outcome.INSUFFICIENT_DATA
     assert [(finding.layer, finding.last_step) for finding in still_open(judgement)] == [("a", 41)]
 
@@ -138,7 +140,7 @@ def test_rules_and_thresholds_are_named() -> None:
     assert diagnosis.thresholds["dead_units"]["problem_share"] == 0.7
 
 
-def test_a_single_call_of_a_shared_layer_is_not_judged_apart() -> None:
+def test_single_calls_of_a_shared_layer_are_not_judged() -> None:
     shared = dataclasses.replace(SPEC.layers[1], name="b@1", call_site=1)
     spec = dataclasses.replace(SPEC, layers=(*SPEC.layers[:2], shared, SPEC.layers[2]))
     judgement = judge(spec, [record(spec, step) for step in range(20)])[-1]
@@ -146,12 +148,12 @@ def test_a_single_call_of_a_shared_layer_is_not_judged_apart() -> None:
 
 
 class TimeLimitError(BaseException):
-    """As a watchdog raises it in the middle of a judgement."""
+    """Raised as by a watchdog in the middle of a judgement."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Endless(Rule):
-    """Is cut short at one step, finds layer a sick at all others."""
+    """Is interrupted at one step and finds nothing at all others."""
 
     id: ClassVar[str] = "endless"
     title: ClassVar[str] = "Endless"
@@ -169,7 +171,7 @@ class Endless(Rule):
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_a_judgement_that_is_cut_short_is_not_evaluated_and_the_next_is_told_in_full(place: int) -> None:
+def test_an_interrupted_judgement_is_not_evaluated_and_the_next_one_is_complete(place: int) -> None:
     (nonfinite,) = configure(["nonfinite"])
     rules = (Endless(), nonfinite) if place == 0 else (nonfinite, Endless())
     diagnosis = Diagnosis(SPEC, rules)
@@ -185,7 +187,7 @@ def test_a_judgement_that_is_cut_short_is_not_evaluated_and_the_next_is_told_in_
     assert [(finding.layer, finding.closed_step) for finding in after.changes] == [("a", 4)]
 
 
-def test_what_opened_in_a_judgement_cut_short_is_told_at_the_next() -> None:
+def test_findings_of_an_interrupted_judgement_are_reported_by_the_next() -> None:
     diagnosis = Diagnosis(SPEC, (*configure(["nonfinite"]), Endless()))
     for step in range(3):
         diagnosis.judge(record(SPEC, step))

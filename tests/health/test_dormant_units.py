@@ -34,7 +34,7 @@ def test_one_huge_unit_does_not_make_the_others_dormant() -> None:
     assert still_open(with_peaks([1e4] + [2.0] * 19)) == []
 
 
-def test_a_small_layer_as_a_whole_is_not_dormant() -> None:
+def test_a_small_layer_is_never_dormant() -> None:
     assert still_open(with_peaks([1e-4] * 20)) == []
 
 
@@ -42,7 +42,7 @@ def test_few_samples_are_not_enough() -> None:
     assert outcome(SPEC, with_peaks([0.001] * 12 + [2.0] * 8, batch=4), "a", 0) == Outcome.INSUFFICIENT_DATA
 
 
-def test_heads_and_rectifiers_are_left_to_others() -> None:
+def test_heads_and_rectifiers_are_not_judged() -> None:
     assert outcome(SPEC, with_peaks([1.0] * 20), "out", 0) == Outcome.NOT_APPLICABLE
     relu = chain("a", "out")
     judgement = judge(relu, [record(relu, step) for step in range(12)], RULE)[-1]

@@ -1,4 +1,4 @@
-"""A finding that lasts below its threshold names the eased one: its value never contradicts it."""
+"""A finding kept open by the eased threshold names that one, so value and threshold never contradict each other."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from tests.health.trainings import chain, judge, record
 SPEC = chain("a", "b", "out", activation="tanh")
 TURN, STEPS = 40, 110
 LOUD = {"weight_gradient_norm": 1.0}
-"""Of the layer nearest the loss, behind which the gradient of another may vanish."""
+"""The layer nearest the loss, compared with which another layer's gradient may vanish."""
 
 
 def course(rule: str, column: str, first: float, then: float) -> list[Finding]:
-    """The open finding of layer b after every step, whose figure is `first`, and from `TURN` on `then`."""
+    """The open finding of layer b after every step; its value is `first`, and `then` from `TURN` on."""
     records = [
-        record(SPEC, step, figures={"b": {column: first if step < TURN else then}, "out": LOUD})
-        for step in range(STEPS)
+        record(SPEC, step, values={"b": {column: first if step < TURN else then}, "out": LOUD}) for step in range(STEPS)
     ]
     judgements = judge(SPEC, records, [rule])
     return [finding for entry in judgements for finding in entry.findings if finding.closed_step is None]
@@ -34,7 +33,7 @@ def course(rule: str, column: str, first: float, then: float) -> list[Finding]:
         ("vanishing_gradient", "weight_gradient_norm", 1e-4, 3e-3, False),
     ],
 )
-def test_value_and_threshold_agree_while_it_lasts(
+def test_value_and_threshold_agree_while_the_finding_is_open(
     rule: str, column: str, first: float, then: float, is_above: bool
 ) -> None:
     findings = course(rule, column, first, then)

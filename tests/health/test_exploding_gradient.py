@@ -40,9 +40,9 @@ def stepping(
     """
     weights = np.full((4, len(WEIGHT_COLUMNS)), 1e-3, np.float32)
     weights[:, WEIGHT_COLUMNS.index("update_ratio")] = [1e-3, kernel, 1e-3, bias]
-    # 20 numbers, of equal size where they are reached.
-    figures = {"weight_gradient_norm": gradient, "weight_gradient_mean_abs": gradient * (reached / 20) ** 0.5}
-    made = record(SPEC, step, figures={"b": figures, "out": {"gradient_norm": outputs}}, loss=loss, batch=batch)
+    # 20 elements, equal in size where the gradient reaches them.
+    values = {"weight_gradient_norm": gradient, "weight_gradient_mean_abs": gradient * (reached / 20) ** 0.5}
+    made = record(SPEC, step, values={"b": values, "out": {"gradient_norm": outputs}}, loss=loss, batch=batch)
     return dataclasses.replace(made, weights=weights)
 
 
@@ -50,12 +50,12 @@ def found(steps: int, make: Callable[[int], StepRecord]) -> list[Finding]:
     return still_open(judge(SPEC, [make(step) for step in range(steps)], RULE)[-1])
 
 
-def test_one_step_ten_times_the_kernel_is_a_problem() -> None:
+def test_one_update_ten_times_as_large_as_the_kernel_is_a_problem() -> None:
     (finding,) = found(20, lambda step: stepping(step, 50.0 if step == 12 else 1e-3))
     assert (finding.layer, finding.severity, finding.value, finding.since_step) == ("b", Severity.PROBLEM, 50.0, 12)
 
 
-def test_it_is_over_when_it_has_been_calm_for_long() -> None:
+def test_the_finding_closes_after_many_calm_steps() -> None:
     assert found(40, lambda step: stepping(step, 50.0 if step == 12 else 1e-3)) == []
 
 
@@ -64,12 +64,12 @@ def test_biases_and_the_first_steps_do_not_count() -> None:
     assert found(20, lambda step: stepping(step, 50.0 if step < 3 else 1e-3)) == []
 
 
-def test_a_loss_blown_up_is_laid_to_the_layer_that_moves_most() -> None:
+def test_a_blown_up_loss_is_attributed_to_the_layer_that_moves_most() -> None:
     (finding,) = found(30, lambda step: stepping(step, 2.0, loss=1.0 if step < 10 else 5000.0))
     assert (finding.layer, finding.severity, finding.since_step) == ("b", Severity.PROBLEM, 10)
 
 
-def test_a_spike_of_the_loss_is_ordinary() -> None:
+def test_a_spike_of_the_loss_is_no_finding() -> None:
     assert found(30, lambda step: stepping(step, loss=5000.0 if step % 4 == 0 else 1.0)) == []
 
 
@@ -92,7 +92,7 @@ def test_a_gradient_that_swings_around_the_threshold_is_one_finding() -> None:
 
 
 def changes(losses: Sequence[float], **options: Any) -> list[Finding]:
-    """Every change of a finding in a training with these losses."""
+    """All changes of findings in a training with these losses."""
     records = [stepping(step, loss=loss, **options) for step, loss in enumerate(losses)]
     return [finding for judgement in judge(SPEC, records, RULE) for finding in judgement.changes]
 
@@ -105,11 +105,11 @@ def test_rows_that_no_gradient_reaches_do_not_count() -> None:
 
 
 @pytest.mark.parametrize(("batch", "expected"), [(1, 0), (2, 0), (7, 0), (8, 1), (100, 1)])
-def test_batches_of_a_few_samples_are_too_few_to_tell(batch: int, expected: int) -> None:
+def test_batches_of_few_samples_are_not_enough(batch: int, expected: int) -> None:
     assert len(changes([1.0] * 20, gradient=100.0, batch=batch)) == expected
 
 
-def test_small_batches_between_large_ones_are_passed_over() -> None:
+def test_small_batches_between_large_ones_are_skipped() -> None:
     records = [stepping(step, gradient=100.0, batch=1 if step % 2 else 64) for step in range(20)]
     (finding,) = judge(SPEC, records, RULE)[-1].findings
     assert finding.opened_step == 8
@@ -132,17 +132,17 @@ def test_a_few_samples_do_not_hide_steps_and_losses_that_explode() -> None:
     ],
     ids=["policy gradient", "hinge", "negative log-likelihood"],
 )
-def test_a_loss_near_zero_is_no_explosion_where_losses_pass_through_zero(losses: list[float]) -> None:
+def test_a_loss_near_zero_is_no_explosion_if_losses_pass_through_zero(losses: list[float]) -> None:
     assert changes(losses, gradient=3.0) == []
 
 
-def test_an_explosion_is_found_beside_losses_of_both_signs() -> None:
+def test_an_explosion_is_found_with_losses_of_both_signs() -> None:
     found = changes([0.5, -0.5, 0.3, -0.4] * 8, gradient=1000.0)
     assert found
     assert "passes through zero" in found[0].message
 
 
-def test_losses_of_both_signs_have_no_start_to_be_a_hundred_times_as_large_as() -> None:
+def test_losses_of_both_signs_are_compared_with_their_initial_size() -> None:
     assert changes([0.5, -0.5, 0.003] + [2.0] * 20, kernel=2.0) == []
 
 

@@ -31,23 +31,23 @@ BRANCHED = [
 ]
 
 
-def test_branches_reach_only_what_they_flow_into() -> None:
+def test_branches_reach_only_the_layers_they_feed() -> None:
     graph = layer_graph(BRANCHED)
     assert reached(graph, BRANCHED, "left") == {"sum", "head_a", "head_b", "softmax"}
     assert reached(graph, BRANCHED, "stem") == {layer.name for layer in BRANCHED} - {"stem"}
     assert graph.sources(4).tolist() == [1, 3]
 
 
-def test_heads_have_no_weights_behind_them() -> None:
+def test_no_layer_with_weights_follows_a_head() -> None:
     assert heads(layer_graph(BRANCHED), BRANCHED) == {"head_a", "head_b", "softmax"}
 
 
-def test_what_a_normalisation_takes_is_known() -> None:
+def test_layers_that_feed_a_normalization_are_marked() -> None:
     graph = layer_graph(BRANCHED)
     assert [layer.name for layer, flag in zip(BRANCHED, graph.is_normalized, strict=True) if flag] == ["right"]
 
 
-def test_without_wiring_every_layer_flows_into_the_later_ones() -> None:
+def test_without_known_connections_every_layer_feeds_the_later_ones() -> None:
     layers = [spec("a"), spec("b"), spec("b@1", call_site=1), spec("c")]
     graph = layer_graph(layers)
     assert reached(graph, layers, "a") == {"b", "c"}
@@ -61,12 +61,12 @@ def test_the_parts_of_a_head_are_heads() -> None:
     assert heads(layer_graph(layers), layers) == {"top", "top/dense"}
 
 
-def test_a_shared_layer_fed_by_its_own_output_makes_no_circle() -> None:
+def test_a_shared_layer_fed_by_its_own_output_makes_no_cycle() -> None:
     layers = [spec("shared", "shared", "later"), spec("later", "shared")]
     graph = layer_graph(layers)
     assert reached(graph, layers, "shared") == {"later"}
     assert reached(graph, layers, "later") == set()
 
 
-def test_no_layers_are_no_trouble() -> None:
+def test_an_empty_graph() -> None:
     assert layer_graph([]).reaches.shape == (0, 0)

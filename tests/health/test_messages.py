@@ -1,4 +1,4 @@
-"""Every message of every rule names its layer, the value, the threshold and since when."""
+"""Every message of every rule names layer, value, threshold and first step."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ NOTHING = re.compile(r"\b(?:zero|none)\b", re.IGNORECASE)
 
 
 @functools.cache
-def told_by(rule: str, place: int) -> tuple[Finding, ...]:
+def found_by(rule: str, place: int) -> tuple[Finding, ...]:
     """Every finding of one of the rule's histories, as it stood after every observed step."""
     history = HISTORIES[rule][place]
     return tuple(finding for one in judge(history.spec, history.records, [rule]) for finding in one.findings)
 
 
-def is_told(value: float, text: str) -> bool:
+def is_stated(value: float, text: str) -> bool:
     """Whether a number in the text is `value`, rounded to as many digits as are written."""
     if not math.isfinite(value):
         return str(value) in text.lower() or "infin" in text
@@ -52,20 +52,20 @@ def test_every_rule_has_its_sick_histories() -> None:
 
 @pytest.mark.parametrize(("rule", "place"), CASES)
 def test_the_message_names_layer_value_threshold_and_since_when(rule: str, place: int) -> None:
-    findings = told_by(rule, place)
+    findings = found_by(rule, place)
     assert findings
     for finding in findings:
         text = finding.message
         assert re.search(rf"\b{finding.layer}\b", text), text
-        assert is_told(finding.value, text), f"{finding.value} is not in: {text}"
-        assert is_told(finding.threshold, text), f"{finding.threshold} is not in: {text}"
+        assert is_stated(finding.value, text), f"{finding.value} is not in: {text}"
+        assert is_stated(finding.threshold, text), f"{finding.threshold} is not in: {text}"
         assert re.search(rf"(?:since|first seen at) step {finding.since_step}\b", text), text
         assert text.endswith("."), text
 
 
 @pytest.mark.parametrize(("rule", "place"), CASES)
 def test_the_right_layer_is_named_since_the_right_step(rule: str, place: int) -> None:
-    history, first = HISTORIES[rule][place], told_by(rule, place)[0]
+    history, first = HISTORIES[rule][place], found_by(rule, place)[0]
     assert (first.rule, first.layer) == (rule, SICK)
     assert abs(first.since_step - history.since) <= history.slack * EVERY
     assert first.sign == history.sign
@@ -73,7 +73,7 @@ def test_the_right_layer_is_named_since_the_right_step(rule: str, place: int) ->
 
 @pytest.mark.parametrize(("rule", "place"), CASES)
 def test_what_a_person_needs_is_there(rule: str, place: int) -> None:
-    for finding in told_by(rule, place):
+    for finding in found_by(rule, place):
         assert finding.source == RULES[rule].source
         assert finding.might_be_wrong.endswith(".")
         assert finding.advice.endswith(".")
@@ -97,5 +97,5 @@ def test_what_a_person_needs_is_there(rule: str, place: int) -> None:
         (0.0, "nothing", False),
     ],
 )
-def test_the_reader_of_messages_can_fail(value: float, text: str, expected: bool) -> None:
-    assert is_told(value, text) is expected
+def test_the_check_of_messages_can_fail(value: float, text: str, expected: bool) -> None:
+    assert is_stated(value, text) is expected

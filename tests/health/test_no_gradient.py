@@ -16,15 +16,15 @@ RULE = ["no_gradient"]
 
 
 def spec_with(**has_gradient: bool) -> RunSpec:
-    """The layers named, each with one weight."""
+    """The named layers, each with one weight."""
     weights = [WeightSpec(f"{name}/kernel", name, (4, 4), reached) for name, reached in has_gradient.items()]
     return dataclasses.replace(CHAIN, weights=tuple(weights))
 
 
 def records(spec: RunSpec, norms: Mapping[str, float], steps: int = 20) -> list[StepRecord]:
-    figures = {name: {"weight_gradient_norm": norm} for name, norm in norms.items()}
+    values = {name: {"weight_gradient_norm": norm} for name, norm in norms.items()}
     table = np.ones((len(spec.weights), len(WEIGHT_COLUMNS)), np.float32)
-    return [dataclasses.replace(record(spec, step, figures=figures), weights=table) for step in range(steps)]
+    return [dataclasses.replace(record(spec, step, values=values), weights=table) for step in range(steps)]
 
 
 def found(spec: RunSpec, **norms: float) -> list[Finding]:
@@ -39,7 +39,7 @@ def test_layers_cut_off_follow_from_the_one_nearest_the_loss() -> None:
     ]
 
 
-def test_gradients_that_are_exactly_zero_are_none() -> None:
+def test_a_gradient_of_exact_zeros_is_no_gradient() -> None:
     (finding,) = found(spec_with(a=True, b=True, out=True), a=0.0)
     assert (finding.layer, finding.severity, finding.since_step) == ("a", Severity.PROBLEM, 0)
 
@@ -53,7 +53,7 @@ def test_a_layer_that_the_step_leaves_out_is_a_note() -> None:
     assert (finding.layer, finding.severity) == ("a", Severity.NOTE)
 
 
-def test_a_container_of_layers_is_not_judged_for_their_weights() -> None:
+def test_a_container_is_not_judged_by_its_layers_weights() -> None:
     spec = spec_with(b=True, out=True)
     inner = dataclasses.replace(spec.layers[0], name="a/inner")
     spec = dataclasses.replace(
@@ -66,8 +66,8 @@ def test_a_container_of_layers_is_not_judged_for_their_weights() -> None:
     assert still_open(judgement) == []
 
 
-def test_a_loss_of_zero_leaves_nothing_to_do() -> None:
+def test_a_loss_of_zero_leaves_nothing_to_learn() -> None:
     spec = spec_with(a=True, b=True, out=True)
-    figures = {name: {"weight_gradient_norm": 0.0} for name in ("a", "b", "out")}
-    judgement = judge(spec, [record(spec, step, figures=figures, loss=0.0) for step in range(20)], RULE)[-1]
+    values = {name: {"weight_gradient_norm": 0.0} for name in ("a", "b", "out")}
+    judgement = judge(spec, [record(spec, step, values=values, loss=0.0) for step in range(20)], RULE)[-1]
     assert still_open(judgement) == []

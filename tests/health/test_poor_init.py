@@ -27,17 +27,17 @@ def start(
     *,
     spec: RunSpec = SPEC,
     first_step: int = 0,
-    figures: Mapping[str, Mapping[str, float]] | None = None,
+    values: Mapping[str, Mapping[str, float]] | None = None,
     peak: float | None = None,
     loss: float = 1.0,
 ) -> list[StepRecord]:
     weights = np.full((3, len(WEIGHT_COLUMNS)), 1e-3, np.float32)
-    # Gain is root mean square times the root of the fan-in, so that a norm of gain * sqrt(units) has it.
+    # The gain is the root mean square times the root of the fan-in, so the norm is gain * sqrt(units).
     norms = [gains.get(name, 1.0) * np.sqrt(UNITS) for name in ("a", "b", "out")]
     weights[:, WEIGHT_COLUMNS.index("weight_norm")] = norms
     records = []
     for step in range(steps):
-        made = record(spec, first_step + step, figures=figures, loss=loss if step > 2 else 1.0)
+        made = record(spec, first_step + step, values=values, loss=loss if step > 2 else 1.0)
         peaks = np.linspace(1, 2, 3 * UNITS, dtype=np.float32)
         if peak is not None:
             peaks[UNITS : 2 * UNITS] = peak
@@ -61,23 +61,23 @@ def test_usual_gains_and_zeros_are_fine(gain: float) -> None:
     assert found(start({"b": gain})) == []
 
 
-def test_inputs_of_hundreds_are_told_as_inputs() -> None:
-    (finding,) = found(start({"b": 2.0}, figures={"b": {"input_rms": 300.0}}))
+def test_inputs_in_the_hundreds_are_attributed_to_the_inputs() -> None:
+    (finding,) = found(start({"b": 2.0}, values={"b": {"input_rms": 300.0}}))
     assert finding.layer == "b"
     assert finding.value == pytest.approx(600)
     assert "its inputs have root mean square 300, which its kernel turns into about 600 (estimated" in finding.message
     assert "Standardize" in finding.advice
 
 
-def test_outputs_of_the_layer_before_are_not_taken_for_inputs() -> None:
-    """What a layer is given can be anything: the outputs before it divided by 255, say."""
-    assert found(start({}, figures={"a": {"mean": 300.0, "input_rms": 300.0}, "b": {"input_rms": 1.0}}))[0].layer == "a"
-    assert found(start({}, figures={"a": {"mean": 300.0, "std": 100.0}})) == []
+def test_the_previous_layers_outputs_are_not_taken_for_inputs() -> None:
+    """The input of a layer can differ from the previous output, which may be divided by 255, say."""
+    assert found(start({}, values={"a": {"mean": 300.0, "input_rms": 300.0}, "b": {"input_rms": 1.0}}))[0].layer == "a"
+    assert found(start({}, values={"a": {"mean": 300.0, "std": 100.0}})) == []
 
 
 @pytest.mark.parametrize("size", [float("nan"), 0.0])
 def test_inputs_that_were_not_measured_are_not_judged(size: float) -> None:
-    assert found(start({}, figures={"a": {"input_rms": size}})) == []
+    assert found(start({}, values={"a": {"input_rms": size}})) == []
 
 
 FAN_INS: dict[str, tuple[str, str, tuple[int, ...], tuple[float, float]]] = {
@@ -123,7 +123,7 @@ def test_a_depthwise_kernel_is_judged_by_its_positions_alone(gain: float) -> Non
     assert finding.value == pytest.approx(8)
 
 
-def test_where_the_shape_leaves_the_gain_open_it_is_a_bound() -> None:
+def test_the_gain_is_a_bound_if_the_shape_does_not_determine_it() -> None:
     spec = of_kind("Conv2DTranspose", "kernel", (4, 4, 8, 32))
     root = np.sqrt(4 * 4 * 8 * 32)
     assert found(with_norm(start({}, spec=spec), root * 4 / np.sqrt(32)), spec) == []
@@ -133,12 +133,12 @@ def test_where_the_shape_leaves_the_gain_open_it_is_a_bound() -> None:
     assert "has gain at most 0.01 (threshold 0.05)" in finding.message
 
 
-def test_a_recurrent_kernel_does_not_meet_the_inputs() -> None:
+def test_a_recurrent_kernel_is_not_applied_to_the_inputs() -> None:
     spec = of_kind("LSTM", "recurrent_kernel", (25, 10))
-    assert found(start({}, spec=spec, figures={"b": {"input_rms": 300.0}}), spec) == []
+    assert found(start({}, spec=spec, values={"b": {"input_rms": 300.0}}), spec) == []
 
 
-def test_a_normalisation_behind_takes_the_scale_back() -> None:
+def test_a_following_normalization_removes_the_scale() -> None:
     spec = dataclasses.replace(
         SPEC, layers=(SPEC.layers[0], *replaced(SPEC, "b", class_name="LayerNormalization").layers[1:])
     )
@@ -146,22 +146,22 @@ def test_a_normalisation_behind_takes_the_scale_back() -> None:
 
 
 def test_units_that_stay_copies_are_found() -> None:
-    records = start({"b": 1.0}, 12, figures={"b": {"unit_std": 0.0}}, peak=1.5)
+    records = start({"b": 1.0}, 12, values={"b": {"unit_std": 0.0}}, peak=1.5)
     (finding,) = found(records)
     assert (finding.layer, "output the same" in finding.message) == ("b", True)
-    assert found(start({"b": 1.0}, 12, figures={"b": {"unit_std": 0.01}}, peak=1.5)) == []
+    assert found(start({"b": 1.0}, 12, values={"b": {"unit_std": 0.01}}, peak=1.5)) == []
 
 
-def test_units_of_a_kernel_of_zeros_are_copies_only_while_it_is_one() -> None:
+def test_units_of_a_zero_kernel_are_copies_only_while_it_is_zero() -> None:
     silent = {"unit_std": 0.0, "mean": 0.0, "std": 0.0}
-    assert [f.layer for f in found(start({"b": 0.0}, 12, figures={"b": silent}, peak=0.0))] == ["b"]
-    assert found(start({"b": 1.0}, 12, figures={"b": silent}, peak=0.0)) == []
+    assert [f.layer for f in found(start({"b": 0.0}, 12, values={"b": silent}, peak=0.0))] == ["b"]
+    assert found(start({"b": 1.0}, 12, values={"b": silent}, peak=0.0)) == []
 
 
-def test_a_training_that_learns_makes_it_a_note() -> None:
+def test_the_finding_is_a_note_once_the_training_learns() -> None:
     assert [finding.severity for finding in found(start({"b": 8.0}, 30, loss=0.1))] == [Severity.NOTE]
 
 
-def test_a_training_that_goes_on_has_no_start_to_judge() -> None:
+def test_a_resumed_training_has_no_start_to_judge() -> None:
     judgement = judge(SPEC, start({"b": 8.0}, first_step=100), RULE)[-1]
     assert outcome(SPEC, judgement, "b", 0) == Outcome.NOT_APPLICABLE

@@ -1,4 +1,4 @@
-"""Whatever the findings are: every group has one root, no finding leads round in a ring, and it is quick."""
+"""For arbitrary findings: every group has one root, roots follow from nothing, and the work stays small."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VALUES = st.sampled_from([0.0, 1e-9, 1e-6, 0.5, 1.0, 30.0, float("nan"), float("
 
 @st.composite
 def specs(draw: st.DrawFn) -> RunSpec:
-    """Up to eight layers, wired at random or not at all."""
+    """Up to eight layers, connected at random or not at all."""
     names = [f"layer_{number}" for number in range(draw(st.integers(1, 8)))]
     is_wired = draw(st.booleans())
     layers = []
@@ -35,7 +35,7 @@ def specs(draw: st.DrawFn) -> RunSpec:
 
 @st.composite
 def sicknesses(draw: st.DrawFn) -> tuple[RunSpec, list[Finding]]:
-    """Findings of any rules, at most one open one of each rule and layer, some closed."""
+    """Open and closed findings of any rules; at most one is open per rule and layer."""
     spec = draw(specs())
     pairs = st.tuples(st.sampled_from(list(RULES)), st.sampled_from([layer.name for layer in spec.layers]))
     findings = []
@@ -104,12 +104,12 @@ def test_a_group_of_findings_that_lead_to_each_other_has_exactly_one_root(sick: 
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(1, 30).flatmap(lambda size: st.lists(st.integers(0, size - 1), min_size=size, max_size=size)))
-def test_any_way_of_following_gives_one_root_a_group(follows: list[int]) -> None:
+def test_any_direct_causes_give_one_root_per_group(follows: list[int]) -> None:
     assert_one_root_a_group(np.array(follows))
 
 
 def assert_one_root_a_group(follows: np.ndarray) -> None:
-    """Groups are found here by joining what follows from each other, whichever way."""
+    """The groups, found by joining findings that are connected in either direction."""
     group = np.arange(len(follows))
     for place, cause in enumerate(follows):
         group[group == group[place]] = group[cause]
@@ -122,22 +122,22 @@ def assert_one_root_a_group(follows: np.ndarray) -> None:
 
 
 def test_the_root_of_a_ring_is_its_first_member() -> None:
-    # 0 and 4 lead into the ring 1, 3, 2; 5 stands alone.
+    # 0 and 4 lead into the cycle 1, 3, 2; 5 is alone.
     assert first_of_groups(np.array([3, 3, 1, 2, 0, 5])).tolist() == [1, 1, 1, 1, 1, 5]
     assert first_of_groups(np.zeros(0, np.int64)).tolist() == []
 
 
 def test_vanishing_and_collapsed_layers_that_cause_each_other_have_one_root() -> None:
-    """As in ten sigmoid layers: what fades leaves outputs alike, and outputs alike let no gradient through."""
+    """As in ten sigmoid layers: a fading signal leaves equal outputs, and equal outputs let no gradient through."""
     spec = chain("a", "b", "c", "d", "out", activation="sigmoid")
     starved = {"weight_gradient_norm": 1e-6, "mean": 0.5}
-    figures = {
+    values = {
         "a": starved,
         "b": {**starved, "sample_std": 1e-4},
         "c": {**starved, "sample_std": 1e-9},
         "d": {**starved, "sample_std": 1e-9},
     }
-    judgement = judge(spec, [record(spec, step, figures=figures) for step in range(30)])[-1]
+    judgement = judge(spec, [record(spec, step, values=values) for step in range(30)])[-1]
     findings = [finding for finding in judgement.findings if finding.closed_step is None]
     assert {finding.rule for finding in findings} == {"vanishing_gradient", "collapsed_layer"}
     assert [finding.rule for finding in findings if finding.root is None] == ["vanishing_gradient"]
@@ -145,7 +145,7 @@ def test_vanishing_and_collapsed_layers_that_cause_each_other_have_one_root() ->
 
 def test_a_mask_of_infinities_explains_nothing() -> None:
     spec = chain("a", "b", "c", "out")
-    records = [record(spec, step, silent={"c": range(10)}, figures={"b": {"nonfinite": 5.0}}) for step in range(20)]
+    records = [record(spec, step, silent={"c": range(10)}, values={"b": {"nonfinite": 5.0}}) for step in range(20)]
     findings = {finding.rule: finding for finding in judge(spec, records)[-1].findings}
     assert findings["nonfinite"].severity is Severity.NOTE
     assert findings["dead_units"].root is None
@@ -158,8 +158,8 @@ def test_worst_first_does_not_depend_on_the_order() -> None:
     assert worst_first(reversed(findings), spec) == findings
 
 
-def test_a_thousand_layers_are_no_quadratic_work_in_python() -> None:
-    """Counted, not timed: how often a finding is looked at does not grow with the square of the layers."""
+def test_a_thousand_layers_take_no_quadratic_work_in_python() -> None:
+    """Counted, not timed: accesses to findings do not grow with the square of the layers."""
     assert looks(200) < 2.5 * looks(100)
 
 

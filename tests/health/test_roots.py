@@ -7,10 +7,10 @@ from tests.health.trainings import chain, judge, record, still_open
 SPEC = chain("a", "b", "c", "out")
 
 
-def test_a_dead_layer_starves_those_before_and_behind_it() -> None:
+def test_a_dead_layer_harms_earlier_and_later_layers() -> None:
     silent = {"b": range(10), "c": range(10)}
     starved = {name: {"weight_gradient_norm": 0.0} for name in ("a", "b", "c")}
-    records = [record(SPEC, step, silent=silent, figures=starved) for step in range(20)]
+    records = [record(SPEC, step, silent=silent, values=starved) for step in range(20)]
     findings = still_open(judge(SPEC, records, ["dead_units", "vanishing_gradient"])[-1])
     first, *others = findings
     assert (first.rule, first.layer, first.root) == ("dead_units", "b", None)
@@ -23,17 +23,17 @@ def test_a_dead_layer_starves_those_before_and_behind_it() -> None:
     assert {finding.root for finding in others} == {first.id}
 
 
-def test_a_layer_behind_a_dead_one_has_no_gradient_because_of_it() -> None:
+def test_a_dead_layer_leaves_the_next_one_without_a_gradient() -> None:
     zero = {"weight_gradient_norm": 0.0}
     records = [
-        record(SPEC, step, silent={"b": range(10)}, figures={"c": zero} if step > 3 else None) for step in range(30)
+        record(SPEC, step, silent={"b": range(10)}, values={"c": zero} if step > 3 else None) for step in range(30)
     ]
     findings = still_open(judge(SPEC, records, ["dead_units", "no_gradient"])[-1])
     assert [(finding.rule, finding.layer) for finding in findings] == [("dead_units", "b"), ("no_gradient", "c")]
     assert findings[1].root == findings[0].id
 
 
-def test_a_layer_that_died_before_the_one_below_is_a_root_of_its_own() -> None:
+def test_a_layer_that_died_before_an_earlier_one_is_its_own_root() -> None:
     records = [record(SPEC, step, silent={"c": range(10), "a": range(10) if step > 5 else []}) for step in range(20)]
     findings = still_open(judge(SPEC, records, ["dead_units"])[-1])
     assert {finding.layer: finding.root for finding in findings} == {"a": None, "c": None}
@@ -44,14 +44,14 @@ def test_partly_dead_layers_do_not_cause_each_other() -> None:
     assert [finding.root for finding in still_open(judge(SPEC, records)[-1])] == [None, None]
 
 
-def test_what_follows_nan_is_its_consequence_and_what_was_before_is_not() -> None:
+def test_only_findings_after_nan_are_its_consequences() -> None:
     poisoned = {name: {"nonfinite": 1.0, "weight_nonfinite": 1.0} for name in ("b", "c", "out")}
     records = [
         record(
             SPEC,
             step,
             silent={"a": range(8), "c": range(10) if step >= 10 else []},
-            figures=poisoned if step >= 10 else None,
+            values=poisoned if step >= 10 else None,
             loss=math.nan if step >= 10 else 1.0,
         )
         for step in range(40)

@@ -1,4 +1,4 @@
-"""What every rule declares about itself."""
+"""The declarations of every rule."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_every_rule_has_a_place_in_the_explanatory_order() -> None:
     assert sorted(EXPLANATORY_ORDER) == sorted(RULES)
 
 
-def test_signs_are_told_apart_by_id_and_by_title() -> None:
+def test_signs_have_unique_ids_and_titles() -> None:
     for rule in RULES.values():
         assert rule.signs
         assert len({sign.id for sign in rule.signs}) == len({sign.title for sign in rule.signs}) == len(rule.signs)

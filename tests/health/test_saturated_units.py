@@ -18,31 +18,31 @@ def pressed(share: float, *, layer: str = "b") -> dict[str, dict[str, float]]:
     [(0.27, None), (0.36, Severity.NOTE), (0.5, Severity.WARNING), (0.9, Severity.PROBLEM)],
 )
 def test_the_share_of_outputs_at_the_bounds_decides(share: float, severity: Severity | None) -> None:
-    findings = still_open(judge(SPEC, [record(SPEC, s, figures=pressed(share)) for s in range(20)], RULE)[-1])
+    findings = still_open(judge(SPEC, [record(SPEC, s, values=pressed(share)) for s in range(20)], RULE)[-1])
     assert [finding.severity for finding in findings] == ([severity] if severity else [])
     assert [finding.layer for finding in findings] == (["b"] if severity else [])
 
 
-def test_a_net_that_learns_has_no_more_than_a_warning() -> None:
-    records = [record(SPEC, step, figures=pressed(0.9), loss=1 / (1 + step)) for step in range(20)]
+def test_a_network_that_learns_gets_at_most_a_warning() -> None:
+    records = [record(SPEC, step, values=pressed(0.9), loss=1 / (1 + step)) for step in range(20)]
     assert [finding.severity for finding in still_open(judge(SPEC, records, RULE)[-1])] == [Severity.WARNING]
 
 
 def test_heads_gates_and_unbounded_layers_are_not_judged() -> None:
     spec = replaced(SPEC, "b", is_gate=True)
-    judgement = judge(spec, [record(spec, step, figures=pressed(1.0)) for step in range(20)], RULE)[-1]
+    judgement = judge(spec, [record(spec, step, values=pressed(1.0)) for step in range(20)], RULE)[-1]
     assert outcome(spec, judgement, "b", 0) == Outcome.NOT_APPLICABLE
-    figures = {"out": {"saturated_fraction": 1.0}}
-    judgement = judge(SPEC, [record(SPEC, step, figures=figures) for step in range(20)], RULE)[-1]
+    values = {"out": {"saturated_fraction": 1.0}}
+    judgement = judge(SPEC, [record(SPEC, step, values=values) for step in range(20)], RULE)[-1]
     assert [outcome(SPEC, judgement, name, 0) for name in ("a", "out")] == [Outcome.NOT_APPLICABLE] * 2
 
 
-def test_since_is_where_the_press_began() -> None:
-    records = [record(SPEC, step, figures=pressed(0.9 if step >= 8 else 0.1)) for step in range(30)]
+def test_since_is_the_step_at_which_saturation_began() -> None:
+    records = [record(SPEC, step, values=pressed(0.9 if step >= 8 else 0.1)) for step in range(30)]
     (finding,) = still_open(judge(SPEC, records, RULE)[-1])
     assert (finding.since_step, finding.opened_step) == (8, 13)
 
 
 def test_few_checks_are_not_enough() -> None:
-    judgement = judge(SPEC, [record(SPEC, step, figures=pressed(0.9)) for step in range(9)], RULE)[-1]
+    judgement = judge(SPEC, [record(SPEC, step, values=pressed(0.9)) for step in range(9)], RULE)[-1]
     assert outcome(SPEC, judgement, "b", 0) == Outcome.INSUFFICIENT_DATA

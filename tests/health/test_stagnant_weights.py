@@ -14,8 +14,8 @@ RULE = ["stagnant_weights"]
 
 
 def moving(ratio: float, step: int, *, rate: float = 1e-3, loss: float = 1.0, norm: float = 5.0) -> StepRecord:
-    figures = {"b": {"update_ratio": ratio, "weight_norm": norm}}
-    made = record(SPEC, step, figures=figures, loss=loss)
+    values = {"b": {"update_ratio": ratio, "weight_norm": norm}}
+    made = record(SPEC, step, values=values, loss=loss)
     totals = made.totals.copy()
     totals[STEP_COLUMNS.index("learning_rate")] = rate
     return dataclasses.replace(made, totals=totals)
@@ -31,7 +31,7 @@ def test_weights_that_do_not_move_are_found() -> None:
     assert found([moving(0.0, step) for step in range(20)])[0].severity is Severity.PROBLEM
 
 
-def test_small_steps_of_a_net_that_has_learned_are_fine() -> None:
+def test_small_steps_of_a_trained_network_are_fine() -> None:
     assert found([moving(1e-8, step, loss=1 / (1 + step)) for step in range(20)]) == []
 
 
@@ -43,7 +43,7 @@ def test_movement_between_observed_steps_counts() -> None:
     assert found([moving(0.0, step, norm=5 + 1e-3 * step) for step in range(20)]) == []
 
 
-def test_a_learning_rate_turned_down_on_purpose_is_not_judged() -> None:
+def test_a_learning_rate_lowered_on_purpose_is_not_judged() -> None:
     records = [moving(1e-9, step, rate=1e-3 if step < 3 else 1e-9) for step in range(60)]
     judgement = judge(SPEC, records, RULE)[-1]
     assert outcome(SPEC, judgement, "b", 0) == Outcome.NOT_APPLICABLE
@@ -68,5 +68,5 @@ def test_frozen_layers_are_not_judged() -> None:
     spec = dataclasses.replace(
         SPEC, layers=tuple(dataclasses.replace(layer, trainable=layer.name != "b") for layer in SPEC.layers)
     )
-    records = [record(spec, step, figures={"b": {"update_ratio": np.nan}}) for step in range(20)]
+    records = [record(spec, step, values={"b": {"update_ratio": np.nan}}) for step in range(20)]
     assert outcome(spec, judge(spec, records, RULE)[-1], "b", 0) == Outcome.NOT_APPLICABLE

@@ -1,4 +1,4 @@
-"""No sentence is a key: changed titles and messages change no finding, root, unit or verdict."""
+"""Texts are not keys: changed titles and messages change no finding, root, unit or verdict."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def without_texts(findings: tuple[Finding, ...]) -> list[Finding]:
 
 @pytest.fixture
 def mutated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every title of a rule or sign is another, and every text that a rule writes is turned around."""
+    """Reverses every title of a rule or sign, and every text that a rule writes."""
     original = Evidence.__init__
 
     def turned(self: Evidence, *args: object, **values: object) -> None:
@@ -64,7 +64,7 @@ def test_the_mutation_reaches_what_people_read() -> None:
     assert rules.title_of(finding) == "daed stinu fo erahs"
 
 
-def test_a_stored_finding_keeps_its_sign_whatever_its_title_says() -> None:
+def test_a_stored_finding_keeps_its_sign_with_any_title() -> None:
     history = histories()["nonfinite"][0]
     (finding,) = judge(history.spec, history.records, ["nonfinite"])[-1].findings
     stored = json.loads(finding_to_json(finding)) | {"quantity": "anything"}
@@ -73,7 +73,7 @@ def test_a_stored_finding_keeps_its_sign_whatever_its_title_says() -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_every_title_that_version_0_4_wrote_is_known(rule: str) -> None:
-    """Titles may be reworded; those of 0.4 stand in files."""
+    """Titles may be reworded, but files hold those of 0.4."""
     for sign in RULES[rule].signs:
         old = {"rule": rule, "quantity": TITLES_OF_0_4[rule, sign.id]}
         history = histories()[rule][0]

@@ -14,14 +14,14 @@ WEIGHTS = 5.0
 
 
 def trained(elasticities: dict[str, float], *, losses: list[float] | None = None, steps: int = 20) -> list[Finding]:
-    """What is open after a training in which layers have these elasticities (the others about 0.5)."""
+    """The open findings after a training in which layers have these elasticities (the others about 0.5)."""
     losses = losses or [1.0] * steps
     elasticities = {**{layer.name: 0.5 for layer in SPEC.layers}, **elasticities}
     records = [
         record(
             SPEC,
             step,
-            figures={name: {"weight_gradient_norm": value * loss / WEIGHTS} for name, value in elasticities.items()},
+            values={name: {"weight_gradient_norm": value * loss / WEIGHTS} for name, value in elasticities.items()},
             loss=loss,
         )
         for step, loss in enumerate(losses)
@@ -37,14 +37,14 @@ def test_the_unit_of_the_loss_changes_nothing(unit: float) -> None:
     assert finding.since_step == 0
 
 
-def test_a_layer_behind_those_nearer_the_loss_is_found() -> None:
+def test_a_layer_with_less_gradient_than_those_nearer_the_loss_is_found() -> None:
     defaults = configure(RULE)[0].thresholds
     low, lower = 0.3 * defaults["warning_elasticity"], 0.3 * defaults["problem_elasticity"]
     assert [finding.severity for finding in trained({"a": low})] == [Severity.WARNING]
     assert [finding.severity for finding in trained({"a": lower})] == [Severity.PROBLEM]
 
 
-def test_a_small_gradient_like_everyone_elses_is_no_finding() -> None:
+def test_a_gradient_as_small_as_in_all_layers_is_no_finding() -> None:
     low = 0.5 * configure(RULE)[0].thresholds["warning_elasticity"]
     assert trained(dict.fromkeys(("a", "b", "c", "out"), low)) == []
 
@@ -55,7 +55,7 @@ def test_a_uniformly_vanished_gradient_is_found() -> None:
     assert [finding.layer for finding in findings if finding.root is None] == ["out"]
 
 
-def test_a_net_that_learns_all_the_same_gets_a_note() -> None:
+def test_a_network_that_learns_anyway_gets_a_note() -> None:
     assert [finding.severity for finding in trained({"a": 1e-9}, losses=[1.0] * 3 + [0.01] * 30)] == [Severity.NOTE]
 
 
@@ -68,19 +68,19 @@ def test_the_root_is_nearest_the_loss_and_the_rest_follows() -> None:
     ]
 
 
-def test_one_spike_does_not_hide_it_and_one_dip_does_not_make_it() -> None:
+def test_one_spike_hides_no_finding_and_one_dip_makes_none() -> None:
     spike = [
-        record(SPEC, step, figures={"a": {"weight_gradient_norm": 9.0 if step == 15 else 1e-12}}) for step in range(20)
+        record(SPEC, step, values={"a": {"weight_gradient_norm": 9.0 if step == 15 else 1e-12}}) for step in range(20)
     ]
     dip = [
-        record(SPEC, step, figures={"a": {"weight_gradient_norm": 1e-12 if step == 15 else 0.1}}) for step in range(20)
+        record(SPEC, step, values={"a": {"weight_gradient_norm": 1e-12 if step == 15 else 0.1}}) for step in range(20)
     ]
     assert [finding.layer for finding in still_open(judge(SPEC, spike, RULE)[-1])] == ["a"]
     assert judge(SPEC, dip, RULE)[-1].findings == ()
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, 0.0])
-def test_without_a_usable_loss_nothing_is_said(loss: float) -> None:
+def test_without_a_usable_loss_there_is_no_finding(loss: float) -> None:
     judgement = judge(SPEC, [record(SPEC, step, loss=loss) for step in range(20)], RULE)[-1]
     assert outcome(SPEC, judgement, "a", 0) == Outcome.INSUFFICIENT_DATA
 
@@ -97,13 +97,13 @@ def test_a_layer_that_is_not_trained_is_not_judged() -> None:
     assert outcome(spec, judgement, "a", 0) == Outcome.NOT_APPLICABLE
 
 
-def test_a_layer_at_the_threshold_does_not_come_and_go() -> None:
+def test_a_layer_at_the_threshold_is_one_finding() -> None:
     threshold = configure(RULE)[0].thresholds["warning_elasticity"]
     records = [
         record(
             SPEC,
             step,
-            figures={
+            values={
                 "a": {"weight_gradient_norm": threshold * (0.2 if step < 20 else 1.2) / WEIGHTS},
                 "out": {"weight_gradient_norm": 10.0},
             },
@@ -114,9 +114,9 @@ def test_a_layer_at_the_threshold_does_not_come_and_go() -> None:
     assert [finding.severity for finding in changes] == [Severity.WARNING]
 
 
-def test_since_is_where_the_silence_began() -> None:
+def test_since_is_the_step_at_which_the_gradient_vanished() -> None:
     records = [
-        record(SPEC, step, figures={"a": {"weight_gradient_norm": 0.1 if step < 8 else 1e-12}}) for step in range(30)
+        record(SPEC, step, values={"a": {"weight_gradient_norm": 0.1 if step < 8 else 1e-12}}) for step in range(30)
     ]
     (finding,) = judge(SPEC, records, RULE)[-1].findings
     assert finding.since_step == 8

@@ -30,7 +30,7 @@ def test_a_healthy_run() -> None:
     assert result == Verdict(None, "No problems found in 4 layers; 3 rules checked.", "", 0, 4, 3, 0)
 
 
-def test_a_rule_that_fits_no_layer_is_named_apart() -> None:
+def test_a_rule_that_applies_to_no_layer_is_counted_separately() -> None:
     spec = chain("a", "b", "out", activation="tanh")
     result = of(spec, healthy(spec))
     assert result.sentence == "No problems found in 3 layers; 2 rules checked, 1 not applicable."
@@ -45,7 +45,7 @@ def test_too_early_to_tell() -> None:
     assert verdict(SPEC, [], nothing, list(RULES)).sentence == "Not enough data yet to judge 4 layers."
 
 
-def test_a_sick_run_names_the_first_layer_its_illness_and_since_when() -> None:
+def test_a_sick_run_names_the_first_layer_its_finding_and_the_step() -> None:
     records = [record(SPEC, step, silent={"b": range(10), "c": range(8)} if step >= 4 else {}) for step in range(20)]
     result = of(SPEC, records)
     assert result.sentence.startswith(
@@ -66,7 +66,7 @@ def test_notes_alone_need_no_attention() -> None:
 
 
 def test_closed_findings_do_not_count() -> None:
-    result = of(SPEC, [record(SPEC, 0, figures={"a": {"weight_nonfinite": 1.0}}), *healthy(SPEC)[1:]])
+    result = of(SPEC, [record(SPEC, 0, values={"a": {"weight_nonfinite": 1.0}}), *healthy(SPEC)[1:]])
     assert result.severity is None
 
 
@@ -75,7 +75,7 @@ def test_layers_that_could_not_be_observed_and_single_calls_are_not_counted() ->
     assert of(spec, healthy(spec)).layers_total == 2
 
 
-def test_a_failed_rule_is_never_health() -> None:
+def test_a_failed_rule_is_never_healthy() -> None:
     outcomes = np.full((4, 2), Outcome.ERROR, np.uint8)
     assert verdict(SPEC, [], outcomes, ["x", "y"]).sentence == "4 layers not evaluated: 2 rules failed."
     outcomes[:, 0] = Outcome.OK
@@ -84,14 +84,14 @@ def test_a_failed_rule_is_never_health() -> None:
     )
 
 
-def test_a_rule_of_another_version_is_told_in_its_own_words() -> None:
+def test_a_finding_of_an_unknown_rule_is_described() -> None:
     judgement = judge(SPEC, [record(SPEC, step, silent={"b": range(8)}) for step in range(20)], RULES)[-1]
     strange = dataclasses.replace(judgement.findings[0], rule="melted", sign="share molten", layer="elsewhere")
     result = verdict(SPEC, [strange], judgement.outcomes, list(RULES))
     assert "First: elsewhere - melted: share molten 0.8 since step 0." in result.sentence
 
 
-def test_outcomes_that_do_not_fit_are_refused() -> None:
+def test_mismatched_outcomes_are_rejected() -> None:
     with pytest.raises(ValueError, match=r"\[4 layers, 3 rules\], got \(2, 3\)"):
         verdict(SPEC, [], np.zeros((2, 3), np.uint8), list(RULES))
 
@@ -100,14 +100,14 @@ def test_outcomes_that_do_not_fit_are_refused() -> None:
     ("share", "text"),
     [(0, "0%"), (0.004, "under 1%"), (0.876, "88%"), (0.996, "over 99%"), (1, "100%")],
 )
-def test_percent_never_rounds_to_nothing_or_all(share: float, text: str) -> None:
+def test_percent_never_rounds_to_zero_or_one_hundred(share: float, text: str) -> None:
     assert percent(share) == text
 
 
 FROZEN = dataclasses.replace(SPEC, layers=tuple(dataclasses.replace(layer, trainable=False) for layer in SPEC.layers))
 
 
-def test_a_model_that_is_not_trained_is_judged_in_part() -> None:
+def test_an_untrained_model_is_judged_only_in_part() -> None:
     assert of(FROZEN, healthy(FROZEN)).sentence == (
         f"{NOTHING_TRAINED} No problems found in 4 layers; 2 rules checked, 1 not applicable."
     )
@@ -118,5 +118,5 @@ def test_a_model_that_is_not_trained_is_judged_in_part() -> None:
 def test_one_trained_layer_or_weight_is_a_training() -> None:
     assert is_trained(replaced(FROZEN, "out", trainable=True))
     assert is_trained(dataclasses.replace(FROZEN, weights=(WeightSpec("scale", "", (1,)),)))
-    # The weight is from a training before, in which the layer was not yet frozen.
+    # The weight is from an earlier training, in which the layer was not frozen.
     assert not is_trained(dataclasses.replace(FROZEN, weights=(WeightSpec("out/kernel", "out", (4, 4)),)))

@@ -1,4 +1,4 @@
-"""Made-up trainings as records: a chain of layers whose figures a test sets."""
+"""Synthetic trainings as records: a chain of layers whose values a test sets."""
 
 from __future__ import annotations
 
@@ -65,17 +65,17 @@ def record(
     spec: RunSpec,
     step: int,
     *,
-    figures: Mapping[str, Mapping[str, float]] | None = None,
+    values: Mapping[str, Mapping[str, float]] | None = None,
     silent: Mapping[str, ArrayLike] | None = None,
     loss: float = 1.0,
     loss_scale: float = 1.0,
     batch: int = BATCH,
 ) -> StepRecord:
-    """A healthy record but for `figures` (layer to column to value) and `silent` (layer to unit indices)."""
+    """A healthy record except for `values` (layer to column to value) and `silent` (layer to unit indices)."""
     layers = np.full((len(spec.layers), len(LAYER_COLUMNS)), np.nan, np.float32)
     activity = np.full(spec.unit_count, 0.5, np.float32)
     for row, layer in enumerate(spec.layers):
-        own = {**HEALTHY, "elements": batch * layer.units, **(figures or {}).get(layer.name, {})}
+        own = {**HEALTHY, "elements": batch * layer.units, **(values or {}).get(layer.name, {})}
         layers[row] = [own[column] for column in LAYER_COLUMNS]
         if silent and layer.name in silent:
             activity[spec.unit_slice(row)][np.asarray(silent[layer.name], int)] = 0
@@ -107,7 +107,7 @@ def outcome(spec: RunSpec, judgement: Judgement, layer: str, rule: int) -> int:
 
 
 def replaced(spec: RunSpec, layer: str, **changes: object) -> RunSpec:
-    """The run with one layer described otherwise."""
+    """The run with a changed description of one layer."""
     layers = tuple(
         dataclasses.replace(entry, **changes) if entry.name == layer else entry  # type: ignore[arg-type]
         for entry in spec.layers
@@ -124,14 +124,14 @@ def equal(first: Judgement, second: Judgement) -> bool:
 
 
 def random_records(spec: RunSpec, steps: int, random: np.random.Generator) -> list[StepRecord]:
-    """Records in which layers fall ill and recover at random."""
+    """Records in which layers get sick and recover at random."""
     records = []
     sick: NDArray[np.bool_] = np.zeros(spec.unit_count, bool)
     for step in range(steps):
         sick ^= random.random(spec.unit_count) < 0.05
         gradient = float(10.0 ** random.uniform(-8, 0))
-        figures = {spec.layers[0].name: {"weight_gradient_norm": gradient, "nonfinite": float(random.random() < 0.05)}}
-        plain = record(spec, step * 3, figures=figures, loss=float(random.random()) + 0.1)
+        values = {spec.layers[0].name: {"weight_gradient_norm": gradient, "nonfinite": float(random.random() < 0.05)}}
+        plain = record(spec, step * 3, values=values, loss=float(random.random()) + 0.1)
         records.append(dataclasses.replace(plain, unit_activity=np.where(sick, 0, plain.unit_activity)))
     return records
 

@@ -1,4 +1,4 @@
-"""Actions with a time limit: what they return and raise, what stops them, and what cannot be stopped."""
+"""Actions with a time limit: results, errors, interruption, and actions that cannot be interrupted."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pytest
 from tb_activations.recording.bounded import Bounded, TimeLimitError
 
 SHORT = 0.2
-"""Seconds that an action without an end is waited for."""
+"""Time limit in seconds for an action that does not end."""
 LONG = 60.0
-"""Seconds that no action takes; a test that waits so long has failed."""
+"""Time limit in seconds that no action reaches; a test that waits this long has failed."""
 
 
-def test_an_action_returns_and_raises_as_ever() -> None:
+def test_an_action_returns_and_raises_as_usual() -> None:
     bounded = Bounded(LONG)
     assert bounded.run(lambda: 3) == 3
     assert bounded.run(lambda: None) is None
@@ -78,7 +78,7 @@ def test_an_action_that_loops_is_stopped_and_the_next_one_runs(action: Callable[
     assert len(started) == 2
 
 
-def test_an_action_that_is_blocked_outside_of_python_is_left_behind() -> None:
+def test_an_action_blocked_outside_python_is_abandoned() -> None:
     end, ended = threading.Event(), threading.Event()
 
     def blocked() -> None:
@@ -126,7 +126,7 @@ def test_the_thread_ends_with_its_owner(end: str) -> None:
     assert not thread.is_alive()
 
 
-def test_what_an_action_used_is_not_kept_alive() -> None:
+def test_objects_that_an_action_used_are_released() -> None:
     class Large:
         pass
 

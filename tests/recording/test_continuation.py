@@ -1,4 +1,4 @@
-"""Which trainings continue a run: a pure decision over stored states."""
+"""Which trainings continue a run, decided from stored states alone."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ EPOCH = 10
 
 
 def weights(seed: int, size: int = SIZE) -> Array:
-    """As initialized: kernels at random, biases 0, scales 1."""
+    """Initial weights: random kernels, biases 0, scales 1."""
     drawn = np.random.default_rng(seed).normal(size=size).astype(np.float32)
     drawn[::8], drawn[1::8] = 0, 1
     return drawn
 
 
 def trained(initial: Array, steps: int) -> Array:
-    """After some steps, each of which moves every weight by about 1 % of its size."""
+    """The weights after some steps, each of which changes every weight by about 1% of its size."""
     moves = np.random.default_rng(99).normal(size=len(initial)).astype(np.float32)
     return initial + np.float32(0.01 * steps) * moves
 
 
 def recorded(initial: Array, epochs: int = 3, moves: bool = True) -> Past:
-    """The past of a run: states at its start and the ends of its epochs."""
+    """The history of a run: states at its start and at the ends of its epochs."""
     course = Steps()
     course.open(0, None, TrainingState(0, initial), None)
     for epoch in range(1, epochs + 1):
@@ -58,7 +58,7 @@ def test_the_same_program_run_again_is_another_training() -> None:
     assert continued_at(TrainingState(0, ONE), PAST) is None
 
 
-def test_so_it_is_where_training_moves_nothing() -> None:
+def test_the_same_program_is_another_training_even_if_it_changes_nothing() -> None:
     assert continued_at(TrainingState(0, ONE), recorded(ONE, moves=False)) is None
 
 
@@ -75,7 +75,7 @@ def test_a_checkpoint_continues_at_the_steps_of_its_optimizer(epoch: int) -> Non
 
 def test_a_checkpoint_between_two_stored_states_continues_too() -> None:
     assert continued_at(TrainingState(15, trained(ONE, 15)), PAST) == 15
-    # Trained on without being recorded.
+    # Trained further without being recorded.
     assert continued_at(TrainingState(40, trained(ONE, 40)), PAST) == 40
 
 
@@ -95,31 +95,31 @@ def test_another_trained_model_does_not_continue() -> None:
     assert continued_at(TrainingState(20, weights(1)[:-8]), PAST) is None
 
 
-def test_a_checkpoint_of_a_training_that_moves_nothing_continues() -> None:
+def test_a_checkpoint_of_a_training_that_changes_nothing_continues() -> None:
     assert continued_at(TrainingState(20, ONE), recorded(ONE, moves=False)) == 20
 
 
-def test_the_same_model_continues_whatever_became_of_it() -> None:
+def test_the_same_model_object_continues_after_changes() -> None:
     moved = trained(ONE, 200)
     assert continued_at(TrainingState(30, moved, is_same_model=True), PAST) == 30
     assert continued_at(TrainingState(35, moved, is_same_model=True), PAST) == 35
-    # Compiled anew.
+    # Compiled again.
     assert continued_at(TrainingState(0, moved, is_same_model=True), PAST) == 30
     # Layers were added.
     assert continued_at(TrainingState(0, weights(5, 64), is_same_model=True), PAST) == 30
 
 
-def test_the_same_model_that_was_set_back_to_its_beginning_is_another_training() -> None:
+def test_the_same_model_reset_to_its_initial_weights_is_another_training() -> None:
     for iterations in (0, 30):
         assert continued_at(TrainingState(iterations, ONE, is_same_model=True), PAST) is None
 
 
-def test_the_same_model_that_was_set_back_to_a_checkpoint_repeats_its_steps() -> None:
+def test_the_same_model_reset_to_a_checkpoint_repeats_its_steps() -> None:
     assert continued_at(TrainingState(20, trained(ONE, 20), is_same_model=True), PAST) == 20
     assert continued_at(TrainingState(17, trained(ONE, 17), is_same_model=True), PAST) == 17
 
 
-def test_after_a_new_compile_a_checkpoint_continues_where_its_steps_stand() -> None:
+def test_a_checkpoint_continues_at_its_step_after_a_new_compile() -> None:
     course = Steps()
     course.open(0, None, TrainingState(0, ONE), None)
     course.remember(TrainingState(EPOCH, trained(ONE, EPOCH)))
@@ -141,7 +141,7 @@ def test_states_of_another_version_or_damaged_ones_continue_nothing() -> None:
     assert continued_at(TrainingState(15, trained(ONE, 15)), Past(lost, 29)) is None
 
 
-def test_not_a_number_equals_itself() -> None:
+def test_nan_equals_itself() -> None:
     broken = np.where(np.arange(SIZE) % 3 == 0, np.nan, ONE).astype(np.float32)
     course = Steps()
     course.open(0, None, TrainingState(0, ONE), None)
@@ -169,7 +169,7 @@ def test_independent_models_never_continue_each_other(seed: int, steps: int, siz
 
 
 @given(epochs=st.integers(1, 6), steps=st.integers(1, 70), seed=st.integers(0, 1000))
-def test_a_resumed_model_stands_at_its_own_steps(epochs: int, steps: int, seed: int) -> None:
+def test_a_resumed_model_continues_at_its_own_step(epochs: int, steps: int, seed: int) -> None:
     initial = weights(seed)
     assert continued_at(TrainingState(steps, trained(initial, steps)), recorded(initial, epochs)) == steps
 
@@ -180,7 +180,7 @@ def test_a_resumed_model_stands_at_its_own_steps(epochs: int, steps: int, seed: 
     is_same=st.booleans(),
     epochs=st.integers(0, 4),
 )
-def test_whatever_comes_is_decided(iterations: int, values: list[float] | None, is_same: bool, epochs: int) -> None:
+def test_every_input_gets_a_decision(iterations: int, values: list[float] | None, is_same: bool, epochs: int) -> None:
     state = TrainingState(iterations, None if values is None else np.array(values, np.float32), is_same)
     at = continued_at(state, recorded(weights(3, 40), epochs))
     assert at is None or at >= 0

@@ -1,4 +1,4 @@
-"""Which event files are ours, and what is read of them."""
+"""Which event files hold a run, and what is read from them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def foreign(size: int) -> Summary:
 
 
 def written(path: Path, summaries: list[Summary]) -> list[int]:
-    """Writes a file with an event for each; where each of them ends."""
+    """Writes a file with one event for each; returns where each event ends."""
     ends = []
     with tf.io.TFRecordWriter(str(path)) as file:
         for step, summary in enumerate(summaries):
@@ -40,7 +40,7 @@ def state(step: int) -> StoredState:
 
 @pytest.mark.parametrize(("before", "is_ours"), [(0, True), (1, True), (63, True), (64, False)])
 @pytest.mark.parametrize("size", [10, 30_000, 200_000])
-def test_a_description_among_the_first_events_makes_a_file_ours(
+def test_a_file_with_a_description_among_its_first_events_holds_a_run(
     tmp_path: Path, before: int, size: int, is_ours: bool
 ) -> None:
     path = tmp_path / "file"
@@ -48,14 +48,14 @@ def test_a_description_among_the_first_events_makes_a_file_ours(
     assert files.holds_a_run(str(path)) is is_ours
 
 
-def test_our_name_inside_a_large_record_of_others_is_not_looked_for(tmp_path: Path) -> None:
+def test_a_tag_inside_a_large_foreign_record_is_not_searched_for(tmp_path: Path) -> None:
     path = tmp_path / "file"
     written(path, [Summary(value=[Summary.Value(tag="text", metadata={"summary_description": "x" * 500 + RUN})])])
     assert not files.holds_a_run(str(path))
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 8, b"\xff" * 400, b"\0" * 400, b"text\n" * 30_000])
-def test_what_is_no_event_file_is_not_ours(tmp_path: Path, content: bytes) -> None:
+def test_other_files_hold_no_run(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
     assert not files.holds_a_run(str(path))
@@ -65,7 +65,7 @@ def test_what_is_no_event_file_is_not_ours(tmp_path: Path, content: bytes) -> No
 
 @pytest.mark.parametrize("damage", ["flipped", "truncated"])
 @pytest.mark.parametrize("damaged", [3, 700, 1199])
-def test_everything_in_front_of_the_damage_is_read(tmp_path: Path, damage: str, damaged: int) -> None:
+def test_everything_before_the_damage_is_read(tmp_path: Path, damage: str, damaged: int) -> None:
     path, encoder = tmp_path / "file", Encoder()
     ends = written(path, [encoder.run(SPEC), *(encoder.record(record(step)) for step in range(1, 1200))])
     content = bytearray(path.read_bytes())
@@ -74,7 +74,7 @@ def test_everything_in_front_of_the_damage_is_read(tmp_path: Path, damage: str, 
     assert [event.step for event in files.events([str(path)])] == list(range(damaged))
 
 
-def test_only_what_is_ours_is_decoded_and_an_outline_is_short(tmp_path: Path) -> None:
+def test_only_run_events_are_decoded_and_an_outline_is_short(tmp_path: Path) -> None:
     path, encoder = tmp_path / "file", Encoder()
     records = [encoder.record(record(step)) for step in range(2, 50)]
     written(path, [encoder.run(SPEC), foreign(10), *records, encoder.state(state(30)), encoder.state(state(40))])

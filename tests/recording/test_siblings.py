@@ -1,4 +1,4 @@
-"""Names of folders next to one."""
+"""Names of sibling folders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tb_activations.recording.folder.siblings import Siblings
 
 
 def siblings(folder: str, *names: str, is_room: bool = True) -> tuple[list[str], list[str], list[str]]:
-    """The newest five, the first two that are free, and which folders were listed."""
+    """The newest five siblings, the first two free names, and the folders that were listed."""
     asked: list[str] = []
 
     def listed(path: str) -> list[str]:
@@ -34,12 +34,12 @@ def siblings(folder: str, *names: str, is_room: bool = True) -> tuple[list[str],
         ("ram://run", "ram://run", "ram://run/run-2"),
     ],
 )
-def test_a_sibling_stands_next_to_the_folder(folder: str, parent: str, first: str) -> None:
+def test_a_sibling_has_the_same_parent(folder: str, parent: str, first: str) -> None:
     newest, free, asked = siblings(folder)
     assert (newest, free[0], asked) == ([], first, [parent])
 
 
-def test_where_there_is_no_room_siblings_stand_inside() -> None:
+def test_siblings_are_inside_a_folder_without_room_next_to_it() -> None:
     assert siblings("/mount", "run-2", is_room=False) == (
         ["/mount/run-2"],
         ["/mount/run-3", "/mount/run-4"],
@@ -72,5 +72,5 @@ def test_other_names_are_no_siblings() -> None:
     assert siblings("/logs/r.n", "ran-4")[0] == []
 
 
-def test_looking_for_a_free_folder_ends() -> None:
+def test_the_search_for_a_free_folder_ends() -> None:
     assert len(list(Siblings("/logs/run", lambda path: []).free())) == 100

@@ -1,4 +1,4 @@
-"""Descriptions that change during a run: what they become together, and where old rows stand in new ones."""
+"""Descriptions that change during a run: how they merge, and where old rows are in the new ones."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def test_rows_only_grow_and_settle(steps: list[list[str]]) -> None:
         run = joined(run, spec(*map(layer, seen)), is_new_training=False)
         assert [name for name in names(run) if name in before] == before
         assert set(names(run)) == {*before, *seen}
-    # Steps that alternate between shapes seen before change nothing more.
+    # Steps that alternate between known shapes change nothing.
     for seen in steps * 2:
         assert joined(run, spec(*map(layer, seen)), is_new_training=False) == run
 
 
-def test_a_new_layer_stands_where_it_was_called() -> None:
+def test_a_new_layer_is_placed_where_it_was_called() -> None:
     run = spec(layer("in"), layer("out"))
     assert names(joined(run, spec(layer("in"), layer("middle"), layer("out")), is_new_training=False)) == [
         "in",
@@ -59,12 +59,12 @@ def test_a_layer_called_for_the_first_time_leaves_the_end() -> None:
     run = joined(run, spec(layer("in"), layer("late"), layer("out")), is_new_training=False)
     assert names(run) == ["in", "late", "out"]
     assert run.layers[1] == layer("late")
-    # Left out again, it keeps what is known of it.
+    # Left out again, it keeps its description.
     unseen = layer("late", units=0, output_shape=(), not_observed="it was not called")
     assert joined(run, spec(layer("in"), layer("out"), unseen), is_new_training=False) == run
 
 
-def test_a_length_that_varies_is_no_length_and_has_no_units() -> None:
+def test_a_varying_axis_has_no_length_and_no_units() -> None:
     one = spec(layer("h", output_shape=(None, 7, 4)), layer("flat", output_shape=(None, 28), units=28))
     other = spec(layer("h", output_shape=(None, 9, 4)), layer("flat", output_shape=(None, 36), units=36))
     run = joined(one, other, is_new_training=False)
@@ -75,7 +75,7 @@ def test_a_length_that_varies_is_no_length_and_has_no_units() -> None:
     assert joined(run, one, is_new_training=False) == run
 
 
-def test_within_a_training_what_was_trained_counts_as_trained_and_a_new_one_begins_anew() -> None:
+def test_a_layer_stays_trained_within_a_training_but_not_in_a_new_one() -> None:
     free, frozen = spec(layer("a")), spec(layer("a", trainable=False))
     assert joined(free, frozen, is_new_training=False).layers[0].trainable
     assert not joined(free, frozen, is_new_training=True).layers[0].trainable
@@ -103,7 +103,7 @@ def test_the_same_model(other: RunSpec, expected: bool) -> None:
 
 
 @given(st.permutations(range(5)), st.integers(0, 2))
-def test_moved_values_stand_at_their_places(order: list[int], axis: int) -> None:
+def test_moved_values_are_in_their_new_places(order: list[int], axis: int) -> None:
     values = np.arange(5 * 5 * 5, dtype=np.float32).reshape(5, 5, 5)
     to = np.array([*order, -1])
     result = moved(values, to, np.nan, axis)
@@ -113,7 +113,7 @@ def test_moved_values_stand_at_their_places(order: list[int], axis: int) -> None
 
 def test_a_record_in_new_rows() -> None:
     old, new = chain("a", "out"), chain("a", "b", "out")
-    before = record(old, 3, figures={"a": {"mean": 1.0}, "out": {"mean": 3.0}})
+    before = record(old, 3, values={"a": {"mean": 1.0}, "out": {"mean": 3.0}})
     after = in_rows(before, Places(old, new))
     np.testing.assert_array_equal(after.layer("mean"), np.array([1, np.nan, 3], np.float32))
     assert len(after.unit_activity) == new.unit_count
@@ -121,7 +121,7 @@ def test_a_record_in_new_rows() -> None:
     np.testing.assert_array_equal(after.unit_peak[new.unit_slice(2)], before.unit_peak[old.unit_slice(1)])
 
 
-def test_a_diagnosis_goes_on_as_if_the_rows_had_always_been_there() -> None:
+def test_a_diagnosis_continues_as_if_the_rows_had_always_existed() -> None:
     old, new = chain("a", "out"), chain("a", "b", "out")
     rules = configure(["dead_units", "nonfinite"])
     grown, whole = Diagnosis(old, rules), Diagnosis(new, rules)

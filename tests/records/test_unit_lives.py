@@ -41,13 +41,13 @@ def test_no_step_leaves_every_unit_unknown() -> None:
     assert [life.state for life in lives] == ["unknown"] * 3
 
 
-def test_shapes_that_do_not_fit_are_refused() -> None:
+def test_mismatched_shapes_are_rejected() -> None:
     with pytest.raises(ValueError, match=r"\[steps, units\] for 2 steps, got shape \(3, 4\)"):
         unit_lives(np.arange(2), np.zeros((3, 4), np.float32))
 
 
 @given(arrays(np.float32, st.tuples(st.integers(0, 12), st.integers(1, 4)), elements=ACTIVITY))
-def test_states_agree_with_a_plain_reading(activity: NDArray[np.float32]) -> None:
+def test_states_agree_with_a_simple_reference(activity: NDArray[np.float32]) -> None:
     steps = np.arange(len(activity), dtype=np.int64) * 7
     for life, column in zip(unit_lives(steps, activity), activity.T, strict=True):
         measured = [(int(step), value > 0) for step, value in zip(steps, column, strict=True) if not np.isnan(value)]
@@ -76,7 +76,7 @@ def test_samples_of_a_silence_add_up(activity: NDArray[np.float32]) -> None:
     assert np.all((history.silent_since >= 0) == (history.silent_checks > 0))
 
 
-def test_the_more_samples_a_silence_lasts_the_surer_it_is() -> None:
+def test_more_silent_samples_give_more_confidence() -> None:
     steps = np.arange(5, dtype=np.int64)
     activity = np.array([[0.5, 0, 0.5], [0, 0, 0.5], [0, 0, 0.5], [0, 0, 0.5], [0, 0, 0.5]], np.float32)
     died, born_dead, alive = unit_lives(steps, activity, np.full(5, 100.0))

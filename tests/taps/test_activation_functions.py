@@ -1,4 +1,4 @@
-"""Activation functions are recognized by what they do."""
+"""Activation functions are recognized by their values."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_a_function_in_a_convolution() -> None:
     assert_silent(seen)
 
 
-def test_the_figures_are_those_of_the_same_function_in_the_layer() -> None:
+def test_statistics_equal_those_of_the_same_function_in_the_layer() -> None:
     outside, inside = subclassed(tf.nn.relu), in_the_layer("relu")
     outside(X[:1])
     outside.set_weights(inside.get_weights())
@@ -175,11 +175,11 @@ def lies(v: Any) -> Any:
 lies.__name__ = "relu"
 
 
-def test_a_name_is_not_believed() -> None:
+def test_a_name_alone_is_not_trusted() -> None:
     assert row_of(seen_by(in_the_layer(lies), X), "hidden").call.activation is None
 
 
-def test_layers_of_keras_are_named_as_ever() -> None:
+def test_keras_layers_keep_their_activation_names() -> None:
     parts = [layers.Input((8,)), dense(), layers.Activation("relu", name="act"), layers.Dense(8, "gelu", name="gelu")]
     seen = seen_by(keras.Sequential([*parts, layers.LeakyReLU(name="leaky"), head()]), X)
     names = {name: row_of(seen, name).call.activation for name in ("hidden", "act", "gelu", "leaky", "head")}
@@ -214,7 +214,7 @@ def test_under_xla() -> None:
 
 
 @pytest.mark.parametrize("name", ["tf.nn.relu", "tf.nn.relu6", "keras.ops.relu", "a mask", "tf.where"])
-def test_eager_steps_tell_functions_from_values(name: str) -> None:
+def test_eager_steps_recognize_functions_from_values(name: str) -> None:
     function, _ = SILENCING[name]
     seen = seen_by(subclassed(function), X, eager=True)
     assert row_of(seen, "hidden").call.activation in {"relu", "relu6"}
@@ -222,19 +222,19 @@ def test_eager_steps_tell_functions_from_values(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["tf.tanh", "tf.nn.leaky_relu", "tf.nn.gelu", "elu", "tf.sigmoid"])
-def test_eager_steps_tell_other_functions_too(name: str) -> None:
+def test_eager_steps_recognize_other_functions_too(name: str) -> None:
     function, expected = OTHERS[name]
     seen = seen_by(subclassed(function), X, eager=True)
     assert row_of(seen, "hidden").call.activation == expected
 
 
-def test_eager_steps_leave_outputs_that_are_used_as_they_are() -> None:
+def test_eager_steps_assign_no_function_to_outputs_used_directly() -> None:
     seen = seen_by(subclassed(tf.identity), X, eager=True)
     assert row_of(seen, "hidden").call.activation == "linear"
     assert value_of(seen, "hidden", "min") < -50
 
 
-def test_a_layer_all_of_whose_units_are_dead_in_an_eager_step() -> None:
+def test_a_fully_dead_layer_in_an_eager_step() -> None:
     hidden = layers.Dense(UNITS, bias_initializer=keras.initializers.Constant(-100.0), name="hidden")
     seen = seen_by(ByHand(lambda p, x: p.head(tf.nn.relu(p.hidden(x))), hidden=hidden, head=head()), X, eager=True)
     assert row_of(seen, "hidden").call.activation == "relu"

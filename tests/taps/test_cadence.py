@@ -1,4 +1,4 @@
-"""The budget, on a clock of our own."""
+"""The time budget of observations, on a simulated clock."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_auto_keeps_its_budget_on_runs_longer_than_a_few_minutes(plain: float, e
     cadence = Cadence("auto", 0.02)
     steps = int(max(600, 3600 * plain) / plain)
     observed, now = simulate(cadence, steps, plain=plain, extra=extra, trace=5.0)
-    # The first minute and the very last step are observed whatever it costs.
+    # The first minute and the very last step are observed regardless of the budget.
     free = sum(step * plain <= FREE_SECONDS for step in observed) * extra + 5.0
     assert now - steps * plain <= max(0.02 * now, free) + extra + 1e-6
     assert observed[-1] == steps - 1
@@ -50,7 +50,7 @@ def test_a_short_run_gets_enough_observations_and_the_ends_of_epochs() -> None:
     assert len(observed) >= 30
 
 
-def test_a_run_below_a_minute_is_observed_to_its_end() -> None:
+def test_a_run_shorter_than_a_minute_is_observed_to_its_end() -> None:
     observed, now = simulate(Cadence("auto", 0.02), 1140, plain=0.004, extra=0.01, trace=3.0, epoch=57)
     assert now < FREE_SECONDS
     assert observed[-1] == 1139
@@ -64,30 +64,30 @@ def test_the_first_observations_do_not_depend_on_the_clock() -> None:
     assert slow[:30] == quick[:30]
 
 
-def test_records_are_bounded_however_cheap_they_are() -> None:
+def test_the_number_of_records_is_bounded_even_without_overhead() -> None:
     steps = 200_000
     observed, _ = simulate(Cadence("auto", 0.02), steps, plain=0.01, extra=0.0)
     assert len(observed) <= 400 * (1 + math.log(steps / 400)) + 100
 
 
-def test_a_number_is_every_so_many_steps() -> None:
+def test_a_number_is_the_interval_in_steps() -> None:
     observed, _ = simulate(Cadence(16, 0.02), 100, plain=0.01, extra=9.0)
     assert observed == [0, 16, 32, 48, 64, 80, 96]
 
 
-def test_batch_is_every_step_and_epoch_its_last() -> None:
+def test_batch_is_every_step_and_epoch_the_last_step_of_each_epoch() -> None:
     assert simulate(Cadence("batch", 0.02), 5, plain=0.01, extra=0.1)[0] == [0, 1, 2, 3, 4]
     assert simulate(Cadence("epoch", 0.02), 10, plain=0.01, extra=0.1, epoch=5)[0] == [4, 9]
 
 
 @pytest.mark.parametrize("value", ["often", 0, -3, 2.5, True, None])
-def test_an_update_freq_that_is_none_is_named(value: Any) -> None:
+def test_an_invalid_update_freq_is_named(value: Any) -> None:
     with pytest.raises(ValueError, match=r'`update_freq`.*"auto", "batch", "epoch"'):
         check_cadence(value, 0.02)
 
 
 @pytest.mark.parametrize(("value", "error"), [(-1, ValueError), (0, ValueError), (1.5, ValueError), ("2%", TypeError)])
-def test_an_overhead_that_is_no_share_is_named(value: Any, error: type[Exception]) -> None:
+def test_an_invalid_overhead_is_named(value: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match=f"`overhead`.*{value}"):
         check_cadence("auto", value)
 
@@ -108,7 +108,7 @@ def test_thinning() -> None:
     assert len(due("auto", 1000)) < 40
 
 
-def test_asked_looks_find_a_record_at_every_end_of_an_epoch() -> None:
+def test_requested_looks_have_a_record_at_the_end_of_every_epoch() -> None:
     cadence = Cadence("auto", 0.02, has_asked_looks=True)
     observed, now = simulate(cadence, 4000, plain=0.5, extra=5.0, epoch=100)
     assert set(range(99, 4000, 100)) <= set(observed)
@@ -117,7 +117,7 @@ def test_asked_looks_find_a_record_at_every_end_of_an_epoch() -> None:
     assert cadence.share(now) == pytest.approx(before + 100 / now)
 
 
-def test_looks_count_in_the_budget_unless_they_were_asked_for() -> None:
+def test_looks_count_toward_the_budget_unless_requested() -> None:
     def observations(has_asked_looks: bool, seconds: float) -> int:
         cadence = Cadence("auto", 0.02, has_asked_looks=has_asked_looks)
         cadence.look(seconds)

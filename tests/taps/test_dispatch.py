@@ -1,4 +1,4 @@
-"""Which function runs at which step, and that nothing of ours is left behind."""
+"""Which function runs at which step; nothing is left on the model afterwards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.training.observe import Observe
 
 
 class CountPlain(keras.callbacks.Callback):
-    """Wraps the function Keras made before anybody else does, to count its calls."""
+    """Wraps Keras' train function before any other callback does, to count its calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class CountPlain(keras.callbacks.Callback):
         self.model.train_function = counted
 
 
-def test_an_unobserved_step_calls_the_very_function_keras_made() -> None:
+def test_an_unobserved_step_calls_the_same_function_that_keras_made() -> None:
     count, observe = CountPlain(), Observe(update_freq=4)
     train(small, [count, observe], epochs=2)
     assert observe.dispatcher.plain is count.counted
@@ -99,7 +99,7 @@ def test_a_fit_after_an_interrupted_one_is_not_observed() -> None:
     assert model.train_function is observe.dispatcher.plain
 
 
-def test_a_failing_observed_step_is_given_up_and_training_goes_on(
+def test_a_failing_observed_step_turns_observing_off_and_training_continues(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_args: Any) -> None:
@@ -118,7 +118,7 @@ def test_a_failing_observed_step_is_given_up_and_training_goes_on(
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_layer_whose_figures_fail_is_left_out_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_layer_whose_statistics_fail_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     measure = Measuring.measure
 
     def fail_in_hidden(self: Measuring, call: SeenCall, *functions: Any) -> Any:
@@ -137,7 +137,7 @@ def test_a_layer_whose_figures_fail_is_left_out_alone(monkeypatch: pytest.Monkey
         np.testing.assert_array_equal(one, other)
 
 
-def test_layers_inside_a_condition_are_said_to_be_not_observable() -> None:
+def test_layers_inside_a_condition_are_reported_as_unobserved() -> None:
     class Sometimes(layers.Layer):
         def __init__(self) -> None:
             super().__init__(name="sometimes")
@@ -191,21 +191,21 @@ def test_a_custom_train_step_with_two_optimizers_is_observed() -> None:
     observe = Observe()
     alone = train(make, [], epochs=1).get_weights()
     watched = train(make, [observe], epochs=1).get_weights()
-    figures = observe.seen[-1][1]
-    assert [weight.layer for weight in figures.weights] == ["hidden", "hidden", "head", "head"]
-    assert all(figures.weight_columns["update_ratio"] > 0)
+    last = observe.seen[-1][1]
+    assert [weight.layer for weight in last.weights] == ["hidden", "hidden", "head", "head"]
+    assert all(last.weight_columns["update_ratio"] > 0)
     for one, other in zip(alone, watched, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_of_two_callbacks_one_makes_way_and_says_so(
+def test_of_two_callbacks_one_yields_and_logs_a_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     inner, outer = Observe(update_freq=2), Observe(update_freq=3)
     with caplog.at_level(logging.WARNING, "tb_activations"):
         model = train(small, [inner, outer], epochs=2)
     assert [step for step, _ in outer.seen] == [0, 3, 6, 9, 12, 15]
-    # It wants every second step, but begins where the other leaves one free.
+    # It wants every second step and gets the next one that the other leaves free.
     assert [step for step, _ in inner.seen] == [1, 4, 7, 10, 13]
     assert [record.message.split(".")[0] for record in caplog.records] == [
         "Layer health: two callbacks observe this training"

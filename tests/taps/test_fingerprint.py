@@ -1,4 +1,4 @@
-"""A few weights that stand for all: which they are, and that odd variables leave the rest."""
+"""The sample of weights in a fingerprint, and variables that cannot be read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def model() -> keras.Sequential:
     )
 
 
-def test_nothing_has_an_empty_one() -> None:
+def test_no_variables_have_an_empty_fingerprint() -> None:
     assert fingerprint([]).shape == (0,)
     assert fingerprint([]).dtype == np.float32
 
@@ -34,13 +34,13 @@ def test_it_is_small_and_the_same_for_the_same_weights() -> None:
     np.testing.assert_array_equal(one, fingerprint(frozen.weights))
 
 
-def test_every_row_and_column_has_a_part_in_it() -> None:
+def test_every_row_and_column_is_sampled() -> None:
     rows = np.repeat(np.arange(64)[:, None], 64, axis=1).astype(np.float32)
     assert len(np.unique(fingerprint([keras.Variable(rows)]))) == 64
     assert len(np.unique(fingerprint([keras.Variable(rows.T)]))) == 64
 
 
-def test_a_small_weight_is_in_it_beside_a_large_one() -> None:
+def test_a_small_weight_is_sampled_as_well_as_a_large_one() -> None:
     large, small = keras.Variable(np.zeros((2000, 2000), np.float32)), keras.Variable(np.full(3, 7, np.float32))
     assert (fingerprint([large, small]) == 7).sum() == 1
     np.testing.assert_array_equal(fingerprint([small]), [7, 7, 7])
@@ -53,7 +53,7 @@ def test_many_weights_do_not_make_it_large() -> None:
 
 
 @pytest.mark.parametrize("kind", [np.float16, np.float64, np.int8, np.bool_, np.complex64])
-def test_numbers_of_every_kind_count(kind: Any) -> None:
+def test_every_numeric_type_is_sampled(kind: Any) -> None:
     taken = fingerprint([tf.Variable(np.ones((2, 2), kind))])
     np.testing.assert_array_equal(taken, np.ones(4, np.float32))
 
@@ -62,7 +62,7 @@ class Broken:
     dtype, shape = "float32", (3,)
 
 
-def test_what_cannot_be_read_is_left_out() -> None:
+def test_unreadable_variables_are_left_out() -> None:
     odd = [tf.Variable(["text"]), Broken(), object(), None, tf.Variable(np.zeros((0, 3), np.float32))]
     np.testing.assert_array_equal(fingerprint([*odd, tf.Variable([5.0]), *odd]), [5])
 

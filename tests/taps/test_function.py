@@ -15,7 +15,7 @@ from tests.training.models import KINDS, digits
 
 
 @pytest.mark.parametrize("kind", ["sequential", "subclassed"])
-def test_every_layer_is_captured_as_layer_by_layer_calls_give_it(kind: str) -> None:
+def test_captured_outputs_equal_those_of_calling_layer_by_layer(kind: str) -> None:
     keras.utils.set_random_seed(0)
     model, x, _ = KINDS[kind]()
     model(x[:1])
@@ -32,7 +32,7 @@ def test_every_layer_is_captured_as_layer_by_layer_calls_give_it(kind: str) -> N
     assert list(seen) == names
 
 
-def test_calls_of_a_shared_layer_have_names_of_their_own() -> None:
+def test_calls_of_a_shared_layer_have_separate_names() -> None:
     model, x, _ = KINDS["functional"]()
     with capture(model, layers=["shared"]) as seen:
         model(x[:4])
@@ -62,7 +62,7 @@ def test_a_layer_called_once_has_no_numbered_calls() -> None:
     assert "head@1" not in seen
 
 
-def test_calls_have_the_names_that_probe_gives_them() -> None:
+def test_calls_have_the_same_names_as_in_probe() -> None:
     model, x, _ = KINDS["functional"]()
     with capture(model) as seen:
         model(x[:4])
@@ -85,7 +85,7 @@ def test_a_captured_tensor_can_be_used_in_a_loss_inside_a_function() -> None:
     assert np.abs(tf.function(gradient)(x[:4])).sum() > 0
 
 
-def test_the_model_is_as_before_afterwards_even_after_an_error() -> None:
+def test_the_model_is_unchanged_afterwards_even_after_an_error() -> None:
     model, _, _ = KINDS["sequential"]()
     with pytest.raises(RuntimeError), capture(model):
         raise RuntimeError
@@ -108,7 +108,7 @@ def test_a_predicate_and_a_compiled_expression_choose_layers() -> None:
     assert list(dense) == list(by_name) == ["hidden", "head"]
 
 
-def test_an_unknown_layer_names_those_there_are() -> None:
+def test_an_unknown_layer_is_an_error_that_lists_the_layers() -> None:
     model, _, _ = KINDS["sequential"]()
     with pytest.raises(ValueError, match=r"`layers`.*'hiden'.*'conv', 'norm'"), capture(model, layers=["hiden"]):
         pass
@@ -116,7 +116,7 @@ def test_an_unknown_layer_names_those_there_are() -> None:
         seen["head"]
 
 
-def test_two_layers_of_one_name_have_different_names() -> None:
+def test_layers_with_equal_names_get_different_names() -> None:
     class Twins(keras.Model):
         def __init__(self) -> None:
             super().__init__()

@@ -1,4 +1,4 @@
-"""A function between layers counts for the layer that it is applied to."""
+"""A function between layers belongs to the layer whose output it is applied to."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_lambda_layer_is_an_activation_layer() -> None:
     assert row_of(seen, "hidden").call.activation == "linear"
 
 
-def test_a_normalization_between_takes_the_function() -> None:
+def test_a_function_after_a_normalization_belongs_to_the_normalization() -> None:
     def call(part: Any, x: Any) -> Any:
         return part.head(tf.nn.relu(part.norm(part.hidden(x))))
 
@@ -41,7 +41,7 @@ def residual(part: Any, x: Any) -> Any:
     return part.head(tf.nn.relu(part.hidden(tf.nn.tanh(part.first(x))) + shortcut))
 
 
-def test_behind_a_sum_the_function_belongs_to_the_layer_called_last() -> None:
+def test_a_function_of_a_sum_belongs_to_the_layer_called_last() -> None:
     shortcut = layers.Dense(UNITS, name="shortcut", use_bias=False)
     seen = seen_by(ByHand(residual, shortcut=shortcut, first=dense("first"), hidden=dense(), head=head()), X)
     names = {name: row_of(seen, name).call.activation for name in ("shortcut", "first", "hidden")}
@@ -62,7 +62,7 @@ def test_a_residual_net_of_many_blocks() -> None:
     assert row_of(seen, "head").call.activation == "linear"
 
 
-def test_behind_a_concatenation_every_branch_has_its_own_units() -> None:
+def test_after_a_concatenation_every_branch_has_its_own_units() -> None:
     def call(part: Any, x: Any) -> Any:
         return part.head(tf.nn.relu(tf.concat([part.one(x), part.other(x)], -1)))
 
@@ -113,7 +113,7 @@ MOVED: dict[str, tuple[Callable[[Any, Any], Any], dict[str, layers.Layer]]] = {
 
 
 @pytest.mark.parametrize("name", list(MOVED))
-def test_moving_between_layer_and_function(name: str) -> None:
+def test_reshaping_and_pooling_between_layer_and_function(name: str) -> None:
     between, parts = MOVED[name]
     conv = layers.Conv2D(UNITS, 3, bias_initializer=bias, name="hidden")
     flatten = layers.Flatten(name="flatten")
@@ -133,11 +133,11 @@ def test_channels_first() -> None:
 
     parts = {"hidden": dense(), "flatten": layers.Flatten(), "head": head()}
     seen = seen_by(ByHand(call, **parts), PICTURES[:, 0])
-    # The units stand on another axis than the layer's, so nothing is said of them.
+    # The units are on a different axis than the layer's, so they are not judged.
     assert row_of(seen, "hidden").call.activation == "linear"
 
 
-def test_outputs_that_are_also_used_as_they_are_stay_so() -> None:
+def test_outputs_that_are_also_used_directly_get_no_function() -> None:
     def call(part: Any, x: Any) -> Any:
         h = part.hidden(x)
         return part.head(tf.nn.relu(h)) + part.side(h)
@@ -147,7 +147,7 @@ def test_outputs_that_are_also_used_as_they_are_stay_so() -> None:
     assert value_of(seen, "hidden", "min") < -50
 
 
-def test_two_halves_of_one_output_have_no_function_in_common() -> None:
+def test_different_functions_of_two_halves_are_not_one_function() -> None:
     def call(part: Any, x: Any) -> Any:
         h = part.hidden(x)
         return part.head(tf.concat([tf.nn.relu(h), tf.nn.relu(-h)], -1))
@@ -165,7 +165,7 @@ def test_the_same_function_twice_is_one() -> None:
     assert_silent(seen)
 
 
-def test_a_shared_layer_with_two_functions_has_none_as_a_whole() -> None:
+def test_a_shared_layer_with_two_functions_has_no_common_one() -> None:
     def call(part: Any, x: Any) -> Any:
         return part.head(tf.nn.relu(part.hidden(x))) + part.head(tf.tanh(part.hidden(-x)))
 
@@ -174,7 +174,7 @@ def test_a_shared_layer_with_two_functions_has_none_as_a_whole() -> None:
 
 
 class Wrapping(layers.Layer):
-    """A layer around a layer, with a function of its own."""
+    """Wraps a layer and applies its own function."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(name="wrapping", **options)
@@ -184,14 +184,14 @@ class Wrapping(layers.Layer):
         return tf.nn.relu(self.inner(x))
 
 
-def test_a_layer_around_a_layer_leaves_it_its_function() -> None:
+def test_a_wrapped_layer_keeps_its_function() -> None:
     seen = seen_by(keras.Sequential([layers.Input((8,)), Wrapping(), head()]), X)
     assert row_of(seen, "wrapping/inner").call.activation == "relu"
     assert row_of(seen, "wrapping").call.activation is None
     assert_silent(seen, "wrapping/inner")
 
 
-def test_a_function_behind_a_layer_around_a_layer() -> None:
+def test_a_function_after_a_wrapping_layer() -> None:
     class Plain(Wrapping):
         def call(self, x: Any) -> Any:
             return self.inner(x)
@@ -200,7 +200,7 @@ def test_a_function_behind_a_layer_around_a_layer() -> None:
     assert_silent(seen, "wrapping/inner")
 
 
-def test_a_layer_with_weights_of_its_own() -> None:
+def test_a_wrapping_layer_with_its_own_weights() -> None:
     class Own(layers.Layer):
         def build(self, shape: Any) -> None:
             self.kernel = self.add_weight(shape=(shape[-1], UNITS), initializer="glorot_uniform", name="kernel")
@@ -214,19 +214,19 @@ def test_a_layer_with_weights_of_its_own() -> None:
     assert_silent(seen, "own")
 
 
-def test_the_last_function_stands_behind_the_last_layer() -> None:
+def test_a_function_after_the_last_layer() -> None:
     seen = seen_by(ByHand(lambda part, x: tf.sigmoid(part.hidden(x)), hidden=dense()), X)
     assert row_of(seen, "hidden").call.activation == "sigmoid"
     assert 0 <= value_of(seen, "hidden", "min") <= value_of(seen, "hidden", "max") <= 1
 
 
-def test_a_function_behind_a_model_within_a_model() -> None:
+def test_a_function_after_a_nested_model() -> None:
     inner = keras.Sequential([layers.Input((8,)), dense()], name="inner")
     seen = seen_by(ByHand(lambda part, x: part.head(tf.nn.relu(part.inner(x))), inner=inner, head=head()), X)
     assert_silent(seen, "inner/hidden")
 
 
-def test_a_gate_whose_sigmoid_stands_outside_is_a_gate() -> None:
+def test_a_gate_whose_sigmoid_is_outside_the_layer_is_a_gate() -> None:
     def call(part: Any, x: Any) -> Any:
         return part.head(tf.sigmoid(part.gate(x)) * part.hidden(x))
 
@@ -236,7 +236,7 @@ def test_a_gate_whose_sigmoid_stands_outside_is_a_gate() -> None:
 
 
 def test_every_output_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What stands behind a function costs no pass over what stands before it."""
+    """The statistics after a function take no second pass over the tensor before it."""
     measured: list[Any] = []
     original = statistics.activation
 
@@ -266,7 +266,7 @@ def residual_net() -> Trainable:
 
 
 @pytest.mark.parametrize("run_eagerly", [False, True])
-def test_weights_are_bit_identical_where_functions_stand_between_layers(run_eagerly: bool) -> None:
+def test_weights_are_bit_identical_with_functions_between_layers(run_eagerly: bool) -> None:
     observe = Observe(update_freq=2)
     alone = train(residual_net, [], run_eagerly=run_eagerly).get_weights()
     observed = train(residual_net, [observe], run_eagerly=run_eagerly).get_weights()

@@ -11,13 +11,13 @@ Detected at node hidden/PyFunc defined at (most recent call last):
 
   File "layer.py", line 130, in call
 
-MemoryError: no room for figures
+MemoryError: no room for statistics
 Traceback (most recent call last):
 
   File "script_ops.py", line 269, in __call__
     ret = func(*args)
 
-MemoryError: no room for figures
+MemoryError: no room for statistics
 
 
 \t [[{{node hidden/PyFunc}}]]
@@ -33,10 +33,10 @@ Hint: If you want to see a list of allocated tensors when OOM happens, add an op
         (ValueError(""), "ValueError: "),
         (RuntimeError("\n  indented   only\n"), "RuntimeError: indented only"),
         (ValueError("Exception encountered when calling A.call().\n\n\x1b[1m{{node a}} bad\x1b[0m"), "ValueError: bad"),
-        (RuntimeError(RUNTIME), "RuntimeError: MemoryError: no room for figures"),
+        (RuntimeError(RUNTIME), "RuntimeError: MemoryError: no room for statistics"),
     ],
 )
-def test_an_error_in_one_line(error: Exception, expected: str) -> None:
+def test_an_error_becomes_one_line(error: Exception, expected: str) -> None:
     assert gist(error) == expected
 
 

@@ -1,4 +1,4 @@
-"""Cross entropy is computed from the logits behind a softmax or sigmoid, in an observed step too."""
+"""Cross entropy is computed from the logits of a softmax or sigmoid in an observed step too."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.training.alone import Callbacks, assert_whole, data, observed
 
 
 class Head(layers.Layer):
-    """Ends with a function of TensorFlow's own."""
+    """Ends with a TensorFlow function."""
 
     def __init__(self, units: int, function: Callable[[Any], Any]) -> None:
         super().__init__(name="head")
@@ -30,7 +30,7 @@ class Head(layers.Layer):
 
 
 class Returned(keras.Model):
-    """The function stands behind the last layer."""
+    """Applies the function after the last layer."""
 
     def __init__(self, units: int, function: Callable[[Any], Any]) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ def in_a_layer(units: int, function: Callable[[Any], Any]) -> keras.Model:
     ("units", "function", "loss"),
     [(3, tf.nn.softmax, "sparse_categorical_crossentropy"), (1, tf.sigmoid, "binary_crossentropy")],
 )
-def test_shares_that_float32_cannot_tell_from_one(
+def test_probabilities_that_float32_rounds_to_one(
     make: Callable[[int, Any], keras.Model], units: int, function: Any, loss: str, tmp_path: Path
 ) -> None:
     x, y = data()
@@ -58,7 +58,7 @@ def test_shares_that_float32_cannot_tell_from_one(
     def train(callbacks: Callbacks) -> keras.Model:
         model = make(units, function)
         model.compile("sgd", loss, jit_compile=False)
-        # Large inputs: of saturated shares the loss would be another than of the logits.
+        # Large inputs: from saturated probabilities, the loss would differ from that of the logits.
         model.fit(x * 30, target, batch_size=32, epochs=2, verbose=0, callbacks=list(callbacks))
         return model
 

@@ -1,4 +1,4 @@
-"""What every layer is given is measured, not guessed from the layer before it."""
+"""The input of every layer is measured, not inferred from the previous layer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def conv(name: str = "conv") -> layers.Layer:
 
 
 class InCall(keras.Model):
-    """A model that prepares pictures by this function."""
+    """Preprocesses images with this function in `call`."""
 
     def __init__(self, prepare: Callable[[Any], Any]) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ PREPARED: dict[str, tuple[Callable[[Any], keras.Model], Callable[[Any], Any], An
 
 
 @pytest.mark.parametrize("name", list(PREPARED))
-def test_pictures_are_measured_as_the_layer_is_given_them(name: str) -> None:
+def test_preprocessed_images_are_measured_at_the_layer(name: str) -> None:
     make, prepare, x = PREPARED[name]
     seen = seen_by(make(prepare), x)
     assert value_of(seen, "conv", "input_rms") == size(prepare(x))
@@ -86,7 +86,7 @@ def test_outputs_of_layers_are_inputs_of_the_next(jit_compile: bool) -> None:
     assert value_of(seen, "head", "input_rms") == size(hidden)
 
 
-def test_of_a_function_between_the_layers() -> None:
+def test_the_input_after_a_function_between_layers() -> None:
     class Between(InCall):
         def call(self, x: Any) -> Any:
             return self.head(tf.nn.relu(self.flatten(self.conv(x)) - 20.0))
@@ -111,7 +111,7 @@ def of_pictures_and_table() -> keras.Model:
 
 
 @pytest.mark.parametrize("is_mapping", [False, True])
-def test_every_input_is_measured_where_it_goes(is_mapping: bool) -> None:
+def test_every_model_input_is_measured_at_the_layer_that_takes_it(is_mapping: bool) -> None:
     model = of_pictures_and_table()
     if is_mapping:
         model = keras.Model(dict(zip(("pictures", "table"), model.inputs, strict=True)), model.outputs)
@@ -120,7 +120,7 @@ def test_every_input_is_measured_where_it_goes(is_mapping: bool) -> None:
     assert value_of(seen, "of_table", "input_rms") == size(TABLE)
 
 
-def test_the_second_input_comes_in_where_it_is_used() -> None:
+def test_the_second_input_is_measured_at_the_layer_that_takes_it() -> None:
     class Late(keras.Model):
         def __init__(self) -> None:
             super().__init__()
@@ -135,7 +135,7 @@ def test_the_second_input_comes_in_where_it_is_used() -> None:
     assert value_of(seen, "second", "input_rms") == size(model.first(TABLE) + 100.0 * TABLE)
 
 
-def test_tokens_have_no_size() -> None:
+def test_integer_tokens_are_not_measured() -> None:
     embedding = layers.Embedding(20, 8, mask_zero=True, name="embedding")
     model = keras.Sequential([layers.Input((10,), dtype="int32"), embedding, layers.LSTM(4, name="lstm")])
     seen = seen_by(model, TOKENS)
@@ -143,21 +143,21 @@ def test_tokens_have_no_size() -> None:
     assert value_of(seen, "lstm", "input_rms") == size(embedding(TOKENS))
 
 
-def test_masked_steps_count_as_the_zeros_that_they_are() -> None:
+def test_masked_steps_count_as_zeros() -> None:
     x = np.tile(TABLE[:, None], (1, 4, 1))
     x[:, 2:] = 0
     parts = [layers.Input((4, 6)), layers.Masking(name="masking"), layers.GRU(3, name="gru"), layers.Dense(2)]
     assert value_of(seen_by(keras.Sequential(parts), x), "gru", "input_rms") == size(x)
 
 
-def test_of_a_layer_at_every_time_step() -> None:
+def test_the_input_of_a_layer_at_every_time_step() -> None:
     dense = layers.Dense(3, name="dense")
     model = keras.Sequential([layers.Input((4, 6)), layers.TimeDistributed(dense, name="each"), layers.Flatten()])
     x = np.tile(TABLE[:, None], (1, 4, 1))
     assert value_of(seen_by(model, x), "each", "input_rms") == size(x)
 
 
-def test_calls_of_a_shared_layer_are_measured_apart_and_together() -> None:
+def test_calls_of_a_shared_layer_are_measured_separately_and_together() -> None:
     shared, inputs = layers.Dense(6, name="shared"), layers.Input((6,))
     model = keras.Model(inputs, shared(inputs) + shared(10.0 * inputs))
     seen = seen_by(model, TABLE)
@@ -167,7 +167,7 @@ def test_calls_of_a_shared_layer_are_measured_apart_and_together() -> None:
 
 
 @pytest.mark.parametrize("scale", [1e25, 1e-25])
-def test_sizes_beyond_the_range_of_squares(scale: float) -> None:
+def test_values_whose_squares_leave_the_range_of_float32(scale: float) -> None:
     model = keras.Sequential(
         [layers.Input((6,)), layers.Dense(3, name="dense"), layers.Activation("linear", name="same")]
     )
@@ -178,7 +178,7 @@ def test_sizes_beyond_the_range_of_squares(scale: float) -> None:
     )
 
 
-def test_values_that_are_not_finite_are_left_out() -> None:
+def test_nonfinite_values_are_left_out() -> None:
     x = TABLE.copy()
     x[0, 0], x[1, 1] = np.nan, np.inf
     seen = seen_by(keras.Sequential([layers.Input((6,)), layers.Dense(3, name="dense")]), x)
@@ -209,7 +209,7 @@ def built(model: keras.Model, x: Any) -> keras.Model:
     return model
 
 
-def test_a_poor_start_is_told_of_what_the_layer_is_given(tmp_path: Path) -> None:
+def test_a_poor_start_names_the_measured_input(tmp_path: Path) -> None:
     keras.utils.set_random_seed(0)
     raw = InCall(lambda x: 10.0 * x)
     messages = starts(built(raw, PICTURES), PICTURES, tmp_path / "raw")
@@ -218,5 +218,5 @@ def test_a_poor_start_is_told_of_what_the_layer_is_given(tmp_path: Path) -> None
     assert starts(built(InCall(divided), PICTURES), PICTURES, tmp_path / "divided") == []
 
 
-def test_a_table_is_not_judged_by_the_pictures_beside_it(tmp_path: Path) -> None:
+def test_a_tabular_input_is_not_judged_by_the_image_input(tmp_path: Path) -> None:
     assert starts(of_pictures_and_table(), [PICTURES, TABLE], tmp_path) == []

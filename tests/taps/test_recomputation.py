@@ -1,4 +1,4 @@
-"""Blocks that `tf.recompute_grad` computes once more on the way back, as large models do to save memory."""
+"""Blocks that `tf.recompute_grad` computes again in the backward pass, as large models do to save memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.training.observe import Observe, value_of
 
 
 class Block(layers.Layer):
-    """Two layers, or one twice."""
+    """Two layers, the second called once or twice."""
 
     def __init__(self, is_recomputed: bool, is_shared: bool) -> None:
         super().__init__(name="block")
@@ -46,7 +46,7 @@ def network(is_recomputed: bool, is_shared: bool = False) -> Trainable:
 
 
 @pytest.mark.parametrize("run_eagerly", [False, True])
-def test_a_repeated_call_is_the_call_that_it_repeats(run_eagerly: bool) -> None:
+def test_a_repeated_call_counts_as_the_call_that_it_repeats(run_eagerly: bool) -> None:
     seen = {}
     for is_recomputed in (False, True):
         observe, make = Observe(update_freq=3), functools.partial(network, is_recomputed)
@@ -55,20 +55,20 @@ def test_a_repeated_call_is_the_call_that_it_repeats(run_eagerly: bool) -> None:
         for one, other in zip(alone.get_weights(), observed.get_weights(), strict=True):
             np.testing.assert_array_equal(one, other)
         seen[is_recomputed] = observe.seen[1][1]
-    rows = [[(row.call.name, row.call_site) for row in figures.rows] for figures in seen.values()]
+    rows = [[(row.call.name, row.call_site) for row in step.rows] for step in seen.values()]
     assert rows[0] == rows[1] == [(name, 0) for name in ("before", "block/first", "block/second", "block", "head")]
     for layer, _ in rows[0]:
         for what in ("mean", "gradient_norm", "weight_gradient_norm"):
-            expected, actual = (value_of(figures, layer, what) for figures in seen.values())
+            expected, actual = (value_of(step, layer, what) for step in seen.values())
             np.testing.assert_allclose(actual, expected, rtol=1e-5)
     assert value_of(seen[True], "block/first", "gradient_norm") > 0
 
 
-def test_of_several_calls_that_are_repeated_no_gradient_is_made_up() -> None:
+def test_several_repeated_calls_of_a_layer_have_no_gradient() -> None:
     observe = Observe(update_freq=3)
     train(lambda: network(True, is_shared=True), [observe])
-    figures = observe.seen[1][1]
-    assert [row.call_site for row in figures.rows if row.call.name == "block/second"] == [0, 1, 2]
-    assert value_of(figures, "block/first", "gradient_norm") > 0
-    assert np.isnan(value_of(figures, "block/second", "gradient_norm"))
-    assert value_of(figures, "block/second", "weight_gradient_norm") > 0
+    last = observe.seen[1][1]
+    assert [row.call_site for row in last.rows if row.call.name == "block/second"] == [0, 1, 2]
+    assert value_of(last, "block/first", "gradient_norm") > 0
+    assert np.isnan(value_of(last, "block/second", "gradient_norm"))
+    assert value_of(last, "block/second", "weight_gradient_norm") > 0

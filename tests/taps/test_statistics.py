@@ -1,4 +1,4 @@
-"""The in-graph values against numpy in float64, in eager code, in a graph and under XLA."""
+"""Statistics in eager code, in a graph and under XLA, compared with NumPy in float64."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tb_activations.taps.numbers.histograms import BUCKETS, SAMPLE, histogram
 from tb_activations.taps.numbers.layout import ACTIVATION_STATISTICS
 
 Runner = Callable[[Callable[[Any], Any]], Callable[[Any], Any]]
-"""Makes a function of a tensor run in one of TensorFlow's ways."""
+"""Makes a function of a tensor run eagerly, in a graph or under XLA."""
 
 # A function that several tests run is compiled once for every shape.
 RUNNERS: dict[str, Runner] = {
@@ -76,7 +76,7 @@ def test_activation_statistics_equal_numpy(run: Runner, name: str) -> None:
         np.count_nonzero(exact),
         exact.size - finite.size,
     ]
-    # Under XLA the CPU adds one element after the other, in float32.
+    # Under XLA, a CPU sums elements sequentially in float32.
     tolerance = [0, 2e-6 * np.abs(finite).max(), 1e-4 * finite.std(), 0, 0, 0, 0]
     for value, want, allowed in zip(seen.values.numpy()[: len(expected)], expected, tolerance, strict=True):
         assert value == pytest.approx(want, abs=allowed, rel=0)
@@ -98,7 +98,7 @@ def test_spreads_equal_numpy(run: Runner, name: str) -> None:
     assert np.isnan(seen["saturated"])
 
 
-def test_spread_of_equal_samples_is_exactly_nothing(run: Runner) -> None:
+def test_spread_of_equal_samples_is_exactly_zero(run: Runner) -> None:
     value = np.tile(RANDOM.normal(size=(1, 8)).astype(np.float32) * 1000, (64, 1))
     seen = spreads(run(activation_on(1))(tf.constant(value)).values)
     assert seen["sample_std"] <= 1e-6 * seen["unit_std"]
@@ -111,7 +111,7 @@ def test_saturated_outputs_are_those_near_a_bound(run: Runner, name: str, low: f
     assert seen["saturated"] == 0.5
 
 
-def test_spread_of_a_large_tensor_comes_from_a_sample_of_it(run: Runner) -> None:
+def test_spread_of_a_large_tensor_is_computed_on_a_sample(run: Runner) -> None:
     value = RANDOM.normal(2, 3, size=(2**14, 64)).astype(np.float32)
     seen = spreads(run(activation_on(1))(tf.constant(value)).values)
     assert seen["sample_std"] == pytest.approx(3, rel=0.02)
@@ -123,7 +123,7 @@ def test_peaks_and_activity_are_per_unit(run: Runner) -> None:
     assert seen.active.numpy()[2] == 0
 
 
-def test_a_unit_that_speaks_once_in_a_large_tensor_is_not_silent(run: Runner) -> None:
+def test_a_unit_that_is_active_once_in_a_large_tensor_is_not_silent(run: Runner) -> None:
     value = np.zeros((2**17, 16), np.float32)
     value[:, 1] = 1
     value[-1, 2] = 3
@@ -151,7 +151,7 @@ def test_gradient_statistics_equal_numpy(run: Runner, name: str) -> None:
     assert nonfinite == value.size - finite.size
 
 
-def test_an_empty_tensor_has_no_figures(run: Runner) -> None:
+def test_an_empty_tensor_has_no_statistics(run: Runner) -> None:
     seen = run(lambda x: statistics.activation(x, 1, with_histogram=tf.constant(True)))(tf.zeros([0, 4]))
     assert seen.values.numpy()[0] == 0
     gradient = run(lambda x: statistics.gradient(x, tf.constant(True)).values)(tf.zeros([0, 4]))
@@ -190,7 +190,7 @@ def test_histogram_of_equal_elements_is_one_bucket(run: Runner) -> None:
     assert seen[2:].sum() == 10
 
 
-def test_a_histogram_that_is_not_wanted_is_not_a_number(run: Runner) -> None:
+def test_a_histogram_that_was_not_requested_is_nan(run: Runner) -> None:
     value = tf.constant([[1.0, 2.0]])
     wanted = run(lambda x: statistics.activation(x, 1, tf.constant(True)).histogram)(value)
     unwanted = run(lambda x: statistics.activation(x, 1, tf.constant(False)).histogram)(value)

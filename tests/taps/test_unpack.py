@@ -1,4 +1,4 @@
-"""The figures of an observed step against an independent reference: the same step by hand, in eager code."""
+"""Statistics of an observed step compared with an independent reference: the same step by hand, in eager code."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def by_hand(make: Callable[[], Trainable]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
-def test_figures_equal_a_step_by_hand(jit_compile: bool) -> None:
+def test_statistics_equal_a_step_by_hand(jit_compile: bool) -> None:
     observe = Observe()
     train(two_layers, [observe], epochs=1, optimizer=keras.optimizers.SGD(0.5), jit_compile=jit_compile)
     step, seen = observe.seen[0]
@@ -75,12 +75,12 @@ def test_figures_equal_a_step_by_hand(jit_compile: bool) -> None:
         norm = np.linalg.norm(weight)
         assert seen.weight_columns["gradient_norm"][index] == pytest.approx(np.linalg.norm(gradient), rel=1e-4)
         assert seen.weight_columns["weight_norm"][index] == pytest.approx(norm, rel=1e-5)
-        # Plain gradient descent moves a weight by learning rate times gradient; a bias of zeros has no ratio.
+        # Plain gradient descent changes a weight by learning rate times gradient; a bias of zeros has no ratio.
         ratio = 0.5 * np.linalg.norm(gradient) / norm if norm else np.nan
         assert seen.weight_columns["update_ratio"][index] == pytest.approx(ratio, rel=1e-3, nan_ok=True)
 
 
-def test_calls_of_a_shared_layer_are_kept_apart_and_together() -> None:
+def test_a_shared_layer_has_rows_for_each_call_and_for_all() -> None:
     observe = Observe()
     train(functional, [observe], epochs=1)
     _, seen = observe.seen[0]
@@ -102,7 +102,7 @@ def test_loss_scaling_is_undone() -> None:
     assert scaled.seen[0][1].totals["loss_scale"] == 1024
 
 
-def test_the_cell_of_an_rnn_is_not_observed_and_its_weights_count_for_the_rnn() -> None:
+def test_an_rnn_cell_is_not_observed_and_its_weights_belong_to_the_rnn() -> None:
     observe = Observe()
     train("lstm", [observe], epochs=1)
     _, seen = observe.seen[0]

@@ -1,4 +1,4 @@
-"""Which layer feeds which, and which outputs gate others, read off a traced step."""
+"""Connections between layers and gates, found in a traced step."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def wired(model: keras.Model, x: Any, y: Any, **options: Any) -> StepValues:
     return callback.seen[0][1]
 
 
-def inputs_of(figures: StepValues) -> dict[str, set[str]]:
-    return {row.call.name: set(row.call.inputs) for row in figures.rows if row.call_site == 0}
+def inputs_of(values: StepValues) -> dict[str, set[str]]:
+    return {row.call.name: set(row.call.inputs) for row in values.rows if row.call_site == 0}
 
 
-def gates_of(figures: StepValues) -> set[str]:
-    return {row.call.name for row in figures.rows if row.call.is_gate}
+def gates_of(values: StepValues) -> set[str]:
+    return {row.call.name for row in values.rows if row.call.is_gate}
 
 
 X = np.random.default_rng(0).normal(size=(16, 12)).astype("float32")
@@ -43,18 +43,18 @@ def branched() -> keras.Model:
 
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_a_residual_branch_joins_where_it_is_added(jit_compile: bool) -> None:
-    figures = wired(branched(), X, Y, jit_compile=jit_compile)
-    assert inputs_of(figures) == {
+    values = wired(branched(), X, Y, jit_compile=jit_compile)
+    assert inputs_of(values) == {
         "stem": set(),
         "branch": {"stem"},
         "added": {"stem", "branch"},
         "head": {"added"},
     }
-    assert gates_of(figures) == set()
+    assert gates_of(values) == set()
 
 
 class Gated(keras.Model):
-    """Squeeze and excite by hand, without layers for the products."""
+    """Squeeze-and-excitation by hand, without layers for the products."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,15 +70,15 @@ class Gated(keras.Model):
         return self.head(self.drop(value * gate, training=training))
 
 
-def test_gates_of_a_subclassed_model_are_told_from_other_layers() -> None:
+def test_gates_of_a_subclassed_model_are_found() -> None:
     model = Gated()
     model(X[:1])
-    figures = wired(model, X, Y)
-    assert inputs_of(figures)["drop"] == {"stem", "gate"}
-    assert "gate" in gates_of(figures)
-    assert gates_of(figures) <= {"gate", "stem"}
+    values = wired(model, X, Y)
+    assert inputs_of(values)["drop"] == {"stem", "gate"}
+    assert "gate" in gates_of(values)
+    assert gates_of(values) <= {"gate", "stem"}
 
 
-def test_nothing_is_known_of_eager_steps() -> None:
-    figures = wired(branched(), X, Y, run_eagerly=True)
-    assert set().union(*inputs_of(figures).values()) == set()
+def test_eager_steps_have_no_connections() -> None:
+    values = wired(branched(), X, Y, run_eagerly=True)
+    assert set().union(*inputs_of(values).values()) == set()

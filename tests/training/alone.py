@@ -1,4 +1,4 @@
-"""One training twice, with the callback and without, from the same seed."""
+"""Runs a training with and without the callback, from the same seed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tb_activations.events.run import Run
 
 Callbacks = Sequence[keras.callbacks.Callback]
 Train = Callable[[Callbacks], keras.Model]
-"""Makes and trains a model with these callbacks."""
+"""Creates and trains a model with these callbacks."""
 
 
 def data(rows: int = 96) -> tuple[Any, Any]:
@@ -24,7 +24,7 @@ def data(rows: int = 96) -> tuple[Any, Any]:
 
 
 def observed(train: Train, log_dir: Path, **arguments: Any) -> Run:
-    """The record of a training whose weights are, to the bit, those it has without the callback."""
+    """The recorded run of a training; asserts that its weights are bit-identical to those without the callback."""
     alone, watched = _weights(train, []), _weights(train, [LayerHealth(log_dir, **arguments)])
     assert len(alone) == len(watched) > 0
     for one, other in zip(alone, watched, strict=True):
@@ -33,7 +33,7 @@ def observed(train: Train, log_dir: Path, **arguments: Any) -> Run:
 
 
 def assert_whole(run: Run, first_step: int = 0) -> None:
-    """The record begins with the first step and has weights of every layer that has some."""
+    """Asserts that the run begins with the first step and has the weights of every layer with weights."""
     assert run.steps[0] == first_step
     weighted = [row for row, layer in enumerate(run.spec.layers) if layer.parameters and not layer.call_site]
     assert weighted

@@ -1,4 +1,4 @@
-"""Models whose `call` is a function that a test writes, and in which some units are dead."""
+"""Models whose `call` is a function from a test, and in which some units are dead."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.training.forward import peaks_of, value_of
 
 UNITS = 16
 DEAD = 5
-"""Units whose bias holds them below zero for good."""
+"""Units whose bias keeps their inputs below zero."""
 X = np.random.default_rng(0).normal(size=(64, 8)).astype("float32")
 PICTURES = np.random.default_rng(1).normal(size=(16, 8, 8, 3)).astype("float32")
 Function = Callable[[Any], Any]
@@ -35,7 +35,7 @@ def head() -> layers.Layer:
 
 
 class ByHand(keras.Model):
-    """A model whose `call` is this function of its layers by name and of the input."""
+    """A model whose `call` is this function of its layers (by name) and the input."""
 
     def __init__(self, call: Callable[[Any, Any], Any], **parts: layers.Layer) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""One forward pass under the taps, without a training around it."""
+"""One forward pass with taps, outside of a training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training loops of one's own, on the models of `tests.training.models`."""
+"""Custom training loops for the models of `tests.training.models`."""
 
 from __future__ import annotations
 

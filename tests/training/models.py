@@ -1,4 +1,4 @@
-"""Small models of every kind, with data that fits them."""
+"""Small models of every kind, with matching data."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def functional() -> Trainable:
 
 @keras.saving.register_keras_serializable("tests")
 class Subclassed(keras.Model):
-    """Nested, without `layer.output`, with a loop over a list of layers."""
+    """A nested model without `layer.output`, with a loop over a list of layers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ def subclassed() -> Trainable:
 
 
 class Noise(layers.Layer):
-    """Adds noise that it draws by this function of a shape."""
+    """Adds noise drawn by this function of a shape."""
 
     def __init__(self, draw: Callable[[Any], Any]) -> None:
         super().__init__(name="noise")
@@ -129,7 +129,7 @@ KINDS: dict[str, Callable[[], Trainable]] = {
 
 
 def probabilities() -> Trainable:
-    """A softmax head, whose cross entropy Keras computes from the logits behind it."""
+    """A softmax head, whose cross entropy Keras computes from its logits."""
     model = keras.Sequential([layers.Input((8, 8, 1)), layers.Flatten(), layers.Dense(16, "relu")])
     model.add(layers.Dense(10, "softmax", name="head"))
     return model, *digits()

@@ -1,4 +1,4 @@
-"""Observing without rules and files: what the taps alone see of a training."""
+"""Observes a training with the taps alone, without rules and files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`LayerHealth` on a real `fit`: what is in the folder afterwards, and what it does when something is wrong."""
+"""`LayerHealth` in a real `fit`: the files that it leaves, and its behavior on errors."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_a_recording_that_fails_is_said_once_and_training_goes_on(
 
 
 class TestArguments:
-    """Every bad argument is refused before a step is trained, with its name, what came, and what is allowed."""
+    """Invalid arguments are rejected before the first step; the error has name, received value and allowed values."""
 
     def test_log_dir_that_is_a_file(self, tmp_path: Path) -> None:
         path = tmp_path / "taken"
@@ -194,7 +194,7 @@ class TestArguments:
             LayerHealth(path)
 
     @pytest.mark.parametrize(
-        ("arguments", "said"),
+        ("arguments", "message"),
         [
             ({"overhead": -1}, "`overhead`.*-1.*above 0"),
             ({"update_freq": "often"}, '`update_freq`.*\'often\'.*"auto", "batch", "epoch"'),
@@ -205,8 +205,8 @@ class TestArguments:
             ({"layers": "dense("}, "`layers`.*dense.*regular expression"),
         ],
     )
-    def test_bad_values(self, tmp_path: Path, arguments: dict[str, Any], said: str) -> None:
-        with pytest.raises(ValueError, match=said):
+    def test_bad_values(self, tmp_path: Path, arguments: dict[str, Any], message: str) -> None:
+        with pytest.raises(ValueError, match=message):
             LayerHealth(tmp_path, **arguments)
 
     @pytest.mark.parametrize("value", [3, [1, 2], []])

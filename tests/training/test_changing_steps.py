@@ -1,4 +1,4 @@
-"""Trainings whose steps do not all show the same layers, lengths and weights are one history all the same."""
+"""Trainings whose steps differ in layers, lengths or weights still have one history."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STEPS = 12
 
 
 def sentences() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rows of pixels as tokens, batches of different lengths."""
+    """Rows of pixels as tokens, in batches of different lengths."""
     images, labels = digits(STEPS * 8)
     rows = (images.reshape(STEPS, 8, 64) * 16).astype("int32")
     for step in range(STEPS):
@@ -80,7 +80,7 @@ def test_sequences_of_any_length_are_judged_together(tmp_path: Path, train: Any)
 
 
 class Sometimes(keras.Model):
-    """Leaves its middle out at every other call, as stochastic depth does."""
+    """Skips its middle layer in every other call, as stochastic depth does."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ def test_a_frozen_part_that_is_set_free_keeps_its_history(tmp_path: Path) -> Non
     moves = np.isfinite(run.weight_stat("update_ratio")[:, run.weights.index("base/a/kernel")])
     assert moves.tolist() == [False] * 4 + [True] * 4 + [False] * 4
     assert np.isfinite(run.weight_stat("update_ratio")[:, run.weights.index("head/kernel")]).all()
-    # Frozen on purpose is not stuck.
+    # Layers frozen on purpose are not stuck.
     stagnant = run.outcomes[-1, run.layers.index("base/a"), run.rules.index("stagnant_weights")]
     assert stagnant == Outcome.NOT_APPLICABLE
     assert run_names(tmp_path) == ["."]

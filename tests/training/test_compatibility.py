@@ -1,4 +1,4 @@
-"""A part of `make compatibility`: every kind of model in the plainest mode, one model in every mode without XLA."""
+"""Part of `make compatibility`: every kind of model in the simplest mode, one model in every mode without XLA."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ NOT_OBSERVED = {
     "RNN cells": {"stacked_rnn_cells", "lstm_cell", "gru_cell", "simple_rnn_cell"},
     "masked input": {"lstm_cell"},
     "sequences of any length": {"gru_cell"},
-    # Keras computes attention in one piece where it can.
+    # Keras computes attention in one fused operation if it can.
     "attention": {"softmax", "dropout"},
     "under tf.cond": {"dense_1"},
 }
-"""Layers that are said to be not observed, by the last part of their names."""
+"""Layers that are reported as unobserved, by the last part of their names."""
 ROUNDED = {"separate activations": 1e-6}
-"""Kinds that TensorFlow computes otherwise where nobody looks between the layers: how far weights may differ."""
+"""Kinds that TensorFlow fuses differently without observing, and how far weights may differ."""
 REFUSED = {"channels_first": "only supports NHWC"}
-"""Kinds that TensorFlow does not train on processors for which it leaves out its oneDNN kernels, and its error."""
+"""Kinds that TensorFlow cannot train on processors without its oneDNN kernels, and the error."""
 DRAWN = {"tf.random in a layer"}
 """Kinds whose random numbers TensorFlow keeps in the compiled step: observing some steps makes another training."""
 TRAINED_BY_OTHERS = {"Sequential", "functional", "subclassed", "embedding"}
@@ -39,7 +39,7 @@ ELSEWHERE = {name for name, mode in MODES.items() if mode.compiled.get("jit_comp
     "op determinism",
     "MirroredStrategy, 2 devices",
 }
-"""Modes that need a process of their own, or the time that XLA takes."""
+"""Modes that need a separate process, or the long compilation of XLA."""
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in TRAINED_BY_OTHERS])
@@ -47,7 +47,7 @@ def test_every_kind_of_model_trains_as_without_observing(kind: str) -> None:
     # Adam, with which `make compatibility` trains, takes twice as long to trace.
     outcome = try_cell(KINDS[kind], dataclasses.replace(MODES["XLA off"], optimizer=keras.optimizers.SGD))
     if outcome.difference is None:
-        # Nothing to compare with: the training without the callback ended with this error.
+        # Nothing to compare: the training without the callback fails with this error, too.
         assert kind in REFUSED
         assert REFUSED[kind] in outcome.failure
         return
@@ -62,7 +62,7 @@ def test_every_mode_trains_as_without_observing(mode: str) -> None:
     outcome = try_cell(KINDS["Sequential"], MODES[mode])
     assert outcome.failure == ""
     assert outcome.difference == 0
-    # Of the first execution its first step is recorded as well.
+    # The first step of the first execution is recorded in addition to its last.
     assert outcome.observed == (3 if mode == "2 steps an execution" else 2)
     assert outcome.not_observed == {}
 

@@ -1,4 +1,4 @@
-"""`fit` in every form: the same weights as without the callback, a complete run, nothing left behind."""
+"""`fit` in every form: the same weights as without the callback, a complete run, nothing left on the model."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_train_on_batch_between_fits(tmp_path: Path) -> None:
     train_on_batches(watched)
     FORMS["arrays"](watched, [callback])
     assert_same(alone, watched)
-    # The second `fit` begins after 16 steps of the first and 8 without us.
+    # The second `fit` begins after 16 steps of the first and 8 without the callback.
     steps = load(str(tmp_path / "run")).steps
     assert steps.tolist() == [*range(0, 16, 3), *range(24, 40, 3)]
 
@@ -165,7 +165,7 @@ def test_compile_in_between_with_a_layer_frozen(tmp_path: Path) -> None:
 
     assert_same(run([]), run([LayerHealth(tmp_path / "run", update_freq=4)]))
     recorded = load(str(tmp_path / "run"))
-    # The optimizer counts from 0 again; the run goes on behind the 16 steps before, the last recorded of which is 12.
+    # The optimizer counts from 0 again; the run continues after its 16 earlier steps, of which 12 was recorded last.
     assert recorded.steps.tolist() == list(range(0, 32, 4))
     assert [layer.trainable for layer in recorded.spec.layers] == [False, False, True]
 
@@ -186,7 +186,7 @@ def test_compile_by_a_callback_beside_ours(tmp_path: Path) -> None:
 
 
 SAVING = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-"""Keras 3.15 saves by a call that NumPy 2 deprecates."""
+"""Keras 3.15 saves models with a call that NumPy 2 deprecates."""
 
 
 @SAVING

@@ -1,4 +1,4 @@
-"""Observing changes nothing: weights after training, with and without it."""
+"""Observing does not change the training: the weights are the same with and without it."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def test_random_numbers_stay_the_same(source: str, caplog: pytest.LogCaptureFixt
 
 
 def test_random_numbers_whose_state_belongs_to_the_step_are_told(caplog: pytest.LogCaptureFixture) -> None:
-    """A step that is always observed draws what one that never is does; TensorFlow lets the two share no state."""
+    """Trainings with all steps or no step observed draw the same numbers, but the two compiled steps share no state."""
     alone = train(lambda: noisy(tf.random.normal), []).get_weights()
     observed = train(lambda: noisy(tf.random.normal), [Observe(update_freq=1)]).get_weights()
     for one, other in zip(alone, observed, strict=True):
         np.testing.assert_array_equal(one, other)
     assert len(caplog.messages) == 1
-    assert "by tf.random (RandomStandardNormal)" in caplog.messages[0]
+    assert "uses tf.random (RandomStandardNormal)" in caplog.messages[0]
 
 
 def test_under_xla_weights_differ_by_rounding_only() -> None:

@@ -1,4 +1,4 @@
-"""A few of the known cases, trained and judged as `make accuracy` does with all of them."""
+"""Some of the known cases, trained and judged as `make accuracy` does with all of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_healthy_cases_are_quiet(name: str, tmp_path: Path) -> None:
     assert result.unconfirmed == ()
 
 
-# Keras' own word on a layer that no gradient reaches; `no_gradient_stopped` is about just that.
+# Keras' own warning about a layer without a gradient, which is the point of `no_gradient_stopped`.
 @pytest.mark.filterwarnings("ignore:Gradients do not exist for variables:UserWarning")
 @pytest.mark.parametrize("name", SICK)
 def test_sick_cases_are_found_in_the_right_layer(name: str, tmp_path: Path) -> None:

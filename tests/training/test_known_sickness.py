@@ -1,4 +1,4 @@
-"""Sicknesses made at a known step in known units and layers: the findings name exactly those."""
+"""Problems caused at a known step in known units and layers: the findings name exactly those."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEATH = 24
 
 
 class Kill(keras.callbacks.Callback):
-    """Presses units of the layer "hidden" below zero before step `DEATH`."""
+    """Pushes units of the layer "hidden" below zero before step `DEATH`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ def test_histories_name_the_units_that_are_born_dead_or_die_and_when(every: int,
     assert tuple(died) == DIE
     assert all(DEATH <= step < DEATH + every for step in died.values())
     assert {life.since_step for life in lives if life.state == "born_dead"} == {0}
-    # 32 samples an observed step.
+    # 32 samples per observed step.
     assert {life.samples for life in lives if life.state == "born_dead"} == {32 * len(run.steps)}
     assert {life.activity_below for life in lives if life.state == "born_dead"} == {3 / (32 * len(run.steps))}
     assert all(life.state == "alive" for life in lives if life.unit not in (*BORN_DEAD, *DIE))
@@ -103,7 +103,7 @@ def test_overflow_under_loss_scaling_is_told_from_a_loss_of_values(jit_compile: 
     policy = keras.mixed_precision.DTypePolicy("mixed_float16")
     hidden = layers.Dense(16, "tanh", dtype=policy, name="hidden")
     model = keras.Sequential([layers.Input((8, 8, 1)), layers.Flatten(), hidden, layers.Dense(10, name="head")])
-    # Far too large a scale: gradients overflow, steps are skipped and the scale is halved, until they fit.
+    # A scale that is far too large: gradients overflow, and each skipped step halves it until they fit.
     optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), initial_scale=2.0**24)
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=jit_compile)
     callback = LayerHealth(tmp_path, update_freq=1)

@@ -1,4 +1,4 @@
-"""A small part of `make odd-models`, and that it would notice what it looks for."""
+"""A small part of `make odd-models`, and tests that it can find errors."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tb_activations import LayerHealth
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),
-    # Of Keras' own callbacks, which copy weights.
+    # From Keras' own callbacks, which copy weights.
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
 
 SEEDS = (2, 5, 7, 17, 23, 27, 28, 29)
-"""Small models of every family, and of both kinds of loops."""
+"""Small models of every family, and both kinds of loops."""
 QUICK = 2
 
 

@@ -1,4 +1,4 @@
-"""`on_problem` of `LayerHealth` in real trainings: what the log says, what ends, and what is on disk then."""
+"""`on_problem` of `LayerHealth` in real trainings: log messages, the end of training, and files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.training.models import Trainable, digits, train
 
 
 def poisoned() -> Trainable:
-    """A network of three hidden layers whose second puts out NaN."""
+    """A network of three hidden layers, the second of which outputs NaN."""
     x, y = digits()
     bad = keras.initializers.Constant(float("nan"))
     model = keras.Sequential(

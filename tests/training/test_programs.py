@@ -1,4 +1,4 @@
-"""Programs as people write them are recorded, all layers of them, and train as they do without being observed."""
+"""Realistic programs are recorded with all layers, and train as they do without the callback."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ PROGRAMS = (
 )
 
 IN_A_LOOP = {"seq2seq": {"lstm/lstm_cell", "lstm_1/lstm_cell"}}
-"""Cells: they are called inside a loop of TensorFlow. The layer around them is seen, with their weights."""
+"""RNN cells, which are called inside a TensorFlow loop. The layer around them is observed, with their weights."""
 
 NEVER_CALLED = {"ddpm": "ema_unet/"}
-"""Networks that stand still or follow others: what their layers are called begins so."""
+"""Prefixes of the layer names of networks that no training step calls."""
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -73,7 +73,7 @@ def _train(program: str, log_dir: str | None) -> dict[str, keras.Model]:
 
 
 def _notices(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What was logged that is no finding."""
+    """Logged messages that are not findings."""
     told = [record.getMessage() for record in caplog.records if record.name == "tb_activations"]
     return [message for message in told if not message.startswith("Layer health, ")]
 
@@ -87,7 +87,7 @@ def _values(models: dict[str, keras.Model]) -> dict[str, np.ndarray]:
 
 
 def _holders(models: dict[str, keras.Model]) -> dict[str, bool]:
-    """Layers that hold weights themselves, not only in layers inside them, and whether any of those is trained."""
+    """Layers that hold weights directly, and whether any of these weights is trained."""
     named = find_layers_of(models if len(models) > 1 else {"": next(iter(models.values()))})
     own = {entry.name: (entry.layer, entry.layer._trainable_variables) for entry in named}
     return {

@@ -1,4 +1,4 @@
-"""Real trainings once misjudged: NaN in the data, losses near zero, large tables, rings of causes, frozen models."""
+"""Real trainings once misjudged: NaN in data, losses near zero, large tables, cycles of causes, frozen layers."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def only_statistics() -> keras.Model:
     return keras.Sequential([layers.Input((8,)), layers.BatchNormalization(center=False, scale=False)])
 
 
-# Keras' own word on such models.
+# Keras' own warning about such models.
 @pytest.mark.filterwarnings("ignore:The model does not have any trainable weights:UserWarning")
 @pytest.mark.parametrize(
     ("build", "rate", "status"),

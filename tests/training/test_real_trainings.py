@@ -1,4 +1,4 @@
-"""The rules on real trainings: healthy ones raise no warning and no problem at any step, sick ones are named."""
+"""Rules in real trainings: healthy ones have no warning or problem at any step, sick layers are named."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def recurrent() -> keras.Model:
 
 
 def train(model: keras.Model, optimizer: Any, log_dir: Path, images: Any = IMAGES) -> list[Finding]:
-    """Every finding that ever changed during a training, each with the severity it had then."""
+    """Every change of a finding during a training, with the severity at that time."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer, loss, jit_compile=False)
     model.fit(images, LABELS, epochs=5, verbose=0, callbacks=[LayerHealth(log_dir, update_freq=5, histogram_freq=0)])
@@ -90,7 +90,7 @@ def test_healthy_nets_raise_no_alarm(name: str, tmp_path: Path) -> None:
 
 
 def roots(found: list[Finding]) -> set[tuple[str, str]]:
-    """Rule and layer of the problems that follow from nothing else."""
+    """Rule and layer of the problems that are roots."""
     return {
         (finding.rule, finding.layer)
         for finding in found
@@ -112,7 +112,7 @@ def test_a_deep_stack_of_sigmoids_is_found_at_its_bottom(tmp_path: Path) -> None
     found = train(dense("sigmoid", 8), keras.optimizers.SGD(0.1), tmp_path)
     problems = {finding.layer for finding in found if finding.severity is Severity.PROBLEM}
     assert {"hidden_0", "hidden_1"} <= problems
-    # What the layers nearer the loss put out, and the head, is a consequence.
+    # Findings about layers nearer the loss, and about the head, are consequences.
     assert {rule for rule, _ in roots(found)} == {"vanishing_gradient"}
     assert "head" not in {layer for _, layer in roots(found)}
 

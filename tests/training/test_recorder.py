@@ -1,4 +1,4 @@
-"""`Recorder` in training loops of one's own: the records of `fit`, and the same weights as without it."""
+"""`Recorder` in custom training loops: the same records as `fit`, and the same weights as without it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_compiled_loop_records_what_fit_records(kind: str, tmp_path: Path) -> 
     assert_same(weights, fitted.get_weights())
     fit, loop = load(tmp_path / "fit"), load(tmp_path / "loop")
     assert fit.layers == loop.layers
-    # `fit` builds a subclassed model with its first step only.
+    # `fit` builds a subclassed model only in its first step.
     steps = [step for step in fit.steps.tolist() if step in loop.steps.tolist()]
     assert len(steps) >= 2 or kind == "subclassed"
     for name in ("mean", "std", "gradient_norm", "weight_gradient_norm", "update_ratio"):
@@ -186,7 +186,7 @@ def test_what_a_nested_function_calls_is_said_to_be_not_observed(log_dir: str) -
                 step(*batch)
     run = load(log_dir)
     reasons = {layer.name: layer.not_observed for layer in run.spec.layers}
-    assert "function of its own" in reasons["head"]
+    assert "separate function" in reasons["head"]
     assert not any(reason for name, reason in reasons.items() if name != "head")
     assert len(run.steps) == 8
     assert np.isfinite(run.stat("weight_gradient_norm")[:, run.layers.index("head")]).all()

@@ -1,4 +1,4 @@
-"""Whose gradients a `Recorder` counts: trained by hand, by several models' losses, by a penalty's inner gradient."""
+"""The gradients that a `Recorder` counts: updates by hand, losses of several models, inner gradients of penalties."""
 
 from __future__ import annotations
 
@@ -74,14 +74,14 @@ def gan_step(generator: keras.Model, discriminator: keras.Model, seeds: Any) -> 
             fake = generator(noise)
             judged = discriminator(fake)
             deceived = entropy(tf.ones_like(judged), judged)
-            recognised = entropy(tf.zeros_like(judged), judged) + entropy(tf.ones_like(judged), discriminator(real))
+            recognized = entropy(tf.zeros_like(judged), judged) + entropy(tf.ones_like(judged), discriminator(real))
         for tape, loss, model, optimizer in (
-            (judging, recognised, discriminator, optimizers[1]),
+            (judging, recognized, discriminator, optimizers[1]),
             (generating, deceived, generator, optimizers[0]),
         ):
             gradients = tape.gradient(loss, model.trainable_variables)
             optimizer.apply(gradients, model.trainable_variables)
-        return deceived, recognised
+        return deceived, recognized
 
     return step
 
@@ -130,7 +130,7 @@ def test_gradients_of_another_models_loss_do_not_count(log_dir: str) -> None:
 
 
 def test_the_inner_gradient_of_a_penalty_does_not_count(log_dir: str) -> None:
-    """As in WGAN-GP: the gradient by the inputs is taken within the loss."""
+    """As in WGAN-GP: the loss contains the gradient with respect to the inputs."""
     _, critic = gan()
     x = tf.constant(digits(BATCH)[0].reshape(BATCH, 64))
 

@@ -1,4 +1,4 @@
-"""Event files as regression tests: the same training twice, and one that differs."""
+"""Event files as regression tests: the same training twice, and a different one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def network(initializer: str) -> Callable[[], Trainable]:
 
 
 def clock(seconds_a_reading: float) -> Callable[[], float]:
-    """A clock for which this much time goes by between any two readings."""
+    """A clock that advances by this much with every reading."""
     readings = itertools.count()
     return lambda: next(readings) * seconds_a_reading
 
@@ -65,7 +65,7 @@ def test_a_slow_machine_writes_the_same_records(folder: Path, tmp_path: Path) ->
     assert_runs_match(folder / "one", tmp_path, rtol=0, atol=0)
 
 
-def test_another_initialiser_is_found_at_its_step_and_layer(folder: Path) -> None:
+def test_another_initializer_is_found_at_its_step_and_layer(folder: Path) -> None:
     with pytest.raises(AssertionError, match=r"step 0\b.*layer 'second'.*rtol"):
         assert_runs_match(folder / "one", folder / "other", rtol=1e-5, atol=1e-8)
 
@@ -73,6 +73,6 @@ def test_another_initialiser_is_found_at_its_step_and_layer(folder: Path) -> Non
 def test_the_command_says_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diff", str(folder / "one"), str(folder / "two")]) == 0
     assert main(["diff", str(folder / "one"), str(folder / "other")]) == 1
-    said = capsys.readouterr().out
-    assert "second" in said
-    assert "step 0" in said
+    printed = capsys.readouterr().out
+    assert "second" in printed
+    assert "step 0" in printed

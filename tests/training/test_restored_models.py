@@ -1,4 +1,4 @@
-"""Callbacks that restore or exchange something before the first step: the run counts the steps that are trained."""
+"""Callbacks that restore or replace something before the first step: the run counts the trained steps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Preempted(keras.callbacks.Callback):
 
 
 class Restores(keras.callbacks.Callback):
-    """Restores a whole model when one of its hooks is called for the first time."""
+    """Restores a whole model when this hook is called for the first time."""
 
     def __init__(self, hook: str, stored: keras.Model) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ def fit(model: keras.Model, *callbacks: keras.callbacks.Callback, epochs: int = 
     return model
 
 
-# Keras' own writing of checkpoints, with this NumPy.
+# From Keras when it writes checkpoints with this version of NumPy.
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 @pytest.mark.parametrize("is_first", [True, False])
 def test_the_order_of_backup_and_restore_does_not_matter(is_first: bool, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Models that their first step builds, or that never count as built: seen from step 0, with all their weights."""
+"""Models that are built in their first step, or never marked as built, are observed from step 0 with all weights."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class OnlyWeights(keras.Model):
 
 
 class WeightsAndLayers(keras.Model):
-    """A token of its own before its layers, as in a vision transformer."""
+    """Adds its own token before its layers, as a vision transformer does."""
 
     def __init__(self) -> None:
         super().__init__(name="whole")
@@ -63,7 +63,7 @@ class WeightsAndLayers(keras.Model):
 
 
 class WithoutCall(keras.Model):
-    """Trained through its parts, as a variational autoencoder."""
+    """Trained through its parts, as in a variational autoencoder."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ def built_by_shape() -> keras.Model:
     return model
 
 
-def said_to_be_built() -> keras.Model:
+def marked_as_built() -> keras.Model:
     model = Subclassed()
     model.built = True
     return model
@@ -103,7 +103,7 @@ def nested_unbuilt() -> keras.Model:
 KINDS: dict[str, tuple[Make, set[str]]] = {
     "subclassed": (Subclassed, {"first", "second"}),
     "built by its shape": (built_by_shape, {"first", "second"}),
-    "said to be built": (said_to_be_built, {"first", "second"}),
+    "marked as built": (marked_as_built, {"first", "second"}),
     "made in build": (MadeInBuild, {"first", "second"}),
     "only weights": (OnlyWeights, {"only"}),
     "weights and layers": (WeightsAndLayers, {"whole", "first", "second"}),

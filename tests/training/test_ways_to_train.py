@@ -1,4 +1,4 @@
-"""Trainings that run without the callback run with it, whatever drives them, and leave a record."""
+"""Trainings of every kind run with the callback as without it, and are recorded."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class OwnOptimizer(keras.Model):
 
 
 class ByHand(OwnOptimizer):
-    """Changes its weights without any optimizer."""
+    """Updates its weights without an optimizer."""
 
     def train_step(self, data: Any) -> Any:
         x, y = data
@@ -120,7 +120,7 @@ class ByHand(OwnOptimizer):
 
 
 class OtherLogs(OwnOptimizer):
-    """Returns no scalar called "loss"."""
+    """Returns no scalar named "loss"."""
 
     def logs(self, loss: Any) -> Any:
         return {"loss": tf.stack([loss, loss]), "objective": {"first": loss}}
@@ -136,7 +136,7 @@ class OwnFunction(keras.Model):
 
 
 class Decorated(OwnOptimizer):
-    """Compiles its own step, which Keras compiles anyway."""
+    """Compiles its own `train_step`, although Keras compiles it anyway."""
 
     train_step = tf.function(OwnOptimizer.train_step)
 
@@ -159,7 +159,7 @@ def own_function() -> keras.Model:
 
 
 class Recompiles(keras.callbacks.Callback):
-    """Compiles anew in the middle, as learning rate finders do."""
+    """Compiles again during the training, as learning rate finders do."""
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         if epoch == 1:
@@ -174,7 +174,7 @@ def recompiled(callbacks: Callbacks) -> keras.Model:
 def unknown_length(callbacks: Callbacks) -> keras.Model:
     model, (x, y) = network(), data()
 
-    # A filter leaves the number of batches unknown.
+    # After a filter, the number of batches is unknown.
     batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(BATCH).filter(lambda x, y: True)
     with pytest.warns(UserWarning, match="ran out of data"):
         model.fit(batches, verbose=0, shuffle=False, callbacks=list(callbacks))
@@ -188,9 +188,9 @@ WAYS: dict[str, Callable[[Callbacks], keras.Model]] = {
     "no optimizer of the model": fitted(without_optimizer(OwnOptimizer)),
     "no optimizer at all": fitted(without_optimizer(ByHand)),
     "other logs": fitted(without_optimizer(OtherLogs)),
-    "a train function of one's own": fitted(own_function),
+    "a custom train function": fitted(own_function),
     "a decorated train_step": fitted(without_optimizer(Decorated)),
-    "compiled anew": recompiled,
+    "compiled again": recompiled,
     "an unknown number of batches": unknown_length,
     "sample weights and validation": fitted(network, sample_weight=np.ones(96), validation_data=data(32)),
 }
@@ -215,7 +215,7 @@ def test_evaluate_and_predict_take_the_callback(tmp_path: Path) -> None:
 
 
 def test_a_copied_callback_observes(tmp_path: Path) -> None:
-    """Tuners copy the callbacks they are given for every trial."""
+    """Tuners copy their callbacks for every trial."""
     fitted(network)([copy.deepcopy(LayerHealth(tmp_path, probe_data=data(4)[0]))])
     assert_whole(load(tmp_path))
 
@@ -274,8 +274,7 @@ def test_a_choice_that_no_layer_of_a_late_model_fits_is_told(tmp_path: Path, cap
     with caplog.at_level(logging.WARNING, "tb_activations"):
         fitted(without_optimizer(OwnOptimizer))([LayerHealth(tmp_path, layers=["hiden"])])
     assert [record.message for record in caplog.records] == [
-        "Layer health: Invalid value for argument `layers`: the model has no layer called 'hiden'. "
-        "Allowed are 'hidden', 'head'.",
+        "Layer health: Invalid value for argument `layers`: the model has no layer 'hiden'. Allowed: 'hidden', 'head'.",
         "Layer health: the model has no layers with weights or outputs, so there is nothing to judge.",
     ]
 

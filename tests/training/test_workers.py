@@ -1,4 +1,4 @@
-"""Two real processes under `MultiWorkerMirroredStrategy` against one with whole batches."""
+"""Two real processes under `MultiWorkerMirroredStrategy`, compared with one that trains on whole batches."""
 
 from __future__ import annotations
 

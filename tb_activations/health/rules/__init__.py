@@ -1,4 +1,4 @@
-"""The rules, one file each, and how they are chosen and set."""
+"""The rules, one file each, and their selection and configuration."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ EXPLANATORY_ORDER = (
     "no_gradient",
     "stagnant_weights",
 )
-"""Where two findings explain each other, that of the rule which stands first here explains the other."""
+"""If two findings explain each other, the rule that comes first here is the cause."""
 
 RULE_TITLES: dict[str, str] = {name: rule.title for name, rule in RULES.items()}
 
@@ -61,7 +61,7 @@ _TITLES = {(rule.id, sign.id): sign.title for rule in RULES.values() for sign in
 
 
 def title_of(finding: Finding) -> str:
-    """What the value of a finding measures, in words; the id of a sign that this version does not know."""
+    """The title of a finding's sign; the sign's id if this version does not know it."""
     return _TITLES.get((finding.rule, finding.sign), finding.sign)
 
 
@@ -69,11 +69,11 @@ def configure(rules: RuleChoice = None) -> tuple[Rule, ...]:
     """The rules to run, in the order of `RULES`.
 
     Args:
-        rules: None for all of them, a sequence of ids, or a mapping from id to thresholds that differ from the
-            defaults; a mapping runs the rules it names only.
+        rules: None for all rules, a sequence of ids, or a mapping from id to the thresholds that differ from the
+            defaults. A sequence or mapping runs only the rules that it names.
 
     Raises:
-        ValueError: an id or threshold does not exist, or a value is out of its limits; the text names `rules`.
+        ValueError: an id or threshold does not exist, or a value is outside its limits; the text names `rules`.
     """
     if rules is None:
         return tuple(rule() for rule in RULES.values())

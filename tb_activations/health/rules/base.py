@@ -1,4 +1,4 @@
-"""What every rule is, and what it says of a layer."""
+"""The base class of rules, and their answers."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tb_activations.records.finding import Finding, Outcome, Severity, Unit
 
 
 class Sign(NamedTuple):
-    """Something a rule measures.
+    """A quantity that a rule measures.
 
     Attributes:
-        id: what files and code call it, unique within the rule.
-        title: what people read; nothing depends on it.
+        id: its name in files and code, unique within the rule.
+        title: its name for people; code must not depend on it.
         unit: of the value and its threshold.
     """
 
@@ -26,7 +26,7 @@ class Sign(NamedTuple):
 
 
 class Where(NamedTuple):
-    """Where a cause may lie as seen from its consequence."""
+    """Where a cause may lie, seen from its consequence: in earlier layers, in the same one, in later ones."""
 
     before: bool = False
     here: bool = False
@@ -34,28 +34,28 @@ class Where(NamedTuple):
 
 
 FORWARD = Where(before=True, here=True)
-"""The signal on its way forward: a layer suffers from itself and from the layers before it."""
+"""Damage to the signal: its cause lies in the layer itself or in an earlier one."""
 BACKWARD = Where(here=True, behind=True)
-"""The gradient on its way back: a layer suffers from itself and from the layers nearer the loss."""
+"""Damage to the gradient: its cause lies in the layer itself or nearer the loss."""
 ANYWHERE = Where(before=True, here=True, behind=True)
 HERE = Where(here=True)
 
 
 class Cause(NamedTuple):
-    """A rule that explains another, and where the layer of its finding may lie."""
+    """A rule whose findings explain those of another, and where they may lie."""
 
     rule: str
     where: Where
 
 
 Leader = Literal["first", "nearest_to_loss", "largest"]
-"""Which of several layers with findings of one rule explains the others: the first in call order, the one that the
-gradient passes first, or the one with the largest value."""
+"""The layer that explains the findings of one rule in other layers: the first in call order, the one that the gradient
+reaches first, or the one with the largest value."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
-    """Why a rule calls a layer sick at the latest step; the fields mean what they mean in `Finding`."""
+    """The reasons for a finding at the latest step; the fields have the same meaning as in `Finding`."""
 
     severity: Severity
     sign: Sign
@@ -79,17 +79,17 @@ Judged = Outcome | Evidence
 
 @dataclasses.dataclass(frozen=True)
 class Rule(abc.ABC):
-    """One rule with its thresholds; the dataclass fields of a subclass are the thresholds, all of them numbers.
+    """One rule with its thresholds. The dataclass fields of a subclass are its thresholds; all are numbers.
 
     Attributes:
-        id: what files and arguments call it.
-        title: what people read.
+        id: its name in files and arguments.
+        title: its name for people.
         why: what happens to a training in which such a finding stays open.
-        source: where its definition comes from.
-        limits: lowest and highest value allowed for each threshold.
-        signs: everything it measures.
-        causes: what a finding may follow from, the likeliest first. Two rules may cause each other, in other layers.
-        leader: which of several layers explains the others; None where each stands for itself.
+        source: of the definition.
+        limits: lowest and highest allowed value of each threshold.
+        signs: all quantities that it measures.
+        causes: possible causes of a finding, the most likely first. Two rules may cause each other, in other layers.
+        leader: the layer that explains the findings in other layers; None if none does.
     """
 
     id: ClassVar[str]
@@ -107,19 +107,19 @@ class Rule(abc.ABC):
 
     @abc.abstractmethod
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        """One answer a layer at the latest step of `history`, in the order of its layers.
+        """One answer per layer at the latest step of `history`, in the order of its layers.
 
         Args:
             history: holds at least one step.
-            earlier: per layer this rule's finding that is open from the step before, None where there is none.
+            earlier: for each layer, this rule's open finding from the previous step, None without one.
         """
 
     def again(self, evidence: Evidence, first: Finding, latest: Finding | None) -> Evidence:
-        """The evidence of a layer in which a finding of this rule closed before, as the finding shall have it.
+        """Adapts the evidence for a layer in which an earlier finding of this rule has closed.
 
         Args:
             first: the earliest of the layer's closed findings.
-            latest: the one that this evidence continues, None where it begins a new finding.
+            latest: the finding that this evidence reopens, None if it opens a new one.
         """
         del first, latest
         return evidence
@@ -131,19 +131,19 @@ class Rule(abc.ABC):
 
     @classmethod
     def causes_of(cls, sign: str) -> tuple[Cause, ...]:
-        """What a finding with this sign may follow from."""
+        """Possible causes of a finding with this sign, the most likely first."""
         del sign
         return cls.causes
 
     @staticmethod
     def can_cause(finding: Finding, effect: str) -> bool:
-        """Whether a finding of this rule is bad enough to cause findings of the rule called `effect`."""
+        """Whether a finding of this rule is severe enough to cause findings of the rule `effect`."""
         del effect
         return finding.severity is not Severity.NOTE
 
     @staticmethod
     def can_follow(finding: Finding, cause: str) -> bool:
-        """Whether a finding of this rule can be what the rule called `cause` leaves behind."""
+        """Whether a finding of this rule can be a consequence of one of the rule `cause`."""
         del finding, cause
         return True
 
@@ -155,7 +155,7 @@ class Rule(abc.ABC):
 
 
 def percent(share: float) -> str:
-    """`0.876` as "88%"; what is neither nothing nor all is never rounded to it."""
+    """Formats `0.876` as "88%"; only 0 and 1 become "0%" and "100%"."""
     if 0 < share < 0.01:
         return "under 1%"
     if 0.99 < share < 1:

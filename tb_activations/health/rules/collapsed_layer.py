@@ -1,4 +1,4 @@
-"""A layer that outputs the same for all samples: nothing of its inputs passes through it."""
+"""Layers that output the same for every sample, so that no information about the inputs passes through."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ HYSTERESIS = 2.0
 SAMPLE_SPREAD = Sign("sample_spread", "spread of outputs over samples, relative to their size")
 
 ALL_THE_SAME = 1e-6
-"""Outputs whose relative spread over samples is smaller are equal within float32."""
+"""Outputs with a smaller relative spread over samples are equal within the precision of float32."""
 
 
 @dataclasses.dataclass(frozen=True)
 class CollapsedLayer(Rule):
-    """Spread: standard deviation around each unit's mean, over the root mean square of all outputs.
+    """The spread is the standard deviation around each unit's mean, divided by the root mean square of all outputs.
 
     Attributes:
-        spread: a median below is a finding.
+        spread: a median below this is a finding.
         min_checks: observed steps needed.
-        min_rows: median number of samples (and positions) that steps must have.
+        min_rows: minimum for the median number of samples (times positions) per step.
     """
 
     spread: float = 1e-3
@@ -69,7 +69,7 @@ class CollapsedLayer(Rule):
                 answers.append(Outcome.INSUFFICIENT_DATA)
             else:
                 limit = self.spread * (HYSTERESIS if earlier[row] else 1)
-                # Without units the spread is that of all outputs: only equal outputs prove a collapse.
+                # Without units the spread covers all outputs of the layer: only equal outputs prove a collapse.
                 is_flat = values[row] < limit if layer.units else values[row] == 0
                 answers.append(self._evidence(history, row, table, values, earlier[row]) if is_flat else Outcome.OK)
         return answers
@@ -84,7 +84,7 @@ class CollapsedLayer(Rule):
     ) -> Evidence:
         layer, value = history.spec.layers[row], float(values[row])
         behind = history.graph.reaches[row] & ~np.isnan(values)
-        # An open finding is compared with the eased threshold once it is above the plain one.
+        # The message names the eased threshold only if the plain one would have closed the finding.
         limit = self.spread if value < self.spread or not layer.units else self.spread * HYSTERESIS
         passes = bool(np.any(values[behind] >= self.spread * HYSTERESIS))
         flags = table[:, row] < self.spread * HYSTERESIS
@@ -117,7 +117,7 @@ class CollapsedLayer(Rule):
     @staticmethod
     def can_cause(finding: Finding, effect: str) -> bool:
         del effect
-        # Outputs that hardly differ let something through; equal ones let nothing through.
+        # Outputs that differ a little still carry a signal; equal ones do not.
         return finding.severity is not Severity.NOTE and finding.value < ALL_THE_SAME
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Units of the ReLU family that were silent on every sample for long enough to be sure."""
+"""Units of the ReLU family that output zero for every sample, for long enough to be sure."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
 
 RELU_FAMILY = frozenset({"relu", "relu6", "hard_silu", "hard_swish", "sparse_plus", "threshold", "rectifier"})
-"""Activations that are exactly zero, with zero gradient, on a half line: no gradient brings a unit back from there."""
+"""Activations that are exactly zero on a half line. The gradient is zero there too, so a unit cannot recover."""
 
 UNITS_LISTED = 1000
+"""Units named in a finding; the rest are only counted."""
 DEAD_SHARE = Sign("dead_share", "share of units dead", "share")
 FEW_UNITS = 8
-"""In smaller layers a share says little: three dead units of six are common. Only a whole dead layer counts."""
+"""In smaller layers a share means little: three dead units of six are common. Only a fully dead layer counts."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,9 +31,10 @@ class DeadUnits(Rule):
     """Thresholds: the share of dead units for each severity, and how long a unit must be silent to count as dead.
 
     Attributes:
-        min_samples: by the rule of three, 0 active of 300 samples bounds the activity below 1% at 95% confidence.
-        min_checks: observed steps in a row.
-        min_span: the part of the training so far in which the unit was silent.
+        min_samples: silent samples needed. By the rule of three, a unit silent on all of 300 samples is active on less
+            than 1% at 95% confidence.
+        min_checks: silent observed steps in a row needed.
+        min_span: share of the training so far for which the unit must have been silent.
     """
 
     note_share: float = 0.1
@@ -105,7 +107,7 @@ class DeadUnits(Rule):
         return Shares(self.note_share, self.warning_share, self.problem_share)
 
     def _is_sure(self, history: History, own: slice) -> bool:
-        """Whether dead units would have been found by now: few units are silent, but not yet for long enough."""
+        """Whether dead units would have been found by now, because few silent units are still undecided."""
         undecided = (history.units.silent_checks[own] > 0) & (history.units.silent_samples[own] < self.min_samples)
         return history.checks >= self.min_checks and float(undecided.mean()) < self.warning_share
 
@@ -114,7 +116,7 @@ class DeadUnits(Rule):
         units, share = history.units, float(dead.mean())
         threshold = self._shares.threshold(severity, share)
         began = np.sort(units.silent_since[own][dead])
-        # The share passed its threshold when this many units had become silent.
+        # The finding began when the share of silent units reached the threshold.
         since = int(began[min(max(math.ceil(threshold * layer.units), 1), began.size) - 1])
         samples = int(units.silent_samples[own][dead].min())
         checks = int(units.silent_checks[own][dead].min())
@@ -148,7 +150,7 @@ class DeadUnits(Rule):
 
     @staticmethod
     def can_cause(finding: Finding, effect: str) -> bool:
-        # A few dead units starve nobody: it takes the whole layer, except for a gradient that only becomes small.
+        # Some dead units do not harm other layers, except that they shrink the gradient. A fully dead layer does.
         return finding.severity is not Severity.NOTE and (finding.value == 1 or effect == "vanishing_gradient")
 
     @staticmethod

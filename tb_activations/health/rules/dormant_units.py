@@ -1,4 +1,4 @@
-"""Units that output next to nothing compared with their layer, where the activation is never exactly zero."""
+"""Units whose outputs are tiny compared with their layer's, for activations that are never exactly zero."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ JUDGED = frozenset(
         *("log_sigmoid", "smooth rectifier"),
     }
 )
-"""Activations around zero, whose units fade instead of becoming silent. The ReLU family has its own rule."""
+"""Activations whose units fade instead of becoming exactly zero. Dead units are the rule for the ReLU family."""
 
 
 @dataclasses.dataclass(frozen=True)
 class DormantUnits(Rule):
-    """A unit is dormant when its largest output in the last checks is a small share of the layer's mean.
+    """A unit is dormant if its largest output in the last checks is a small share of the mean over the layer.
 
-    Sokar et al. compare mean absolute outputs. Largest outputs are never smaller, so a unit that responds strongly to
-    few samples is not called dormant.
+    Sokar et al. compare mean absolute outputs. The largest output is used instead, so that a unit that responds
+    strongly to few samples does not count as dormant.
 
     Attributes:
         tau: share of the mean of the layer's units.
@@ -81,7 +81,7 @@ class DormantUnits(Rule):
         if history.checks < PEAK_CHECKS or samples < self.min_samples or not known.all():
             return Outcome.INSUFFICIENT_DATA
         dormant = peaks <= self.tau * peaks.mean()
-        # Compared with one huge unit all others look small, so one unit does not set the scale.
+        # One huge unit makes all others look small, so a few large units do not define the scale.
         if np.count_nonzero(~dormant) < max(2, 0.05 * layer.units):
             return Outcome.OK
         share = float(dormant.mean())

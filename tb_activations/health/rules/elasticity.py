@@ -8,20 +8,22 @@ from numpy.typing import NDArray
 from tb_activations.health.history import History
 
 SPREAD_OUT = 0.1
-"""A gradient that reaches a smaller share of a layer's weights leaves rows untouched, whose norm has no part in it."""
+"""If the gradient reaches a smaller share of a layer's weights, it leaves rows untouched, as in an embedding. The norm
+of these rows must not count."""
 
 _FEWEST = 4
-"""Losses from which on a spread is taken."""
+"""Finite losses needed to compute a spread."""
 
 _BOUNDED = frozenset({"softmax", "sigmoid", "hard_sigmoid", "log_softmax"})
 """Activations whose outputs are probabilities: the gradient with respect to a small one is large in any network."""
 
 
 def elasticities(history: History) -> NDArray[np.float64]:
-    """`[checks kept, layers]`: gradient norm x weight norm / loss; NaN where one was not measured or is not finite.
+    """`[checks kept, layers]`: gradient norm x weight norm / loss.
 
-    NaN too at a loss of zero. Where the losses kept change sign, or reach zero, the range of their middle half replaces
-    smaller ones: compared with a loss that passes through zero any gradient is huge.
+    NaN if one of them was not measured or is not finite, or if the loss is zero. If the kept losses change sign or
+    reach zero, the range of their middle half replaces smaller losses: any gradient is huge compared with a loss that
+    passes through zero.
     """
     gradient = history.stat("weight_gradient_norm").astype(np.float64)
     weights = history.stat("weight_norm").astype(np.float64)
@@ -34,10 +36,10 @@ def elasticities(history: History) -> NDArray[np.float64]:
 
 
 def reached_shares(history: History) -> NDArray[np.float64]:
-    """`[checks kept, layers]`: an estimate, in [0, 1], of the share of a layer's weights that the gradient reaches.
+    """`[checks kept, layers]`: estimated share, in [0, 1], of a layer's weights that the gradient reaches.
 
-    From the mean and the norm of the gradient, as if those elements that it reaches were normally distributed; 1 where
-    nothing is known. Embeddings, and kernels behind sparse features, have small shares.
+    Computed from mean and norm of the gradient, assuming that its nonzero elements are normally distributed; 1 if
+    unknown. Embeddings and kernels that take sparse features have small shares.
     """
     norm = history.stat("weight_gradient_norm").astype(np.float64)
     total = history.stat("weight_gradient_mean_abs").astype(np.float64) * history.weight_elements
@@ -48,17 +50,17 @@ def reached_shares(history: History) -> NDArray[np.float64]:
 
 
 def comparable(table: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Elasticities that rows without a gradient do not inflate: of weights reached by less than `SPREAD_OUT` a part.
+    """Elasticities without the part that comes from weights which the gradient does not reach.
 
-    The same for dense layers; for others an estimate, that of a layer that had the reached rows only.
+    Unchanged for dense layers. For others, an estimate for a layer that has only the reached rows.
     """
     return table * np.sqrt(np.minimum(shares / SPREAD_OUT, 1.0))
 
 
 def output_elasticity(history: History) -> NDArray[np.float64]:
-    """`[checks kept]`: the same of the network's outputs (gradient norm x norm / loss), the largest of them.
+    """`[checks kept]`: the largest elasticity of the network's outputs (gradient norm x output norm / loss).
 
-    It is large where the loss is small for its outputs, as in a network that has solved its task; 0 where unknown.
+    It is large if the loss is small relative to the outputs, as in a network that has solved its task; 0 if unknown.
     """
     elements, mean, std, gradient = (
         history.stat(name).astype(np.float64) for name in ("elements", "mean", "std", "gradient_norm")
@@ -75,7 +77,7 @@ def output_elasticity(history: History) -> NDArray[np.float64]:
 
 
 def rows_of_loss(history: History) -> NDArray[np.float64]:
-    """`[checks kept]`: over how many samples or positions the loss was taken, infinite where unknown."""
+    """`[checks kept]`: number of samples or positions that the loss was computed over, infinite if unknown."""
     units = np.maximum([layer.units for layer in history.spec.layers], 1)
     positions = np.where(history.graph.is_head, history.stat("elements") / units, np.nan)
     rows = np.fmax(np.fmax.reduce(positions, axis=1, initial=np.nan), history.total("samples"))
@@ -83,12 +85,12 @@ def rows_of_loss(history: History) -> NDArray[np.float64]:
 
 
 def passes_zero(history: History) -> bool:
-    """Whether the losses kept change sign or reach zero, so that their range replaces their size."""
+    """Whether the kept losses change sign or reach zero, so that their range replaces small losses."""
     return _swing(history.losses) > 0
 
 
 def _swing(losses: NDArray[np.float64]) -> float:
-    """The range of the middle half of the losses where they change sign or reach zero, else 0."""
+    """The range of the middle half of the losses if they change sign or reach zero, otherwise 0."""
     finite = losses[np.isfinite(losses)]
     if len(finite) < _FEWEST or finite.min() > 0 or finite.max() < 0:
         return 0.0

@@ -1,4 +1,4 @@
-"""Steps that are huge compared with the weights, a loss that blows up, gradients that grow window after window."""
+"""Updates that are huge compared with the weights, a loss that blows up, and gradients that keep growing."""
 
 from __future__ import annotations
 
@@ -31,32 +31,33 @@ SIGNAL = Sign("signal", "size of the outputs before the first step, relative to 
 GROWTH = Sign("growth", "growth of the gradient norm over the last windows")
 
 RECENT = 5
-"""Observed steps: the loss must be blown up in all of them, and elasticity is their median."""
+"""Observed steps: the loss must have blown up in all of them, and the elasticity is their median."""
 
 LASTS = 16
-"""Observed steps for which one huge step counts: trouble comes in bursts with calm between them."""
+"""Observed steps for which one huge update counts: they come in bursts with calm steps in between."""
 
 SLACK = 3.0
-"""An open finding closes below the threshold divided by this: elasticity swings from check to check."""
+"""An open finding closes below the threshold divided by this, because elasticity fluctuates between checks."""
 
 SETTLED = 3
-"""First observed steps, in which weights that start near zero may take huge steps."""
+"""The first observed steps are ignored: weights that start near zero may take huge steps there."""
 
 FEW_ROWS = 8
-"""With fewer samples (and positions) loss and gradient of a step are chance."""
+"""With fewer samples (times positions), the loss and gradient of a step are mostly noise."""
 
 AMPLIFIED = 50.0
 """An elasticity below this many times that of the outputs is large only because the loss is small."""
 
 USUAL_WIDTH = 32
+"""Width and height of a kernel up to which its norm needs no correction."""
 
 
 @dataclasses.dataclass(frozen=True)
 class _Alarm:
-    """One reason to call a layer's gradient exploding.
+    """One sign of an exploding gradient in a layer.
 
     Attributes:
-        remark: how the value was found, if that matters.
+        remark: how the value was computed, if that is unusual; begins with a comma.
     """
 
     sign: Sign
@@ -72,11 +73,11 @@ class _Pull:
     """How strongly the loss depends on the layers.
 
     Attributes:
-        steps: the observed steps that it was computed from.
-        median: `[layers]` median of elasticity over these, NaN before there are enough.
-        amplified: `[layers]` median of its ratio to the elasticity of the outputs, infinite where that is unknown;
-            of kernels larger than `USUAL_WIDTH` squared less by as much as they are wider.
-        shares: `[layers]` share of the weights that the gradient reaches at the latest of them.
+        steps: the observed steps that were used.
+        median: `[layers]` median elasticity over these steps, NaN while there are too few.
+        amplified: `[layers]` median ratio of elasticity to the elasticity of the outputs, infinite if that is unknown.
+            For kernels larger than `USUAL_WIDTH` squared, divided by their width relative to `USUAL_WIDTH`.
+        shares: `[layers]` share of the weights that the gradient reaches at the latest of these steps.
         is_swinging: whether the loss passes through zero.
     """
 
@@ -90,12 +91,12 @@ class _Pull:
 @dataclasses.dataclass(frozen=True)
 class ExplodingGradient(Rule):
     """Attributes:
-    step: an update of a kernel larger than this many times its norm.
-    loss: a loss larger than this many times its start, in several checks in a row.
-    elasticity: ‖gradient‖·‖weights‖ / loss above this while the loss has not halved.
-    signal: outputs of a hidden layer this many times as large as the inputs before the first step, with elasticity
-        above `strained`.
-    growth: factor from each window of 8 checks to the next, five times in a row.
+    step: limit of a kernel's update, relative to the kernel's norm.
+    loss: limit of the loss relative to its start, exceeded in several checks in a row.
+    elasticity: limit of ‖gradient‖·‖weights‖ / loss while the loss has not halved.
+    signal: limit of a hidden layer's outputs relative to the inputs before the first step, if the elasticity is above
+        `strained`.
+    growth: limit of the growth from each window of 8 checks to the next, exceeded five times in a row.
     """
 
     step: float = 10
@@ -162,7 +163,7 @@ class ExplodingGradient(Rule):
 
     def _loss_sign(self, history: History) -> _Alarm | None:
         recent = history.losses[-RECENT:]
-        # Losses of both signs may start near zero by chance, which is no scale to compare with.
+        # Losses of both signs may start near zero by chance. Their mean size is a better scale than their mean.
         start = history.initial_size
         if len(recent) < RECENT or not start > 0 or not np.all(np.isfinite(recent)):
             return None
@@ -176,7 +177,7 @@ class ExplodingGradient(Rule):
         value, share = float(pull.median[row]), float(pull.shares[row])
         if not slack * value > self.elasticity or not slack * pull.amplified[row] > AMPLIFIED or has_fallen:
             return None
-        # An open finding is compared with the eased threshold, and the message names it.
+        # The message names the eased threshold if only that one keeps the finding open.
         is_eased = not value > self.elasticity
         threshold = self.elasticity / slack if is_eased else self.elasticity
         remarks = [f"eased from {self.elasticity:g} while it lasts"] if is_eased else []
@@ -214,7 +215,7 @@ class ExplodingGradient(Rule):
 
 
 def _pull(history: History, few: int) -> _Pull:
-    """Over the last checks of which each had at least `few` rows."""
+    """Computed over the latest checks that have at least `few` rows each."""
     table = elasticities(history)
     places = np.flatnonzero(rows_of_loss(history) >= few)[-RECENT:]
     if len(places) < RECENT:
@@ -224,10 +225,10 @@ def _pull(history: History, few: int) -> _Pull:
     recent, outputs = comparable(table[places], shares), output_elasticity(history)[places, None]
     ratios = np.full(recent.shape, np.inf)
     np.divide(recent, outputs, out=ratios, where=outputs > 0)
-    # Norms of large kernels overstate what a gradient, which has few directions, can do with them.
+    # A gradient has few directions, so the norm of a large kernel overstates how much the gradient can change it.
     reached = history.weight_elements * np.minimum(shares[-1] / SPREAD_OUT, 1.0)
     ratios /= np.maximum(np.sqrt(reached) / USUAL_WIDTH, 1.0)
-    # NaN among them makes a median NaN: what is not finite is another rule's.
+    # One NaN makes the median NaN: non-finite values are left to another rule.
     return _Pull(
         history.steps[places],
         np.median(recent, axis=0),
@@ -238,16 +239,15 @@ def _pull(history: History, few: int) -> _Pull:
 
 
 def _has_fallen(history: History, loss: float, slack: float) -> bool:
-    """Whether the loss has halved; one that is negative, or near zero, at the start must fall as far below it."""
+    """Whether the loss has halved; a loss that starts negative must fall by half of its initial size."""
     start = history.initial_loss
     return bool(loss < start - abs(start) * (1 - 0.5 / slack))
 
 
 def _signal(history: History) -> NDArray[np.float64]:
-    """`[layers]`: root mean square of the outputs over that of the model's first floating-point input, at step 0.
+    """`[layers]`: root mean square of the outputs at step 0, relative to the model's first floating-point input.
 
-    NaN where that is not known. Heads are left out, whose scale the targets set, and layers whose scale a
-    normalization takes back.
+    NaN if unknown, for heads (the targets set their scale), and for layers whose scale a normalization removes.
     """
     first = history.first
     if first is None or first.step:
@@ -259,7 +259,10 @@ def _signal(history: History) -> NDArray[np.float64]:
 
 
 def _nearest_to_trouble(history: History, steps: NDArray[np.float64], tension: NDArray[np.float64]) -> int:
-    """The trained layer blamed for a blown-up loss: the one that moved most, else the one with most elasticity."""
+    """The row of the layer that is blamed for a blown-up loss: the one that moved most, else the most elastic one.
+
+    -1 if no layer moved.
+    """
     moved = np.fmax.reduce(steps, axis=0, initial=-1.0)
     for candidates in (moved, tension, history.latest("update_ratio").astype(np.float64)):
         usable = np.where(np.isfinite(candidates), candidates, -1.0)

@@ -1,4 +1,4 @@
-"""Where NaN came from, as far as the step at which it was first seen shows."""
+"""Finds where NaN began, from the step at which it was first seen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tb_activations.records.columns import LAYER_COLUMNS
 from tb_activations.records.specs import LayerSpec
 
 INPUT_COLUMN = "input_rms"
-"""Of layers, in runs that have it: root mean square of what each was given."""
+"""Root mean square of a layer's or the model's input; layers have it only in newer runs."""
 
 _PASSING = frozenset(
     {
@@ -22,7 +22,7 @@ _PASSING = frozenset(
         *("Flatten", "Reshape", "Permute", "Concatenate", "Dropout", "Rescaling", "Normalization"),
     }
 )
-"""Classes of layers that with finite weights turn finite inputs into finite outputs, short of an overflow."""
+"""Layer classes that map finite inputs to finite outputs if their weights are finite and nothing overflows."""
 
 
 class Origin(enum.Enum):
@@ -36,10 +36,10 @@ class Origin(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """What one observed step shows.
+    """Where NaN began according to one observed step.
 
     Attributes:
-        given: names the layer that was given data that are not finite, "" for the model's input as a whole.
+        given: name of the layer that received non-finite data, "" for the model's input as a whole.
     """
 
     origin: Origin
@@ -47,9 +47,9 @@ class Seen:
 
 
 def origin_at(history: History, place: int) -> Seen:
-    """What the step at `place` of the window shows of where NaN began in it.
+    """Where NaN began in the step at `place` of the window.
 
-    A value that is NaN in every step kept was never measured, and proves nothing.
+    A value that is NaN in every kept step was never measured and proves nothing.
     """
     counts = {column: history.stat(column)[place] for column in LAYER_COLUMNS if "nonfinite" in column}
     if _is_lost(history.total(INPUT_COLUMN), place):
@@ -68,12 +68,12 @@ def origin_at(history: History, place: int) -> Seen:
 
 
 def _is_lost(values: NDArray[np.float64] | NDArray[np.float32], place: int) -> bool:
-    """Whether a value is not finite at this step although it was measured there."""
+    """Whether a measured value is not finite at this step."""
     return bool(np.isinf(values[place]) or (np.isnan(values[place]) and not np.all(np.isnan(values))))
 
 
 def _layer_given_nan(history: History, place: int, counts: Mapping[str, NDArray[np.float32]]) -> str:
-    """The first layer that is given data from outside the network which are not finite, "" where none shows it."""
+    """The first layer that received non-finite data from outside the network, "" if no layer shows that."""
     for row, layer in enumerate(history.spec.layers):
         if layer.call_site or history.graph.sources(row).size or counts["weight_nonfinite"][row] > 0:
             continue
@@ -84,10 +84,10 @@ def _layer_given_nan(history: History, place: int, counts: Mapping[str, NDArray[
 
 
 def _shows_nan_given(layer: LayerSpec, own: Mapping[str, float]) -> bool:
-    """Whether only the inputs can explain what a layer with finite weights shows in outputs or weight gradients."""
+    """Whether only non-finite inputs can explain the outputs or weight gradients of a layer with finite weights."""
     if layer.class_name not in _PASSING or layer.dtype == "float16":
         return False
-    # ReLU may turn NaN into 0; the gradient of the kernel is a product of the inputs with a gradient that is finite.
+    # ReLU may turn NaN into 0. The kernel's gradient, the inputs times a finite gradient, still shows it.
     is_hidden = own["gradient_nonfinite"] == 0 and own["weight_gradient_nonfinite"] > 0
     return own["nonfinite"] > 0 or is_hidden
 

@@ -1,4 +1,4 @@
-"""Trainable layers that no gradient reaches: cut off from the loss, not merely far from it."""
+"""Trainable layers that no gradient reaches at all, because they are cut off from the loss."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ ZERO = Sign("zero", "largest gradient norm of the window")
 @dataclasses.dataclass(frozen=True)
 class NoGradient(Rule):
     """Attributes:
-    min_checks: observed steps needed to call a layer cut off.
-    min_zero_checks: the same for one whose gradient is exactly zero in all of them.
+    min_checks: observed steps needed before a layer counts as cut off.
+    min_zero_checks: the same for a layer whose gradient is exactly zero in all of them.
     """
 
     min_checks: float = 3
@@ -52,7 +52,7 @@ class NoGradient(Rule):
         handed = collections.Counter(weight.layer for weight in history.spec.weights)
         around = {outer for layer in history.spec.layers for outer in _around(layer.name)}
         reached = {weight.layer for weight in history.spec.weights if weight.has_gradient}
-        # The norm is taken over finite elements, and there may be none.
+        # The norm covers finite elements only. Without any it is zero, which does not mean a zero gradient.
         is_lost = history.stat("weight_gradient_nonfinite") > 0
         norms = np.where(is_lost, np.nan, history.stat("weight_gradient_norm"))
         answers: list[Judged] = []
@@ -70,7 +70,7 @@ class NoGradient(Rule):
         known = norms[~np.isnan(norms)]
         if known.size and np.any(known[-int(self.min_zero_checks) :] > 0):
             return Outcome.OK
-        # A loss of exactly zero leaves nothing to learn.
+        # If the loss is exactly zero, there is nothing to learn and a zero gradient is right.
         if known.size < self.min_zero_checks or not np.any(np.nan_to_num(history.losses) != 0):
             return Outcome.INSUFFICIENT_DATA
         layer = history.spec.layers[row]
@@ -104,14 +104,14 @@ class NoGradient(Rule):
 
 
 def _around(name: str) -> Iterator[str]:
-    """The names of the layers around the one of this name."""
-    while "/" in name:  # Each pass removes a part.
+    """The names of the layers that contain the layer of this name."""
+    while "/" in name:
         name = name.rpartition("/")[0]
         yield name
 
 
 def _is_counted_elsewhere(layer: LayerSpec, around: Container[str], handed: Mapping[str, int]) -> bool:
-    """Whether a layer's weights count for layers inside it, or, like those of an RNN's cell, for the layer around it.
+    """Whether a layer's weights belong to layers inside it or, like those of an RNN's cell, to the layer around it.
 
     `around` has the names of layers that contain others.
     """
@@ -129,7 +129,7 @@ def _cut(history: History, row: int, handed_to: Mapping[str, int], earlier: Find
         else "the training step does not differentiate by its trainable weights"
     )
     return Evidence(
-        # The training step may leave weights out on purpose.
+        # Only a note for weights outside the optimizer: the training step may leave them out on purpose.
         severity=Severity.PROBLEM if handed else Severity.NOTE,
         sign=CUT,
         value=0.0,

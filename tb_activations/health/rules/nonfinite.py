@@ -1,4 +1,4 @@
-"""NaN and infinity: the first weights, then outputs, then gradients that are not finite."""
+"""NaN and infinity in weights, outputs and gradients."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OUTPUTS = Sign("outputs", "non-finite outputs", "count")
 GRADIENTS = Sign("gradients", "non-finite gradients", "count")
 WEIGHTS = Sign("weights", "non-finite weights", "count")
 KINDS = (WEIGHTS, OUTPUTS, GRADIENTS)
-"""In the order of cause within one record: it has the weights as they were before its step."""
+"""In causal order within one record, which holds the weights from before the step."""
 _BY_ID = {kind.id: kind for kind in KINDS}
 
 _COLUMNS = {
@@ -31,7 +31,7 @@ _COLUMNS = {
 
 @dataclasses.dataclass(frozen=True)
 class _Sighting:
-    """How many values of which kind were not finite when that was first seen, and at which step."""
+    """The kind and number of non-finite values when they were first seen, and the step."""
 
     kind: Sign
     value: float
@@ -40,12 +40,12 @@ class _Sighting:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Scene:
-    """What all layers need to know of the latest step.
+    """Facts about the latest step that concern all layers.
 
     Attributes:
-        counts: by kind `[layers]`, NaN where not measured.
-        reaches_the_loss: whether more than outputs of hidden layers is affected.
-        began: the finding from before this step that names where NaN began, None without one.
+        counts: by kind, `[layers]` number of non-finite values, NaN if not measured.
+        reaches_the_loss: whether more than the outputs of hidden layers is affected.
+        began: the earlier finding that names where NaN began, None without one.
     """
 
     history: History
@@ -55,9 +55,9 @@ class _Scene:
     _known: dict[int, Seen | None] = dataclasses.field(default_factory=dict)
 
     def origin(self, step: int, *, is_skipped: bool) -> Seen | None:
-        """What an observed step shows of where NaN began, None where it is no longer kept.
+        """Where NaN began according to an observed step; None if the step is no longer kept.
 
-        In a step that loss scaling skipped only the data can be at fault.
+        In a step that loss scaling skipped, only the data can be the origin.
         """
         if step not in self._known:
             places = np.flatnonzero(self.history.steps == step)
@@ -69,8 +69,8 @@ class _Scene:
 @dataclasses.dataclass(frozen=True)
 class NonFinite(Rule):
     """Attributes:
-    skipped_steps: overflowing gradients under loss scaling in so many observed steps in a row are a problem; fewer are
-        normal for a loss scaler, which skips such steps, and a note.
+    skipped_steps: number of observed steps in a row whose gradients must overflow under loss scaling to be a problem.
+        Fewer are a note: a loss scaler normally skips some steps.
     """
 
     skipped_steps: float = 10
@@ -92,7 +92,7 @@ class NonFinite(Rule):
         return [self._judge_layer(scene, row, earlier[row]) for row in range(len(history.spec.layers))]
 
     def again(self, evidence: Evidence, first: Finding, latest: Finding | None) -> Evidence:
-        """What comes back keeps naming where it was first seen."""
+        """Keeps naming where NaN was first seen when a finding reopens."""
         if latest is not None and (latest.severity is not Severity.NOTE or evidence.severity is Severity.NOTE):
             reopened = dataclasses.replace(_first(evidence, latest), reopened_step=evidence.since_step)
             return _with_follow_up(reopened, latest, has_lost=False)
@@ -128,7 +128,7 @@ class NonFinite(Rule):
         doubt = _doubt(is_skipped=is_skipped, is_harmless=is_harmless)
         if earlier and not _was_harmless(earlier, severity):
             return self._lasting(scene, layer, earlier, severity, doubt, has_lost=WEIGHTS in found)
-        # NaN did not begin in a mask of -inf that was there all along.
+        # A harmless mask of -inf was there before, so NaN did not begin in the outputs.
         kind = next((kind for kind in found if not (earlier and kind == OUTPUTS)), found[0])
         seen = _Sighting(kind, own[kind], history.step)
         origin = scene.origin(history.step, is_skipped=is_skipped)
@@ -150,11 +150,11 @@ class NonFinite(Rule):
     def _lasting(
         scene: _Scene, layer: LayerSpec, earlier: Finding, severity: Severity, doubt: str, *, has_lost: bool
     ) -> Evidence:
-        """Keeps naming what was seen first: that is where to look, whatever followed."""
+        """Keeps naming what was seen first, because the cause is there and not in what followed."""
         evidence = dataclasses.replace(
             _unchanged(earlier), severity=severity, might_be_wrong=doubt, checks=earlier.checks + 1
         )
-        # Only a later step shows that a value is measured at all, and so was NaN itself at the first one.
+        # The first step cannot tell a NaN from a missing measurement. A later finite value shows that it was measured.
         origin = scene.origin(earlier.since_step, is_skipped=severity is Severity.NOTE)
         if origin is not None and origin.origin is Origin.DATA and earlier.origin != Origin.DATA.value:
             seen = _Sighting(_sign_of(earlier), earlier.value, earlier.since_step)
@@ -179,13 +179,13 @@ def _counts(history: History, columns: Sequence[str]) -> NDArray[np.float64]:
 
 
 def _unchanged(earlier: Finding) -> Evidence:
-    """The evidence of the step before once more."""
+    """The evidence of the previous step, unchanged."""
     same = {field.name: getattr(earlier, field.name) for field in dataclasses.fields(Evidence)}
     return Evidence(**{**same, "sign": _sign_of(earlier)})
 
 
 def _with_follow_up(evidence: Evidence, earlier: Finding | Evidence, *, has_lost: bool) -> Evidence:
-    """The evidence under the message of an earlier one, with what happened later at its end."""
+    """The evidence with the message of an earlier finding, followed by what happened later."""
     again = f" Seen again at step {evidence.reopened_step}." if evidence.reopened_step is not None else ""
     lost = " Its weights have been lost since." if has_lost else ""
     message = earlier.message.removesuffix(earlier.follow_up)
@@ -193,12 +193,12 @@ def _with_follow_up(evidence: Evidence, earlier: Finding | Evidence, *, has_lost
 
 
 def _sign_of(finding: Finding) -> Sign:
-    # A finding stored by another version may have a sign that this one does not know.
+    # A finding stored by another version may have a sign that this version does not know.
     return _BY_ID.get(finding.sign, Sign(finding.sign, finding.sign, finding.unit))
 
 
 def _first(evidence: Evidence, first: Finding) -> Evidence:
-    """The evidence with what an earlier finding tells about where and when it was first seen."""
+    """The evidence with the place and time of an earlier finding, where NaN was first seen."""
     return dataclasses.replace(
         evidence,
         sign=_sign_of(first),
@@ -211,12 +211,12 @@ def _first(evidence: Evidence, first: Finding) -> Evidence:
 
 
 def _was_harmless(earlier: Finding, severity: Severity) -> bool:
-    """Whether outputs that did no harm before do harm now."""
+    """Whether non-finite outputs that used to be harmless are harmful now."""
     return earlier.severity is Severity.NOTE and earlier.sign == OUTPUTS.id and severity is not Severity.NOTE
 
 
 def _first_seen(earlier: Sequence[Finding | None]) -> Finding | None:
-    """The finding of the step before that names where NaN began, None where there were only notes."""
+    """The finding of the previous step that names where NaN began, None if there were only notes."""
     known = [finding for finding in earlier if finding is not None and finding.severity is not Severity.NOTE]
     return min(known, key=lambda finding: finding.since_step, default=None)
 

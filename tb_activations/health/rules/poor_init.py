@@ -21,10 +21,10 @@ DRIVE = Sign("drive", "gain of the initial kernel times the size of its inputs")
 EQUAL = Sign("equal", "checks in which all units are equal", "count")
 
 EQUAL_WITHIN = 1e-5
-"""Means of units that spread by less than this share of the outputs' size are equal within float32."""
+"""Means of units whose spread is below this share of the outputs' size are equal within the precision of float32."""
 
 SATURATED = 0.5
-"""Units that are all at the same bound look alike without being copies."""
+"""With a larger saturated share, units may be equal only because they are at the same bound."""
 
 _FOR_HE = frozenset(
     ("relu", "relu6", "rectifier", "leaky_relu", "elu", "gelu", "silu", "mish", "hard_silu", "smooth rectifier")
@@ -34,7 +34,7 @@ _NOT_SCALED = frozenset({"Embedding", "ReversibleEmbedding"})
 
 
 class _Alarm(NamedTuple):
-    """`bound` tells that the value is only known from one side."""
+    """A limit that a layer exceeds; `bound` is "at least " or "at most " if only a bound of the value is known."""
 
     sign: Sign
     value: float
@@ -44,13 +44,15 @@ class _Alarm(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class PoorInit(Rule):
-    """Gain is the kernel's root mean square times the root of its fan-in: 1 keeps the size of the signal, √2 is He's.
+    """The gain is the kernel's root mean square times the square root of its fan-in.
+
+    A gain of 1 keeps the size of the signal; He initialization has √2.
 
     Attributes:
         gain_high, gain_low: limits of the gain before the first step.
-        drive: limit of the gain times the root mean square of the inputs, where that was measured.
-        equal_checks: checks in a row that must find all units equal.
-        judged_until: after this many observed steps the finding becomes a note if the training learns.
+        drive: limit of the gain times the root mean square of the inputs, if that was measured.
+        equal_checks: checks in a row in which all units must be equal.
+        judged_until: after this many observed steps, the finding becomes a note if the loss is falling.
     """
 
     gain_high: float = 5
@@ -78,7 +80,7 @@ class PoorInit(Rule):
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        # A training that continues has no initial weights.
+        # A training that resumes shows no initial weights.
         begins = history.first is not None and history.first.step == 0
         gains = _gains(history) if begins else {}
         answers: list[Judged] = []
@@ -106,7 +108,7 @@ class PoorInit(Rule):
         return Outcome.OK if history.checks >= self.equal_checks or not alike else Outcome.INSUFFICIENT_DATA
 
     def _scale(self, gains: list[Gain], size: float) -> _Alarm | None:
-        """What is wrong with the scale of the kernels, given the size of the inputs (NaN where not measured)."""
+        """The limit that the scale of the kernels exceeds, given the size of the inputs (NaN if not measured)."""
         scaled = [gain for gain in gains if gain.most > 0]
         of_inputs = [gain for gain in scaled if gain.is_of_inputs]
         high, low = max(scaled, key=lambda gain: gain.least), min(scaled, key=lambda gain: gain.most)
@@ -159,9 +161,9 @@ class PoorInit(Rule):
 
 @dataclasses.dataclass(frozen=True)
 class Gain:
-    """Gain of a kernel before the first step, between two bounds where its shape does not determine its fan-in.
+    """Bounds of a kernel's gain before the first step; they differ if the shape does not determine the fan-in.
 
-    `is_of_inputs`: whether it is applied to the layer's inputs, not to a state or another kernel's outputs.
+    `is_of_inputs` is true for a kernel that multiplies the layer's inputs, not a state or another kernel's outputs.
     """
 
     least: float
@@ -191,21 +193,21 @@ def _gains(history: History) -> dict[int, list[Gain]]:
 
 
 def fan_in(weight: WeightSpec, class_name: str) -> tuple[float, float]:
-    """How many products one output of a kernel sums: at least, at most.
+    """Bounds of a kernel's fan-in, the number of products that one output sums: lower, upper.
 
     Args:
         weight: of rank >= 2.
-        class_name: of its layer. In a custom class the last axis is taken to count outputs.
+        class_name: of its layer. For a custom class, the last axis is assumed to count outputs.
     """
     *space, inner, outer = weight.shape
     positions = math.prod(space)
     if class_name.startswith("DepthwiseConv") or weight.name.endswith("depthwise_kernel"):
         return positions, positions
     if "Transpose" in class_name:
-        # A stride that is not known leaves each output between one position of the kernel and all of them.
+        # The stride is unknown: each output sums over one position of the kernel at least, and all at most.
         return outer, positions * outer
     if class_name == "EinsumDense":
-        # The equation says how many of the leading axes are summed over, which the shape does not.
+        # The equation, which is unknown here, determines how many of the leading axes are summed over.
         return weight.shape[0], positions * inner
     return positions * inner, positions * inner
 
@@ -215,13 +217,13 @@ def _is_kernel(weight: WeightSpec) -> bool:
 
 
 def _input_size(history: History, row: int) -> float:
-    """Root mean square of what the layer was given at the first step, NaN where it was not measured."""
+    """Root mean square of the layer's input at the first step, NaN if it was not measured."""
     assert history.first is not None
     return float(history.first.layer("input_rms")[row])
 
 
 def _alike(history: History, row: int, *, is_zero: bool) -> int:
-    """In how many of the last checks in a row all units output the same; zeros count for a kernel of zeros only."""
+    """Number of latest checks in a row in which all units were equal; zeros count only for a kernel of zeros."""
     means, deviations = history.stat("mean")[:, row], history.stat("std")[:, row]
     size = np.hypot(means, deviations).astype(np.float64)
     spread = history.stat("unit_std")[:, row].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Bounded activations that sit at their bounds, where the gradient is gone."""
+"""Units of bounded activations whose outputs stay at the bounds, where the gradient is nearly zero."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ HYSTERESIS = 0.85
 SATURATED_SHARE = Sign("saturated_share", "share of outputs saturated", "share")
 
 LATEST = 12
-"""Observed steps whose median is judged: saturated units stay at their bounds."""
+"""Observed steps whose median is judged, because only units that stay at their bounds are saturated."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SaturatedUnits(Rule):
-    """Thresholds are shares of outputs in the outer 5% of the activation's range, the median over the last 12 checks.
+    """Thresholds are shares of outputs in the outer 5% of the activation's range, as a median over the last 12 checks.
 
     Attributes:
         min_checks: observed steps needed.
@@ -73,7 +73,7 @@ class SaturatedUnits(Rule):
             return Outcome.OK
         learned = has_learned(history)
         if learned:
-            # A network that is sure of what it has learned drives its units to their bounds: one severity less.
+            # A confident network drives its units to their bounds, so a falling loss lowers the severity by one.
             milder = {Severity.PROBLEM: (Severity.WARNING, self.warning_share)}
             severity, threshold = milder.get(severity, (Severity.NOTE, self.note_share))
         layer = history.spec.layers[row]

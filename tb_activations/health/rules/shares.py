@@ -1,4 +1,4 @@
-"""How bad it is when a share of a layer's units is sick."""
+"""Severity of a finding by the share of a layer's units that it affects."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import dataclasses
 from tb_activations.records.finding import Finding, Severity
 
 HYSTERESIS = 0.8
-"""An open finding keeps its severity down to this share of the threshold, so that one near it does not come and go."""
+"""An open finding keeps its severity down to this share of the threshold, so that it does not open and close often."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Shares:
-    """The share, in [0, 1], from which each severity holds."""
+    """The lowest share, in [0, 1], of each severity."""
 
     note: float
     warning: float
     problem: float
 
     def severity(self, share: float, earlier: Finding | None = None) -> Severity | None:
-        """What this share of a layer's units amounts to; None for nothing. `earlier` is the finding that is open."""
+        """The severity of this share, None if it is below all thresholds. `earlier` is the open finding, if any."""
         if earlier and share and self._plain(share / HYSTERESIS) is earlier.severity:
             return earlier.severity
         return self._plain(share)
 
     def threshold(self, severity: Severity, share: float) -> float:
-        """What the share was compared with when it was given this severity."""
+        """The threshold that led to this severity; the eased one if only that keeps the finding open."""
         threshold = {Severity.NOTE: self.note, Severity.WARNING: self.warning, Severity.PROBLEM: self.problem}[severity]
         return threshold if share >= threshold else threshold * HYSTERESIS
 

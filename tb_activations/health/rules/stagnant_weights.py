@@ -1,4 +1,4 @@
-"""Trainable weights that do not move, or that move too far in every step."""
+"""Trainable weights that do not change, or that change too much in every step."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tb_activations.records.specs import LayerSpec
 
 HYSTERESIS = 2.0
 LATEST = 16
-"""Observed steps whose median is the usual step."""
+"""Observed steps whose median is the usual size of an update."""
 
 RESTLESS = Sign("restless", "update-to-weight ratio, median of the window's last half")
 STILL = Sign("still", "update-to-weight ratio, largest of the window")
 
 _ROUNDING = 1e-6
-"""Norms of weights that differ by less are equal within float32."""
+"""Weight norms with a smaller relative difference are equal within the precision of float32."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,11 +31,12 @@ class StagnantWeights(Rule):
     """Update-to-weight ratio ‖w_after - w_before‖ / ‖w_before‖ of all weights of a layer taken together.
 
     Attributes:
-        still: if no step of the window was larger, the weights do not move.
-        still_learned: the same once the loss has fallen: trained networks take small steps.
-        fast: if the median step of the last half of the window is larger, the weights move too fast.
-        min_checks: observed steps needed to call weights stuck.
-        settled: observed steps needed to call them thrashing: weights that grow from zero take large steps at first.
+        still: the weights do not move if no step of the window was larger than this.
+        still_learned: the same once the loss has fallen, because trained networks take small steps.
+        fast: the weights move too fast if the median step of the last half of the window is larger than this.
+        min_checks: observed steps needed before weights count as stuck.
+        settled: observed steps needed before weights count as thrashing, because weights that grow from zero take
+            large steps at first.
         decayed: a learning rate below this share of its peak was lowered on purpose.
     """
 
@@ -105,7 +106,7 @@ class StagnantWeights(Rule):
 
     @staticmethod
     def _moves_unseen(history: History, row: int) -> bool:
-        """Whether the weights changed between observed steps although none of these moved them, as in accumulation."""
+        """Whether the weights changed between observed steps but not in them, as with gradient accumulation."""
         norms = history.stat("weight_norm")[:, row].astype(np.float64)
         return bool(np.nanmax(norms) - np.nanmin(norms) > _ROUNDING * np.nanmax(norms))
 
@@ -176,9 +177,9 @@ class StagnantWeights(Rule):
 
 
 def _usual_steps(history: History) -> NDArray[np.float64]:
-    """`[checks, layers]`: the latest steps of a layer's weights taken together or of its kernels, whichever is smaller.
+    """`[checks, layers]`: the latest update ratios of all weights of a layer, or of its kernels if that is smaller.
 
-    A bias that grows from zero inflates the first, a small kernel next to a large one the second.
+    A bias that grows from zero inflates the former, a small kernel in the same layer as a large one the latter.
     """
     steps: NDArray[np.float64] = np.fmin(kernel_steps(history, LATEST), history.stat("update_ratio")[-LATEST:])
     return steps

@@ -1,4 +1,4 @@
-"""A trainable layer on which the loss hardly depends, in dimensionless terms."""
+"""Trainable layers on which the loss hardly depends, measured by a dimensionless elasticity."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ELASTICITY = Sign("elasticity", "elasticity of the loss (gradient norm x weight 
 _BOUNDED = frozenset({"sigmoid", "tanh", "hard_sigmoid"})
 
 AT_ENDS, WAKING = 5, 2.0
-"""A layer is waking up if its elasticity at the last checks of the window is this many times that at the first."""
+"""A layer is waking up if its elasticity grew by this factor from the first to the last checks of the window."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,10 +31,11 @@ class VanishingGradient(Rule):
 
     Attributes:
         warning_elasticity, problem_elasticity: a median below these is a finding if the layer is also below
-        `relative`; below `uniform` it is a finding whatever the other layers do.
-        relative: share of the largest elasticity among the layers nearer the loss.
+            `relative`.
+        uniform: a median below this is a finding regardless of other layers.
+        relative: limit of the layer's elasticity relative to the largest one among the layers nearer the loss.
         min_checks: observed steps needed.
-        loss_fallen: once the loss is below this share of its start, the finding is a note: the network learns anyway.
+        loss_fallen: once the loss is below this share of its start, the finding is a note, because the network learns.
     """
 
     warning_elasticity: float = 1e-2
@@ -88,7 +89,7 @@ class VanishingGradient(Rule):
         return answers
 
     def _is_waking(self, table: NDArray[np.float64]) -> bool:
-        """Whether elasticity grows from check to check, as in a branch that starts from zero."""
+        """Whether elasticity grows over the window, as in a branch that starts from zero."""
         known = table[~np.isnan(table)]
         first, last = np.median(known[:AT_ENDS]), np.median(known[-AT_ENDS:])
         return bool(last > self.problem_elasticity and last > WAKING * first)
@@ -105,7 +106,7 @@ class VanishingGradient(Rule):
         *,
         learned: bool,
     ) -> Judged:
-        # An open finding closes only well above the threshold, so it does not come and go near it.
+        # An open finding closes only well above the threshold, so that it does not open and close often.
         slack = HYSTERESIS if earlier else 1
         is_behind = elasticity < slack * self.relative * reference
         threshold = self.warning_elasticity if is_behind else self.uniform
@@ -147,14 +148,14 @@ class VanishingGradient(Rule):
 
 
 def _nearer_the_loss(medians: NDArray[np.float64], history: History) -> NDArray[np.float64]:
-    """`[layers]` the largest median among later layers, 0 where there is none."""
+    """`[layers]`: the largest median among later layers, 0 without any."""
     known = np.where(np.isnan(medians), 0, medians)
     result: NDArray[np.float64] = np.where(history.graph.reaches, known, 0).max(axis=1, initial=0)
     return result
 
 
 def _bounded_ahead(layers: Sequence[LayerSpec]) -> NDArray[np.int64]:
-    """`[layers]`: how many bounded activations the layer and later layers have."""
+    """`[layers]`: number of bounded activations in the layer and all later ones."""
     is_bounded = np.array([layer.activation in _BOUNDED for layer in layers], np.int64)
     return np.cumsum(is_bounded[::-1])[::-1]
 

@@ -1,4 +1,4 @@
-"""Questions of rules about the window of observed steps: medians, since when, whether the network has learned."""
+"""Statistics over the window of observed steps that several rules use."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 from tb_activations.health.history import History
 
 LEARNED = 0.7
-"""A loss below this share of its start: the network learns, whatever a layer looks like."""
+"""A network whose loss is below this share of its start is learning."""
 
 
 def medians(table: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """`[layers]` median over the checks and over how many of them; NaN where there is none."""
+    """`[layers]` median over the checks that are not NaN, and `[layers]` their number; NaN without any."""
     counts = np.count_nonzero(~np.isnan(table), axis=0)
     result = np.full(table.shape[1], np.nan)
     if not len(table):
         return result, counts
-    # `np.nanmedian` goes through masked arrays, which costs more than everything else in a rule. NaN sorts to the end.
+    # `np.nanmedian` uses masked arrays, which are slower than everything else in a rule. NaN sorts to the end.
     ordered, columns = np.sort(table, axis=0), np.arange(table.shape[1])
     low, high = ordered[np.maximum(counts - 1, 0) // 2, columns], ordered[counts // 2 % len(table), columns]
     known = counts > 0
@@ -26,30 +26,30 @@ def medians(table: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def trailing(flags: NDArray[np.bool_]) -> int:
-    """How many of the last checks in a row hold."""
+    """Number of true flags in a row at the end."""
     broken = np.flatnonzero(~flags)
     return len(flags) if not broken.size else int(len(flags) - 1 - broken[-1])
 
 
 def since(history: History, flags: NDArray[np.bool_]) -> int:
-    """The first of the last steps in a row that hold; the latest step if none does."""
+    """The first step of the run of true flags at the end; the latest step if its flag is false."""
     return int(history.steps[-max(trailing(flags), 1)])
 
 
 def has_learned(history: History, share: float = LEARNED) -> bool:
-    """Whether the loss is below `share` of its start; never for losses that start at zero or below."""
+    """Whether the loss is below `share` of its start."""
     return history.loss < share * history.initial_loss
 
 
 def rows_per_unit(history: History, row: int) -> NDArray[np.float64]:
-    """`[checks kept]`: number of samples (and positions) that a layer's statistics are over."""
+    """`[checks kept]`: number of samples (times positions) behind a layer's statistics."""
     return history.rows[:, row]
 
 
 def kernel_steps(history: History, checks: int) -> NDArray[np.float64]:
-    """`[checks, layers]`: the largest update-to-weight ratio of a layer's kernels at the last checks, NaN without one.
+    """`[checks, layers]`: the largest update-to-weight ratio of a layer's kernels at the last checks, NaN without any.
 
-    Vectors are left out: biases begin at zero, and any step is huge compared with zero.
+    Vectors are left out: biases start at zero, so their first update is always relatively huge.
     """
     kept = max(min(checks, len(history.steps)), 0)
     ratios = history.weight_stat("update_ratio")[len(history.steps) - kept :].astype(np.float64)

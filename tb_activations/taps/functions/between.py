@@ -1,7 +1,8 @@
-"""What stands between the layers of a traced step: activation functions, and whose they are.
+"""Activation functions between the layers of a traced step, and the layers they belong to.
 
-From whatever a layer is given the graph is followed back to the layers that produced it. An activation function on the
-way belongs to the layer that it was applied to; behind a join to the layer of the same shape that was called last.
+The graph is followed from each layer's inputs back to the layers that produced them. An activation function on the
+path belongs to the layer whose output it was applied to. After a join (an addition, say), it belongs to the layer with
+the same output shape that was called last.
 """
 
 from __future__ import annotations
@@ -24,18 +25,20 @@ _THINNING = frozenset(
         *("ResizeBilinear", "ResizeNearestNeighbor", "StridedSlice"),
     }
 )
-"""Operations that leave the unit axis as it is, and its values in some other number."""
+"""Operations that keep the unit axis but change the number of samples or positions."""
 
 _MOST_VISITS = 20_000
+"""Bounds the search in large graphs; functions beyond it are not found."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Applied:
-    """A function that was applied to a layer's output, and the output behind it.
+    """A function that was applied to a layer's output, and its result.
 
     Attributes:
-        axis: the one that counts units in `after`.
-        origin: the tensor right behind the function, of which `after` may be a part, or have another shape.
+        after: the function's result for this layer.
+        axis: the unit axis of `after`.
+        origin: the tensor that the function returned; `after` may be a slice of it or a reshaped copy.
     """
 
     function: Function
@@ -46,12 +49,12 @@ class Applied:
 
 @dataclasses.dataclass(frozen=True)
 class _Pending:
-    """A function on the way back to what it was applied to.
+    """A function found on the way back from a layer's input, before the layer it was applied to is known.
 
     Attributes:
-        part: (begin, size) of the last axis, where values of several layers were concatenated before it.
-        is_reshaped, is_thinned: what happened to the values between the layer and the function.
-        is_joined: whether other values were added.
+        part: (begin, size) on the last axis, if the function was applied to a concatenation of several layers.
+        is_reshaped, is_thinned: whether the values were reshaped, or pooled and the like, between layer and function.
+        is_joined: whether they were added to or combined with other values in between.
     """
 
     chain: Chain
@@ -65,7 +68,7 @@ class _Pending:
         return (self.chain.after.ref(), self.part, self.is_reshaped, self.is_thinned, self.is_joined)
 
     def through(self, operation: Any, place: int) -> _Pending | None:
-        """The function as seen from an operation's input at `place`; None if it is not the input's."""
+        """The function as seen from an operation's input at `place`; None if it was not applied to that input."""
         if operation.type in RESHAPING:
             return dataclasses.replace(self, is_reshaped=True)
         if operation.type in _THINNING | PERMUTING:
@@ -79,7 +82,7 @@ class _Pending:
 
 
 def _part(concatenation: Any, place: int) -> tuple[int, int] | None:
-    """Where an input stands on the last axis of a concatenation; None if it was made along another."""
+    """The (begin, size) of an input on the last axis of a concatenation; None for a concatenation along another."""
     *values, axis = concatenation.inputs
     rank, at = concatenation.outputs[0].shape.rank, tf.get_static_value(axis)
     sizes = [int(value.shape[-1]) for value in values if value.shape.rank and value.shape[-1] is not None]
@@ -89,11 +92,11 @@ def _part(concatenation: Any, place: int) -> tuple[int, int] | None:
 
 
 class Between:
-    """Follows the tensors of one graph.
+    """Searches one graph for functions between layers.
 
     Args:
-        calls: in the order of their ends.
-        stops: references of further tensors that layers returned, behind which nothing is looked for.
+        calls: in the order in which they ended.
+        stops: references of further tensors that layers returned; the search ends there.
     """
 
     def __init__(self, calls: Sequence[SeenCall], stops: Iterable[Any]) -> None:
@@ -104,9 +107,9 @@ class Between:
         self._visited: set[tuple[Any, ...]] = set()
 
     def applied(self, exits: Iterable[tf.Tensor]) -> dict[int, Applied]:
-        """By `id` of the call, what was applied to its output.
+        """The function applied to a call's output, by `id` of the call.
 
-        `exits` are tensors that models returned. A layer whose output is also used as it is has nothing applied.
+        `exits` are tensors that models returned. A layer whose output is also used directly gets no function.
         """
         for _, call in self._calls.values():
             if not call.is_transparent:
@@ -128,7 +131,7 @@ class Between:
 
     def _follow(self, start: tf.Tensor, *, is_use: bool) -> None:
         waiting: list[tuple[tf.Tensor, _Pending | None]] = [(start, None)]
-        # Nothing is visited twice with the same function on the way.
+        # `_visit` skips pairs of tensor and function that it has seen, so the search ends.
         while waiting and len(self._visited) < _MOST_VISITS:
             waiting += self._visit(*waiting.pop(), is_use=is_use)
 
@@ -172,7 +175,7 @@ class Between:
         return []
 
     def _owner(self, reached: list[tuple[int, SeenCall, _Pending]]) -> list[tuple[SeenCall, Applied]]:
-        """Whose one function is, of the layers that it was applied to; none if it fits none of them."""
+        """The layer that one function belongs to, of all that it was reached from; empty if it fits none of them."""
         fitting = []
         for place, call, pending in reached:
             applied = _fitted(call, pending)
@@ -201,7 +204,7 @@ def _through_layer(pending: _Pending, call: SeenCall) -> _Pending:
 
 
 def _fitted(call: SeenCall, pending: _Pending) -> Applied | None:
-    """The function as one of this layer's output; None where its units cannot be found in what came out."""
+    """The function as applied to this layer's output; None if the layer's units cannot be found in the result."""
     function, after, output = pending.chain.function, pending.chain.after, call.output
     assert function is not None
     axis = unit_axis(call.entry.layer, output.shape.rank, has_activation=True)
@@ -219,7 +222,7 @@ def _fitted(call: SeenCall, pending: _Pending) -> Applied | None:
 
 
 def _thinned_axis(after: tf.Tensor, output: tf.Tensor, axis: int | None) -> int | None:
-    """The unit axis of what pooling and the like left of `output`, whose units are along `axis`."""
+    """The unit axis of `after`, which is `output` pooled or the like; `axis` is the unit axis of `output`."""
     rank, left = output.shape.rank, after.shape.rank
     if axis is None or rank is None or not left or not output.shape[axis]:
         return None

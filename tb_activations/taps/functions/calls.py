@@ -1,4 +1,4 @@
-"""Functions of one tensor in a traced graph: where element-wise operations begin, and what they do to numbers."""
+"""Element-wise functions in a traced graph: the tensor they start from, and which activation function they compute."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tb_activations.taps.gist import gist
 _LOGGER = logging.getLogger("tb_activations")
 
 MOST_OPERATIONS = 64
-"""A function is followed back over so many operations; activation functions have a dozen at most."""
+"""How many operations are followed back; activation functions have a dozen at most."""
 
 RESHAPING = frozenset({"Reshape", "ExpandDims", "Squeeze"})
 _SAME = frozenset({"Identity", "IdentityN", "StopGradient", "PreventGradient", "EnsureShape", "CheckNumerics"})
 PERMUTING = frozenset({"Transpose", "BroadcastTo"})
 PASSING = RESHAPING | _SAME | PERMUTING
-"""Operations that hand on the values of their first input (`IdentityN`: of every input)."""
+"""Operations that pass on the values of their first input (`IdentityN`: of every input)."""
 
 _CONSTANT = {"ZerosLike": 0, "OnesLike": 1}
 ELEMENTWISE = frozenset(
@@ -37,19 +37,19 @@ ELEMENTWISE = frozenset(
         *("LogicalAnd", "LogicalOr", "LogicalNot"),
     }
 )
-"""Operations without state of which each element of the output depends on the same element of the inputs."""
+"""Stateless operations whose output elements each depend only on the same element of the inputs."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Chain:
-    """What a tensor was made of by element-wise operations alone.
+    """The element-wise operations that end in a tensor.
 
     Attributes:
-        root: the tensor that the function was applied to; the tensor itself where nothing was.
-        function: the activation function on the way, None for none.
-        after: the tensor right behind it.
-        is_reshaped: whether values were given another shape between `root` and `after`, in the same order.
-        is_permuted: whether they were put in another order.
+        root: the tensor that they start from; the tensor itself if there are none.
+        function: the activation function among them, None without one.
+        after: the function's result.
+        is_reshaped: whether values were reshaped between `root` and `after`, keeping their order.
+        is_permuted: whether they were reordered.
     """
 
     root: tf.Tensor
@@ -60,9 +60,9 @@ class Chain:
 
 
 def chain(tensor: tf.Tensor, stops: Container[Any]) -> Chain:
-    """Follows a tensor of a graph back to what it is an element-wise function of.
+    """Follows a tensor of a graph back to the tensor that it is an element-wise function of.
 
-    `stops` holds references (`tensor.ref()`) of tensors that are taken as they come.
+    `stops` holds references (`tensor.ref()`) of tensors at which the search ends.
     """
     cuts, operations = _cuts(tensor, stops)
     root = cuts[-1][0]
@@ -71,7 +71,7 @@ def chain(tensor: tf.Tensor, stops: Container[Any]) -> Chain:
         return none
     try:
         found = _functions(root, [cut for cut, _ in cuts[:-1]], operations)
-    except Exception as error:  # What cannot be evaluated is not recognized; the step itself does not need it.
+    except Exception as error:  # Only the recognition is lost; the step does not depend on it.
         _LOGGER.debug("A function in the step cannot be evaluated (%s).", gist(error))
         return none
     place = _place(found)
@@ -83,9 +83,10 @@ def chain(tensor: tf.Tensor, stops: Container[Any]) -> Chain:
 
 
 def _place(found: Sequence[Function | None]) -> int | None:
-    """Which of the functions on the way counts, the last one first; None if none is an activation function.
+    """The place of the function that counts, in a list with the last function first; None without any.
 
-    Of those that silence units the last, which may add a cap; else the first that has a name, else the first.
+    The last function that silences units, because it may add a cap. Otherwise the first one applied that has a name,
+    otherwise the first one applied.
     """
     functions = [(place, function) for place, function in enumerate(found) if function is not None]
     silencing = [place for place, function in functions if function.is_silencing]
@@ -97,21 +98,22 @@ def _place(found: Sequence[Function | None]) -> int | None:
 
 
 def origin(tensor: tf.Tensor, stops: Container[Any]) -> tf.Tensor:
-    """The root of `chain`, without a look at the function."""
+    """The root of `chain`, without recognizing the function."""
     return _cuts(tensor, stops)[0][-1][0]
 
 
 def _cuts(tensor: tf.Tensor, stops: Container[Any]) -> tuple[list[tuple[tf.Tensor, int]], list[Any]]:
-    """Tensors through which everything passes on its way to `tensor`, nearest first.
+    """Tensors that every path to `tensor` passes through, nearest first, and the operations, the last one first.
 
-    With each the number of operations behind it; and all the operations, the last one first.
+    Each tensor comes with the number of operations between it and `tensor`.
     """
     cuts: list[tuple[tf.Tensor, int]] = [(tensor, 0)]
     operations: list[Any] = []
     frontier = {tensor.ref(): tensor}
-    # Every turn takes one operation more.
+
     while len(operations) < MOST_OPERATIONS:
-        # The latest first, so that nothing is passed before all that was computed from it.
+        # Operations are numbered as they are made. Taking the latest first ensures that a tensor is expanded only after
+        # everything that was computed from it.
         latest = max(frontier.values(), key=lambda value: value.op._id)
         inputs = None if latest.ref() in stops else _arguments(latest)
         if inputs is None:
@@ -127,7 +129,7 @@ def _cuts(tensor: tf.Tensor, stops: Container[Any]) -> tuple[list[tuple[tf.Tenso
 
 
 def passed(tensor: tf.Tensor) -> tf.Tensor | None:
-    """The tensor whose values this one hands on, None if it has its own."""
+    """The tensor whose values this one passes on, None if it computes its own."""
     operation = tensor.op
     if operation.type not in PASSING or not len(operation.inputs):
         return None
@@ -136,7 +138,7 @@ def passed(tensor: tf.Tensor) -> tf.Tensor | None:
 
 
 def _arguments(tensor: tf.Tensor) -> list[tf.Tensor] | None:
-    """What the elements of a tensor are computed from, None where they are not computed element by element."""
+    """The tensors that a tensor is computed from element by element; None if it is computed otherwise."""
     handed = passed(tensor)
     if handed is not None:
         return [handed]
@@ -144,7 +146,7 @@ def _arguments(tensor: tf.Tensor) -> list[tf.Tensor] | None:
 
 
 def _constant(tensor: tf.Tensor) -> Any:
-    """The one number that a constant tensor is full of, as an array without axes; None where it is not constant."""
+    """The single number that fills a constant tensor, as an array without axes; None for any other tensor."""
     operation = tensor.op
     if operation.type in _CONSTANT:
         return np.array(_CONSTANT[operation.type], tensor.dtype.as_numpy_dtype)
@@ -159,7 +161,7 @@ def _constant(tensor: tf.Tensor) -> Any:
 
 
 def _captured(tensor: tf.Tensor) -> Any:
-    """The value of an eager constant that the graph took from outside."""
+    """The value of an eager constant that the graph captured; None for anything else."""
     for outer, inner in getattr(tensor.graph, "captures", ()):
         if inner is tensor and isinstance(outer, tf.__internal__.EagerTensor) and outer.dtype != tf.resource:
             return outer.numpy() if outer.shape.num_elements() == 1 else None
@@ -167,7 +169,7 @@ def _captured(tensor: tf.Tensor) -> Any:
 
 
 def _functions(root: tf.Tensor, cuts: list[tf.Tensor], operations: list[Any]) -> tuple[Function | None, ...]:
-    """What each of `cuts` is of `root`."""
+    """The activation function that each of `cuts` is of `root`."""
     graph, names = tf.compat.v1.GraphDef(), {root.ref(): "grid:0"}
     node = graph.node.add(name="grid", op="Placeholder")
     node.attr["dtype"].type = root.dtype.as_datatype_enum
@@ -198,7 +200,7 @@ def _add_constant(graph: Any, tensor: tf.Tensor) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _evaluated(graph: bytes, outputs: tuple[str, ...], dtype: str) -> tuple[Function | None, ...]:
-    """The functions that a graph computes of its placeholder "grid"; the same ones come up step after step."""
+    """The functions that a graph computes of its placeholder "grid". Cached: retraced steps contain the same ones."""
     with tf.Graph().as_default() as scratch:
         tf.import_graph_def(tf.compat.v1.GraphDef.FromString(graph), name="")
         config = tf.compat.v1.ConfigProto(device_count={"GPU": 0}, inter_op_parallelism_threads=1)
@@ -216,5 +218,5 @@ def _classified(x: Values, result: Any, dtype: str) -> Function | None:
 
 
 def tolerance(dtype: str) -> float:
-    """How exactly functions are computed in this type, relatively."""
+    """Relative precision with which functions are computed in this type."""
     return 0.02 if dtype in ("float16", "bfloat16") else 1e-3

@@ -1,4 +1,4 @@
-"""Activation functions between the layers of an eager step, which has no graph: told from the values alone."""
+"""Activation functions between the layers of an eager step, which has no graph: recognized from the values alone."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from tb_activations.taps.layers import unit_axis
 from tb_activations.taps.step.seen import NONE, SeenCall
 
 _KEPT = 4
-"""Calls whose outputs wait for the layer that takes them."""
+"""Calls kept until the layer that takes their output is called; more would keep their tensors in memory."""
 _SAMPLE = 2048
+"""Elements compared to recognize a function."""
 
 
 class Waiting:
-    """The last calls of a step, until they are measured.
+    """The latest calls of a step, held back until they are measured.
 
-    A function is found where a layer is given a tensor of the shape of an output before, whose values are a known
-    function of it. Functions of joined outputs, and those behind the last layer, are not seen this way.
+    A function is recognized when a layer receives a tensor with the shape of an earlier output whose values are a
+    known function of that output. Functions of joined outputs, or after the last layer, cannot be found this way.
     """
 
     def __init__(self) -> None:
@@ -33,7 +34,7 @@ class Waiting:
         self._raw: set[int] = set()
 
     def given(self, inputs: tuple[tf.Tensor, ...], *, is_use: bool) -> None:
-        """A layer is called with these; `is_use` unless it only hands them on."""
+        """Notes that a layer is called with these tensors; `is_use` is false for a layer that only passes them on."""
         for value in inputs:
             handed = [call for call in self._calls if call.output is value]
             if handed:
@@ -46,13 +47,13 @@ class Waiting:
                     break
 
     def add(self, call: SeenCall) -> Iterator[tuple[SeenCall, Applied | None]]:
-        """Takes in a call; those that need not wait any longer, and what was applied to them."""
+        """Adds a call; yields calls that are held no longer, each with the function applied to it."""
         self._calls.append(call)
         if len(self._calls) > _KEPT:
             yield self._taken()
 
     def rest(self) -> Iterator[tuple[SeenCall, Applied | None]]:
-        """The calls that still wait."""
+        """The calls that are still held, each with the function applied to it."""
         while self._calls:
             yield self._taken()
 
@@ -77,6 +78,6 @@ def _function(before: tf.Tensor, after: tf.Tensor) -> Function | None:
 
 def _sample(value: tf.Tensor) -> Values:
     flat = tf.reshape(value, [-1])
-    # An odd stride does not keep to one unit.
+    # The number of units is usually even: an even stride could sample a single unit.
     numbers: Any = flat[:: max(flat.shape[0] // _SAMPLE, 1) | 1].numpy()
     return np.asarray(numbers, np.float64)

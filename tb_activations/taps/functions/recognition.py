@@ -1,4 +1,4 @@
-"""Which activation function this is, told from what it does to numbers rather than from its name."""
+"""Recognizes an activation function by its values rather than by its name."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 
 REACH = 20.0
-"""Functions are looked at between this far below and above zero..."""
+"""Functions are compared between minus this and plus this."""
 FAR = (50.0, 1e3, 1e4)
-"""... and for their bounds so far out, within the range of float16."""
+"""Further points, for the bounds of functions; within the range of float16."""
 GRID: Values = np.sort(np.concatenate([np.linspace(-REACH, REACH, 801), [-1e-3, 1e-3], FAR, np.negative(FAR)]))
-"""Numbers that tell activation functions apart."""
+"""Inputs on which activation functions differ."""
 
 SILENT = "rectifier"
 SMOOTH = "smooth rectifier"
 BOUNDED = "bounded function"
 NAMELESS = frozenset({SILENT, SMOOTH, BOUNDED})
-"""What functions are called that do what an activation function does and have no name of their own."""
+"""Names for functions that behave like an activation function and are not a known one."""
 
 _EDGE = 4.0
-"""Zero up to here is a half line. Further out smooth functions underflow to exact zeros."""
+"""The half line of zeros must end between minus this and plus this. Smooth functions underflow to zero further out."""
 _LEVEL = 0.02
-"""A function whose outer part moves by less than this share of its range has leveled off."""
+"""A function has leveled off if it moves by less than this share of its range at the end."""
 _FEWEST = 16
+"""Finite pairs needed to recognize a function."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +37,8 @@ class Function:
     """An activation function.
 
     Attributes:
-        name: as in `keras.activations` where it is one of those, else `SILENT`, `SMOOTH` or `BOUNDED`.
-        bounds: where it levels off below and above, None where it does not.
+        name: as in `keras.activations` if it is one of those, else `SILENT`, `SMOOTH` or `BOUNDED`.
+        bounds: the values at which it levels off, lower and upper; None if it does not.
         is_silencing: whether it is exactly zero on a half line.
     """
 
@@ -89,16 +90,16 @@ _BOUNDS = {
     "softsign": (-1.0, 1.0),
 }
 NAMES = frozenset({*_NAMED, "leaky_relu", "threshold", "prelu", "celu", "swish", "hard_swish", "soft_sign", "glu"})
-"""Names that promise something of what a function does."""
+"""Names that imply how a function behaves."""
 
 
 def classify(x: Values, y: Values, tolerance: float) -> Function | None:
-    """The activation function that makes `y` of `x`; None for straight lines, constants and everything else.
+    """The activation function that maps `x` to `y`; None for straight lines, constants and everything else.
 
     Args:
-        x: ascending, should hold `GRID` or a good part of it.
-        y: of the same length; what is not finite is left out.
-        tolerance: relative, how exactly the values were computed.
+        x: ascending; should contain all or most of `GRID`.
+        y: of the same length; values that are not finite are left out.
+        tolerance: relative precision of `y`.
     """
     usable = np.isfinite(y)
     core = usable & (np.abs(x) <= REACH)
@@ -108,17 +109,17 @@ def classify(x: Values, y: Values, tolerance: float) -> Function | None:
 
 
 def classify_sample(x: Values, y: Values, tolerance: float) -> Function | None:
-    """The named activation function that makes `y` of `x`, from whatever values came along; None if none fits.
+    """The named activation function that maps `x` to `y`, from arbitrary samples; None if none fits.
 
     Args:
-        x, y: of the same length, in any order. Fewer than 16 finite pairs tell nothing.
-        tolerance: relative.
+        x, y: of the same length, in any order. The result is None for fewer than 16 finite pairs.
+        tolerance: relative precision of `y`.
     """
     usable = np.isfinite(x) & np.isfinite(y)
     x, y = x[usable], y[usable]
     if len(x) < _FEWEST or np.ptp(x) == 0 or np.array_equal(x, y):
         return None
-    # Nothing but negative inputs, each of which became exactly zero: every unit is silent.
+    # Only negative inputs, and every output exactly zero: a ReLU whose units are all silent.
     if not np.any(y):
         return Function("relu", None, is_silencing=True) if x.max() <= 0 else None
     return None if _is_straight(x, y, tolerance) else _named(x, y, tolerance)
@@ -132,7 +133,7 @@ def _is_straight(x: Values, y: Values, tolerance: float) -> bool:
 def _named(x: Values, y: Values, tolerance: float) -> Function | None:
     errors = {name: _error(y, function(x)) for name, function in _NAMED.items()}
     best = min(errors, key=errors.__getitem__)
-    # Those that are exactly zero must be so here.
+    # A smooth function can come within the tolerance of a silencing one; only exact zeros prove the latter.
     silences = best not in _SILENCING or not np.any(y[x <= -_EDGE])
     if errors[best] <= tolerance and silences:
         return Function(best, _BOUNDS.get(best), best in _SILENCING)
@@ -153,7 +154,7 @@ def _error(y: Values, expected: Values) -> float:
 
 
 def _nameless(x: Values, y: Values, x_far: Values, y_far: Values) -> Function | None:
-    """By its two ends; `x_far`, `y_far` reach further out."""
+    """Classifies a function by its two ends; `x_far`, `y_far` reach further out."""
     spread = float(np.ptp(y))
     left, right = _ends(x, y)
     if _is_zero_below(x, y) or _is_zero_below(-x[::-1], y[::-1]):
@@ -174,7 +175,7 @@ def _nameless(x: Values, y: Values, x_far: Values, y_far: Values) -> Function | 
 
 
 def _ends(x: Values, y: Values) -> tuple[tuple[float, float], tuple[float, float]]:
-    """How far `y` moves over the outermost quarter of each half and over the quarter before it: left, right."""
+    """The change of `y` over the outermost quarter of each half and over the quarter next to it: left, right."""
     at = np.interp([-REACH, -0.75 * REACH, -0.5 * REACH, 0.5 * REACH, 0.75 * REACH, REACH], x, y)
     return (float(at[1] - at[0]), float(at[2] - at[1])), (float(at[5] - at[4]), float(at[4] - at[3]))
 
@@ -184,14 +185,14 @@ def _is_steady(end: tuple[float, float]) -> bool:
 
 
 def _is_zero_below(x: Values, y: Values) -> bool:
-    """Whether `y` is exactly zero up to some place and, but for a few values, not behind it."""
+    """Whether `y` is exactly zero up to some point near 0, and nonzero after it except for a few values."""
     nonzero = np.flatnonzero(y)
     first = int(nonzero[0]) if nonzero.size else len(y)
     return 0 < first < len(y) and -_EDGE <= x[first] <= _EDGE and float(np.mean(y[first:] != 0)) > 0.9
 
 
 def _rectifier_name(x: Values, y: Values) -> str:
-    """A scaled or capped ReLU is one."""
+    """The name of a silencing function; a scaled or capped ReLU counts as "relu"."""
     above = x > 0
     slope = float(np.median(y[above][:20] / x[above][:20]))
     is_relu = slope > 0 and _error(y, np.minimum(slope * np.maximum(x, 0), y.max())) <= 1e-2

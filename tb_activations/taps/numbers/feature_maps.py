@@ -1,4 +1,4 @@
-"""The first feature maps of convolutional outputs, small enough to leave with every observed step."""
+"""The first feature maps of convolutional outputs, small enough to return from every observed step."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ SAMPLES, CHANNELS, SIDE = 2, 16, 32
 
 
 def first_maps(value: tf.Tensor, unit_axis: int | None) -> tf.Tensor | None:
-    """`[SAMPLES, height, width, channels]` float32 of a layer's output, None where the output is no stack of maps.
+    """`[SAMPLES, height, width, channels]` float32 of a layer's output; None if the output is not a stack of maps.
 
-    At most `CHANNELS` channels; sides above `SIDE` are thinned by an even stride. A batch of fewer samples is filled
-    up with NaN.
+    At most `CHANNELS` channels; sides longer than `SIDE` are subsampled by a constant stride. A batch with fewer than
+    `SAMPLES` samples is padded with NaN.
     """
     if value.shape.rank != 4 or unit_axis is None or any(size is None for size in value.shape[1:]):
         return None

@@ -1,7 +1,7 @@
 """Bucket counts in the graph, over an evenly strided sample.
 
-`tf.summary.histogram` makes 240 bytes of temporary per element and neither it nor `tf.math.bincount` compiles under
-XLA, hence this one: at most 16,384 elements are sorted into buckets, and the counts scaled to the full number.
+`tf.summary.histogram` needs 240 bytes of temporary memory per element, and neither it nor `tf.math.bincount` compiles
+under XLA. This histogram sorts at most 16,384 elements into buckets and scales the counts to the full number.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ def histogram(rows: tf.Tensor, low: tf.Tensor | None, high: tf.Tensor | None) ->
 
     Args:
         rows: float32 `[rows, columns]`. Elements that are not finite are left out.
-        low, high: float32 scalars, smallest and largest element; None takes those of the sample.
+        low, high: float32 scalars, the smallest and largest element; None for those of the sample.
 
-    A tensor with all elements equal has them in the last bucket. Without finite elements the edges are NaN.
+    If all elements are equal, they are counted in the last bucket. Without finite elements the edges are NaN.
     """
     sample = strided_sample(rows)
     finite = tf.math.is_finite(sample)
@@ -33,7 +33,7 @@ def histogram(rows: tf.Tensor, low: tf.Tensor | None, high: tf.Tensor | None) ->
         some = low <= high
         low = tf.where(some, low, float("nan"))
         high = tf.where(some, high, float("nan"))
-    # Dividing before subtracting keeps a range near the largest float32 finite.
+    # Divided before subtracting, so that a range near the largest float32 does not overflow.
     width = high / BUCKETS - low / BUCKETS
     place = tf.where(width > 0, (kept - low) / tf.where(width > 0, width, 1.0), float(BUCKETS))
     place = tf.clip_by_value(tf.where(tf.math.is_finite(place), place, 0.0), 0.0, BUCKETS - 1.0)
@@ -44,10 +44,10 @@ def histogram(rows: tf.Tensor, low: tf.Tensor | None, high: tf.Tensor | None) ->
 
 
 def strided_sample(rows: tf.Tensor) -> tf.Tensor:
-    """About `SAMPLE` elements of `rows` `[rows, columns]`, evenly spread, as a vector; all if there are no more.
+    """About `SAMPLE` elements of `rows` `[rows, columns]`, evenly spread, as a vector; all of a smaller tensor.
 
-    Whole rows are taken, so that every unit is seen alike, and the stride is odd, so that it does not keep step with
-    the even sizes of images and sequences. Rows longer than `SAMPLE` are cut up first.
+    Whole rows are taken, so that every unit is sampled equally often. The stride is odd, so that it does not resonate
+    with the even sizes of images and sequences. Long rows are split first.
     """
     width = tf.shape(rows)[1]
     rows = tf.reshape(rows, tf.stack([-1, tf.where(width > SAMPLE // 16, 1, width)]))

@@ -29,10 +29,10 @@ WEIGHT_STATISTICS = (
 )
 
 HISTOGRAM_EDGES, HISTOGRAM_BUCKETS = 2, 30
-"""A packed histogram: lowest and highest edge, then counts."""
+"""A packed histogram holds its lowest and highest edge, then the counts."""
 
 MAX_UNITS = 16_384
-"""Layers with more units than this (large vocabularies) are observed as a whole, not unit by unit."""
+"""Layers with more units than this (large vocabularies) have statistics of the whole layer only, none per unit."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Call:
 
     Attributes:
         number: 1 for the layer's first call in the step.
-        shape: of the output as traced, None where it varies; empty if even the rank is unknown.
-        units: length of the unit axis, 0 where units are left out.
+        shape: of the output as traced, None for axes that vary; empty if even the rank is unknown.
+        units: length of the unit axis; 0 without statistics per unit.
         inputs: names of the observed layers whose outputs the call was computed from.
-        is_gate: whether the output is multiplied with that of another layer.
-        map_shape: (samples, height, width, channels) of the feature maps that leave with the step; empty for none.
+        is_gate: whether the output is multiplied by the output of another layer.
+        map_shape: (samples, height, width, channels) of the feature maps that the step returns; empty for none.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Call:
 
 @dataclasses.dataclass(frozen=True)
 class Weight:
-    """One weight the optimizer was handed; `layer` is "" for a weight that no observed layer owns."""
+    """One weight that the step trains; `layer` is "" for a weight that no observed layer owns."""
 
     name: str
     layer: str
@@ -87,7 +87,8 @@ class Unobserved:
 class Layout:
     """The order of everything in the packed vectors: header, calls, weights.
 
-    Of each call: statistics of its outputs, root mean square of its input, statistics of its gradient, active, peak.
+    Each call has the statistics of its output, the root mean square of its input, the statistics of the gradient at its
+    output, and per unit the active share and the peak.
     """
 
     calls: tuple[Call, ...]

@@ -1,4 +1,4 @@
-"""An observed step as it leaves the graph, before it is unpacked."""
+"""The result of an observed step as it leaves the graph, before it is unpacked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tb_activations.taps.numbers.values import Array, StepValues
 
 
 class Layouts(Protocol):
-    """What knows the layouts of packed vectors."""
+    """Holds the layouts of packed vectors."""
 
     def layout(self, number: int) -> Layout:
         """The layout of this number."""
@@ -27,10 +27,10 @@ class PackedStep:
 
     Attributes:
         step: optimizer iterations completed before it.
-        vectors: "statistics", and "histograms" and "maps" where the step was traced with them.
-        layouts: knows the layout of the vectors.
-        has_histograms: whether histograms were asked for; they are NaN otherwise.
-        loss: what the step returned as its loss, for steps whose own loss was not seen; NaN where there is none.
+        vectors: "statistics", and "histograms" and "maps" if the step was traced with them.
+        layouts: holds the layout of the vectors.
+        has_histograms: whether histograms were requested; they are NaN otherwise.
+        loss: the loss that the step returned, used if the taps saw no loss; NaN if it returned none.
     """
 
     step: int

@@ -1,10 +1,10 @@
 """Statistics of one tensor, computed in the graph. All of them work in eager code, in a `tf.function` and under XLA.
 
-Each has a quick way for ordinary values and, behind a `tf.cond`, a careful one for tensors with NaN or infinities
-or whose squares leave the range of float32. Statistics are over the finite elements.
+Each has a fast path for ordinary values and, in a `tf.cond`, a careful one for tensors that hold NaN or infinities or
+whose squares leave the range of float32. Statistics are over the finite elements.
 
-They are functions of their own, traced once for a process and then called by every observed step: tracing them in
-place for every layer would take ten times as long as tracing the step.
+Each is a separate `tf.function`, traced once per process and called by every observed step: tracing them inline for
+every layer would take ten times as long as tracing the step.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from tb_activations.taps.numbers.histograms import LENGTH, histogram
 from tb_activations.taps.numbers.layout import GRADIENT_STATISTICS
 
 _SMALLEST_SAFE_SQUARES = 1e-30
-"""Below this sum of squares float32 has lost digits to underflow (its smallest normal number is 1.2e-38)."""
+"""A smaller sum of squares has lost digits to underflow (the smallest normal float32 is 1.2e-38)."""
 
 _SAFE_DIFFERENCE = 0.05
-"""Where the variance is a smaller share of the mean square, taking the one from the other loses digits."""
+"""If the variance is a smaller share of the mean square, computing it as a difference of squares loses digits."""
 _COUNTED = 2**18
-"""Zeros are counted in this many elements: all of them in most layers, the batch's first samples in large ones."""
+"""Zeros are counted in this many elements: all elements of most layers, the first samples of a batch in large ones."""
 
 _SPREAD = 2**16
-"""Spreads and saturation are taken over an evenly strided sample of rows of about this many elements..."""
+"""Spreads and saturation are computed on an evenly strided sample of rows with about this many elements."""
 _SPREAD_ROWS = 64
-"""... but over so many rows at least, where there are as many."""
+"""Minimum number of sampled rows, if there are as many."""
 
 BOUNDS = {
     "tanh": (-1.0, 1.0),
@@ -38,9 +38,9 @@ BOUNDS = {
     "softsign": (-1.0, 1.0),
     "soft_sign": (-1.0, 1.0),
 }
-"""Activations that level off on both sides, and where."""
+"""Activations that level off on both sides, and their bounds."""
 _OUTER = 0.95
-"""An output further out than this share of the way from the middle of its range to a bound is saturated."""
+"""An output beyond this share of the way from the middle of its range to a bound is saturated."""
 
 _ROWS = tf.TensorSpec([None, None], tf.float32)
 _FLAT = tf.TensorSpec([None], tf.float32)
@@ -49,9 +49,10 @@ _NUMBER = tf.TensorSpec([], tf.float32)
 
 
 def _once(signature: list[tf.TensorSpec]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A function that is traced once for these inputs, and kept whole in the graphs that call it.
+    """A `tf.function` that is traced once for this signature and not inlined into the graphs that call it.
 
-    Inlined, its conditions would be optimized again for every layer, which takes longer than everything else.
+    If it were inlined, TensorFlow would optimize its conditionals again for every layer, which takes longer than
+    everything else.
     """
     whole = {"_noinline": True}
     return lambda f: tf.function(f, input_signature=signature, autograph=False, experimental_attributes=whole)
@@ -78,11 +79,11 @@ def activation(
     """Statistics of a layer's output.
 
     Args:
-        value: floating-point tensor of rank >= 1; may be empty, then means and extremes are NaN or infinite.
-        unit_axis: the axis that counts units, None to leave units out.
-        with_histogram: boolean scalar, whether to fill the histogram, NaN otherwise; None makes it empty.
-        name: of the activation function; of one in `BOUNDS` the saturated share is measured.
-        bounds: where an activation function that is not in `BOUNDS` levels off on both sides, None for others.
+        value: floating-point tensor of rank >= 1. Means and extremes of an empty one are NaN or infinite.
+        unit_axis: the axis that counts units, None for no statistics per unit.
+        with_histogram: boolean scalar, whether to fill the histogram (NaN otherwise); None for an empty histogram.
+        name: of the activation function; the saturated share is measured for those in `BOUNDS`.
+        bounds: the values at which an activation function not in `BOUNDS` levels off; None if it does not.
     """
     bounds = BOUNDS.get(name or "", bounds)
     value = tf.cast(value, tf.float32)
@@ -117,7 +118,7 @@ def _activation(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
 
 
 def _activation_values(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    # Each figure is a pass over memory; without a temporary of the tensor's size where that can be had.
+    # Each statistic is a pass over memory; most are computed without a temporary as large as the tensor.
     mean, mean_square = tf.reduce_mean(rows), 2.0 * tf.nn.l2_loss(rows) / _size(rows)
     variance = mean_square - tf.square(mean)
     lows, highs = tf.reduce_min(rows, 0), tf.reduce_max(rows, 0)
@@ -137,9 +138,9 @@ def _activation_values(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
 
 
 def _active_share(rows: tf.Tensor, peak: tf.Tensor) -> tf.Tensor:
-    """`[columns]`: share of rows in which the column is not zero, counted in the leading rows of a large tensor.
+    """`[columns]`: share of rows in which the column is not zero, counted in the first rows of a large tensor.
 
-    Whether a unit was silent is exact all the same: its `peak` tells, over all rows.
+    Zero is exact nevertheless: a unit counts as silent only if its `peak` over all rows is zero.
     """
     counted = tf.maximum(_COUNTED // tf.maximum(tf.shape(rows)[1], 1), 1)
     leading = rows[:counted]
@@ -151,14 +152,14 @@ def _active_share(rows: tf.Tensor, peak: tf.Tensor) -> tf.Tensor:
 def _sampled(rows: tf.Tensor) -> tf.Tensor:
     shape = tf.shape(rows)
     wanted = tf.maximum(_SPREAD // tf.maximum(shape[1], 1), _SPREAD_ROWS)
-    # An odd stride does not keep to one column of a picture.
+    # The width of an image is usually even: an even stride could sample a single column of it.
     return rows[:: tf.maximum(shape[0] // wanted, 1) | 1]
 
 
 def _spreads(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     sampled = _sampled(rows)
     means = tf.reduce_mean(sampled, 0)
-    # From the differences: squares of outputs that are all the same would leave rounding in place of 0.
+    # Computed from differences: for equal outputs, a difference of squares would leave rounding errors instead of 0.
     return tf.sqrt(tf.reduce_mean(tf.square(sampled - means))), tf.math.reduce_std(means)
 
 
@@ -238,14 +239,14 @@ def _careful_gradient(value: tf.Tensor) -> tf.Tensor:
 
 
 def root_mean_square(value: tf.Tensor) -> tf.Tensor:
-    """Of the finite elements of a floating-point tensor of any shape; NaN for a tensor without any."""
+    """Root mean square of the finite elements of a floating-point tensor of any shape; NaN without finite elements."""
     values = _norm(tf.reshape(tf.cast(value, tf.float32), [-1]))
     return values[1] / tf.sqrt(values[0])
 
 
 @_once([_FLAT])
 def _norm(value: tf.Tensor) -> tf.Tensor:
-    """How many elements are finite, and their L2 norm."""
+    """`[2]`: the number of finite elements, and their L2 norm."""
     squares = 2.0 * tf.nn.l2_loss(value)
 
     def careful() -> tf.Tensor:
@@ -260,7 +261,7 @@ def _norm(value: tf.Tensor) -> tf.Tensor:
 
 
 def root_mean_square_of(measured: Activation) -> tf.Tensor:
-    """The same of a tensor whose values are known, without another pass over it."""
+    """Root mean square of a measured tensor, from its mean and standard deviation instead of another pass over it."""
     mean, std = tf.abs(measured.values[1]), measured.values[2]
     # Scaled to at most 1 before squaring.
     largest = tf.maximum(mean, std)
@@ -269,8 +270,10 @@ def root_mean_square_of(measured: Activation) -> tf.Tensor:
 
 
 def weight(gradient_of_it: tf.Tensor | None, before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
-    """`[7]`: the gradient's values (NaN but for the number of elements without one), then the weight before its
-    update: L2 norm and how many elements were not finite, then the L2 norm of the update.
+    """`[WEIGHT_STATISTICS]` of one weight in one step.
+
+    The gradient's statistics come first; without a gradient they are NaN except for the number of elements. Then the
+    weight's L2 norm and number of non-finite elements before the update, and the L2 norm of the update.
     """
     values = (before, after) if gradient_of_it is None else (before, after, gradient_of_it)
     flat = [tf.reshape(tf.cast(value, tf.float32), [-1]) for value in values]

@@ -1,4 +1,4 @@
-"""From packed vectors to tables: replicas and calls of a layer merged, on the host, in float64."""
+"""Unpacks vectors into tables on the host, in float64, and merges replicas and repeated calls of a layer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tb_activations.taps.numbers.layout import (
 from tb_activations.taps.numbers.values import Array, Row, StepValues, Vector
 
 MAX_CALL_ROWS = 16
-"""A layer called more often than this in a step (an eager loop) has one row, not one for each call."""
+"""A layer called more often than this in a step (an eager loop) gets one row for all calls instead of one each."""
 _ACTIVATION, _INPUT, _GRADIENT, _WEIGHT = (
     len(ACTIVATION_STATISTICS),
     1,
@@ -38,7 +38,7 @@ def layout_number(packed: Array) -> int:
 def unpack(packed: Array, layout: Layout, loss: float = np.nan) -> StepValues:
     """The values in the packed statistics `[replicas, length]` of a step with this layout.
 
-    `loss` is used where a custom `train_step` did not compute its loss through `compute_loss`.
+    `loss` is used if the taps saw no loss, as in a custom `train_step` that does not call `compute_loss`.
     """
     values = packed.astype(np.float64)
     header = dict(zip(HEADER, values[0], strict=False))
@@ -91,7 +91,7 @@ def _split_calls(values: Vector, calls: Sequence[Call]) -> tuple[list[_Part], Ve
 
 
 def _rows(calls: Sequence[Call]) -> Iterator[tuple[Row, list[int]]]:
-    """Rows, and which calls each is made of."""
+    """Rows, each with the indices of the calls that it merges."""
     by_name: dict[str, list[int]] = {}
     for index, call in enumerate(calls):
         by_name.setdefault(call.name, []).append(index)
@@ -99,7 +99,7 @@ def _rows(calls: Sequence[Call]) -> Iterator[tuple[Row, list[int]]]:
         first = calls[indices[0]]
         alike = all(calls[index].units == first.units for index in indices)
         if any(calls[index].activation != first.activation for index in indices):
-            # Calls with different activation functions have none as a whole.
+            # Calls with different activation functions have no common one, so rules must not judge by it.
             first = dataclasses.replace(first, activation=None)
         yield Row(first, 0, first.units if alike else 0), indices
         if 1 < len(indices) <= MAX_CALL_ROWS:
@@ -226,7 +226,7 @@ _NO_WEIGHTS: Mapping[str, float] = dict.fromkeys(
 
 
 LAYER_VALUES = (*_OUTPUT_VALUES, *_NO_WEIGHTS)
-"""Names of the values of a row; `WEIGHT_VALUES` are those of a weight."""
+"""Columns of the layer table; those of the weight table are `WEIGHT_VALUES`."""
 
 
 def _together(mine: Mapping[str, Vector]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Unpacking histograms and feature maps."""
+"""Unpacks histograms and feature maps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LENGTH = HISTOGRAM_EDGES + HISTOGRAM_BUCKETS
 
 def histograms(packed: Array, calls: Sequence[Call], rows: Sequence[Row]) -> Array:
     """`[rows, 2, 32]` float32 from `[replicas, calls * 2 * 32]`: activation, then gradient; lowest edge, highest edge
-    and 30 counts. NaN where nothing was measured.
+    and 30 counts. NaN for calls that were not measured.
     """
     table = packed.reshape(len(packed), len(calls), 2, _LENGTH)
     result = np.full((len(rows), 2, _LENGTH), np.nan, np.float32)
@@ -30,7 +30,7 @@ def histograms(packed: Array, calls: Sequence[Call], rows: Sequence[Row]) -> Arr
 
 
 def merge_histograms(parts: Array) -> Array:
-    """`[32]`: one histogram from `[parts, 32]`, over the widest edges; a bucket's count goes where its middle falls."""
+    """`[32]`: merges `[parts, 32]` over the widest edges; a bucket's count goes to the bucket that holds its middle."""
     parts = parts[np.isfinite(parts[:, 0])]
     if len(parts) <= 1:
         return parts[0] if len(parts) else np.full(_LENGTH, np.nan, np.float32)
@@ -46,8 +46,9 @@ def merge_histograms(parts: Array) -> Array:
 
 
 def feature_maps(packed: Array, calls: Sequence[Call]) -> Mapping[str, Array]:
-    """Layer name to `[samples, height, width, channels]` float32: the first call's maps. Samples missing from
-    a short batch are left out.
+    """Layer name to `[samples, height, width, channels]` float32, from the layer's first call.
+
+    A short batch has fewer samples.
     """
     maps: dict[str, Array] = {}
     values = packed[0]

@@ -18,7 +18,7 @@ Array = NDArray[np.float32]
 class Row:
     """One row of the layer table: a layer as a whole (`call_site` 0) or its k-th call of several.
 
-    `not_observed` tells why the row has no statistics of its outputs; it is empty for rows that have.
+    `not_observed` is the reason why the row has no statistics of its output, and empty for a row that has them.
     """
 
     call: Call
@@ -29,16 +29,16 @@ class Row:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class StepValues:
-    """What one observed step showed, loss scaling undone. Missing values are NaN.
+    """The statistics of one observed step, with loss scaling undone. Missing values are NaN.
 
     Attributes:
-        rows: layers in call order, single calls after the layer they belong to, layers not observed at the end.
+        rows: layers in call order, each followed by its single calls; unobserved layers come last.
         layers: column name to `[rows]` float64.
         weight_columns: column name to `[weights]` float64.
         activity, peak: `[units of all rows]`, share of samples on which the unit was not zero and its largest
             absolute output.
         histograms: `[rows, 2, 32]` float32: activation, then gradient; lowest edge, highest edge and 30 counts. None
-            in a step without histograms.
+            for a step without histograms.
     """
 
     rows: tuple[Row, ...]

@@ -1,4 +1,4 @@
-"""Which steps are observed: every N, once an epoch, or as many as a budget allows."""
+"""Decides which steps are observed: every N, one per epoch, or as many as a time budget allows."""
 
 from __future__ import annotations
 
@@ -6,21 +6,28 @@ import collections
 import dataclasses
 import statistics
 
+from tb_activations.records.arguments import invalid
+
 FREE_SECONDS = 60.0
-"""So long an "auto" run is observed by a fixed schedule, whatever that costs: fewer observations would not be enough
-for the rules to judge a short training."""
+"""For this long, an "auto" run follows a fixed schedule regardless of its overhead. With fewer observations the rules
+could not judge a short training."""
 _DENSE_STEPS = 10
+"""The schedule observes every one of the first steps, because initialization problems show there."""
 _GROWTH = 1.12
+"""Ratio of one scheduled step to the one before."""
 _EPOCH_END_SHARE = 1 / 50
+"""The end of an epoch is observed if the last observation is at least this share of all steps ago."""
 _FINEST_SHARE = 1 / 400
+"""Observations are at least this share of all steps apart, so that the number of records grows only slowly."""
 _RECENT = 31
+"""Plain steps whose median is the usual duration of a step."""
 
 UpdateFreq = int | str
 
 
 @dataclasses.dataclass(frozen=True)
 class StepClock:
-    """Where a step stands: its number in the training, whether an epoch or the training as planned ends with it."""
+    """A step's number in the training, and whether it is the last of an epoch or of the planned training."""
 
     step: int
     is_epoch_end: bool
@@ -31,36 +38,37 @@ def check_cadence(update_freq: UpdateFreq, overhead: float) -> None:
     """Raises ValueError or TypeError, naming the argument, for values that are not allowed."""
     is_count = isinstance(update_freq, int) and not isinstance(update_freq, bool)
     if not (is_count and int(update_freq) > 0) and update_freq not in ("auto", "batch", "epoch"):
-        raise ValueError(
-            f"Invalid value for argument `update_freq`: {update_freq!r}. "
-            'Allowed are "auto", "batch", "epoch" or a whole number of steps from 1.'
-        )
+        raise invalid("update_freq", repr(update_freq), '"auto", "batch", "epoch" or an integer of at least 1')
+    share = "a number above 0, at most 1"
     if isinstance(overhead, bool) or not isinstance(overhead, int | float):
-        raise TypeError(f"Invalid value for argument `overhead`: {overhead!r}. Allowed is a number above 0, at most 1.")
+        raise invalid("overhead", repr(overhead), share, TypeError)
     if not 0 < overhead <= 1:
-        raise ValueError(
-            f"Invalid value for argument `overhead`: {overhead!r}. Allowed is a number above 0, at most 1."
-        )
+        raise invalid("overhead", repr(overhead), share)
 
 
 class Cadence:
-    """Decides step by step, and keeps the account of what observing has cost.
+    """Decides for each step whether to observe it, and tracks the monitoring overhead.
 
-    In mode "auto" the observations of the first minute follow a fixed schedule: the first ten steps, then ever wider
-    spaced ones, and ends of epochs as far as they are not closer. Later a step is observed only if what all
-    observations have cost, this one included, stays under `overhead` of the time that training took. The last step is
-    observed where it is known. There are never more than about `400 (1 + ln(steps / 400))` observations.
+    In mode "auto" the observations of the first minute follow a fixed schedule: the first ten steps, then steps at
+    growing intervals, and ends of epochs that are not too close to the last observation. After that a step is observed
+    only if the time spent on all observations, this one included, stays below the share `overhead` of the training
+    time. The last step is observed if it is known. There are at most about `400 (1 + ln(steps / 400))` observations.
 
-    All times are seconds of one clock, handed in by the caller.
+    All times are in seconds of one clock, passed in by the caller.
     """
 
     def __init__(
         self, update_freq: UpdateFreq, overhead: float, *, is_timed: bool = True, has_asked_looks: bool = False
     ) -> None:
-        """Without `is_timed` "auto" keeps to its schedule for ever, so that processes that train together agree.
+        """Creates a cadence without observations.
 
-        With `has_asked_looks` the user asked for looks at the model after epochs: "auto" then observes the last step of
-        every epoch, whose record they complete, and what they cost does not make observations rarer.
+        Args:
+            update_freq, overhead: as in `check_cadence`.
+            is_timed: if false, "auto" follows its schedule for the whole training, so that several processes that
+                train together choose the same steps.
+            has_asked_looks: whether the user requested looks at the model after epochs. "auto" then observes the last
+                step of every epoch, because a look belongs to that step's record, and the time for looks does not
+                reduce the number of observations.
         """
         check_cadence(update_freq, overhead)
         self._has_asked_looks = has_asked_looks
@@ -85,6 +93,7 @@ class Cadence:
             return self._last is None or clock.step - self._last >= self._freq
         if self._freq == "epoch":
             return clock.is_epoch_end
+        # Without an observation, the last one counts as step -1, so that step 0 is due.
         since = clock.step - (self._last if self._last is not None else -1)
         if clock.is_last or (self._has_asked_looks and clock.is_epoch_end):
             return True
@@ -95,64 +104,71 @@ class Cadence:
 
     def _is_affordable(self, now: float) -> bool:
         assert self._began is not None
+        # The observation about to start is charged in advance: afterwards it could already exceed the budget.
         next_cost = max(0.0, statistics.median(self._observed) - self._usual()) if self._observed else 0.0
+        # Looks that the user requested would otherwise use up the budget of the statistics.
         charged = self.spent - self._looked if self._has_asked_looks else self.spent
         return charged + next_cost <= self._allowed * (now - self._began)
 
     def _usual(self) -> float:
+        # A median, because single steps can take far longer: a checkpoint, a slow batch.
         return statistics.median(self._plain) if self._plain else 0.0
 
     @property
     def spent(self) -> float:
-        """Seconds that observing took so far: observed steps, tracing and writing, less what plain steps would take,
-        and looks between them.
+        """Seconds spent on observing so far.
+
+        The time of observed steps, tracing and writing included, minus that of as many plain steps, plus the time of
+        looks at the model between steps.
         """
         return max(0.0, self._observed_total - self.observations * self._usual()) + self._looked
 
     def plain_step(self, seconds: float) -> None:
-        """Takes note of how long a step without observation took; the first one was traced and does not count."""
+        """Records the duration of an unobserved step; the first one is ignored, because it includes tracing."""
         if self._is_warm:
             self._plain.append(seconds)
         self._is_warm = True
 
     def observed_step(self, step: int, seconds: float) -> None:
-        """Takes note of an observed step and of how long it took, everything included."""
+        """Records an observed step and its duration, with tracing and writing."""
         self._observed.append(seconds)
         self._observed_total += seconds
         self.observations += 1
+        # An unscheduled observation (the end of an epoch) leaves the schedule as it is.
         if step >= self._scheduled:
             self._scheduled = max(step + 1, int(step * _GROWTH)) if step >= _DENSE_STEPS else step + 1
         self.last_interval = step - self._last if self._last is not None else 0
         self._last = step
 
     def look(self, seconds: float) -> None:
-        """Takes note of how long a look at the model between steps took."""
+        """Records the duration of a look at the model between steps."""
         self._looked += seconds
 
     @property
     def last_cost(self) -> float:
-        """Seconds that the last observation took beyond a plain step, 0 before the first."""
+        """Seconds by which the last observed step was longer than a plain step; 0 before the first."""
         return max(0.0, self._observed[-1] - self._usual()) if self._observed else 0.0
 
     def share(self, now: float) -> float:
-        """Share of the time since the first step that observing took, 0 to 1; 0 before the first step."""
+        """Share of the time since the first step that was spent on observing, 0 to 1; 0 before the first step."""
         elapsed = now - self._began if self._began is not None else 0.0
         return min(1.0, self.spent / elapsed) if elapsed > 0 else 0.0
 
 
 class Thinning:
-    """Which epochs get histograms and pictures: every N-th, or less and less often so that files stay small."""
+    """Chooses the epochs with histograms and images: every N-th, or less and less often so that files stay small."""
 
     def __init__(self, frequency: int | str) -> None:
         self._frequency = frequency
         self._next = 0
 
     def is_due(self, epoch: int) -> bool:
-        """Whether the end of this epoch (from 0) is one of them."""
+        """Whether the end of this epoch (counted from 0) gets them."""
         if isinstance(self._frequency, int):
             return self._frequency > 0 and (epoch + 1) % self._frequency == 0
         return epoch >= self._next
 
     def done(self, epoch: int) -> None:
-        """Takes note that this epoch had its turn."""
+        """Records that this epoch got them."""
+        # Spaced by a factor, so that their number grows with the logarithm of the epochs.
         self._next = max(epoch + 1, int(epoch * 1.2))

@@ -1,4 +1,4 @@
-"""Timing steps and deciding which of them are observed."""
+"""Times steps, and asks the cadence which of them to observe."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from tb_activations.taps.schedule.cadence import Cadence, StepClock
 
 
 class Pace:
-    """Hands a cadence the time that every step took.
+    """Reports the time of every step to a cadence.
 
-    A step's time runs to the beginning of the next one, since until then its work may still be in flight, or to
-    `close_step`.
+    A step lasts until the next one begins, because its work may still be running on the device after the call
+    returns, or until `close_step`.
     """
 
     def __init__(self, cadence: Cadence, clock: Callable[[], float]) -> None:
@@ -21,18 +21,18 @@ class Pace:
         self._was_observed: int | None = None
 
     def begin_step(self, step: StepClock) -> bool:
-        """Whether this step, which begins now, is to be observed."""
+        """Begins a step and returns whether to observe it."""
         now = self._clock()
         self.close_step()
         self._entered = now
         return self._cadence.is_due(step, now)
 
     def observed(self, step: int) -> None:
-        """Takes note that the step which began last was observed; `step` counts from the beginning of the training."""
+        """Marks the step that began last as observed; `step` counts from the beginning of the training."""
         self._was_observed = step
 
     def close_step(self) -> None:
-        """Ends the time of the last step, if it has not ended yet."""
+        """Stops timing the last step, if that has not happened yet."""
         if self._entered is None:
             return
         seconds = self._clock() - self._entered

@@ -1,4 +1,4 @@
-"""Runs either the training step that Keras made or the observed one, during one training."""
+"""Runs either Keras' own training step or the observed one, during one training."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tb_activations.taps.step.observed_step import ObservedStep
 
 _LOGGER = logging.getLogger("tb_activations")
 _OF_DEVICE = (tf.errors.ResourceExhaustedError, tf.errors.InternalError, tf.errors.UnimplementedError)
-"""Errors that statistics can cause. Others belong to the training, and may come after a part of the update."""
+"""Errors that statistics can cause. Any other error belongs to the training, even if part of the update is done."""
 
 _Logs = dict[str, Any]
 
@@ -29,13 +29,13 @@ _Logs = dict[str, Any]
 class Dispatcher:
     """Replaces `model.train_function` during a training.
 
-    A step that is not due calls `plain`, the very function Keras made, and returns what it returns. A step that is
-    due calls the observed step and passes the result to `on_observed`. If an observed step fails, observing ends with
-    one warning, and training continues with `plain` on the same batch.
+    A step that is not due calls `plain`, the same function object that Keras made, and returns its result. A step that
+    is due calls the observed step and passes the result to `on_observed`. If an observed step fails, observing ends
+    with one warning, and training continues with `plain` on the same batch.
 
     Attributes:
-        plain: the function that runs where a step is not observed.
-        failure: why no step is observed any more, "" as long as they are.
+        plain: the function that runs if a step is not observed.
+        failure: why steps are no longer observed; "" while they are.
         is_passed_over: whether the dispatcher of another callback observed a step that was due here, which is logged.
     """
 
@@ -51,14 +51,23 @@ class Dispatcher:
         on_first_step: Callable[[], None] = lambda: None,
         steps_before: int = 0,
     ) -> None:
-        """`steps_before` counts the steps that this training ran before, under another dispatcher.
+        """Creates a dispatcher; `install` puts it on the model.
 
-        `on_first_step` is called when the first step begins that no other callback takes: the model may be restored
-        until then.
+        Args:
+            model: has a train function.
+            observed: makes the observed step when the first step is due.
+            cadence: decides which steps are due.
+            clock: returns seconds.
+            wants_histograms: takes the optimizer's iterations before a step and whether the step ends an epoch.
+            on_observed: receives every observed step.
+            on_first_step: called when the first step begins that no other callback observes. Until then the model's
+                weights may still be restored.
+            steps_before: steps that this training ran earlier, under another dispatcher.
         """
         self.plain = model.train_function
         self.failure = ""
         self._model = model
+        # `fit` makes a new history each time, which identifies the training that this dispatcher belongs to.
         self._history = getattr(model, "history", None)
         self._make_observed = observed
         self._observed: ObservedStep | None = None
@@ -77,9 +86,9 @@ class Dispatcher:
         self.is_passed_over = False
 
     def begin_epoch(self, steps: int | None, is_last: bool) -> None:
-        """Takes note that an epoch begins; `is_last` of those planned.
+        """Begins an epoch with this many steps; `is_last` marks the last planned one.
 
-        Where the number of its steps is unknown (None) it is taken to have as many as the one before.
+        If the number of steps is unknown (None), the epoch is expected to have as many as the one before.
         """
         self._epoch_steps, self._in_epoch, self._is_last_epoch = steps or self._in_epoch or None, 0, is_last
 
@@ -90,20 +99,20 @@ class Dispatcher:
 
     @property
     def next_step(self) -> int:
-        """Optimizer iterations before the step that comes next."""
+        """Optimizer iterations before the next step."""
         return self._next
 
     def install(self) -> None:
         self._model.train_function = self
 
     def is_installed(self) -> bool:
-        """Whether the model's steps come here, maybe through the dispatcher of another callback."""
+        """Whether the model's steps reach this dispatcher, perhaps through that of another callback."""
         return any(step is self for step in _chain(self._model.train_function))
 
     def remove(self) -> None:
-        """Gives the model its own function back, unless something else has been put in place since.
+        """Restores the model's own train function, unless something else has replaced this dispatcher since.
 
-        Another callback's dispatcher that was put before this one stays.
+        The dispatcher of another callback that wraps this one stays in place.
         """
         if self._model.train_function is self:
             self._model.train_function = self.plain
@@ -113,7 +122,7 @@ class Dispatcher:
 
     def __call__(self, iterator: Any) -> Any:
         if getattr(self._model, "history", None) is not self._history:
-            # An interrupted `fit` never called `on_train_end`; this step belongs to a later one without the callback.
+            # An interrupted `fit` never called `on_train_end`. This step belongs to a later `fit` without the callback.
             self.remove()
             return self.plain(iterator)
         try:
@@ -124,19 +133,20 @@ class Dispatcher:
             self._give_up(gist(error))
             return self.plain(iterator)
         is_observed = is_due and not self.failure
+        # The observed step replaces the whole chain below, so the other dispatchers must count the step themselves.
         others = [step for step in _chain(self.plain) if isinstance(step, Dispatcher)] if is_observed else []
         for other in others:
             other.pass_over()
         try:
             return self._observe(first, is_epoch_end, iterator) if is_observed else self.plain(iterator)
         except (StopIteration, tf.errors.OutOfRangeError):
-            # Data of unknown length end with a call that finds none, which is no step.
+            # Data of unknown length ends with a call that finds no batch. That call is not a step.
             for dispatcher in (self, *others):
                 dispatcher.take_back()
             raise
 
     def pass_over(self) -> None:
-        """Counts a step that the dispatcher of another callback observes in place of this one."""
+        """Counts a step that the dispatcher of another callback observes instead of this one."""
         self._count_from_here()
         is_due, _ = self._begin_step()
         if is_due and not self.is_passed_over:
@@ -147,7 +157,7 @@ class Dispatcher:
             )
 
     def take_back(self) -> None:
-        """Does not count the step that was begun last."""
+        """Undoes the counting of the step that began last."""
         self._next, self._in_epoch = self._next - self._stride, self._in_epoch - self._stride
 
     def _begin(self) -> None:
@@ -157,14 +167,17 @@ class Dispatcher:
             self._on_first_step()
 
     def _count_from_here(self) -> None:
-        """Counts from the optimizer's steps as they are when the training really begins."""
+        """Starts counting at the optimizer's current iterations, once the first step begins.
+
+        A checkpoint restored between the construction of this dispatcher and the first step sets them.
+        """
         if not self._is_begun:
             self._is_begun = True
             self._next = iterations(self._model)
             self._first = self._next - self._steps_before
 
     def _begin_step(self) -> tuple[bool, bool]:
-        """Counts a step; whether it is to be observed, and whether it is the last of its epoch."""
+        """Counts a step and returns whether to observe it, and whether it is the last of its epoch."""
         first, self._next = self._next, self._next + self._stride
         self._in_epoch += self._stride
         is_epoch_end = self._epoch_steps is not None and self._in_epoch >= self._epoch_steps
@@ -173,6 +186,7 @@ class Dispatcher:
 
     def _observe(self, first: int, is_epoch_end: bool, iterator: Any) -> Any:
         seen, is_start = None, first == self._first
+        # Keras' train function takes `steps_per_execution` batches in one call; the observed step takes one.
         for left in range(self._stride - 1, -1, -1):
             batch = next(iterator, None)
             if batch is None:
@@ -182,16 +196,18 @@ class Dispatcher:
                 seen = self._see(first, is_epoch_end, batch, iterator)
             except Exception as error:
                 self._give_up(gist(error))
+                # If the update is already applied, training on this batch again would apply it twice.
                 is_done = isinstance(error, _OF_DEVICE) and iterations(self._model) > before
                 return self._plainly(itertools.chain([] if is_done else [batch], itertools.islice(iterator, left)))
             if is_start and left:
-                # The first step of the first execution counts too: only it shows the initial weights.
+                # Usually the last step of an execution is recorded. Only the very first one shows the initial weights.
                 self._deliver(first, *seen)
             is_start = False
         if seen is None:
             raise StopIteration
         done = iterations(self._model)
         if done > first:
+            # The optimizer's count is exact: the data may have ended before the execution was full.
             self._next = done
         self._pace.observed(first - self._first)
         return self._deliver(self._next - 1, *seen)
@@ -216,7 +232,7 @@ class Dispatcher:
     def _plainly(self, batches: Iterator[Any]) -> Any:
         """Trains on these batches without observing.
 
-        An error that is the training's own comes up again here, as it would have without us.
+        An error that the training itself causes is raised again here, as it would be without the callback.
         """
         batch = next(batches, None)
         if batch is None:
@@ -231,12 +247,12 @@ class Dispatcher:
             )
 
     def close_step(self) -> None:
-        """Ends the time of the last step, if it has not ended yet."""
+        """Stops timing the last step, if that has not happened yet."""
         self._pace.close_step()
 
 
 def _loss(logs: Mapping[str, Any]) -> float:
-    """The loss that a step returned; NaN where it returned none, or something that is no number."""
+    """The loss that a step returned; NaN if it returned none, or something that is not a number."""
     loss = math.nan
     with contextlib.suppress(TypeError, ValueError):
         loss = float(logs.get("loss", math.nan))
@@ -244,7 +260,7 @@ def _loss(logs: Mapping[str, Any]) -> float:
 
 
 def _chain(step: Any) -> Iterator[Any]:
-    """The chain of train functions: dispatchers, the outermost first, then the function that they replace."""
+    """The chain of train functions: dispatchers from the outermost in, then the function that they replace."""
     yield step
     while isinstance(step, Dispatcher):
         step = step.plain
@@ -252,6 +268,6 @@ def _chain(step: Any) -> Iterator[Any]:
 
 
 def iterations(model: keras.Model) -> int:
-    """Steps that the model's optimizer has made; 0 where it has none, or one that does not count."""
+    """Iterations of the model's optimizer; 0 without an optimizer, or with one that does not count."""
     count = getattr(getattr(model, "optimizer", None), "iterations", None)
     return 0 if count is None else int(count.numpy())

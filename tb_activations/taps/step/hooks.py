@@ -1,8 +1,7 @@
 """Hooks on `GradientTape.gradient`, the `apply` of Keras optimizers and calls of layers, while a step is observed.
 
-They stand on the classes, since a custom training loop keeps its tapes and optimizers where nobody else can reach them,
-and a layer may come into being in the middle of a step.
-In a thread without a listener they call the original and nothing else.
+They are installed on the classes: the tapes and optimizers of a custom training loop are out of reach, and a layer may
+be created in the middle of a step. In a thread without a listener they only call the original method.
 """
 
 from __future__ import annotations
@@ -20,19 +19,19 @@ from tb_activations.taps import taps
 
 
 class Listener(Protocol):
-    """What learns of the calls, gradients and updates of one step."""
+    """Receives the calls, gradients and updates of one step."""
 
     def entering(self, layer: keras.layers.Layer) -> None:
         """Called before a layer or model is built and called."""
 
     def differentiating(self, target: Any, sources: Any) -> contextlib.AbstractContextManager[None]:
-        """Stands around the backward pass from `target` to `sources`."""
+        """Wraps the backward pass from `target` to `sources`."""
 
     def differentiated(self, sources: Any, gradients: Any) -> None:
-        """`gradients` has the structure of `sources`."""
+        """Called after the backward pass; `gradients` has the structure of `sources`."""
 
     def applying(self, optimizer: Any, gradients: list[Any], variables: list[Any]) -> Callable[[], None]:
-        """Called before the optimizer changes the variables; what it returns is called afterwards."""
+        """Called before the optimizer changes the variables; the function it returns is called afterwards."""
 
 
 _local = threading.local()
@@ -43,7 +42,7 @@ _installed = contextlib.ExitStack()
 
 @contextlib.contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Tells `listener` of everything that this thread calls, differentiates and applies while the block runs."""
+    """Reports to `listener` what this thread calls, differentiates and applies while the block runs."""
     before = getattr(_local, "listener", None)
     _enter()
     _local.listener = listener
@@ -78,7 +77,7 @@ def _taps() -> Iterator[taps.Tap]:
 
 
 def _classes_with(method: str, root: type) -> list[type]:
-    """Those of the root's bases and of all classes derived from these that define the method themselves."""
+    """The root's base classes and all their subclasses, as far as they define the method themselves."""
     found: dict[type, None] = {}
     waiting = [kind for kind in root.__mro__ if method in vars(kind)]
     while waiting:
@@ -91,7 +90,7 @@ def _classes_with(method: str, root: type) -> list[type]:
 
 @contextlib.contextmanager
 def _silenced() -> Iterator[Listener | None]:
-    """The listener, which hears nothing of what is called within: an optimizer inside an optimizer."""
+    """Yields the listener and hides nested calls from it, such as those of an optimizer inside an optimizer."""
     listener = getattr(_local, "listener", None)
     _local.listener = None
     try:

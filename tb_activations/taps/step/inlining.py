@@ -1,4 +1,4 @@
-"""Functions that the user compiled, traced as a part of the observed step instead of as a graph of their own."""
+"""Traces functions that the user compiled as part of the observed step instead of as separate graphs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import tensorflow as tf
 
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What a `tf.function` compiles, so that its tensors belong to the step that calls it; another function as it is.
+    """The Python function inside a `tf.function`, whose tensors then belong to the calling step.
 
-    Python code that depends on tensors is converted as `tf.function` would convert it.
+    AutoGraph converts it as `tf.function` would. Any other function is returned unchanged.
     """
     compiled = getattr(function, "python_function", None)
     if compiled is None:

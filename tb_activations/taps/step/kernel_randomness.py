@@ -1,4 +1,4 @@
-"""Random numbers whose state TensorFlow keeps in the compiled step: `tf.random.normal` and its like."""
+"""Random operations whose state TensorFlow keeps in the compiled step, such as `tf.random.normal`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ _SEEDS = ("seed", "seed2")
 
 
 def seeded_draws(graph: Any) -> tuple[str, ...]:
-    """Types of the graph's operations that draw from a seed and a state of their own, sorted; () for eager code.
+    """Types of the graph's seeded operations that keep their own random state, sorted; () for eager code.
 
-    The compiled steps with and without taps hold such a state each, so that a training of which some steps are observed
-    draws other numbers than one of which none is. Without a seed no two trainings draw the same anyway. `keras.random`
-    and `tf.random.Generator` keep their state in variables, which both steps share.
+    The compiled steps with and without taps each hold such a state. A training with observed steps therefore draws
+    different numbers than one without. Unseeded operations differ between trainings anyway. `keras.random` and
+    `tf.random.Generator` keep their state in variables, which both steps share.
     """
     operations = graph.get_operations() if graph is not None else ()
     return tuple(sorted({operation.type for operation in operations if _is_seeded_draw(operation)}))

@@ -1,4 +1,4 @@
-"""The statistics of one call of a layer, once it is known what follows it."""
+"""The statistics of one call of a layer, computed once it is known which activation function follows."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tb_activations.taps.numbers.layout import MAX_UNITS, Call
 from tb_activations.taps.step.seen import NONE, SeenCall
 
 _EAGER_SIZES = 8
-"""Tensors of an eager step whose size is remembered, and which are kept for it."""
+"""Tensors of an eager step whose size is remembered; each of them is kept in memory."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """What leaves the step of one call; `maps` are feature maps."""
+    """The result of one call that leaves the step; `maps` are feature maps."""
 
     spec: Call
     activation: statistics.Activation
@@ -41,11 +41,11 @@ class Measuring:
         self._sizes: collections.OrderedDict[Any, tf.Tensor] = collections.OrderedDict()
 
     def measure(self, call: SeenCall, applied: Applied | None, own: Function | None) -> Measured:
-        """The statistics of a layer's output, or of what a function behind it made of that.
+        """The statistics of a layer's output, or of the result of the activation function applied to it.
 
         Args:
-            applied: the function that was applied to the output.
-            own: the function that the layer itself ends in, where it was recognized.
+            applied: the function that was applied to the output after the call.
+            own: the function that the layer itself ends in, if it was recognized.
         """
         layer = call.entry.layer
         given, function = call.value, own
@@ -65,7 +65,7 @@ class Measuring:
             name=call.entry.name,
             class_name=type(layer).__name__,
             number=call.number,
-            # The batch varies: another last batch does not make another layer.
+            # Without the batch size: a shorter last batch must not look like a different layer.
             shape=(None, *shape[1:]) if shape.rank else (),
             dtype=value.dtype.name,
             units=units,
@@ -101,11 +101,11 @@ class Measuring:
 
 
 def own_function(call: SeenCall, stops: frozenset[Any], taken: Container[Any]) -> Function | None:
-    """The activation function that a call ended in, where its values tell; None where the layer's name for it does.
+    """The activation function that a call ended in, recognized by its values; None if the layer names a known one.
 
     Args:
-        stops: references of what other layers returned.
-        taken: references of tensors behind functions that belong to other layers.
+        stops: references of the outputs of other layers.
+        taken: references of the results of functions that belong to other layers.
     """
     if has_known_activation(call.entry.layer) and call.own_activation not in NONE:
         return None
@@ -117,7 +117,7 @@ def own_function(call: SeenCall, stops: frozenset[Any], taken: Container[Any]) -
 
 
 def _trusted_name(call: SeenCall) -> str | None:
-    """The layer's name for its activation; none that promises what the function has not been seen to do."""
+    """The layer's name for its activation; None for a name that implies behavior which its values did not confirm."""
     name, layer = call.own_activation, call.entry.layer
     is_promise = name in NAMES and not has_known_activation(layer) and not _is_eager(call.value)
     return None if is_promise and getattr(layer, "activation", None) is not None else name

@@ -1,4 +1,4 @@
-"""What the taps of one traced step see, and how it leaves the step as packed vectors."""
+"""Collects the observed values of one traced step and packs them into the vectors that leave it."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from tb_activations.taps.step.seen import SeenCall, floats
 from tb_activations.taps.step.wiring import Wiring
 
 _LOGGER = logging.getLogger("tb_activations")
-_ELSEWHERE = "it is called inside a loop, a condition or a function of its own, whose values cannot leave it"
-_NOT_CALLED = "it was not called in a training step, or inside a function that was compiled before"
-_CONTAINER = "only its own weights are observed; the layers inside it have rows of their own"
-_NO_FLOATS = "its output holds no floating-point tensor"
+_ELSEWHERE = "it is called inside a loop, a condition or a separate function, which its values cannot leave"
+_NOT_CALLED = "no training step called it, or only inside a function that was compiled earlier"
+_CONTAINER = "only its own weights are observed; the layers inside it have their own rows"
+_NO_FLOATS = "its output has no floating-point tensor"
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What leaves the step in addition to the statistics."""
+    """What an observed step returns in addition to the statistics."""
 
     with_histograms: bool
     with_maps: bool
@@ -41,14 +41,14 @@ class Options:
 
 @dataclasses.dataclass(eq=False)
 class Begun:
-    """A call of a layer that has begun: the floating-point tensors it was given, and whether others run within."""
+    """A call in progress: the floating-point tensors among its arguments, and whether other layers run within it."""
 
     inputs: tuple[tf.Tensor, ...]
     is_composite: bool = False
 
 
 class Observation:
-    """Collects the live statistics of one step; belongs to the graph (or the eager call) it was made in."""
+    """Collects the live statistics of one step; valid only in the graph (or eager call) in which it was created."""
 
     def __init__(
         self,
@@ -57,9 +57,9 @@ class Observation:
         with_histograms: tf.Tensor,
         known_reasons: dict[str, str],
     ) -> None:
-        """`known_reasons` says why layers could not be observed in steps before.
+        """`known_reasons` holds why layers could not be observed in earlier steps; this step adds its own reasons.
 
-        A step that calls what was traced before does not see it again. What this step finds is added.
+        They are kept across steps because a function traced in an earlier step is not traced again.
         """
         self._finder = finder
         self._known_reasons = known_reasons
@@ -86,11 +86,11 @@ class Observation:
         self.input_rms: tf.Tensor = tf.constant(math.nan)
 
     def is_here(self) -> bool:
-        """Whether what is computed now can leave the step."""
+        """Whether values computed now can leave the step."""
         return taps.current_graph() is self._graph
 
     def begin_call(self, entry: NamedLayer, args: Any, kwargs: Any) -> Begun | None:
-        """A layer is called with these arguments; what it returns goes to `see_call` together with the outputs."""
+        """Begins a layer's call with these arguments; pass the result to `see_call` together with the outputs."""
         if entry.is_cell or not self.is_here() or self._differentiated is not None:
             return None
         for outer in self._open:
@@ -103,9 +103,9 @@ class Observation:
         return begun
 
     def see_call(self, entry: NamedLayer, outputs: Any, begun: Begun | None) -> Any:
-        """Takes note of a layer's outputs; returns the outputs to use in their place."""
+        """Records a layer's outputs and returns the tapped outputs to use instead."""
         if begun in self._open:
-            # Calls that were left by an error end with the one around them.
+            # Calls that an error ended are still open; they end together with the call around them.
             del self._open[self._open.index(begun) :]
         if entry.is_cell or not self.is_here():
             self._reasons[entry.name] = self._known_reasons[entry.name] = _ELSEWHERE
@@ -121,14 +121,17 @@ class Observation:
         return outputs
 
     def see_returned(self, outputs: Any) -> None:
-        """Takes note of what a model returned: the last function may stand behind its last layer."""
+        """Records the outputs of a model: an activation function may follow its last layer."""
         if self._graph is not None and self.is_here() and self._differentiated is None:
             self._returned += floats(outputs)
 
     def _see_again(self, entry: NamedLayer, outputs: Any) -> Any:
-        """A call within a backward pass repeats an earlier one, whose gradients come this way (`tf.recompute_grad`)."""
+        """Taps a call within a backward pass.
+
+        Such a call (`tf.recompute_grad`) repeats an earlier one, and the gradients arrive at the repeated call.
+        """
         calls = [seen for seen in self._calls if seen.entry.name == entry.name]
-        # Nothing tells which of several calls is repeated.
+        # With several earlier calls, it is unknown which one is repeated.
         if len(calls) != 1:
             return outputs
         return taps.map_first_float(
@@ -159,7 +162,7 @@ class Observation:
         return seen.output
 
     def _settle(self) -> None:
-        """Measures what was seen, once it is known what follows every layer."""
+        """Measures all calls, once the functions after every layer are known."""
         if self._graph is None:
             for seen, applied in self._waiting.rest():
                 self._measure(seen, applied, None)
@@ -176,14 +179,14 @@ class Observation:
         stops = frozenset(self._further) | {seen.output.ref() for seen in self._calls}
         try:
             return Between(self._calls, stops).applied(self._returned), stops
-        except Exception as error:  # Layers have their own statistics all the same.
-            _LOGGER.warning("Layer health: functions between layers are not recognized (%s).", gist(error))
+        except Exception as error:  # The layers themselves can still be measured.
+            _LOGGER.warning("Layer health: cannot recognize activation functions between layers (%s).", gist(error))
             return {}, stops
 
     def _measure(self, seen: SeenCall, applied: Applied | None, own: Function | None) -> None:
         try:
             self._measured[id(seen)] = self._measuring.measure(seen, applied, own)
-        except Exception as error:  # A figure that cannot be had must not stop the training.
+        except Exception as error:  # A missing statistic must not stop the training.
             self._reasons[seen.entry.name] = f"its statistics could not be computed ({gist(error)})"
             self._calls = [other for other in self._calls if other is not seen]
         if self._graph is None:
@@ -193,16 +196,16 @@ class Observation:
     def _only_logged(self, entry: NamedLayer) -> Iterator[None]:
         try:
             yield
-        except Exception as error:  # The layer has its own statistics all the same.
-            _LOGGER.debug("The function behind layer %r cannot be told (%s).", entry.name, gist(error))
+        except Exception as error:  # The layer itself can still be measured.
+            _LOGGER.debug("Cannot recognize the activation function of layer %r (%s).", entry.name, gist(error))
 
     @contextlib.contextmanager
     def differentiating(self, target: Any, models: frozenset[str]) -> Iterator[None]:
-        """Stands around a backward pass from `target` to weights of these models.
+        """Wraps a backward pass from `target` to weights of these models.
 
-        Gradients that arrive at layers of other models meanwhile are on their way to somewhere else, such as those of
-        a generator's loss at the layers of its discriminator, and do not count; nor do those of a penalty's inner
-        gradient, which is taken by inputs.
+        Gradients at layers of other models only pass through and do not count, such as those of a generator's loss at
+        the layers of its discriminator. The same holds for the inner gradient of a gradient penalty, which is taken
+        with respect to inputs.
         """
         if not self.is_here():
             yield
@@ -230,7 +233,7 @@ class Observation:
             return
         place, models = self._differentiated or (0, seen.models)
         if not seen.models or seen.models & models:
-            # Measured when the step is packed, so that an outer backward pass does not go through statistics.
+            # Measured only when the step is packed: an outer backward pass must not differentiate the statistics.
             seen.gradients[place] = gradient
 
     def _gradient_values(self, seen: SeenCall) -> statistics.Gradient:
@@ -240,24 +243,24 @@ class Observation:
         if not seen.gradients:
             return none
         try:
-            # A gather downstream hands back IndexedSlices. Losses that were differentiated one by one add up.
+            # A gather downstream returns IndexedSlices. Gradients of losses that are differentiated one by one add up.
             whole = tf.add_n([tf.convert_to_tensor(gradient) for gradient in seen.gradients.values()])
             return statistics.gradient(whole, self._wanted)
-        except Exception as error:  # As above: the step itself is done.
-            _LOGGER.warning("The gradient at layer %r cannot be observed (%s).", seen.entry.name, error)
+        except Exception as error:  # A missing statistic must not stop the training.
+            _LOGGER.warning("Layer health: cannot observe the gradient at layer %r (%s).", seen.entry.name, gist(error))
             return none
 
     def see_weight(
         self, key: int, spec: Weight, gradient: tf.Tensor | None, before: tf.Tensor, after: tf.Tensor
     ) -> None:
-        """Takes the statistics of one weight's step; `gradient` is dense or None.
+        """Computes the statistics of one weight's update; `gradient` is dense or None.
 
-        `key` tells weights apart: one that is updated twice in a step keeps the statistics of the last time.
+        `key` identifies the weight. If it is updated twice in a step, the last update counts.
         """
         self._weights[key] = (spec, statistics.weight(gradient, before, after))
 
     def layout(self) -> Layout:
-        """The order in which `pack` writes what was seen. Ends the observation: asked for once, before `pack`."""
+        """The order in which `pack` writes the values. Ends the observation: call it once, before `pack`."""
         self._settle()
         self._calls = [seen for seen in self._calls if self._reasons[seen.entry.name] != _ELSEWHERE]
         called = {seen.entry.name for seen in self._calls}
@@ -310,7 +313,10 @@ class Observation:
         return packed
 
     def _loss(self) -> tuple[float, float | tf.Tensor]:
-        """Whether a loss was seen, and it: as computed, or else the sum of what was differentiated, unscaled."""
+        """Whether a loss was seen, and its value: that of `compute_loss`, else the sum of the differentiated losses.
+
+        Loss scaling is undone in the sum.
+        """
         if self.loss is not None:
             return 1.0, self.loss
         if self._losses:
@@ -319,19 +325,19 @@ class Observation:
 
 
 def _parameters(entry: NamedLayer) -> int:
-    """How many parameters a layer without statistics has; 0 where it cannot tell."""
+    """Number of parameters of a layer without statistics; 0 if it cannot be determined."""
     layer = entry.layer
     try:
         if entry.is_container:
             return sum(math.prod(weight.shape) for weight in own_weights(layer))
         return int(layer.count_params()) if layer.built else 0
-    except Exception as error:  # It is listed for what cannot be had of it.
-        _LOGGER.debug("Layer %r does not tell its parameters (%s).", layer.name, error)
+    except Exception as error:  # The layer must be listed as unobserved, with or without its parameters.
+        _LOGGER.debug("Cannot count the parameters of layer %r (%s).", layer.name, gist(error))
         return 0
 
 
 def _innermost(layer: str, called: set[str]) -> str:
-    """The innermost observed layer around `layer`: weights of an LSTM's cell count for the LSTM."""
+    """The innermost observed layer that contains `layer`: weights of an LSTM's cell belong to the LSTM."""
     around = layer
     while around and around not in called:
         around = around.rpartition("/")[0]

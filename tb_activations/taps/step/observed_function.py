@@ -1,4 +1,4 @@
-"""The observed form of a custom train step: compiled by `tf.function`, or run eagerly."""
+"""The observed version of a custom train step: compiled by `tf.function`, or run eagerly."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Vectors = dict[str, tf.Tensor]
 
 
 class ObservedLoop:
-    """Observes steps that the user runs: what the models' layers, tapes and optimizers do within them.
+    """Observes the models' layers, tapes and optimizers within steps that the user runs.
 
-    Under a distribution strategy that is what happens within the step's first `strategy.run`.
+    Under a distribution strategy, only the step's first `strategy.run` is observed.
     """
 
     def __init__(self, models: Models, layers: LayerChoice, options: Options, strategy: tf.distribute.Strategy) -> None:
@@ -40,12 +40,12 @@ class ObservedLoop:
         return self._taps.failure or (_NO_RUN if self._is_distributed else "")
 
     def layout(self, number: int) -> Layout:
-        """The layout whose number stands first in a packed vector."""
+        """The layout with the number that a packed vector begins with."""
         return self._taps.layout(number)
 
     @contextlib.contextmanager
     def tapped(self, with_histograms: bool) -> Iterator[None]:
-        """Taps are in place within the block, for one step; `with_histograms` tells whether histograms are wanted."""
+        """Installs the taps for one step, the block; `with_histograms` requests histograms."""
         self._taps.want_histograms(with_histograms)
         on_run = [taps.Tap(self._strategy, "run", self._tapped_run())] if self._is_distributed else []
         with self._taps.on_layers(), taps.installed(on_run):
@@ -53,9 +53,9 @@ class ObservedLoop:
 
     @contextlib.contextmanager
     def observing(self, data: Any) -> Iterator[Vectors]:
-        """Within the block the step is seen; afterwards what was yielded holds the vectors of `Observation.pack`.
+        """Observes the step that runs in the block; the yielded dict then holds the vectors of `Observation.pack`.
 
-        The length of the batch is taken from the first tensor in `data`, or else from the first layer's output.
+        The batch size is taken from the first tensor in `data`, otherwise from the first layer's output.
         """
         packed: Vectors = {}
         if self._is_distributed:
@@ -88,7 +88,7 @@ class ObservedLoop:
             unconverted = tf.autograph.experimental.do_not_convert(observed)
             outputs, packed = original(unconverted, args, kwargs, options)
             local = self._strategy.experimental_local_results
-            # Every replica holds what all of them saw.
+            # The vectors are already gathered from all replicas, so those of any one will do.
             self._runs.append({name: local(vectors)[0] for name, vectors in packed.items()})
             return outputs
 
@@ -111,7 +111,7 @@ class ObservedFunction:
         self._function = tf.function(observed, **{**arguments, "autograph": False})
 
     def __call__(self, args: Any, kwargs: Any, with_histograms: bool) -> tuple[Any, Vectors]:
-        """What the step returns, and the packed vectors, empty if they could not be had."""
+        """The step's result and the packed vectors; these are empty if packing failed."""
         with self._loop.tapped(with_histograms):
             outputs, packed = self._function(*args, **kwargs)
         return outputs, packed
@@ -123,7 +123,7 @@ def _see_data(observation: Observation, data: Any) -> None:
 
 
 def _converted(step: Callable[..., Any], with_autograph: bool) -> Callable[..., Any]:
-    # Converted here rather than by the `tf.function` around it, which would convert the taps as well.
+    # Converted here rather than by the surrounding `tf.function`, which would convert the taps as well.
     if not with_autograph:
         return step
     converted: Callable[..., Any] = tf.__internal__.autograph.tf_convert(

@@ -1,4 +1,4 @@
-"""The second compiled step of a `fit`: that of Keras, traced while taps are in place."""
+"""The second compiled step of a `fit`: Keras' own step, traced while the taps are installed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ StepFunction = Callable[[Any], dict[str, Any]]
 
 
 class ObservedStep:
-    """Runs `model`'s training step and returns its logs and what the taps saw.
+    """Runs `model`'s training step and returns its logs and the observed statistics.
 
-    Only while it is being called do the model's layers and `compute_loss` carry taps.
+    The taps are on the model's layers and on `compute_loss` only during the call.
     """
 
     def __init__(self, model: keras.Model, layers: LayerChoice, options: Options) -> None:
@@ -42,12 +42,12 @@ class ObservedStep:
     def __call__(self, batch: Any, spec: Any, with_histograms: bool) -> tuple[dict[str, Any], dict[str, tf.Tensor]]:
         """The step's logs as Keras would return them, and the packed vectors of `Observation.pack`.
 
-        Without vectors, `failure` says what went wrong.
+        If there are no vectors, `failure` is the reason.
 
         Args:
-            batch: what Keras' iterator gave.
-            spec: the type of what that iterator gives, as `tf.function` takes it for an input signature.
-            with_histograms: whether histograms are wanted of this step; they are NaN otherwise.
+            batch: one item of Keras' iterator.
+            spec: the type of that iterator's items, as an input signature for `tf.function`.
+            with_histograms: whether to compute histograms in this step; they are NaN otherwise.
         """
         self._taps.want_histograms(with_histograms)
         with self._taps.on_layers(), taps.installed(self._on_model()):
@@ -62,17 +62,17 @@ class ObservedStep:
                 return step
 
         def on_batch(batch: Any) -> dict[str, Any]:
-            # One batch is what the iterator gives, however many an execution takes.
+            # The iterator holds one batch only, however many steps an execution has.
             is_single = self._model.steps_per_execution == 1
             return dict(self._made(_Again(batch) if is_single else iter([batch])))
 
-        # Of the data set's own type, as Keras traces the plain one: otherwise a last, smaller batch would be another.
+        # The dataset's own type, as for Keras' plain step: otherwise a smaller last batch would cause a retrace.
         step = on_batch if self._model.run_eagerly else tf.function(on_batch, input_signature=[spec], autograph=False)
         self._functions.append((spec, step))
         return step
 
     def layout(self, number: int) -> Layout:
-        """The layout whose number stands first in a packed vector."""
+        """The layout with the number that a packed vector begins with."""
         return self._taps.layout(number)
 
     def _observed_train_step(self, train_step: StepFunction) -> StepFunction:
@@ -88,7 +88,7 @@ class ObservedStep:
         return observed_train_step
 
     def _on_model(self) -> Iterator[taps.Tap]:
-        # A custom train function may look the step up when it is traced, not when it is made.
+        # A custom train function may look up `train_step` when it is traced rather than when it is made.
         yield self._train_step
         yield taps.after(self._model, "compute_loss", self._see_loss)
 
@@ -100,7 +100,7 @@ class ObservedStep:
 
 
 class _Again(Iterator[Any]):
-    """Gives one batch, and gives it again to a function that is traced twice for one step."""
+    """Yields one batch over and over: a function that is traced twice for one step asks for it twice."""
 
     def __init__(self, batch: Any) -> None:
         self._batch = batch
@@ -110,7 +110,7 @@ class _Again(Iterator[Any]):
 
 
 def _make_train_function(model: keras.Model, train_step: taps.Tap) -> Any:
-    """What `model.make_train_function` makes of another train step; the model keeps its own."""
+    """The train function that `model.make_train_function` makes for another train step; the model keeps its own."""
     plain = model.train_function
     with taps.installed([train_step]):
         model.make_train_function(force=True)

@@ -11,23 +11,23 @@ import tensorflow as tf
 from tb_activations.taps.layers import NamedLayer, activation_name, is_moving
 
 NONE = (None, "linear")
-"""Names of the activation of layers that have none."""
+"""Activation names of layers without an activation function."""
 
 
 @dataclasses.dataclass(eq=False)
 class SeenCall:
-    """What one call of a layer was given and returned.
+    """The inputs and the output of one call of a layer.
 
     Attributes:
         entry: the layer.
         number: 1 for the layer's first call in the step.
-        inputs: the floating-point tensors that the call was given, in order.
-        value: the first floating-point tensor that it returned.
-        output: the same as other layers are given it: behind the tap that sees its gradient.
+        inputs: the floating-point tensors among the arguments, in order.
+        value: the first floating-point tensor that the layer returned.
+        output: the same tensor after the tap that sees its gradient; this is the one that other layers receive.
         sources: names of the layers that it was computed from.
         models: names of the models that hold the layer.
         is_composite: whether other observed layers were called within the call.
-        gradients: one for every loss that was differentiated, by the loss's place among them.
+        gradients: the gradient at `output` for each differentiated loss, by the loss's index.
     """
 
     entry: NamedLayer
@@ -41,7 +41,7 @@ class SeenCall:
     gradients: dict[int, tf.Tensor] = dataclasses.field(default_factory=dict)
 
     def release(self) -> None:
-        """Lets go of what an eager step would keep in memory for its values."""
+        """Drops the tensors, which an eager step would otherwise keep in memory."""
         self.inputs = ()
         self.value = self.output = tf.zeros([0])
 
@@ -52,7 +52,7 @@ class SeenCall:
 
     @property
     def is_transparent(self) -> bool:
-        """Whether it only hands on what it was given: a function behind it belongs to the layer before."""
+        """Whether the layer only passes on its input: a function applied after it belongs to the previous layer."""
         return is_moving(self.entry.layer) and len(self.inputs) == 1 and not self.is_composite
 
 

@@ -1,4 +1,4 @@
-"""Taps on models for the time of one step, whoever runs it."""
+"""Taps on models for the duration of one step, in `fit` and in custom training loops."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _LOGGER = logging.getLogger("tb_activations")
 
 
 class StepTaps:
-    """Sees a step of these models: its layers' outputs and gradients, its weights.
+    """Observes the layer outputs, gradients and weights of these models during a step.
 
-    `failure` says why a step could not be packed.
+    `failure` is the reason why a step could not be packed, "" if none failed.
     """
 
     def __init__(self, models: Models, layers: LayerChoice, options: Options) -> None:
@@ -43,25 +43,25 @@ class StepTaps:
         self._has_told_draws = False
         self.failure = ""
         with strategy_of(models).scope():
-            # A number, since truth values cannot be variables on every device.
+            # A float, because boolean variables are not supported on every device.
             self._extras = tf.Variable(0.0, trainable=False, name="layer_health_extras")
         self._has_extras = False
 
     def want_histograms(self, wanted: bool) -> None:
-        """Whether histograms are filled from now on."""
+        """Turns the computation of histograms on or off for the next steps."""
         if wanted != self._has_extras:
             self._extras.assign(float(wanted))
             self._has_extras = wanted
 
     def layout(self, number: int) -> Layout:
-        """The layout whose number stands first in a packed vector."""
+        """The layout with the number that a packed vector begins with."""
         return self._layouts[number]
 
     @contextlib.contextmanager
     def on_layers(self) -> Iterator[None]:
-        """Within the block taps are on every layer, also on those that come into being there.
+        """Installs taps on every layer for the block, also on layers created within it.
 
-        They see nothing but within `observing`.
+        They observe only what runs within `observing`.
         """
         self._finder.look()
         with contextlib.ExitStack() as stack:
@@ -75,7 +75,7 @@ class StepTaps:
                 self._tapped.clear()
 
     def _tap(self, layer: keras.layers.Layer) -> None:
-        # Replicas are traced in threads of their own, which may meet a new layer at the same time.
+        # Replicas are traced in separate threads, which may reach a new layer at the same time.
         with self._tapping:
             if self._late_taps is not None and id(layer) not in self._tapped:
                 self._tapped.add(id(layer))
@@ -85,8 +85,8 @@ class StepTaps:
 
     @contextlib.contextmanager
     def observing(self) -> Iterator[Observation]:
-        """Within the block this thread's calls of layers, gradients and updates are seen."""
-        # Replicas are traced in threads of their own, each with its own observation.
+        """Observes this thread's layer calls, gradients and updates during the block."""
+        # Replicas are traced in separate threads, each with its own observation.
         observation = Observation(self._finder, self._options, self._extras > 0, self._reasons)
         self._local.observation = observation
         updates = Updates(observation, self._finder, self._tap)
@@ -98,13 +98,13 @@ class StepTaps:
             self._local.observation = None
 
     def current(self) -> Observation | None:
-        """The observation of this thread's step."""
+        """The observation of this thread's step, None outside `observing`."""
         return getattr(self._local, "observation", None)
 
     def pack(self, observation: Observation) -> dict[str, tf.Tensor]:
-        """What leaves the step, see `Observation.pack`; empty if that fails.
+        """The vectors of `Observation.pack`; empty if packing fails, with the reason in `failure`.
 
-        Raising would abandon a trace in which Keras may have made variables, and with them the training.
+        An error must not leave the trace: Keras may have created variables in it, and a second trace would not.
         """
         try:
             self._tell_draws(seeded_draws(taps.current_graph()))
@@ -117,8 +117,8 @@ class StepTaps:
         if operations and not self._has_told_draws:
             self._has_told_draws = True
             _LOGGER.warning(
-                "Layer health: this training draws random numbers by tf.random (%s), whose state is part of the "
-                "compiled step: observed steps draw others than without observing. Those of keras.random are the same.",
+                "Layer health: this training uses tf.random (%s), which keeps its state in the compiled step. Observed "
+                "steps therefore draw different random numbers than without observing; keras.random is not affected.",
                 ", ".join(operations),
             )
 
@@ -147,12 +147,12 @@ class StepTaps:
 
 
 def strategy_of(models: Models) -> tf.distribute.Strategy:
-    """The distribution strategy under which the first of the models was made."""
+    """The distribution strategy under which the first of the models was created."""
     return next(iter(models.values())).distribute_strategy
 
 
 def batch_size(data: Any) -> tf.Tensor | None:
-    """Length of the first tensor with a batch axis, None if there is none."""
+    """Length of the first axis of the first tensor that has one, None without such a tensor."""
     for value in keras.tree.flatten(data):
         if isinstance(value, tf.Tensor) and value.shape.rank:
             return tf.cast(tf.shape(value)[0], tf.float32)

@@ -1,4 +1,4 @@
-"""How the weights are trained in one step: what the loss is differentiated by, what optimizers get, what moves."""
+"""Observes how one step trains the weights: gradients of the loss, calls of optimizers, and weight changes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from tb_activations.taps.finder import LayerFinder
+from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import weight_key
 from tb_activations.taps.numbers.layout import Weight
 from tb_activations.taps.step.observation import Observation
@@ -21,14 +22,14 @@ _LOGGER = logging.getLogger("tb_activations")
 
 @dataclasses.dataclass(frozen=True)
 class Owners:
-    """Whose a weight is, by `weight_key`: `layers` names its layer, `models` the models that hold it."""
+    """The owners of weights by `weight_key`: `layers` names a weight's layer, `models` the models that hold it."""
 
     layers: Mapping[int, str]
     models: Mapping[int, frozenset[str]]
 
     @classmethod
     def now(cls, finder: LayerFinder) -> Owners:
-        """Of the weights that there are now: layers create theirs when they are first called."""
+        """The owners of all weights that exist now; layers create theirs when they are first called."""
         finder.look()
         return cls(finder.owners(), finder.models_of_weights())
 
@@ -45,7 +46,7 @@ class Owners:
 
 @dataclasses.dataclass(frozen=True)
 class _ByHand:
-    """A weight that the loss was differentiated by, and its value then."""
+    """A weight with its gradient, and its value when the gradient was computed."""
 
     variable: Any
     gradient: Any
@@ -53,7 +54,7 @@ class _ByHand:
 
 
 class Updates:
-    """Tells an observation of every weight that the step trains: through an optimizer, or by hand."""
+    """Reports to an observation every weight that the step trains, through an optimizer or by hand."""
 
     def __init__(
         self, observation: Observation, finder: LayerFinder, enter: Callable[[keras.layers.Layer], None]
@@ -67,17 +68,17 @@ class Updates:
 
     @contextlib.contextmanager
     def differentiating(self, target: Any, sources: Any) -> Iterator[None]:
-        """Gradients of layer outputs count where the target is differentiated by weights of the layers' model."""
+        """Wraps a backward pass; gradients at layers count only if `sources` has weights of the layers' model."""
         variables = [source for source in keras.tree.flatten(sources) if _is_variable(source)]
         self._know(variables)
         with self._observation.differentiating(target, self._owners.models_of(variables)):
             yield
 
     def differentiated(self, sources: Any, gradients: Any) -> None:
-        """Keeps the gradients of weights until the step ends: an optimizer may take them, or nobody."""
+        """Keeps the gradients of weights until the step ends, in case no optimizer receives them."""
         if not self._observation.is_here():
             return
-        with _only_logged("Gradients"):
+        with _only_logged("gradients"):
             flat = _flat_like(sources, gradients)
             for variable, gradient in zip(keras.tree.flatten(sources), flat, strict=True):
                 key = weight_key(variable)
@@ -87,17 +88,17 @@ class Updates:
                     self._by_hand[key] = _ByHand(variable, gradient, before)
 
     def applying(self, optimizer: Any, gradients: list[Any], variables: list[Any]) -> Callable[[], None]:
-        """Takes the values before; what is returned takes those after the optimizer's step."""
+        """Saves the weights before the optimizer's update; the returned function is to be called after it."""
         if not self._observation.is_here():
             return lambda: None
         before: list[tf.Tensor] = []
-        with _only_logged("Weights"):
+        with _only_logged("weights"):
             self._know(variables)
             before += [tf.identity(variable) for variable in variables]
             _see_optimizer(self._observation, optimizer)
 
         def applied() -> None:
-            with _only_logged("Weights"):
+            with _only_logged("weights"):
                 self._see(gradients, variables, before)
                 for variable in variables:
                     self._by_hand.pop(weight_key(variable), None)
@@ -105,15 +106,15 @@ class Updates:
         return applied
 
     def finish(self) -> None:
-        """Takes the weights that no optimizer was handed."""
+        """Reports the weights with a gradient that no optimizer received: the step may have changed them by hand."""
         left = list(self._by_hand.values())
         if left:
-            with _only_logged("Weights"):
+            with _only_logged("weights"):
                 gradients, variables = [entry.gradient for entry in left], [entry.variable for entry in left]
                 self._see(gradients, variables, [entry.before for entry in left])
 
     def _know(self, variables: Sequence[Any]) -> None:
-        """Makes sure that the owners of these are known, as far as anybody knows them."""
+        """Looks the owners up again if one of these weights is new."""
         if any(weight_key(variable) not in self._owners.models for variable in variables):
             self._owners = Owners.now(self._finder)
 
@@ -126,11 +127,11 @@ class Updates:
 
 @contextlib.contextmanager
 def _only_logged(what: str) -> Iterator[None]:
-    """The step itself is none of our business: only statistics are missing if this fails."""
+    """Logs errors instead of raising them: a failing observation must not stop the training step."""
     try:
         yield
     except Exception as error:
-        _LOGGER.warning("%s cannot be observed (%s: %s).", what, type(error).__name__, error)
+        _LOGGER.warning("Layer health: cannot observe %s in this step (%s).", what, gist(error))
 
 
 def _is_variable(value: Any) -> bool:
@@ -138,7 +139,7 @@ def _is_variable(value: Any) -> bool:
 
 
 def _flat_like(sources: Any, gradients: Any) -> list[Any]:
-    """Gradients in the order of the flat sources; None, which stands for no gradient, is kept."""
+    """Gradients in the order of the flattened sources; None marks a missing gradient and is kept."""
     if _is_variable(sources):
         return [gradients]
     return list(tf.nest.flatten(gradients, expand_composites=False))

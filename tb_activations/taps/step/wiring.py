@@ -1,4 +1,4 @@
-"""Which layers an output was computed from, and which outputs gate others: read off the graph being traced."""
+"""Finds the layers that an output was computed from, and the outputs that gate others, in the traced graph."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _PRODUCTS = frozenset({"Mul", "MulNoNan"})
 
 
 class Wiring:
-    """Follows tensors from layer to layer within one graph; eager tensors have no past, so nothing is known of them.
+    """Follows tensors from layer to layer within one graph. Eager tensors carry no history, so they have no sources.
 
     Attributes:
-        gates: names of layers whose output was multiplied with what comes from another layer. Known once a layer behind
-            the product has been seen.
+        gates: names of layers whose output was multiplied by that of another layer; found once a later layer takes
+            the product.
     """
 
     def __init__(self) -> None:
@@ -27,13 +27,13 @@ class Wiring:
         self.gates: set[str] = set()
 
     def sources(self, outputs: Any) -> tuple[str, ...]:
-        """The layers nearest before `outputs` (any nest of tensors), in the order they were seen."""
+        """The nearest layers upstream of `outputs` (any nest of tensors), in the order in which they were called."""
         found = self._before(_operations(outputs))
         order = {name: place for place, name in enumerate(dict.fromkeys(self._makers.values()))}
         return tuple(sorted(found, key=order.__getitem__))
 
     def made(self, outputs: Any, name: str) -> None:
-        """`outputs` left layer `name`; what it only handed through stays with the layer it came from."""
+        """Records that layer `name` returned `outputs`; tensors that it only passed on keep their earlier layer."""
         for operation in _operations(outputs):
             self._makers.setdefault(operation, name)
             self._outputs |= {value.ref() for value in operation.outputs}
@@ -56,7 +56,7 @@ class Wiring:
     def _see_product(self, product: Any) -> None:
         one, other = product.inputs
         for factor, rest in ((one, other), (other, one)):
-            # A gate's sigmoid may stand outside of the layer.
+            # A gate's sigmoid may be applied outside of the layer.
             maker = self._makers.get(origin(factor, self._outputs).op)
             if maker is not None and self._before([rest.op]) - {maker}:
                 self.gates.add(maker)

@@ -1,4 +1,4 @@
-"""An actor and a critic that share a layer, in an eager loop: an episode of an environment is a step."""
+"""An actor and a critic that share a layer, in an eager loop; each episode is a step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EPS = float(np.finfo(np.float32).eps)
 
 
 class Corridor:
-    """The agent walks left or right; the end on the right pays."""
+    """An agent moves left or right; the right end gives a reward."""
 
     def reset(self) -> np.ndarray:
         self.place, self.speed = 0.0, 0.0

@@ -1,4 +1,4 @@
-"""Digits, as pictures and labels."""
+"""Digits as images and labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A DCGAN in a loop of its own, compiled: two networks, two tapes, two optimizers."""
+"""A DCGAN in a compiled custom training loop: two networks, two tapes, two optimizers."""
 
 from __future__ import annotations
 

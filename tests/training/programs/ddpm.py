@@ -1,4 +1,4 @@
-"""Denoising diffusion: a network of pictures and time steps, its moving average, and a `train_step` with no `call`."""
+"""Denoising diffusion: a network for images and time steps, its moving average, and a `train_step` without `call`."""
 
 from __future__ import annotations
 

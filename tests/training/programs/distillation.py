@@ -1,4 +1,4 @@
-"""Knowledge distillation: a trained teacher that stands still, a student, and `compute_loss` of its own."""
+"""Knowledge distillation: a trained teacher that is frozen, a student, and a custom `compute_loss`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A GAN that `fit` trains: `compile` takes two optimizers and a loss, `train_step` has two tapes, no `call`."""
+"""A GAN trained by `fit`: `compile` takes two optimizers and a loss, `train_step` has two tapes, no `call`."""
 
 from __future__ import annotations
 

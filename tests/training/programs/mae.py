@@ -1,4 +1,4 @@
-"""A masked autoencoder: patches, most of them hidden, a transformer before and one behind, no `call`."""
+"""A masked autoencoder: mostly hidden patches between two transformers, no `call`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATCHES, PATCH, WIDTH, HIDDEN = 16, 4, 12, 10
 
 
 class Patches(layers.Layer):
-    """Cuts 8 x 8 pictures into 16 patches of 2 x 2."""
+    """Cuts 8 x 8 images into 16 patches of 2 x 2."""
 
     def call(self, images: Any) -> Any:
         patches = ops.reshape(images, (-1, 4, 2, 4, 2))
@@ -23,7 +23,7 @@ class Patches(layers.Layer):
 
 
 class PatchEncoder(layers.Layer):
-    """Embeds patches and hides most of them, others for each picture."""
+    """Embeds patches and hides most of them, different ones for each image."""
 
     def build(self, input_shape: Any) -> None:
         self.mask_token = self.add_weight(shape=(1, PATCH), initializer="random_normal", name="mask_token")

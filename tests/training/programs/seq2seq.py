@@ -1,4 +1,4 @@
-"""Sequence to sequence with teacher forcing: an LSTM reads, an LSTM writes, its inputs are the targets moved by one."""
+"""Sequence to sequence with teacher forcing: an LSTM encodes, another decodes from the targets shifted by one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ START = 1
 
 
 def sequences() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Tokens of pixels, 2 to TOKENS - 1; the answer is the sequence backwards, shorter ones with 0 behind."""
+    """Pixels as tokens 2 to TOKENS - 1; the target is the reversed sequence, padded with 0."""
     read = 2 + (pictures()[:, 3, :LENGTH, 0] * 3.9).astype("int32")
     read[::3, LENGTH - 2 :] = 0
     answer = read[:, ::-1].copy()

@@ -1,4 +1,4 @@
-"""Sharpness-aware minimization: `train_step` with a tape twice, weights moved up the slope and back between them."""
+"""Sharpness-aware minimization: two tapes in `train_step`; the weights move uphill and back between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A siamese network with a triplet loss: one embedding three times, partly frozen, and `_compute_loss`."""
+"""A siamese network with a triplet loss: one partly frozen embedding called three times, and `_compute_loss`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.training.programs.data import labels, pictures
 
 
 class DistanceLayer(layers.Layer):
-    """The distances of an anchor to the positive and to the negative picture."""
+    """The distances of an anchor to the positive and to the negative image."""
 
     def call(self, anchor: Any, positive: Any, negative: Any) -> Any:
         return tf.reduce_sum(tf.square(anchor - positive), -1), tf.reduce_sum(tf.square(anchor - negative), -1)

@@ -1,4 +1,4 @@
-"""A Wasserstein GAN with gradient penalty: several critic steps a step, a tape inside a tape, no `call`."""
+"""A Wasserstein GAN with gradient penalty: several critic updates per step, nested tapes, no `call`."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def dense(*activations: str | None, out: int = 1) -> keras.Model:
 
 
 def fit(
-    model: keras.Model, x: Any, y: Any, folder: Path, loss: Any = "mse", optimizer: Any = "adam", **options: Any
+    model: keras.Model, x: Any, y: Any, folder: Path, loss: Any = "mse", optimizer: Any = "sgd", **options: Any
 ) -> LayerHealth:
     """Trains in the order of the data, every step observed."""
     model.compile(optimizer, loss, jit_compile=False)
@@ -124,21 +125,30 @@ def likelihood(targets: Any, outputs: Any) -> Any:
     return ops.mean(0.5 * ops.exp(-2 * log_std) * (targets - mean) ** 2 + log_std)
 
 
+with_adam = functools.partial(fit, optimizer="adam")
 HEALTHY: dict[str, Callable[[Path], LayerHealth]] = {
-    "a table of which few rows are used": lambda folder: fit(
-        table(100_000), RANDOM.integers(0, 99_999, (640, 20)).astype("int32"), NOISY, folder
+    "a table of which few rows are used": lambda folder: with_adam(
+        table(20_000), RANDOM.integers(0, 19_999, (640, 20)).astype("int32"), NOISY, folder
     ),
-    "batches of one": lambda folder: fit(dense("relu", "relu"), X, NOISY, folder, batch_size=1, epochs=1),
-    "batches of two": lambda folder: fit(dense("relu", "relu"), X, NOISY, folder, batch_size=2, epochs=1),
-    "a last batch of one": lambda folder: fit(dense("relu", "relu"), X[:193], NOISY[:193], folder, epochs=12),
-    "policy gradient": lambda folder: fit(dense("relu", "relu"), X, np.sign(NOISY), folder, policy, epochs=3),
-    "advantages around zero": lambda folder: fit(dense("relu"), X, X[:, 1:2], folder, policy, batch_size=64, epochs=4),
-    "negative log-likelihood": lambda folder: fit(dense("relu", out=2), X, 0.3 * NOISY, folder, likelihood, epochs=5),
-    "hinge": lambda folder: fit(dense("relu"), X, np.sign(X[:, :1]), folder, "hinge", epochs=15),
-    "a loss with an offset": lambda folder: fit(
+    "batches of one": lambda folder: with_adam(
+        dense("relu", "relu"), X[:192], NOISY[:192], folder, batch_size=1, epochs=1
+    ),
+    "batches of two": lambda folder: with_adam(
+        dense("relu", "relu"), X[:384], NOISY[:384], folder, batch_size=2, epochs=1
+    ),
+    "a last batch of one": lambda folder: with_adam(dense("relu", "relu"), X[:193], NOISY[:193], folder, epochs=12),
+    "policy gradient": lambda folder: with_adam(dense("relu", "relu"), X, np.sign(NOISY), folder, policy, epochs=3),
+    "advantages around zero": lambda folder: with_adam(
+        dense("relu"), X, X[:, 1:2], folder, policy, batch_size=64, epochs=4
+    ),
+    "negative log-likelihood": lambda folder: with_adam(
+        dense("relu", out=2), X, 0.3 * NOISY, folder, likelihood, epochs=5
+    ),
+    "hinge": lambda folder: with_adam(dense("relu"), X, np.sign(X[:, :1]), folder, "hinge", epochs=15),
+    "a loss with an offset": lambda folder: with_adam(
         dense("relu"), X, NOISY, folder, lambda targets, outputs: 1000 + ops.mean((targets - outputs) ** 2)
     ),
-    "tiny targets": lambda folder: fit(dense("relu"), X, 1e-3 * NOISY, folder, epochs=8),
+    "tiny targets": lambda folder: with_adam(dense("relu"), X, 1e-3 * NOISY, folder, epochs=8),
 }
 
 
@@ -162,10 +172,10 @@ def test_a_chaotic_network_explodes(tmp_path: Path) -> None:
     assert alarms(fit(model, X, NOISY, tmp_path, optimizer=keras.optimizers.SGD(1e-4)))
 
 
-@pytest.mark.parametrize(("activation", "depth"), [("sigmoid", 10), ("softmax", 10)])
+@pytest.mark.parametrize(("activation", "depth"), [("sigmoid", 6), ("softmax", 6)])
 def test_rings_of_causes_do_not_stop_a_training(activation: str, depth: int, tmp_path: Path) -> None:
     labels = (X[:, 0] > 0).astype(int)
-    callback = fit(
+    callback = with_adam(
         dense(*[activation] * depth, out=2), X, labels, tmp_path, keras.losses.SparseCategoricalCrossentropy(True)
     )
     still_open = [one for one in callback.findings if one.closed_step is None]

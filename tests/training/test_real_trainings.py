@@ -37,15 +37,6 @@ def convolutional() -> keras.Model:
     return keras.Sequential([layers.Input((8, 8)), layers.Reshape((8, 8, 1)), *body, *head])
 
 
-def residual() -> keras.Model:
-    inputs = layers.Input((8, 8))
-    value = layers.Dense(32)(layers.Flatten()(inputs))
-    for _ in range(4):
-        branch = layers.Dense(32, "relu")(layers.LayerNormalization()(value))
-        value = layers.Add()([value, layers.Dense(32, kernel_initializer="zeros")(branch)])
-    return keras.Model(inputs, layers.Dense(10)(value))
-
-
 def attention() -> keras.Model:
     inputs = layers.Input((8, 8))
     value = layers.Dense(16)(inputs)
@@ -61,7 +52,7 @@ def train(model: keras.Model, optimizer: Any, log_dir: Path, images: Any = IMAGE
     """Every change of a finding during a training, with the severity at that time."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer, loss, jit_compile=False)
-    model.fit(images, LABELS, epochs=5, verbose=0, callbacks=[LayerHealth(log_dir, update_freq=5, histogram_freq=0)])
+    model.fit(images, LABELS, epochs=3, verbose=0, callbacks=[LayerHealth(log_dir, update_freq=5, histogram_freq=0)])
     run = tb_activations.load(log_dir)
     diagnosis = Diagnosis(run.spec)
     return [finding for record in run.records() for finding in diagnosis.judge(record).changes]
@@ -72,12 +63,10 @@ def seeded() -> None:
     keras.utils.set_random_seed(3)
 
 
+# Rectifiers and residual networks train in `test_known_cases.py`; many more in `make accuracy`.
 HEALTHY: dict[str, Callable[[], keras.Model]] = {
-    "relu": lambda: dense("relu", 3),
     "tanh": lambda: dense("tanh", 4),
-    "sigmoid": lambda: dense("sigmoid", 2),
     "convolutional": convolutional,
-    "residual": residual,
     "attention": attention,
     "recurrent": recurrent,
 }

@@ -74,7 +74,7 @@ class ContrastiveModel(keras.Model):
 
 def train(log_dir: str | None) -> dict[str, keras.Model]:
     model = ContrastiveModel()
-    model.compile(keras.optimizers.Adam(), keras.optimizers.Adam(), jit_compile=False)
+    model.compile(keras.optimizers.SGD(), keras.optimizers.Adam(), jit_compile=False)
     callbacks = [LayerHealth(log_dir)] if log_dir else []
     model.fit(pictures(), labels(), epochs=2, batch_size=32, shuffle=False, verbose=0, callbacks=callbacks)
     return {"model": model}

@@ -68,7 +68,7 @@ class CycleGan(keras.Model):
 
 def train(log_dir: str | None) -> dict[str, keras.Model]:
     model, x = CycleGan(), pictures(64) * 2 - 1
-    model.compile(**{name: keras.optimizers.Adam(2e-4) for name in ("gen_G", "gen_F", "disc_X", "disc_Y")})
+    model.compile(**{name: keras.optimizers.SGD(2e-3) for name in ("gen_G", "gen_F", "disc_X", "disc_Y")})
     dataset = tf.data.Dataset.zip(*(tf.data.Dataset.from_tensor_slices(y).batch(16) for y in (x, -x)))
     model.fit(dataset, epochs=2, shuffle=False, verbose=0, callbacks=[LayerHealth(log_dir)] if log_dir else [])
     return {"model": model}

@@ -48,7 +48,7 @@ def discriminator_loss(real_output: Any, fake_output: Any) -> Any:
 
 def train(log_dir: str | None) -> dict[str, keras.Model]:
     generator, discriminator = make_generator_model(), make_discriminator_model()
-    generator_optimizer, discriminator_optimizer = keras.optimizers.Adam(1e-4), keras.optimizers.Adam(1e-4)
+    generator_optimizer, discriminator_optimizer = keras.optimizers.Adam(1e-4), keras.optimizers.SGD(1e-3)
     models = {"generator": generator, "discriminator": discriminator}
     recorder = Recorder(log_dir, models) if log_dir else None
 

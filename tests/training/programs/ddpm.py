@@ -72,7 +72,7 @@ def train(log_dir: str | None) -> dict[str, keras.Model]:
     network, ema_network = build_model("unet"), build_model("ema_unet")
     ema_network.set_weights(network.get_weights())
     model = DiffusionModel(network, ema_network)
-    model.compile(loss=keras.losses.MeanSquaredError(), optimizer=keras.optimizers.Adam(2e-4), jit_compile=False)
+    model.compile(loss=keras.losses.MeanSquaredError(), optimizer=keras.optimizers.SGD(1e-2), jit_compile=False)
     callbacks = [LayerHealth(log_dir)] if log_dir else []
     model.fit(pictures() * 2 - 1, epochs=2, batch_size=32, shuffle=False, verbose=0, callbacks=callbacks)
     return {"model": model}

@@ -69,6 +69,6 @@ def make_generator() -> keras.Model:
 
 def train(log_dir: str | None) -> dict[str, keras.Model]:
     wgan, callbacks = WGAN(make_discriminator(), make_generator()), [LayerHealth(log_dir)] if log_dir else []
-    wgan.compile(keras.optimizers.Adam(2e-4, beta_1=0.5), keras.optimizers.Adam(2e-4, beta_1=0.5))
+    wgan.compile(keras.optimizers.SGD(1e-3), keras.optimizers.Adam(2e-4, beta_1=0.5))
     wgan.fit(pictures() * 2 - 1, batch_size=32, epochs=2, shuffle=False, verbose=0, callbacks=callbacks)
     return {"wgan": wgan}

@@ -82,7 +82,7 @@ class Server:
             entries = answer.json["runs"] if answer.status == 200 else []
             return next((entry for entry in entries if entry["name"] == run and entry["records"] >= records), None)
 
-        return wait_for(loaded, f"{records} records of {run!r}; the server said:\n{self.log.read_text()}")
+        return wait_for(loaded, f"{records} records of {run!r}; the server logged:\n{self.log.read_text()}")
 
     def wait_for_runs(self, count: int) -> None:
         """Wait until `runs` lists this many runs."""

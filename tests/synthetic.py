@@ -54,7 +54,7 @@ class Plan:
         interval: training steps from one observed step to the next.
         sick: whether the units of the third layer die and the layers before it starve.
         hostile: whether the layers are called what an attacker would call them.
-        nested: whether layers stand in nested models, on branches, and one of them is called twice.
+        nested: whether layers are in nested models, on branches, and one of them is called twice.
         pictures: whether pictures of the first layer and of the model are written, with the histograms.
         stock: whether TensorBoard's own formats are written too.
         start_step: the first observed step.
@@ -152,8 +152,8 @@ def run_spec(plan: Plan) -> RunSpec:
 
 def _layer(plan: Plan, index: int) -> LayerSpec:
     last = index == plan.layers - 1
-    normalisation = index % 4 == 3 and not last
-    kind = "batch_normalization" if normalisation else "head" if last else "dense"
+    normalization = index % 4 == 3 and not last
+    kind = "batch_normalization" if normalization else "head" if last else "dense"
     name = HOSTILE_NAMES[index % len(HOSTILE_NAMES)] + f" {index}" if plan.hostile else f"{kind}_{index}"
     call_site = 0
     inputs: tuple[str, ...] = ()
@@ -163,11 +163,11 @@ def _layer(plan: Plan, index: int) -> LayerSpec:
         call_site=call_site,
         inputs=inputs,
         name=name,
-        class_name="BatchNormalization" if normalisation else "Dense",
+        class_name="BatchNormalization" if normalization else "Dense",
         output_shape=(None, plan.units),
-        units=0 if normalisation else plan.units,
-        activation=None if normalisation else "softmax" if last else "relu",
-        parameters=4 * plan.units if normalisation else plan.units * (plan.units + 1),
+        units=0 if normalization else plan.units,
+        activation=None if normalization else "softmax" if last else "relu",
+        parameters=4 * plan.units if normalization else plan.units * (plan.units + 1),
         trainable=True,
     )
 

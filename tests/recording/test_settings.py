@@ -78,5 +78,5 @@ def test_a_bad_argument_leaves_no_folder(tmp_path: Path) -> None:
     model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
     for make in (LayerHealth, lambda folder, **bad: Recorder(folder, model, **bad)):
         with pytest.raises(ValueError, match=r"`on_problem`: 'shout'\. Allowed: "):
-            make(tmp_path / "run", on_problem="shout")
+            make(tmp_path / "run", on_problem="shout")  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []

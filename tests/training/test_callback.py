@@ -177,9 +177,9 @@ def test_a_recording_that_fails_is_said_once_and_training_goes_on(
     monkeypatch.setattr(RunWriter, "write", full)
     with caplog.at_level(logging.WARNING, "tb_activations"):
         model = train(small, [LayerHealth(log_dir, update_freq=1)])
-    said = [record.message for record in caplog.records if "no space left" in record.message]
-    assert len(said) == 1
-    assert "Training continues" in said[0]
+    logged = [record.message for record in caplog.records if "no space left" in record.message]
+    assert len(logged) == 1
+    assert "Training continues" in logged[0]
     for one, other in zip(alone, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 

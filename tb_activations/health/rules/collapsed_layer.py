@@ -13,6 +13,7 @@ from tb_activations.health.history import History
 from tb_activations.health.rules.base import ANYWHERE, FORWARD, Cause, Evidence, Judged, Leader, Rule, Sign
 from tb_activations.health.rules.window import has_learned, medians, rows_per_unit, since
 from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.formatting import number
 from tb_activations.records.specs import LayerSpec
 
 HYSTERESIS = 2.0
@@ -98,8 +99,8 @@ class CollapsedLayer(Rule):
             checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
             since_step=began,
             message=(
-                f"{layer.name} outputs the same for every sample: outputs differ by {value:.1e} of their size "
-                f"(threshold {limit:.0e}), since step {began}."
+                f"{layer.name} outputs the same for every sample: outputs differ by {number(value)} of their size "
+                f"(threshold {number(limit)}), since step {began}."
             ),
             might_be_wrong=(
                 "Later layers do tell samples apart, so the signal takes another path: an intended constant (a learned "
@@ -112,7 +113,7 @@ class CollapsedLayer(Rule):
 
     @staticmethod
     def headline(finding: Finding) -> str:
-        return f"same output for every sample (spread {finding.value:.0e})"
+        return f"same output for every sample (spread {number(finding.value)})"
 
     @staticmethod
     def can_cause(finding: Finding, effect: str) -> bool:

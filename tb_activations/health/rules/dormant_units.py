@@ -15,6 +15,7 @@ from tb_activations.health.rules.dead_units import FEW_UNITS, RELU_FAMILY, UNITS
 from tb_activations.health.rules.shares import Shares
 from tb_activations.health.rules.window import rows_per_unit
 from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.formatting import number
 from tb_activations.records.specs import LayerSpec
 
 DORMANT_SHARE = Sign("dormant_share", "share of units dormant", "share")
@@ -118,7 +119,8 @@ class DormantUnits(Rule):
             since_step=began,
             message=(
                 f"{percent(share)} of the units of {layer.name} ({indices.size} of {layer.units}) output at most "
-                f"{float(peaks[dormant].max()):.2g}, below {self.tau:g} of the layer's mean {float(peaks.mean()):.2g} "
+                f"{number(float(peaks[dormant].max()))}, below {number(self.tau)} of the layer's mean "
+                f"{number(float(peaks.mean()))} "
                 f"(threshold {percent(threshold)} of the units), since step {began}."
             ),
             might_be_wrong=(

@@ -22,6 +22,7 @@ from tb_activations.health.rules.elasticity import (
 )
 from tb_activations.health.rules.window import kernel_steps, rows_per_unit
 from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.formatting import number
 from tb_activations.records.specs import LayerSpec
 
 STEP = Sign("step", "update-to-weight ratio of a kernel")
@@ -180,7 +181,7 @@ class ExplodingGradient(Rule):
         # The message names the eased threshold if only that one keeps the finding open.
         is_eased = not value > self.elasticity
         threshold = self.elasticity / slack if is_eased else self.elasticity
-        remarks = [f"eased from {self.elasticity:g} while it lasts"] if is_eased else []
+        remarks = [f"eased from {number(self.elasticity)} while it lasts"] if is_eased else []
         if share < SPREAD_OUT:
             remarks.append(f"estimated for the {percent(share)} of its weights that the gradient reaches")
         if pull.is_swinging:
@@ -206,12 +207,12 @@ class ExplodingGradient(Rule):
     @staticmethod
     def headline(finding: Finding) -> str:
         return {
-            STEP.id: f"a step of {finding.value:.2g} times the weights",
-            LOSS.id: f"loss {finding.value:.2g} times its start",
-            ELASTICITY.id: f"gradient explodes (elasticity {finding.value:.0e})",
-            SIGNAL.id: f"outputs {finding.value:.0e} times the inputs",
+            STEP.id: f"a step of {number(finding.value)} times the weights",
+            LOSS.id: f"loss {number(finding.value)} times its start",
+            ELASTICITY.id: f"gradient explodes (elasticity {number(finding.value)})",
+            SIGNAL.id: f"outputs {number(finding.value)} times the inputs",
             GROWTH.id: "gradient doubles window after window",
-        }.get(finding.sign, f"gradient explodes ({finding.value:.2g})")
+        }.get(finding.sign, f"gradient explodes ({number(finding.value)})")
 
 
 def _pull(history: History, few: int) -> _Pull:
@@ -275,12 +276,15 @@ def _evidence(history: History, row: int, alarm: _Alarm, earlier: Finding | None
     layer, rate = history.spec.layers[row], history.total("learning_rate")[-1]
     began = earlier.since_step if earlier else alarm.since_step
     what = {
-        STEP.id: f"one step changed a kernel of {layer.name} by {alarm.value:.2g} times its norm",
-        LOSS.id: f"the loss is {alarm.value:.2g} times what it was at the start, and {layer.name} moves most",
-        ELASTICITY.id: f"elasticity of {layer.name} is {alarm.value:.3g}: a change of 1% of its weights moves the loss "
-        f"by up to {alarm.value:.3g}%",
-        SIGNAL.id: f"its outputs started {alarm.value:.1e} times as large as the model's first floating-point input",
-        GROWTH.id: f"the gradient at {layer.name} has grown {alarm.value:.2g} times or more in each of five windows",
+        STEP.id: f"one step changed a kernel of {layer.name} by {number(alarm.value)} times its norm",
+        LOSS.id: f"the loss is {number(alarm.value)} times what it was at the start, and {layer.name} moves most",
+        ELASTICITY.id: f"elasticity of {layer.name} is {number(alarm.value)}: a change of 1% of its weights moves "
+        "the loss "
+        f"by up to {number(alarm.value)}%",
+        SIGNAL.id: f"its outputs started {number(alarm.value)} times as large as the model's first floating-point "
+        "input",
+        GROWTH.id: f"the gradient at {layer.name} has grown {number(alarm.value)} times or more in each of five "
+        "windows",
     }[alarm.sign.id]
     return Evidence(
         severity=alarm.severity,
@@ -291,8 +295,8 @@ def _evidence(history: History, row: int, alarm: _Alarm, earlier: Finding | None
         checks=earlier.checks + 1 if earlier else int(np.count_nonzero(history.steps >= began)),
         since_step=began,
         message=(
-            f"The gradient explodes at {layer.name}: {what} (threshold {alarm.threshold:.3g}{alarm.remark}), since "
-            f"step {began}. The learning rate is {rate:.3g}."
+            f"The gradient explodes at {layer.name}: {what} (threshold {number(alarm.threshold)}{alarm.remark}), since "
+            f"step {began}. The learning rate is {number(rate)}."
         ),
         might_be_wrong=(
             "A single bad batch, or weights that start close to zero, can cause one such step and recover. A loss that "
@@ -310,7 +314,7 @@ def _advice(layer: LayerSpec, rate: float) -> str:
         else ""
     )
     return (
-        f"Clip gradients (clipnorm=1.0), lower the learning rate from {rate:.3g} (try a tenth), warm it up, use an "
+        f"Clip gradients (clipnorm=1.0), lower the learning rate from {number(rate)} (try a tenth), warm it up, use an "
         f"initializer that keeps the size of the signal in {layer.name} (he_normal for relu, glorot_uniform for tanh), "
         f"and standardize inputs and targets.{extra}"
     )

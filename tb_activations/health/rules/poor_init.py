@@ -13,6 +13,7 @@ from tb_activations.health.history import History
 from tb_activations.health.rules.base import Evidence, Judged, Rule, Sign
 from tb_activations.health.rules.window import has_learned, rows_per_unit, trailing
 from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.formatting import number
 from tb_activations.records.specs import LayerSpec, WeightSpec
 
 GAIN_HIGH = Sign("gain_high", "gain of the initial kernel, at most")
@@ -130,11 +131,12 @@ class PoorInit(Rule):
         layer = history.spec.layers[row]
         learned = history.checks > self.judged_until and has_learned(history)
         what = {
-            GAIN_HIGH.id: f"its kernel has gain {bound}{value:.2g} (threshold {threshold:g})",
-            GAIN_LOW.id: f"its kernel has gain {bound}{value:.2g} (threshold {threshold:g})",
-            DRIVE.id: f"its inputs have root mean square {_input_size(history, row):.3g}, which its kernel turns into "
-            f"about {value:.3g} (estimated from its gain; threshold {threshold:g})",
-            EQUAL.id: f"all {layer.units} units output the same in {value:.0f} checks (threshold {threshold:g})",
+            GAIN_HIGH.id: f"its kernel has gain {bound}{number(value)} (threshold {number(threshold)})",
+            GAIN_LOW.id: f"its kernel has gain {bound}{number(value)} (threshold {number(threshold)})",
+            DRIVE.id: f"its inputs have root mean square {number(_input_size(history, row))}, which its kernel "
+            "turns into "
+            f"about {number(value)} (estimated from its gain; threshold {number(threshold)})",
+            EQUAL.id: f"all {layer.units} units output the same in {value:.0f} checks (threshold {number(threshold)})",
         }[sign.id]
         return Evidence(
             severity=Severity.NOTE if learned else Severity.WARNING,
@@ -152,11 +154,11 @@ class PoorInit(Rule):
     @staticmethod
     def headline(finding: Finding) -> str:
         return {
-            GAIN_HIGH.id: f"kernel starts too large (gain {finding.value:.2g})",
-            GAIN_LOW.id: f"kernel starts too small (gain {finding.value:.1g})",
-            DRIVE.id: f"inputs are too large (about {finding.value:.2g} after the kernel)",
+            GAIN_HIGH.id: f"kernel starts too large (gain {number(finding.value)})",
+            GAIN_LOW.id: f"kernel starts too small (gain {number(finding.value)})",
+            DRIVE.id: f"inputs are too large (about {number(finding.value)} after the kernel)",
             EQUAL.id: "all units are copies of each other",
-        }.get(finding.sign, f"starts badly ({finding.value:.2g})")
+        }.get(finding.sign, f"starts badly ({number(finding.value)})")
 
 
 @dataclasses.dataclass(frozen=True)

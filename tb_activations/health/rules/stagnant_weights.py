@@ -13,6 +13,7 @@ from tb_activations.health.history import History
 from tb_activations.health.rules.base import ANYWHERE, BACKWARD, HERE, Cause, Evidence, Judged, Rule, Sign
 from tb_activations.health.rules.window import has_learned, kernel_steps, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.formatting import number
 from tb_activations.records.specs import LayerSpec
 
 HYSTERESIS = 2.0
@@ -127,15 +128,16 @@ class StagnantWeights(Rule):
             checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
             since_step=began,
             message=(
-                f"The weights of {layer.name} do not move: no step changed them by more than {largest:.1e} of their "
-                f"norm (threshold {limit:.0e}), since step {began}. The learning rate is {rate:.3g}."
+                f"The weights of {layer.name} do not move: no step changed them by more than {number(largest)} of "
+                "their "
+                f"norm (threshold {number(limit)}), since step {began}. The learning rate is {number(rate)}."
             ),
             might_be_wrong=(
                 "The loss may be as low as possible, or the optimizer skips this layer on purpose. Layers frozen with "
                 "trainable=False are not judged."
             ),
             advice=(
-                f"Check the learning rate ({rate:.3g}) and its schedule, whether the optimizer gets the weights of "
+                f"Check the learning rate ({number(rate)}) and its schedule, whether the optimizer gets the weights of "
                 f"{layer.name}, and whether a gradient reaches it: without one no learning rate helps."
             ),
         )
@@ -154,8 +156,9 @@ class StagnantWeights(Rule):
             checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
             since_step=began,
             message=(
-                f"The weights of {layer.name} move too fast: half of the steps changed them by {ratio:.2g} of their "
-                f"norm or more (threshold {limit:g}), since step {began}. The learning rate is {rate:.3g}."
+                f"The weights of {layer.name} move too fast: half of the steps changed them by {number(ratio)} of "
+                "their "
+                f"norm or more (threshold {number(limit)}), since step {began}. The learning rate is {number(rate)}."
             ),
             might_be_wrong=(
                 "The loss is falling anyway. Small weights that grow from zero take large steps for a while."
@@ -168,7 +171,7 @@ class StagnantWeights(Rule):
     @staticmethod
     def headline(finding: Finding) -> str:
         if finding.sign == RESTLESS.id:
-            return f"weights change by {finding.value:.2g} of their norm per step"
+            return f"weights change by {number(finding.value)} of their norm per step"
         return "weights do not move"
 
     @classmethod
@@ -193,7 +196,8 @@ def _is_warming_up(history: History) -> bool:
 
 def _slower(layer: LayerSpec, rate: float, ratio: float) -> str:
     return (
-        f"Steps of about 0.001 of the norm are usual: a learning rate near {rate * 1e-3 / ratio:.1g} instead of "
-        f"{rate:.3g} makes such steps in {layer.name}. If only the beginning is rough, clip gradients (clipnorm=1.0) "
+        f"Steps of about 0.001 of the norm are usual: a learning rate near {number(rate * 1e-3 / ratio)} instead of "
+        f"{number(rate)} makes such steps in {layer.name}. If only the beginning is rough, clip gradients "
+        "(clipnorm=1.0) "
         "or warm up."
     )

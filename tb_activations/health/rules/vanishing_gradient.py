@@ -14,6 +14,7 @@ from tb_activations.health.rules.base import ANYWHERE, BACKWARD, Cause, Evidence
 from tb_activations.health.rules.elasticity import comparable, elasticities, reached_shares
 from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.formatting import number
 from tb_activations.records.specs import LayerSpec
 
 HYSTERESIS = 2.0
@@ -120,7 +121,7 @@ class VanishingGradient(Rule):
         severe *= slack if earlier and earlier.severity is Severity.PROBLEM else 1
         severity = Severity.NOTE if learned else Severity.PROBLEM if elasticity < severe else Severity.WARNING
         threshold = severe if severity is Severity.PROBLEM else threshold
-        compared = f", {elasticity / reference:.1g} of the layers nearer the loss" if reference > 0 else ""
+        compared = f", {number(elasticity / reference)} of the layers nearer the loss" if reference > 0 else ""
         return Evidence(
             severity=severity,
             sign=ELASTICITY,
@@ -130,8 +131,8 @@ class VanishingGradient(Rule):
             checks=checks,
             since_step=began,
             message=(
-                f"The gradient vanishes at {layer.name}: elasticity {elasticity:.1e} "
-                f"(threshold {threshold:.0e}{compared}), since step {began}."
+                f"The gradient vanishes at {layer.name}: elasticity {number(elasticity)} "
+                f"(threshold {number(threshold)}{compared}), since step {began}."
             ),
             might_be_wrong=(
                 "The loss has fallen, so the network is learning; this layer may not need a larger gradient."
@@ -144,7 +145,7 @@ class VanishingGradient(Rule):
 
     @staticmethod
     def headline(finding: Finding) -> str:
-        return f"gradient vanishes (elasticity {finding.value:.0e})"
+        return f"gradient vanishes (elasticity {number(finding.value)})"
 
 
 def _nearer_the_loss(medians: NDArray[np.float64], history: History) -> NDArray[np.float64]:

@@ -275,7 +275,7 @@ def test_a_choice_that_no_layer_of_a_late_model_fits_is_told(tmp_path: Path, cap
         fitted(without_optimizer(OwnOptimizer))([LayerHealth(tmp_path, layers=["hiden"])])
     assert [record.message for record in caplog.records] == [
         "Layer health: Invalid value for argument `layers`: the model has no layer 'hiden'. Allowed: 'hidden', 'head'.",
-        "Layer health: the model has no layers with weights or outputs, so there is nothing to judge.",
+        "Layer health: the model has no layers with weights or outputs, so nothing can be judged.",
     ]
 
 

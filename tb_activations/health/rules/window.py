@@ -37,8 +37,9 @@ def since(history: History, flags: NDArray[np.bool_]) -> int:
 
 
 def has_learned(history: History, share: float = LEARNED) -> bool:
-    """Whether the loss is below `share` of its start."""
-    return history.loss < share * history.initial_loss
+    """Whether the loss is below `share` of its start; one that starts below zero must fall as far from there."""
+    start = history.initial_loss
+    return history.loss < (share * start if start > 0 else start - (1 - share) * abs(start))
 
 
 def rows_per_unit(history: History, row: int) -> NDArray[np.float64]:

@@ -195,7 +195,7 @@ def test_an_earlier_fold_is_found_again_among_the_others(tmp_path: Path) -> None
 
 def test_a_run_of_an_earlier_version_is_continued_by_its_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as old:
-        old.setattr("tb_activations.recording.output.RunOutput.remember", lambda self, state: None)
+        old.setattr("tb_activations.recording.run_output.RunOutput.remember", lambda self, state: None)
         model = train(network(), quick(tmp_path / "run"))
     assert load(tmp_path / "run").states == ()
     train(model, quick(tmp_path / "run"), epochs=1)

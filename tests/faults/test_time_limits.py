@@ -12,7 +12,7 @@ import pytest
 from tb_activations import load
 from tb_activations.cli.main import main
 from tb_activations.health.rules.base import Rule
-from tb_activations.recording import output, recording
+from tb_activations.recording import recording, run_output
 from tb_activations.recording.bounded import Bounded
 from tb_activations.recording.folder.writer import RunWriter
 from tb_activations.recording.judging import Judging
@@ -49,7 +49,7 @@ def short_judging(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def short_writing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(output, "WRITE_SECONDS", SHORT_WRITE)
+    monkeypatch.setattr(run_output, "WRITE_SECONDS", SHORT_WRITE)
 
 
 def slow_rule(monkeypatch: pytest.MonkeyPatch, action: Callable[[], None], at: int = FAILS_AT) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import resource
 import shutil
@@ -15,6 +16,7 @@ import pytest
 import tensorflow as tf
 
 from tb_activations import LayerHealth, load
+from tests.clocked import clocked
 from tests.faults.conftest import Told
 from tests.faults.observe import EPOCH_STEPS, STEPS, at_epoch, check_row, every_step, fit, outcome, plain_weights
 
@@ -52,7 +54,9 @@ def test_a_disk_that_is_full_for_a_while(log_dir: str, told: Told) -> None:
 
 
 def test_a_folder_that_is_deleted(log_dir: str, told: Told) -> None:
-    model = fit(every_step(log_dir), at_epoch(1, lambda: shutil.rmtree(log_dir)))
+    # The clock hardly moves, so that the deletion is noticed at the end of the epoch, however slow the machine is.
+    health = clocked(every_step(log_dir), itertools.count(0.0, 1e-6).__next__)
+    model = fit(health, at_epoch(1, lambda: shutil.rmtree(log_dir)))
     assert load(log_dir).steps.tolist() == AFTER_NEXT_EPOCH
     check_row("Folder deleted during training", outcome(model), "its contents and the rest of the epoch", told())
 

@@ -41,7 +41,7 @@ def clock(seconds_a_reading: float) -> Callable[[], float]:
 
 def watched(log_dir: Path, seconds_a_reading: float) -> LayerHealth:
     x, y = digits()
-    return LayerHealth(log_dir, probe_data=(x[:8].reshape(8, 64), y[:8]), clock=clock(seconds_a_reading))
+    return LayerHealth(log_dir, probe_data=(x[:8].reshape(8, 64), y[:8]), images=[], clock=clock(seconds_a_reading))
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ def make(**compile_arguments: Any) -> keras.Model:
         ]
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile("sgd", loss, metrics=["accuracy"], **({"jit_compile": False} | compile_arguments))
+    model.compile("sgd", loss, **({"jit_compile": False} | compile_arguments))
     return model
 
 

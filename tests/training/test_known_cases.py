@@ -10,8 +10,8 @@ from benchmarks.cases import CASES
 from benchmarks.cases.scoring import score
 from benchmarks.cases.training import train
 
-HEALTHY = ("relu_plain", "converged_table", "residual_zero_branches", "loss_divided")
-SICK = ("dead_layer_by_bias", "vanishing_deep_sigmoid", "nonfinite_division", "no_gradient_stopped")
+HEALTHY = ("relu_plain", "residual_zero_branches")
+SICK = ("dead_layer_by_bias", "no_gradient_stopped")
 
 
 @pytest.mark.parametrize("name", HEALTHY)

@@ -96,8 +96,7 @@ def roots(findings: tuple[Finding, ...]) -> list[Finding]:
     return [finding for finding in findings if finding.rule == "nonfinite" and finding.root is None]
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_overflow_under_loss_scaling_is_told_from_a_loss_of_values(jit_compile: bool, tmp_path: Path) -> None:
+def test_overflow_under_loss_scaling_is_told_from_a_loss_of_values(tmp_path: Path) -> None:
     keras.utils.set_random_seed(0)
     x, y = digits(256)
     policy = keras.mixed_precision.DTypePolicy("mixed_float16")
@@ -105,7 +104,7 @@ def test_overflow_under_loss_scaling_is_told_from_a_loss_of_values(jit_compile: 
     model = keras.Sequential([layers.Input((8, 8, 1)), layers.Flatten(), hidden, layers.Dense(10, name="head")])
     # A scale that is far too large: gradients overflow, and each skipped step halves it until they fit.
     optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), initial_scale=2.0**24)
-    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=jit_compile)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
     callback = LayerHealth(tmp_path, update_freq=1)
     model.fit(x, y, batch_size=32, epochs=3, verbose=0, callbacks=[callback])
     found = [finding for finding in callback.findings if finding.rule == "nonfinite"]

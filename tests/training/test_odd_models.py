@@ -20,9 +20,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
 
-SEEDS = (2, 5, 7, 17, 23, 27, 28, 29)
-"""Small models of every family, and both kinds of loops."""
-QUICK = 2
+SEEDS = (2, 17, 23, 27, 29)
+"""Small models of every family, and of both kinds of loops."""
+QUICK = 17
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -42,7 +42,7 @@ def clock(seconds_a_reading: float) -> Callable[[], float]:
 
 def watched(log_dir: Path, seconds_a_reading: float) -> LayerHealth:
     x, y = digits()
-    made = LayerHealth(log_dir, probe_data=(x[:8].reshape(8, 64), y[:8]))
+    made = LayerHealth(log_dir, probe_data=(x[:8].reshape(8, 64), y[:8]), images=[])
     return clocked(made, clock(seconds_a_reading))
 
 

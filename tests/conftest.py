@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # TensorFlow's start-up messages would bury what a failing test prints.
@@ -22,5 +24,13 @@ settings.load_profile("untimed")
 
 def pytest_collection_finish() -> None:
     """Keeps what the imported libraries hold out of every garbage collection to come: most of what there is."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _a_small_heap() -> Iterator[None]:
+    """Freezes what a module's trainings leave, or TensorFlow's graphs would slow every collection and look down."""
+    yield
     gc.collect()
     gc.freeze()

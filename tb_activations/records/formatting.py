@@ -22,7 +22,7 @@ def number(value: float) -> str:
     return f"{float(f'{mantissa}e{exponent}') + 0:.10f}".rstrip("0").rstrip(".")
 
 
-def share(value: float) -> str:
+def percent(value: float) -> str:
     """`0.9375` as "93.8%". A share below 1 is never rounded to 100%."""
     if _ALMOST_ALL <= value < 1:
         return ">99.9%"
@@ -36,4 +36,4 @@ def count(value: float) -> str:
 
 def measured(value: float, unit: str) -> str:
     """A value in its unit: "share" in percent, "count" grouped, anything else as `number`."""
-    return {"share": share, "count": count}.get(unit, number)(value)
+    return {"share": percent, "count": count}.get(unit, number)(value)

@@ -100,7 +100,7 @@ def changes(losses: Sequence[float], **options: Any) -> list[Finding]:
 def test_rows_that_no_gradient_reaches_do_not_count() -> None:
     assert changes([1.0] * 20, gradient=100.0, reached=1e-3) == []
     (finding,) = changes([1.0] * 20, gradient=1000.0, reached=1e-3)
-    assert "under 1% of its weights that the gradient reaches" in finding.message
+    assert "0.157% of its weights that the gradient reaches" in finding.message
     assert finding.value < 1000.0
 
 

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tb_activations.health.rules.base import percent
 from tb_activations.health.verdict import NOTHING_TRAINED, Verdict, is_trained, verdict
 from tb_activations.records.finding import Outcome, Severity
 from tb_activations.records.specs import RunSpec, WeightSpec
@@ -94,14 +93,6 @@ def test_a_finding_of_an_unknown_rule_is_described() -> None:
 def test_mismatched_outcomes_are_rejected() -> None:
     with pytest.raises(ValueError, match=r"\[4 layers, 3 rules\], got \(2, 3\)"):
         verdict(SPEC, [], np.zeros((2, 3), np.uint8), list(RULES))
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [(0, "0%"), (0.004, "under 1%"), (0.876, "88%"), (0.996, "over 99%"), (1, "100%")],
-)
-def test_percent_never_rounds_to_zero_or_one_hundred(share: float, text: str) -> None:
-    assert percent(share) == text
 
 
 FROZEN = dataclasses.replace(SPEC, layers=tuple(dataclasses.replace(layer, trainable=False) for layer in SPEC.layers))

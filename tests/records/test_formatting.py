@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tb_activations.records.formatting import count, measured, number, share
+from tb_activations.records.formatting import count, measured, number, percent
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_three_digits_are_shown(value: float, text: str) -> None:
     ],
 )
 def test_shares_are_in_percent(value: float, text: str) -> None:
-    assert share(value) == text
+    assert percent(value) == text
 
 
 def test_counts_are_grouped() -> None:

@@ -152,12 +152,3 @@ class Rule(abc.ABC):
         """Whether it may explain findings of the same rule in other layers; see `leader`."""
         del finding
         return True
-
-
-def percent(share: float) -> str:
-    """Formats `0.876` as "88%"; only 0 and 1 become "0%" and "100%"."""
-    if 0 < share < 0.01:
-        return "under 1%"
-    if 0.99 < share < 1:
-        return "over 99%"
-    return f"{share:.0%}"

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import FORWARD, Cause, Evidence, Judged, Leader, Rule, Sign, percent
+from tb_activations.health.rules.base import FORWARD, Cause, Evidence, Judged, Leader, Rule, Sign
 from tb_activations.health.rules.shares import Shares
 from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.formatting import percent
 from tb_activations.records.specs import LayerSpec
 
 RELU_FAMILY = frozenset({"relu", "relu6", "hard_silu", "hard_swish", "sparse_plus", "threshold", "rectifier"})

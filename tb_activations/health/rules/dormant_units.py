@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import PEAK_CHECKS, History
-from tb_activations.health.rules.base import FORWARD, Cause, Evidence, Judged, Rule, Sign, percent
+from tb_activations.health.rules.base import FORWARD, Cause, Evidence, Judged, Rule, Sign
 from tb_activations.health.rules.dead_units import FEW_UNITS, RELU_FAMILY, UNITS_LISTED
 from tb_activations.health.rules.shares import Shares
 from tb_activations.health.rules.window import rows_per_unit
 from tb_activations.records.finding import Finding, Outcome, Severity
-from tb_activations.records.formatting import number
+from tb_activations.records.formatting import number, percent
 from tb_activations.records.specs import LayerSpec
 
 DORMANT_SHARE = Sign("dormant_share", "share of units dormant", "share")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import BLOCKS, History
-from tb_activations.health.rules.base import ANYWHERE, Cause, Evidence, Judged, Leader, Rule, Sign, percent
+from tb_activations.health.rules.base import ANYWHERE, Cause, Evidence, Judged, Leader, Rule, Sign
 from tb_activations.health.rules.elasticity import (
     SPREAD_OUT,
     comparable,
@@ -22,7 +22,7 @@ from tb_activations.health.rules.elasticity import (
 )
 from tb_activations.health.rules.window import kernel_steps, rows_per_unit
 from tb_activations.records.finding import Finding, Outcome, Severity
-from tb_activations.records.formatting import number
+from tb_activations.records.formatting import number, percent
 from tb_activations.records.specs import LayerSpec
 
 STEP = Sign("step", "update-to-weight ratio of a kernel")

@@ -9,9 +9,10 @@ from typing import ClassVar
 import numpy as np
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import FORWARD, Cause, Evidence, Judged, Rule, Sign, percent
+from tb_activations.health.rules.base import FORWARD, Cause, Evidence, Judged, Rule, Sign
 from tb_activations.health.rules.window import has_learned, medians, rows_per_unit, since
 from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.formatting import percent
 from tb_activations.records.specs import LayerSpec
 
 HYSTERESIS = 0.85

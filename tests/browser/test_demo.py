@@ -61,7 +61,7 @@ def test_three_tasks_of_a_new_user_take_few_clicks(demo: Server, open_tab: OpenT
     clicks = Clicks()
 
     # Which layer went wrong first, and when?
-    expect(tab.verdict).to_contain_text(re.compile(r"First: conv_1 - \d+ ?% of units dead since step 1[5-9]\d"))
+    expect(tab.verdict).to_contain_text(re.compile(r"First: conv_1 - [\d.]+% of units dead since step 1[5-9]\d"))
     assert clicks.count == 0
 
     # Is healthy better than relu_dies, and from which layer on?

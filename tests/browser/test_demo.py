@@ -21,7 +21,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 SENTENCES = {
     "healthy": r"^No problems found in 6 layers",
-    "relu_dies": r"^\d of 6 layers need attention\. First: conv_\d - \d+ ?% of units dead since step 1[5-9]\d",
+    "relu_dies": r"^\d of 6 layers need attention\. First: conv_\d - [\d.]+% of units dead since step 1[5-9]\d",
     "deep_sigmoid": r"^\d of 8 layers need attention\. First: hidden_\d - gradient vanishes",
 }
 

@@ -149,13 +149,13 @@ class Recorder:
         )
         self._pace = Pace(self._cadence, clock)
         # Of several processes that train together one writes; the others judge alike.
-        is_writing = is_chief(self._strategy)
-        output = RunOutput(settings.log_dir, clock, clocks.wall_clock) if is_writing else NoOutput()
+        self._is_writing = is_chief(self._strategy)
+        output = RunOutput(settings.log_dir, clock, clocks.wall_clock) if self._is_writing else NoOutput()
         name = " + ".join(model.name for model in self._models.values())
         self._pipeline = pipeline_for(settings, name, output, self._stop, clock)
         self._watch = (
             Watch(self._snapshot_settings, settings.layers, settings.snapshot_overhead, clock)
-            if settings.image_freq != 0 and is_writing
+            if settings.image_freq != 0
             else None
         )
 
@@ -311,7 +311,8 @@ class Recorder:
         self._pipeline.process(packed, self._epoch, self._cadence)
 
     def _take_snapshot(self, recording: Recording) -> None:
-        if self._watch is None:
+        # All processes trace the same step, with feature maps or without; only the one that writes draws them.
+        if self._watch is None or not self._is_writing:
             return
         snapshot = self._watch.look(self._models, recording.spec, self._pipeline.feature_maps())
         if snapshot is None:

@@ -40,7 +40,7 @@ def test_reconstructions_sharpen_under_the_step_slider(watched: Server, open_tab
     image = panel.locator("img")
     expect(panel).to_contain_text(f"{EPOCHS} of {EPOCHS} pictures")
     expect(panel).to_contain_text("Values from 0 (darkest) to 1 (lightest)")
-    expect(panel).to_contain_text("what the model makes of it (below)")
+    expect(panel).to_contain_text("its reconstruction by the model (below)")
 
     def error() -> float:
         """Mean difference of the upper row of tiles and the lower one, as the browser shows them."""

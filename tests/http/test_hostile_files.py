@@ -115,8 +115,9 @@ def _with_member(value: Any, key: int, replacement: object) -> Any:
         if not members:
             continue
         name = sorted(members)[key % len(members)]
-        if isinstance(members[name], list) and members[name] and isinstance(members[name][0], dict):
-            inner = members[name][0]
+        inner = members[name][0] if isinstance(members[name], list) and members[name] else None
+        # An earlier change may have left an object without members.
+        if isinstance(inner, dict) and inner:
             inner[sorted(inner)[key // 7 % len(inner)]] = replacement
         else:
             members[name] = replacement

@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras import layers
 
 from tb_activations import LayerHealth
+from tb_activations.records.formatting import number
 from tests.training.forward import row_of, seen_by, value_of
 
 RANDOM = np.random.default_rng(0)
@@ -214,7 +215,8 @@ def test_a_poor_start_names_the_measured_input(tmp_path: Path) -> None:
     raw = InCall(lambda x: 10.0 * x)
     messages = starts(built(raw, PICTURES), PICTURES, tmp_path / "raw")
     (message,) = (message for message in messages if message.startswith("conv "))
-    assert f"its inputs have root mean square {np.sqrt(np.mean(np.square(PICTURES * 10.0))):.3g}, which" in message
+    size = number(float(np.sqrt(np.mean(np.square(PICTURES * 10.0)))))
+    assert f"its inputs have root mean square {size}, which" in message
     assert starts(built(InCall(divided), PICTURES), PICTURES, tmp_path / "divided") == []
 
 

@@ -129,7 +129,9 @@ class _Notices(logging.Handler):
 def _add_losses(model: Any, described: Description) -> None:
     if described.loss == "regularizers":
         for layer in model._flatten_layers():
-            if hasattr(layer, "kernel_regularizer") and not layer.built:
+            # Recurrent layers only read that of their cell.
+            is_own = not isinstance(getattr(type(layer), "kernel_regularizer", None), property)
+            if is_own and hasattr(layer, "kernel_regularizer") and not layer.built:
                 layer.kernel_regularizer = keras.regularizers.L2(1e-3)
             elif isinstance(layer, keras.layers.Dense) and described.policy == "float32":
                 layer.activity_regularizer = keras.regularizers.L1(1e-3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,7 +20,28 @@ RULES = (
     "no_gradient",
     "collapsed_layer",
     "poor_init",
+    "unfit_head",
+    "nonfinite_loss",
+    "no_learning",
+    "learning_rate",
 )
+"""The sicknesses. The last three concern the training as a whole; their layer is `WHOLE`."""
+
+WHOLE = ""
+"""Stands for the layer where a sickness concerns the training as a whole."""
+
+FAMILIES = (
+    "vision",
+    "text",
+    "time_series",
+    "generative",
+    "tabular",
+    "graphs",
+    "reinforcement_learning",
+    "audio",
+    "fine_tuning",
+)
+"""The kinds of examples in the public Keras guides."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +98,9 @@ class Case:
         also: further rules that may be true of this training, as consequences or independently; their findings are true
             in the layers in which the measurements confirm them.
         onset: the step at which it begins if the case determines it, None to take it from the measurements.
+        family: the kind of program, one of `FAMILIES`; "" for the cases that the thresholds were made with.
+        source: address of the public report that a sick program is modeled on.
+        accepted: the cause that the report settled on, in one sentence.
     """
 
     name: str
@@ -85,6 +110,19 @@ class Case:
     layers: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     onset: int | None = None
+    family: str = ""
+    source: str = ""
+    accepted: str = ""
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether it comes from outside: a program as people write it, not made together with the rules."""
+        return bool(self.family)
+
+    @property
+    def is_held_out(self) -> bool:
+        """Whether no threshold may be set on it: half of the outside cases, chosen by a hash of the name."""
+        return self.is_outside and hashlib.sha256(self.name.encode()).digest()[0] % 2 == 0
 
 
 CASES: dict[str, Case] = {}
@@ -113,3 +151,32 @@ def sick(
     if rule not in RULES or not set(also) <= set(RULES):
         raise ValueError(f"no such rule among {rule}, {also}")
     return lambda build: _add(build, rule=rule, layers=tuple(layers), also=tuple(also), onset=onset)
+
+
+def outside_healthy(family: str) -> Callable[[Build], Build]:
+    """Registers a healthy program as people write it."""
+    _check_family(family)
+    return lambda build: _add(build, family=family)
+
+
+def outside_sick(
+    rule: str,
+    layers: Sequence[str],
+    *,
+    family: str,
+    source: str,
+    accepted: str,
+    also: Sequence[str] = (),
+    onset: int | None = None,
+) -> Callable[[Build], Build]:
+    """Registers a program that has `rule`, rooted in one of `layers`, as in the public report at `source`."""
+    _check_family(family)
+    if rule not in RULES or not set(also) <= set(RULES):
+        raise ValueError(f"no such rule among {rule}, {also}")
+    known = {"rule": rule, "layers": tuple(layers), "also": tuple(also), "onset": onset}
+    return lambda build: _add(build, family=family, source=source, accepted=accepted, **known)
+
+
+def _check_family(family: str) -> None:
+    if family not in FAMILIES:
+        raise ValueError(f"no such family: {family}; there are {', '.join(FAMILIES)}")

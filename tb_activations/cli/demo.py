@@ -96,7 +96,7 @@ def _sentence(log_dir: Path) -> str:
     from tb_activations.health.verdict import verdict
 
     stored = load(log_dir)
-    return verdict(stored.spec, stored.findings, stored.outcomes[-1], stored.rules).sentence
+    return verdict(stored.spec, stored.findings, stored.last_outcomes, stored.rules, stored.last_training).sentence
 
 
 def _train(name: str, log_dir: Path) -> None:

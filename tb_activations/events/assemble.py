@@ -99,8 +99,10 @@ class _Decoder:
             schema.STEP: self._numbers(schema.STEP, ()),
             schema.UNITS: self._fitting(schema.UNITS, (2, units), np.uint8),
         }
-        rules = self._rules()
+        training_rules = self._columns.get(schema.TRAINING, ())
+        rules = self._rules(training_rules)
         tables[schema.OUTCOMES] = self._outcomes(rules)
+        tables[schema.TRAINING] = self._training(training_rules)
         # A damaged description may claim huge sizes: allocate only what records confirm.
         recorded_units = units if tables[schema.UNITS] else 0
         axis = next((tables[tag] for tag in _TIME_AXIS if tables[tag]), [])
@@ -125,6 +127,8 @@ class _Decoder:
             histogram_table=_stacked(histogram_points, histogram_shape, np.dtype(np.float32)),
             outcomes=_held(tables[schema.OUTCOMES], steps, (layers, len(rules))),
             rules=rules,
+            training=_held(tables[schema.TRAINING], steps, (len(training_rules),)),
+            training_rules=training_rules,
             findings=self._findings(),
             cost=self._cost(),
             dropped=self.dropped,
@@ -156,9 +160,10 @@ class _Decoder:
             return points
         return [point._replace(value=_reordered(point.value, stored, wanted)) for point in points]
 
-    def _rules(self) -> tuple[str, ...]:
+    def _rules(self, training_rules: tuple[str, ...]) -> tuple[str, ...]:
         # TensorBoard keeps a tag's first metadata forever. After a restart with other rules, trust the description.
-        stored, judged = self._columns.get(schema.OUTCOMES, ()), tuple(self.spec.thresholds)
+        stored = self._columns.get(schema.OUTCOMES, ())
+        judged = tuple(rule for rule in self.spec.thresholds if rule not in training_rules)
         newest = self._points.get(schema.OUTCOMES, [])[-1:]
         fits = bool(newest) and newest[0].value.shape[-1:] == (len(judged),)
         return judged if fits and set(judged) != set(stored) else stored
@@ -168,6 +173,12 @@ class _Decoder:
         fitting = self._fitting(schema.OUTCOMES, (len(self.spec.layers), len(rules)), np.uint8)
         known = [point for point in fitting if point.step >= since and point.value.max(initial=0) <= max(Outcome)]
         self.dropped += len(fitting) - len(known)
+        return known
+
+    def _training(self, rules: tuple[str, ...]) -> list[Point]:
+        points = self._fitting(schema.TRAINING, (len(rules),), np.uint8)
+        known = [point for point in points if point.value.max(initial=0) <= max(Outcome)]
+        self.dropped += len(points) - len(known)
         return known
 
     def _findings(self) -> tuple[Finding, ...]:

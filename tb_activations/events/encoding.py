@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,7 @@ class Encoder:
         *,
         outcomes: NDArray[np.uint8] | None = None,
         rules: Sequence[str] = (),
+        training: Mapping[str, int] | None = None,
         findings: Sequence[Finding] | None = None,
         histograms: NDArray[np.float32] | None = None,
         cost: NDArray[np.float32] | None = None,
@@ -50,6 +51,7 @@ class Encoder:
             record: of the step.
             outcomes: `[layers, rules]` uint8, values of `Outcome`.
             rules: rule ids, one per column of `outcomes`.
+            training: `Outcome` of the rules for the training as a whole by id; the same rules at every step.
             findings: all findings of the run so far, open and closed; empty if there are none.
             histograms: `[layers, 2, 32]` float32, see `schema.HISTOGRAMS`.
             cost: `[COST_COLUMNS]` float32.
@@ -68,6 +70,9 @@ class Encoder:
         if outcomes is not None:
             _check_shape("outcomes", outcomes, (layers, len(rules)))
             values.append(self._value(schema.OUTCOMES, _bytes_tensor(outcomes), columns=rules))
+        if training:
+            codes = np.array(list(training.values()), np.uint8)
+            values.append(self._value(schema.TRAINING, _bytes_tensor(codes), columns=list(training)))
         if histograms is not None:
             _check_shape("histograms", histograms, (layers, *schema.HISTOGRAM_SHAPE))
             values.append(self._numbers(schema.HISTOGRAMS, histograms))

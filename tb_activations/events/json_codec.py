@@ -54,7 +54,7 @@ def finding_to_json(finding: Finding) -> str:
     """JSON of one finding, including NaN and infinity."""
     # Versions up to 0.4 cannot read a finding without `quantity`, which was a title.
     fields = {**dataclasses.asdict(finding), "quantity": finding.sign}
-    for name in ("value", "threshold"):
+    for name in ("value", "threshold", "closing_threshold"):
         fields[name] = number_to_json(fields[name])
     return json.dumps(fields, allow_nan=False)
 
@@ -76,6 +76,8 @@ def run_from_json(text: str | bytes) -> RunSpec:
         },
         cadence=_shallow(_object(members.get("cadence", {}), "cadence"), "cadence", DEEPEST),
         versions={name: str(value) for name, value in _object(members.get("versions", {}), "versions").items()},
+        loss=str(members.get("loss", "")),
+        from_logits=bool(members.get("from_logits", False)),
     )
 
 
@@ -110,6 +112,7 @@ def finding_from_json(text: str | bytes) -> Finding:
         units=tuple(_to_whole(unit, "units") for unit in _list(members, "units")),
         unit_count=_whole(members, "unit_count"),
         closed_step=_optional(_to_whole, members, "closed_step"),
+        closing_threshold=_to_number(members.get("closing_threshold", "nan"), "closing_threshold"),
         root=_optional(_to_text, members, "root"),
         origin=_optional(_to_text, members, "origin") or "",
         reopened_step=_optional(_to_whole, members, "reopened_step"),

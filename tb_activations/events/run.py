@@ -34,6 +34,9 @@ class Run:
         histogram_table: `[H, L, 2, 32]` float32: for each kind the lowest edge, the highest edge and 30 counts.
         outcomes: `[S, L, rules]` uint8, values of `Outcome`; a step that was not judged repeats the previous one.
         rules: rule ids, the last axis of `outcomes`.
+        training: `[S, training rules]` uint8, values of `Outcome` for the training as a whole; no rules in runs of
+            early versions.
+        training_rules: rule ids, the last axis of `training`.
         findings: all findings, open and closed, as last written.
         cost: the last record of the monitoring overhead, by `COST_COLUMNS`; empty if there is none.
         dropped: number of values in the event file that did not fit the run's description and were skipped.
@@ -52,6 +55,8 @@ class Run:
     histogram_table: NDArray[np.float32]
     outcomes: NDArray[np.uint8]
     rules: tuple[str, ...]
+    training: NDArray[np.uint8]
+    training_rules: tuple[str, ...]
     findings: tuple[Finding, ...]
     cost: Mapping[str, float]
     dropped: int
@@ -82,6 +87,13 @@ class Run:
             last: NDArray[np.uint8] = self.outcomes[-1]
             return last
         return np.full((len(self.layers), len(self.rules)), Outcome.INSUFFICIENT_DATA, np.uint8)
+
+    @property
+    def last_training(self) -> dict[str, int]:
+        """`Outcome` of the rules for the training as a whole by id, after the last observed step."""
+        if not len(self.steps):
+            return dict.fromkeys(self.training_rules, int(Outcome.INSUFFICIENT_DATA))
+        return dict(zip(self.training_rules, self.training[-1].tolist(), strict=True))
 
     @property
     def nbytes(self) -> int:

@@ -20,6 +20,7 @@ STEP = "layer_health/step"
 UNITS = "layer_health/units"
 HISTOGRAMS = "layer_health/histograms"
 OUTCOMES = "layer_health/outcomes"
+TRAINING = "layer_health/training"
 FINDINGS = "layer_health/findings"
 COST = "layer_health/cost"
 STATE = "layer_health/state"
@@ -37,8 +38,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     UNITS: ("activity", "peak"),
     HISTOGRAMS: ("low", "high", "counts"),
     OUTCOMES: (),
+    TRAINING: (),
     FINDINGS: (),
     COST: COST_COLUMNS,
     STATE: (),
 }
-"""The column names in each tag's metadata. Those of `OUTCOMES` are the rule ids of the run."""
+"""The column names in each tag's metadata. Those of `OUTCOMES` and `TRAINING` are the rule ids of the run."""

@@ -17,6 +17,12 @@ from tb_activations.records.finding import Finding, Severity
 
 NONFINITE = "nonfinite"
 
+WHOLE_ROW = -1
+"""Stands for the row of a layer in findings about the training as a whole: they may cause and follow any other."""
+
+_BEFORE_NONFINITE = ("nonfinite_data", "exploding_gradient")
+"""Rules whose findings explain the first non-finite value, the most likely first."""
+
 Name = TypeVar("Name", str, tuple[str, str])
 
 _AT_ONCE = 256
@@ -42,7 +48,7 @@ def direct_causes(findings: Sequence[Finding], rows: Sequence[int], graph: Layer
 
     Args:
         findings: open ones; of equally likely causes the one that comes first wins.
-        rows: the row of each finding's layer.
+        rows: the row of each finding's layer, `WHOLE_ROW` for the training as a whole.
         graph: of all layers.
     """
     every = _Group(
@@ -107,7 +113,7 @@ def _nearest(effects: _Group, suspects: _Group, where: Where, graph: LayerGraph)
 
 def _lies(causes: NDArray[np.int64], effects: NDArray[np.int64], where: Where, graph: LayerGraph) -> NDArray[np.bool_]:
     """Whether each cause's layer lies where a cause may, seen from the effect's layer; the arrays are broadcast."""
-    lies: NDArray[np.bool_] = (causes == effects) & where.here
+    lies: NDArray[np.bool_] = (causes == WHOLE_ROW) | (effects == WHOLE_ROW) | ((causes == effects) & where.here)
     if where.before:
         lies |= graph.reaches[causes, effects]
     if where.behind:
@@ -162,4 +168,22 @@ def _follow_nonfinite(every: _Group, findings: Sequence[Finding], follows: NDArr
         return
     # A harmless finding (a mask of -inf) explains no other one.
     is_harmful = findings[first].severity is not Severity.NOTE
+    origin = _origin(findings, every, first) if is_harmful else first
+    before = follows[origin]
     follows[is_nonfinite | (is_harmful & (every.since >= every.since[first]))] = first
+    follows[first], follows[origin] = origin, origin if origin == first else before
+
+
+def _origin(findings: Sequence[Finding], every: _Group, first: int) -> int:
+    """The place of the finding that explains the first non-finite value; `first` itself without one."""
+    for rule in _BEFORE_NONFINITE:
+        able: list[int] = [
+            place
+            for place in every.places.tolist()
+            if findings[place].rule == rule
+            and findings[place].severity is not Severity.NOTE
+            and every.since[place] <= every.since[first]
+        ]
+        if able:
+            return min(able, key=lambda place: _precedence("largest", findings[place], int(every.rows[place])))
+    return first

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,8 @@ from tb_activations.health.history import History
 from tb_activations.health.ledger import Ledger
 from tb_activations.health.roots import name_roots, worst_first
 from tb_activations.health.rules import configure
-from tb_activations.health.rules.base import Evidence, Judged, Rule
-from tb_activations.records.finding import Finding, Outcome
+from tb_activations.health.rules.base import Evidence, Judged, LayerRule, Rule, TrainingRule
+from tb_activations.records.finding import WHOLE, Finding, Outcome
 from tb_activations.records.specs import RunSpec
 from tb_activations.records.step_record import StepRecord
 
@@ -26,12 +27,14 @@ class Judgement:
     """The result of judging a run up to an observed step.
 
     Attributes:
-        outcomes: `[layers, rules]` uint8 of `Outcome`.
+        outcomes: `[layers, layer rules]` uint8 of `Outcome`.
+        training: `[training rules]` uint8 of `Outcome`.
         findings: all of them, open and closed, worst first.
         changes: those that opened, changed severity or closed at this step, worst first.
     """
 
     outcomes: NDArray[np.uint8]
+    training: NDArray[np.uint8]
     findings: tuple[Finding, ...]
     changes: tuple[Finding, ...]
 
@@ -39,13 +42,15 @@ class Judgement:
 class Diagnosis:
     """Judges one training record by record, with the same result during the training and from stored records.
 
-    If a rule raises an `Exception`, its outcome is `ERROR` for every layer, a warning is logged once, and the training
+    If a rule raises an `Exception`, its outcome is `ERROR`, for every layer, a warning is logged once, and the training
     continues. Other `BaseException`s are raised.
     """
 
     def __init__(self, spec: RunSpec, rules: tuple[Rule, ...] | None = None) -> None:
         self._spec = spec
-        self._rules = configure() if rules is None else rules
+        self._chosen = configure() if rules is None else rules
+        self._rules = tuple(rule for rule in self._chosen if isinstance(rule, LayerRule))
+        self._training_rules = tuple(rule for rule in self._chosen if isinstance(rule, TrainingRule))
         self._history = History(spec)
         self._ledger = Ledger()
         self._findings: tuple[Finding, ...] = ()
@@ -57,15 +62,20 @@ class Diagnosis:
         return tuple(rule.id for rule in self._rules)
 
     @property
+    def training_rules(self) -> tuple[str, ...]:
+        """Ids of the rules for the training as a whole, in the order of `Judgement.training`."""
+        return tuple(rule.id for rule in self._training_rules)
+
+    @property
     def thresholds(self) -> Mapping[str, Mapping[str, float]]:
-        return {rule.id: rule.thresholds for rule in self._rules}
+        return {rule.id: rule.thresholds for rule in self._chosen}
 
     def redescribe(self, spec: RunSpec) -> None:
         """Continues with a newer description of the run. History and findings of layers that it keeps are kept.
 
         Findings of layers that it no longer has are dropped.
         """
-        names = {layer.name for layer in spec.layers}
+        names = {WHOLE, *(layer.name for layer in spec.layers)}
         self._spec, self._history = spec, self._history.described(spec)
         self._ledger = self._ledger.of_layers(names)
         self._findings = tuple(finding for finding in self._findings if finding.layer in names)
@@ -82,39 +92,58 @@ class Diagnosis:
         self._history.update(record)
         layers = [layer.name for layer in self._spec.layers]
         outcomes = np.full((len(layers), len(self._rules)), Outcome.ERROR, np.uint8)
-        ledger, changed = self._ledger.copy(), []
+        ledger, changed = self._ledger.copy(), list[tuple[str, str]]()
         for column, rule in enumerate(self._rules):
             earlier = ledger.open_of(rule.id, layers)
-            answers = self._answers(rule, earlier)
+            answers = self._answers(rule, rule.judge, earlier, count=len(layers))
             outcomes[:, column] = [_outcome(answer) for answer in answers]
             for layer, answer, known in zip(layers, answers, earlier, strict=True):
                 is_news = known is not None or isinstance(answer, Evidence)
                 if is_news and ledger.note(rule, layer, answer, step=self._history.step, check=self._history.checks):
                     changed.append((rule.id, layer))
+        training = self._judge_training(ledger, changed)
         findings = worst_first(name_roots(ledger.everything(), self._spec, self._history.graph), self._spec)
         changed_ids = {ledger.latest(*key).id for key in changed}
         changes = tuple(finding for finding in findings if finding.id in changed_ids)
         self._ledger, self._findings = ledger, findings
-        return Judgement(outcomes, findings, changes)
+        return Judgement(outcomes, training, findings, changes)
+
+    def _judge_training(self, ledger: Ledger, changed: list[tuple[str, str]]) -> NDArray[np.uint8]:
+        """Runs the rules for the training as a whole; notes their findings in `ledger` and `changed`."""
+        outcomes = np.full(len(self._training_rules), Outcome.ERROR, np.uint8)
+        for place, rule in enumerate(self._training_rules):
+            earlier, known = ledger.open_of(rule.id, [WHOLE])[0], ledger.still_open()
+            [answer] = self._answers(rule, lambda *given, rule=rule: [rule.judge(*given)], earlier, known, count=1)
+            outcomes[place] = _outcome(answer)
+            if ledger.note(rule, WHOLE, answer, step=self._history.step, check=self._history.checks):
+                changed.append((rule.id, WHOLE))
+        return outcomes
 
     def not_evaluated(self) -> Judgement:
         """The judgement of a step that was recorded but not judged: every outcome `ERROR`, findings as last judged."""
-        return not_evaluated(self._spec, self.rules, self._findings)
+        return not_evaluated(self._spec, self.rules, self.training_rules, self._findings)
 
-    def _answers(self, rule: Rule, earlier: Sequence[Finding | None]) -> list[Judged]:
+    def _answers(self, rule: Rule, judge: Callable[..., list[Judged]], *given: Any, count: int) -> list[Judged]:
         try:
-            return rule.judge(self._history, earlier)
+            return judge(self._history, *given)
         # Only `Exception`: KeyboardInterrupt and a time limit must get through.
         except Exception:
             if rule.id not in self._failed:
                 self._failed.add(rule.id)
-                _LOGGER.warning("Layer health: rule %s failed; its layers are not evaluated.", rule.id, exc_info=True)
-            return [Outcome.ERROR] * len(earlier)
+                _LOGGER.warning("Layer health: rule %s failed; it is not evaluated.", rule.id, exc_info=True)
+            return [Outcome.ERROR] * count
 
 
-def not_evaluated(spec: RunSpec, rules: Sequence[str], findings: tuple[Finding, ...]) -> Judgement:
+def not_evaluated(
+    spec: RunSpec, rules: Sequence[str], training_rules: Sequence[str], findings: tuple[Finding, ...]
+) -> Judgement:
     """A judgement without an outcome, and with the findings of an earlier one."""
-    return Judgement(np.full((len(spec.layers), len(rules)), Outcome.ERROR, np.uint8), findings, ())
+    return Judgement(
+        np.full((len(spec.layers), len(rules)), Outcome.ERROR, np.uint8),
+        np.full(len(training_rules), Outcome.ERROR, np.uint8),
+        findings,
+        (),
+    )
 
 
 def _outcome(answer: Judged) -> Outcome:

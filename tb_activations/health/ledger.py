@@ -44,6 +44,10 @@ class Ledger:
         """The open finding of this rule for each layer, None for layers without one."""
         return [self._open.get((rule, layer)) for layer in layers]
 
+    def still_open(self) -> list[Finding]:
+        """All open findings."""
+        return list(self._open.values())
+
     def everything(self) -> list[Finding]:
         """All open and closed findings."""
         return [*self._open.values(), *(finding for kept in self._closed.values() for _, finding in kept)]
@@ -93,4 +97,6 @@ class Ledger:
                 self._closed[key] = kept[:-1]
         shared = {field.name: getattr(evidence, field.name) for field in dataclasses.fields(evidence)}
         shared |= {"sign": evidence.sign.id, "unit": evidence.sign.unit}
+        # A finding that reopens keeps the step at which it first opened, and did not begin later than that.
+        shared["since_step"] = min(evidence.since_step, opened)
         return Finding(rule=rule.id, layer=key[1], opened_step=opened, last_step=step, source=rule.source, **shared)

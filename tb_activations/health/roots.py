@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_activations.health.causes import direct_causes
+from tb_activations.health.causes import WHOLE_ROW, direct_causes
 from tb_activations.health.graph import LayerGraph
 from tb_activations.health.rules import EXPLANATORY_ORDER, RULES
-from tb_activations.records.finding import Finding, Severity
+from tb_activations.records.finding import WHOLE, Finding, Severity
 from tb_activations.records.specs import RunSpec
 
 
 def worst_first(findings: Iterable[Finding], spec: RunSpec) -> tuple[Finding, ...]:
-    """Open before closed, roots before consequences, then by severity, then in call order of the layers."""
-    rows = {layer.name: row for row, layer in enumerate(spec.layers)}
+    """The order in which to read findings.
 
-    def order(finding: Finding) -> tuple[bool, bool, int, int, str, int]:
+    Open before closed and roots before consequences. Of roots the most severe come first, of equally severe ones those
+    with the most consequences, then the earliest, then in call order of the layers.
+    """
+    findings = list(findings)
+    rows = {layer.name: row for row, layer in enumerate(spec.layers)}
+    consequences = collections.Counter(finding.root for finding in findings if finding.closed_step is None)
+
+    def order(finding: Finding) -> tuple[bool, bool, int, int, int, int, str, int]:
         is_closed, follows = finding.closed_step is not None, finding.root is not None
-        row = rows.get(finding.layer, len(rows))
-        return is_closed, follows, -finding.severity.rank, row, finding.rule, finding.opened_step
+        caused = 0 if is_closed else consequences[finding.id]
+        row = rows.get(finding.layer, -1 if finding.layer == WHOLE else len(rows))
+        begun = 0 if follows else finding.since_step
+        return is_closed, follows, -finding.severity.rank, -caused, begun, row, finding.rule, finding.opened_step
 
     return tuple(sorted(findings, key=order))
 
@@ -41,7 +50,7 @@ def name_roots(findings: Sequence[Finding], spec: RunSpec, graph: LayerGraph) ->
     A root follows from no other finding, and every other open finding has exactly one root. The result does not depend
     on the order of `findings`. Findings of layers that `spec` does not have get no root.
     """
-    rows = {layer.name: row for row, layer in enumerate(spec.layers)}
+    rows = {WHOLE: WHOLE_ROW, **{layer.name: row for row, layer in enumerate(spec.layers)}}
     judged = [finding for finding in findings if finding.closed_step is None and finding.layer in rows]
     judged.sort(key=lambda finding: _explains_first(finding, rows))
     firsts = first_of_groups(direct_causes(judged, [rows[finding.layer] for finding in judged], graph))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tb_activations.health.roots import worst_first
 from tb_activations.health.rules import RULES, title_of
-from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.finding import WHOLE, Finding, Outcome, Severity
 from tb_activations.records.specs import RunSpec
 
 RuleState = Literal["checked", "waiting", "not_applicable", "failed"]
@@ -29,7 +29,7 @@ class Verdict:
     Attributes:
         severity: of the worst open finding, None without one.
         sentence: for people; begins with `NOTHING_TRAINED` if the run trains no weights.
-        layer: the layer to look at first, "" without a finding.
+        layer: the layer to look at first, "" without one.
         layers_affected: number of layers with an open warning or problem.
         layers_total: number of layers that were judged.
         rules_checked: number of rules that judged at least one layer.
@@ -60,7 +60,13 @@ class _Counts:
         return ", ".join(parts)
 
 
-def verdict(spec: RunSpec, findings: Sequence[Finding], outcomes: NDArray[np.uint8], rules: Sequence[str]) -> Verdict:
+def verdict(
+    spec: RunSpec,
+    findings: Sequence[Finding],
+    outcomes: NDArray[np.uint8],
+    rules: Sequence[str],
+    training: Mapping[str, int],
+) -> Verdict:
     """The state of a run after its latest judged step.
 
     Layers that could not be observed and single calls of a shared layer are not counted unless a finding names them.
@@ -69,6 +75,7 @@ def verdict(spec: RunSpec, findings: Sequence[Finding], outcomes: NDArray[np.uin
         findings: closed ones do not count.
         outcomes: `[layers, rules]` of `Outcome`.
         rules: ids of the columns.
+        training: `Outcome` of the rules for the training as a whole by id.
 
     Raises:
         ValueError: `outcomes` does not fit `spec` and `rules`.
@@ -77,9 +84,9 @@ def verdict(spec: RunSpec, findings: Sequence[Finding], outcomes: NDArray[np.uin
         raise ValueError(f"outcomes must be [{len(spec.layers)} layers, {len(rules)} rules], got {outcomes.shape}")
     still_open = worst_first([finding for finding in findings if finding.closed_step is None], spec)
     pressing = [finding for finding in still_open if _is_pressing(finding)]
-    affected = {finding.layer for finding in pressing}
+    affected = {finding.layer for finding in pressing} - {WHOLE}
     counted = _counted(spec, affected)
-    counts = _count(_states(outcomes[counted]))
+    counts = _count([*_states(outcomes[counted]), *_training_states(training).values()])
     if pressing:
         sentence = _sick(pressing, len(affected), len(counted))
     else:
@@ -104,11 +111,20 @@ def is_trained(spec: RunSpec) -> bool:
 
 
 def rule_states(
-    spec: RunSpec, findings: Sequence[Finding], outcomes: NDArray[np.uint8], rules: Sequence[str]
+    spec: RunSpec,
+    findings: Sequence[Finding],
+    outcomes: NDArray[np.uint8],
+    rules: Sequence[str],
+    training: Mapping[str, int],
 ) -> dict[str, RuleState]:
     """The state of each rule by id, on the layers that `verdict` counts; takes the same arguments."""
     affected = {finding.layer for finding in findings if _is_pressing(finding)}
-    return dict(zip(rules, _states(outcomes[_counted(spec, affected)]), strict=True))
+    states = dict(zip(rules, _states(outcomes[_counted(spec, affected)]), strict=True))
+    return states | _training_states(training)
+
+
+def _training_states(training: Mapping[str, int]) -> dict[str, RuleState]:
+    return {rule: _state(np.array([outcome], np.uint8)) for rule, outcome in training.items()}
 
 
 def _is_pressing(finding: Finding) -> bool:
@@ -146,16 +162,21 @@ def _worst(findings: Sequence[Finding]) -> Severity | None:
 
 
 def _sick(pressing: Sequence[Finding], affected: int, total: int) -> str:
+    """The first sentence names the first root: its layer, what is wrong, and since when."""
     first = pressing[0]
-    verb = "needs" if affected == 1 else "need"
-    follows = sum(finding.root == first.id and finding.layer != first.layer for finding in pressing)
-    sentence = (
-        f"{affected} of {_plural(total, 'layer')} {verb} attention. "
-        f"First: {first.layer} - {headline(first)} since step {first.since_step}."
-    )
-    if not follows:
-        return sentence
-    return f"{sentence} {_plural(follows, 'finding')} elsewhere {'follows' if follows == 1 else 'follow'} from it."
+    follows = sum(finding.root == first.id for finding in pressing)
+    sentences = [f"{located_headline(first)} since step {first.since_step}."]
+    if follows:
+        sentences.append(f"{_plural(follows, 'finding')} {'follows' if follows == 1 else 'follow'} from it.")
+    if affected:
+        sentences.append(f"{affected} of {_plural(total, 'layer')} {'needs' if affected == 1 else 'need'} attention.")
+    return " ".join(sentences)
+
+
+def located_headline(finding: Finding) -> str:
+    """A finding in a few words with its layer, without step; capitalized if it concerns the training as a whole."""
+    words = headline(finding)
+    return words[:1].upper() + words[1:] if finding.layer == WHOLE else f"{finding.layer}: {words}"
 
 
 def headline(finding: Finding) -> str:
@@ -172,8 +193,12 @@ def _healthy(notes: Sequence[Finding], counts: _Counts, total: int) -> str:
             return f"Not enough data yet to judge {_plural(total, 'layer')}."
         return f"No rule applies to the {_plural(total, 'layer')} of this model."
     so_far = " so far" if counts.waiting else ""
-    remarks = f" {_plural(len(notes), 'note')}, first: {notes[0].layer} - {headline(notes[0])}." if notes else ""
-    return f"No problems found{so_far} in {_plural(total, 'layer')}; {counts.in_words()}.{remarks}"
+    found = f"o problems found{so_far} in {_plural(total, 'layer')}; {counts.in_words()}."
+    whole = next((note for note in notes if note.layer == WHOLE), None)
+    if whole is not None:
+        return f"{located_headline(whole)} since step {whole.since_step}. Apart from that, n{found}"
+    remarks = f" {_plural(len(notes), 'note')}, first: {located_headline(notes[0])}." if notes else ""
+    return f"N{found}{remarks}"
 
 
 def _unobserved(spec: RunSpec) -> str:

@@ -72,7 +72,8 @@ def description(run: Run) -> dict[str, Any]:
     left_out = Omissions()
     shown = bounds.shown_layers(run)
     left_out.note("layers", len(run.layers) - shown)
-    left_out.note("rules", len(run.rules[bounds.MOST_RULES :]))
+    rules = (*run.rules, *run.training_rules)
+    left_out.note("rules", len(rules[bounds.MOST_RULES :]))
     weights = map(_weight, run.spec.weights)
     return {
         "run": run.name,
@@ -82,7 +83,7 @@ def description(run: Run) -> dict[str, Any]:
             _layer(layer, row) for layer, row in zip(run.spec.layers[:shown], run.last_outcomes[:shown], strict=True)
         ],
         "weights": left_out.fitting("weights", weights, len(run.spec.weights), bounds.MOST_LAYERS),
-        "rules": [_rule(clipped(rule, bounds.LONGEST_RULE)) for rule in run.rules[: bounds.MOST_RULES]],
+        "rules": [_rule(clipped(rule, bounds.LONGEST_RULE)) for rule in rules[: bounds.MOST_RULES]],
         "statistics": [dataclasses.asdict(statistic) for statistic in LAYER_STATISTICS],
         "step_statistics": [dataclasses.asdict(statistic) for statistic in STEP_STATISTICS],
         "thresholds": left_out.settings("thresholds", run.spec.thresholds),
@@ -97,7 +98,7 @@ def findings(run: Run) -> dict[str, Any]:
     """The answer of `findings`: the verdict, and all findings, worst first."""
     left_out = Omissions()
     entries = map(_finding, worst_first(run.findings, run.spec))
-    whole = verdict(run.spec, run.findings, run.last_outcomes, run.rules)
+    whole = verdict(run.spec, run.findings, run.last_outcomes, run.rules, run.last_training)
     return {
         "run": run.name,
         "verdict": with_clipped_texts(dataclasses.asdict(whole)),

@@ -26,7 +26,17 @@ from tb_activations.records.specs import RunSpec
 T = TypeVar("T")
 
 OVERVIEW = frozenset({schema.STEP, schema.FINDINGS})
-TABLES = frozenset({schema.LAYERS, schema.WEIGHTS, schema.STEP, schema.OUTCOMES, schema.FINDINGS, schema.COST})
+TABLES = frozenset(
+    {
+        schema.LAYERS,
+        schema.WEIGHTS,
+        schema.STEP,
+        schema.OUTCOMES,
+        schema.TRAINING,
+        schema.FINDINGS,
+        schema.COST,
+    }
+)
 UNITS = frozenset({schema.STEP, schema.UNITS})
 HISTOGRAMS = frozenset({schema.STEP, schema.HISTOGRAMS})
 """Tags that each group of routes reads, so that no route waits for tags it does not show."""

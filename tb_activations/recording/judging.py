@@ -49,6 +49,11 @@ class Judging:
         """Ids of the rules, in the order of the columns of `Judgement.outcomes`."""
         return self._diagnosis.rules
 
+    @property
+    def training_rules(self) -> tuple[str, ...]:
+        """Ids of the rules for the training as a whole, in the order of `Judgement.training`."""
+        return self._diagnosis.training_rules
+
     def redescribe(self, spec: RunSpec) -> None:
         """Continues under a newer description of the run."""
         self._spec = spec
@@ -63,7 +68,7 @@ class Judging:
         """
         judgement = self._within(self._bounded, lambda: self._diagnosis.judge(record), record.step)
         if judgement is None:
-            return not_evaluated(self._spec, self.rules, self.findings)
+            return not_evaluated(self._spec, self.rules, self.training_rules, self.findings)
         self.findings = tuple(judgement.findings)
         return judgement
 

@@ -148,6 +148,7 @@ class OpenRun:
             record,
             outcomes=judgement.outcomes,
             rules=self._judging.rules,
+            training=dict(zip(self._judging.training_rules, judgement.training.tolist(), strict=True)),
             findings=judgement.findings if judgement.changes else None,
             histograms=histograms,
             cost=cost,

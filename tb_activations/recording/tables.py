@@ -78,6 +78,8 @@ def run_spec(values: StepValues, settings: RunSettings) -> RunSpec:
         thresholds={rule.id: dict(rule.thresholds) for rule in settings.rules},
         cadence=dict(settings.cadence),
         versions={name: _version(name) for name in PACKAGES},
+        loss=values.loss,
+        from_logits=values.from_logits,
     )
 
 

@@ -27,6 +27,22 @@ class Statistic:
     scale: Scale
 
 
+def _extent(name: str, what: str) -> tuple[Statistic, ...]:
+    """The range of the data of a step."""
+    title = what[0].upper() + what[1:]
+    return (
+        Statistic(f"{name}_min", f"{title}, min", f"Smallest finite value among the {what} of the step.", "", "symlog"),
+        Statistic(f"{name}_max", f"{title}, max", f"Largest finite value among the {what} of the step.", "", "symlog"),
+        Statistic(
+            f"{name}_nonfinite",
+            f"{title}, non-finite",
+            f"Number of {what} of the step that are NaN or infinite.",
+            "values",
+            "symlog",
+        ),
+    )
+
+
 LAYER_STATISTICS = (
     Statistic("elements", "Output values", "Number of values that the layer output in the step.", "values", "log"),
     Statistic("mean", "Activation mean", "Mean of the layer's outputs.", "", "symlog"),
@@ -142,8 +158,22 @@ STEP_STATISTICS = (
     Statistic(
         "input_rms", "Input RMS", "Root mean square of the model's first floating-point input in the step.", "", "log"
     ),
+    Statistic(
+        "loss_nonfinite", "Non-finite loss", "1 if the step's loss is NaN or infinite, otherwise 0.", "", "linear"
+    ),
+    Statistic(
+        "constant_loss",
+        "Constant prediction",
+        "Loss that the best constant prediction reaches on the step's targets, with the step's regularization.",
+        "",
+        "linear",
+    ),
+    *_extent("input", "inputs"),
+    *_extent("target", "targets"),
+    *_extent("output", "outputs of the model"),
+    *_extent("sample_weight", "sample weights"),
 )
-"""Columns of the totals of a step."""
+"""Columns of the totals of a step. New ones are appended: stored runs without them read as NaN."""
 
 LAYER_COLUMNS = tuple(statistic.id for statistic in LAYER_STATISTICS)
 STEP_COLUMNS = tuple(statistic.id for statistic in STEP_STATISTICS)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import math
 from typing import Literal
 
 Unit = Literal["share", "count", ""]
 """Of a value and its threshold: a share in [0, 1], a whole number, or a pure number."""
 
 UNITS: tuple[Unit, ...] = ("share", "count", "")
+
+WHOLE = ""
+"""The layer of a finding about the training as a whole."""
 
 
 class Severity(enum.StrEnum):
@@ -60,19 +64,22 @@ _BEST_TO_WORST = (
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """Something that is wrong with a layer.
+    """Something that is wrong with a layer, or with the training as a whole.
 
     Attributes:
+        layer: its name, `WHOLE` for the training as a whole.
         sign: id of what `value` and `threshold` measure, unique within the rule; the rule has its title.
         unit: of `value` and `threshold`.
         value: as last measured, for `nonfinite` as first seen; may be NaN or infinite.
-        threshold: what `value` was compared with; eased while a finding lasts near the plain threshold.
+        threshold: what `value` was compared with when the finding opened.
         samples: how many samples (for convolutions: positions) the judgement rests on.
         checks: how many observed steps in a row showed it.
         since_step: the first of them.
         opened_step: the observed step at which the rule became sure.
         last_step: the last observed step that confirmed it.
         closed_step: the observed step at which it was resolved, None while it is open.
+        closing_threshold: what `value` must reach for the finding to close, which keeps it from opening and closing
+            often; NaN where that is `threshold` itself.
         units: indices of the units concerned, at most 1,000; `unit_count` is how many there are.
         message: one or two sentences that name layer, value, threshold and first step.
         might_be_wrong: what could make this a false alarm here.
@@ -103,6 +110,7 @@ class Finding:
     units: tuple[int, ...] = ()
     unit_count: int = 0
     closed_step: int | None = None
+    closing_threshold: float = math.nan
     root: str | None = None
     origin: str = ""
     reopened_step: int | None = None

@@ -67,6 +67,8 @@ class RunSpec:
         thresholds: rule id to parameter name to value, as the rules were run.
         cadence: the callback's arguments that decide which steps are observed.
         versions: name of a package to its version.
+        loss: name of the compiled loss in `keras.losses`, "" if it is unknown or not the only one.
+        from_logits: whether that loss takes logits.
     """
 
     model: str
@@ -75,6 +77,8 @@ class RunSpec:
     thresholds: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
     cadence: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    loss: str = ""
+    from_logits: bool = False
 
     def layer_index(self, name: str) -> int:
         """Row of the layer called `name`. Raises KeyError naming the layers there are."""

@@ -57,7 +57,7 @@ class Unreadable:
     is_folder: bool = False
 
 
-BRIEF = frozenset({schema.RUN, schema.STEP, schema.OUTCOMES, schema.FINDINGS})
+BRIEF = frozenset({schema.RUN, schema.STEP, schema.OUTCOMES, schema.TRAINING, schema.FINDINGS})
 """Tags needed for the stored verdict and the observed steps."""
 
 
@@ -118,7 +118,7 @@ def _read_one(folder: Folder, top: Path, rules: RuleChoice, tags: Collection[str
     if rules is not None:
         run = rejudged(run, rules)
     run = dataclasses.replace(run, findings=worst_first(run.findings, run.spec))
-    seen = (run.spec, run.findings, run.last_outcomes, run.rules)
+    seen = (run.spec, run.findings, run.last_outcomes, run.rules, run.last_training)
     return Judged(title, run, verdict(*seen), rule_states(*seen), tuple(remarks), rules is not None)
 
 
@@ -135,6 +135,7 @@ def without_tables(judged: Judged) -> Judged:
         step_table=run.step_table[last].copy(),
         unit_codes=run.unit_codes[last].copy(),
         outcomes=run.outcomes[last].copy(),
+        training=run.training[last].copy(),
         histogram_steps=run.histogram_steps[:0].copy(),
         histogram_table=run.histogram_table[:0].copy(),
     )
@@ -155,5 +156,7 @@ def rejudged(run: Run, rules: RuleChoice) -> Run:
         spec=dataclasses.replace(run.spec, thresholds=diagnosis.thresholds),
         outcomes=np.stack([judgement.outcomes for judgement in judgements]) if judgements else nothing,
         rules=diagnosis.rules,
+        training=np.array([judgement.training for judgement in judgements], np.uint8).reshape(len(judgements), -1),
+        training_rules=diagnosis.training_rules,
         findings=judgements[-1].findings if judgements else (),
     )

@@ -10,11 +10,17 @@ from tb_activations.health.rules.collapsed_layer import CollapsedLayer
 from tb_activations.health.rules.dead_units import DeadUnits
 from tb_activations.health.rules.dormant_units import DormantUnits
 from tb_activations.health.rules.exploding_gradient import ExplodingGradient
+from tb_activations.health.rules.learning_rate import LearningRate
+from tb_activations.health.rules.loss_spike import LossSpike
 from tb_activations.health.rules.no_gradient import NoGradient
+from tb_activations.health.rules.no_learning import NoLearning
 from tb_activations.health.rules.nonfinite import NonFinite
+from tb_activations.health.rules.nonfinite_data import NonFiniteData
+from tb_activations.health.rules.nonfinite_loss import NonFiniteLoss
 from tb_activations.health.rules.poor_init import PoorInit
 from tb_activations.health.rules.saturated_units import SaturatedUnits
 from tb_activations.health.rules.stagnant_weights import StagnantWeights
+from tb_activations.health.rules.unfit_head import UnfitHead
 from tb_activations.health.rules.vanishing_gradient import VanishingGradient
 from tb_activations.records.arguments import invalid
 from tb_activations.records.finding import Finding
@@ -34,12 +40,22 @@ RULES: dict[str, type[Rule]] = {
         NoGradient,
         CollapsedLayer,
         PoorInit,
+        UnfitHead,
+        NonFiniteData,
+        NonFiniteLoss,
+        LearningRate,
+        NoLearning,
+        LossSpike,
     )
 }
-"""Every rule by its id, in the order of tables."""
+"""Every rule by its id, in the order of tables. Rules for the training as a whole come last and see those before."""
 
 EXPLANATORY_ORDER = (
+    "nonfinite_data",
     "nonfinite",
+    "nonfinite_loss",
+    "unfit_head",
+    "learning_rate",
     "poor_init",
     "exploding_gradient",
     "dead_units",
@@ -49,6 +65,8 @@ EXPLANATORY_ORDER = (
     "dormant_units",
     "no_gradient",
     "stagnant_weights",
+    "loss_spike",
+    "no_learning",
 )
 """If two findings explain each other, the rule that comes first here is the cause."""
 

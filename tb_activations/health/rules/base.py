@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, NamedTuple
 
 from tb_activations.health.history import History
 from tb_activations.records.finding import Finding, Outcome, Severity, Unit
+from tb_activations.records.formatting import measured
 
 
 class Sign(NamedTuple):
@@ -69,12 +71,19 @@ class Evidence:
     advice: str
     units: tuple[int, ...] = ()
     unit_count: int = 0
+    closing_threshold: float = math.nan
     origin: str = ""
     reopened_step: int | None = None
     follow_up: str = ""
 
 
 Judged = Outcome | Evidence
+
+
+def limit_in_words(threshold: float, closing: float, *, is_eased: bool, unit: Unit = "") -> str:
+    """The threshold of a finding; for one that only its closing threshold keeps open, that one too."""
+    words = f"threshold {measured(threshold, unit)}"
+    return f"{words}, closes at {measured(closing, unit)}" if is_eased else words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,15 +113,6 @@ class Rule(abc.ABC):
     @property
     def thresholds(self) -> dict[str, float]:
         return {field.name: float(getattr(self, field.name)) for field in dataclasses.fields(self)}
-
-    @abc.abstractmethod
-    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        """One answer per layer at the latest step of `history`, in the order of its layers.
-
-        Args:
-            history: holds at least one step.
-            earlier: for each layer, this rule's open finding from the previous step, None without one.
-        """
 
     def again(self, evidence: Evidence, first: Finding, latest: Finding | None) -> Evidence:
         """Adapts the evidence for a layer in which an earlier finding of this rule has closed.
@@ -152,3 +152,39 @@ class Rule(abc.ABC):
         """Whether it may explain findings of the same rule in other layers; see `leader`."""
         del finding
         return True
+
+
+class LayerRule(Rule):
+    """A rule that judges each layer."""
+
+    @abc.abstractmethod
+    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
+        """One answer per layer at the latest step of `history`, in the order of its layers.
+
+        Args:
+            history: holds at least one step.
+            earlier: for each layer, this rule's open finding from the previous step, None without one.
+        """
+
+
+class TrainingRule(Rule):
+    """A rule that judges the training as a whole; the layer of its findings is `WHOLE`."""
+
+    @abc.abstractmethod
+    def judge(self, history: History, earlier: Finding | None, known: Sequence[Finding]) -> Judged:
+        """The answer at the latest step of `history`.
+
+        Args:
+            history: holds at least one step.
+            earlier: this rule's open finding from the previous step, None without one.
+            known: the open findings of the rules that have judged this step: those of all layers, then those of the
+                rules for the training that come first in `RULES`.
+        """
+
+
+def evidence_of(earlier: Finding, signs: Sequence[Sign]) -> Evidence:
+    """The evidence of the previous step, unchanged."""
+    # A finding that another version stored may have a sign that this version does not know.
+    known = next((sign for sign in signs if sign.id == earlier.sign), Sign(earlier.sign, earlier.sign, earlier.unit))
+    same = {field.name: getattr(earlier, field.name) for field in dataclasses.fields(Evidence)}
+    return Evidence(**{**same, "sign": known})

@@ -10,7 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import ANYWHERE, FORWARD, Cause, Evidence, Judged, Leader, Rule, Sign
+from tb_activations.health.rules.base import (
+    ANYWHERE,
+    FORWARD,
+    HERE,
+    Cause,
+    Evidence,
+    Judged,
+    LayerRule,
+    Leader,
+    Sign,
+    limit_in_words,
+)
 from tb_activations.health.rules.window import has_learned, medians, rows_per_unit, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
@@ -24,7 +35,7 @@ ALL_THE_SAME = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
-class CollapsedLayer(Rule):
+class CollapsedLayer(LayerRule):
     """The spread is the standard deviation around each unit's mean, divided by the root mean square of all outputs.
 
     Attributes:
@@ -42,6 +53,7 @@ class CollapsedLayer(Rule):
     why: ClassVar[str] = "When every input gives the same output, later layers cannot tell samples apart."
     signs: ClassVar[tuple[Sign, ...]] = (SAMPLE_SPREAD,)
     causes: ClassVar[tuple[Cause, ...]] = (
+        Cause("unfit_head", HERE),
         Cause("poor_init", FORWARD),
         Cause("dead_units", FORWARD),
         Cause("saturated_units", FORWARD),
@@ -85,8 +97,8 @@ class CollapsedLayer(Rule):
     ) -> Evidence:
         layer, value = history.spec.layers[row], float(values[row])
         behind = history.graph.reaches[row] & ~np.isnan(values)
-        # The message names the eased threshold only if the plain one would have closed the finding.
-        limit = self.spread if value < self.spread or not layer.units else self.spread * HYSTERESIS
+        closing = self.spread * HYSTERESIS if layer.units else self.spread
+        limit = limit_in_words(self.spread, closing, is_eased=value >= self.spread)
         passes = bool(np.any(values[behind] >= self.spread * HYSTERESIS))
         flags = table[:, row] < self.spread * HYSTERESIS
         began = earlier.since_step if earlier else since(history, flags)
@@ -94,13 +106,14 @@ class CollapsedLayer(Rule):
             severity=_severity(passes=passes, learned=has_learned(history)),
             sign=SAMPLE_SPREAD,
             value=value,
-            threshold=limit,
+            threshold=self.spread,
+            closing_threshold=closing,
             samples=int(rows_per_unit(history, row).sum()),
             checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
             since_step=began,
             message=(
                 f"{layer.name} outputs the same for every sample: outputs differ by {number(value)} of their size "
-                f"(threshold {number(limit)}), since step {began}."
+                f"({limit}), since step {began}."
             ),
             might_be_wrong=(
                 "Later layers do tell samples apart, so the signal takes another path: an intended constant (a learned "

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import FORWARD, Cause, Evidence, Judged, Leader, Rule, Sign
-from tb_activations.health.rules.shares import Shares
+from tb_activations.health.rules.base import ANYWHERE, FORWARD, HERE, Cause, Evidence, Judged, LayerRule, Leader, Sign
+from tb_activations.health.rules.shares import HYSTERESIS, Shares
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import percent
 from tb_activations.records.specs import LayerSpec
@@ -28,7 +28,7 @@ FEW_UNITS = 8
 
 
 @dataclasses.dataclass(frozen=True)
-class DeadUnits(Rule):
+class DeadUnits(LayerRule):
     """Thresholds: the share of dead units for each severity, and how long a unit must be silent to count as dead.
 
     Attributes:
@@ -52,7 +52,11 @@ class DeadUnits(Rule):
         "loses capacity."
     )
     signs: ClassVar[tuple[Sign, ...]] = (DEAD_SHARE,)
-    causes: ClassVar[tuple[Cause, ...]] = (Cause("poor_init", FORWARD), Cause("exploding_gradient", FORWARD))
+    causes: ClassVar[tuple[Cause, ...]] = (
+        Cause("poor_init", FORWARD),
+        Cause("unfit_head", HERE),
+        Cause("exploding_gradient", ANYWHERE),
+    )
     leader: ClassVar[Leader | None] = "first"
     source: ClassVar[str] = (
         "Lu et al. 2020 (born dead ReLU), Sokar et al. 2023 (persistence over checks); shares above the 40 % that "
@@ -115,10 +119,13 @@ class DeadUnits(Rule):
     def _evidence(self, history: History, row: int, dead: NDArray[np.bool_], severity: Severity) -> Evidence:
         layer, own = history.spec.layers[row], history.unit_slices[row]
         units, share = history.units, float(dead.mean())
-        threshold = self._shares.threshold(severity, share)
+        threshold = self._shares.threshold(severity)
+        closing = math.nan if share == 1 else threshold * HYSTERESIS
+        # The units that kept the finding open may be fewer than those that opened it.
+        lowest = threshold if share >= threshold else closing
         began = np.sort(units.silent_since[own][dead])
         # The finding began when the share of silent units reached the threshold.
-        since = int(began[min(max(math.ceil(threshold * layer.units), 1), began.size) - 1])
+        since = int(began[min(max(math.ceil(lowest * layer.units), 1), began.size) - 1])
         samples = int(units.silent_samples[own][dead].min())
         checks = int(units.silent_checks[own][dead].min())
         unborn = int(np.count_nonzero(units.last_active[own][dead] < 0))
@@ -129,12 +136,13 @@ class DeadUnits(Rule):
             sign=DEAD_SHARE,
             value=share,
             threshold=threshold,
+            closing_threshold=closing,
             samples=samples,
             checks=checks,
             since_step=since,
             message=(
                 f"{percent(share)} of the units of {layer.name} ({indices.size} of {layer.units}) output zero "
-                f"for every sample (threshold {percent(threshold)}), since step {since}{origin}."
+                f"for every sample ({self._shares.in_words(severity, share)}), since step {since}{origin}."
             ),
             might_be_wrong=(
                 "A unit that responds to one sample in thousands looks the same. Wide or strongly sparse layers can "

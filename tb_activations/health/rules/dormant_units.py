@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import PEAK_CHECKS, History
-from tb_activations.health.rules.base import FORWARD, Cause, Evidence, Judged, Rule, Sign
+from tb_activations.health.rules.base import ANYWHERE, FORWARD, Cause, Evidence, Judged, LayerRule, Sign
 from tb_activations.health.rules.dead_units import FEW_UNITS, RELU_FAMILY, UNITS_LISTED
-from tb_activations.health.rules.shares import Shares
+from tb_activations.health.rules.shares import HYSTERESIS, Shares
 from tb_activations.health.rules.window import rows_per_unit
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent
@@ -31,7 +31,7 @@ JUDGED = frozenset(
 
 
 @dataclasses.dataclass(frozen=True)
-class DormantUnits(Rule):
+class DormantUnits(LayerRule):
     """A unit is dormant if its largest output in the last checks is a small share of the mean over the layer.
 
     Sokar et al. compare mean absolute outputs. The largest output is used instead, so that a unit that responds
@@ -52,7 +52,7 @@ class DormantUnits(Rule):
     title: ClassVar[str] = "Dormant units"
     why: ClassVar[str] = "Units that hardly respond cost time and memory, and leave the layer less able to learn."
     signs: ClassVar[tuple[Sign, ...]] = (DORMANT_SHARE,)
-    causes: ClassVar[tuple[Cause, ...]] = (Cause("poor_init", FORWARD), Cause("exploding_gradient", FORWARD))
+    causes: ClassVar[tuple[Cause, ...]] = (Cause("poor_init", FORWARD), Cause("exploding_gradient", ANYWHERE))
     source: ClassVar[str] = (
         "Sokar et al. 2023, 'The dormant neuron phenomenon' (score and tau); shares as for dead units"
     )
@@ -106,7 +106,7 @@ class DormantUnits(Rule):
         earlier: Finding | None,
     ) -> Evidence:
         layer, share = history.spec.layers[row], float(dormant.mean())
-        threshold = self._shares.threshold(severity, share)
+        threshold = self._shares.threshold(severity)
         began = earlier.since_step if earlier else int(history.steps[-min(PEAK_CHECKS, history.checks)])
         indices = np.flatnonzero(dormant)
         return Evidence(
@@ -114,6 +114,7 @@ class DormantUnits(Rule):
             sign=DORMANT_SHARE,
             value=share,
             threshold=threshold,
+            closing_threshold=threshold * HYSTERESIS,
             samples=samples,
             checks=earlier.checks + 1 if earlier else PEAK_CHECKS,
             since_step=began,
@@ -121,7 +122,7 @@ class DormantUnits(Rule):
                 f"{percent(share)} of the units of {layer.name} ({indices.size} of {layer.units}) output at most "
                 f"{number(float(peaks[dormant].max()))}, below {number(self.tau)} of the layer's mean "
                 f"{number(float(peaks.mean()))} "
-                f"(threshold {percent(threshold)} of the units), since step {began}."
+                f"({self._shares.in_words(severity, share)} of the units), since step {began}."
             ),
             might_be_wrong=(
                 "Next to a few very strong units others look small although they carry signal; a later layer with "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import BLOCKS, History
-from tb_activations.health.rules.base import ANYWHERE, Cause, Evidence, Judged, Leader, Rule, Sign
+from tb_activations.health.rules.base import ANYWHERE, Cause, Evidence, Judged, LayerRule, Leader, Sign, evidence_of
 from tb_activations.health.rules.elasticity import (
     SPREAD_OUT,
     comparable,
@@ -20,7 +21,8 @@ from tb_activations.health.rules.elasticity import (
     reached_shares,
     rows_of_loss,
 )
-from tb_activations.health.rules.window import kernel_steps, rows_per_unit
+from tb_activations.health.rules.kernels import is_grown, kernel_steps
+from tb_activations.health.rules.window import has_learned, rows_per_unit, trailing
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent
 from tb_activations.records.specs import LayerSpec
@@ -41,10 +43,14 @@ SLACK = 3.0
 """An open finding closes below the threshold divided by this, because elasticity fluctuates between checks."""
 
 SETTLED = 3
-"""The first observed steps are ignored: weights that start near zero may take huge steps there."""
+"""In the first observed steps of a training, weights near zero may take huge steps, and a huge step that lets the
+network learn is not an explosion."""
 
 FEW_ROWS = 8
 """With fewer samples (times positions), the loss and gradient of a step are mostly noise."""
+
+_HARMING = frozenset({"step", "loss"})
+"""Signs whose damage outlasts them: such a finding stays open until the network learns."""
 
 AMPLIFIED = 50.0
 """An elasticity below this many times that of the outputs is large only because the loss is small."""
@@ -67,6 +73,7 @@ class _Alarm:
     severity: Severity
     since_step: int
     remark: str = ""
+    closing: float = math.nan
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +97,7 @@ class _Pull:
 
 
 @dataclasses.dataclass(frozen=True)
-class ExplodingGradient(Rule):
+class ExplodingGradient(LayerRule):
     """Attributes:
     step: limit of a kernel's update, relative to the kernel's norm.
     loss: limit of the loss relative to its start, exceeded in several checks in a row.
@@ -127,7 +134,7 @@ class ExplodingGradient(Rule):
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        steps = kernel_steps(history, min(LASTS, history.checks - SETTLED))
+        steps = _steps(history)
         pull, tension = _pull(history, FEW_ROWS), _pull(history, 0).median
         loss = float(np.median(history.losses[-RECENT:]))
         sizes = _signal(history)
@@ -153,6 +160,8 @@ class ExplodingGradient(Rule):
         if alarms:
             worst = max(alarms, key=lambda alarm: alarm.severity is Severity.PROBLEM)
             return _evidence(history, row, worst, earlier)
+        if earlier is not None and earlier.sign in _HARMING and not has_learned(history):
+            return dataclasses.replace(evidence_of(earlier, self.signs), checks=earlier.checks + 1)
         norms = history.stat("weight_gradient_norm")[:, row]
         return Outcome.OK if np.any(np.isfinite(norms)) else Outcome.INSUFFICIENT_DATA
 
@@ -164,6 +173,8 @@ class ExplodingGradient(Rule):
 
     def _loss_sign(self, history: History) -> _Alarm | None:
         recent = history.losses[-RECENT:]
+        if history.total("loss_nonfinite")[-1] == 1:
+            return self._overflow_sign(history)
         # Losses of both signs may start near zero by chance. Their mean size is a better scale than their mean.
         start = history.initial_size
         if len(recent) < RECENT or not start > 0 or not np.all(np.isfinite(recent)):
@@ -174,20 +185,34 @@ class ExplodingGradient(Rule):
         severity = Severity.PROBLEM if ratio > 10 * self.loss else Severity.WARNING
         return _Alarm(LOSS, ratio, self.loss, severity, int(history.steps[-RECENT]))
 
+    def _overflow_sign(self, history: History) -> _Alarm | None:
+        """A loss that grew without bound until it was no longer finite, faster than `RECENT` steps."""
+        losses, first = np.abs(history.losses), abs(history.first.total("loss")) if history.first else np.nan
+        ratios = losses / first if first > 0 else np.full(len(losses), np.nan)
+        last = int(np.flatnonzero(np.isfinite(losses))[-1]) if np.isfinite(losses).any() else -1
+        if last < 0 or not ratios[last] > self.loss:
+            return None
+        began = last - trailing(ratios[: last + 1] > self.loss) + 1
+        return _Alarm(LOSS, float(ratios[last]), self.loss, Severity.PROBLEM, int(history.steps[began]))
+
     def _elasticity_sign(self, pull: _Pull, row: int, slack: float, *, has_fallen: bool) -> _Alarm | None:
         value, share = float(pull.median[row]), float(pull.shares[row])
         if not slack * value > self.elasticity or not slack * pull.amplified[row] > AMPLIFIED or has_fallen:
             return None
-        # The message names the eased threshold if only that one keeps the finding open.
-        is_eased = not value > self.elasticity
-        threshold = self.elasticity / slack if is_eased else self.elasticity
-        remarks = [f"eased from {number(self.elasticity)} while it lasts"] if is_eased else []
+        closing = self.elasticity / SLACK
+        remarks = [] if value > self.elasticity else [f"closes at {number(closing)}"]
         if share < SPREAD_OUT:
             remarks.append(f"estimated for the {percent(share)} of its weights that the gradient reaches")
         if pull.is_swinging:
             remarks.append("relative to the range of a loss that passes through zero")
         return _Alarm(
-            ELASTICITY, value, threshold, Severity.WARNING, int(pull.steps[0]), "".join(f", {r}" for r in remarks)
+            ELASTICITY,
+            value,
+            self.elasticity,
+            Severity.WARNING,
+            int(pull.steps[0]),
+            "".join(f", {remark}" for remark in remarks),
+            closing,
         )
 
     def _signal_sign(self, size: float, tension: float) -> _Alarm | None:
@@ -213,6 +238,18 @@ class ExplodingGradient(Rule):
             SIGNAL.id: f"outputs {number(finding.value)} times the inputs",
             GROWTH.id: "gradient doubles window after window",
         }.get(finding.sign, f"gradient explodes ({number(finding.value)})")
+
+
+def _steps(history: History) -> NDArray[np.float64]:
+    """`[checks, layers]`: the sizes of the latest steps that may be explosions, NaN for the others."""
+    kept = min(LASTS, history.checks)
+    if history.checks - kept >= SETTLED:
+        return kernel_steps(history, kept)
+    counted = is_grown(history, kept)
+    early = max(SETTLED - (history.checks - kept), 0)
+    counted[:early] &= not has_learned(history)
+    counted[early:] = True
+    return kernel_steps(history, kept, counted)
 
 
 def _pull(history: History, few: int) -> _Pull:
@@ -291,6 +328,7 @@ def _evidence(history: History, row: int, alarm: _Alarm, earlier: Finding | None
         sign=alarm.sign,
         value=alarm.value,
         threshold=alarm.threshold,
+        closing_threshold=alarm.closing,
         samples=int(rows_per_unit(history, row)[-1]),
         checks=earlier.checks + 1 if earlier else int(np.count_nonzero(history.steps >= began)),
         since_step=began,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import ANYWHERE, BACKWARD, Cause, Evidence, Judged, Leader, Rule, Sign
+from tb_activations.health.rules.base import ANYWHERE, BACKWARD, Cause, Evidence, Judged, LayerRule, Leader, Sign
 from tb_activations.health.rules.window import rows_per_unit, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
@@ -21,7 +21,7 @@ ZERO = Sign("zero", "largest gradient norm of the window")
 
 
 @dataclasses.dataclass(frozen=True)
-class NoGradient(Rule):
+class NoGradient(LayerRule):
     """Attributes:
     min_checks: observed steps needed before a layer counts as cut off.
     min_zero_checks: the same for a layer whose gradient is exactly zero in all of them.
@@ -35,6 +35,7 @@ class NoGradient(Rule):
     why: ClassVar[str] = "Trainable weights without a gradient never change; often the path to the loss is cut."
     signs: ClassVar[tuple[Sign, ...]] = (CUT, ZERO)
     causes: ClassVar[tuple[Cause, ...]] = (
+        Cause("unfit_head", BACKWARD),
         Cause("poor_init", BACKWARD),
         # A layer whose inputs are all zero has no gradient for its kernel either.
         Cause("dead_units", ANYWHERE),

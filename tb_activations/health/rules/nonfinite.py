@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import Evidence, Judged, Rule, Sign
+from tb_activations.health.rules.base import Evidence, Judged, LayerRule, Sign, evidence_of
 from tb_activations.health.rules.nan_origin import Origin, Seen, origin_at
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
@@ -67,7 +67,7 @@ class _Scene:
 
 
 @dataclasses.dataclass(frozen=True)
-class NonFinite(Rule):
+class NonFinite(LayerRule):
     """Attributes:
     skipped_steps: number of observed steps in a row whose gradients must overflow under loss scaling to be a problem.
         Fewer are a note: a loss scaler normally skips some steps.
@@ -116,7 +116,7 @@ class NonFinite(Rule):
         found = [kind for kind in KINDS if own[kind] > 0]
         if not found:
             if earlier and np.any(counts[WEIGHTS] > 0):
-                return _unchanged(earlier)
+                return evidence_of(earlier, KINDS)
             if all(np.isnan(value) for value in own.values()):
                 is_floating = "float" in layer.dtype
                 return Outcome.INSUFFICIENT_DATA if is_floating else Outcome.NOT_APPLICABLE
@@ -152,7 +152,7 @@ class NonFinite(Rule):
     ) -> Evidence:
         """Keeps naming what was seen first, because the cause is there and not in what followed."""
         evidence = dataclasses.replace(
-            _unchanged(earlier), severity=severity, might_be_wrong=doubt, checks=earlier.checks + 1
+            evidence_of(earlier, KINDS), severity=severity, might_be_wrong=doubt, checks=earlier.checks + 1
         )
         # The first step cannot tell a NaN from a missing measurement. A later finite value shows that it was measured.
         origin = scene.origin(earlier.since_step, is_skipped=severity is Severity.NOTE)
@@ -176,12 +176,6 @@ def _counts(history: History, columns: Sequence[str]) -> NDArray[np.float64]:
     """`[layers]` sum over columns, NaN where none was measured."""
     table = np.stack([history.latest(column) for column in columns]).astype(np.float64)
     return np.where(np.all(np.isnan(table), axis=0), np.nan, np.nansum(table, axis=0))
-
-
-def _unchanged(earlier: Finding) -> Evidence:
-    """The evidence of the previous step, unchanged."""
-    same = {field.name: getattr(earlier, field.name) for field in dataclasses.fields(Evidence)}
-    return Evidence(**{**same, "sign": _sign_of(earlier)})
 
 
 def _with_follow_up(evidence: Evidence, earlier: Finding | Evidence, *, has_lost: bool) -> Evidence:

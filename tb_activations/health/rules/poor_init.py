@@ -10,11 +10,12 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import Evidence, Judged, Rule, Sign
+from tb_activations.health.rules.base import Evidence, Judged, LayerRule, Sign
+from tb_activations.health.rules.kernels import fan_in, is_kernel
 from tb_activations.health.rules.window import has_learned, rows_per_unit, trailing
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
-from tb_activations.records.specs import LayerSpec, WeightSpec
+from tb_activations.records.specs import LayerSpec
 
 GAIN_HIGH = Sign("gain_high", "gain of the initial kernel, at most")
 GAIN_LOW = Sign("gain_low", "gain of the initial kernel, at least")
@@ -44,7 +45,7 @@ class _Alarm(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class PoorInit(Rule):
+class PoorInit(LayerRule):
     """The gain is the kernel's root mean square times the square root of its fan-in.
 
     A gain of 1 keeps the size of the signal; He initialization has √2.
@@ -185,37 +186,13 @@ def _gains(history: History) -> dict[int, list[Gain]]:
     norms = history.first.weight("weight_norm").astype(np.float64)
     for weight, norm in zip(history.spec.weights, norms if len(norms) else [], strict=False):
         row = rows.get(weight.layer)
-        if row is None or not _is_kernel(weight) or not np.isfinite(norm):
+        if row is None or not is_kernel(weight) or not np.isfinite(norm):
             continue
         least, most = fan_in(weight, history.spec.layers[row].class_name)
         size = float(norm) / math.sqrt(math.prod(weight.shape))
         is_of_inputs = not weight.name.endswith(("recurrent_kernel", "pointwise_kernel"))
         gains.setdefault(row, []).append(Gain(size * math.sqrt(least), size * math.sqrt(most), is_of_inputs))
     return gains
-
-
-def fan_in(weight: WeightSpec, class_name: str) -> tuple[float, float]:
-    """Bounds of a kernel's fan-in, the number of products that one output sums: lower, upper.
-
-    Args:
-        weight: of rank >= 2.
-        class_name: of its layer. For a custom class, the last axis is assumed to count outputs.
-    """
-    *space, inner, outer = weight.shape
-    positions = math.prod(space)
-    if class_name.startswith("DepthwiseConv") or weight.name.endswith("depthwise_kernel"):
-        return positions, positions
-    if "Transpose" in class_name:
-        # The stride is unknown: each output sums over one position of the kernel at least, and all at most.
-        return outer, positions * outer
-    if class_name == "EinsumDense":
-        # The equation, which is unknown here, determines how many of the leading axes are summed over.
-        return weight.shape[0], positions * inner
-    return positions * inner, positions * inner
-
-
-def _is_kernel(weight: WeightSpec) -> bool:
-    return len(weight.shape) > 1 and weight.name.endswith("kernel") and math.prod(weight.shape) > 0
 
 
 def _input_size(history: History, row: int) -> float:

@@ -9,7 +9,17 @@ from typing import ClassVar
 import numpy as np
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import FORWARD, Cause, Evidence, Judged, Rule, Sign
+from tb_activations.health.rules.base import (
+    ANYWHERE,
+    FORWARD,
+    HERE,
+    Cause,
+    Evidence,
+    Judged,
+    LayerRule,
+    Sign,
+    limit_in_words,
+)
 from tb_activations.health.rules.window import has_learned, medians, rows_per_unit, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import percent
@@ -23,7 +33,7 @@ LATEST = 12
 
 
 @dataclasses.dataclass(frozen=True)
-class SaturatedUnits(Rule):
+class SaturatedUnits(LayerRule):
     """Thresholds are shares of outputs in the outer 5% of the activation's range, as a median over the last 12 checks.
 
     Attributes:
@@ -41,7 +51,11 @@ class SaturatedUnits(Rule):
         "A unit at its bound responds to every input alike, and its slope is so flat that hardly any gradient passes."
     )
     signs: ClassVar[tuple[Sign, ...]] = (SATURATED_SHARE,)
-    causes: ClassVar[tuple[Cause, ...]] = (Cause("poor_init", FORWARD), Cause("exploding_gradient", FORWARD))
+    causes: ClassVar[tuple[Cause, ...]] = (
+        Cause("poor_init", FORWARD),
+        Cause("unfit_head", HERE),
+        Cause("exploding_gradient", ANYWHERE),
+    )
     source: ClassVar[str] = (
         "Glorot & Bengio 2010; Rakitianskaia & Engelbrecht 2015; shares above the 27% that healthy hidden layers reach"
     )
@@ -69,7 +83,7 @@ class SaturatedUnits(Rule):
         if earlier:
             eased, eased_threshold = self._severity(share / HYSTERESIS)
             if eased is earlier.severity:
-                severity, threshold = eased, eased_threshold * HYSTERESIS
+                severity, threshold = eased, eased_threshold
         if severity is None:
             return Outcome.OK
         learned = has_learned(history)
@@ -78,6 +92,8 @@ class SaturatedUnits(Rule):
             milder = {Severity.PROBLEM: (Severity.WARNING, self.warning_share)}
             severity, threshold = milder.get(severity, (Severity.NOTE, self.note_share))
         layer = history.spec.layers[row]
+        closing = threshold * HYSTERESIS
+        limit = limit_in_words(threshold, closing, is_eased=share < threshold, unit="share")
         flags = history.stat("saturated_fraction")[:, row] >= threshold * HYSTERESIS
         began = earlier.since_step if earlier else since(history, flags)
         return Evidence(
@@ -85,12 +101,13 @@ class SaturatedUnits(Rule):
             sign=SATURATED_SHARE,
             value=share,
             threshold=threshold,
+            closing_threshold=closing,
             samples=int(rows_per_unit(history, row).sum()),
             checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
             since_step=began,
             message=(
                 f"{percent(share)} of the outputs of {layer.name} are at the bounds of {layer.activation} "
-                f"(threshold {percent(threshold)}), where its gradient is nearly zero, since step {began}."
+                f"({limit}), where its gradient is nearly zero, since step {began}."
             ),
             might_be_wrong=(
                 "The loss is falling anyway: codes and switches are meant to be near their bounds."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from tb_activations.health.rules.base import limit_in_words
 from tb_activations.records.finding import Finding, Severity
 
 HYSTERESIS = 0.8
@@ -24,10 +25,14 @@ class Shares:
             return earlier.severity
         return self._plain(share)
 
-    def threshold(self, severity: Severity, share: float) -> float:
-        """The threshold that led to this severity; the eased one if only that keeps the finding open."""
-        threshold = {Severity.NOTE: self.note, Severity.WARNING: self.warning, Severity.PROBLEM: self.problem}[severity]
-        return threshold if share >= threshold else threshold * HYSTERESIS
+    def threshold(self, severity: Severity) -> float:
+        """The threshold of this severity."""
+        return {Severity.NOTE: self.note, Severity.WARNING: self.warning, Severity.PROBLEM: self.problem}[severity]
+
+    def in_words(self, severity: Severity, share: float) -> str:
+        """The threshold of this severity; the closing one too if only that one keeps it."""
+        threshold = self.threshold(severity)
+        return limit_in_words(threshold, threshold * HYSTERESIS, is_eased=share < threshold, unit="share")
 
     def _plain(self, share: float) -> Severity | None:
         if share >= self.problem:

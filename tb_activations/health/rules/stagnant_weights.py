@@ -10,8 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import ANYWHERE, BACKWARD, HERE, Cause, Evidence, Judged, Rule, Sign
-from tb_activations.health.rules.window import has_learned, kernel_steps, medians, since
+from tb_activations.health.rules.base import (
+    ANYWHERE,
+    BACKWARD,
+    HERE,
+    Cause,
+    Evidence,
+    Judged,
+    LayerRule,
+    Sign,
+    limit_in_words,
+)
+from tb_activations.health.rules.kernels import kernel_steps
+from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
 from tb_activations.records.specs import LayerSpec
@@ -23,12 +34,15 @@ LATEST = 16
 RESTLESS = Sign("restless", "update-to-weight ratio, median of the window's last half")
 STILL = Sign("still", "update-to-weight ratio, largest of the window")
 
+_TOO_FAST = (Cause("exploding_gradient", ANYWHERE), Cause("learning_rate", ANYWHERE))
+"""Possible causes of weights that move too fast."""
+
 _ROUNDING = 1e-6
 """Weight norms with a smaller relative difference are equal within the precision of float32."""
 
 
 @dataclasses.dataclass(frozen=True)
-class StagnantWeights(Rule):
+class StagnantWeights(LayerRule):
     """Update-to-weight ratio ‖w_after - w_before‖ / ‖w_before‖ of all weights of a layer taken together.
 
     Attributes:
@@ -55,6 +69,8 @@ class StagnantWeights(Rule):
     )
     signs: ClassVar[tuple[Sign, ...]] = (STILL, RESTLESS)
     causes: ClassVar[tuple[Cause, ...]] = (
+        Cause("learning_rate", ANYWHERE),
+        Cause("unfit_head", BACKWARD),
         Cause("poor_init", BACKWARD),
         Cause("dead_units", BACKWARD),
         Cause("saturated_units", BACKWARD),
@@ -91,8 +107,7 @@ class StagnantWeights(Rule):
     def _judge_layer(self, history: History, row: int, ratio: float, earlier: Finding | None) -> Judged:
         slack = HYSTERESIS if earlier else 1
         if ratio > self.fast / slack and history.checks >= self.settled:
-            limit = self.fast if ratio > self.fast else self.fast / slack
-            return self._restless(history, row, ratio, limit, earlier)
+            return self._restless(history, row, ratio, earlier)
         learned = has_learned(history)
         limit = (self.still_learned if learned else self.still) * slack
         largest = float(np.nanmax(history.stat("update_ratio")[:, row]))
@@ -102,8 +117,7 @@ class StagnantWeights(Rule):
             return Outcome.NOT_APPLICABLE
         if _is_warming_up(history):
             return Outcome.INSUFFICIENT_DATA
-        plain = limit / slack
-        return self._still(history, row, largest, plain if largest < plain else limit, earlier)
+        return self._still(history, row, largest, limit / slack, earlier)
 
     @staticmethod
     def _moves_unseen(history: History, row: int) -> bool:
@@ -117,20 +131,23 @@ class StagnantWeights(Rule):
 
     def _still(self, history: History, row: int, largest: float, limit: float, earlier: Finding | None) -> Evidence:
         layer, rate = history.spec.layers[row], history.total("learning_rate")[-1]
-        flags = history.stat("update_ratio")[:, row] < limit * HYSTERESIS
+        closing = limit * HYSTERESIS
+        words = limit_in_words(limit, closing, is_eased=largest >= limit)
+        flags = history.stat("update_ratio")[:, row] < closing
         began = earlier.since_step if earlier else since(history, flags)
         return Evidence(
             severity=Severity.PROBLEM if largest == 0 else Severity.WARNING,
             sign=STILL,
             value=largest,
             threshold=limit,
+            closing_threshold=closing,
             samples=int(np.nansum(history.total("samples"))),
             checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
             since_step=began,
             message=(
                 f"The weights of {layer.name} do not move: no step changed them by more than {number(largest)} of "
                 "their "
-                f"norm (threshold {number(limit)}), since step {began}. The learning rate is {number(rate)}."
+                f"norm ({words}), since step {began}. The learning rate is {number(rate)}."
             ),
             might_be_wrong=(
                 "The loss may be as low as possible, or the optimizer skips this layer on purpose. Layers frozen with "
@@ -142,23 +159,26 @@ class StagnantWeights(Rule):
             ),
         )
 
-    def _restless(self, history: History, row: int, ratio: float, limit: float, earlier: Finding | None) -> Evidence:
+    def _restless(self, history: History, row: int, ratio: float, earlier: Finding | None) -> Evidence:
         layer, rate = history.spec.layers[row], history.total("learning_rate")[-1]
-        flags = history.stat("update_ratio")[:, row] > self.fast / HYSTERESIS
+        closing = self.fast / HYSTERESIS
+        words = limit_in_words(self.fast, closing, is_eased=ratio <= self.fast)
+        flags = history.stat("update_ratio")[:, row] > closing
         began = earlier.since_step if earlier else since(history, flags)
         learned = has_learned(history)
         return Evidence(
             severity=Severity.NOTE if learned else Severity.WARNING,
             sign=RESTLESS,
             value=ratio,
-            threshold=limit,
+            threshold=self.fast,
+            closing_threshold=closing,
             samples=int(np.nansum(history.total("samples"))),
             checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
             since_step=began,
             message=(
                 f"The weights of {layer.name} move too fast: half of the steps changed them by {number(ratio)} of "
                 "their "
-                f"norm or more (threshold {number(limit)}), since step {began}. The learning rate is {number(rate)}."
+                f"norm or more ({words}), since step {began}. The learning rate is {number(rate)}."
             ),
             might_be_wrong=(
                 "The loss is falling anyway. Small weights that grow from zero take large steps for a while."
@@ -176,7 +196,7 @@ class StagnantWeights(Rule):
 
     @classmethod
     def causes_of(cls, sign: str) -> tuple[Cause, ...]:
-        return (Cause("exploding_gradient", ANYWHERE),) if sign == RESTLESS.id else cls.causes
+        return _TOO_FAST if sign == RESTLESS.id else cls.causes
 
 
 def _usual_steps(history: History) -> NDArray[np.float64]:

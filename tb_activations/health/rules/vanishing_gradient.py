@@ -10,7 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import ANYWHERE, BACKWARD, Cause, Evidence, Judged, Leader, Rule, Sign
+from tb_activations.health.rules.base import (
+    ANYWHERE,
+    BACKWARD,
+    Cause,
+    Evidence,
+    Judged,
+    LayerRule,
+    Leader,
+    Sign,
+    limit_in_words,
+)
 from tb_activations.health.rules.elasticity import comparable, elasticities, reached_shares
 from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
@@ -27,7 +37,7 @@ AT_ENDS, WAKING = 5, 2.0
 
 
 @dataclasses.dataclass(frozen=True)
-class VanishingGradient(Rule):
+class VanishingGradient(LayerRule):
     """Elasticity ‖gradient‖·‖weights‖ / loss: the percentage by which the loss moves when the weights move by 1%.
 
     Attributes:
@@ -51,6 +61,7 @@ class VanishingGradient(Rule):
     why: ClassVar[str] = "Layers that hardly any gradient reaches keep their initial weights, however long you train."
     signs: ClassVar[tuple[Sign, ...]] = (ELASTICITY,)
     causes: ClassVar[tuple[Cause, ...]] = (
+        Cause("unfit_head", BACKWARD),
         Cause("poor_init", ANYWHERE),
         Cause("dead_units", BACKWARD),
         Cause("saturated_units", BACKWARD),
@@ -111,28 +122,30 @@ class VanishingGradient(Rule):
         slack = HYSTERESIS if earlier else 1
         is_behind = elasticity < slack * self.relative * reference
         threshold = self.warning_elasticity if is_behind else self.uniform
-        threshold = threshold if elasticity < threshold else slack * threshold
-        if not elasticity < threshold:
+        if not elasticity < slack * threshold:
             return Outcome.OK
         layer = history.spec.layers[row]
-        began = earlier.since_step if earlier else since(history, course < threshold)
+        began = earlier.since_step if earlier else since(history, course < slack * threshold)
         checks = earlier.checks + 1 if earlier else int(np.count_nonzero(history.steps >= began))
         severe = self.problem_elasticity if is_behind else self.uniform / 10
-        severe *= slack if earlier and earlier.severity is Severity.PROBLEM else 1
-        severity = Severity.NOTE if learned else Severity.PROBLEM if elasticity < severe else Severity.WARNING
+        is_severe = elasticity < severe * (slack if earlier and earlier.severity is Severity.PROBLEM else 1)
+        severity = Severity.NOTE if learned else Severity.PROBLEM if is_severe else Severity.WARNING
         threshold = severe if severity is Severity.PROBLEM else threshold
+        closing = HYSTERESIS * threshold
+        limit = limit_in_words(threshold, closing, is_eased=elasticity >= threshold)
         compared = f", {number(elasticity / reference)} of the layers nearer the loss" if reference > 0 else ""
         return Evidence(
             severity=severity,
             sign=ELASTICITY,
             value=float(elasticity),
             threshold=threshold,
+            closing_threshold=closing,
             samples=int(np.nansum(history.stat("elements")[:, row]) / max(layer.units, 1)),
             checks=checks,
             since_step=began,
             message=(
                 f"The gradient vanishes at {layer.name}: elasticity {number(elasticity)} "
-                f"(threshold {number(threshold)}{compared}), since step {began}."
+                f"({limit}{compared}), since step {began}."
             ),
             might_be_wrong=(
                 "The loss has fallen, so the network is learning; this layer may not need a larger gradient."

@@ -45,19 +45,3 @@ def has_learned(history: History, share: float = LEARNED) -> bool:
 def rows_per_unit(history: History, row: int) -> NDArray[np.float64]:
     """`[checks kept]`: number of samples (times positions) behind a layer's statistics."""
     return history.rows[:, row]
-
-
-def kernel_steps(history: History, checks: int) -> NDArray[np.float64]:
-    """`[checks, layers]`: the largest update-to-weight ratio of a layer's kernels at the last checks, NaN without any.
-
-    Vectors are left out: biases start at zero, so their first update is always relatively huge.
-    """
-    kept = max(min(checks, len(history.steps)), 0)
-    ratios = history.weight_stat("update_ratio")[len(history.steps) - kept :].astype(np.float64)
-    steps = np.full((kept, len(history.spec.layers)), np.nan)
-    rows = {layer.name: row for row, layer in enumerate(history.spec.layers)}
-    for place, weight in enumerate(history.spec.weights):
-        if len(weight.shape) > 1 and weight.layer in rows:
-            row = rows[weight.layer]
-            steps[:, row] = np.fmax(steps[:, row], ratios[:, place])
-    return steps

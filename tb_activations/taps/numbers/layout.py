@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
-HEADER = ("layout", "loss_seen", "loss", "learning_rate", "loss_scale", "samples", "input_rms")
+DATA_KINDS = ("input", "target", "output", "sample_weight")
+"""The data of a step whose range is measured: minimum, maximum and number of values that are not finite."""
+
+HEADER = (
+    *("layout", "loss_seen", "loss", "learning_rate", "loss_scale", "samples", "input_rms", "constant_loss"),
+    *(f"{kind}_{name}" for kind in DATA_KINDS for name in ("min", "max", "nonfinite")),
+)
 ACTIVATION_STATISTICS = (
     "elements",
     "mean",
@@ -89,8 +95,14 @@ class Layout:
 
     Each call has the statistics of its output, the root mean square of its input, the statistics of the gradient at its
     output, and per unit the active share and the peak.
+
+    Attributes:
+        loss: name of the compiled loss function, "" if it is unknown or not the only one.
+        from_logits: whether that loss takes logits.
     """
 
     calls: tuple[Call, ...]
     weights: tuple[Weight, ...]
     unobserved: tuple[Unobserved, ...]
+    loss: str = ""
+    from_logits: bool = False

@@ -6,8 +6,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import numpy as np
-
 from tb_activations.taps.numbers import unpack_tensors
 from tb_activations.taps.numbers.layout import Layout
 from tb_activations.taps.numbers.unpack import layout_number, unpack
@@ -30,14 +28,14 @@ class PackedStep:
         vectors: "statistics", and "histograms" and "maps" if the step was traced with them.
         layouts: holds the layout of the vectors.
         has_histograms: whether histograms were requested; they are NaN otherwise.
-        loss: the loss that the step returned, used if the taps saw no loss; NaN if it returned none.
+        loss: the loss that the step returned, used if the taps saw no loss; None if it returned none.
     """
 
     step: int
     vectors: Mapping[str, Any]
     layouts: Layouts
     has_histograms: bool
-    loss: float = np.nan
+    loss: float | None = None
 
     def unpack(self) -> StepValues:
         """Waits for the device and unpacks everything but feature maps."""

@@ -48,7 +48,7 @@ _WANTED = tf.TensorSpec([], tf.bool)
 _NUMBER = tf.TensorSpec([], tf.float32)
 
 
-def _once(signature: list[tf.TensorSpec]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def once(signature: list[tf.TensorSpec]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A `tf.function` that is traced once for this signature and not inlined into the graphs that call it.
 
     If it were inlined, TensorFlow would optimize its conditionals again for every layer, which takes longer than
@@ -105,14 +105,14 @@ def _rows(value: tf.Tensor, axis: int | None) -> tf.Tensor:
     return tf.reshape(value, [-1, value.shape[-1]])
 
 
-@_once([_ROWS, _WANTED])
+@once([_ROWS, _WANTED])
 def _activation_with_histogram(rows: tf.Tensor, is_wanted: tf.Tensor) -> tuple[tf.Tensor, ...]:
     values, active, peak = _activation_values(rows)
     filled = tf.cond(is_wanted, lambda: histogram(rows, values[3], values[4]), _no_histogram)
     return values, active, peak, filled
 
 
-@_once([_ROWS])
+@once([_ROWS])
 def _activation(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
     return _activation_values(rows)
 
@@ -168,7 +168,7 @@ def _saturated(rows: tf.Tensor, bounds: tuple[float, float]) -> tf.Tensor:
     return _outer_share(rows, tf.constant((low + high) / 2), tf.constant((high - low) / 2 * _OUTER))
 
 
-@_once([_ROWS, _NUMBER, _NUMBER])
+@once([_ROWS, _NUMBER, _NUMBER])
 def _outer_share(rows: tf.Tensor, middle: tf.Tensor, outer: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.cast(tf.abs(_sampled(rows) - middle) > outer, tf.float32))
 
@@ -204,7 +204,7 @@ def gradient(value: tf.Tensor, with_histogram: tf.Tensor | None) -> Gradient:
     return Gradient(values, _gradient_histogram(_rows(value, axis), with_histogram))
 
 
-@_once([_ROWS, _WANTED])
+@once([_ROWS, _WANTED])
 def _gradient_histogram(rows: tf.Tensor, is_wanted: tf.Tensor) -> tf.Tensor:
     return tf.cond(is_wanted, lambda: histogram(rows, None, None), _no_histogram)
 
@@ -213,7 +213,7 @@ def _no_histogram() -> tf.Tensor:
     return tf.fill([LENGTH], float("nan"))
 
 
-@_once([_FLAT])
+@once([_FLAT])
 def _gradient(value: tf.Tensor) -> tf.Tensor:
     return _gradient_values(value)
 
@@ -244,7 +244,7 @@ def root_mean_square(value: tf.Tensor) -> tf.Tensor:
     return values[1] / tf.sqrt(values[0])
 
 
-@_once([_FLAT])
+@once([_FLAT])
 def _norm(value: tf.Tensor) -> tf.Tensor:
     """`[2]`: the number of finite elements, and their L2 norm."""
     squares = 2.0 * tf.nn.l2_loss(value)
@@ -280,12 +280,12 @@ def weight(gradient_of_it: tf.Tensor | None, before: tf.Tensor, after: tf.Tensor
     return _unmoved_weight(*flat) if gradient_of_it is None else _weight(*flat)
 
 
-@_once([_FLAT, _FLAT, _FLAT])
+@once([_FLAT, _FLAT, _FLAT])
 def _weight(before: tf.Tensor, after: tf.Tensor, gradient_of_it: tf.Tensor) -> tf.Tensor:
     return tf.concat([_gradient_values(gradient_of_it), _step_values(before, after)], 0)
 
 
-@_once([_FLAT, _FLAT])
+@once([_FLAT, _FLAT])
 def _unmoved_weight(before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
     none = tf.fill([len(GRADIENT_STATISTICS) - 1], float("nan"))
     return tf.concat([_size(before)[None], none, _step_values(before, after)], 0)

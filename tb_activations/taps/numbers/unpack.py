@@ -10,6 +10,7 @@ import numpy as np
 
 from tb_activations.taps.numbers.layout import (
     ACTIVATION_STATISTICS,
+    DATA_KINDS,
     GRADIENT_STATISTICS,
     HEADER,
     WEIGHT_STATISTICS,
@@ -35,21 +36,27 @@ def layout_number(packed: Array) -> int:
     return int(packed[0, 0])
 
 
-def unpack(packed: Array, layout: Layout, loss: float = np.nan) -> StepValues:
+def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValues:
     """The values in the packed statistics `[replicas, length]` of a step with this layout.
 
-    `loss` is used if the taps saw no loss, as in a custom `train_step` that does not call `compute_loss`.
+    `loss` is used if the taps saw no loss, as in a custom `train_step` that does not call `compute_loss`; None if the
+    step returned none.
     """
     values = packed.astype(np.float64)
     header = dict(zip(HEADER, values[0], strict=False))
     scale = header["loss_scale"]
     own_loss = float(values[:, HEADER.index("loss")].sum())
+    is_seen = bool(values[0, HEADER.index("loss_seen")])
+    whole = own_loss if is_seen else np.nan if loss is None else loss
     totals = {
-        "loss": own_loss if values[0, HEADER.index("loss_seen")] else loss,
+        "loss": whole,
+        "loss_nonfinite": float(not np.isfinite(whole)) if is_seen or loss is not None else np.nan,
+        "constant_loss": float(values[:, HEADER.index("constant_loss")].sum()),
         "samples": float(values[:, HEADER.index("samples")].sum()),
         "input_rms": _rms(values[:, HEADER.index("input_rms")], values[:, HEADER.index("samples")]),
         "learning_rate": float(header["learning_rate"]),
         "loss_scale": float(scale),
+        **_extents(values),
     }
     calls, rest = _split_calls(values[:, len(HEADER) :], layout.calls)
     weights = _weight_columns(rest[0].reshape(-1, _WEIGHT), scale)
@@ -66,7 +73,19 @@ def unpack(packed: Array, layout: Layout, loss: float = np.nan) -> StepValues:
         totals=totals,
         activity=np.concatenate([column[1] for column in columns] or [np.zeros(0)]),
         peak=np.concatenate([column[2] for column in columns] or [np.zeros(0)]),
+        loss=layout.loss,
+        from_logits=layout.from_logits,
     )
+
+
+def _extents(values: Vector) -> dict[str, float]:
+    """The ranges of the step's data over all replicas."""
+    merged = {}
+    for kind in DATA_KINDS:
+        for name, merge in (("min", np.fmin), ("max", np.fmax), ("nonfinite", np.add)):
+            column = f"{kind}_{name}"
+            merged[column] = float(merge.reduce(values[:, HEADER.index(column)]))
+    return merged
 
 
 @dataclasses.dataclass(frozen=True)

@@ -39,6 +39,7 @@ class StepValues:
             absolute output.
         histograms: `[rows, 2, 32]` float32: activation, then gradient; lowest edge, highest edge and 30 counts. None
             for a step without histograms.
+        loss, from_logits: the compiled loss, see `Layout`.
     """
 
     rows: tuple[Row, ...]
@@ -49,3 +50,5 @@ class StepValues:
     activity: Vector
     peak: Vector
     histograms: Array | None = None
+    loss: str = ""
+    from_logits: bool = False

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import itertools
 import logging
-import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -251,12 +250,11 @@ class Dispatcher:
         self._pace.close_step()
 
 
-def _loss(logs: Mapping[str, Any]) -> float:
-    """The loss that a step returned; NaN if it returned none, or something that is not a number."""
-    loss = math.nan
-    with contextlib.suppress(TypeError, ValueError):
-        loss = float(logs.get("loss", math.nan))
-    return loss
+def _loss(logs: Mapping[str, Any]) -> float | None:
+    """The loss that a step returned; None if it returned none, or something that is not a number."""
+    with contextlib.suppress(KeyError, TypeError, ValueError):
+        return float(logs["loss"])
+    return None
 
 
 def _chain(step: Any) -> Iterator[Any]:

@@ -22,6 +22,7 @@ from tb_activations.taps.numbers import histograms, statistics
 from tb_activations.taps.numbers.layout import GRADIENT_STATISTICS, Layout, Unobserved, Weight
 from tb_activations.taps.step.measuring import Measured, Measuring, own_function
 from tb_activations.taps.step.seen import SeenCall, floats
+from tb_activations.taps.step.step_data import StepData
 from tb_activations.taps.step.wiring import Wiring
 
 _LOGGER = logging.getLogger("tb_activations")
@@ -84,6 +85,7 @@ class Observation:
         self.loss_scale: tf.Tensor = tf.constant(1.0)
         self.samples: tf.Tensor | None = None
         self.input_rms: tf.Tensor = tf.constant(math.nan)
+        self.data = StepData()
 
     def is_here(self) -> bool:
         """Whether values computed now can leave the step."""
@@ -274,6 +276,8 @@ class Observation:
                 dataclasses.replace(spec, layer=_innermost(spec.layer, called)) for spec, _ in self._weights.values()
             ),
             unobserved=tuple(self._unobserved(entry) for entry in self._finder.named if entry.name not in called),
+            loss=self.data.loss.name,
+            from_logits=self.data.loss.from_logits,
         )
 
     def _unobserved(self, entry: NamedLayer) -> Unobserved:
@@ -288,15 +292,18 @@ class Observation:
 
     def pack(self, layout_number: int) -> dict[str, tf.Tensor]:
         """The vectors that leave the step, each `[replicas, length]` float32 (feature maps: `[1, length]`)."""
+        is_seen, loss = self._loss()
         header = [
             float(layout_number),
-            *self._loss(),
+            is_seen,
+            loss,
             self.learning_rate,
             self.loss_scale,
             math.nan if self.samples is None else self.samples,
             self.input_rms,
+            self.data.constant_loss(loss),
         ]
-        pieces = [tf.stack([tf.cast(value, tf.float32) for value in header])]
+        pieces = [tf.stack([tf.cast(value, tf.float32) for value in header]), self.data.packed()]
         gradients = [self._gradient_values(seen) for seen in self._calls]
         measured = [self._measured[id(seen)] for seen in self._calls]
         for one, gradient in zip(measured, gradients, strict=True):

@@ -120,6 +120,7 @@ class ObservedFunction:
 def _see_data(observation: Observation, data: Any) -> None:
     observation.samples = batch_size(data)
     observation.input_rms = input_rms((data,))
+    observation.data.see("input", data)
 
 
 def _converted(step: Callable[..., Any], with_autograph: bool) -> Callable[..., Any]:

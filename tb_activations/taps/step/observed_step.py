@@ -14,6 +14,7 @@ from tb_activations.taps.layers import LayerChoice
 from tb_activations.taps.numbers.layout import Layout
 from tb_activations.taps.step.inlining import inlined
 from tb_activations.taps.step.observation import Options
+from tb_activations.taps.step.step_data import StepData, on_compiled_loss
 from tb_activations.taps.step.step_taps import StepTaps, batch_size, input_rms
 
 _KEY = "layer_health/"
@@ -81,6 +82,7 @@ class ObservedStep:
             with self._taps.observing() as observation:
                 observation.samples = batch_size(data)
                 observation.input_rms = input_rms(data)
+                observation.data.see_batch(data)
                 logs = dict(train_step(data))
             packed = self._taps.pack(observation)
             return logs | {_KEY + name: vector for name, vector in packed.items()}
@@ -91,6 +93,11 @@ class ObservedStep:
         # A custom train function may look up `train_step` when it is traced rather than when it is made.
         yield self._train_step
         yield taps.after(self._model, "compute_loss", self._see_loss)
+        yield from on_compiled_loss(self._model, self._data)
+
+    def _data(self) -> StepData | None:
+        observation = self._taps.current()
+        return observation.data if observation is not None and observation.is_here() else None
 
     def _see_loss(self, loss: Any) -> Any:
         observation = self._taps.current()

@@ -1,0 +1,73 @@
+"""Kernels: how many products an output sums, and the size of the steps that training takes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_activations.health.history import History
+from tb_activations.records.specs import WeightSpec
+
+SMALL_GAIN = 0.05
+"""A kernel with a smaller gain starts near zero on purpose; its first steps are large beside it."""
+
+
+def fan_in(weight: WeightSpec, class_name: str) -> tuple[float, float]:
+    """Bounds of a kernel's fan-in, the number of products that one output sums: lower, upper.
+
+    Args:
+        weight: of rank >= 2.
+        class_name: of its layer. For a custom class, the last axis is assumed to count outputs.
+    """
+    *space, inner, outer = weight.shape
+    positions = math.prod(space)
+    if class_name.startswith("DepthwiseConv") or weight.name.endswith("depthwise_kernel"):
+        return positions, positions
+    if "Transpose" in class_name:
+        # The stride is unknown: each output sums over one position of the kernel at least, and all at most.
+        return outer, positions * outer
+    if class_name == "EinsumDense":
+        # The equation, which is unknown here, determines how many of the leading axes are summed over.
+        return weight.shape[0], positions * inner
+    return positions * inner, positions * inner
+
+
+def is_kernel(weight: WeightSpec) -> bool:
+    return len(weight.shape) > 1 and weight.name.endswith("kernel") and math.prod(weight.shape) > 0
+
+
+def is_grown(history: History, checks: int) -> NDArray[np.bool_]:
+    """`[checks, weights]`: whether a weight was not near zero before the step, at the last checks."""
+    kept = max(min(checks, len(history.steps)), 0)
+    norms = history.weight_stat("weight_norm")[len(history.steps) - kept :].astype(np.float64)
+    classes = {layer.name: layer.class_name for layer in history.spec.layers}
+    scales = [
+        math.sqrt(fan_in(weight, classes.get(weight.layer, ""))[1] / max(math.prod(weight.shape), 1))
+        if len(weight.shape) > 1
+        else 0.0
+        for weight in history.spec.weights
+    ]
+    return norms * np.array(scales, np.float64) >= SMALL_GAIN
+
+
+def kernel_steps(history: History, checks: int, counted: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+    """`[checks, layers]`: the largest update-to-weight ratio of a layer's kernels at the last checks, NaN without any.
+
+    Vectors are left out: biases start at zero, so their first update is always relatively huge.
+
+    Args:
+        counted: `[checks, weights]`, the steps that count; None for all.
+    """
+    kept = max(min(checks, len(history.steps)), 0)
+    ratios = history.weight_stat("update_ratio")[len(history.steps) - kept :].astype(np.float64)
+    if counted is not None:
+        ratios = np.where(counted, ratios, np.nan)
+    steps = np.full((kept, len(history.spec.layers)), np.nan)
+    rows = {layer.name: row for row, layer in enumerate(history.spec.layers)}
+    for place, weight in enumerate(history.spec.weights):
+        if len(weight.shape) > 1 and weight.layer in rows:
+            row = rows[weight.layer]
+            steps[:, row] = np.fmax(steps[:, row], ratios[:, place])
+    return steps

@@ -1,0 +1,172 @@
+"""A learning rate that is zero, too low, lowered too early, or too high."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_activations.health.history import History
+from tb_activations.health.rules.base import Evidence, Judged, Sign, TrainingRule
+from tb_activations.health.rules.elasticity import elasticities
+from tb_activations.health.rules.kernels import kernel_steps
+from tb_activations.health.rules.progress import is_stuck, recent_loss, untrained_loss
+from tb_activations.health.rules.window import has_learned, medians, trailing
+from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.formatting import number
+
+ZERO = Sign("zero", "learning rate")
+TOO_LOW = Sign("too_low", "update-to-weight ratio, largest of all layers")
+DECAYED = Sign("decayed", "learning rate relative to its peak", "share")
+TOO_HIGH = Sign("too_high", "update-to-weight ratio, median of all layers")
+
+LATEST = 16
+"""Observed steps whose median is the usual size of an update."""
+
+USUAL_STEP = 1e-3
+"""Update-to-weight ratio that is usual in healthy trainings (CS231n)."""
+
+_NO_GRADIENT = 1e-6
+"""If the elasticity of every layer is smaller, missing gradients keep the weights still, not the learning rate."""
+
+ZERO_CHECKS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class LearningRate(TrainingRule):
+    """Judged only while the loss is no better than without training.
+
+    Attributes:
+        low: limit of the largest update-to-weight ratio of any kernel in the window.
+        decayed: limit of the learning rate relative to its peak.
+        high: limit of the median update-to-weight ratio of half of the layers.
+        min_checks: observed steps needed.
+    """
+
+    low: float = 1e-6
+    decayed: float = 0.01
+    high: float = 0.1
+    min_checks: float = 16
+
+    id: ClassVar[str] = "learning_rate"
+    title: ClassVar[str] = "Learning rate"
+    why: ClassVar[str] = "With the wrong step size, no architecture learns."
+    signs: ClassVar[tuple[Sign, ...]] = (ZERO, TOO_LOW, DECAYED, TOO_HIGH)
+    source: ClassVar[str] = (
+        "update-to-weight ratio about 1e-3 (CS231n); limits far outside what healthy trainings reach"
+    )
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "low": (0, 1),
+        "decayed": (0, 1),
+        "high": (0, 1e9),
+        "min_checks": (3, 32),
+    }
+
+    def judge(self, history: History, earlier: Finding | None, known: Sequence[Finding]) -> Judged:
+        rates = history.total("learning_rate")
+        if not any(layer.trainable for layer in history.spec.layers) or not np.isfinite(rates[-1]):
+            return Outcome.NOT_APPLICABLE
+        is_idle = trailing(rates == 0) >= ZERO_CHECKS
+        if history.checks < self.min_checks and not is_idle:
+            return Outcome.INSUFFICIENT_DATA
+        if not (is_idle and history.checks < self.min_checks) and not is_stuck(history):
+            return Outcome.OK
+        steps = kernel_steps(history, LATEST)
+        if is_idle:
+            return _evidence(history, ZERO, 0.0, 0.0, int(history.steps[-trailing(rates == 0)]), earlier)
+        ratio = float(rates[-1] / history.peak_learning_rate)
+        if ratio < self.decayed and not _is_warming_up(rates):
+            began = int(history.steps[-trailing(rates < self.decayed * history.peak_learning_rate)])
+            return _evidence(history, DECAYED, ratio, self.decayed, began, earlier)
+        return self._by_steps(history, steps, earlier, known)
+
+    def _by_steps(
+        self, history: History, steps: NDArray[np.float64], earlier: Finding | None, known: Sequence[Finding]
+    ) -> Judged:
+        largest = float(np.fmax.reduce(steps, axis=None, initial=np.nan))
+        if largest < self.low and not _is_warming_up(history.total("learning_rate")) and _has_gradient(history):
+            return _evidence(history, TOO_LOW, largest, self.low, int(history.steps[-len(steps)]), earlier)
+        usual, _ = medians(steps)
+        usual = usual[np.isfinite(usual)]
+        middle = float(np.median(usual)) if usual.size else np.nan
+        # An explosion has its own finding, which names the layer.
+        has_exploded = any(one.rule == "exploding_gradient" and one.severity is Severity.PROBLEM for one in known)
+        if middle > self.high and not has_exploded and not has_learned(history):
+            return _evidence(history, TOO_HIGH, middle, self.high, int(history.steps[-len(steps)]), earlier)
+        return Outcome.OK
+
+    @staticmethod
+    def headline(finding: Finding) -> str:
+        return {
+            ZERO.id: "learning rate is zero",
+            TOO_LOW.id: "learning rate too low: no weight moves",
+            DECAYED.id: "learning rate lowered before anything was learned",
+            TOO_HIGH.id: f"learning rate too high: steps of {number(finding.value)} of the weights",
+        }.get(finding.sign, "learning rate")
+
+
+def _has_gradient(history: History) -> bool:
+    values, _ = medians(elasticities(history)[-LATEST:])
+    return bool(np.fmax.reduce(values, initial=np.nan) > _NO_GRADIENT)
+
+
+def _is_warming_up(rates: NDArray[np.float64]) -> bool:
+    known = rates[np.isfinite(rates)]
+    return bool(known.size > 1 and known[-1] > known[0] and known[-1] >= known.max())
+
+
+def _evidence(
+    history: History, sign: Sign, value: float, threshold: float, began: int, earlier: Finding | None
+) -> Evidence:
+    rate, peak = history.total("learning_rate")[-1], history.peak_learning_rate
+    began = earlier.since_step if earlier and earlier.sign == sign.id else began
+    what = {
+        ZERO.id: "The learning rate is 0",
+        TOO_LOW.id: (
+            f"The learning rate is too low: at {number(rate)}, no step moved a kernel by more than {number(value)} of "
+            f"its norm (threshold {number(threshold)})"
+        ),
+        DECAYED.id: (
+            f"The learning rate has been lowered from {number(peak)} to {number(rate)} before the network has learned "
+            "anything"
+        ),
+        TOO_HIGH.id: (
+            f"The learning rate is too high: at {number(rate)}, half of the layers move by {number(value)} of their "
+            f"norm or more in every step (threshold {number(threshold)})"
+        ),
+    }[sign.id]
+    return Evidence(
+        severity=Severity.PROBLEM,
+        sign=sign,
+        value=value,
+        threshold=threshold,
+        samples=int(np.nansum(history.total("samples"))),
+        checks=earlier.checks + 1 if earlier else int(np.count_nonzero(history.steps >= began)),
+        since_step=began,
+        message=(
+            f"{what}, since step {began}. The loss is {number(recent_loss(history))}; without training it is "
+            f"{number(untrained_loss(history))}."
+        ),
+        might_be_wrong="The loss may have a floor that it started at, such as that of targets that are noise.",
+        advice=_advice(sign, value, rate, peak),
+    )
+
+
+def _advice(sign: Sign, value: float, rate: float, peak: float) -> str:
+    if sign == ZERO:
+        return "Set a learning rate above 0 (Adam: 0.001), and check the schedule and the callbacks that change it."
+    if sign == DECAYED:
+        return (
+            f"Let the schedule last as long as the training (decay_steps counts steps, not epochs), or start with a "
+            f"constant {number(peak)}."
+        )
+    if sign == TOO_LOW:
+        better = f" (here about {number(rate * USUAL_STEP / value)})" if value > 0 else ""
+        return f"Raise the learning rate until steps are about 0.001 of the weights{better}; Adam starts at 0.001."
+    return (
+        f"Lower the learning rate: about {number(rate * USUAL_STEP / value)} instead of {number(rate)} makes steps of "
+        "0.001 of the weights. If only the beginning is rough, warm it up or clip gradients (clipnorm=1.0)."
+    )

@@ -1,0 +1,104 @@
+"""A training whose loss is no better than without training."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from tb_activations.health.history import History
+from tb_activations.health.rules.base import ANYWHERE, Cause, Evidence, Judged, Sign, TrainingRule
+from tb_activations.health.rules.progress import STUCK, constant_loss, is_stuck, recent_loss, untrained_loss
+from tb_activations.records.finding import WHOLE, Finding, Outcome, Severity
+from tb_activations.records.formatting import number
+
+LOSS = Sign("loss", "loss relative to that without training")
+
+_BLOCKING = (
+    *("nonfinite_data", "nonfinite", "nonfinite_loss", "unfit_head", "learning_rate", "exploding_gradient"),
+    *("poor_init", "no_gradient", "dead_units", "saturated_units", "vanishing_gradient", "collapsed_layer"),
+    *("stagnant_weights", "dormant_units"),
+)
+"""Rules whose findings can keep a training from learning, the most likely first."""
+
+
+@dataclasses.dataclass(frozen=True)
+class NoLearning(TrainingRule):
+    """Attributes:
+    stuck: limit of the loss relative to the initial one, or to that of the best constant prediction if that is smaller.
+    min_checks: observed steps needed.
+    """
+
+    stuck: float = STUCK
+    min_checks: float = 24
+
+    id: ClassVar[str] = "no_learning"
+    title: ClassVar[str] = "Does not learn"
+    why: ClassVar[str] = "Every further step is wasted until the cause is found."
+    signs: ClassVar[tuple[Sign, ...]] = (LOSS,)
+    causes: ClassVar[tuple[Cause, ...]] = tuple(Cause(rule, ANYWHERE) for rule in _BLOCKING)
+    source: ClassVar[str] = "loss of the best constant prediction as the baseline: the majority class or the mean"
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {"stuck": (0, 1), "min_checks": (3, 32)}
+
+    def judge(self, history: History, earlier: Finding | None, known: Sequence[Finding]) -> Judged:
+        untrained = untrained_loss(history)
+        if not np.isfinite(untrained):
+            return Outcome.INSUFFICIENT_DATA if history.checks < self.min_checks else Outcome.NOT_APPLICABLE
+        if history.checks < self.min_checks:
+            return Outcome.INSUFFICIENT_DATA
+        if not is_stuck(history):
+            return Outcome.OK
+        cause = _cause(known)
+        loss = recent_loss(history)
+        return Evidence(
+            severity=cause.severity if cause is not None else Severity.NOTE,
+            sign=LOSS,
+            value=loss / untrained if untrained > 0 else np.nan,
+            threshold=self.stuck,
+            samples=int(np.nansum(history.total("samples"))),
+            checks=earlier.checks + 1 if earlier else 1,
+            since_step=earlier.since_step if earlier else history.step,
+            message=_message(history, loss),
+            might_be_wrong=(
+                "Targets that are noise cannot be learned, adversarial losses do not fall, and a fine-tuned network "
+                "may start at its best."
+            ),
+            advice=_advice(cause),
+        )
+
+    @staticmethod
+    def headline(finding: Finding) -> str:
+        del finding
+        return "the training does not learn"
+
+    @staticmethod
+    def can_cause(finding: Finding, effect: str) -> bool:
+        del finding, effect
+        return False
+
+
+def _cause(known: Sequence[Finding]) -> Finding | None:
+    """The most severe finding that can keep the training from learning, of these the most likely; None without one."""
+    able = [one for one in known if one.rule in _BLOCKING and one.severity is not Severity.NOTE]
+    return min(able, key=lambda one: (-one.severity.rank, _BLOCKING.index(one.rule), one.since_step), default=None)
+
+
+def _message(history: History, loss: float) -> str:
+    constant = constant_loss(history)
+    beside = f"; the best constant prediction reaches {number(constant)}" if np.isfinite(constant) else ""
+    return (
+        f"The training does not learn: at step {history.step} the loss is {number(loss)}, at the start it was "
+        f"{number(history.initial_loss)}{beside} (threshold {number(STUCK)} times the smaller one)."
+    )
+
+
+def _advice(cause: Finding | None) -> str:
+    if cause is not None:
+        where = f" in {cause.layer}" if cause.layer != WHOLE else ""
+        return f"Start with the finding of {cause.rule}{where}."
+    return (
+        "No cause is visible in the layers. Check that inputs and targets belong together (shuffled alike), try to fit "
+        "a single batch, and try learning rates ten times larger and smaller."
+    )

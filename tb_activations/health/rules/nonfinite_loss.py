@@ -1,0 +1,86 @@
+"""A loss that is NaN or infinite although every layer is finite."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from tb_activations.health.history import History
+from tb_activations.health.rules.base import ANYWHERE, Cause, Evidence, Judged, Sign, TrainingRule
+from tb_activations.health.rules.window import trailing
+from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.formatting import number
+
+LOSS = Sign("loss", "observed steps in a row with a non-finite loss", "count")
+
+_DATA = (("target", "targets"), ("output", "outputs"), ("input", "inputs"), ("sample_weight", "sample weights"))
+
+
+@dataclasses.dataclass(frozen=True)
+class NonFiniteLoss(TrainingRule):
+    """Attributes:
+    skipped_steps: steps in a row that may overflow under loss scaling before that is a problem.
+    """
+
+    skipped_steps: float = 10
+
+    id: ClassVar[str] = "nonfinite_loss"
+    title: ClassVar[str] = "Loss is NaN or infinite"
+    why: ClassVar[str] = "A loss that is not finite says nothing about the model, and its gradient may be wrong."
+    signs: ClassVar[tuple[Sign, ...]] = (LOSS,)
+    causes: ClassVar[tuple[Cause, ...]] = (Cause("nonfinite_data", ANYWHERE), Cause("unfit_head", ANYWHERE))
+    source: ClassVar[str] = "IEEE 754; loss scaling: Micikevicius et al. 2018"
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {"skipped_steps": (1, 1e6)}
+
+    def judge(self, history: History, earlier: Finding | None, known: Sequence[Finding]) -> Judged:
+        flags = history.total("loss_nonfinite")
+        if np.isnan(flags[-1]):
+            return Outcome.NOT_APPLICABLE
+        is_elsewhere = any(finding.rule == "nonfinite" and finding.severity is not Severity.NOTE for finding in known)
+        if flags[-1] != 1 or is_elsewhere:
+            return Outcome.OK
+        checks = earlier.checks + 1 if earlier else 1
+        began = earlier.since_step if earlier else int(history.steps[-trailing(flags == 1)])
+        is_skipped = history.loss_scale > 1 and checks < self.skipped_steps
+        return Evidence(
+            severity=Severity.NOTE if is_skipped else Severity.PROBLEM,
+            sign=LOSS,
+            value=checks,
+            threshold=0,
+            samples=int(np.nan_to_num(history.total("samples")[-1])),
+            checks=checks,
+            since_step=began,
+            message=(
+                f"The loss is NaN or infinite since step {began}, while the outputs, gradients and weights of every "
+                f"layer are finite: it begins in the loss function or the targets. {_ranges(history)}"
+            ),
+            might_be_wrong=(
+                "Loss scaling finds its range by overflowing now and then, and skips such steps."
+                if is_skipped
+                else "Layers that are not observed may hold the NaN."
+            ),
+            advice=(
+                "Check the loss function for the logarithm or square root of a number that can be zero or negative, "
+                "division by zero and overflow of exp; clip its argument (keras.ops.maximum(value, 1e-7)). Check that "
+                "the targets have the range that the loss expects."
+            ),
+        )
+
+    @staticmethod
+    def headline(finding: Finding) -> str:
+        del finding
+        return "the loss is NaN or infinite, all layers are finite"
+
+
+def _ranges(history: History) -> str:
+    """The ranges of the data in the latest step, as far as they were measured."""
+    parts = []
+    for kind, name in _DATA:
+        least, most, lost = (float(history.total(f"{kind}_{what}")[-1]) for what in ("min", "max", "nonfinite"))
+        if np.isfinite(least) or lost > 0:
+            others = f", {lost:.0f} not finite" if lost > 0 else ""
+            parts.append(f"{name} from {number(least)} to {number(most)}{others}")
+    return f"In the last observed step: {'; '.join(parts)}." if parts else ""

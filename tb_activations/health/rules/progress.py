@@ -1,0 +1,38 @@
+"""Whether the loss of a training has improved."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tb_activations.health.history import History
+
+LATEST = 16
+"""Observed steps whose median loss counts, because the loss of a single batch is noisy."""
+
+STUCK = 0.98
+"""A loss above this share of what a network without training reaches is no better than that."""
+
+
+def recent_loss(history: History) -> float:
+    """Median of the latest finite losses, NaN without any."""
+    recent = history.losses[-LATEST:]
+    finite = recent[np.isfinite(recent)]
+    return float(np.median(finite)) if finite.size else float("nan")
+
+
+def constant_loss(history: History) -> float:
+    """Loss of the best constant prediction, the median over the kept steps; NaN if unknown."""
+    known = history.total("constant_loss")
+    known = known[np.isfinite(known)]
+    return float(np.median(known)) if known.size else float("nan")
+
+
+def untrained_loss(history: History) -> float:
+    """The initial loss, or that of the best constant prediction if it is smaller; NaN if both are unknown."""
+    return float(np.fmin(history.initial_loss, constant_loss(history)))
+
+
+def is_stuck(history: History) -> bool:
+    """Whether the loss is no better than without training; false if unknown."""
+    untrained = untrained_loss(history)
+    return recent_loss(history) > untrained - (1 - STUCK) * abs(untrained)

@@ -1,0 +1,209 @@
+"""A last layer that cannot express the targets, or outputs that the loss misreads."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from tb_activations.health.history import History
+from tb_activations.health.rules.base import Evidence, Judged, LayerRule, Sign
+from tb_activations.health.rules.window import has_learned
+from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.formatting import number, percent
+from tb_activations.records.specs import LayerSpec
+
+ONE_UNIT = Sign("one_unit", "units of a softmax, at least", "count")
+REACH = Sign("reach", "share of the targets' range that the head cannot reach", "share")
+CLASSES = Sign("classes", "largest class number, below the number of units", "count")
+TARGET_PROBABILITY = Sign("target_probability", "distance of the targets from the range 0 to 1")
+OUTPUT_PROBABILITY = Sign("output_probability", "distance of the outputs from the range 0 to 1")
+
+_REACHES = {
+    "sigmoid": (0.0, 1.0),
+    "hard_sigmoid": (0.0, 1.0),
+    "softmax": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "softsign": (-1.0, 1.0),
+    "relu": (0.0, math.inf),
+    "rectifier": (0.0, math.inf),
+    "relu6": (0.0, 6.0),
+    "softplus": (0.0, math.inf),
+    "exponential": (0.0, math.inf),
+}
+"""The range of outputs of activation functions that cannot output every number."""
+
+_DISTANCES = frozenset(
+    {
+        "mean_squared_error",
+        "mean_absolute_error",
+        "mean_absolute_percentage_error",
+        "mean_squared_logarithmic_error",
+        "huber",
+        "log_cosh",
+    }
+)
+"""Losses that compare outputs with targets number by number."""
+
+_CLASSES = "sparse_categorical_crossentropy"
+_ELEMENTWISE_PROBABILITIES = frozenset({"binary_crossentropy", "categorical_crossentropy"})
+
+
+class _Misfit(NamedTuple):
+    sign: Sign
+    value: float
+    threshold: float
+    what: str
+    advice: str
+
+
+@dataclasses.dataclass(frozen=True)
+class UnfitHead(LayerRule):
+    """Attributes:
+    out_of_reach: limit of the share of the targets' range that lies outside the range of the head's outputs.
+    beside_probabilities: limit of the distance of outputs and targets of a cross entropy from the range 0 to 1.
+    """
+
+    out_of_reach: float = 0.05
+    beside_probabilities: float = 0.01
+
+    id: ClassVar[str] = "unfit_head"
+    title: ClassVar[str] = "Head does not fit the targets"
+    why: ClassVar[str] = "What the last layer cannot output, or the loss cannot read, no training can learn."
+    signs: ClassVar[tuple[Sign, ...]] = (ONE_UNIT, REACH, CLASSES, TARGET_PROBABILITY, OUTPUT_PROBABILITY)
+    source: ClassVar[str] = (
+        "definition of the losses and activation functions; the most frequent output-layer faults in Humbatova et al. "
+        "2020 and Zhang et al. 2021"
+    )
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {"out_of_reach": (0, 1), "beside_probabilities": (0, 1e12)}
+
+    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
+        answers: list[Judged] = [Outcome.NOT_APPLICABLE] * len(history.spec.layers)
+        head = _head(history)
+        if head is not None:
+            misfit = self._misfit(history, history.spec.layers[head])
+            answers[head] = Outcome.OK if misfit is None else _evidence(history, head, misfit, earlier[head])
+        return answers
+
+    def _misfit(self, history: History, layer: LayerSpec) -> _Misfit | None:
+        loss, is_logits = history.spec.loss, history.spec.from_logits
+        if layer.activation == "softmax" and layer.output_shape[-1:] == (1,):
+            what = "softmax of a single unit outputs 1 for every sample"
+            return _Misfit(ONE_UNIT, 1, 2, what, "Use sigmoid with one unit, or softmax with one unit per class.")
+        if loss in _DISTANCES:
+            return self._out_of_reach(history, layer)
+        if loss == _CLASSES:
+            return _beyond_classes(history, layer) or self._no_probabilities(history, layer, is_logits=is_logits)
+        if loss in _ELEMENTWISE_PROBABILITIES:
+            return self._targets_beside(history, loss) or self._no_probabilities(history, layer, is_logits=is_logits)
+        return None
+
+    def _out_of_reach(self, history: History, layer: LayerSpec) -> _Misfit | None:
+        low, high = _REACHES.get(layer.activation or "", (-math.inf, math.inf))
+        least, most = _range(history, "target")
+        beyond = max(low - least, 0.0) + max(most - high, 0.0)
+        share = min(beyond / (most - least), 1.0) if most > least else float(beyond > 0)
+        if not share > self.out_of_reach:
+            return None
+        reach = f"{number(low)} to {number(high)}" if math.isfinite(high) else f"at least {number(low)}"
+        return _Misfit(
+            REACH,
+            share,
+            self.out_of_reach,
+            f"{layer.activation} outputs {reach}, but the targets range from {number(least)} to {number(most)}: "
+            f"{percent(share)} of that range is out of reach (threshold {percent(self.out_of_reach)})",
+            f"Use a linear head (activation=None), or scale the targets to the range of {layer.activation}.",
+        )
+
+    def _targets_beside(self, history: History, loss: str) -> _Misfit | None:
+        least, most = _range(history, "target")
+        distance = max(-least, most - 1, 0.0)
+        if not distance > self.beside_probabilities:
+            return None
+        return _Misfit(
+            TARGET_PROBABILITY,
+            distance,
+            self.beside_probabilities,
+            f"{loss} compares probabilities, but the targets range from {number(least)} to {number(most)}",
+            "Use targets from 0 to 1 (one-hot or binary), sparse_categorical_crossentropy for class numbers, or a "
+            "regression loss.",
+        )
+
+    def _no_probabilities(self, history: History, layer: LayerSpec, *, is_logits: bool) -> _Misfit | None:
+        least, most = _range(history, "output")
+        distance = max(-least, most - 1, 0.0)
+        if is_logits or not distance > self.beside_probabilities:
+            return None
+        return _Misfit(
+            OUTPUT_PROBABILITY,
+            distance,
+            self.beside_probabilities,
+            f"{history.spec.loss} takes its outputs for probabilities, but they range from {number(least)} to "
+            f"{number(most)}",
+            f"Pass from_logits=True to the loss, or end {layer.name} in softmax (one class per sample) or sigmoid.",
+        )
+
+    @staticmethod
+    def headline(finding: Finding) -> str:
+        return {
+            ONE_UNIT.id: "softmax of one unit",
+            REACH.id: "targets out of reach of the head",
+            CLASSES.id: "class numbers beyond the head's units",
+            TARGET_PROBABILITY.id: "targets are not probabilities",
+            OUTPUT_PROBABILITY.id: "outputs are not probabilities",
+        }.get(finding.sign, "head does not fit the targets")
+
+
+def _head(history: History) -> int | None:
+    """The row of the layer that the model's only output comes from; None if there are several or it is unknown."""
+    graph = history.graph
+    rows = [
+        row
+        for row, layer in enumerate(history.spec.layers)
+        if graph.is_head[row] and not (layer.call_site or layer.not_observed) and not graph.direct[row].any()
+    ]
+    return rows[0] if len(rows) == 1 else None
+
+
+def _beyond_classes(history: History, layer: LayerSpec) -> _Misfit | None:
+    units = (layer.output_shape or (None,))[-1]
+    _, most = _range(history, "target")
+    if units is None or not most >= units:
+        return None
+    return _Misfit(
+        CLASSES,
+        most,
+        units - 1,
+        f"it has {units} units for the classes 0 to {units - 1}, but the targets hold class {number(most)}",
+        f"Give {layer.name} one unit per class ({number(most + 1)}), or number the classes from 0.",
+    )
+
+
+def _range(history: History, kind: str) -> tuple[float, float]:
+    """The smallest and the largest value in the kept steps, NaN if not measured."""
+    least, most = history.total(f"{kind}_min"), history.total(f"{kind}_max")
+    return float(np.fmin.reduce(least)), float(np.fmax.reduce(most))
+
+
+def _evidence(history: History, row: int, misfit: _Misfit, earlier: Finding | None) -> Evidence:
+    layer, learned = history.spec.layers[row], has_learned(history)
+    began = earlier.since_step if earlier else history.step
+    return Evidence(
+        severity=Severity.WARNING if learned and misfit.sign != ONE_UNIT else Severity.PROBLEM,
+        sign=misfit.sign,
+        value=misfit.value,
+        threshold=misfit.threshold,
+        samples=int(np.nansum(history.total("samples"))),
+        checks=earlier.checks + 1 if earlier else 1,
+        since_step=began,
+        message=f"{layer.name} does not fit the targets: {misfit.what}, since step {began}.",
+        might_be_wrong=(
+            "The loss is falling anyway: most samples may lie within reach."
+            if learned
+            else "A loss of your own that rescales outputs or targets may fit them to each other."
+        ),
+        advice=misfit.advice,
+    )

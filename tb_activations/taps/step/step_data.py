@@ -1,0 +1,121 @@
+"""The data of a step and how the compiled loss uses them."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from tb_activations.taps import taps
+from tb_activations.taps.gist import gist
+from tb_activations.taps.numbers.extents import EXTENT, constant_loss, extent
+from tb_activations.taps.numbers.layout import DATA_KINDS
+
+_LOGGER = logging.getLogger("tb_activations")
+
+
+class LossFunction(NamedTuple):
+    """A loss of `keras.losses`: its name, "" for any other, and whether it takes logits."""
+
+    name: str = ""
+    from_logits: bool = False
+
+
+class StepData:
+    """Collects the ranges of a step's data. Whatever cannot be measured stays NaN and stops nothing.
+
+    Attributes:
+        loss: the compiled loss, if the model has one output and one loss of `keras.losses`.
+        constant: what the best constant prediction would add to the step's loss, NaN if unknown.
+        compiled: the compiled loss of the step, without regularization.
+    """
+
+    def __init__(self) -> None:
+        self._extents: dict[str, tf.Tensor] = {}
+        self.loss = LossFunction()
+        self.constant: tf.Tensor = tf.constant(math.nan)
+        self.compiled: tf.Tensor = tf.constant(math.nan)
+
+    def see(self, kind: str, values: Any) -> None:
+        """Measures one of `DATA_KINDS`: a nest of tensors, None where the step has none."""
+        numeric = [
+            value
+            for value in keras.tree.flatten(values)
+            if isinstance(value, tf.Tensor) and (value.dtype.is_floating or value.dtype.is_integer)
+        ]
+        if numeric:
+            self._extents[kind] = extent(numeric)
+
+    def see_batch(self, data: Any) -> None:
+        """Measures what `fit` passes to a train step."""
+        with_weights = keras.utils.unpack_x_y_sample_weight(data)
+        for kind, values in zip(("input", "target", "sample_weight"), with_weights, strict=True):
+            self.see(kind, values)
+
+    def see_loss(self, model: keras.Model, targets: Any, outputs: Any, sample_weight: Any, value: Any) -> None:
+        """Measures a call of the compiled loss."""
+        self.see("target", targets)
+        self.see("output", outputs)
+        self.see("sample_weight", sample_weight)
+        flat = keras.tree.flatten(targets), keras.tree.flatten(outputs)
+        if len(flat[0]) != 1 or len(flat[1]) != 1 or not tf.is_tensor(value):
+            return
+        self.loss = loss_function(model.loss)
+        self.compiled = tf.cast(tf.stop_gradient(value), tf.float32)
+        if sample_weight is None and tf.is_tensor(flat[0][0]):
+            constant = constant_loss(self.loss.name, flat[0][0], flat[1][0].shape[-1])
+            # Keras divides the loss of each replica by their number, so that the sum is the mean.
+            self.constant = constant / _replicas()
+
+    def packed(self) -> tf.Tensor:
+        """`[DATA_KINDS x EXTENT]` float32."""
+        unknown = tf.fill([len(EXTENT)], math.nan)
+        return tf.concat([self._extents.get(kind, unknown) for kind in DATA_KINDS], 0)
+
+    def constant_loss(self, loss: Any) -> tf.Tensor:
+        """The step's loss if its compiled part were that of the best constant prediction."""
+        return loss - self.compiled + self.constant
+
+
+def on_compiled_loss(model: keras.Model, current: Callable[[], StepData | None]) -> Iterator[taps.Tap]:
+    """The tap that shows a step's calls of the compiled loss to `current()`; none for a model without one."""
+    compiled = getattr(model, "_compile_loss", None)
+    if compiled is None or not callable(getattr(compiled, "call", None)):
+        return
+
+    def before(args: Any, kwargs: Any) -> tuple[Any, ...]:
+        named = dict(zip(("y_true", "y_pred", "sample_weight"), args, strict=False)) | kwargs
+        return named.get("y_true"), named.get("y_pred"), named.get("sample_weight")
+
+    def after(given: tuple[Any, ...], value: Any) -> Any:
+        data = current()
+        if data is not None:
+            try:
+                targets, outputs, sample_weight = given
+                data.see_loss(model, targets, outputs, sample_weight, value)
+            except Exception as error:  # A missing statistic must not stop the training.
+                _LOGGER.debug("Cannot observe the compiled loss (%s).", gist(error))
+        return value
+
+    yield taps.around(compiled, "call", before, after)
+
+
+def _replicas() -> int:
+    context = tf.distribute.get_replica_context()
+    return context.num_replicas_in_sync if context is not None else 1
+
+
+def loss_function(loss: Any) -> LossFunction:
+    """What `compile(loss=...)` names, if it is a single loss of `keras.losses`."""
+    if isinstance(loss, list | tuple | dict):
+        flat = keras.tree.flatten(loss)
+        return loss_function(flat[0]) if len(flat) == 1 else LossFunction()
+    known = keras.losses.get(loss) if isinstance(loss, str) else loss
+    function = getattr(known, "fn", known)
+    if not getattr(function, "__module__", "").startswith("keras."):
+        return LossFunction()
+    return LossFunction(getattr(function, "__name__", ""), bool(getattr(known, "from_logits", False)))

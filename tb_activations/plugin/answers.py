@@ -83,7 +83,7 @@ def description(run: Run) -> dict[str, Any]:
             _layer(layer, row) for layer, row in zip(run.spec.layers[:shown], run.last_outcomes[:shown], strict=True)
         ],
         "weights": left_out.fitting("weights", weights, len(run.spec.weights), bounds.MOST_LAYERS),
-        "rules": [_rule(clipped(rule, bounds.LONGEST_RULE)) for rule in rules[: bounds.MOST_RULES]],
+        "rules": [_rule(rule, run.last_training.get(rule)) for rule in rules[: bounds.MOST_RULES]],
         "statistics": [dataclasses.asdict(statistic) for statistic in LAYER_STATISTICS],
         "step_statistics": [dataclasses.asdict(statistic) for statistic in STEP_STATISTICS],
         "thresholds": left_out.settings("thresholds", run.spec.thresholds),
@@ -204,9 +204,10 @@ def _layer(layer: LayerSpec, outcomes: NDArray[np.uint8]) -> dict[str, Any]:
     return {**with_clipped_texts(dataclasses.asdict(layer)), "severity": worst, "outcomes": words}
 
 
-def _rule(rule: str) -> dict[str, str]:
-    known = RULES.get(rule)
-    return {"id": rule, "title": known.title if known else rule, "why": known.why if known else ""}
+def _rule(rule: str, outcome: int | None) -> dict[str, str | None]:
+    known, word = RULES.get(rule), None if outcome is None else Outcome(outcome).name.lower()
+    title, why = (known.title, known.why) if known else (rule, "")
+    return {"id": clipped(rule, bounds.LONGEST_RULE), "title": title, "why": why, "outcome": word}
 
 
 def _weight(weight: WeightSpec) -> dict[str, Any]:

@@ -21,6 +21,10 @@ from tb_activations.taps.schedule.cadence import Cadence, Thinning
 _LOGGER = logging.getLogger("tb_activations")
 
 
+_SPIKE = "loss_spike"
+"""The rule after whose findings the next steps are observed too."""
+
+
 class Pipeline:
     """What `LayerHealth` and `Recorder` share: takes observed steps and ends of epochs.
 
@@ -76,6 +80,8 @@ class Pipeline:
         if changes:
             # News is on disk at once, even if it ends the training.
             self.guarded(Recording.flush)
+            if any(one.rule == _SPIKE and one.opened_step == packed.step for one in changes):
+                cadence.look_closer()
             self._announcer.announce(changes)
 
     def remember_state(self, state: TrainingState) -> None:

@@ -172,6 +172,13 @@ STEP_STATISTICS = (
     *_extent("target", "targets"),
     *_extent("output", "outputs of the model"),
     *_extent("sample_weight", "sample weights"),
+    Statistic(
+        "clipped",
+        "Clipped gradients",
+        "Share of weights whose gradient was clipped to a norm.",
+        "",
+        "linear",
+    ),
 )
 """Columns of the totals of a step. New ones are appended: stored runs without them read as NaN."""
 
@@ -184,6 +191,9 @@ WEIGHT_COLUMNS = (
     "weight_norm",
     "weight_nonfinite",
     "update_ratio",
+    "momentum_cosine",
+    "surprise",
+    "starved_fraction",
 )
 """Columns of the weight table, one row a trainable weight."""
 

@@ -77,8 +77,10 @@ export function briefEvidence({ quantity, value, unit }: Finding): string {
 }
 
 /** The threshold of a finding, next to its value. */
-export function thresholdWords({ threshold, unit }: Finding): string {
-  return unit === "count" && threshold === 0 ? "none allowed" : `threshold ${formatMeasured(threshold, unit)}`;
+export function thresholdWords({ threshold, closing_threshold, unit }: Finding): string {
+  if (unit === "count" && threshold === 0) return "none allowed";
+  const closing = closing_threshold === null ? "" : `, closes at ${formatMeasured(closing_threshold, unit)}`;
+  return `threshold ${formatMeasured(threshold, unit)}${closing}`;
 }
 
 export function layerFacts(layer: Layer): string {

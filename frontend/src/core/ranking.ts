@@ -62,7 +62,7 @@ export function neighborFinding(
   return chosen ?? open.at(direction === 1 ? 0 : -1) ?? null;
 }
 
-/** Findings that belong to no layer, such as those of the whole model. */
+/** Findings that belong to no layer: those about the training as a whole. */
 export function findingsWithoutLayer(findings: readonly Finding[], layers: readonly Layer[]): Finding[] {
   const names = new Set(layers.map((layer) => layer.name));
   return findings.filter((finding) => !names.has(finding.layer));

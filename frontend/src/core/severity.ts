@@ -114,11 +114,12 @@ export function stateSentence(layer: Layer, rules: readonly Rule[]): string {
 
 /** Which rules failed on how many layers: "vanishing gradient on 2 layers"; empty if none failed. */
 export function failedRules(layers: readonly Layer[], rules: readonly Rule[]): string {
-  return rules
+  const ofTraining = rules.filter(({ outcome }) => outcome === "error").map(({ title }) => title.toLowerCase());
+  const ofLayers = rules
     .map((rule, index) => ({ rule, count: layers.filter(({ outcomes }) => outcomes[index] === "error").length }))
     .filter(({ count }) => count > 0)
-    .map(({ rule, count }) => `${rule.title.toLowerCase()} on ${plural(count, "layer")}`)
-    .join(", ");
+    .map(({ rule, count }) => `${rule.title.toLowerCase()} on ${plural(count, "layer")}`);
+  return [...ofLayers, ...ofTraining].join(", ");
 }
 
 function namesOf(layer: Layer, rules: readonly Rule[], outcome: Outcome): string {

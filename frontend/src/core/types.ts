@@ -76,6 +76,8 @@ export interface Rule {
   readonly title: string;
   /** Why a finding of the rule matters; empty for an unknown rule. */
   readonly why: string;
+  /** Of a rule for the training as a whole; null for one that judges layers. */
+  readonly outcome: Outcome | null;
 }
 
 export interface Statistic {
@@ -129,6 +131,8 @@ export interface Finding {
   /** Null for NaN and infinity. */
   readonly value: number | null;
   readonly threshold: number | null;
+  /** What the value must reach for the finding to close; null where that is the threshold. */
+  readonly closing_threshold: number | null;
   readonly samples: number;
   readonly checks: number;
   readonly since_step: number;

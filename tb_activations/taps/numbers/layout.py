@@ -32,6 +32,9 @@ WEIGHT_STATISTICS = (
     "norm",
     "nonfinite",
     "update_norm",
+    "momentum_cosine",
+    "surprise",
+    "starved",
 )
 
 HISTOGRAM_EDGES, HISTOGRAM_BUCKETS = 2, 30
@@ -99,6 +102,7 @@ class Layout:
     Attributes:
         loss: name of the compiled loss function, "" if it is unknown or not the only one.
         from_logits: whether that loss takes logits.
+        clipnorm, global_clipnorm: norms to which the optimizer clips the gradient of each weight, and of all together.
     """
 
     calls: tuple[Call, ...]
@@ -106,3 +110,5 @@ class Layout:
     unobserved: tuple[Unobserved, ...]
     loss: str = ""
     from_logits: bool = False
+    clipnorm: float | None = None
+    global_clipnorm: float | None = None

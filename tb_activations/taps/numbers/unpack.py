@@ -60,6 +60,7 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
     }
     calls, rest = _split_calls(values[:, len(HEADER) :], layout.calls)
     weights = _weight_columns(rest[0].reshape(-1, _WEIGHT), scale)
+    totals["clipped"] = _clipped(weights["gradient_norm"], layout)
     rows = [*_rows(layout.calls), *(_unobserved_row(entry) for entry in layout.unobserved)]
     members = [[calls[index] for index in indices] for _, indices in rows]
     columns = [_columns(parts, row.units, scale) for (row, _), parts in zip(rows, members, strict=True)]
@@ -76,6 +77,16 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
         loss=layout.loss,
         from_logits=layout.from_logits,
     )
+
+
+def _clipped(norms: Vector, layout: Layout) -> float:
+    """The share of weights whose gradient the optimizer clips in this step; NaN if it does not clip."""
+    norms = norms[np.isfinite(norms)]
+    if norms.size and layout.clipnorm is not None:
+        return float((norms > layout.clipnorm).mean())
+    if norms.size and layout.global_clipnorm is not None:
+        return float(np.linalg.norm(norms) > layout.global_clipnorm)
+    return np.nan
 
 
 def _extents(values: Vector) -> dict[str, float]:
@@ -203,11 +214,14 @@ WEIGHT_VALUES = (
     "weight_norm",
     "weight_nonfinite",
     "update_ratio",
+    "momentum_cosine",
+    "surprise",
+    "starved_fraction",
 )
 
 
 def _weight_columns(values: Vector, scale: float) -> dict[str, Vector]:
-    elements, norm, abs_sum, nonfinite, weight_norm, weight_nonfinite, update = values.T
+    elements, norm, abs_sum, nonfinite, weight_norm, weight_nonfinite, update, cosine, surprise, starved = values.T
     return {
         "elements": elements,
         "gradient_norm": norm / scale,
@@ -218,6 +232,9 @@ def _weight_columns(values: Vector, scale: float) -> dict[str, Vector]:
         "weight_nonfinite": weight_nonfinite,
         "update_norm": update,
         "update_ratio": _ratios(update, weight_norm),
+        "momentum_cosine": cosine,
+        "surprise": surprise / scale,
+        "starved_fraction": starved,
     }
 
 

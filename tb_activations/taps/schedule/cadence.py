@@ -19,6 +19,8 @@ _EPOCH_END_SHARE = 1 / 50
 """The end of an epoch is observed if the last observation is at least this share of all steps ago."""
 _FINEST_SHARE = 1 / 400
 """Observations are at least this share of all steps apart, so that the number of records grows only slowly."""
+_CLOSER_STEPS = 10
+"""Observations in a row after something unusual."""
 _RECENT = 31
 """Plain steps whose median is the usual duration of a step."""
 
@@ -81,9 +83,15 @@ class Cadence:
         self._plain: collections.deque[float] = collections.deque(maxlen=_RECENT)
         self._observed: collections.deque[float] = collections.deque(maxlen=5)
         self._observed_total = self._looked = 0.0
+        self._dense_left = 0
         self._is_warm = False
         self.observations = 0
         self.last_interval = 0
+
+    @property
+    def prefers_full_batches(self) -> bool:
+        """Whether another step may be observed in place of one with a partial batch."""
+        return not isinstance(self._freq, int)
 
     def is_due(self, clock: StepClock, now: float) -> bool:
         """Whether to observe this step."""
@@ -96,6 +104,8 @@ class Cadence:
         # Without an observation, the last one counts as step -1, so that step 0 is due.
         since = clock.step - (self._last if self._last is not None else -1)
         if clock.is_last or (self._has_asked_looks and clock.is_epoch_end):
+            return True
+        if self._dense_left and self._is_affordable(now):
             return True
         if not self._is_timed or now - self._began < FREE_SECONDS:
             is_end = clock.is_epoch_end and since >= clock.step * _EPOCH_END_SHARE
@@ -139,6 +149,11 @@ class Cadence:
             self._scheduled = max(step + 1, int(step * _GROWTH)) if step >= _DENSE_STEPS else step + 1
         self.last_interval = step - self._last if self._last is not None else 0
         self._last = step
+        self._dense_left = max(self._dense_left - 1, 0)
+
+    def look_closer(self) -> None:
+        """Asks an "auto" run to observe the next steps, as far as the budget allows."""
+        self._dense_left = _CLOSER_STEPS
 
     def look(self, seconds: float) -> None:
         """Records the duration of a look at the model between steps."""

@@ -20,6 +20,11 @@ class Pace:
         self._entered: float | None = None
         self._was_observed: int | None = None
 
+    @property
+    def prefers_full_batches(self) -> bool:
+        """Whether another step may be observed in place of one with a partial batch."""
+        return self._cadence.prefers_full_batches
+
     def begin_step(self, step: StepClock) -> bool:
         """Begins a step and returns whether to observe it."""
         now = self._clock()

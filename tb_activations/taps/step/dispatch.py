@@ -17,6 +17,7 @@ from tb_activations.taps.numbers.packed import PackedStep
 from tb_activations.taps.schedule.cadence import Cadence, StepClock
 from tb_activations.taps.schedule.pace import Pace
 from tb_activations.taps.step.observed_step import ObservedStep
+from tb_activations.taps.step.step_taps import row_count
 
 _LOGGER = logging.getLogger("tb_activations")
 _OF_DEVICE = (tf.errors.ResourceExhaustedError, tf.errors.InternalError, tf.errors.UnimplementedError)
@@ -82,6 +83,8 @@ class Dispatcher:
         self._epoch_steps: int | None = None
         self._in_epoch = 0
         self._is_last_epoch = False
+        self._largest_batch = 0
+        self._ends_partial = self._has_delivered = False
         self.is_passed_over = False
 
     def begin_epoch(self, steps: int | None, is_last: bool) -> None:
@@ -179,18 +182,21 @@ class Dispatcher:
         """Counts a step and returns whether to observe it, and whether it is the last of its epoch."""
         first, self._next = self._next, self._next + self._stride
         self._in_epoch += self._stride
-        is_epoch_end = self._epoch_steps is not None and self._in_epoch >= self._epoch_steps
+        # The last batch of every epoch is as small as that of the first one: the step before it shows more.
+        last = None if self._epoch_steps is None else self._epoch_steps - (1 if self._ends_partial else 0)
+        is_epoch_end = last is not None and self._in_epoch - self._stride < last <= self._in_epoch
         clock = StepClock(first - self._first, is_epoch_end, is_epoch_end and self._is_last_epoch)
         return self._pace.begin_step(clock), is_epoch_end
 
     def _observe(self, first: int, is_epoch_end: bool, iterator: Any) -> Any:
-        seen, is_start = None, first == self._first
+        seen, is_start, is_partial = None, first == self._first, False
         # Keras' train function takes `steps_per_execution` batches in one call; the observed step takes one.
         for left in range(self._stride - 1, -1, -1):
             batch = next(iterator, None)
             if batch is None:
                 break
             before = iterations(self._model)
+            is_partial = self._is_partial(batch)
             try:
                 seen = self._see(first, is_epoch_end, batch, iterator)
             except Exception as error:
@@ -209,7 +215,18 @@ class Dispatcher:
             # The optimizer's count is exact: the data may have ended before the execution was full.
             self._next = done
         self._pace.observed(first - self._first)
+        if is_partial and is_epoch_end:
+            self._ends_partial = True
+            if self._has_delivered:
+                return seen[0]
         return self._deliver(self._next - 1, *seen)
+
+    def _is_partial(self, batch: Any) -> bool:
+        """Whether a batch has fewer rows than the largest one observed, and another may be observed instead."""
+        rows = row_count(batch)
+        self._largest_batch = max(self._largest_batch, rows)
+        is_alone = self._stride == 1 and self._pace.prefers_full_batches
+        return is_alone and rows < self._largest_batch
 
     def _see(self, first: int, is_epoch_end: bool, batch: Any, iterator: Any) -> tuple[_Logs, PackedStep]:
         if self._observed is None:
@@ -223,6 +240,7 @@ class Dispatcher:
 
     def _deliver(self, number: int, logs: _Logs, packed: PackedStep) -> _Logs:
         if packed.vectors:
+            self._has_delivered = True
             self._on_observed(dataclasses.replace(packed, step=number, loss=_loss(logs)))
         elif self._observed is not None:
             self._give_up(self._observed.failure)

@@ -20,7 +20,9 @@ from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import NamedLayer, is_moving, own_weights
 from tb_activations.taps.numbers import histograms, statistics
 from tb_activations.taps.numbers.layout import GRADIENT_STATISTICS, Layout, Unobserved, Weight
+from tb_activations.taps.numbers.memory import Moments, memory
 from tb_activations.taps.step.measuring import Measured, Measuring, own_function
+from tb_activations.taps.step.moments import Clipping
 from tb_activations.taps.step.seen import SeenCall, floats
 from tb_activations.taps.step.step_data import StepData
 from tb_activations.taps.step.wiring import Wiring
@@ -86,6 +88,7 @@ class Observation:
         self.samples: tf.Tensor | None = None
         self.input_rms: tf.Tensor = tf.constant(math.nan)
         self.data = StepData()
+        self.clipping = Clipping()
 
     def is_here(self) -> bool:
         """Whether values computed now can leave the step."""
@@ -253,13 +256,20 @@ class Observation:
             return none
 
     def see_weight(
-        self, key: int, spec: Weight, gradient: tf.Tensor | None, before: tf.Tensor, after: tf.Tensor
+        self,
+        key: int,
+        spec: Weight,
+        gradient: tf.Tensor | None,
+        before: tf.Tensor,
+        after: tf.Tensor,
+        moments: Moments,
     ) -> None:
         """Computes the statistics of one weight's update; `gradient` is dense or None.
 
         `key` identifies the weight. If it is updated twice in a step, the last update counts.
         """
-        self._weights[key] = (spec, statistics.weight(gradient, before, after))
+        values = [statistics.weight(gradient, before, after), memory(gradient, moments)]
+        self._weights[key] = (spec, tf.concat(values, 0))
 
     def layout(self) -> Layout:
         """The order in which `pack` writes the values. Ends the observation: call it once, before `pack`."""
@@ -278,6 +288,8 @@ class Observation:
             unobserved=tuple(self._unobserved(entry) for entry in self._finder.named if entry.name not in called),
             loss=self.data.loss.name,
             from_logits=self.data.loss.from_logits,
+            clipnorm=self.clipping.each,
+            global_clipnorm=self.clipping.together,
         )
 
     def _unobserved(self, entry: NamedLayer) -> Unobserved:

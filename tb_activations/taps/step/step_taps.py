@@ -159,6 +159,14 @@ def batch_size(data: Any) -> tf.Tensor | None:
     return None
 
 
+def row_count(batch: Any) -> int:
+    """Length of the first axis of the first tensor of a batch that has one; 0 if it is unknown."""
+    for value in keras.tree.flatten(batch):
+        if isinstance(value, tf.Tensor) and value.shape.rank:
+            return int(value.shape[0] or 0)
+    return 0
+
+
 def input_rms(data: Any) -> tf.Tensor:
     """Root mean square of the model's first floating-point input in a `fit` step's data, NaN if it has none."""
     inputs, *_ = keras.utils.unpack_x_y_sample_weight(data)

@@ -15,6 +15,8 @@ from tb_activations.taps.finder import LayerFinder
 from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import weight_key
 from tb_activations.taps.numbers.layout import Weight
+from tb_activations.taps.numbers.memory import Moments
+from tb_activations.taps.step.moments import clipping_of, moments_of
 from tb_activations.taps.step.observation import Observation
 
 _LOGGER = logging.getLogger("tb_activations")
@@ -92,14 +94,16 @@ class Updates:
         if not self._observation.is_here():
             return lambda: None
         before: list[tf.Tensor] = []
+        moments: list[Moments] = []
         with _only_logged("weights"):
             self._know(variables)
             before += [tf.identity(variable) for variable in variables]
             _see_optimizer(self._observation, optimizer)
+            moments += moments_of(optimizer, variables)
 
         def applied() -> None:
             with _only_logged("weights"):
-                self._see(gradients, variables, before)
+                self._see(gradients, variables, before, moments)
                 for variable in variables:
                     self._by_hand.pop(weight_key(variable), None)
 
@@ -111,18 +115,25 @@ class Updates:
         if left:
             with _only_logged("weights"):
                 gradients, variables = [entry.gradient for entry in left], [entry.variable for entry in left]
-                self._see(gradients, variables, [entry.before for entry in left])
+                self._see(gradients, variables, [entry.before for entry in left], [Moments()] * len(left))
 
     def _know(self, variables: Sequence[Any]) -> None:
         """Looks the owners up again if one of these weights is new."""
         if any(weight_key(variable) not in self._owners.models for variable in variables):
             self._owners = Owners.now(self._finder)
 
-    def _see(self, gradients: Sequence[Any], variables: Sequence[Any], before: Sequence[tf.Tensor]) -> None:
+    def _see(
+        self,
+        gradients: Sequence[Any],
+        variables: Sequence[Any],
+        before: Sequence[tf.Tensor],
+        moments: Sequence[Moments],
+    ) -> None:
         dense = _sum_over_replicas([None if g is None else tf.convert_to_tensor(g) for g in gradients])
-        for gradient, variable, old in zip(dense, variables, before, strict=True):
+        for gradient, variable, old, remembered in zip(dense, variables, before, moments, strict=True):
             spec = self._owners.weight(variable, gradient is not None)
-            self._observation.see_weight(weight_key(variable), spec, gradient, old, tf.convert_to_tensor(variable))
+            new = tf.convert_to_tensor(variable)
+            self._observation.see_weight(weight_key(variable), spec, gradient, old, new, remembered)
 
 
 @contextlib.contextmanager
@@ -147,6 +158,7 @@ def _flat_like(sources: Any, gradients: Any) -> list[Any]:
 
 def _see_optimizer(observation: Observation, optimizer: keras.optimizers.Optimizer) -> None:
     observation.learning_rate = tf.cast(tf.convert_to_tensor(optimizer.learning_rate), tf.float32)
+    observation.clipping = clipping_of(optimizer)
     observation.loss_scale = tf.cast(tf.convert_to_tensor(optimizer.scale_loss(1.0)), tf.float32)
 
 

@@ -46,6 +46,7 @@ function RuleOutcomes({ layer, description }: { readonly layer: Layer; readonly 
       <caption>Rules at the last step</caption>
       <tbody>
         {rules.map((rule, index) => {
+          if (rule.outcome !== null) return null;
           const outcome = layer.outcomes[index] ?? "insufficient_data";
           return (
             <tr key={rule.id}>

@@ -143,6 +143,8 @@ interface RootProps {
 function RootButton({ store, root, all, rules }: RootProps) {
   const cause = all.find((finding) => finding.id === root);
   if (cause === undefined) return <>{root}</>;
+  // A finding about the training as a whole is always in view.
+  if (cause.layer === "") return <>{ruleTitle(cause.rule, rules)}</>;
   return (
     <button type="button" class="link" onClick={() => store.chooseLayer(cause.layer)}>
       {ruleTitle(cause.rule, rules)} in {cause.layer}

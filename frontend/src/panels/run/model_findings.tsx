@@ -5,7 +5,7 @@ import { Panel } from "../parts/panel";
 
 type ModelFindingsStore = FindingListStore & Pick<Store, "description" | "findings">;
 
-/** Findings about the model as a whole. */
+/** Findings about the training as a whole. */
 export function ModelFindings({ store }: { readonly store: ModelFindingsStore }) {
   const answer = store.findings.value.value;
   const description = store.description.value.value;
@@ -13,13 +13,13 @@ export function ModelFindings({ store }: { readonly store: ModelFindingsStore })
   const findings = findingsWithoutLayer(answer.findings, description.layers);
   if (findings.length === 0) return null;
   return (
-    <Panel id="model-findings" title="Whole model">
+    <Panel id="model-findings" title="Training as a whole">
       <FindingList
         store={store}
         all={answer.findings}
         findings={findings}
         rules={description.rules}
-        silence="No open findings about the whole model."
+        silence="No open findings about the training as a whole."
       />
     </Panel>
   );

@@ -1,0 +1,63 @@
+"""What an optimizer remembers of earlier gradients, and how it clips them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tb_activations.taps.numbers.memory import Moments, starved_share, strided
+
+
+class Clipping(NamedTuple):
+    """The norms to which an optimizer clips gradients: of each weight, and of all together; None if it does not."""
+
+    each: float | None = None
+    together: float | None = None
+
+
+def moments_of(optimizer: Any, variables: Sequence[Any]) -> list[Moments]:
+    """The memory of these weights, of optimizers that keep it as those of Keras do; call it before the update."""
+    # SGD keeps the steps it took, which point against the gradients; the others keep the gradients.
+    steps = getattr(optimizer, "momentums", None) or []
+    momentums = getattr(optimizer, "_momentums", None) or steps
+    velocities = getattr(optimizer, "_velocities", None) or []
+    if not getattr(optimizer, "built", False) or not (momentums or velocities):
+        return [Moments()] * len(variables)
+    correction = _correction(optimizer)
+    sign = -1.0 if momentums is steps else 1.0
+    return [
+        _moments(_at(momentums, place), _at(velocities, place), sign, correction)
+        for place in map(optimizer._get_variable_index, variables)
+    ]
+
+
+def clipping_of(optimizer: Any) -> Clipping:
+    """The norms to which an optimizer clips."""
+    return Clipping(*(_number(getattr(optimizer, name, None)) for name in ("clipnorm", "global_clipnorm")))
+
+
+def _moments(momentum: Any, velocity: Any, sign: float, correction: Any) -> Moments:
+    # Sampled before the update: holding a whole moving average would make TensorFlow copy it.
+    given = None if momentum is None else sign * strided(tf.convert_to_tensor(momentum))
+    if velocity is None:
+        return Moments(given)
+    square = tf.convert_to_tensor(velocity)
+    return Moments(given, strided(square), correction, starved_share(square))
+
+
+def _correction(optimizer: Any) -> Any:
+    """The factor by which the moving average of the square is too small at this step (Kingma & Ba 2015)."""
+    decay = _number(getattr(optimizer, "beta_2", None))
+    if decay is None:
+        return 1.0
+    return 1.0 - tf.pow(decay, tf.cast(tf.convert_to_tensor(optimizer.iterations), tf.float32))
+
+
+def _at(values: Sequence[Any], place: int) -> Any:
+    return values[place] if place < len(values) else None
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -112,7 +112,7 @@ def finding_from_json(text: str | bytes) -> Finding:
         units=tuple(_to_whole(unit, "units") for unit in _list(members, "units")),
         unit_count=_whole(members, "unit_count"),
         closed_step=_optional(_to_whole, members, "closed_step"),
-        closing_threshold=_to_number(members.get("closing_threshold", "nan"), "closing_threshold"),
+        closing_threshold=_to_number(members.get("closing_threshold", "NaN"), "closing_threshold"),
         root=_optional(_to_text, members, "root"),
         origin=_optional(_to_text, members, "origin") or "",
         reopened_step=_optional(_to_whole, members, "reopened_step"),

@@ -73,16 +73,22 @@ class Ledger:
         """
         key = (rule.id, layer)
         earlier = self._open.get(key)
+        if earlier is not None and isinstance(answer, Evidence) and rule.is_another(answer, earlier):
+            self._close(key, step, check)
+            earlier = None
         if isinstance(answer, Evidence):
             self._open[key] = self._finding(rule, key, answer, earlier, step, check)
             return earlier is None or earlier.severity is not answer.severity
         # Missing data is not a recovery: only a healthy or not applicable outcome closes a finding.
         if earlier is None or answer not in (Outcome.OK, Outcome.NOT_APPLICABLE):
             return False
+        self._close(key, step, check)
+        return True
+
+    def _close(self, key: _Key, step: int, check: int) -> None:
         closed = dataclasses.replace(self._open.pop(key), closed_step=step)
         kept = (*self._closed.get(key, ()), (check, closed))
         self._closed[key] = kept if len(kept) <= CLOSED_KEPT else (kept[0], *kept[1 - CLOSED_KEPT :])
-        return True
 
     def _finding(
         self, rule: Rule, key: _Key, evidence: Evidence, earlier: Finding | None, step: int, check: int
@@ -90,7 +96,7 @@ class Ledger:
         opened = step if earlier is None else earlier.opened_step
         kept = self._closed.get(key, ())
         if earlier is None and kept:
-            is_resumed = check - kept[-1][0] <= REOPEN_WITHIN
+            is_resumed = 0 < check - kept[-1][0] <= REOPEN_WITHIN
             evidence = rule.again(evidence, kept[0][1], kept[-1][1] if is_resumed else None)
             if is_resumed:
                 opened = kept[-1][1].opened_step

@@ -10,7 +10,7 @@ from tb_activations.events import schema
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.unit_coding import quantize_activity, quantize_peak
 from tb_activations.recording import stock
-from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS
+from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS
 from tb_activations.records.specs import LayerSpec, RunSpec
 from tb_activations.records.step_record import StepRecord
 
@@ -21,7 +21,7 @@ def record(step: int = 0, units: int = 3) -> StepRecord:
     return StepRecord(
         step=step,
         layers=np.arange(3 * 17, dtype=np.float32).reshape(3, 17),
-        weights=np.ones((1, 6), np.float32),
+        weights=np.ones((1, len(WEIGHT_COLUMNS)), np.float32),
         totals=np.resize(np.array([0.5, 1e-3, 0, 32, np.nan], np.float32), len(STEP_COLUMNS)),
         unit_activity=np.array([0, 0.5, 1], np.float32)[:units],
         unit_peak=np.array([0, 2, np.inf], np.float32)[:units],

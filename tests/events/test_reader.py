@@ -15,7 +15,7 @@ from tensorboard.compat.proto.types_pb2 import DT_FLOAT
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.errors import SchemaError, UnreadableRunError
 from tb_activations.events.reader import load, run_names
-from tb_activations.records.columns import HISTOGRAM_BUCKETS, LAYER_COLUMNS, STEP_COLUMNS
+from tb_activations.records.columns import HISTOGRAM_BUCKETS, LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS
 from tb_activations.records.finding import Outcome
 from tb_activations.records.specs import RunSpec
 from tb_activations.records.step_record import StepRecord
@@ -78,7 +78,7 @@ def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
     written = StepRecord(
         step=7,
         layers=random.normal(size=(8, len(LAYER_COLUMNS))).astype(np.float32),
-        weights=random.normal(size=(8, 6)).astype(np.float32),
+        weights=random.normal(size=(8, len(WEIGHT_COLUMNS))).astype(np.float32),
         totals=np.resize(np.array([np.inf, np.nan, 0, 32, 1], np.float32), len(STEP_COLUMNS)),
         unit_activity=np.linspace(0, 1, spec.unit_count).astype(np.float32),
         unit_peak=np.linspace(0, 9, spec.unit_count).astype(np.float32),
@@ -255,7 +255,7 @@ def _record(spec: RunSpec) -> StepRecord:
     return StepRecord(
         step=0,
         layers=np.ones((len(spec.layers), len(LAYER_COLUMNS)), np.float32),
-        weights=np.ones((len(spec.weights), 6), np.float32),
+        weights=np.ones((len(spec.weights), len(WEIGHT_COLUMNS)), np.float32),
         totals=np.ones(len(STEP_COLUMNS), np.float32),
         unit_activity=np.ones(spec.unit_count, np.float32),
         unit_peak=np.ones(spec.unit_count, np.float32),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from tb_activations.records.columns import WEIGHT_COLUMNS
-from tb_activations.records.specs import RunSpec, WeightSpec
+from tb_activations.records.columns import STEP_COLUMNS, WEIGHT_COLUMNS
+from tb_activations.records.finding import WHOLE
+from tb_activations.records.specs import LayerSpec, RunSpec, WeightSpec
 from tb_activations.records.step_record import StepRecord
 from tests.health.trainings import chain, record
 
@@ -28,6 +30,7 @@ class SickHistory:
         sign: id of the finding's sign.
         since: the step at which the finding must begin.
         slack: observed steps by which `since` may be off, for rules that judge a median.
+        layer: the sick one, `WHOLE` for a fault of the training as a whole.
     """
 
     spec: RunSpec
@@ -35,6 +38,7 @@ class SickHistory:
     sign: str
     since: int = ONSET
     slack: int = 0
+    layer: str = SICK
 
 
 def from_onset(
@@ -116,8 +120,42 @@ def faint(units: int, share: float) -> SickHistory:
     return dataclasses.replace(history, records=records)
 
 
+def whole(sign: str, records: Sequence[StepRecord], since: int = ONSET, spec: RunSpec | None = None) -> SickHistory:
+    """A training with a fault that concerns no single layer."""
+    return SickHistory(spec or chain(*LAYERS), records, sign, since, layer=WHOLE)
+
+
+def totals(since: int = ONSET, loss: float = 1.0, **values: float) -> list[StepRecord]:
+    """Records of healthy layers, with this loss and these totals from step `since` on."""
+    spec = chain(*LAYERS)
+    return [
+        record(spec, step, loss=loss if step >= since else 1.0, totals=values if step >= since else None)
+        for step in STEPS
+    ]
+
+
+def misfit(sign: str, activation: str, loss: str, **values: float) -> SickHistory:
+    """The last layer of a network whose targets or outputs have these ranges does not fit the loss."""
+    head = LayerSpec(SICK, "Dense", 0, (None, 3 if values else 1), "float32", 3, activation, 100, trainable=True)
+    spec = RunSpec("made_up", (*chain("encoder", "decoder", "none").layers[:2], head), loss=loss)
+    return SickHistory(spec, [record(spec, step, totals=values) for step in STEPS], sign, 0)
+
+
+def moving(sign: str, ratio: float, rate: Callable[[int], float], since: int = 0) -> SickHistory:
+    """Every kernel moves by `ratio` of its norm in every step, and the loss stays where it is."""
+    history = kernels(sign)
+    records = []
+    for entry in history.records:
+        table, values = entry.weights.copy(), entry.totals.copy()
+        table[:, WEIGHT_COLUMNS.index("update_ratio")] = ratio
+        values[STEP_COLUMNS.index("learning_rate")] = rate(entry.step)
+        records.append(dataclasses.replace(entry, weights=table, totals=values))
+    return whole(sign, records, since, history.spec)
+
+
 def histories() -> Mapping[str, Sequence[SickHistory]]:
     """The synthetic trainings by rule id."""
+    steep = [record(chain(*LAYERS), step, values={SICK: {"weight_gradient_norm": 9.0}}) for step in STEPS]
     return {
         "dead_units": [silent(range(2)), silent(range(6)), silent(range(8)), silent(range(10))],
         "dormant_units": [faint(3, 0.001), faint(6, 0.002), faint(8, 0.003)],
@@ -156,5 +194,28 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
             kernels("gain_low", weight_norm=lambda step: 0.13),
             kernels("drive", values={"bottleneck": {"input_rms": 300.0}}),
             kernels("equal", values={SICK: {"unit_std": 0.0}}),
+        ],
+        "unfit_head": [
+            misfit("one_unit", "softmax", ""),
+            misfit("reach", "tanh", "mean_squared_error", target_min=-11.0, target_max=37.0),
+            misfit("classes", "softmax", "sparse_categorical_crossentropy", target_max=5.0),
+            misfit("target_probability", "sigmoid", "binary_crossentropy", target_min=-1.7, target_max=1.0),
+            misfit("output_probability", "linear", "binary_crossentropy", output_min=-2.3, output_max=1.0),
+        ],
+        "nonfinite_data": [
+            whole(name, totals(loss=math.nan, **{f"{column}_nonfinite": 7.0}))
+            for name, column in (("inputs", "input"), ("targets", "target"), ("sample_weights", "sample_weight"))
+        ],
+        "nonfinite_loss": [whole("loss", totals(loss=math.inf))],
+        "learning_rate": [
+            moving("zero", 0.0, lambda step: 0.0),
+            moving("too_low", 4.3e-8, lambda step: 1e-9),
+            dataclasses.replace(moving("decayed", 1e-7, lambda step: 0.1 if step < ONSET else 1.7e-5), since=ONSET),
+            moving("too_high", 0.37, lambda step: 3.0),
+        ],
+        "no_learning": [whole("loss", totals(), since=23 * EVERY)],
+        "loss_spike": [
+            whole("loss", totals(since=60, loss=7.3), since=60),
+            whole("gradient", [*totals()[:20], *steep[20:]], since=60),
         ],
     }

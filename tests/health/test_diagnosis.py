@@ -13,7 +13,7 @@ from tb_activations.health.diagnosis import Diagnosis
 from tb_activations.health.history import History
 from tb_activations.health.ledger import CLOSED_KEPT, REOPEN_WITHIN
 from tb_activations.health.rules import RULES, configure
-from tb_activations.health.rules.base import Judged, Rule
+from tb_activations.health.rules.base import Judged, LayerRule
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.step_record import StepRecord
 from tests.health.trainings import chain, equal, judge, random_records, record, replay, still_open
@@ -94,7 +94,7 @@ def test_a_change_of_severity_is_reported() -> None:
 
 
 @dataclasses.dataclass(frozen=True)
-class Broken(Rule):
+class Broken(LayerRule):
     """Fails from the third record on."""
 
     id: ClassVar[str] = "broken"
@@ -117,9 +117,7 @@ def test_a_rule_that_fails_is_an_error_for_its_layers_and_warns_once(caplog: pyt
         judgements = [diagnosis.judge(entry) for entry in mixed("....x")]
     assert [int(entry.outcomes[0, 0]) for entry in judgements] == [0, 0, 6, 6, 6]
     assert judgements[-1].findings[0].rule == "nonfinite"
-    assert [entry.message for entry in caplog.records] == [
-        "Layer health: rule broken failed; its layers are not evaluated."
-    ]
+    assert [entry.message for entry in caplog.records] == ["Layer health: rule broken failed; it is not evaluated."]
     assert "a fault in the rule" in caplog.text
 
 
@@ -136,7 +134,7 @@ def test_missing_data_closes_no_finding() -> None:
 
 def test_rules_and_thresholds_are_named() -> None:
     diagnosis = Diagnosis(SPEC)
-    assert diagnosis.rules == tuple(RULES)
+    assert (*diagnosis.rules, *diagnosis.training_rules) == tuple(RULES)
     assert diagnosis.thresholds["dead_units"]["problem_share"] == 0.7
 
 
@@ -152,7 +150,7 @@ class TimeLimitError(BaseException):
 
 
 @dataclasses.dataclass(frozen=True)
-class Endless(Rule):
+class Endless(LayerRule):
     """Is interrupted at one step and finds nothing at all others."""
 
     id: ClassVar[str] = "endless"

@@ -1,4 +1,4 @@
-"""A finding kept open by the eased threshold names that one, so value and threshold never contradict each other."""
+"""A finding states the threshold that opened it, and what its value must reach for it to close."""
 
 from __future__ import annotations
 
@@ -33,13 +33,18 @@ def course(rule: str, column: str, first: float, then: float) -> list[Finding]:
         ("vanishing_gradient", "weight_gradient_norm", 1e-4, 3e-3, False),
     ],
 )
-def test_value_and_threshold_agree_while_the_finding_is_open(
+def test_the_threshold_stays_and_the_closing_one_keeps_it_open(
     rule: str, column: str, first: float, then: float, is_above: bool
 ) -> None:
     findings = course(rule, column, first, then)
     assert findings[-1].last_step == STEPS - 1
-    thresholds = {finding.threshold for finding in findings}
-    assert len(thresholds) > 1
+    by_severity = {(finding.severity, finding.threshold, finding.closing_threshold) for finding in findings}
+    assert len(by_severity) == len({finding.severity for finding in findings})
+    sign = 1 if is_above else -1
     for finding in findings:
-        agrees = finding.value >= finding.threshold if is_above else finding.value <= finding.threshold
-        assert agrees, finding.message
+        assert sign * finding.value >= sign * finding.closing_threshold, finding.message
+    opened, last = findings[0], findings[-1]
+    assert sign * opened.value >= sign * opened.threshold
+    assert "closes at" not in opened.message
+    assert sign * last.value < sign * last.threshold
+    assert "closes at" in last.message

@@ -55,8 +55,13 @@ def test_one_update_ten_times_as_large_as_the_kernel_is_a_problem() -> None:
     assert (finding.layer, finding.severity, finding.value, finding.since_step) == ("b", Severity.PROBLEM, 50.0, 12)
 
 
-def test_the_finding_closes_after_many_calm_steps() -> None:
-    assert found(40, lambda step: stepping(step, 50.0 if step == 12 else 1e-3)) == []
+def test_the_finding_closes_after_many_calm_steps_once_the_network_learns() -> None:
+    def course(loss: float) -> list[Finding]:
+        return found(40, lambda step: stepping(step, 50.0 if step == 12 else 1e-3, loss=1.0 if step < 14 else loss))
+
+    assert course(0.3) == []
+    (finding,) = course(1.0)
+    assert (finding.layer, finding.since_step, finding.value) == ("b", 12, 50.0)
 
 
 def test_biases_and_the_first_steps_do_not_count() -> None:
@@ -159,6 +164,5 @@ def test_a_negative_loss_that_rises_has_not_fallen() -> None:
 def test_an_eased_threshold_is_named() -> None:
     records = [stepping(step, gradient=22.0 if step < 10 else 12.0, outputs=0.01) for step in range(30)]
     (finding,) = still_open(judge(SPEC, records, RULE)[-1])
-    assert finding.value > finding.threshold
-    assert (finding.value, finding.threshold) == pytest.approx((60.0, 100 / 3))
-    assert "threshold 33.3, eased from 100 while it lasts" in finding.message
+    assert (finding.value, finding.threshold, finding.closing_threshold) == pytest.approx((60.0, 100, 100 / 3))
+    assert "threshold 100, closes at 33.3" in finding.message

@@ -49,11 +49,16 @@ def found(records: list[StepRecord], spec: RunSpec = SPEC) -> list[Finding]:
     return still_open(judge(spec, records, RULE)[-1])
 
 
-@pytest.mark.parametrize("gain", [8.0, 0.01])
+@pytest.mark.parametrize("gain", [24.0, 0.01])
 def test_a_kernel_that_starts_far_off_is_found_at_once(gain: float) -> None:
     (finding,) = found(start({"b": gain}, 1))
     assert (finding.layer, finding.severity, finding.since_step) == ("b", Severity.WARNING, 0)
     assert finding.value == pytest.approx(gain, rel=1e-5)
+
+
+def test_a_gain_from_which_networks_learn_is_a_note_until_this_one_does_not() -> None:
+    assert [finding.severity for finding in found(start({"b": 8.0}, 1))] == [Severity.NOTE]
+    assert [finding.severity for finding in found(start({"b": 8.0}, 25))] == [Severity.WARNING]
 
 
 @pytest.mark.parametrize("gain", [0.1, 1.0, 1.4, 4.0, 0.0])

@@ -33,8 +33,15 @@ def test_heads_gates_and_unbounded_layers_are_not_judged() -> None:
     judgement = judge(spec, [record(spec, step, values=pressed(1.0)) for step in range(20)], RULE)[-1]
     assert outcome(spec, judgement, "b", 0) == Outcome.NOT_APPLICABLE
     values = {"out": {"saturated_fraction": 1.0}}
-    judgement = judge(SPEC, [record(SPEC, step, values=values) for step in range(20)], RULE)[-1]
+    learning = [record(SPEC, step, values=values, loss=1 / (1 + step)) for step in range(20)]
+    judgement = judge(SPEC, learning, RULE)[-1]
     assert [outcome(SPEC, judgement, name, 0) for name in ("a", "out")] == [Outcome.NOT_APPLICABLE] * 2
+
+
+def test_a_saturated_head_counts_while_the_loss_is_stuck() -> None:
+    stuck = [record(SPEC, step, values={"out": {"saturated_fraction": 1.0}}) for step in range(20)]
+    (finding,) = still_open(judge(SPEC, stuck, RULE)[-1])
+    assert (finding.layer, finding.severity) == ("out", Severity.PROBLEM)
 
 
 def test_since_is_the_step_at_which_saturation_began() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tb_activations.health.verdict import NOTHING_TRAINED, Verdict, is_trained, verdict
-from tb_activations.records.finding import Outcome, Severity
+from tb_activations.records.finding import WHOLE, Finding, Outcome, Severity
 from tb_activations.records.specs import RunSpec, WeightSpec
 from tb_activations.records.step_record import StepRecord
 from tests.health.trainings import chain, judge, record, replaced
@@ -17,7 +17,7 @@ RULES = ("dead_units", "vanishing_gradient", "nonfinite")
 
 def of(spec: RunSpec, records: list[StepRecord]) -> Verdict:
     judgement = judge(spec, records, RULES)[-1]
-    return verdict(spec, judgement.findings, judgement.outcomes, list(RULES))
+    return verdict(spec, judgement.findings, judgement.outcomes, list(RULES), {})
 
 
 def healthy(spec: RunSpec, steps: int = 20) -> list[StepRecord]:
@@ -41,26 +41,26 @@ def test_too_early_to_tell() -> None:
         "No problems found so far in 4 layers; 1 rule checked, 2 waiting for more steps."
     )
     nothing = np.full((4, 3), Outcome.INSUFFICIENT_DATA, np.uint8)
-    assert verdict(SPEC, [], nothing, list(RULES)).sentence == "Not enough data yet to judge 4 layers."
+    assert verdict(SPEC, [], nothing, list(RULES), {}).sentence == "Not enough data yet to judge 4 layers."
 
 
 def test_a_sick_run_names_the_first_layer_its_finding_and_the_step() -> None:
     records = [record(SPEC, step, silent={"b": range(10), "c": range(8)} if step >= 4 else {}) for step in range(20)]
     result = of(SPEC, records)
     assert result.sentence.startswith(
-        "2 of 4 layers need attention. First: b - 100% of units dead since step 4. 1 finding elsewhere follows from it."
+        "b: 100% of units dead since step 4. 1 finding follows from it. 2 of 4 layers need attention."
     )
     assert (result.severity, result.layer, result.layers_affected, result.layers_total) == (Severity.PROBLEM, "b", 2, 4)
 
 
 def test_one_sick_layer_without_consequences() -> None:
     records = [record(SPEC, step, silent={"c": range(5)}) for step in range(20)]
-    assert of(SPEC, records).sentence == "1 of 4 layers needs attention. First: c - 50% of units dead since step 0."
+    assert of(SPEC, records).sentence == "c: 50% of units dead since step 0. 1 of 4 layers needs attention."
 
 
 def test_notes_alone_need_no_attention() -> None:
     result = of(SPEC, [record(SPEC, step, silent={"b": [0, 1]}) for step in range(20)])
-    assert result.sentence == ("No problems found in 4 layers; 3 rules checked. 1 note, first: b - 20% of units dead.")
+    assert result.sentence == ("No problems found in 4 layers; 3 rules checked. 1 note, first: b: 20% of units dead.")
     assert (result.severity, result.layers_affected) == (Severity.NOTE, 0)
 
 
@@ -76,23 +76,24 @@ def test_layers_that_could_not_be_observed_and_single_calls_are_not_counted() ->
 
 def test_a_failed_rule_is_never_healthy() -> None:
     outcomes = np.full((4, 2), Outcome.ERROR, np.uint8)
-    assert verdict(SPEC, [], outcomes, ["x", "y"]).sentence == "4 layers not evaluated: 2 rules failed."
+    assert verdict(SPEC, [], outcomes, ["x", "y"], {}).sentence == "4 layers not evaluated: 2 rules failed."
     outcomes[:, 0] = Outcome.OK
     assert (
-        verdict(SPEC, [], outcomes, ["x", "y"]).sentence == "No problems found in 4 layers; 1 rule checked, 1 failed."
+        verdict(SPEC, [], outcomes, ["x", "y"], {}).sentence
+        == "No problems found in 4 layers; 1 rule checked, 1 failed."
     )
 
 
 def test_a_finding_of_an_unknown_rule_is_described() -> None:
     judgement = judge(SPEC, [record(SPEC, step, silent={"b": range(8)}) for step in range(20)], RULES)[-1]
     strange = dataclasses.replace(judgement.findings[0], rule="melted", sign="share molten", layer="elsewhere")
-    result = verdict(SPEC, [strange], judgement.outcomes, list(RULES))
-    assert "First: elsewhere - melted: share molten 0.8 since step 0." in result.sentence
+    result = verdict(SPEC, [strange], judgement.outcomes, list(RULES), {})
+    assert result.sentence.startswith("elsewhere: melted: share molten 0.8 since step 0.")
 
 
 def test_mismatched_outcomes_are_rejected() -> None:
     with pytest.raises(ValueError, match=r"\[4 layers, 3 rules\], got \(2, 3\)"):
-        verdict(SPEC, [], np.zeros((2, 3), np.uint8), list(RULES))
+        verdict(SPEC, [], np.zeros((2, 3), np.uint8), list(RULES), {})
 
 
 FROZEN = dataclasses.replace(SPEC, layers=tuple(dataclasses.replace(layer, trainable=False) for layer in SPEC.layers))
@@ -103,7 +104,7 @@ def test_an_untrained_model_is_judged_only_in_part() -> None:
         f"{NOTHING_TRAINED} No problems found in 4 layers; 2 rules checked, 1 not applicable."
     )
     sick = of(FROZEN, [record(FROZEN, step, silent={"b": range(10)}) for step in range(20)])
-    assert sick.sentence.startswith(f"{NOTHING_TRAINED} 1 of 4 layers needs attention.")
+    assert sick.sentence.startswith(f"{NOTHING_TRAINED} b: 100% of units dead since step 0.")
 
 
 def test_one_trained_layer_or_weight_is_a_training() -> None:
@@ -111,3 +112,47 @@ def test_one_trained_layer_or_weight_is_a_training() -> None:
     assert is_trained(dataclasses.replace(FROZEN, weights=(WeightSpec("scale", "", (1,)),)))
     # The weight is from an earlier training, in which the layer was not frozen.
     assert not is_trained(dataclasses.replace(FROZEN, weights=(WeightSpec("out/kernel", "out", (4, 4)),)))
+
+
+def finding(rule: str, layer: str, severity: Severity, since: int) -> Finding:
+    return Finding(
+        rule=rule,
+        layer=layer,
+        severity=severity,
+        sign="loss",
+        unit="",
+        value=1.0,
+        threshold=1.0,
+        samples=1,
+        checks=1,
+        since_step=since,
+        opened_step=since,
+        last_step=since,
+        message="",
+        might_be_wrong="",
+        advice="",
+        source="",
+    )
+
+
+GOOD = np.full((4, 3), Outcome.OK, np.uint8)
+
+
+def test_a_finding_about_the_training_names_no_layer() -> None:
+    whole = finding("nonfinite_loss", WHOLE, Severity.PROBLEM, 3)
+    result = verdict(SPEC, [whole], GOOD, list(RULES), {"nonfinite_loss": int(Outcome.PROBLEM)})
+    assert result.sentence == "The loss is NaN or infinite, all layers are finite since step 3."
+    assert (result.layer, result.layers_affected, result.rules_checked) == ("", 0, 4)
+
+
+def test_a_training_that_does_not_learn_is_not_called_free_of_problems_first() -> None:
+    whole = finding("no_learning", WHOLE, Severity.NOTE, 30)
+    result = verdict(SPEC, [whole], GOOD, list(RULES), {"no_learning": int(Outcome.NOTE)})
+    assert result.sentence.startswith("The training does not learn since step 30. Apart from that, no problems found")
+
+
+def test_the_root_with_the_most_consequences_comes_first_then_the_earliest() -> None:
+    early, late = finding("dead_units", "c", Severity.PROBLEM, 1), finding("dead_units", "b", Severity.PROBLEM, 5)
+    assert verdict(SPEC, [late, early], GOOD, list(RULES), {}).layer == "c"
+    follower = dataclasses.replace(finding("vanishing_gradient", "a", Severity.PROBLEM, 6), root=late.id)
+    assert verdict(SPEC, [early, follower, late], GOOD, list(RULES), {}).layer == "b"

@@ -70,8 +70,9 @@ def record(
     loss: float = 1.0,
     loss_scale: float = 1.0,
     batch: int = BATCH,
+    totals: Mapping[str, float] | None = None,
 ) -> StepRecord:
-    """A healthy record except for `values` (layer to column to value) and `silent` (layer to unit indices)."""
+    """A healthy record except for `values` (layer to column to value), `silent` (layer to units) and `totals`."""
     layers = np.full((len(spec.layers), len(LAYER_COLUMNS)), np.nan, np.float32)
     activity = np.full(spec.unit_count, 0.5, np.float32)
     for row, layer in enumerate(spec.layers):
@@ -79,14 +80,13 @@ def record(
         layers[row] = [own[column] for column in LAYER_COLUMNS]
         if silent and layer.name in silent:
             activity[spec.unit_slice(row)][np.asarray(silent[layer.name], int)] = 0
-    totals = {"loss": loss, "learning_rate": 1e-3, "epoch": 0, "samples": batch, "loss_scale": loss_scale}
-    totals["reconstruction_error"] = float("nan")
-    totals["input_rms"] = 1.0
+    step_values = {"loss": loss, "learning_rate": 1e-3, "epoch": 0, "samples": batch, "loss_scale": loss_scale}
+    step_values |= {"input_rms": 1.0, "loss_nonfinite": float(not np.isfinite(loss)), **(totals or {})}
     return StepRecord(
         step=step,
         layers=layers,
         weights=np.zeros((0, len(WEIGHT_COLUMNS)), np.float32),
-        totals=np.array([totals[column] for column in STEP_COLUMNS], np.float32),
+        totals=np.array([step_values.get(column, np.nan) for column in STEP_COLUMNS], np.float32),
         unit_activity=activity,
         unit_peak=activity * 2,
     )
@@ -118,6 +118,7 @@ def replaced(spec: RunSpec, layer: str, **changes: object) -> RunSpec:
 def equal(first: Judgement, second: Judgement) -> bool:
     return (
         bool(np.array_equal(first.outcomes, second.outcomes))
+        and bool(np.array_equal(first.training, second.training))
         and first.findings == second.findings
         and first.changes == second.changes
     )
@@ -140,7 +141,8 @@ def replay(spec: RunSpec, records: Iterable[StepRecord], rules: RuleChoice = Non
     """Judges a stored run again, with rules as `configure` takes them; no record leaves every outcome undecided."""
     diagnosis = Diagnosis(spec, configure(rules))
     undecided = np.full((len(spec.layers), len(diagnosis.rules)), Outcome.INSUFFICIENT_DATA, np.uint8)
-    judgement = Judgement(undecided, (), ())
+    waiting = np.full(len(diagnosis.training_rules), Outcome.INSUFFICIENT_DATA, np.uint8)
+    judgement = Judgement(undecided, waiting, (), ())
     for record in records:
         judgement = diagnosis.judge(record)
     return judgement

@@ -16,7 +16,7 @@ from tb_activations.health.rules.kernels import kernel_steps
 from tb_activations.health.rules.progress import is_stuck, recent_loss, untrained_loss
 from tb_activations.health.rules.window import has_learned, medians, trailing
 from tb_activations.records.finding import Finding, Outcome, Severity
-from tb_activations.records.formatting import number
+from tb_activations.records.formatting import number, percent
 
 ZERO = Sign("zero", "learning rate")
 TOO_LOW = Sign("too_low", "update-to-weight ratio, largest of all layers")
@@ -130,8 +130,8 @@ def _evidence(
             f"its norm (threshold {number(threshold)})"
         ),
         DECAYED.id: (
-            f"The learning rate has been lowered from {number(peak)} to {number(rate)} before the network has learned "
-            "anything"
+            f"The learning rate has been lowered from {number(peak)} to {number(rate)}, {percent(value)} of it "
+            f"(threshold {percent(threshold)}), before the network has learned anything"
         ),
         TOO_HIGH.id: (
             f"The learning rate is too high: at {number(rate)}, half of the layers move by {number(value)} of their "

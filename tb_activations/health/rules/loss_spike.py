@@ -67,7 +67,12 @@ class LossSpike(TrainingRule):
         if len(finite) < self.min_checks:
             return float("inf")
         mean = float(finite.mean())
-        return max(mean + self.deviations * float(finite.std()), mean + (LEAST - 1) * abs(mean))
+        limit = max(mean + self.deviations * float(finite.std()), mean + (LEAST - 1) * abs(mean))
+        if finite.min() <= 0:
+            return limit
+        # Losses of small batches are skewed: large values are common, and rare only on a logarithmic scale.
+        logarithms = np.log(finite)
+        return max(limit, float(np.exp(logarithms.mean() + self.deviations * logarithms.std())))
 
     def _lasting(self, history: History, earlier: Finding) -> Judged:
         values = history.losses if earlier.sign == LOSS.id else _gradient_norms(history)
@@ -81,6 +86,7 @@ class LossSpike(TrainingRule):
         return dataclasses.replace(evidence_of(earlier, self.signs), severity=severity, checks=earlier.checks + 1)
 
     def _spike(self, history: History, sign: Sign, value: float, limit: float) -> Evidence:
+        name = _NAMES[sign.id]
         return Evidence(
             severity=Severity.NOTE,
             sign=sign,
@@ -90,8 +96,8 @@ class LossSpike(TrainingRule):
             checks=1,
             since_step=history.step,
             message=(
-                f"The {_NAMES[sign.id]} jumped to {number(value)} at step {history.step}, beyond "
-                f"{number(self.deviations)} standard deviations of its recent history (threshold {number(limit)})."
+                f"The {name} jumped to {number(value)} (threshold {number(limit)}, {number(self.deviations)} "
+                f"standard deviations above its recent history), first seen at step {history.step}."
             ),
             might_be_wrong="A single unusual batch looks the same, and most spikes recover by themselves.",
             advice=(

@@ -60,7 +60,7 @@ class NoLearning(TrainingRule):
             samples=int(np.nansum(history.total("samples"))),
             checks=earlier.checks + 1 if earlier else 1,
             since_step=earlier.since_step if earlier else history.step,
-            message=_message(history, loss),
+            message=_message(history, loss, untrained, earlier.since_step if earlier else history.step),
             might_be_wrong=(
                 "Targets that are noise cannot be learned, adversarial losses do not fall, and a fine-tuned network "
                 "may start at its best."
@@ -85,12 +85,13 @@ def _cause(known: Sequence[Finding]) -> Finding | None:
     return min(able, key=lambda one: (-one.severity.rank, _BLOCKING.index(one.rule), one.since_step), default=None)
 
 
-def _message(history: History, loss: float) -> str:
-    constant = constant_loss(history)
-    beside = f"; the best constant prediction reaches {number(constant)}" if np.isfinite(constant) else ""
+def _message(history: History, loss: float, untrained: float, since: int) -> str:
+    constant, start = constant_loss(history), number(history.initial_loss)
+    beside = f" and the best constant prediction reaches {number(constant)}" if np.isfinite(constant) else ""
+    ratio = f", {number(loss / untrained)} times the loss without training" if untrained > 0 else ""
     return (
-        f"The training does not learn: at step {history.step} the loss is {number(loss)}, at the start it was "
-        f"{number(history.initial_loss)}{beside} (threshold {number(STUCK)} times the smaller one)."
+        f"The training does not learn: the loss is {number(loss)}{ratio} (threshold {number(STUCK)}), first seen at "
+        f"step {since}. It was {start} at the start{beside}."
     )
 
 

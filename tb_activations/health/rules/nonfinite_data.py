@@ -47,7 +47,8 @@ class NonFiniteData(TrainingRule):
     @staticmethod
     def _evidence(history: History, sign: Sign, value: float) -> Evidence:
         is_harmful = _has_spread(history)
-        name, spoiled = _NAMES[sign.id], " and spoiled the step" if is_harmful else ""
+        name = _NAMES[sign.id]
+        spoiled = ", and loss or layers with them" if is_harmful else ""
         return Evidence(
             severity=Severity.PROBLEM if is_harmful else Severity.NOTE,
             sign=sign,
@@ -57,8 +58,8 @@ class NonFiniteData(TrainingRule):
             checks=1,
             since_step=history.step,
             message=(
-                f"{count(value)} of the {name} in the batch of step {history.step} "
-                f"{'is' if value == 1 else 'are'} NaN or infinite (none allowed){spoiled}."
+                f"{count(value)} of the {name} in a batch {'is' if value == 1 else 'are'} NaN or infinite (none "
+                f"allowed){spoiled}, first seen at step {history.step}."
             ),
             might_be_wrong=(
                 "Values that the model masks out are harmless, as long as loss and gradients stay finite."

@@ -54,8 +54,9 @@ class NonFiniteLoss(TrainingRule):
             checks=checks,
             since_step=began,
             message=(
-                f"The loss is NaN or infinite since step {began}, while the outputs, gradients and weights of every "
-                f"layer are finite: it begins in the loss function or the targets. {_ranges(history)}"
+                f"The loss is NaN or infinite in {checks} observed {'step' if checks == 1 else 'steps in a row'} (none "
+                f"allowed), since step {began}, while the outputs, gradients and weights of every layer are finite: it "
+                f"begins in the loss function or the targets.{_ranges(history)}"
             ),
             might_be_wrong=(
                 "Loss scaling finds its range by overflowing now and then, and skips such steps."
@@ -83,4 +84,4 @@ def _ranges(history: History) -> str:
         if np.isfinite(least) or lost > 0:
             others = f", {lost:.0f} not finite" if lost > 0 else ""
             parts.append(f"{name} from {number(least)} to {number(most)}{others}")
-    return f"In the last observed step: {'; '.join(parts)}." if parts else ""
+    return f" In the last observed step: {'; '.join(parts)}." if parts else ""

@@ -54,7 +54,8 @@ class PoorInit(LayerRule):
         gain_high, gain_low: limits of the gain before the first step.
         drive: limit of the gain times the root mean square of the inputs, if that was measured.
         equal_checks: checks in a row in which all units must be equal.
-        judged_until: after this many observed steps, the finding becomes a note if the loss is falling.
+        judged_until: up to this many observed steps, a value within `clear` times its limit is only a note, because
+            networks learn from such starts; after them, every finding is a note if the loss is falling.
     """
 
     gain_high: float = 5
@@ -62,6 +63,7 @@ class PoorInit(LayerRule):
     drive: float = 30
     equal_checks: float = 10
     judged_until: float = 20
+    clear: float = 4
 
     id: ClassVar[str] = "poor_init"
     title: ClassVar[str] = "Poor initialization"
@@ -79,6 +81,7 @@ class PoorInit(LayerRule):
         "drive": (0, 1e12),
         "equal_checks": (2, 32),
         "judged_until": (1, 1e9),
+        "clear": (1, 1e12),
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
@@ -130,7 +133,9 @@ class PoorInit(LayerRule):
     ) -> Evidence:
         sign, value, threshold, bound = alarm
         layer = history.spec.layers[row]
-        learned = history.checks > self.judged_until and has_learned(history)
+        is_settled = history.checks > self.judged_until
+        learned = is_settled and has_learned(history)
+        is_mild = learned or not (is_settled or self._is_clear(alarm))
         what = {
             GAIN_HIGH.id: f"its kernel has gain {bound}{number(value)} (threshold {number(threshold)})",
             GAIN_LOW.id: f"its kernel has gain {bound}{number(value)} (threshold {number(threshold)})",
@@ -140,7 +145,7 @@ class PoorInit(LayerRule):
             EQUAL.id: f"all {layer.units} units output the same in {value:.0f} checks (threshold {number(threshold)})",
         }[sign.id]
         return Evidence(
-            severity=Severity.NOTE if learned else Severity.WARNING,
+            severity=Severity.NOTE if is_mild else Severity.WARNING,
             sign=sign,
             value=value,
             threshold=threshold,
@@ -151,6 +156,13 @@ class PoorInit(LayerRule):
             might_be_wrong=_doubt(sign, learned=learned),
             advice=_advice(layer, sign),
         )
+
+    def _is_clear(self, alarm: _Alarm) -> bool:
+        """Whether the value is far beyond its limit."""
+        if alarm.sign == EQUAL:
+            return True
+        ratio = alarm.value / alarm.threshold if alarm.threshold else math.inf
+        return ratio >= self.clear or ratio <= 1 / self.clear
 
     @staticmethod
     def headline(finding: Finding) -> str:

@@ -20,6 +20,7 @@ from tb_activations.health.rules.base import (
     Sign,
     limit_in_words,
 )
+from tb_activations.health.rules.progress import is_stuck
 from tb_activations.health.rules.window import has_learned, medians, rows_per_unit, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import percent
@@ -68,9 +69,11 @@ class SaturatedUnits(LayerRule):
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
         shares, counts = medians(history.stat("saturated_fraction")[-LATEST:])
+        # The head of a confident network is at its bounds; that of one that does not learn is stuck there.
+        stuck = is_stuck(history)
         answers: list[Judged] = []
         for row, layer in enumerate(history.spec.layers):
-            if layer.call_site or layer.is_gate or history.graph.is_head[row] or not counts[row]:
+            if layer.call_site or layer.is_gate or not counts[row] or (history.graph.is_head[row] and not stuck):
                 answers.append(Outcome.NOT_APPLICABLE)
             elif counts[row] < self.min_checks:
                 answers.append(Outcome.INSUFFICIENT_DATA)

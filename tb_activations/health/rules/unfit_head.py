@@ -91,7 +91,7 @@ class UnfitHead(LayerRule):
     def _misfit(self, history: History, layer: LayerSpec) -> _Misfit | None:
         loss, is_logits = history.spec.loss, history.spec.from_logits
         if layer.activation == "softmax" and layer.output_shape[-1:] == (1,):
-            what = "softmax of a single unit outputs 1 for every sample"
+            what = "softmax of 1 unit (it needs at least 2) outputs 1 for every sample"
             return _Misfit(ONE_UNIT, 1, 2, what, "Use sigmoid with one unit, or softmax with one unit per class.")
         if loss in _DISTANCES:
             return self._out_of_reach(history, layer)
@@ -127,7 +127,8 @@ class UnfitHead(LayerRule):
             TARGET_PROBABILITY,
             distance,
             self.beside_probabilities,
-            f"{loss} compares probabilities, but the targets range from {number(least)} to {number(most)}",
+            f"{loss} compares probabilities, but the targets range from {number(least)} to {number(most)}, "
+            f"{number(distance)} beside 0 to 1 (threshold {number(self.beside_probabilities)})",
             "Use targets from 0 to 1 (one-hot or binary), sparse_categorical_crossentropy for class numbers, or a "
             "regression loss.",
         )
@@ -142,7 +143,7 @@ class UnfitHead(LayerRule):
             distance,
             self.beside_probabilities,
             f"{history.spec.loss} takes its outputs for probabilities, but they range from {number(least)} to "
-            f"{number(most)}",
+            f"{number(most)}, {number(distance)} beside 0 to 1 (threshold {number(self.beside_probabilities)})",
             f"Pass from_logits=True to the loss, or end {layer.name} in softmax (one class per sample) or sigmoid.",
         )
 

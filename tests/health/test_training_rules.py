@@ -1,0 +1,146 @@
+"""The rules for the training as a whole: data, loss, learning rate, progress, spikes."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tb_activations.health.rules.learning_rate import DECAYED, TOO_HIGH, TOO_LOW, ZERO
+from tb_activations.health.rules.nonfinite_data import INPUTS, SAMPLE_WEIGHTS, TARGETS
+from tb_activations.records.finding import WHOLE, Finding, Severity
+from tb_activations.records.specs import RunSpec, WeightSpec
+from tb_activations.records.step_record import StepRecord
+from tests.health.trainings import chain, judge, record, still_open
+
+SPEC = chain("a", "b", "out")
+KERNELS = dataclasses.replace(
+    SPEC, weights=tuple(WeightSpec(f"{layer.name}/kernel", layer.name, (10, 10)) for layer in SPEC.layers)
+)
+NAN, LOST = float("nan"), {"weight_gradient_nonfinite": 7.0, "weight_nonfinite": 7.0}
+EVERY_LAYER = ("a", "b", "out")
+
+
+def moving(step: int, ratio: float, *, loss: float = 1.0, rate: float = 1e-3, gradient: float = 0.1) -> StepRecord:
+    """A record in which every kernel moves by `ratio` of its norm."""
+    values = {name: {"update_ratio": ratio, "weight_gradient_norm": gradient} for name in EVERY_LAYER}
+    plain = record(KERNELS, step, values=values, loss=loss, totals={"learning_rate": rate})
+    weights = np.full((3, 9), np.nan, np.float32)
+    weights[:, 3], weights[:, 5] = 3.0, ratio
+    return dataclasses.replace(plain, weights=weights)
+
+
+def opened(records: list[StepRecord], rules: list[str] | None = None, spec: RunSpec = SPEC) -> list[Finding]:
+    return still_open(judge(spec, records, rules)[-1])
+
+
+@pytest.mark.parametrize(
+    ("column", "sign"),
+    [("input_nonfinite", INPUTS), ("target_nonfinite", TARGETS), ("sample_weight_nonfinite", SAMPLE_WEIGHTS)],
+)
+def test_nan_in_the_data_is_the_root_of_the_nan_in_the_layers(column: str, sign: object) -> None:
+    bad = record(SPEC, 3, values=dict.fromkeys(EVERY_LAYER, LOST), loss=NAN, totals={column: 2})
+    after = record(SPEC, 4, values=dict.fromkeys(EVERY_LAYER, LOST), loss=NAN, totals={column: 0})
+    findings = opened([*(record(SPEC, step, totals={column: 0}) for step in range(3)), bad, after])
+    first = findings[0]
+    assert (first.rule, first.layer, first.sign, first.value) == ("nonfinite_data", WHOLE, sign.id, 2)  # type: ignore[attr-defined]
+    assert first.since_step == 3
+    assert {finding.root for finding in findings[1:]} == {first.id}
+    assert {finding.layer for finding in findings if finding.rule == "nonfinite"} == set(EVERY_LAYER)
+
+
+def test_nan_in_the_data_that_harms_nothing_is_a_note_until_the_next_batch() -> None:
+    bad = record(SPEC, 1, totals={"input_nonfinite": 3})
+    (finding,) = opened([record(SPEC, 0), bad], ["nonfinite_data"])
+    assert finding.severity is Severity.NOTE
+    assert opened([record(SPEC, 0), bad, record(SPEC, 2, totals={"input_nonfinite": 0})], ["nonfinite_data"]) == []
+
+
+def test_a_loss_that_is_nan_while_all_layers_are_finite_is_found_at_once() -> None:
+    ranges = {"target_min": -1.0, "target_max": 2.0, "target_nonfinite": 0.0, "output_min": -5.0, "output_max": 5.0}
+    (finding,) = opened([record(SPEC, 0, loss=NAN, totals=ranges)])
+    assert (finding.rule, finding.layer, finding.severity) == ("nonfinite_loss", WHOLE, Severity.PROBLEM)
+    assert "targets from -1 to 2; outputs from -5 to 5" in finding.message
+
+
+def test_a_loss_that_is_nan_because_of_a_layer_is_not_the_loss_function() -> None:
+    findings = opened([record(SPEC, 0, loss=NAN, values={"a": LOST})])
+    assert {finding.rule for finding in findings} == {"nonfinite"}
+
+
+def test_a_step_that_loss_scaling_skips_is_a_note() -> None:
+    (finding,) = opened([record(SPEC, 0, loss=float("inf"), loss_scale=1024.0)], ["nonfinite_loss"])
+    assert finding.severity is Severity.NOTE
+
+
+@pytest.mark.parametrize(
+    ("records", "sign"),
+    [
+        ([moving(step, 0.0, rate=0.0) for step in range(5)], ZERO),
+        ([moving(step, 1e-8, rate=1e-9) for step in range(20)], TOO_LOW),
+        ([moving(step, 1e-3 if step < 4 else 1e-9, rate=1e-3 if step < 4 else 1e-9) for step in range(30)], DECAYED),
+        ([moving(step, 0.3, rate=1.0, loss=1.1) for step in range(20)], TOO_HIGH),
+    ],
+)
+def test_the_learning_rate_is_named(records: list[StepRecord], sign: object) -> None:
+    (finding,) = opened(records, ["learning_rate"], KERNELS)
+    assert (finding.layer, finding.sign, finding.severity) == (WHOLE, sign.id, Severity.PROBLEM)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [moving(step, 1e-8, rate=1e-9, loss=1 / (1 + step)) for step in range(30)],
+        [moving(step, 1e-8, rate=1e-9, gradient=0.0) for step in range(30)],
+        [moving(step, 1e-3) for step in range(30)],
+        [moving(step, 1e-8, rate=1e-9 * (1 + step)) for step in range(30)],
+        [moving(step, 0.3, rate=1.0, loss=1 / (1 + step)) for step in range(30)],
+    ],
+    ids=["has learned", "no gradient", "usual steps", "warming up", "fast and learning"],
+)
+def test_the_learning_rate_is_not_blamed(records: list[StepRecord]) -> None:
+    assert opened(records, ["learning_rate"], KERNELS) == []
+
+
+def test_weights_that_do_not_move_follow_from_the_learning_rate() -> None:
+    findings = opened([moving(step, 1e-8, rate=1e-9) for step in range(30)], None, KERNELS)
+    assert (findings[0].rule, findings[0].layer) == ("learning_rate", WHOLE)
+    assert {finding.rule for finding in findings} >= {"stagnant_weights", "no_learning"}
+    assert {finding.root for finding in findings[1:]} == {findings[0].id}
+
+
+def test_a_training_that_does_not_learn_without_visible_cause_is_a_note() -> None:
+    (finding,) = opened([record(SPEC, step) for step in range(40)])
+    assert (finding.rule, finding.layer, finding.severity) == ("no_learning", WHOLE, Severity.NOTE)
+
+
+def test_a_loss_that_only_reaches_a_constant_prediction_is_not_learning() -> None:
+    records = [record(SPEC, step, loss=1 + 3 / (1 + step), totals={"constant_loss": 1.0}) for step in range(60)]
+    assert [finding.rule for finding in opened(records)] == ["no_learning"]
+    better = [record(SPEC, step, loss=0.5 + 3 / (1 + step), totals={"constant_loss": 1.0}) for step in range(60)]
+    assert opened(better) == []
+
+
+def test_no_learning_follows_from_what_blocks_it_and_has_its_severity() -> None:
+    silent = {"a": range(10)}
+    findings = opened([record(SPEC, step, silent=silent) for step in range(40)])
+    stuck = next(finding for finding in findings if finding.rule == "no_learning")
+    assert (findings[0].rule, stuck.root, stuck.severity) == ("dead_units", findings[0].id, findings[0].severity)
+
+
+def test_a_spike_is_a_note_and_one_that_lasts_a_warning() -> None:
+    random = np.random.default_rng(0)
+    quiet = [record(SPEC, step, loss=1 + 0.02 * random.normal()) for step in range(30)]
+    (spike,) = opened([*quiet, record(SPEC, 30, loss=3.0)], ["loss_spike"])
+    assert (spike.layer, spike.severity, spike.since_step) == (WHOLE, Severity.NOTE, 30)
+    recovered = [record(SPEC, step, loss=3.0 if step == 30 else 1.0) for step in range(30, 45)]
+    assert opened([*quiet, *recovered], ["loss_spike"]) == []
+    (lasting,) = opened([*quiet, *(record(SPEC, step, loss=3.0) for step in range(30, 38))], ["loss_spike"])
+    assert lasting.severity is Severity.WARNING
+
+
+def test_ordinary_noise_is_no_spike() -> None:
+    random = np.random.default_rng(1)
+    records = [record(SPEC, step, loss=float(np.exp(random.normal() / 2))) for step in range(300)]
+    assert not any(judgement.changes for judgement in judge(SPEC, records, ["loss_spike"]))

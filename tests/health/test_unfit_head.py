@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tb_activations.health.rules.unfit_head import CLASSES, ONE_UNIT, OUTPUT_PROBABILITY, REACH, TARGET_PROBABILITY
+from tb_activations.records.finding import Finding, Severity
+from tb_activations.records.specs import RunSpec
+from tests.health.trainings import chain, judge, record, replaced, still_open
+
+RULE = ["unfit_head"]
+CROSSENTROPY = "sparse_categorical_crossentropy"
+
+
+def head(activation: str, loss: str, units: int = 1, *, from_logits: bool = False) -> RunSpec:
+    spec = replaced(chain("a", "out"), "out", activation=activation, output_shape=(None, units), units=units)
+    return dataclasses.replace(spec, loss=loss, from_logits=from_logits)
+
+
+def found(spec: RunSpec, losses: list[float] | None = None, **totals: float) -> list[Finding]:
+    records = [record(spec, step, loss=loss, totals=totals) for step, loss in enumerate(losses or [1.0] * 20)]
+    return still_open(judge(spec, records, RULE)[-1])
+
+
+@pytest.mark.parametrize(
+    ("spec", "totals", "sign"),
+    [
+        (head("softmax", "mean_squared_error"), {}, ONE_UNIT),
+        (head("tanh", "mean_squared_error"), {"target_min": 100.0, "target_max": 300.0}, REACH),
+        (head("relu", "mean_absolute_error"), {"target_min": -2.0, "target_max": 2.0}, REACH),
+        (head("softmax", CROSSENTROPY, 3), {"target_min": 1.0, "target_max": 3.0}, CLASSES),
+        (head("sigmoid", "binary_crossentropy"), {"target_min": -1.0, "target_max": 1.0}, TARGET_PROBABILITY),
+        (head("linear", CROSSENTROPY, 3), {"output_min": -4.0, "output_max": 3.0}, OUTPUT_PROBABILITY),
+    ],
+)
+def test_a_head_that_cannot_fit_is_a_problem_of_the_head(spec: RunSpec, totals: dict[str, float], sign: object) -> None:
+    (finding,) = found(spec, **totals)
+    assert (finding.layer, finding.sign, finding.severity) == ("out", sign.id, Severity.PROBLEM)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("spec", "totals"),
+    [
+        (
+            head("softmax", CROSSENTROPY, 3),
+            {"target_min": 0.0, "target_max": 2.0, "output_min": 0.0, "output_max": 1.0},
+        ),
+        (head("linear", CROSSENTROPY, 3, from_logits=True), {"output_min": -4.0, "output_max": 3.0}),
+        (head("tanh", "mean_squared_error"), {"target_min": -1.0, "target_max": 1.0}),
+        (head("linear", "mean_squared_error"), {"target_min": 100.0, "target_max": 300.0}),
+        (head("sigmoid", "binary_crossentropy"), {"target_min": 0.0, "target_max": 1.0}),
+        (head("tanh", ""), {"target_min": 100.0, "target_max": 300.0}),
+        (head("tanh", "mean_squared_error"), {}),
+    ],
+)
+def test_a_head_that_fits_or_cannot_be_judged_has_no_finding(spec: RunSpec, totals: dict[str, float]) -> None:
+    assert found(spec, **totals) == []
+
+
+def test_a_network_that_learns_nevertheless_gets_a_warning() -> None:
+    spec = head("relu", "mean_squared_error")
+    (finding,) = found(spec, [1 / (1 + step) for step in range(20)], target_min=-1.0, target_max=1.0)
+    assert finding.severity is Severity.WARNING
+
+
+def test_what_follows_from_a_softmax_of_one_unit_is_listed_under_it() -> None:
+    spec = head("softmax", "mean_squared_error")
+    values = {"out": {"sample_std": 0.0, "std": 0.0, "weight_gradient_norm": 0.0, "update_ratio": 0.0}}
+    findings = still_open(judge(spec, [record(spec, step, values=values) for step in range(40)])[-1])
+    assert (findings[0].rule, findings[0].root) == ("unfit_head", None)
+    assert len(findings) > 1
+    assert {finding.root for finding in findings[1:]} == {findings[0].id}

@@ -116,6 +116,8 @@ def loss_function(loss: Any) -> LossFunction:
         return loss_function(flat[0]) if len(flat) == 1 else LossFunction()
     known = keras.losses.get(loss) if isinstance(loss, str) else loss
     function = getattr(known, "fn", known)
-    if not getattr(function, "__module__", "").startswith("keras."):
+    is_known = getattr(function, "__module__", "").startswith("keras.")
+    # An ignored class number is no class, and may lie beyond the units.
+    if not is_known or getattr(known, "ignore_class", None) is not None:
         return LossFunction()
     return LossFunction(getattr(function, "__name__", ""), bool(getattr(known, "from_logits", False)))

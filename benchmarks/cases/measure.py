@@ -35,15 +35,18 @@ class Measured(keras.callbacks.Callback):
 
     `moments` has one entry per measurement: its step, the loss, and by layer name the values of `_outputs` and
     `_weights`. `steps` has by layer name the relative sizes of all steps, `broken_step` the first step after which a
-    weight was not finite.
+    weight was not finite, `goal` the figure of the training's goal before and after, if it has one. Without a network
+    that can be measured the loss is NaN and `moments` has no layers.
     """
 
     def __init__(self, training: Training) -> None:
         super().__init__()
-        self.views = training.views or (View(training.model, training.x, training.y),)
+        self.views = _views(training)
         self.moments: list[dict[str, Any]] = []
         self.steps: dict[str, list[float]] = {}
         self.broken_step: int | None = None
+        self.goal: dict[str, Any] | None = None
+        self._goal = training.goal
         self._count = 0
         self._probes = [_probe(view.network) for view in self.views]
         self._kernels: dict[str, list[Any]] = {}
@@ -54,6 +57,8 @@ class Measured(keras.callbacks.Callback):
         self._kernels = {name: kernels for view in self.views for name, kernels in _kernels(view)}
         self._before = self._start = self._copy()
         self._measure()
+        if self._goal is not None:
+            self.goal = {"name": self._goal.name, "start": self._goal.measure()}
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         after = self._copy()
@@ -67,6 +72,11 @@ class Measured(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._measure()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        if self._goal is not None and self.goal is not None:
+            value = self._goal.measure()
+            self.goal |= {"end": value, "is_reached": self._goal.is_reached(value)}
 
     def _copy(self) -> dict[str, Array]:
         return {
@@ -83,13 +93,13 @@ class Measured(keras.callbacks.Callback):
             layers.update(found)
         for name, value in self._copy().items():
             layers[name]["moved"] = _relative(value - self._start[name], self._start[name])
-        self.moments.append({"step": self._count, "loss": losses[0], "layers": layers})
+        self.moments.append({"step": self._count, "loss": losses[0] if losses else math.nan, "layers": layers})
 
 
 def static(training: Training) -> dict[str, dict[str, Any]]:
     """By layer name the constants: class, activation, whether it is the head, a gate, trained."""
     known = {}
-    for view in training.views or (View(training.model, training.x, training.y),):
+    for view in _views(training):
         heads = {tensor._keras_history.operation.name for tensor in view.network.outputs}
         for layer in _layers(view.network):
             known[view.prefix + layer.name] = {
@@ -100,6 +110,14 @@ def static(training: Training) -> dict[str, dict[str, Any]]:
                 "trained": bool(layer.trainable_weights),
             }
     return known
+
+
+def _views(training: Training) -> Sequence[View]:
+    """The networks to measure; none if the model is a subclassed one and names no parts that can be measured."""
+    if training.views:
+        return training.views
+    is_graph = isinstance(training.model, keras.Sequential) or hasattr(training.model, "_nodes_by_depth")
+    return (View(training.model, training.x, training.y),) if is_graph else ()
 
 
 def _probe(network: keras.Model) -> keras.Model:

@@ -3,7 +3,8 @@
 A fact is `certain` if anyone would agree. Otherwise it is *arguable*: an alarm about it is not a false alarm, and a
 missing alarm is not a miss. Criteria use the whole data set after every epoch, never records of `tb_activations`.
 "Late" is the last fifth of the measurements and at least two of them. Learned: the last loss is below `LEARNED` times
-that of the best constant predictor (or times the first loss, if that is smaller or the constant one is unknown).
+that of the best constant predictor (or times the first loss, if that is smaller or the constant one is unknown), or
+the goal of the program is reached if it has one.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class Measurements:
         steps: by layer the relative size of every step of its kernels.
         layers: by layer the constants.
         constant_loss: loss of the best constant predictor, NaN if unknown.
+        goal: name of the figure that shows whether the program has learned, its values before and after, and whether
+            the last is good enough; None if the loss shows it.
     """
 
     moments: list[dict[str, Any]]
@@ -45,6 +48,7 @@ class Measurements:
     layers: Mapping[str, dict[str, Any]]
     broken_step: int | None
     constant_loss: float
+    goal: Mapping[str, Any] | None = None
 
     def series(self, layer: str, figure: str) -> list[Any]:
         """One value of one layer at every measurement, None if not available."""
@@ -70,7 +74,16 @@ class Measurements:
 
     @property
     def has_learned(self) -> bool:
+        if self.goal is not None:
+            return bool(self.goal["is_reached"])
         return self.losses[-1] < LEARNED * self.reference_loss
+
+    @property
+    def progress(self) -> str:
+        """What the training has changed in the figure that shows whether it has learned."""
+        if self.goal is not None:
+            return f"{self.goal['name']} from {self.goal['start']:.3g} to {self.goal['end']:.3g}"
+        return f"loss from {self.losses[0]:.3g} to {self.losses[-1]:.3g}, {self.constant_loss:.3g} of a constant"
 
 
 Flags = list[bool]

@@ -31,6 +31,9 @@ RULES = (
 WHOLE = ""
 """Stands for the layer where a sickness concerns the training as a whole."""
 
+WHOLE_RULES = ("nonfinite_loss", "no_learning", "learning_rate")
+"""The sicknesses of the training as a whole. Any sick training may also have them."""
+
 FAMILIES = (
     "vision",
     "text",

@@ -35,7 +35,8 @@ class Measured(keras.callbacks.Callback):
 
     `moments` has one entry per measurement: its step, the loss, and by layer name the values of `_outputs` and
     `_weights`. `steps` has by layer name the relative sizes of all steps, `broken_step` the first step after which a
-    weight was not finite, `goal` the figure of the training's goal before and after, if it has one. Without a network
+    weight was not finite, `broken_loss_step` the first one whose reported loss was not, `rates` the learning rate of every
+    step, `goal` the figure of the training's goal before and after, if it has one. Without a network
     that can be measured the loss is NaN and `moments` has no layers.
     """
 
@@ -45,6 +46,8 @@ class Measured(keras.callbacks.Callback):
         self.moments: list[dict[str, Any]] = []
         self.steps: dict[str, list[float]] = {}
         self.broken_step: int | None = None
+        self.broken_loss_step: int | None = None
+        self.rates: list[float | None] = []
         self.goal: dict[str, Any] | None = None
         self._goal = training.goal
         self._count = 0
@@ -60,6 +63,9 @@ class Measured(keras.callbacks.Callback):
         if self._goal is not None:
             self.goal = {"name": self._goal.name, "start": self._goal.measure()}
 
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.rates.append(_rate(self.model))
+
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         after = self._copy()
         for name, value in after.items():
@@ -67,6 +73,8 @@ class Measured(keras.callbacks.Callback):
         is_finite = all(np.isfinite(weight.numpy()).all() for weight in self.model.trainable_weights)
         if self.broken_step is None and not is_finite:
             self.broken_step = self._count
+        if self.broken_loss_step is None and not math.isfinite((logs or {}).get("loss", 0.0)):
+            self.broken_loss_step = self._count
         self._before = after
         self._count += 1
 
@@ -243,6 +251,12 @@ def _relative(change: Array, base: Array) -> float:
     """Size of a change relative to the start, NaN if it started at zero."""
     size = float(np.linalg.norm(base))
     return float(np.linalg.norm(change)) / size if size > 0 else (math.nan if change.any() else 0.0)
+
+
+def _rate(model: keras.Model) -> float | None:
+    """The learning rate of the next step, None if there is no single optimizer."""
+    rate = getattr(getattr(model, "optimizer", None), "learning_rate", None)
+    return None if rate is None else float(rate)
 
 
 def _activation(layer: keras.layers.Layer) -> str | None:

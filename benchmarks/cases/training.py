@@ -14,8 +14,9 @@ import keras
 import numpy as np
 
 from benchmarks.cases.base import Case, Training
+from benchmarks.cases.heads import heads
 from benchmarks.cases.measure import Measured, static
-from benchmarks.cases.truth import Measurements
+from benchmarks.cases.measurements import Measurements
 from tb_activations.callback import LayerHealth
 from tb_activations.recording.settings import Clocks
 
@@ -90,6 +91,9 @@ def _store(training: Training, measured: Measured, folder: Path) -> None:
         "moments": measured.moments,
         "steps": {name: [float(f"{size:.3g}") for size in sizes] for name, sizes in measured.steps.items()},
         "goal": measured.goal,
+        "rates": measured.rates,
+        "broken_loss_step": measured.broken_loss_step,
+        "heads": heads(training),
     }
     (folder / MEASURED).write_text(json.dumps(stored), "utf-8")
 

@@ -55,14 +55,14 @@ def _confirm(name: str, chosen: argparse.Namespace) -> bool:
     claim = case.rule or "healthy"
     outcome = "UNCONFIRMED" if unconfirmed else "confirmed"
     print(f"{outcome} {name} ({claim}), {seconds:.1f} s: {measured.progress}", flush=True)
-    lines = [*unconfirmed, *([f"{fact}" for fact in facts(measured)] if chosen.verbose else ())]
-    print(*(f"    {line}" for line in lines), sep="\n", end="\n" if lines else "", flush=True)
+    for line in [*unconfirmed, *(map(str, facts(measured)) if chosen.verbose else ())]:
+        print(f"    {line}", flush=True)
     return not unconfirmed
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m benchmarks.cases.confirm", description="Is the truth as claimed?")
-    parser.add_argument("names", nargs="*", choices=[[], *CASES], metavar="NAME", help="default: all from outside")
+    parser.add_argument("names", nargs="*", choices=CASES, metavar="NAME", help="default: all from outside")
     parser.add_argument("--family", choices=FAMILIES, help="only the cases of this family")
     parser.add_argument("--seed", type=int, default=0, help="train with this seed")
     parser.add_argument("--keep", type=Path, default=Path("logs/confirm"), help="folder for the measurements")

@@ -126,7 +126,9 @@ def _beyond(
         return _known({f"class numbers beyond {units} units": share}), {}
     if kind == "crossentropy":
         outside, slight = _shares(values, (0.0, 1.0))
-        empty = float((targets.reshape(-1, targets.shape[-1]).sum(-1) == 0).mean()) if _is_one_hot(targets, loss) else 0.0
+        empty = (
+            float((targets.reshape(-1, targets.shape[-1]).sum(-1) == 0).mean()) if _is_one_hot(targets, loss) else 0.0
+        )
         return _known({"outside [0, 1]": outside, "without a class": empty}), _known({"outside [0, 1]": slight})
     outside, slight = _shares(values, RANGES.get(activation, (-math.inf, math.inf)))
     name = f"beyond the range of {activation}"

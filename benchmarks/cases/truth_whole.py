@@ -39,7 +39,9 @@ def nonfinite_loss(measured: Measurements) -> Iterator[Fact]:
     Arguable: the loss over all data is not finite, whatever the layers.
     """
     unknown = [not math.isfinite(loss) for loss in measured.losses]
-    whole = [is_unknown and _are_layers_finite(moment) for is_unknown, moment in zip(unknown, measured.moments, strict=True)]
+    whole = [
+        is_unknown and _are_layers_finite(moment) for is_unknown, moment in zip(unknown, measured.moments, strict=True)
+    ]
     steps = [measured.step_of(at) for at, is_whole in enumerate(whole) if is_whole and measured.moments[at]["layers"]]
     reported, broken = measured.broken_loss_step, measured.broken_step
     if reported is not None and (broken is None or reported < broken) and _are_layers_finite(measured.moments[0]):

@@ -12,12 +12,14 @@ import pytest
 
 from benchmarks.cases import CASES
 from benchmarks.cases.base import FAMILIES, Case, Goal
+from benchmarks.cases.measurements import Measurements
 from benchmarks.cases.scoring import unconfirmed_claims
 from benchmarks.cases.training import load_measurements, measure
-from benchmarks.cases.truth import Measurements
 
 HEALTHY = [case for case in CASES.values() if case.is_outside and case.rule is None]
-STUCK = Measurements([{"step": 0, "loss": 1.0, "layers": {}}, {"step": 9, "loss": 0.95, "layers": {}}], {}, {}, None, 1.0)
+STUCK = Measurements(
+    [{"step": 0, "loss": 1.0, "layers": {}}, {"step": 9, "loss": 0.95, "layers": {}}], {}, {}, None, 1.0
+)
 
 
 def case(**known: Any) -> Case:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from benchmarks.cases.base import CASES, RULES, Case
+from benchmarks.cases.measurements import Measurements
 from benchmarks.cases.scoring import Result, RuleScore, roots_of, rule_scores
-from benchmarks.cases.truth import Measurements, facts
+from benchmarks.cases.truth import facts
 from tb_activations.records.finding import Finding, Severity
 
 EPOCHS = 6
@@ -48,7 +49,8 @@ def measured(
 
 
 def told(measurements: Measurements) -> list[tuple[str, bool, int]]:
-    return [(fact.rule, fact.certain, fact.onset) for fact in facts(measurements)]
+    """Facts of the layers, without those of the training as a whole."""
+    return [(fact.rule, fact.certain, fact.onset) for fact in facts(measurements) if fact.layer]
 
 
 def test_a_layer_that_is_well_has_no_fact() -> None:
@@ -90,7 +92,7 @@ def test_dead_units_are_those_that_stay_silent(active: list[Any], expected: list
     ],
 )
 def test_each_rule_has_a_certain_case(changed: dict[str, Any], rule: str) -> None:
-    assert [fact.rule for fact in facts(measured(**changed)) if fact.certain] == [rule]
+    assert [fact.rule for fact in facts(measured(**changed)) if fact.certain and fact.layer] == [rule]
 
 
 def test_what_has_learned_is_neither_vanishing_nor_stagnant_for_certain() -> None:

@@ -291,8 +291,8 @@ def actor_of_raw_states() -> Training:
 def uniform_weights_into_tanh() -> Training:
     """Three tanh layers whose weights start between -1 and 1, for 128 inputs."""
     random = np.random.default_rng(28)
-    x = random.uniform(-1, 1, (512, 128)).astype("float32")
-    y = np.tanh(x[:, :8].sum(1, keepdims=True))
+    x = random.uniform(-5, 5, (512, 128)).astype("float32")
+    y = np.tanh(x[:, :8].mean(1, keepdims=True))
     start = keras.initializers.RandomUniform(-1.0, 1.0)
     model = keras.Sequential([layers.Input((128,))])
     for n, units in enumerate((64, 32, 1), 1):

@@ -238,7 +238,7 @@ def all_triplets(labels: Any, embedded: Any) -> Any:
     ["layer_1", "layer_2"],
     family="tabular",
     source="https://github.com/omoindrot/tensorflow-triplet-loss/issues/50",
-    accepted="The loss stays at the margin because all embeddings have collapsed into one point; lower the learning rate.",
+    accepted="The loss stays at the margin because all embeddings collapsed into one point; lower the learning rate.",
     also=("dead_units", "no_gradient", "vanishing_gradient", "stagnant_weights", "exploding_gradient"),
 )
 def flowers_embedded_in_one_point() -> Training:

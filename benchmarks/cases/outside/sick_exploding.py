@@ -145,9 +145,7 @@ def walks(count: int = 512) -> tuple[Array, Array, Array, Array]:
     actions = random.integers(0, 3, count)
     following = np.clip(states * 1.1 + 0.1 * (actions[:, None] - 1), 0.5, 3)
     rewards = states.sum(1) - 4
-    return tuple(
-        part.astype(kind) for part, kind in zip((states, actions, rewards, following), "fiff", strict=True)
-    )  # type: ignore[return-value]
+    return tuple(part.astype(kind) for part, kind in zip((states, actions, rewards, following), "fiff", strict=True))  # type: ignore[return-value]
 
 
 @outside_sick(
@@ -199,7 +197,7 @@ def critic_of_unscaled_returns() -> Training:
     ["conv_1", "conv_2", "mask"],
     family="audio",
     source="https://github.com/JusperLee/Dual-Path-RNN-Pytorch/issues/16",
-    accepted="Audio read as integers in the hundreds and thousands made the loss NaN; divide it by 2 to the power of 15.",
+    accepted="Audio read as integers of up to thousands made the loss NaN; divide it by 32,768.",
     also=AFTERMATH,
 )
 def integer_audio_into_a_separator() -> Training:

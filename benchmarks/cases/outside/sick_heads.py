@@ -69,7 +69,7 @@ def majority_of_three_bits() -> Training:
     ["output"],
     family="vision",
     source="https://datascience.stackexchange.com/questions/38604/too-low-accuracy-on-mnist-dataset-using-a-neural-network",
-    accepted="Ten classes need ten units and a categorical loss; one sigmoid with labels 0 to 9 makes the loss negative.",
+    accepted="Ten classes need ten units and a categorical loss; one sigmoid and labels 0 to 9 give a negative loss.",
     also=("exploding_gradient", "collapsed_layer", "vanishing_gradient"),
 )
 def digits_into_one_sigmoid() -> Training:
@@ -95,7 +95,7 @@ def digits_into_one_sigmoid() -> Training:
     also=("exploding_gradient", "collapsed_layer", "vanishing_gradient"),
 )
 def price_under_binary_crossentropy() -> Training:
-    """A regression copied from a classification tutorial: the targets are in the hundreds under binary cross entropy."""
+    """Regression copied from a classification tutorial: targets in the hundreds under binary cross entropy."""
     x, y = diabetes(standard_target=False)
     model = keras.Sequential(
         [
@@ -205,7 +205,7 @@ def pictures_beyond_the_tanh() -> Training:
     ["dense_3"],
     family="tabular",
     source="https://community.deeplearning.ai/t/loss-values-do-not-change/324182",
-    accepted="The output layer has ReLU and cannot give the negative targets of the line; often it is dead from the start.",
+    accepted="The output layer has ReLU and cannot give the negative targets of the line; often it starts dead.",
     also=("dead_units", "collapsed_layer", "no_gradient", "vanishing_gradient", "stagnant_weights", "poor_init"),
 )
 def line_with_rectified_output() -> Training:
@@ -232,8 +232,15 @@ def routes(count: int = 384, length: int = 8) -> tuple[Array, Array]:
     ["softmax_2"],
     family="time_series",
     source="https://github.com/keras-team/keras/issues/1987",
-    accepted="Softmax and cross entropy are for classes; coordinates around 40 need a linear output and a squared error.",
-    also=("saturated_units", "poor_init", "exploding_gradient", "vanishing_gradient", "stagnant_weights", "collapsed_layer"),
+    accepted="Softmax and cross entropy are for classes; coordinates need a linear output and a squared error.",
+    also=(
+        "saturated_units",
+        "poor_init",
+        "exploding_gradient",
+        "vanishing_gradient",
+        "stagnant_weights",
+        "collapsed_layer",
+    ),
 )
 def coordinates_from_softmax() -> Training:
     """Coordinates of about 40 degrees are predicted by a recurrent network that ends in softmax and cross entropy."""

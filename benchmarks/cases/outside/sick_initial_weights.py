@@ -106,7 +106,7 @@ def deviation_passed_as_the_mean() -> Training:
     ["hidden"],
     family="vision",
     source="https://github.com/MichalDanielDobrzanski/DeepLearningPython/issues/13",
-    accepted="With ReLU in place of the sigmoid, weights must start at a tenth of their size, with a lower learning rate.",
+    accepted="With ReLU for the sigmoid, weights must start at a tenth of their size, at a lower learning rate.",
     also=EFFECTS,
 )
 def rectifier_on_weights_for_sigmoids() -> Training:

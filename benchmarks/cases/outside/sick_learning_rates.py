@@ -62,7 +62,9 @@ def chained_words(count: int = 384, length: int = 10, vocabulary: int = 24) -> t
     text[:, 0] = random.integers(0, vocabulary, count)
     for place in range(length):
         noise = random.random(count) < 0.1
-        text[:, place + 1] = np.where(noise, random.integers(0, vocabulary, count), (5 * text[:, place] + 3) % vocabulary)
+        text[:, place + 1] = np.where(
+            noise, random.integers(0, vocabulary, count), (5 * text[:, place] + 3) % vocabulary
+        )
     return text[:, :-1], text[:, 1:]
 
 

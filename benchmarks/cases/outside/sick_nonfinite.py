@@ -1,4 +1,4 @@
-"""Programs in whose layers NaN or infinity appears: from the data, a division, a root, a logarithm or an exponential."""
+"""Programs whose layers get NaN or infinity: from the data, a division, a root, a logarithm or an exponential."""
 
 from __future__ import annotations
 
@@ -325,7 +325,9 @@ def signed_graphs(count: int = 256, nodes: int = 8) -> tuple[Array, Array, Array
     """Features and edges of small graphs, some edges negative, and whether the graph is dense."""
     random = np.random.default_rng(16)
     share = random.uniform(0.2, 0.7, (count, 1, 1))
-    edges = np.triu(random.random((count, nodes, nodes)) < share, 1) * random.choice([1, 1, 1, -1], (count, nodes, nodes))
+    edges = np.triu(random.random((count, nodes, nodes)) < share, 1) * random.choice(
+        [1, 1, 1, -1], (count, nodes, nodes)
+    )
     edges = edges + edges.transpose(0, 2, 1) + np.eye(nodes)
     features = random.normal(size=(count, nodes, 4))
     return features.astype("float32"), edges.astype("float32"), (share.ravel() > 0.45).astype("int32")

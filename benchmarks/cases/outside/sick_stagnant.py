@@ -19,7 +19,7 @@ from benchmarks.cases.networks import compiled
     ["body_1", "body_2", "head"],
     family="fine_tuning",
     source="https://github.com/keras-team/keras-hub/issues/2629",
-    accepted="The trained weights are bfloat16, so the small steps of Adam are lost and the loss is the same every epoch.",
+    accepted="The weights are bfloat16, so small steps of Adam are lost and the loss is the same every epoch.",
 )
 def adam_steps_lost_in_half_precision() -> Training:
     """A network whose weights are bfloat16 is fine-tuned by Adam with steps below their last bit."""
@@ -84,7 +84,7 @@ def encoder_left_out_of_the_update() -> Training:
     ["hidden", "classes"],
     family="vision",
     source="https://coderapp.vercel.app/answer/73462535",
-    accepted="Squared errors of a softmax over one large batch give tiny gradients, so a usual learning rate does nothing.",
+    accepted="The loss is one for regression under a softmax for classes, so that gradients are tiny.",
 )
 def squared_error_of_one_large_batch() -> Training:
     """Sigmoid and softmax layers under a squared error, with one step of SGD per epoch over all pictures."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,6 +30,9 @@ RULES = (
 
 WHOLE = ""
 """Stands for the layer where a sickness concerns the training as a whole."""
+
+WHOLE_RULES = ("nonfinite_loss", "no_learning", "learning_rate")
+"""The sicknesses of the training as a whole. Any sick training may also have them."""
 
 FAMILIES = (
     "vision",
@@ -63,16 +67,41 @@ class View:
 
 
 @dataclasses.dataclass(frozen=True)
+class Goal:
+    """A figure that shows that a program has learned, with the limit that it reaches.
+
+    Attributes:
+        name: what is measured, in a few words.
+        measure: measures it over all data, by plain means.
+        at_least: the lowest value that counts as learned; None if lower is better.
+        at_most: the highest value that counts as learned; None if higher is better.
+    """
+
+    name: str
+    measure: Callable[[], float]
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def is_reached(self, value: float) -> bool:
+        """Whether `value` is within the limits; NaN never is."""
+        low = -math.inf if self.at_least is None else self.at_least
+        high = math.inf if self.at_most is None else self.at_most
+        return low <= value <= high
+
+
+@dataclasses.dataclass(frozen=True)
 class Training:
     """A compiled model and the arguments of `fit`.
 
     Attributes:
-        views: the networks to measure; empty for the model itself on all of `x` and `y`.
+        views: the networks to measure; empty for the model itself on all of `x` and `y`, if it is a sequential or
+            functional one.
         gates: names of layers whose outputs only gate others.
         fit: further arguments of `fit`.
         constant_loss: loss of the best constant predictor if the loss function is not a common one.
         update_freq: which steps are observed; every one (1) if everything is lost within a single step that the default
             would skip, as the rule for NaN advises.
+        goal: what the program reaches if it learns; None if the loss of the first network to measure shows it.
     """
 
     model: keras.Model
@@ -85,6 +114,7 @@ class Training:
     fit: dict[str, Any] = dataclasses.field(default_factory=dict)
     constant_loss: float | None = None
     update_freq: int | str = "auto"
+    goal: Goal | None = None
 
 
 @dataclasses.dataclass(frozen=True)

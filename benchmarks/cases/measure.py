@@ -35,15 +35,21 @@ class Measured(keras.callbacks.Callback):
 
     `moments` has one entry per measurement: its step, the loss, and by layer name the values of `_outputs` and
     `_weights`. `steps` has by layer name the relative sizes of all steps, `broken_step` the first step after which a
-    weight was not finite.
+    weight was not finite, `broken_loss_step` the first one whose reported loss was not, `rates` the learning rate of
+    every step, `goal` the figure of the training's goal before and after, if it has one. Without a network that can be
+    measured the loss is NaN and `moments` has no layers.
     """
 
     def __init__(self, training: Training) -> None:
         super().__init__()
-        self.views = training.views or (View(training.model, training.x, training.y),)
+        self.views = _views(training)
         self.moments: list[dict[str, Any]] = []
         self.steps: dict[str, list[float]] = {}
         self.broken_step: int | None = None
+        self.broken_loss_step: int | None = None
+        self.rates: list[float | None] = []
+        self.goal: dict[str, Any] | None = None
+        self._goal = training.goal
         self._count = 0
         self._probes = [_probe(view.network) for view in self.views]
         self._kernels: dict[str, list[Any]] = {}
@@ -54,6 +60,11 @@ class Measured(keras.callbacks.Callback):
         self._kernels = {name: kernels for view in self.views for name, kernels in _kernels(view)}
         self._before = self._start = self._copy()
         self._measure()
+        if self._goal is not None:
+            self.goal = {"name": self._goal.name, "start": self._goal.measure()}
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.rates.append(_rate(self.model))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         after = self._copy()
@@ -62,11 +73,18 @@ class Measured(keras.callbacks.Callback):
         is_finite = all(np.isfinite(weight.numpy()).all() for weight in self.model.trainable_weights)
         if self.broken_step is None and not is_finite:
             self.broken_step = self._count
+        if self.broken_loss_step is None and not math.isfinite((logs or {}).get("loss", 0.0)):
+            self.broken_loss_step = self._count
         self._before = after
         self._count += 1
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._measure()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        if self._goal is not None and self.goal is not None:
+            value = self._goal.measure()
+            self.goal |= {"end": value, "is_reached": self._goal.is_reached(value)}
 
     def _copy(self) -> dict[str, Array]:
         return {
@@ -83,13 +101,13 @@ class Measured(keras.callbacks.Callback):
             layers.update(found)
         for name, value in self._copy().items():
             layers[name]["moved"] = _relative(value - self._start[name], self._start[name])
-        self.moments.append({"step": self._count, "loss": losses[0], "layers": layers})
+        self.moments.append({"step": self._count, "loss": losses[0] if losses else math.nan, "layers": layers})
 
 
 def static(training: Training) -> dict[str, dict[str, Any]]:
     """By layer name the constants: class, activation, whether it is the head, a gate, trained."""
     known = {}
-    for view in training.views or (View(training.model, training.x, training.y),):
+    for view in _views(training):
         heads = {tensor._keras_history.operation.name for tensor in view.network.outputs}
         for layer in _layers(view.network):
             known[view.prefix + layer.name] = {
@@ -100,6 +118,14 @@ def static(training: Training) -> dict[str, dict[str, Any]]:
                 "trained": bool(layer.trainable_weights),
             }
     return known
+
+
+def _views(training: Training) -> Sequence[View]:
+    """The networks to measure; none if the model is a subclassed one and names no parts that can be measured."""
+    if training.views:
+        return training.views
+    is_graph = isinstance(training.model, keras.Sequential) or hasattr(training.model, "_nodes_by_depth")
+    return (View(training.model, training.x, training.y),) if is_graph else ()
 
 
 def _probe(network: keras.Model) -> keras.Model:
@@ -225,6 +251,12 @@ def _relative(change: Array, base: Array) -> float:
     """Size of a change relative to the start, NaN if it started at zero."""
     size = float(np.linalg.norm(base))
     return float(np.linalg.norm(change)) / size if size > 0 else (math.nan if change.any() else 0.0)
+
+
+def _rate(model: keras.Model) -> float | None:
+    """The learning rate of the next step, None if there is no single optimizer."""
+    rate = getattr(getattr(model, "optimizer", None), "learning_rate", None)
+    return None if rate is None else float(rate)
 
 
 def _activation(layer: keras.layers.Layer) -> str | None:

@@ -7,9 +7,10 @@ import statistics
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
-from benchmarks.cases.base import RULES, Case
+from benchmarks.cases.base import RULES, WHOLE_RULES, Case
+from benchmarks.cases.measurements import Fact, Measurements
 from benchmarks.cases.training import load_measurements
-from benchmarks.cases.truth import Fact, facts
+from benchmarks.cases.truth import facts
 from tb_activations.events.reader import load
 from tb_activations.health.diagnosis import Diagnosis
 from tb_activations.records.finding import Finding, Severity
@@ -62,9 +63,10 @@ def judge(folder: Path) -> list[Finding]:
 
 def score(case: Case, folder: Path) -> Result:
     """The result of the training that `train` stored in `folder`."""
-    known = facts(load_measurements(folder))
+    measured = load_measurements(folder)
+    known = facts(measured)
     found = judge(folder / "run")
-    allowed = {case.rule, *case.also}
+    allowed = _allowed(case)
     true = {(fact.rule, fact.layer) for fact in known if fact.rule in allowed}
     named = [finding for finding in found if finding.rule == case.rule]
     onset = _onset(case, known)
@@ -72,7 +74,7 @@ def score(case: Case, folder: Path) -> Result:
         case,
         tuple(found),
         tuple(finding for finding in found if (finding.rule, finding.layer) not in true),
-        _unconfirmed(case, known),
+        unconfirmed_claims(case, measured),
         bool(named),
         _is_right_layer(case, roots_of(named, found), true) if named else None,
         min(finding.opened_step for finding in named) - onset if named else None,
@@ -104,14 +106,25 @@ def _onset(case: Case, known: Iterable[Fact]) -> int:
     return min((fact.onset for fact in known if fact.rule == case.rule and fact.certain), default=0)
 
 
-def _unconfirmed(case: Case, known: Sequence[Fact]) -> tuple[str, ...]:
-    certain = [fact for fact in known if fact.certain]
-    reported = {case.rule, *case.also}
-    beyond = [f"it also has {fact.rule} in {fact.layer}: {fact.why}" for fact in certain if fact.rule not in reported]
+def _allowed(case: Case) -> set[str | None]:
+    """The sicknesses that may be true of this case."""
+    return {case.rule, *case.also, *(WHOLE_RULES if case.rule else ())}
+
+
+def unconfirmed_claims(case: Case, measured: Measurements) -> tuple[str, ...]:
+    """The claims of the case that its measurements do not confirm. A healthy case from outside claims to learn."""
+    certain = [fact for fact in facts(measured) if fact.certain]
+    allowed = _allowed(case)
+    beyond = [
+        f"it also has {fact.rule} in {fact.layer or 'the whole'}: {fact.why}"
+        for fact in certain
+        if fact.rule not in allowed
+    ]
     if case.rule is None:
-        return tuple(beyond)
+        has_failed = case.is_outside and not measured.has_learned
+        return (*([f"it learns: {measured.progress}"] if has_failed else ()), *beyond)
     is_rooted = any(fact.rule == case.rule and fact.layer in case.layers for fact in certain)
-    missing = [] if is_rooted else [f"{case.rule} of {', '.join(case.layers)}"]
+    missing = [] if is_rooted else [f"{case.rule} of {', '.join(case.layers) or 'the whole'}"]
     return (*missing, *beyond)
 
 

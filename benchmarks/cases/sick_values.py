@@ -153,7 +153,7 @@ def collapsed_by_normalization() -> Training:
     return on_digits(model)
 
 
-@sick("collapsed_layer", ["head"], also=STUCK, onset=0)
+@sick("collapsed_layer", ["head"], also=(*STUCK, "unfit_head"), onset=0)
 def collapsed_softmax_of_one() -> Training:
     """Softmax over a single output: it is 1 for every sample. (With cross entropy Keras uses the logits.)"""
     x, y = table("breast_cancer")

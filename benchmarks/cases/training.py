@@ -1,4 +1,4 @@
-"""Trains a case and stores the callback's records together with the measurements."""
+"""Trains a case and stores the callback's records together with the measurements, or the measurements alone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import keras
 import numpy as np
 
 from benchmarks.cases.base import Case, Training
+from benchmarks.cases.heads import heads
 from benchmarks.cases.measure import Measured, static
-from benchmarks.cases.truth import Measurements
+from benchmarks.cases.measurements import Measurements
 from tb_activations.callback import LayerHealth
 from tb_activations.recording.settings import Clocks
 
@@ -23,11 +25,7 @@ MEASURED = "measured.json"
 
 def train(case: Case, folder: Path, seed: int = 0, with_truth: bool = True) -> None:
     """Trains `case` from `seed` with the callback as users have it, into `folder`, which is emptied first."""
-    shutil.rmtree(folder, ignore_errors=True)
-    keras.backend.clear_session()
-    keras.mixed_precision.set_dtype_policy("float32")
-    keras.utils.set_random_seed(seed)
-    training = case.build()
+    training = _begin(case, folder, seed)
     ticks = itertools.count()
     # Time does not decide what is observed: the clock hardly moves.
     health = LayerHealth(
@@ -35,23 +33,22 @@ def train(case: Case, folder: Path, seed: int = 0, with_truth: bool = True) -> N
     )
     health._use_clocks(Clocks(lambda: next(ticks) * 1e-6))
     measured = Measured(training) if with_truth else None
-    callbacks = [*training.fit.get("callbacks", ()), health, *([measured] if measured else [])]
-    options = {"batch_size": training.batch_size, "epochs": training.epochs, "verbose": 0, **training.fit}
-    training.model.fit(training.x, training.y, **{**options, "callbacks": callbacks})
+    _fit(training, [health, *([measured] if measured else [])])
     if measured is not None:
-        stored = {
-            "layers": static(training),
-            "constant_loss": constant_loss(training),
-            "broken_step": measured.broken_step,
-            "moments": measured.moments,
-            "steps": {name: [float(f"{size:.3g}") for size in sizes] for name, sizes in measured.steps.items()},
-        }
-        (folder / MEASURED).write_text(json.dumps(stored), "utf-8")
-    keras.mixed_precision.set_dtype_policy("float32")
+        _store(training, measured, folder)
+
+
+def measure(case: Case, folder: Path, seed: int = 0) -> None:
+    """Trains `case` without the callback and stores the measurements in `folder`, which is emptied first."""
+    training = _begin(case, folder, seed)
+    measured = Measured(training)
+    _fit(training, [measured])
+    folder.mkdir(parents=True)
+    _store(training, measured, folder)
 
 
 def load_measurements(folder: Path) -> Measurements:
-    """Reads what `train` stored in `folder`."""
+    """Reads what `train` or `measure` stored in `folder`."""
     return Measurements(**json.loads((folder / MEASURED).read_text("utf-8")))
 
 
@@ -69,6 +66,36 @@ def constant_loss(training: Training) -> float:
     if name in ("mse", "mean_squared_error"):
         return float(y.reshape(len(y), -1).astype("float64").var(0).mean())
     return math.nan
+
+
+def _begin(case: Case, folder: Path, seed: int) -> Training:
+    shutil.rmtree(folder, ignore_errors=True)
+    keras.backend.clear_session()
+    keras.mixed_precision.set_dtype_policy("float32")
+    keras.utils.set_random_seed(seed)
+    return case.build()
+
+
+def _fit(training: Training, callbacks: Sequence[keras.callbacks.Callback]) -> None:
+    options = {"batch_size": training.batch_size, "epochs": training.epochs, "verbose": 0, **training.fit}
+    options["callbacks"] = [*training.fit.get("callbacks", ()), *callbacks]
+    training.model.fit(training.x, training.y, **options)
+    keras.mixed_precision.set_dtype_policy("float32")
+
+
+def _store(training: Training, measured: Measured, folder: Path) -> None:
+    stored = {
+        "layers": static(training),
+        "constant_loss": constant_loss(training),
+        "broken_step": measured.broken_step,
+        "moments": measured.moments,
+        "steps": {name: [float(f"{size:.3g}") for size in sizes] for name, sizes in measured.steps.items()},
+        "goal": measured.goal,
+        "rates": measured.rates,
+        "broken_loss_step": measured.broken_loss_step,
+        "heads": heads(training),
+    }
+    (folder / MEASURED).write_text(json.dumps(stored), "utf-8")
 
 
 def _class_shares(y: Any) -> Any:

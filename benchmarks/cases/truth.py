@@ -3,75 +3,20 @@
 A fact is `certain` if anyone would agree. Otherwise it is *arguable*: an alarm about it is not a false alarm, and a
 missing alarm is not a miss. Criteria use the whole data set after every epoch, never records of `tb_activations`.
 "Late" is the last fifth of the measurements and at least two of them. Learned: the last loss is below `LEARNED` times
-that of the best constant predictor (or times the first loss, if that is smaller or the constant one is unknown).
+that of the best constant predictor (or times the first loss, if that is smaller or the constant one is unknown), or
+the goal of the program is reached if it has one.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-LEARNED = 0.9
-
-
-@dataclasses.dataclass(frozen=True)
-class Fact:
-    """`layer` has the sickness `rule` since `onset`, with the evidence; `certain` or only arguable."""
-
-    rule: str
-    layer: str
-    certain: bool
-    onset: int
-    why: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Measurements:
-    """The stored measurements of one training, see `measure.Measured`.
-
-    Attributes:
-        moments: step, loss and values of the layers before training and after every epoch.
-        steps: by layer the relative size of every step of its kernels.
-        layers: by layer the constants.
-        constant_loss: loss of the best constant predictor, NaN if unknown.
-    """
-
-    moments: list[dict[str, Any]]
-    steps: Mapping[str, list[float]]
-    layers: Mapping[str, dict[str, Any]]
-    broken_step: int | None
-    constant_loss: float
-
-    def series(self, layer: str, figure: str) -> list[Any]:
-        """One value of one layer at every measurement, None if not available."""
-        return [moment["layers"][layer].get(figure) for moment in self.moments]
-
-    def step_of(self, measurement: int) -> int:
-        return int(self.moments[measurement]["step"])
-
-    @property
-    def losses(self) -> list[float]:
-        return [float(moment["loss"]) for moment in self.moments]
-
-    @property
-    def late(self) -> int:
-        """The number of last measurements that count as late."""
-        return max(2, len(self.moments) // 5)
-
-    @property
-    def reference_loss(self) -> float:
-        """The loss of a network that learned nothing."""
-        known = [loss for loss in (self.constant_loss, self.losses[0]) if math.isfinite(loss)]
-        return min(known) if known else math.inf
-
-    @property
-    def has_learned(self) -> bool:
-        return self.losses[-1] < LEARNED * self.reference_loss
-
+from benchmarks.cases.measurements import Fact, Measurements
+from benchmarks.cases.truth_whole import learning_rate, no_learning, nonfinite_loss, unfit_head
 
 Flags = list[bool]
 
@@ -303,4 +248,8 @@ _CRITERIA: tuple[Callable[[Measurements], Iterator[Fact]], ...] = (
     no_gradient,
     collapsed_layer,
     poor_init,
+    unfit_head,
+    nonfinite_loss,
+    no_learning,
+    learning_rate,
 )

@@ -36,7 +36,7 @@ class Measured(keras.callbacks.Callback):
     `moments` has one entry per measurement: its step, the loss, and by layer name the values of `_outputs` and
     `_weights`. `steps` has by layer name the relative sizes of all steps, `broken_step` the first step after which a
     weight was not finite, `broken_loss_step` the first one whose reported loss was not, `rates` the learning rate of
-    every step, `goal` the figure of the training's goal before and after, if it has one. Without a network that can be
+    every step, `losses` the loss of every batch, `goal` the figure of the training's goal before and after, if it has one. Without a network that can be
     measured the loss is NaN and `moments` has no layers.
     """
 
@@ -48,6 +48,8 @@ class Measured(keras.callbacks.Callback):
         self.broken_step: int | None = None
         self.broken_loss_step: int | None = None
         self.rates: list[float | None] = []
+        self.losses: list[float] = []
+        self._reported = 0.0
         self.goal: dict[str, Any] | None = None
         self._goal = training.goal
         self._count = 0
@@ -63,10 +65,17 @@ class Measured(keras.callbacks.Callback):
         if self._goal is not None:
             self.goal = {"name": self._goal.name, "start": self._goal.measure()}
 
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._reported = 0.0
+
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.rates.append(_rate(self.model))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        # Keras reports the mean over the epoch so far.
+        reported = float((logs or {}).get("loss", math.nan))
+        self.losses.append(reported * (batch + 1) - self._reported * batch)
+        self._reported = reported
         after = self._copy()
         for name, value in after.items():
             self.steps.setdefault(name, []).append(_relative(value - self._before[name], self._before[name]))

@@ -34,6 +34,7 @@ class Measurements:
             the last is good enough; None if the loss shows it.
         rates: the learning rate of every step, None where the optimizer has none that can be read.
         broken_loss_step: the first step whose reported loss was not finite.
+        batch_losses: the loss of every batch.
         heads: by the name of an output layer how it fits its targets, see `heads.heads`.
     """
 
@@ -45,6 +46,7 @@ class Measurements:
     goal: Mapping[str, Any] | None = None
     rates: Sequence[float | None] = ()
     broken_loss_step: int | None = None
+    batch_losses: Sequence[float] = ()
     heads: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
     def series(self, layer: str, figure: str) -> list[Any]:

@@ -92,6 +92,7 @@ def _store(training: Training, measured: Measured, folder: Path) -> None:
         "steps": {name: [float(f"{size:.3g}") for size in sizes] for name, sizes in measured.steps.items()},
         "goal": measured.goal,
         "rates": measured.rates,
+        "batch_losses": [float(f"{loss:.5g}") for loss in measured.losses],
         "broken_loss_step": measured.broken_loss_step,
         "heads": heads(training),
     }

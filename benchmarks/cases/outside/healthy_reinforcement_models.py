@@ -84,9 +84,7 @@ def reinforcement_continuous_actions() -> Training:
             total -= float(reward.mean())
         return total
 
-    return Training(
-        model, memory, None, epochs=12, batch_size=64, goal=Goal("cost of ten moves", cost, at_most=4.5)
-    )
+    return Training(model, memory, None, epochs=12, batch_size=64, goal=Goal("cost of ten moves", cost, at_most=4.5))
 
 
 @outside_healthy("reinforcement_learning")

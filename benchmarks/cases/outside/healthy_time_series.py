@@ -168,14 +168,10 @@ def series_next_frame() -> Training:
     x = layers.ConvLSTM2D(8, (3, 3), padding="same", return_sequences=True, activation="relu")(x)
     outputs = layers.Conv3D(1, (3, 3, 3), activation="sigmoid", padding="same")(x)
     model = keras.Model(inputs, outputs)
-    model.compile(
-        loss=keras.losses.binary_crossentropy, optimizer=keras.optimizers.Adam(0.01), jit_compile=False
-    )
+    model.compile(loss=keras.losses.binary_crossentropy, optimizer=keras.optimizers.Adam(0.01), jit_compile=False)
     share = 1 / size**2
     constant = -share * np.log(share) - (1 - share) * np.log(1 - share)
-    return Training(
-        model, frames[:, :-1], frames[:, 1:], epochs=6, batch_size=8, constant_loss=float(constant)
-    )
+    return Training(model, frames[:, :-1], frames[:, 1:], epochs=6, batch_size=8, constant_loss=float(constant))
 
 
 @outside_healthy("time_series")

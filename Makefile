@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint docs bench bench-tab bench-runs pictures bench-probe bench-long fuzz kills test-versions accuracy compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
+.PHONY: help demo test check lint docs bench bench-tab bench-runs pictures bench-probe bench-long fuzz kills test-versions thorough accuracy compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ pictures: $(VENV)/.dev browser ## take the screenshots of README and guide from 
 
 compatibility: $(VENV)/.compatibility ## train every kind of model in every mode, and every architecture; write docs/compatibility.md
 	$(BIN)/python -m benchmarks.compatibility
+
+thorough: $(VENV)/.dev $(NODE)/.installed browser ## run the Python tests with all their further kinds
+	$(PYTEST) --thorough
 
 odd-models: $(VENV)/.dev ## train 200 random models with and without the callback; results must be identical
 	$(BIN)/python -m benchmarks.odd_models

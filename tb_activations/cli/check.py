@@ -20,6 +20,7 @@ from tb_activations.report.words import (
     NO_STEP,
     families,
     glyph,
+    place,
     plural,
     printable,
     rules_in_words,
@@ -111,7 +112,7 @@ def _sick(name: str, found: Sequence[tuple[Finding, Finding]]) -> None:
     )
     for finding, root in found:
         about = f"  {finding.severity.value}, {finding.rule}: "
-        follows = "" if finding is root else f" (follows from {root.rule} in {printable(root.layer)})"
+        follows = "" if finding is root else f" (follows from {root.rule} in {printable(place(root))})"
         console.print(
             Text.assemble((about, severity_style(finding.severity)), printable(finding.message) + follows),
             soft_wrap=True,

@@ -54,6 +54,7 @@ def _run(judged: Judged) -> dict[str, Any]:
             for finding in run.findings
         ],
         "layers": _layers(run),
+        "outcomes": {rule: Outcome(code).name.lower() for rule, code in run.last_training.items()},
         "training": {statistic.id: _series(run, statistic.id) for statistic in STEP_STATISTICS},
         "remarks": judged.remarks,
         "cadence": run.spec.cadence,

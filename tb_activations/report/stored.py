@@ -156,7 +156,9 @@ def rejudged(run: Run, rules: RuleChoice) -> Run:
         spec=dataclasses.replace(run.spec, thresholds=diagnosis.thresholds),
         outcomes=np.stack([judgement.outcomes for judgement in judgements]) if judgements else nothing,
         rules=diagnosis.rules,
-        training=np.array([judgement.training for judgement in judgements], np.uint8).reshape(len(judgements), -1),
+        training=np.array([judgement.training for judgement in judgements], np.uint8).reshape(
+            len(judgements), len(diagnosis.training_rules)
+        ),
         training_rules=diagnosis.training_rules,
         findings=judgements[-1].findings if judgements else (),
     )

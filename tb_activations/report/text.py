@@ -27,6 +27,7 @@ from tb_activations.report.words import (
     explanations,
     families,
     glyph,
+    place,
     plural,
     printable,
     rules_in_words,
@@ -180,7 +181,7 @@ def _family(family: Family) -> Iterator[RenderableType]:
 def _heading(finding: Finding) -> Text:
     return Text.assemble(
         (f"{glyph(finding.severity)} {finding.severity.value.upper()} ", severity_style(finding.severity)),
-        (printable(finding.layer), "bold"),
+        (printable(place(finding)), "bold"),
         f"  {title(finding.rule)}: {printable(headline(finding))}, since step {finding.since_step}",
     )
 
@@ -195,7 +196,7 @@ def _labelled(heading: str, text: str) -> Text:
 
 
 def _closed(finding: Finding) -> Text:
-    about = f"{glyph(finding.severity)} {finding.severity.value} {printable(finding.layer)}, {title(finding.rule)}"
+    about = f"{glyph(finding.severity)} {finding.severity.value} {printable(place(finding))}, {title(finding.rule)}"
     return Text.assemble(
         (about, severity_style(finding.severity)),
         f", resolved at step {finding.closed_step}: ",

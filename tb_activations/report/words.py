@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from tb_activations.health.rules import RULE_TITLES, title_of
 from tb_activations.health.verdict import RuleState
-from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.finding import WHOLE, Finding, Outcome, Severity
 from tb_activations.records.formatting import measured
 from tb_activations.records.specs import RunSpec
 
@@ -81,17 +82,28 @@ def title(rule: str) -> str:
     return RULE_TITLES.get(rule, rule)
 
 
+def place(finding: Finding) -> str:
+    """The layer of a finding, or the training as a whole."""
+    return finding.layer if finding.layer != WHOLE else "the training"
+
+
 def evidence(finding: Finding) -> str:
     """The measured value, its threshold, the amount of data, and when."""
     parts = [
-        f"{title_of(finding)} = {measured(finding.value, finding.unit)} "
-        f"(threshold {measured(finding.threshold, finding.unit)})",
+        f"{title_of(finding)} = {measured(finding.value, finding.unit)} ({_limit(finding)})",
         f"{finding.checks:,} observed {plural(finding.checks, 'step')} in a row",
         f"{finding.samples:,} {plural(finding.samples, 'sample')}" if finding.samples else "",
         f"confirmed at step {finding.opened_step}, {_last_seen(finding)}",
         units(finding),
     ]
     return "; ".join(filter(None, parts))
+
+
+def _limit(finding: Finding) -> str:
+    threshold = f"threshold {measured(finding.threshold, finding.unit)}"
+    if math.isnan(finding.closing_threshold):
+        return threshold
+    return f"{threshold}, closes at {measured(finding.closing_threshold, finding.unit)}"
 
 
 def _last_seen(finding: Finding) -> str:

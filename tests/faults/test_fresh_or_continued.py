@@ -15,6 +15,7 @@ from tb_activations import LayerHealth, load
 from tb_activations.events.reader import run_names
 from tests.faults.conftest import Told
 from tests.faults.observe import every_step
+from tests.thorough import mostly
 
 # From Keras when it saves a model.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -62,16 +63,17 @@ def found(log_dir: Path) -> list[tuple[str, str, int]]:
 
 
 RANDOM = keras.initializers.RandomNormal(stddev=3.0, seed=0)
-PAIRS = [
-    ("other units of the target", {}, {"rate": 1e-3}, 10 * (X[:, :1] + 3)),
-    ("a bad initializer", {}, {"rate": 1e-6, "init": RANDOM}, Y),
-    ("units that are copies", {"act": "tanh"}, {"act": "tanh", "init": keras.initializers.Constant(0.1)}, Y),
-    ("a rate that moves nothing", {}, {"rate": 1e-12}, Y),
-]
+PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], Any]] = {
+    "other units of the target": ({}, {"rate": 1e-3}, 10 * (X[:, :1] + 3)),
+    "a bad initializer": ({}, {"rate": 1e-6, "init": RANDOM}, Y),
+    "units that are copies": ({"act": "tanh"}, {"act": "tanh", "init": keras.initializers.Constant(0.1)}, Y),
+    "a rate that moves nothing": ({}, {"rate": 1e-12}, Y),
+}
 
 
-@pytest.mark.parametrize(("first", "second", "target"), [pair[1:] for pair in PAIRS], ids=[pair[0] for pair in PAIRS])
-def test_a_second_training_is_judged_as_if_it_were_alone(tmp_path: Path, first: Any, second: Any, target: Any) -> None:
+@pytest.mark.parametrize("pair", mostly(PAIRS, ("a bad initializer",)))
+def test_a_second_training_is_judged_as_if_it_were_alone(tmp_path: Path, pair: str) -> None:
+    first, second, target = PAIRS[pair]
     train(network(**second), quick(tmp_path / "alone"), epochs=12, target=target)
     train(network(**first), quick(tmp_path / "run"), epochs=6, target=Y * 0.01)
     train(network(**second), quick(tmp_path / "run"), epochs=12, target=target)

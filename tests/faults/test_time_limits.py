@@ -59,10 +59,10 @@ def slow_rule(monkeypatch: pytest.MonkeyPatch, action: Callable[[], None], at: i
 
     answers = Diagnosis._answers
 
-    def slow(self: Diagnosis, rule: Rule, *others: Any) -> Any:
+    def slow(self: Diagnosis, rule: Rule, *others: Any, **options: Any) -> Any:
         if self._history.step >= at:
             action()
-        return answers(self, rule, *others)
+        return answers(self, rule, *others, **options)
 
     monkeypatch.setattr(Diagnosis, "_answers", slow)
 

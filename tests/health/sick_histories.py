@@ -125,7 +125,7 @@ def whole(sign: str, records: Sequence[StepRecord], since: int = ONSET, spec: Ru
     return SickHistory(spec or chain(*LAYERS), records, sign, since, layer=WHOLE)
 
 
-def totals(since: int = ONSET, loss: float = 1.0, **values: float) -> list[StepRecord]:
+def totals(values: Mapping[str, float] | None = None, *, since: int = ONSET, loss: float = 1.0) -> list[StepRecord]:
     """Records of healthy layers, with this loss and these totals from step `since` on."""
     spec = chain(*LAYERS)
     return [
@@ -203,7 +203,7 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
             misfit("output_probability", "linear", "binary_crossentropy", output_min=-2.3, output_max=1.0),
         ],
         "nonfinite_data": [
-            whole(name, totals(loss=math.nan, **{f"{column}_nonfinite": 7.0}))
+            whole(name, totals({f"{column}_nonfinite": 7.0}, loss=math.nan))
             for name, column in (("inputs", "input"), ("targets", "target"), ("sample_weights", "sample_weight"))
         ],
         "nonfinite_loss": [whole("loss", totals(loss=math.inf))],

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from tb_activations.health.rules.poor_init import fan_in
+from tb_activations.health.rules.kernels import fan_in
 from tb_activations.records.columns import WEIGHT_COLUMNS
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import RunSpec, WeightSpec

@@ -18,7 +18,7 @@ def head(activation: str, loss: str, units: int = 1, *, from_logits: bool = Fals
     return dataclasses.replace(spec, loss=loss, from_logits=from_logits)
 
 
-def found(spec: RunSpec, losses: list[float] | None = None, **totals: float) -> list[Finding]:
+def found(spec: RunSpec, totals: dict[str, float], losses: list[float] | None = None) -> list[Finding]:
     records = [record(spec, step, loss=loss, totals=totals) for step, loss in enumerate(losses or [1.0] * 20)]
     return still_open(judge(spec, records, RULE)[-1])
 
@@ -35,7 +35,7 @@ def found(spec: RunSpec, losses: list[float] | None = None, **totals: float) -> 
     ],
 )
 def test_a_head_that_cannot_fit_is_a_problem_of_the_head(spec: RunSpec, totals: dict[str, float], sign: object) -> None:
-    (finding,) = found(spec, **totals)
+    (finding,) = found(spec, totals)
     assert (finding.layer, finding.sign, finding.severity) == ("out", sign.id, Severity.PROBLEM)  # type: ignore[attr-defined]
 
 
@@ -55,12 +55,12 @@ def test_a_head_that_cannot_fit_is_a_problem_of_the_head(spec: RunSpec, totals: 
     ],
 )
 def test_a_head_that_fits_or_cannot_be_judged_has_no_finding(spec: RunSpec, totals: dict[str, float]) -> None:
-    assert found(spec, **totals) == []
+    assert found(spec, totals) == []
 
 
 def test_a_network_that_learns_nevertheless_gets_a_warning() -> None:
     spec = head("relu", "mean_squared_error")
-    (finding,) = found(spec, [1 / (1 + step) for step in range(20)], target_min=-1.0, target_max=1.0)
+    (finding,) = found(spec, {"target_min": -1.0, "target_max": 1.0}, [1 / (1 + step) for step in range(20)])
     assert finding.severity is Severity.WARNING
 
 

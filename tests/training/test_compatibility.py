@@ -15,6 +15,7 @@ from benchmarks.compatibility.cell import try_cell
 from benchmarks.compatibility.kinds import KINDS
 from benchmarks.compatibility.modes import MODES
 from benchmarks.compatibility.table import MODE_NAMES
+from tests.thorough import mostly
 
 ROOT = Path(__file__).parents[2]
 NOT_OBSERVED = {
@@ -33,16 +34,20 @@ REFUSED = {"channels_first": "only supports NHWC"}
 """Kinds that TensorFlow cannot train on processors without its oneDNN kernels, and the error."""
 DRAWN = {"tf.random in a layer"}
 """Kinds whose random numbers TensorFlow keeps in the compiled step: observing some steps makes another training."""
-TRAINED_BY_OTHERS = {"Sequential", "functional", "subclassed", "embedding"}
-"""Kinds that `test_callback.py` and the test of all modes train."""
+QUICK_KINDS = (
+    *("shared layer", "dicts in and out", "RNN cells", "attention", "channels_first", "layer with several outputs"),
+    *("under tf.cond", "frozen part", "ragged input", "own train_step", "separate activations", "tf.random in a layer"),
+)
 ELSEWHERE = {name for name, mode in MODES.items() if mode.compiled.get("jit_compile") is True} | {
     "op determinism",
     "MirroredStrategy, 2 devices",
 }
 """Modes that need a separate process, or the long compilation of XLA."""
+QUICK_MODES = ("eager", "2 steps an execution", "mixed_float16", "gradient accumulation", "custom loop")
+PROCESSES = ("MirroredStrategy, 2 devices", "op determinism")
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in TRAINED_BY_OTHERS])
+@pytest.mark.parametrize("kind", mostly(KINDS, QUICK_KINDS))
 def test_every_kind_of_model_trains_as_without_observing(kind: str) -> None:
     # Adam, with which `make compatibility` trains, takes twice as long to trace.
     outcome = try_cell(KINDS[kind], dataclasses.replace(MODES["XLA off"], optimizer=keras.optimizers.SGD))
@@ -57,7 +62,7 @@ def test_every_kind_of_model_trains_as_without_observing(kind: str) -> None:
     assert {name.rpartition("/")[2] for name in outcome.not_observed} == NOT_OBSERVED.get(kind, set())
 
 
-@pytest.mark.parametrize("mode", [name for name in MODE_NAMES if name not in ELSEWHERE])
+@pytest.mark.parametrize("mode", mostly((name for name in MODE_NAMES if name not in ELSEWHERE), QUICK_MODES))
 def test_every_mode_trains_as_without_observing(mode: str) -> None:
     outcome = try_cell(KINDS["Sequential"], MODES[mode])
     assert outcome.failure == ""
@@ -67,7 +72,7 @@ def test_every_mode_trains_as_without_observing(mode: str) -> None:
     assert outcome.not_observed == {}
 
 
-@pytest.mark.parametrize("mode", ["MirroredStrategy, 2 devices", "op determinism"])
+@pytest.mark.parametrize("mode", mostly(PROCESSES, PROCESSES[:1]))
 def test_modes_that_need_a_process_of_their_own(mode: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.compatibility", "--results", str(tmp_path)]
     subprocess.run([*command, "--mode", mode, "--kind", "functional"], cwd=ROOT, check=True, capture_output=True)

@@ -13,6 +13,7 @@ import pytest
 
 from tb_activations import load
 from tb_activations.taps.layers import find_layers_of
+from tests.thorough import mostly
 
 PROGRAMS = (
     "vae",
@@ -38,7 +39,10 @@ NEVER_CALLED = {"ddpm": "ema_unet/"}
 """Prefixes of the layer names of networks that no training step calls."""
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+QUICK = ("vae", "gan", "seq2seq", "distillation", "actor_critic")
+
+
+@pytest.mark.parametrize("program", mostly(PROGRAMS, QUICK))
 def test_programs_are_recorded_whole_and_train_as_ever(
     program: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

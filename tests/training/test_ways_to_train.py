@@ -16,6 +16,7 @@ from keras import layers
 
 from tb_activations import LayerHealth, load
 from tb_activations.taps.step.dispatch import Dispatcher
+from tests.thorough import mostly
 from tests.training.alone import Callbacks, assert_whole, data, observed
 
 BATCH = 32
@@ -196,7 +197,13 @@ WAYS: dict[str, Callable[[Callbacks], keras.Model]] = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+QUICK = (
+    *("a decorated train_step", "no optimizer of the model", "set_model and train_on_batch", "CallbackList"),
+    *("an unknown number of batches", "a custom train function"),
+)
+
+
+@pytest.mark.parametrize("way", mostly(WAYS, QUICK))
 def test_a_training_runs_as_without_the_callback(way: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "tb_activations"):
         run = observed(WAYS[way], tmp_path)

@@ -21,7 +21,12 @@ export function Training({ store }: { readonly store: TrainingStore }) {
       <Await loaded={store.training.value} height={150} idle="This run has no training metrics.">
         {(frame) =>
           isTable ? (
-            <SeriesTable store={store} frame={frame} statistics={recorded} subject="training" />
+            <SeriesTable
+              store={store}
+              frame={frame}
+              statistics={recorded.filter(({ id }) => frame.header.stats.includes(id))}
+              subject="training"
+            />
           ) : (
             <SeriesGrid
               store={store}

@@ -14,7 +14,7 @@ from keras import layers, ops
 
 from tb_activations import LayerHealth, load
 from tb_activations.cli.main import main
-from tb_activations.records.finding import Finding, Severity
+from tb_activations.records.finding import WHOLE, Finding, Severity
 from tests.thorough import mostly
 
 RANDOM = np.random.default_rng(0)
@@ -45,8 +45,13 @@ def fit(
     return callback
 
 
-def nan_root(callback: LayerHealth) -> Finding:
-    (root,) = [one for one in callback.findings if one.rule == "nonfinite" and one.root is None]
+DATA = "nonfinite_data"
+
+
+def nan_root(callback: LayerHealth, rule: str = "nonfinite") -> Finding:
+    """The only root; everything else that was found follows from it."""
+    (root,) = [one for one in callback.findings if one.root is None and one.closed_step is None]
+    assert root.rule == rule
     return root
 
 
@@ -59,25 +64,25 @@ def with_bad_row(data: np.ndarray, value: float = np.nan) -> np.ndarray:
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_a_bad_row_of_the_inputs_is_named_at_the_end(activation: str, value: float, tmp_path: Path) -> None:
-    root = nan_root(fit(dense(activation, activation), with_bad_row(X, value), NOISY, tmp_path))
-    assert (root.layer, root.since_step) == ("hidden_0", BAD_STEP)
-    assert "input data" in root.message
+    root = nan_root(fit(dense(activation, activation), with_bad_row(X, value), NOISY, tmp_path), DATA)
+    assert (root.layer, root.sign, root.since_step, root.value) == (WHOLE, "inputs", BAD_STEP, 1)
+    assert "hidden_0" in root.message
     assert "learning rate" not in root.advice
-    (stored,) = [one for one in load(tmp_path).findings if one.rule == "nonfinite" and one.root is None]
+    (stored,) = [one for one in load(tmp_path).findings if one.id == root.id]
     assert stored.message == root.message
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_bad_row_of_the_targets_is_named_at_the_end(value: float, tmp_path: Path) -> None:
-    root = nan_root(fit(dense("relu", "tanh"), X, with_bad_row(NOISY, value), tmp_path))
-    assert (root.layer, root.since_step) == ("head", BAD_STEP)
+    root = nan_root(fit(dense("relu", "tanh"), X, with_bad_row(NOISY, value), tmp_path), DATA)
+    assert (root.layer, root.sign, root.since_step) == (WHOLE, "targets", BAD_STEP)
     assert "targets" in root.advice
 
 
 def test_a_bad_sample_weight_is_named_at_the_end(tmp_path: Path) -> None:
     weights = with_bad_row(np.ones((640, 1), "float32"))[:, 0]
-    root = nan_root(fit(dense("relu"), X, NOISY, tmp_path, sample_weight=weights))
-    assert (root.layer, root.since_step) == ("head", BAD_STEP)
+    root = nan_root(fit(dense("relu"), X, NOISY, tmp_path, sample_weight=weights), DATA)
+    assert (root.layer, root.sign, root.since_step) == (WHOLE, "sample_weights", BAD_STEP)
     assert "sample weights" in root.advice
 
 
@@ -88,9 +93,9 @@ def test_nan_in_the_second_of_two_inputs_is_laid_to_the_layer_that_takes_it(acti
         [layers.Dense(8, activation, name="left")(one), layers.Dense(8, activation, name="right")(other)]
     )
     model = keras.Model([one, other], layers.Dense(1, name="head")(both))
-    root = nan_root(fit(model, [X, with_bad_row(X)], NOISY, tmp_path))
-    assert (root.layer, root.since_step) == ("right", BAD_STEP)
-    assert "input data" in root.message
+    root = nan_root(fit(model, [X, with_bad_row(X)], NOISY, tmp_path), DATA)
+    assert (root.layer, root.since_step) == (WHOLE, BAD_STEP)
+    assert "into right" in root.message
 
 
 def test_nan_made_inside_the_network_is_not_laid_to_the_data(tmp_path: Path) -> None:

@@ -52,11 +52,9 @@ def origin_at(history: History, place: int) -> Seen:
     A value that is NaN in every kept step was never measured and proves nothing.
     """
     counts = {column: history.stat(column)[place] for column in LAYER_COLUMNS if "nonfinite" in column}
-    if _is_lost(history.total(INPUT_COLUMN), place):
-        return Seen(Origin.DATA)
     has_lost_weights = np.any(counts["weight_nonfinite"] > 0)
     given = _layer_given_nan(history, place, counts)
-    if given:
+    if given or _is_lost(history.total(INPUT_COLUMN), place):
         return Seen(Origin.DATA, given)
     if has_lost_weights:
         return Seen(Origin.UNSEEN)

@@ -10,6 +10,7 @@ import numpy as np
 
 from tb_activations.health.history import History
 from tb_activations.health.rules.base import Evidence, Judged, Sign, TrainingRule, evidence_of
+from tb_activations.health.rules.nan_origin import origin_at
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import count
 
@@ -48,6 +49,8 @@ class NonFiniteData(TrainingRule):
     def _evidence(history: History, sign: Sign, value: float) -> Evidence:
         is_harmful = _has_spread(history)
         name = _NAMES[sign.id]
+        seen = origin_at(history, len(history.steps) - 1) if sign == INPUTS else None
+        into = f", into {seen.given}" if seen is not None and seen.given else ""
         spoiled = ", and loss or layers with them" if is_harmful else ""
         return Evidence(
             severity=Severity.PROBLEM if is_harmful else Severity.NOTE,
@@ -59,7 +62,7 @@ class NonFiniteData(TrainingRule):
             since_step=history.step,
             message=(
                 f"{count(value)} of the {name} in a batch {'is' if value == 1 else 'are'} NaN or infinite (none "
-                f"allowed){spoiled}, first seen at step {history.step}."
+                f"allowed){into}{spoiled}, first seen at step {history.step}."
             ),
             might_be_wrong=(
                 "Values that the model masks out are harmless, as long as loss and gradients stay finite."

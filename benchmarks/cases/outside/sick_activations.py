@@ -331,3 +331,26 @@ def engine_sensors_unscaled() -> Training:
         ]
     )
     return Training(compiled(model, keras.optimizers.Adam(0.0001), "mse"), x, y, epochs=6)
+
+
+@outside_sick(
+    "saturated_units",
+    ["rnn"],
+    family="text",
+    source="https://github.com/mukul-rathi/deep-learning-tutorials/issues/2",
+    accepted="The recurrent units are saturated because of how their weights are initialized.",
+    also=LOUD,
+)
+def characters_through_standard_normal_weights() -> Training:
+    """A recurrent network on characters whose weights are drawn from a standard normal distribution."""
+    x, y = words(384)
+    start = keras.initializers.RandomNormal(stddev=1.0)
+    model = keras.Sequential(
+        [
+            layers.Input((12,), dtype="int32"),
+            layers.Embedding(60, 32, embeddings_initializer=start, name="characters"),
+            layers.SimpleRNN(48, kernel_initializer=start, recurrent_initializer=start, name="rnn"),
+            layers.Dense(2, name="logits"),
+        ]
+    )
+    return Training(compiled(model, keras.optimizers.SGD(0.01)), x, y, epochs=5)

@@ -196,7 +196,7 @@ def communities(count: int = 96) -> tuple[Array, Array, Array]:
     random = np.random.default_rng(32)
     y = np.arange(count) % 2
     chance = np.where(y[:, None] == y[None], 0.3, 0.15)
-    edges = np.triu(random.random((count, count)) < chance, 1)
+    edges: Array = np.triu(random.random((count, count)) < chance, 1)
     edges = edges + edges.T + np.eye(count)
     features = random.normal(size=(count, 8)) + 0.5 * y[:, None]
     return features.astype("float32"), (edges / edges.sum(1, keepdims=True)).astype("float32"), y.astype("int32")

@@ -61,7 +61,7 @@ def five_sigmoid_layers() -> Training:
     also=FADED,
 )
 def two_circles_by_deep_tanh() -> Training:
-    """Two circles are told apart by ten narrow tanh layers with uniform weights, momentum and a small rate."""
+    """Two circles are separated by ten narrow tanh layers with uniform weights, momentum and a small rate."""
     x, y = make_circles(n_samples=500, noise=0.1, random_state=1)
     start = keras.initializers.RandomUniform(minval=-0.3, maxval=0.3)
     hidden = [layers.Dense(5, activation="tanh", kernel_initializer=start, name=f"dense_{n}") for n in range(1, 11)]

@@ -17,7 +17,9 @@ from benchmarks.cases.training import load_measurements, measure
 from benchmarks.cases.truth import Measurements
 
 HEALTHY = [case for case in CASES.values() if case.is_outside and case.rule is None]
-STUCK = Measurements([{"step": 0, "loss": 1.0, "layers": {}}, {"step": 9, "loss": 0.95, "layers": {}}], {}, {}, None, 1.0)
+STUCK = Measurements(
+    [{"step": 0, "loss": 1.0, "layers": {}}, {"step": 9, "loss": 0.95, "layers": {}}], {}, {}, None, 1.0
+)
 
 
 def case(**known: Any) -> Case:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers, ops
+from keras import layers
 
 from benchmarks.cases.base import Training, View, outside_healthy
 from benchmarks.cases.data import Array
@@ -99,9 +99,7 @@ def audio_speakers_residual() -> Training:
     body = layers.Dense(48, activation="relu")(body)
     outputs = layers.Dense(4, activation="softmax", name="output")(layers.Dense(24, activation="relu")(body))
     model = keras.Model(inputs=inputs, outputs=outputs)
-    model.compile(
-        optimizer="Adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False
-    )
+    model.compile(optimizer="Adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
     stop = keras.callbacks.EarlyStopping(patience=10, restore_best_weights=True)
     return Training(model, x, y, epochs=10, batch_size=16, fit={"callbacks": [stop], "validation_split": 0.1})
 
@@ -128,7 +126,10 @@ def audio_events_by_frame() -> Training:
         ]
     )
     model.compile(
-        optimizer=keras.optimizers.Adam(0.005), loss="binary_crossentropy", metrics=["binary_accuracy"], jit_compile=False
+        optimizer=keras.optimizers.Adam(0.005),
+        loss="binary_crossentropy",
+        metrics=["binary_accuracy"],
+        jit_compile=False,
     )
     constant = binary_entropy(events.reshape(-1, 3))
     return Training(model, frames.astype("float32"), events, epochs=8, batch_size=16, constant_loss=constant)

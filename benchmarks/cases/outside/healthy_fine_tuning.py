@@ -117,7 +117,9 @@ def tuning_low_rank() -> Training:
         body = layers.Activation("gelu")(LoraLayer(layer)(body))
     head.trainable = False
     model = keras.Model(inputs, head(body))
-    model.compile(keras.optimizers.AdamW(0.005, weight_decay=0.01), LOGITS, weighted_metrics=["accuracy"], jit_compile=False)
+    model.compile(
+        keras.optimizers.AdamW(0.005, weight_decay=0.01), LOGITS, weighted_metrics=["accuracy"], jit_compile=False
+    )
     return Training(model, x[:, :, ::-1], y, epochs=8)
 
 
@@ -223,7 +225,10 @@ def tuning_few_labels() -> Training:
     whole.fit(x, x, epochs=5, batch_size=32, verbose=0)
     model = keras.Sequential([keras.Input((64,)), *encoder.layers, layers.Dropout(0.2), layers.Dense(10, "softmax")])
     model.compile(
-        optimizer=keras.optimizers.Adam(0.002), loss="sparse_categorical_crossentropy", metrics=["acc"], jit_compile=False
+        optimizer=keras.optimizers.Adam(0.002),
+        loss="sparse_categorical_crossentropy",
+        metrics=["acc"],
+        jit_compile=False,
     )
     dataset = tf.data.Dataset.from_tensor_slices((x[:120], y[:120])).shuffle(120, seed=7).batch(16)
     return Training(

@@ -229,7 +229,10 @@ def graph_node_embeddings() -> Training:
     near = np.concatenate([walk[:, [at, at + gap]] for gap in (1, 2) for at in range(6 - gap)])
     far = np.stack([near[:, 0], random.integers(0, NODES, len(near))], 1)
     pairs, y = np.concatenate([near, far]), np.repeat([1.0, 0.0], len(near)).astype("float32")
-    inputs = {"target": keras.Input((), name="target", dtype="int32"), "context": keras.Input((), name="context", dtype="int32")}
+    inputs = {
+        "target": keras.Input((), name="target", dtype="int32"),
+        "context": keras.Input((), name="context", dtype="int32"),
+    }
     embed = layers.Embedding(
         NODES, 16, embeddings_initializer="he_normal", embeddings_regularizer=keras.regularizers.l2(1e-6), name="nodes"
     )
@@ -348,7 +351,7 @@ class TransformNet(layers.Layer):
 
 @outside_healthy("graphs")
 def graph_point_clouds() -> Training:
-    """Point clouds as in PointNet: transforms start as the identity with weights of zero, and a maximum picks points."""
+    """Point clouds as in PointNet: the transform starts as the identity with weights of zero."""
     random = np.random.default_rng(36)
     y = random.integers(0, 3, 420)
     points = random.normal(size=(420, 24, 3))

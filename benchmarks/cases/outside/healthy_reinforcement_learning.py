@@ -54,7 +54,9 @@ class ActorCritic(keras.Model):
                 alive = alive * tf.cast(tf.abs(states[:, 0]) < 0.4, "float32")
                 rewards.append(alive)
             total, losses = tf.zeros_like(alive), []
-            for chance, value, reward, life in zip(*(each[::-1] for each in (chances, values, rewards, lives)), strict=True):
+            for chance, value, reward, life in zip(
+                *(each[::-1] for each in (chances, values, rewards, lives)), strict=True
+            ):
                 total = reward + 0.9 * total
                 surprise = total - value
                 actor_loss = -chance * tf.stop_gradient(surprise)
@@ -162,8 +164,12 @@ class ProximalPolicy(keras.Model):
 
     def __init__(self) -> None:
         super().__init__()
-        self.actor = keras.Sequential([keras.Input((3,)), layers.Dense(32, "tanh"), layers.Dense(32, "tanh"), layers.Dense(1)])
-        self.critic = keras.Sequential([keras.Input((3,)), layers.Dense(32, "tanh"), layers.Dense(32, "tanh"), layers.Dense(1)])
+        self.actor = keras.Sequential(
+            [keras.Input((3,)), layers.Dense(32, "tanh"), layers.Dense(32, "tanh"), layers.Dense(1)]
+        )
+        self.critic = keras.Sequential(
+            [keras.Input((3,)), layers.Dense(32, "tanh"), layers.Dense(32, "tanh"), layers.Dense(1)]
+        )
         self.log_std = self.add_weight(shape=(1,), initializer=keras.initializers.Constant(-0.5), name="log_std")
         self.dice = keras.random.SeedGenerator(40)
 
@@ -217,8 +223,12 @@ def reinforcement_logged_bandit() -> Training:
     worth = contexts @ random.normal(size=(8, 5))
     actions = random.integers(0, 5, 1500)
     rewards = (worth[np.arange(1500), actions] + random.normal(0, 0.5, 1500) > 0.8).astype("float32")
-    model = keras.Sequential([keras.Input((8,)), layers.Dense(32, "elu"), layers.Dense(32, "elu"), layers.Dense(5, "softmax")])
-    model.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy", weighted_metrics=[], jit_compile=False)
+    model = keras.Sequential(
+        [keras.Input((8,)), layers.Dense(32, "elu"), layers.Dense(32, "elu"), layers.Dense(5, "softmax")]
+    )
+    model.compile(
+        keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy", weighted_metrics=[], jit_compile=False
+    )
 
     def regret() -> float:
         chosen = np.asarray(model(contexts)).argmax(1)

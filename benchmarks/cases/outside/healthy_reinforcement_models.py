@@ -84,9 +84,7 @@ def reinforcement_continuous_actions() -> Training:
             total -= float(reward.mean())
         return total
 
-    return Training(
-        model, memory, None, epochs=12, batch_size=64, goal=Goal("cost of ten moves", cost, at_most=4.5)
-    )
+    return Training(model, memory, None, epochs=12, batch_size=64, goal=Goal("cost of ten moves", cost, at_most=4.5))
 
 
 @outside_healthy("reinforcement_learning")
@@ -122,7 +120,7 @@ def reinforcement_world_model() -> Training:
 
 @outside_healthy("reinforcement_learning")
 def reinforcement_values_of_states() -> Training:
-    """Values of states from the returns of play, unscaled: the loss starts in the hundreds, and some of it is chance."""
+    """Values of states from unscaled returns of play: the loss starts in the hundreds, and some of it is chance."""
     random = np.random.default_rng(46)
     states = random.uniform(-1, 1, (900, 3)).astype("float32")
     chance = 1 / (1 + np.exp(-2 * states[:, 0] - states[:, 1] * states[:, 2]))

@@ -20,9 +20,14 @@ def customers(count: int = 700) -> tuple[dict[str, Array], Array]:
     age, hours = random.uniform(18, 70, count), random.normal(40, 8, count)
     job, region = random.integers(0, 14, count), random.integers(0, 5, count)
     pay = random.normal(0, 1, 14)
-    score = 0.05 * (age - 40) + 0.08 * (hours - 40) + 1.5 * pay[job] + 0.3 * (region == 2) + random.normal(0, 0.4, count)
+    score = (
+        0.05 * (age - 40) + 0.08 * (hours - 40) + 1.5 * pay[job] + 0.3 * (region == 2) + random.normal(0, 0.4, count)
+    )
     columns = {"age": age, "hours": hours, "job": job, "region": region}
-    x = {name: values.astype("float32" if values.dtype == float else "int32")[:, None] for name, values in columns.items()}
+    x = {
+        name: values.astype("float32" if values.dtype == float else "int32")[:, None]
+        for name, values in columns.items()
+    }
     return x, (score > 0.5).astype("float32")[:, None]
 
 
@@ -312,9 +317,7 @@ def tabular_recommender() -> Training:
     score = (tastes[pairs[:, 0]] * kinds[pairs[:, 1]]).sum(1) + quality[pairs[:, 1]]
     ratings = (1 / (1 + np.exp(-score + random.normal(0, 0.3, 2400)))).astype("float32")[:, None]
     model = RecommenderNet(90, 60, 8)
-    model.compile(
-        loss=keras.losses.BinaryCrossentropy(), optimizer=keras.optimizers.Adam(0.01), jit_compile=False
-    )
+    model.compile(loss=keras.losses.BinaryCrossentropy(), optimizer=keras.optimizers.Adam(0.01), jit_compile=False)
     return Training(
         model, pairs.astype("int32"), ratings, epochs=10, goal=squared_error(model, pairs.astype("int32"), ratings, 0.6)
     )

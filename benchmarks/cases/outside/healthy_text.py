@@ -38,9 +38,7 @@ def text_bidirectional_lstm() -> Training:
     x_in = layers.Bidirectional(layers.LSTM(16, return_sequences=True))(x_in)
     x_in = layers.Bidirectional(layers.LSTM(16))(x_in)
     model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x_in))
-    model.compile(
-        keras.optimizers.Adam(0.004), "binary_crossentropy", metrics=["accuracy"], jit_compile=False
-    )
+    model.compile(keras.optimizers.Adam(0.004), "binary_crossentropy", metrics=["accuracy"], jit_compile=False)
     return Training(model, x, y, epochs=5)
 
 

@@ -168,14 +168,10 @@ def series_next_frame() -> Training:
     x = layers.ConvLSTM2D(8, (3, 3), padding="same", return_sequences=True, activation="relu")(x)
     outputs = layers.Conv3D(1, (3, 3, 3), activation="sigmoid", padding="same")(x)
     model = keras.Model(inputs, outputs)
-    model.compile(
-        loss=keras.losses.binary_crossentropy, optimizer=keras.optimizers.Adam(0.01), jit_compile=False
-    )
+    model.compile(loss=keras.losses.binary_crossentropy, optimizer=keras.optimizers.Adam(0.01), jit_compile=False)
     share = 1 / size**2
     constant = -share * np.log(share) - (1 - share) * np.log(1 - share)
-    return Training(
-        model, frames[:, :-1], frames[:, 1:], epochs=6, batch_size=8, constant_loss=float(constant)
-    )
+    return Training(model, frames[:, :-1], frames[:, 1:], epochs=6, batch_size=8, constant_loss=float(constant))
 
 
 @outside_healthy("time_series")
@@ -222,7 +218,7 @@ class Forecaster(keras.Model):
 
 @outside_healthy("time_series")
 def series_residual_stacks() -> Training:
-    """A subclassed forecast of stacked blocks that each pass on what they cannot explain, smaller and smaller signals."""
+    """A subclassed forecast of stacked blocks that each pass on what they cannot explain, a smaller signal."""
     x, y = windows(temperatures(500)[:, :1], 24, 4)
     x = x[..., 0]
     model = Forecaster(24, 4)

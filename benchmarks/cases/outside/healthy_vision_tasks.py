@@ -47,9 +47,7 @@ def vision_unet_segmentation() -> Training:
     x = layers.concatenate([x, first])
     outputs = layers.Conv2D(3, 3, activation="softmax", padding="same")(x)
     model = keras.Model(inputs, outputs)
-    model.compile(
-        optimizer=keras.optimizers.Adam(5e-3), loss="sparse_categorical_crossentropy", jit_compile=False
-    )
+    model.compile(optimizer=keras.optimizers.Adam(5e-3), loss="sparse_categorical_crossentropy", jit_compile=False)
     return Training(model, images, pixels, epochs=8, batch_size=16)
 
 
@@ -80,9 +78,7 @@ def vision_super_resolution() -> Training:
             DepthToSpace(2),
         ]
     )
-    model.compile(
-        optimizer=keras.optimizers.Adam(0.003), loss=keras.losses.MeanSquaredError(), jit_compile=False
-    )
+    model.compile(optimizer=keras.optimizers.Adam(0.003), loss=keras.losses.MeanSquaredError(), jit_compile=False)
     stop = keras.callbacks.EarlyStopping(monitor="loss", patience=10)
     return Training(model, low, high, epochs=10, batch_size=8, fit={"callbacks": [stop]})
 

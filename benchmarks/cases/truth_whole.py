@@ -119,7 +119,8 @@ def _too_high(measured: Measurements) -> Iterator[Fact]:
 
 def _misfits(head: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """What is certainly and what is arguably wrong with a head."""
-    certain, arguable = [], []
+    certain: list[str] = []
+    arguable: list[str] = []
     if head["is_softmax"] and head["units"] == 1:
         certain.append("softmax over one value")
     for name, share in head["beyond"].items():

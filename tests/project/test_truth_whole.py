@@ -15,7 +15,7 @@ from benchmarks.cases.measurements import Measurements
 from benchmarks.cases.scoring import unconfirmed_claims
 from benchmarks.cases.truth_whole import learning_rate, no_learning, nonfinite_loss, unfit_head
 
-FINE = {"nonfinite": 0, "weights_nonfinite": 0, "moved": 0.2, "elasticity": 0.5}
+FINE = {"gradient": 0.1, "nonfinite": 0, "weights_nonfinite": 0, "moved": 0.2, "elasticity": 0.5}
 FALLING = (2.3, 1.0, 0.5, 0.3, 0.2, 0.1)
 SAME = (2.3,) * 6
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers, ops
+from keras import layers
 
 from benchmarks.cases.base import Training, View, outside_healthy
 from benchmarks.cases.data import Array

@@ -83,7 +83,7 @@ class BottleneckAdapter(layers.Layer):
 
 @outside_healthy("fine_tuning")
 def tuning_bottleneck_adapters() -> Training:
-    """Adapters in a frozen transformer for a new task: their upper halves start a hundred times too small on purpose."""
+    """Adapters in a frozen transformer for a new task: their upper halves start nearly at zero on purpose."""
     x, y = words(512)
     parts: dict[str, Any] = {
         "embed": layers.Embedding(60, 24),

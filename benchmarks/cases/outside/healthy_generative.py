@@ -164,7 +164,7 @@ class PixelConvLayer(layers.Layer):
 
 @outside_healthy("generative")
 def generative_masked_pixels() -> Training:
-    """Pixel by pixel with masked convolutions as in PixelCNN: nearly half of the weights are masked and never change."""
+    """Pixel by pixel with masked convolutions as in PixelCNN: nearly half of their weights never change."""
     x = (digits(384)[0] > 0.4).astype("float32")[..., None]
     inputs = keras.Input(shape=(8, 8, 1))
     body = PixelConvLayer("A", 24, 5, activation="relu")(inputs)

@@ -351,7 +351,7 @@ class TransformNet(layers.Layer):
 
 @outside_healthy("graphs")
 def graph_point_clouds() -> Training:
-    """Point clouds as in PointNet: transforms start as the identity with weights of zero, and a maximum picks points."""
+    """Point clouds as in PointNet: the transform starts as the identity with weights of zero."""
     random = np.random.default_rng(36)
     y = random.integers(0, 3, 420)
     points = random.normal(size=(420, 24, 3))

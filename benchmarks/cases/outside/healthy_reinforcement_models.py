@@ -120,7 +120,7 @@ def reinforcement_world_model() -> Training:
 
 @outside_healthy("reinforcement_learning")
 def reinforcement_values_of_states() -> Training:
-    """Values of states from the returns of play, unscaled: the loss starts in the hundreds, and some of it is chance."""
+    """Values of states from unscaled returns of play: the loss starts in the hundreds, and some of it is chance."""
     random = np.random.default_rng(46)
     states = random.uniform(-1, 1, (900, 3)).astype("float32")
     chance = 1 / (1 + np.exp(-2 * states[:, 0] - states[:, 1] * states[:, 2]))

@@ -218,7 +218,7 @@ class Forecaster(keras.Model):
 
 @outside_healthy("time_series")
 def series_residual_stacks() -> Training:
-    """A subclassed forecast of stacked blocks that each pass on what they cannot explain, smaller and smaller signals."""
+    """A subclassed forecast of stacked blocks that each pass on what they cannot explain, a smaller signal."""
     x, y = windows(temperatures(500)[:, :1], 24, 4)
     x = x[..., 0]
     model = Forecaster(24, 4)

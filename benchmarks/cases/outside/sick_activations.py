@@ -36,7 +36,7 @@ def rectified_network_on_negative_pixels() -> Training:
     model.add(layers.Flatten(name="flatten"))
     model.add(layers.Dense(32, kernel_initializer="random_normal", activation="relu", name="dense"))
     model.add(layers.Dense(10, kernel_initializer="random_normal", name="logits"))
-    optimizer = keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True)
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True)
     return Training(compiled(model, optimizer), 255 * (x[..., None] - 1), y)
 
 
@@ -127,7 +127,7 @@ def few_rectified_units_before_the_output() -> Training:
             layers.Dense(1, name="output"),
         ]
     )
-    return Training(compiled(model, keras.optimizers.SGD(0.05), "mse"), x, y, epochs=12)
+    return Training(compiled(model, keras.optimizers.SGD(0.05, clipnorm=500.0), "mse"), x, y, epochs=12)
 
 
 @outside_sick(
@@ -223,7 +223,7 @@ def fourth_power_of_a_hundred() -> Training:
     model = keras.Sequential(
         [
             layers.Input((1,)),
-            layers.Dense(8, activation="sigmoid", name="dense"),
+            layers.Dense(4, activation="sigmoid", name="dense"),
             layers.Dense(8, activation="elu", name="dense_1"),
             layers.Dense(1, name="output"),
         ]
@@ -331,3 +331,26 @@ def engine_sensors_unscaled() -> Training:
         ]
     )
     return Training(compiled(model, keras.optimizers.Adam(0.0001), "mse"), x, y, epochs=6)
+
+
+@outside_sick(
+    "saturated_units",
+    ["rnn"],
+    family="text",
+    source="https://github.com/mukul-rathi/deep-learning-tutorials/issues/2",
+    accepted="The recurrent units are saturated because of how their weights are initialized.",
+    also=LOUD,
+)
+def characters_through_standard_normal_weights() -> Training:
+    """A recurrent network on characters whose weights are drawn from a standard normal distribution."""
+    x, y = words(384)
+    start = keras.initializers.RandomNormal(stddev=1.0)
+    model = keras.Sequential(
+        [
+            layers.Input((12,), dtype="int32"),
+            layers.Embedding(60, 32, embeddings_initializer=start, name="characters"),
+            layers.SimpleRNN(48, kernel_initializer=start, recurrent_initializer=start, name="rnn"),
+            layers.Dense(2, name="logits"),
+        ]
+    )
+    return Training(compiled(model, keras.optimizers.SGD(0.01)), x, y, epochs=5)

@@ -183,7 +183,7 @@ def attention_over_one_score() -> Training:
     x, y = words(512)
     inputs = layers.Input((12,), dtype="int32")
     seen = layers.Embedding(60, 16, name="embedding")(inputs)
-    seen = layers.Bidirectional(layers.GRU(8, return_sequences=True), name="gru")(seen)
+    seen = layers.GRU(16, return_sequences=True, name="gru")(seen)
     scores = layers.Dense(1, name="scores")(seen)
     weights = layers.Softmax(axis=-1, name="weights")(scores)
     context = layers.Lambda(lambda pair: ops.sum(pair[0] * pair[1], axis=1), name="context")([weights, seen])
@@ -196,7 +196,7 @@ def communities(count: int = 96) -> tuple[Array, Array, Array]:
     random = np.random.default_rng(32)
     y = np.arange(count) % 2
     chance = np.where(y[:, None] == y[None], 0.3, 0.15)
-    edges = np.triu(random.random((count, count)) < chance, 1)
+    edges: Array = np.triu(random.random((count, count)) < chance, 1)
     edges = edges + edges.T + np.eye(count)
     features = random.normal(size=(count, 8)) + 0.5 * y[:, None]
     return features.astype("float32"), (edges / edges.sum(1, keepdims=True)).astype("float32"), y.astype("int32")
@@ -220,7 +220,7 @@ def twelve_graph_convolutions() -> Training:
         body = layers.Lambda(lambda value: ops.matmul(averages, value), name=f"average_{n}")(body)
     model = keras.Model(inputs, layers.Dense(2, name="logits")(body))
     fit = {"shuffle": False}
-    return Training(compiled(model), features, y, epochs=25, batch_size=len(y), fit=fit)
+    return Training(compiled(model), features, y, epochs=15, batch_size=len(y), fit=fit)
 
 
 def all_triplets(labels: Any, embedded: Any) -> Any:
@@ -251,5 +251,5 @@ def flowers_embedded_in_one_point() -> Training:
             layers.Dense(3, activation="relu", name="layer_2"),
         ]
     )
-    compiled(model, keras.optimizers.Adam(0.5), all_triplets)
+    compiled(model, keras.optimizers.Adam(3.0), all_triplets)
     return Training(model, x, y.astype("float32"), epochs=20, constant_loss=0.5)

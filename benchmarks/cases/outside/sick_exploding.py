@@ -145,7 +145,7 @@ def walks(count: int = 512) -> tuple[Array, Array, Array, Array]:
     actions = random.integers(0, 3, count)
     following = np.clip(states * 1.1 + 0.1 * (actions[:, None] - 1), 0.5, 3)
     rewards = states.sum(1) - 4
-    return tuple(part.astype(kind) for part, kind in zip((states, actions, rewards, following), "fiff", strict=True))  # type: ignore[return-value]
+    return states.astype("float32"), actions.astype("int32"), rewards.astype("float32"), following.astype("float32")
 
 
 @outside_sick(

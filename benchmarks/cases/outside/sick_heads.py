@@ -160,7 +160,7 @@ def classes_counted_from_one() -> Training:
     family="time_series",
     source="https://github.com/jsyoon0823/Time-series-prediction/issues/3",
     accepted="The output is a sigmoid, so targets must be scaled to [0, 1] first.",
-    also=("saturated_units", *SILENCED),
+    also=("saturated_units", "dead_units", *SILENCED),
 )
 def series_beyond_the_sigmoid() -> Training:
     """A recurrent forecaster with a sigmoid output is given values between 20 and 80."""
@@ -234,6 +234,7 @@ def routes(count: int = 384, length: int = 8) -> tuple[Array, Array]:
     source="https://github.com/keras-team/keras/issues/1987",
     accepted="Softmax and cross entropy are for classes; coordinates need a linear output and a squared error.",
     also=(
+        "dormant_units",
         "saturated_units",
         "poor_init",
         "exploding_gradient",

@@ -49,12 +49,6 @@ def distance(pair: Any) -> Any:
     return ops.sqrt(ops.sum(ops.square(first - second), axis=1, keepdims=True))
 
 
-def contrastive(same: Any, distances: Any) -> Any:
-    """The usual loss of pairs: near if the same, at least 1 apart if not."""
-    near = same * ops.square(distances)
-    return ops.mean(near + (1 - same) * ops.square(ops.maximum(1 - distances, 0)))
-
-
 @outside_sick(
     "nonfinite",
     ["embed_1", "embed_2", "distance"],
@@ -72,8 +66,8 @@ def siamese_pair_of_the_same_picture() -> Training:
     inputs = layers.Input((64,), name="left"), layers.Input((64,), name="right")
     first, second = layers.Dense(32, activation="relu", name="embed_1"), layers.Dense(16, name="embed_2")
     apart = layers.Lambda(distance, name="distance")([second(first(one)) for one in inputs])
-    model = keras.Model(list(inputs), apart)
-    return Training(compiled(model, "rmsprop", contrastive), [flat, flat[other]], same, constant_loss=UNKNOWN)
+    model = keras.Model(list(inputs), layers.Dense(1, activation="sigmoid", name="same")(apart))
+    return Training(compiled(model, "rmsprop", "binary_crossentropy"), [flat, flat[other]], same)
 
 
 @outside_sick(

@@ -160,7 +160,7 @@ def pixels_divided_as_integers() -> Training:
     family="time_series",
     source="https://github.com/keras-team/keras/issues/4563",
     accepted="The values to predict are very high; they must be rescaled before training.",
-    also=("exploding_gradient", "stagnant_weights", "saturated_units"),
+    also=("exploding_gradient", "vanishing_gradient", "stagnant_weights", "saturated_units"),
 )
 def recurrent_regression_of_huge_values() -> Training:
     """An LSTM predicts values around 50,000 under an absolute error that gives every step the same small size."""

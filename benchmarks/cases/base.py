@@ -25,13 +25,14 @@ RULES = (
     "nonfinite_loss",
     "no_learning",
     "learning_rate",
+    "nonfinite_data",
 )
-"""The sicknesses. The last three concern the training as a whole; their layer is `WHOLE`."""
+"""The sicknesses. The last four concern the training as a whole; their layer is `WHOLE`."""
 
 WHOLE = ""
 """Stands for the layer where a sickness concerns the training as a whole."""
 
-WHOLE_RULES = ("nonfinite_loss", "no_learning", "learning_rate")
+WHOLE_RULES = ("nonfinite_loss", "no_learning", "learning_rate", "nonfinite_data")
 """The sicknesses of the training as a whole. Any sick training may also have them."""
 
 FAMILIES = (

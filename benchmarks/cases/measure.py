@@ -36,8 +36,8 @@ class Measured(keras.callbacks.Callback):
     `moments` has one entry per measurement: its step, the loss, and by layer name the values of `_outputs` and
     `_weights`. `steps` has by layer name the relative sizes of all steps, `broken_step` the first step after which a
     weight was not finite, `broken_loss_step` the first one whose reported loss was not, `rates` the learning rate of
-    every step, `losses` the loss of every batch, `goal` the figure of the training's goal before and after, if it has one. Without a network that can be
-    measured the loss is NaN and `moments` has no layers.
+    every step, `losses` the loss of every batch, `goal` the figure of the training's goal before and after, if it has
+    one. Without a network that can be measured the loss is NaN and `moments` has no layers.
     """
 
     def __init__(self, training: Training) -> None:

@@ -34,6 +34,7 @@ class Measurements:
             the last is good enough; None if the loss shows it.
         rates: the learning rate of every step, None where the optimizer has none that can be read.
         broken_loss_step: the first step whose reported loss was not finite.
+        data_nonfinite: number of inputs, targets and sample weights that are NaN or infinite, in arrays.
         batch_losses: the loss of every batch.
         heads: by the name of an output layer how it fits its targets, see `heads.heads`.
     """
@@ -47,6 +48,7 @@ class Measurements:
     rates: Sequence[float | None] = ()
     broken_loss_step: int | None = None
     batch_losses: Sequence[float] = ()
+    data_nonfinite: int = 0
     heads: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
     def series(self, layer: str, figure: str) -> list[Any]:

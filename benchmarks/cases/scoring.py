@@ -7,11 +7,13 @@ import statistics
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
-from benchmarks.cases.base import RULES, WHOLE_RULES, Case
+from benchmarks.cases.base import RULES, WHOLE, WHOLE_RULES, Case
+from benchmarks.cases.lead import lead, loss_alarm
 from benchmarks.cases.measurements import Fact, Measurements
 from benchmarks.cases.training import load_measurements
 from benchmarks.cases.truth import facts
 from tb_activations.events.reader import load
+from tb_activations.events.run import Run
 from tb_activations.health.diagnosis import Diagnosis
 from tb_activations.records.finding import Finding, Severity
 
@@ -28,6 +30,8 @@ class Result:
         unconfirmed: claims of the case that the measurements do not confirm; a fault of the case.
         is_found: whether the sickness was found, in any layer.
         is_right_layer: whether its roots name the root cause and no healthy layer; None if nothing was found.
+        lead: observed steps from the first finding of the sickness to the alarm of a watcher of the loss, or to the end
+            of the training if that stays quiet; None if nothing was found.
         late_by: steps from the onset to the first finding of the sickness, None if nothing was found.
     """
 
@@ -38,6 +42,7 @@ class Result:
     is_found: bool = False
     is_right_layer: bool | None = None
     late_by: int | None = None
+    lead: int | None = None
 
 
 def judge(folder: Path) -> list[Finding]:
@@ -45,7 +50,11 @@ def judge(folder: Path) -> list[Finding]:
 
     In its last form, but with the worst severity it ever had.
     """
-    run = load(folder)
+    return judged(load(folder))
+
+
+def judged(run: Run) -> list[Finding]:
+    """The same for a run at hand."""
     diagnosis = Diagnosis(run.spec)
     worst: dict[str, Severity] = {}
     latest: dict[str, Finding] = {}
@@ -65,19 +74,22 @@ def score(case: Case, folder: Path) -> Result:
     """The result of the training that `train` stored in `folder`."""
     measured = load_measurements(folder)
     known = facts(measured)
-    found = judge(folder / "run")
+    run = load(folder / "run")
+    found = judged(run)
     allowed = _allowed(case)
     true = {(fact.rule, fact.layer) for fact in known if fact.rule in allowed}
     named = [finding for finding in found if finding.rule == case.rule]
     onset = _onset(case, known)
+    first = min((finding.opened_step for finding in named), default=None)
     return Result(
         case,
         tuple(found),
-        tuple(finding for finding in found if (finding.rule, finding.layer) not in true),
+        tuple(finding for finding in found if not _is_true(finding, case, true)),
         unconfirmed_claims(case, measured),
         bool(named),
         _is_right_layer(case, roots_of(named, found), true) if named else None,
-        min(finding.opened_step for finding in named) - onset if named else None,
+        first - onset if first is not None else None,
+        lead(first, loss_alarm(measured.batch_losses), run.steps.tolist()) if first is not None else None,
     )
 
 
@@ -96,8 +108,15 @@ def roots_of(findings: Iterable[Finding], among: Iterable[Finding]) -> list[Find
 
 def _is_right_layer(case: Case, roots: Sequence[Finding], true: Container[tuple[str | None, str]]) -> bool:
     """Whether some root is in a layer of the root cause and every other one is at least true."""
-    is_named = any(root.layer in case.layers for root in roots)
-    return is_named and all(root.layer in case.layers or (root.rule, root.layer) in true for root in roots)
+    # A cause that lies in the training as a whole is no layer's, and named rightly if it is true.
+    is_named = any(root.layer in case.layers or (root.layer == WHOLE and _is_true(root, case, true)) for root in roots)
+    return is_named and all(root.layer in case.layers or _is_true(root, case, true) for root in roots)
+
+
+def _is_true(finding: Finding, case: Case, true: Container[tuple[str | None, str]]) -> bool:
+    """Whether the measurements confirm a finding; spikes of the loss are true of any sick training."""
+    is_spike = finding.rule == "loss_spike" and case.rule is not None
+    return is_spike or (finding.rule, finding.layer) in true
 
 
 def _onset(case: Case, known: Iterable[Fact]) -> int:
@@ -139,6 +158,7 @@ class RuleScore:
         true_cases, false_cases: cases with at least one true finding of this rule; with at least one false alarm.
         healthy_alarms: healthy cases with a false alarm.
         late_by: steps from onset to finding, one per case found.
+        leads: observed steps from finding to the alarm of a watcher of the loss, one per case found.
     """
 
     rule: str
@@ -149,6 +169,7 @@ class RuleScore:
     false_cases: int
     healthy_alarms: int
     late_by: tuple[int, ...]
+    leads: tuple[int, ...]
 
     @property
     def recall(self) -> float | None:
@@ -162,6 +183,10 @@ class RuleScore:
     @property
     def right_layer_rate(self) -> float | None:
         return self.right_layer / self.found if self.found else None
+
+    @property
+    def median_lead(self) -> float | None:
+        return statistics.median(self.leads) if self.leads else None
 
     @property
     def median_late_by(self) -> float | None:
@@ -185,4 +210,5 @@ def _rule_score(rule: str, results: Sequence[Result]) -> RuleScore:
         len(alarming),
         sum(result.case.rule is None for result in alarming),
         tuple(result.late_by for result in sick if result.late_by is not None),
+        tuple(result.lead for result in sick if result.lead is not None),
     )

@@ -52,6 +52,13 @@ def load_measurements(folder: Path) -> Measurements:
     return Measurements(**json.loads((folder / MEASURED).read_text("utf-8")))
 
 
+def data_nonfinite(training: Training) -> int:
+    """Number of NaN and infinite values among the arrays that are trained on."""
+    data = [training.x, training.y, training.fit.get("sample_weight")]
+    arrays = [np.asarray(value) for value in keras.tree.flatten(data) if isinstance(value, np.ndarray)]
+    return sum(int((~np.isfinite(array)).sum()) for array in arrays if array.dtype.kind == "f")
+
+
 def constant_loss(training: Training) -> float:
     """Loss of the best constant predictor for the common losses, NaN for others."""
     if training.constant_loss is not None:
@@ -95,6 +102,7 @@ def _store(training: Training, measured: Measured, folder: Path) -> None:
         "batch_losses": [float(f"{loss:.5g}") for loss in measured.losses],
         "broken_loss_step": measured.broken_loss_step,
         "heads": heads(training),
+        "data_nonfinite": data_nonfinite(training),
     }
     (folder / MEASURED).write_text(json.dumps(stored), "utf-8")
 

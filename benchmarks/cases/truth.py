@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.cases.measurements import Fact, Measurements
-from benchmarks.cases.truth_whole import learning_rate, no_learning, nonfinite_loss, unfit_head
+from benchmarks.cases.truth_whole import learning_rate, no_learning, nonfinite_data, nonfinite_loss, unfit_head
 
 Flags = list[bool]
 
@@ -249,6 +249,7 @@ _CRITERIA: tuple[Callable[[Measurements], Iterator[Fact]], ...] = (
     collapsed_layer,
     poor_init,
     unfit_head,
+    nonfinite_data,
     nonfinite_loss,
     no_learning,
     learning_rate,

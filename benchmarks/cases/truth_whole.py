@@ -52,6 +52,12 @@ def nonfinite_loss(measured: Measurements) -> Iterator[Fact]:
         yield Fact("nonfinite_loss", WHOLE, False, measured.step_of(unknown.index(True)), "layers are not finite")
 
 
+def nonfinite_data(measured: Measurements) -> Iterator[Fact]:
+    """Arguable: inputs, targets or sample weights hold NaN or infinity. Whether that does harm shows in the layers."""
+    if measured.data_nonfinite:
+        yield Fact("nonfinite_data", WHOLE, False, 0, f"{measured.data_nonfinite} values")
+
+
 def no_learning(measured: Measurements) -> Iterator[Fact]:
     """The loss over all data, late, is the same as or higher than the first one or a constant's, whichever is lower.
 

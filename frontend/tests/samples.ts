@@ -1,9 +1,9 @@
 import type { Finding, Layer, Rule } from "../src/core/types";
 
 export const RULES: readonly Rule[] = [
-  { id: "dead_units", title: "Dead units", why: "" },
-  { id: "vanishing_gradient", title: "Vanishing gradient", why: "" },
-  { id: "nonfinite", title: "NaN or infinity", why: "" },
+  { id: "dead_units", title: "Dead units", why: "", outcome: null },
+  { id: "vanishing_gradient", title: "Vanishing gradient", why: "", outcome: null },
+  { id: "nonfinite", title: "NaN or infinity", why: "", outcome: null },
 ];
 
 export function layer(changes: Partial<Layer> = {}): Layer {
@@ -37,6 +37,7 @@ export function finding(changes: Partial<Finding> = {}): Finding {
     unit: "share",
     value: 0.781,
     threshold: 0.5,
+    closing_threshold: null,
     samples: 1920,
     checks: 12,
     since_step: 1400,

@@ -141,13 +141,14 @@ def misfit(sign: str, activation: str, loss: str, **values: float) -> SickHistor
     return SickHistory(spec, [record(spec, step, totals=values) for step in STEPS], sign, 0)
 
 
-def moving(sign: str, ratio: float, rate: Callable[[int], float], since: int = 0) -> SickHistory:
+def moving(sign: str, ratio: float, rate: Callable[[int], float], since: int = 0, cosine: float = 0.5) -> SickHistory:
     """Every kernel moves by `ratio` of its norm in every step, and the loss stays where it is."""
     history = kernels(sign)
     records = []
     for entry in history.records:
         table, values = entry.weights.copy(), entry.totals.copy()
         table[:, WEIGHT_COLUMNS.index("update_ratio")] = ratio
+        table[:, WEIGHT_COLUMNS.index("momentum_cosine")] = cosine
         values[STEP_COLUMNS.index("learning_rate")] = rate(entry.step)
         records.append(dataclasses.replace(entry, weights=table, totals=values))
     return whole(sign, records, since, history.spec)
@@ -212,6 +213,7 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
             moving("too_low", 4.3e-8, lambda step: 1e-9),
             dataclasses.replace(moving("decayed", 1e-7, lambda step: 0.1 if step < ONSET else 1.7e-5), since=ONSET),
             moving("too_high", 0.37, lambda step: 3.0),
+            moving("overshoot", 0.01, lambda step: 3.0, cosine=-0.77),
         ],
         "no_learning": [whole("loss", totals(), since=23 * EVERY)],
         "loss_spike": [

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tb_activations.health.rules.learning_rate import DECAYED, TOO_HIGH, TOO_LOW, ZERO
+from tb_activations.health.rules.learning_rate import DECAYED, OVERSHOOT, TOO_HIGH, TOO_LOW, ZERO
 from tb_activations.health.rules.nonfinite_data import INPUTS, SAMPLE_WEIGHTS, TARGETS
 from tb_activations.records.finding import WHOLE, Finding, Severity
 from tb_activations.records.specs import RunSpec, WeightSpec
@@ -22,12 +22,14 @@ NAN, LOST = float("nan"), {"weight_gradient_nonfinite": 7.0, "weight_nonfinite":
 EVERY_LAYER = ("a", "b", "out")
 
 
-def moving(step: int, ratio: float, *, loss: float = 1.0, rate: float = 1e-3, gradient: float = 0.1) -> StepRecord:
+def moving(
+    step: int, ratio: float, *, loss: float = 1.0, rate: float = 1e-3, gradient: float = 0.1, cosine: float = NAN
+) -> StepRecord:
     """A record in which every kernel moves by `ratio` of its norm."""
     values = {name: {"update_ratio": ratio, "weight_gradient_norm": gradient} for name in EVERY_LAYER}
     plain = record(KERNELS, step, values=values, loss=loss, totals={"learning_rate": rate})
     weights = np.full((3, 9), np.nan, np.float32)
-    weights[:, 3], weights[:, 5] = 3.0, ratio
+    weights[:, 3], weights[:, 5], weights[:, 6] = 3.0, ratio, cosine
     return dataclasses.replace(plain, weights=weights)
 
 
@@ -81,6 +83,7 @@ def test_a_step_that_loss_scaling_skips_is_a_note() -> None:
         ([moving(step, 1e-8, rate=1e-9) for step in range(20)], TOO_LOW),
         ([moving(step, 1e-3 if step < 4 else 1e-9, rate=1e-3 if step < 4 else 1e-9) for step in range(30)], DECAYED),
         ([moving(step, 0.3, rate=1.0, loss=1.1) for step in range(20)], TOO_HIGH),
+        ([moving(step, 0.01, rate=1.0, loss=1.1, cosine=-0.8) for step in range(20)], OVERSHOOT),
     ],
 )
 def test_the_learning_rate_is_named(records: list[StepRecord], sign: object) -> None:
@@ -96,8 +99,9 @@ def test_the_learning_rate_is_named(records: list[StepRecord], sign: object) -> 
         [moving(step, 1e-3) for step in range(30)],
         [moving(step, 1e-8, rate=1e-9 * (1 + step)) for step in range(30)],
         [moving(step, 0.3, rate=1.0, loss=1 / (1 + step)) for step in range(30)],
+        [moving(step, 0.01, loss=1 / (1 + step), cosine=-0.9) for step in range(30)],
     ],
-    ids=["has learned", "no gradient", "usual steps", "warming up", "fast and learning"],
+    ids=["has learned", "no gradient", "usual steps", "warming up", "fast and learning", "at its noise floor"],
 )
 def test_the_learning_rate_is_not_blamed(records: list[StepRecord]) -> None:
     assert opened(records, ["learning_rate"], KERNELS) == []

@@ -120,11 +120,11 @@ def test_scores_count_cases() -> None:
 
     true, false = finding("dead_units", "hidden_1"), finding("dead_units", "head")
     results = [
-        Result(case("found", "dead_units"), (true, false), (false,), (), True, True, 4),
+        Result(case("found", "dead_units"), (true, false), (false,), (), True, True, 4, 7),
         Result(case("missed", "dead_units"), (), (), ()),
         Result(case("well", None), (false,), (false,), ()),
     ]
-    expected = RuleScore("dead_units", 2, 1, 1, 1, 2, 1, (4,))
+    expected = RuleScore("dead_units", 2, 1, 1, 1, 2, 1, (4,), (7,))
     assert rule_scores(results)[0] == expected
     assert (expected.recall, expected.right_layer_rate) == (0.5, 1.0)
     assert expected.precision == pytest.approx(1 / 3)

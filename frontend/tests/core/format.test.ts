@@ -91,6 +91,9 @@ it("states evidence and threshold in the unit of the finding, whatever its title
   expect(thresholdWords(finding({ unit: "count", threshold: 0 }))).toBe("none allowed");
   expect(thresholdWords(finding({ unit: "count", threshold: 5000 }))).toBe("threshold 5,000");
   expect(thresholdWords(finding({ unit: "", threshold: 0 }))).toBe("threshold 0");
+  expect(thresholdWords(finding({ unit: "share", threshold: 0.5, closing_threshold: 0.4 }))).toBe(
+    "threshold 50%, closes at 40%",
+  );
 });
 
 it("states evidence in a few words", () => {

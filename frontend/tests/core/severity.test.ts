@@ -10,7 +10,7 @@ import {
   worseCode,
   worstOutcome,
 } from "../../src/core/severity";
-import type { Outcome } from "../../src/core/types";
+import type { Outcome, Rule } from "../../src/core/types";
 import { layer, RULES } from "../samples";
 
 const code = (outcome: Outcome) => HEALTH_CODES.indexOf(outcome);
@@ -54,6 +54,8 @@ it("names the rules that failed, and on how many layers", () => {
   const layers = [layer({ outcomes: ["ok", "error", "ok"] }), layer({ outcomes: ["error", "error", "problem"] })];
   expect(failedRules(layers, RULES)).toBe("dead units on 1 layer, vanishing gradient on 2 layers");
   expect(failedRules([layer()], RULES)).toBe("");
+  const ofTraining: Rule = { id: "no_learning", title: "Does not learn", why: "", outcome: "error" };
+  expect(failedRules([layer()], [...RULES, ofTraining])).toBe("does not learn");
 });
 
 describe("worst of several", () => {

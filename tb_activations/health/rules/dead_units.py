@@ -144,7 +144,8 @@ class DeadUnits(LayerRule):
                 f"{percent(share)} of the units of {layer.name} ({indices.size} of {layer.units}) output zero "
                 f"for every sample ({self._shares.in_words(severity, share)}), since step {since}{origin}."
             ),
-            might_be_wrong=(
+            might_be_wrong=_witness(history, layer)
+            or (
                 "A unit that responds to one sample in thousands looks the same. Wide or strongly sparse layers can "
                 "spare many units; if so, the validation score does not suffer."
             ),
@@ -165,6 +166,22 @@ class DeadUnits(LayerRule):
     @staticmethod
     def explains_others(finding: Finding) -> bool:
         return finding.value == 1
+
+
+def _witness(history: History, layer: LayerSpec) -> str:
+    """What the optimizer's memory says about units that never received a gradient; "" if it says nothing."""
+    shares = [
+        float(history.weight_stat("starved_fraction")[-1, row])
+        for row, weight in enumerate(history.spec.weights)
+        if weight.layer == layer.name and len(weight.shape) > 1
+    ]
+    share = max((share for share in shares if share > 0), default=0.0)
+    if not share:
+        return ""
+    return (
+        f"Unlikely for the units that never worked: according to the optimizer's memory, no gradient has ever reached "
+        f"{percent(share)} of the units of {layer.name}."
+    )
 
 
 def _advice(layer: LayerSpec, *, is_born_dead: bool) -> str:

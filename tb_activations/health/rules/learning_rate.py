@@ -22,6 +22,7 @@ ZERO = Sign("zero", "learning rate")
 TOO_LOW = Sign("too_low", "update-to-weight ratio, largest of all layers")
 DECAYED = Sign("decayed", "learning rate relative to its peak", "share")
 TOO_HIGH = Sign("too_high", "update-to-weight ratio, median of all layers")
+OVERSHOOT = Sign("overshoot", "cosine between gradient and momentum, median of all kernels")
 
 LATEST = 16
 """Observed steps whose median is the usual size of an update."""
@@ -43,18 +44,21 @@ class LearningRate(TrainingRule):
         low: limit of the largest update-to-weight ratio of any kernel in the window.
         decayed: limit of the learning rate relative to its peak.
         high: limit of the median update-to-weight ratio of half of the layers.
+        against: limit of the cosine between gradient and momentum. Steps that go beyond the minimum again and again
+            turn every gradient against those before it.
         min_checks: observed steps needed.
     """
 
     low: float = 1e-6
     decayed: float = 0.01
     high: float = 0.1
+    against: float = -0.5
     min_checks: float = 16
 
     id: ClassVar[str] = "learning_rate"
     title: ClassVar[str] = "Learning rate"
     why: ClassVar[str] = "With the wrong step size, no architecture learns."
-    signs: ClassVar[tuple[Sign, ...]] = (ZERO, TOO_LOW, DECAYED, TOO_HIGH)
+    signs: ClassVar[tuple[Sign, ...]] = (ZERO, TOO_LOW, DECAYED, TOO_HIGH, OVERSHOOT)
     source: ClassVar[str] = (
         "update-to-weight ratio about 1e-3 (CS231n); limits far outside what healthy trainings reach"
     )
@@ -62,6 +66,7 @@ class LearningRate(TrainingRule):
         "low": (0, 1),
         "decayed": (0, 1),
         "high": (0, 1e9),
+        "against": (-1, 1),
         "min_checks": (3, 32),
     }
 
@@ -94,8 +99,13 @@ class LearningRate(TrainingRule):
         middle = float(np.median(usual)) if usual.size else np.nan
         # An explosion has its own finding, which names the layer.
         has_exploded = any(one.rule == "exploding_gradient" and one.severity is Severity.PROBLEM for one in known)
-        if middle > self.high and not has_exploded and not has_learned(history):
+        if has_exploded or has_learned(history):
+            return Outcome.OK
+        if middle > self.high:
             return _evidence(history, TOO_HIGH, middle, self.high, int(history.steps[-len(steps)]), earlier)
+        cosine = _usual_cosine(history)
+        if cosine < self.against:
+            return _evidence(history, OVERSHOOT, cosine, self.against, int(history.steps[-len(steps)]), earlier)
         return Outcome.OK
 
     @staticmethod
@@ -105,12 +115,21 @@ class LearningRate(TrainingRule):
             TOO_LOW.id: "learning rate too low: no weight moves",
             DECAYED.id: "learning rate lowered before anything was learned",
             TOO_HIGH.id: f"learning rate too high: steps of {number(finding.value)} of the weights",
+            OVERSHOOT.id: "learning rate too high: steps overshoot",
         }.get(finding.sign, "learning rate")
 
 
 def _has_gradient(history: History) -> bool:
     values, _ = medians(elasticities(history)[-LATEST:])
     return bool(np.fmax.reduce(values, initial=np.nan) > _NO_GRADIENT)
+
+
+def _usual_cosine(history: History) -> float:
+    """Median over kernels and the latest checks of the cosine between gradient and momentum; NaN if not measured."""
+    is_kernel = np.array([len(weight.shape) > 1 for weight in history.spec.weights], bool)
+    cosines = history.weight_stat("momentum_cosine")[-LATEST:, is_kernel]
+    known = cosines[np.isfinite(cosines)]
+    return float(np.median(known)) if known.size else np.nan
 
 
 def _is_warming_up(rates: NDArray[np.float64]) -> bool:
@@ -136,6 +155,10 @@ def _evidence(
         TOO_HIGH.id: (
             f"The learning rate is too high: at {number(rate)}, half of the layers move by {number(value)} of their "
             f"norm or more in every step (threshold {number(threshold)})"
+        ),
+        OVERSHOOT.id: (
+            f"The learning rate is too high: at {number(rate)}, gradients point against the steps before them (cosine "
+            f"{number(value)} with the momentum, threshold {number(threshold)})"
         ),
     }[sign.id]
     return Evidence(
@@ -163,6 +186,8 @@ def _advice(sign: Sign, value: float, rate: float, peak: float) -> str:
             f"Let the schedule last as long as the training (decay_steps counts steps, not epochs), or start with a "
             f"constant {number(peak)}."
         )
+    if sign == OVERSHOOT:
+        return f"Lower the learning rate (try {number(rate / 10)}), and the momentum if it is above 0.9."
     if sign == TOO_LOW:
         better = f" (here about {number(rate * USUAL_STEP / value)})" if value > 0 else ""
         return f"Raise the learning rate until steps are about 0.001 of the weights{better}; Adam starts at 0.001."

@@ -73,8 +73,8 @@ class Ledger:
         """
         key = (rule.id, layer)
         earlier = self._open.get(key)
-        if earlier is not None and isinstance(answer, Evidence) and rule.is_another(answer, earlier):
-            self._close(key, step, check)
+        if earlier is not None and isinstance(answer, Evidence) and answer.since_step > earlier.opened_step:
+            # It has become something else: more units died, or a harmless NaN spread. The earlier finding ends in it.
             earlier = None
         if isinstance(answer, Evidence):
             self._open[key] = self._finding(rule, key, answer, earlier, step, check)
@@ -96,7 +96,7 @@ class Ledger:
         opened = step if earlier is None else earlier.opened_step
         kept = self._closed.get(key, ())
         if earlier is None and kept:
-            is_resumed = 0 < check - kept[-1][0] <= REOPEN_WITHIN
+            is_resumed = check - kept[-1][0] <= REOPEN_WITHIN
             evidence = rule.again(evidence, kept[0][1], kept[-1][1] if is_resumed else None)
             if is_resumed:
                 opened = kept[-1][1].opened_step

@@ -137,7 +137,7 @@ HIDDEN_BY_RELU = {"a": {"weight_gradient_nonfinite": 4.0}}
 def test_nonfinite_inputs_stay_named(size: float, values: dict[str, dict[str, float]]) -> None:
     root = root_of(after(given(record(SPEC, 3, values=values), size)))
     assert (root.layer, root.since_step, root.opened_step) == ("a", 3, 3)
-    assert "first seen at step 3: the input data of the model were not finite" in root.message
+    assert "first seen at step 3: the input data of a were not finite" in root.message
     assert "input data" in root.advice
     assert "learning rate" not in root.advice
     assert root.sign != "weights"

@@ -125,12 +125,6 @@ class Rule(abc.ABC):
         return evidence
 
     @staticmethod
-    def is_another(evidence: Evidence, earlier: Finding) -> bool:
-        """Whether the evidence shows something else than the open finding, which it then closes."""
-        del evidence, earlier
-        return False
-
-    @staticmethod
     @abc.abstractmethod
     def headline(finding: Finding) -> str:
         """The finding in a few words, without layer and step."""

@@ -11,7 +11,7 @@ from tb_activations.health.history import History
 from tb_activations.records.specs import WeightSpec
 
 SMALL_GAIN = 0.05
-"""A kernel with a smaller gain starts near zero on purpose; its first steps are large beside it."""
+"""A kernel with a smaller gain starts near zero on purpose; its first steps are large compared with it."""
 
 
 def fan_in(weight: WeightSpec, class_name: str) -> tuple[float, float]:

@@ -11,7 +11,7 @@ import numpy as np
 from tb_activations.health.history import History
 from tb_activations.health.rules.base import ANYWHERE, Cause, Evidence, Judged, Sign, TrainingRule
 from tb_activations.health.rules.progress import STUCK, constant_loss, is_stuck, recent_loss, untrained_loss
-from tb_activations.records.finding import WHOLE, Finding, Outcome, Severity
+from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
 
 LOSS = Sign("loss", "loss relative to that without training")
@@ -65,7 +65,7 @@ class NoLearning(TrainingRule):
                 "Targets that are noise cannot be learned, adversarial losses do not fall, and a fine-tuned network "
                 "may start at its best."
             ),
-            advice=_advice(cause),
+            advice=_advice(has_cause=cause is not None),
         )
 
     @staticmethod
@@ -87,18 +87,17 @@ def _cause(known: Sequence[Finding]) -> Finding | None:
 
 def _message(history: History, loss: float, untrained: float, since: int) -> str:
     constant, start = constant_loss(history), number(history.initial_loss)
-    beside = f" and the best constant prediction reaches {number(constant)}" if np.isfinite(constant) else ""
+    constant_words = f" and the best constant prediction reaches {number(constant)}" if np.isfinite(constant) else ""
     ratio = f", {number(loss / untrained)} times the loss without training" if untrained > 0 else ""
     return (
         f"The training does not learn: the loss is {number(loss)}{ratio} (threshold {number(STUCK)}), first seen at "
-        f"step {since}. It was {start} at the start{beside}."
+        f"step {since}. It was {start} at the start{constant_words}."
     )
 
 
-def _advice(cause: Finding | None) -> str:
-    if cause is not None:
-        where = f" in {cause.layer}" if cause.layer != WHOLE else ""
-        return f"Start with the finding of {cause.rule}{where}."
+def _advice(*, has_cause: bool) -> str:
+    if has_cause:
+        return "Start with the finding that this one follows from."
     return (
         "No cause is visible in the layers. Check that inputs and targets belong together (shuffled alike), try to fit "
         "a single batch, and try learning rates ten times larger and smaller."

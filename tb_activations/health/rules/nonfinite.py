@@ -100,11 +100,6 @@ class NonFinite(LayerRule):
         return dataclasses.replace(evidence, message=evidence.message + before)
 
     @staticmethod
-    def is_another(evidence: Evidence, earlier: Finding) -> bool:
-        """NaN that spreads is another finding than the harmless NaN that was there before."""
-        return _was_harmless(earlier, evidence.severity)
-
-    @staticmethod
     def _reaches_the_loss(history: History, counts: Mapping[Sign, NDArray[np.float64]]) -> bool:
         """Whether more than outputs of hidden layers is affected: the loss, the last output, a gradient, a weight."""
         outputs = counts[OUTPUTS][~np.isnan(counts[OUTPUTS])]

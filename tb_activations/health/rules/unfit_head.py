@@ -128,7 +128,7 @@ class UnfitHead(LayerRule):
             distance,
             self.beside_probabilities,
             f"{loss} compares probabilities, but the targets range from {number(least)} to {number(most)}, "
-            f"{number(distance)} beside 0 to 1 (threshold {number(self.beside_probabilities)})",
+            f"{number(distance)} away from 0 to 1 (threshold {number(self.beside_probabilities)})",
             "Use targets from 0 to 1 (one-hot or binary), sparse_categorical_crossentropy for class numbers, or a "
             "regression loss.",
         )
@@ -143,7 +143,7 @@ class UnfitHead(LayerRule):
             distance,
             self.beside_probabilities,
             f"{history.spec.loss} takes its outputs for probabilities, but they range from {number(least)} to "
-            f"{number(most)}, {number(distance)} beside 0 to 1 (threshold {number(self.beside_probabilities)})",
+            f"{number(most)}, {number(distance)} away from 0 to 1 (threshold {number(self.beside_probabilities)})",
             f"Pass from_logits=True to the loss, or end {layer.name} in softmax (one class per sample) or sigmoid.",
         )
 
@@ -204,7 +204,7 @@ def _evidence(history: History, row: int, misfit: _Misfit, earlier: Finding | No
         might_be_wrong=(
             "The loss is falling anyway: most samples may lie within reach."
             if learned
-            else "A loss of your own that rescales outputs or targets may fit them to each other."
+            else "A custom loss that rescales outputs or targets may fit them to each other."
         ),
         advice=misfit.advice,
     )

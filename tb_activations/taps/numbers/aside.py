@@ -9,18 +9,23 @@ import tensorflow as tf
 _PRODUCTS = frozenset(
     {"Conv2D", "Conv3D", "DepthwiseConv2dNative", "MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"}
 )
-_MERGED = _PRODUCTS | {"BiasAdd", "AddV2", "Add"}
-"""Operations that TensorFlow's graph optimizer merges with the one that follows."""
-_MERGING = frozenset({"BiasAdd", "AddV2", "Add", "AddN", "Mul", "Elu", "Tanh", "Sigmoid", "LeakyRelu"})
-"""Operations that it merges with the ones before, and that are then rounded differently. `Relu` rounds nothing."""
+_SUMS = frozenset({"AddV2", "Add", "BiasAdd"})
+_FUNCTIONS = frozenset({"Elu", "Tanh", "Sigmoid", "LeakyRelu"})
+"""Functions that are rounded differently when merged with the product before. `Relu` rounds nothing."""
+_MERGING = {
+    **dict.fromkeys(_PRODUCTS, _SUMS | _FUNCTIONS | {"AddN", "Mul"}),
+    **dict.fromkeys(_SUMS, _SUMS | {"AddN"}),
+    **dict.fromkeys(("Mul", "RealDiv"), _SUMS | {"AddN", "Mul", "RealDiv"}),
+}
+"""For each operation those that TensorFlow's graph optimizer may merge it with if nothing else reads its result."""
 
 
 def aside(tensor: tf.Tensor) -> tf.Tensor:
     """The values of a tensor of the current graph, to be read without a change of the step.
 
-    The graph optimizer merges a product, the bias and a function into one operation if nothing else reads the values
-    in between. A further reader would prevent that and so change the last digits of the result. Such values are
-    computed again from the inputs of the product.
+    The graph optimizer merges operations if nothing else reads the values in between: sums of sums, or a product, the
+    bias and a function. A further reader would prevent that and so change the last digits of the result. Such values
+    are computed again from values that several operations read already, or that are not merged.
 
     Call it when the step is complete: it must know everything that reads the tensor.
     """
@@ -28,14 +33,20 @@ def aside(tensor: tf.Tensor) -> tf.Tensor:
 
 
 def _is_merged(tensor: tf.Tensor) -> bool:
-    if tensor.op.type not in _MERGED or not _has_product(tensor.op):
+    kind = tensor.op.type
+    if kind not in _MERGING:
         return False
     readers = _readers(tensor)
-    return len(readers) == 1 and readers[0].type in _MERGING
+    if len(readers) != 1:
+        return False
+    return readers[0].type in _MERGING[kind] or (readers[0].type in _FUNCTIONS and _is_sum_with_product(tensor.op))
 
 
-def _has_product(operation: Any) -> bool:
-    return operation.type in _PRODUCTS or any(value.op.type in _MERGED and _has_product(value.op) for value in operation.inputs)
+def _is_sum_with_product(operation: Any) -> bool:
+    """Whether this is a product with a bias, and perhaps the output of another layer, added to it."""
+    return operation.type in _SUMS and any(
+        value.op.type in _PRODUCTS or _is_sum_with_product(value.op) for value in operation.inputs
+    )
 
 
 def _readers(tensor: tf.Tensor) -> list[Any]:

@@ -19,6 +19,7 @@ from tb_activations.taps.functions.recognition import Function
 from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import NamedLayer, is_moving, own_weights
 from tb_activations.taps.numbers import histograms, statistics
+from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.layout import GRADIENT_STATISTICS, Layout, Unobserved, Weight
 from tb_activations.taps.step import gradients
 from tb_activations.taps.step.measuring import Measured, Measuring, own_function
@@ -269,7 +270,7 @@ class Observation:
             return none
         try:
             # A gather downstream returns IndexedSlices. Gradients of losses that are differentiated one by one add up.
-            whole = tf.add_n([tf.convert_to_tensor(gradient) for gradient in seen.gradients.values()])
+            whole = tf.add_n([aside(tf.convert_to_tensor(gradient)) for gradient in seen.gradients.values()])
             return statistics.gradient(whole, self._wanted)
         except Exception as error:  # A missing statistic must not stop the training.
             _LOGGER.warning("Layer health: cannot observe the gradient at layer %r (%s).", seen.entry.name, gist(error))

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from tb_activations import LayerHealth, Recorder
-from tests.training.models import train
+from tests.training.models import small, train
 
 
 def is_freed(fit: Callable[[], keras.Model]) -> bool:
@@ -28,8 +28,8 @@ def is_freed(fit: Callable[[], keras.Model]) -> bool:
 
 @pytest.mark.parametrize("mode", [{}, {"run_eagerly": True}])
 def test_a_model_is_freed_after_fit(mode: dict[str, Any], tmp_path: Path) -> None:
-    assert is_freed(lambda: train("small", [], **mode))
-    assert is_freed(lambda: train("small", [LayerHealth(tmp_path)], **mode))
+    assert is_freed(lambda: train(small, [], **mode))
+    assert is_freed(lambda: train(small, [LayerHealth(tmp_path)], **mode))
 
 
 def test_a_model_is_freed_after_a_custom_loop(tmp_path: Path) -> None:

@@ -25,9 +25,7 @@ class Listener(Protocol):
     def entering(self, layer: keras.layers.Layer) -> None:
         """Called before a layer or model is built and called."""
 
-    def differentiating(
-        self, target: Any, sources: Any, is_filled: bool
-    ) -> contextlib.AbstractContextManager[Wanted]:
+    def differentiating(self, target: Any, sources: Any, is_filled: bool) -> contextlib.AbstractContextManager[Wanted]:
         """Wraps the backward pass from `target` to `sources`, which is to compute more gradients.
 
         `is_filled` is true if the pass returns zeros for sources without a gradient.

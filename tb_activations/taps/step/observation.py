@@ -218,9 +218,7 @@ class Observation:
             _LOGGER.debug("Cannot recognize the activation function of layer %r (%s).", entry.name, gist(error))
 
     @contextlib.contextmanager
-    def differentiating(
-        self, target: Any, models: frozenset[str], *, is_filled: bool
-    ) -> Iterator[gradients.Wanted]:
+    def differentiating(self, target: Any, models: frozenset[str], *, is_filled: bool) -> Iterator[gradients.Wanted]:
         """Wraps a backward pass from `target` to weights of these models; yields the gradients that it has to compute.
 
         Gradients at layers of other models only pass through and do not count, such as those of a generator's loss at

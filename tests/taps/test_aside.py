@@ -51,7 +51,6 @@ def read(functions: list[Any]) -> tuple[bool, Any, Any]:
     weights, bias, x = tf.random.stateless_normal([3, 4], [1, 2]), tf.ones([4]), tf.constant(X[:, 0, 0])
     copied = []
 
-    @tf.function(autograph=False)
     def step(x: Any) -> Any:
         before = tf.nn.bias_add(tf.matmul(x, weights), bias)
         after = [function(before) for function in functions]
@@ -59,7 +58,7 @@ def read(functions: list[Any]) -> tuple[bool, Any, Any]:
         copied.append(again is not before)
         return again, after
 
-    actual, _ = step(x)
+    actual, _ = tf.function(step, autograph=False)(x)
     return copied[0], actual, x @ weights + bias
 
 

@@ -1,4 +1,4 @@
-"""Temporary replacements of methods on single objects, and an identity that also sees the gradient."""
+"""Temporary replacements of methods on single objects, and what TensorFlow and Keras tell about a live tensor."""
 
 from __future__ import annotations
 
@@ -96,8 +96,17 @@ def _keep_mask(before: tf.Tensor, now: tf.Tensor) -> tf.Tensor:
     return now
 
 
+def apart(value: tf.Tensor) -> tf.Tensor:
+    """The same values as another tensor, from which Keras' cross entropy finds the same logits."""
+    copy = tf.identity(value)
+    found = logits(value)
+    if found is not None:
+        copy._keras_logits = found
+    return copy
+
+
 def see_gradient(value: tf.Tensor, on_gradient: Callable[[tf.Tensor], None]) -> tf.Tensor:
-    """`value` itself; when a gradient with respect to it is computed, `on_gradient` is called with it.
+    """`value` of eager code as another tensor; `on_gradient` is called with every gradient computed at it.
 
     Softmax and sigmoid outputs carry their logits, from which Keras computes cross entropy instead; the
     gradient seen is then that with respect to the logits.
@@ -110,23 +119,41 @@ def see_gradient(value: tf.Tensor, on_gradient: Callable[[tf.Tensor], None]) -> 
 
         return tf.identity(tensor), backward
 
-    seen = tf.custom_gradient(identity)(value)
-    logits = _logits(value)
-    if logits is not None:
-        seen._keras_logits = tf.custom_gradient(identity)(logits)
+    # In a graph this would register `backward`, and what it refers to, for the rest of the process.
+    tapped = tf.custom_gradient(identity)
+    seen = tapped(value)
+    found = logits(value)
+    if found is not None:
+        seen._keras_logits = tapped(found)
     return seen
 
 
-def _logits(value: tf.Tensor) -> tf.Tensor | None:
+def logits(value: tf.Tensor) -> tf.Tensor | None:
     """The logits that Keras' cross entropy would use instead of `value`: marked by Keras, or found in the graph."""
     marked = getattr(value, "_keras_logits", None)
     if marked is not None or isinstance(value, tf.__internal__.EagerTensor):
         return marked
-    # Keras looks for this operation to get at the logits. The identity hides it, and Keras would compute the loss from
-    # clipped probabilities instead.
     return value.op.inputs[0] if value.op.type in ("Softmax", "Sigmoid") else None
+
+
+def is_recorded(value: tf.Tensor) -> bool:
+    """Whether an active tape has recorded how `value` was computed; true if TensorFlow does not tell."""
+    try:
+        from tensorflow.python.eager.record import should_record_backprop
+    except ImportError:
+        return True
+    return bool(should_record_backprop([value]))
 
 
 def current_graph() -> Any:
     """Identifies the scope that live tensors belong to: the graph being traced, None in eager code."""
     return None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+
+
+def is_inferring_shapes() -> bool:
+    """Whether Keras runs a layer only to learn the shapes that it returns; false if Keras does not tell."""
+    try:
+        from keras.src.backend.common.symbolic_scope import in_symbolic_scope
+    except ImportError:
+        return False
+    return bool(in_symbolic_scope())

@@ -62,12 +62,24 @@ class WeightsAndLayers(keras.Model):
         return self.second(self.first(x + self.token))
 
 
+class Block(layers.Layer):
+    """Has no `build`: Keras calls it once without values, to build the layers inside."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.inside = layers.Dense(6, "relu", name="inside")
+
+    def call(self, x: Any) -> Any:
+        return self.inside(x)
+
+
 class WithoutCall(keras.Model):
     """Trained through its parts, as in a variational autoencoder."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: layers.Layer | None = None) -> None:
         super().__init__()
-        self.encoder = keras.Sequential([layers.Dense(6, "relu", name="in"), layers.Dense(2, name="code")], name="enc")
+        first = layers.Dense(6, "relu", name="in") if first is None else first
+        self.encoder = keras.Sequential([first, layers.Dense(2, name="code")], name="enc")
         self.decoder = keras.Sequential([layers.Dense(6, "relu", name="up"), layers.Dense(8, name="out")], name="dec")
 
     def train_step(self, data: Any) -> Any:
@@ -138,6 +150,25 @@ def test_in_every_way_to_run_a_step(compiled: dict[str, Any], tmp_path: Path) ->
         return model
 
     assert_whole(observed(train, tmp_path))
+
+
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_blocks_that_keras_calls_to_build_them(
+    run_eagerly: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def train(callbacks: Callbacks) -> keras.Model:
+        model, (x, y) = WithoutCall(Block(name="block")), data()
+        model.compile("sgd", "mse", jit_compile=False, run_eagerly=run_eagerly)
+        model.fit(x, y, batch_size=32, epochs=2, verbose=0, callbacks=list(callbacks))
+        return model
+
+    run = observed(train, tmp_path)
+    assert run.steps[0] == 0
+    rows = [row for row, layer in enumerate(run.spec.layers) if layer.not_observed == ""]
+    names = {"enc/block", "enc/block/inside", "enc/code", "dec/up", "dec/out"}
+    assert {run.spec.layers[row].name for row in rows} == names
+    assert np.isfinite(run.stat("mean")[0, rows]).all()
+    assert not [message for message in caplog.messages if "can be observed" in message]
 
 
 def test_steps_of_an_execution_keep_their_numbers(tmp_path: Path) -> None:

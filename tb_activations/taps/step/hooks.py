@@ -16,6 +16,7 @@ import keras
 import tensorflow as tf
 
 from tb_activations.taps import taps
+from tb_activations.taps.step.gradients import Wanted
 
 
 class Listener(Protocol):
@@ -24,8 +25,14 @@ class Listener(Protocol):
     def entering(self, layer: keras.layers.Layer) -> None:
         """Called before a layer or model is built and called."""
 
-    def differentiating(self, target: Any, sources: Any) -> contextlib.AbstractContextManager[None]:
-        """Wraps the backward pass from `target` to `sources`."""
+    def differentiating(self, target: Any, sources: Any, is_filled: bool) -> contextlib.AbstractContextManager[Wanted]:
+        """Wraps the backward pass from `target` to `sources`, which is to compute more gradients.
+
+        `is_filled` is true if the pass returns zeros for sources without a gradient.
+        """
+
+    def repeating(self) -> Wanted:
+        """Returns what a backward pass within a backward pass is to compute as well."""
 
     def differentiated(self, sources: Any, gradients: Any) -> None:
         """Called after the backward pass; `gradients` has the structure of `sources`."""
@@ -113,15 +120,39 @@ def _hooked_call(original: Callable[..., Any]) -> Callable[..., Any]:
 def _hooked_gradient(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def gradient(tape: Any, target: Any, sources: Any, *args: Any, **kwargs: Any) -> Any:
+        outer: Listener | None = getattr(_local, "differentiating", None)
+
+        def compute(wanted: Wanted) -> Any:
+            return _computed(functools.partial(original, tape, target), sources, wanted, args, kwargs)
+
+        if outer is not None:
+            return compute(outer.repeating())
         with _silenced() as listener:
             if listener is None:
                 return original(tape, target, sources, *args, **kwargs)
-            with listener.differentiating(target, sources):
-                gradients = original(tape, target, sources, *args, **kwargs)
+            _local.differentiating = listener
+            try:
+                with listener.differentiating(target, sources, _is_filled(*args, **kwargs)) as wanted:
+                    gradients = compute(wanted)
+            finally:
+                _local.differentiating = None
             listener.differentiated(sources, gradients)
             return gradients
 
     return gradient
+
+
+def _is_filled(output_gradients: Any = None, unconnected_gradients: Any = tf.UnconnectedGradients.NONE) -> bool:
+    return tf.UnconnectedGradients(unconnected_gradients) is not tf.UnconnectedGradients.NONE
+
+
+def _computed(gradient: Callable[..., Any], sources: Any, wanted: Wanted, args: Any, kwargs: Any) -> Any:
+    tensors = wanted.tensors
+    if not tensors:
+        return gradient(sources, *args, **kwargs)
+    gradients, more = gradient([sources, tensors], *args, **kwargs)
+    wanted.received(more)
+    return gradients
 
 
 def _hooked_apply(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,6 +15,7 @@ from tb_activations.taps.functions.between import Applied
 from tb_activations.taps.functions.recognition import NAMES, Function
 from tb_activations.taps.layers import has_known_activation, unit_axis
 from tb_activations.taps.numbers import feature_maps, statistics
+from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.layout import MAX_UNITS, Call
 from tb_activations.taps.step.seen import NONE, SeenCall
 
@@ -55,7 +56,7 @@ class Measuring:
         units = given.shape[axis] if axis is not None else None
         if not units or units > MAX_UNITS:
             axis, units = None, 0
-        value = tf.stop_gradient(given)
+        value = tf.stop_gradient(aside(given))
         name = function.name if function is not None else _trusted_name(call)
         maps = feature_maps.first_maps(value, axis) if self._with_maps else None
         bounds = None if function is None else function.bounds
@@ -91,7 +92,7 @@ class Measuring:
                 break
             tensor = handed
         if tensor.ref() not in self._sizes:
-            self._remember(tensor, statistics.root_mean_square(tf.stop_gradient(tensor)))
+            self._remember(tensor, statistics.root_mean_square(tf.stop_gradient(aside(tensor))))
         return self._sizes[tensor.ref()]
 
     def _remember(self, tensor: tf.Tensor, size: tf.Tensor) -> None:

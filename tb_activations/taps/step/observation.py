@@ -19,8 +19,10 @@ from tb_activations.taps.functions.recognition import Function
 from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import NamedLayer, is_moving, own_weights
 from tb_activations.taps.numbers import histograms, statistics
+from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.layout import GRADIENT_STATISTICS, Layout, Unobserved, Weight
 from tb_activations.taps.numbers.memory import Moments, memory
+from tb_activations.taps.step import gradients
 from tb_activations.taps.step.measuring import Measured, Measuring, own_function
 from tb_activations.taps.step.moments import Clipping
 from tb_activations.taps.step.seen import SeenCall, floats
@@ -112,6 +114,8 @@ class Observation:
         if begun in self._open:
             # Calls that an error ended are still open; they end together with the call around them.
             del self._open[self._open.index(begun) :]
+        if taps.is_inferring_shapes():
+            return outputs
         if entry.is_cell or not self.is_here():
             self._reasons[entry.name] = self._known_reasons[entry.name] = _ELSEWHERE
             return outputs
@@ -139,10 +143,13 @@ class Observation:
         # With several earlier calls, it is unknown which one is repeated.
         if len(calls) != 1:
             return outputs
-        return taps.map_first_float(
-            outputs,
-            lambda value: taps.see_gradient(value, lambda gradient: self._see_gradient(calls[0], gradient)),
-        )
+        return taps.map_first_float(outputs, lambda value: self._see_repeated(calls[0], value))
+
+    def _see_repeated(self, repeated: SeenCall, value: tf.Tensor) -> tf.Tensor:
+        if self._graph is None:
+            return taps.see_gradient(value, lambda gradient: self._see_gradient(repeated, gradient))
+        repeated.repeats.append(value)
+        return value
 
     def _see_output(
         self, entry: NamedLayer, value: tf.Tensor, sources: tuple[str, ...], begun: Begun | None
@@ -157,7 +164,7 @@ class Observation:
             models=self._finder.models_of(entry.layer),
             is_composite=begun is not None and begun.is_composite,
         )
-        seen.output = taps.see_gradient(value, lambda gradient: self._see_gradient(seen, gradient))
+        self._tap(seen)
         self._calls.append(seen)
         if self.samples is None and value.shape.rank:
             self.samples = tf.cast(tf.shape(value)[0], tf.float32)
@@ -165,6 +172,17 @@ class Observation:
             for ready, applied in self._waiting.add(seen):
                 self._measure(ready, applied, None)
         return seen.output
+
+    def _tap(self, seen: SeenCall) -> None:
+        value = seen.value
+        if self._graph is None:
+            seen.output = taps.see_gradient(value, lambda gradient: self._see_gradient(seen, gradient))
+            return
+        # Any operation after `value` would keep TensorFlow from merging those around it, and change the last digits.
+        # Only a tensor that is the output of several layers is taken apart.
+        if seen.is_composite or value.ref() in self._further or any(value is given for given in seen.inputs):
+            seen.output = taps.apart(value)
+        seen.points = gradients.points(seen.output)
 
     def _settle(self) -> None:
         """Measures all calls, once the functions after every layer are known."""
@@ -205,21 +223,27 @@ class Observation:
             _LOGGER.debug("Cannot recognize the activation function of layer %r (%s).", entry.name, gist(error))
 
     @contextlib.contextmanager
-    def differentiating(self, target: Any, models: frozenset[str]) -> Iterator[None]:
-        """Wraps a backward pass from `target` to weights of these models.
+    def differentiating(self, target: Any, models: frozenset[str], *, is_filled: bool) -> Iterator[gradients.Wanted]:
+        """Wraps a backward pass from `target` to weights of these models; yields the gradients that it has to compute.
 
         Gradients at layers of other models only pass through and do not count, such as those of a generator's loss at
         the layers of its discriminator. The same holds for the inner gradient of a gradient penalty, which is taken
         with respect to inputs.
+
+        `is_filled` is true if the pass returns zeros instead of no gradient.
         """
         if not self.is_here():
-            yield
+            yield gradients.Wanted()
             return
         self._differentiated = (self._place(target, bool(models)), models)
         try:
-            yield
+            yield gradients.wanted(self._calls, models, self._see_gradient, is_filled=is_filled)
         finally:
             self._differentiated = None
+
+    def repeated(self) -> gradients.Wanted:
+        """The gradients that a backward pass within a backward pass has to compute."""
+        return gradients.repeated(self._calls, self._see_gradient) if self.is_here() else gradients.Wanted()
 
     def _place(self, target: Any, is_loss: bool) -> int:
         place = next((place for place, known in enumerate(self._targets) if known is target), len(self._targets))
@@ -237,7 +261,7 @@ class Observation:
         if not self.is_here():
             return
         place, models = self._differentiated or (0, seen.models)
-        if not seen.models or seen.models & models:
+        if seen.is_reached_by(models):
             # Measured only when the step is packed: an outer backward pass must not differentiate the statistics.
             seen.gradients[place] = gradient
 
@@ -249,7 +273,7 @@ class Observation:
             return none
         try:
             # A gather downstream returns IndexedSlices. Gradients of losses that are differentiated one by one add up.
-            whole = tf.add_n([tf.convert_to_tensor(gradient) for gradient in seen.gradients.values()])
+            whole = tf.add_n([aside(tf.convert_to_tensor(gradient)) for gradient in seen.gradients.values()])
             return statistics.gradient(whole, self._wanted)
         except Exception as error:  # A missing statistic must not stop the training.
             _LOGGER.warning("Layer health: cannot observe the gradient at layer %r (%s).", seen.entry.name, gist(error))
@@ -316,15 +340,15 @@ class Observation:
             self.data.constant_loss(loss),
         ]
         pieces = [tf.stack([tf.cast(value, tf.float32) for value in header]), self.data.packed()]
-        gradients = [self._gradient_values(seen) for seen in self._calls]
+        backward = [self._gradient_values(seen) for seen in self._calls]
         measured = [self._measured[id(seen)] for seen in self._calls]
-        for one, gradient in zip(measured, gradients, strict=True):
+        for one, gradient in zip(measured, backward, strict=True):
             activation = one.activation
             pieces += [activation.values, one.input_rms[None], gradient.values, activation.active, activation.peak]
         pieces += [values for _, values in self._weights.values()]
         packed = {"statistics": _from_all_replicas(tf.concat(pieces, 0))}
         if self._options.with_histograms and self._calls:
-            pairs = [(one.activation.histogram, two.histogram) for one, two in zip(measured, gradients, strict=True)]
+            pairs = [(one.activation.histogram, two.histogram) for one, two in zip(measured, backward, strict=True)]
             packed["histograms"] = _from_all_replicas(tf.concat([part for pair in pairs for part in pair], 0))
         maps = [tf.reshape(one.maps, [-1]) for one in measured if one.maps is not None]
         if maps:

@@ -23,10 +23,12 @@ class SeenCall:
         number: 1 for the layer's first call in the step.
         inputs: the floating-point tensors among the arguments, in order.
         value: the first floating-point tensor that the layer returned.
-        output: the same tensor after the tap that sees its gradient; this is the one that other layers receive.
+        output: the tensor that other layers receive: `value`, or the same values as another tensor.
         sources: names of the layers that it was computed from.
         models: names of the models that hold the layer.
         is_composite: whether other observed layers were called within the call.
+        points: the tensors whose gradient a backward pass is asked for, in a graph.
+        repeats: the outputs of calls within a backward pass that repeat this one, in a graph.
         gradients: the gradient at `output` for each differentiated loss, by the loss's index.
     """
 
@@ -38,12 +40,18 @@ class SeenCall:
     sources: tuple[str, ...]
     models: frozenset[str]
     is_composite: bool
+    points: tuple[tf.Tensor, ...] = ()
+    repeats: list[tf.Tensor] = dataclasses.field(default_factory=list)
     gradients: dict[int, tf.Tensor] = dataclasses.field(default_factory=dict)
 
     def release(self) -> None:
         """Drops the tensors, which an eager step would otherwise keep in memory."""
         self.inputs = ()
         self.value = self.output = tf.zeros([0])
+
+    def is_reached_by(self, models: frozenset[str]) -> bool:
+        """Whether a backward pass to weights of these models counts for this call."""
+        return not self.models or bool(self.models & models)
 
     @property
     def own_activation(self) -> str | None:

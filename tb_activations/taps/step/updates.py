@@ -16,6 +16,7 @@ from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import weight_key
 from tb_activations.taps.numbers.layout import Weight
 from tb_activations.taps.numbers.memory import Moments
+from tb_activations.taps.step.gradients import Wanted
 from tb_activations.taps.step.moments import clipping_of, moments_of
 from tb_activations.taps.step.observation import Observation
 
@@ -69,12 +70,17 @@ class Updates:
         self.entering = enter
 
     @contextlib.contextmanager
-    def differentiating(self, target: Any, sources: Any) -> Iterator[None]:
+    def differentiating(self, target: Any, sources: Any, is_filled: bool) -> Iterator[Wanted]:
         """Wraps a backward pass; gradients at layers count only if `sources` has weights of the layers' model."""
         variables = [source for source in keras.tree.flatten(sources) if _is_variable(source)]
         self._know(variables)
-        with self._observation.differentiating(target, self._owners.models_of(variables)):
-            yield
+        models = self._owners.models_of(variables)
+        with self._observation.differentiating(target, models, is_filled=is_filled) as wanted:
+            yield wanted
+
+    def repeating(self) -> Wanted:
+        """What a backward pass within a backward pass is to compute as well."""
+        return self._observation.repeated()
 
     def differentiated(self, sources: Any, gradients: Any) -> None:
         """Keeps the gradients of weights until the step ends, in case no optimizer receives them."""

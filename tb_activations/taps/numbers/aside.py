@@ -1,0 +1,73 @@
+"""Copies of operations aside from a traced step, for values that a step computes only on the way to others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+_PRODUCTS = frozenset(
+    {"Conv2D", "Conv3D", "DepthwiseConv2dNative", "MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"}
+)
+_SUMS = frozenset({"AddV2", "Add", "BiasAdd"})
+_FUNCTIONS = frozenset({"Elu", "Tanh", "Sigmoid", "LeakyRelu"})
+"""Functions that are rounded differently when merged with the product before. `Relu` rounds nothing."""
+_MERGING = {
+    **dict.fromkeys(_PRODUCTS, _SUMS | _FUNCTIONS | {"AddN", "Mul"}),
+    **dict.fromkeys(_SUMS, _SUMS | {"AddN"}),
+    **dict.fromkeys(("Mul", "RealDiv"), _SUMS | {"AddN", "Mul", "RealDiv"}),
+}
+"""For each operation those that TensorFlow's graph optimizer may merge it with if nothing else reads its result."""
+
+
+def aside(tensor: tf.Tensor) -> tf.Tensor:
+    """The values of a tensor of the current graph, to be read without a change of the step.
+
+    The graph optimizer merges operations if nothing else reads the values in between: sums of sums, or a product, the
+    bias and a function. A further reader would prevent that and so change the last digits of the result. Such values
+    are computed again from values that several operations read already, or that are not merged.
+
+    Call it when the step is complete: it must know everything that reads the tensor.
+    """
+    return _again(tensor) if not isinstance(tensor, tf.__internal__.EagerTensor) and _is_merged(tensor) else tensor
+
+
+def _is_merged(tensor: tf.Tensor) -> bool:
+    kind = tensor.op.type
+    if kind not in _MERGING:
+        return False
+    readers = _readers(tensor)
+    if len(readers) != 1:
+        return False
+    return readers[0].type in _MERGING[kind] or (readers[0].type in _FUNCTIONS and _is_sum_with_product(tensor.op))
+
+
+def _is_sum_with_product(operation: Any) -> bool:
+    """Whether this is a product with a bias, and perhaps the output of another layer, added to it."""
+    return operation.type in _SUMS and any(
+        value.op.type in _PRODUCTS or _is_sum_with_product(value.op) for value in operation.inputs
+    )
+
+
+def _readers(tensor: tf.Tensor) -> list[Any]:
+    """The operations that read a tensor, directly or through an operation that only hands it on."""
+    readers = []
+    for operation in tensor.consumers():
+        readers += _readers(operation.outputs[0]) if operation.type == "Identity" else [operation]
+    return readers
+
+
+def _again(tensor: tf.Tensor) -> tf.Tensor:
+    operation = tensor.op
+    inputs = [_again(value) if _is_merged(value) else value for value in operation.inputs]
+    # Without an attribute of their own, the graph optimizer would replace the copies by the originals.
+    mark = tf.compat.v1.AttrValue(b=True)
+    copy = operation.graph.create_op(
+        operation.type,
+        inputs,
+        [output.dtype for output in operation.outputs],
+        name="layer_health_aside",
+        attrs=dict(operation.node_def.attr) | {"_layer_health_aside": mark},
+    )
+    again: tf.Tensor = copy.outputs[tensor.value_index]
+    return again

@@ -1,0 +1,84 @@
+"""Reading a value that TensorFlow would merge away changes nothing: it is computed again aside from the step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from tb_activations.taps.numbers.aside import aside
+from tests.training.models import Trainable, train
+from tests.training.observe import Observe, value_of
+
+X = np.random.default_rng(0).normal(size=(48, 6, 6, 3)).astype("float32")
+Y = np.arange(48) % 5
+
+
+def network(function: str) -> Trainable:
+    """Widths that no vector register divides: TensorFlow computes the rest in another way once it merges operations."""
+    parts = [
+        layers.Conv2D(5, 3, padding="same", name="conv"),
+        layers.Activation(function, name="after_conv"),
+        layers.Flatten(name="flatten"),
+        layers.Dense(7, name="dense"),
+        layers.Activation(function, name="after_dense"),
+        layers.Dense(5, name="head"),
+    ]
+    return keras.Sequential([layers.Input((6, 6, 3)), *parts]), X, Y
+
+
+@pytest.mark.parametrize("function", ["elu", "tanh", "leaky_relu"])
+def test_an_activation_layer_keeps_the_last_digits(function: str) -> None:
+    observe = Observe(update_freq=2)
+    alone = train(lambda: network(function), []).get_weights()
+    observed = train(lambda: network(function), [observe]).get_weights()
+    for one, other in zip(alone, observed, strict=True):
+        np.testing.assert_array_equal(one, other)
+    eager = Observe(update_freq=2)
+    train(lambda: network(function), [eager], run_eagerly=True)
+    for layer in ("conv", "dense"):
+        for column in ("mean", "std"):
+            compiled, expected = (value_of(seen.seen[0][1], layer, column) for seen in (observe, eager))
+            np.testing.assert_allclose(compiled, expected, rtol=1e-4)
+
+
+def read(functions: list[Any]) -> tuple[bool, Any, Any]:
+    """Whether a sum that these functions read is computed again; its values as read, and as expected."""
+    weights, bias, x = tf.random.stateless_normal([3, 4], [1, 2]), tf.ones([4]), tf.constant(X[:, 0, 0])
+    copied = []
+
+    def step(x: Any) -> Any:
+        before = tf.nn.bias_add(tf.matmul(x, weights), bias)
+        after = [function(before) for function in functions]
+        again = aside(before)
+        copied.append(again is not before)
+        return again, after
+
+    actual, _ = tf.function(step, autograph=False)(x)
+    return copied[0], actual, x @ weights + bias
+
+
+@pytest.mark.parametrize(
+    ("functions", "is_copied"),
+    [
+        ([tf.nn.elu], True),
+        ([lambda value: tf.nn.elu(tf.identity(value))], True),
+        ([tf.nn.elu, tf.nn.tanh], False),
+        ([tf.nn.relu], False),
+        ([tf.nn.softmax], False),
+        ([], False),
+    ],
+)
+def test_only_what_would_be_merged_is_computed_again(functions: list[Any], is_copied: bool) -> None:
+    copied, actual, expected = read(functions)
+    assert copied == is_copied
+    np.testing.assert_allclose(actual, expected, rtol=1e-5)
+
+
+def test_eager_values_are_returned_as_they_are() -> None:
+    value = tf.constant([1.0])
+    assert aside(value) is value

@@ -25,6 +25,7 @@ from tb_activations.taps.numbers.memory import Moments, memory
 from tb_activations.taps.step import gradients
 from tb_activations.taps.step.measuring import Measured, Measuring, own_function
 from tb_activations.taps.step.moments import Clipping
+from tb_activations.taps.step.replicas import from_all_replicas, from_first_replica
 from tb_activations.taps.step.seen import SeenCall, floats
 from tb_activations.taps.step.step_data import StepData
 from tb_activations.taps.step.wiring import Wiring
@@ -346,13 +347,13 @@ class Observation:
             activation = one.activation
             pieces += [activation.values, one.input_rms[None], gradient.values, activation.active, activation.peak]
         pieces += [values for _, values in self._weights.values()]
-        packed = {"statistics": _from_all_replicas(tf.concat(pieces, 0))}
+        packed = {"statistics": from_all_replicas(tf.concat(pieces, 0))}
         if self._options.with_histograms and self._calls:
             pairs = [(one.activation.histogram, two.histogram) for one, two in zip(measured, backward, strict=True)]
-            packed["histograms"] = _from_all_replicas(tf.concat([part for pair in pairs for part in pair], 0))
+            packed["histograms"] = from_all_replicas(tf.concat([part for pair in pairs for part in pair], 0))
         maps = [tf.reshape(one.maps, [-1]) for one in measured if one.maps is not None]
         if maps:
-            packed["maps"] = _from_first_replica(tf.concat(maps, 0))
+            packed["maps"] = from_first_replica(tf.concat(maps, 0))
         return packed
 
     def _loss(self) -> tuple[float, float | tf.Tensor]:
@@ -385,18 +386,3 @@ def _innermost(layer: str, called: set[str]) -> str:
     while around and around not in called:
         around = around.rpartition("/")[0]
     return around or layer
-
-
-def _from_all_replicas(vector: tf.Tensor) -> tf.Tensor:
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
-        return vector[None]
-    return context.all_gather(vector[None], axis=0)
-
-
-def _from_first_replica(vector: tf.Tensor) -> tf.Tensor:
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
-        return vector[None]
-    mine = tf.where(tf.equal(context.replica_id_in_sync_group, 0), vector, tf.zeros_like(vector))
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, mine)[None]

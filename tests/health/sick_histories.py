@@ -212,10 +212,10 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
             moving("zero", 0.0, lambda step: 0.0),
             moving("too_low", 4.3e-8, lambda step: 1e-9),
             dataclasses.replace(moving("decayed", 1e-7, lambda step: 0.1 if step < ONSET else 1.7e-5), since=ONSET),
-            moving("too_high", 0.37, lambda step: 3.0),
-            moving("overshoot", 0.01, lambda step: 3.0, cosine=-0.77),
+            moving("too_high", 0.37, lambda step: 3.0, since=16 * EVERY),
+            moving("overshoot", 0.01, lambda step: 3.0, since=16 * EVERY, cosine=-0.77),
         ],
-        "no_learning": [whole("loss", totals(), since=23 * EVERY)],
+        "no_learning": [whole("loss", totals(), since=31 * EVERY)],
         "loss_spike": [
             whole("loss", totals(since=60, loss=7.3), since=60),
             whole("gradient", [*totals()[:20], *steep[20:]], since=60),

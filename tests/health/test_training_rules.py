@@ -82,8 +82,8 @@ def test_a_step_that_loss_scaling_skips_is_a_note() -> None:
         ([moving(step, 0.0, rate=0.0) for step in range(5)], ZERO),
         ([moving(step, 1e-8, rate=1e-9) for step in range(20)], TOO_LOW),
         ([moving(step, 1e-3 if step < 4 else 1e-9, rate=1e-3 if step < 4 else 1e-9) for step in range(30)], DECAYED),
-        ([moving(step, 0.3, rate=1.0, loss=1.1) for step in range(20)], TOO_HIGH),
-        ([moving(step, 0.01, rate=1.0, loss=1.1, cosine=-0.8) for step in range(20)], OVERSHOOT),
+        ([moving(step, 0.3, rate=1.0, loss=1.1) for step in range(40)], TOO_HIGH),
+        ([moving(step, 0.01, rate=1.0, loss=1.1, cosine=-0.8) for step in range(40)], OVERSHOOT),
     ],
 )
 def test_the_learning_rate_is_named(records: list[StepRecord], sign: object) -> None:
@@ -99,7 +99,7 @@ def test_the_learning_rate_is_named(records: list[StepRecord], sign: object) -> 
         [moving(step, 1e-3) for step in range(30)],
         [moving(step, 1e-8, rate=1e-9 * (1 + step)) for step in range(30)],
         [moving(step, 0.3, rate=1.0, loss=1 / (1 + step)) for step in range(30)],
-        [moving(step, 0.01, loss=1 / (1 + step), cosine=-0.9) for step in range(30)],
+        [moving(step, 0.01, loss=1 / (1 + step), cosine=-0.9) for step in range(40)],
     ],
     ids=["has learned", "no gradient", "usual steps", "warming up", "fast and learning", "at its noise floor"],
 )
@@ -108,7 +108,7 @@ def test_the_learning_rate_is_not_blamed(records: list[StepRecord]) -> None:
 
 
 def test_weights_that_do_not_move_follow_from_the_learning_rate() -> None:
-    findings = opened([moving(step, 1e-8, rate=1e-9) for step in range(30)], None, KERNELS)
+    findings = opened([moving(step, 1e-8, rate=1e-9) for step in range(40)], None, KERNELS)
     assert (findings[0].rule, findings[0].layer) == ("learning_rate", WHOLE)
     assert {finding.rule for finding in findings} >= {"stagnant_weights", "no_learning"}
     assert {finding.root for finding in findings[1:]} == {findings[0].id}

@@ -47,6 +47,7 @@ class LearningRate(TrainingRule):
         against: limit of the cosine between gradient and momentum. Steps that go beyond the minimum again and again
             turn every gradient against those before it.
         min_checks: observed steps needed.
+        settled: observed steps needed before steps can be too large, because many networks take large steps at first.
     """
 
     low: float = 1e-6
@@ -54,6 +55,7 @@ class LearningRate(TrainingRule):
     high: float = 0.1
     against: float = -0.5
     min_checks: float = 16
+    settled: float = 32
 
     id: ClassVar[str] = "learning_rate"
     title: ClassVar[str] = "Learning rate"
@@ -68,6 +70,7 @@ class LearningRate(TrainingRule):
         "high": (0, 1e9),
         "against": (-1, 1),
         "min_checks": (3, 32),
+        "settled": (3, 1e9),
     }
 
     def judge(self, history: History, earlier: Finding | None, known: Sequence[Finding]) -> Judged:
@@ -99,7 +102,7 @@ class LearningRate(TrainingRule):
         middle = float(np.median(usual)) if usual.size else np.nan
         # An explosion has its own finding, which names the layer.
         has_exploded = any(one.rule == "exploding_gradient" and one.severity is Severity.PROBLEM for one in known)
-        if has_exploded or has_learned(history):
+        if has_exploded or has_learned(history) or history.checks < self.settled:
             return Outcome.OK
         if middle > self.high:
             return _evidence(history, TOO_HIGH, middle, self.high, int(history.steps[-len(steps)]), earlier)

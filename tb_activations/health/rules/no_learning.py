@@ -32,7 +32,7 @@ class NoLearning(TrainingRule):
     """
 
     stuck: float = STUCK
-    min_checks: float = 24
+    min_checks: float = 32
 
     id: ClassVar[str] = "no_learning"
     title: ClassVar[str] = "Does not learn"

@@ -97,13 +97,13 @@ def generative_adversarial_convolutions() -> Training:
     )
     gan = GAN(discriminator, generator, 16)
     noise = np.random.default_rng(20).normal(size=(512, 16)).astype("float32")
-    gan(noise[:2])
     loss = keras.losses.BinaryCrossentropy()
     gan.compile(
         d_optimizer=keras.optimizers.Adam(0.001, beta_1=0.5),
         g_optimizer=keras.optimizers.Adam(0.002, beta_1=0.5),
         loss_fn=loss,
     )
+    gan(noise[:2])
 
     def distance() -> float:
         return distance_of_moments(np.asarray(generator(noise)), x)
@@ -287,13 +287,12 @@ def generative_masked_autoencoder() -> Training:
     patches = x.reshape(-1, 4, 2, 4, 2).transpose(0, 1, 3, 2, 4).reshape(-1, 16, 4)
     inputs = keras.Input((16, 4))
     body = Positions()(layers.Dense(32)(PatchMask(0.5)(inputs)))
-    for _ in range(2):
-        normal = layers.LayerNormalization(epsilon=1e-6)(body)
-        body = body + layers.MultiHeadAttention(num_heads=4, key_dim=8)(normal, normal)
-        inner = layers.Dense(64, activation="gelu")(layers.LayerNormalization(epsilon=1e-6)(body))
-        body = body + layers.Dense(32)(inner)
+    normal = layers.LayerNormalization(epsilon=1e-6)(body)
+    body = body + layers.MultiHeadAttention(num_heads=4, key_dim=8)(normal, normal)
+    inner = layers.Dense(64, activation="gelu")(layers.LayerNormalization(epsilon=1e-6)(body))
+    body = body + layers.Dense(32)(inner)
     model = keras.Model(inputs, layers.Dense(4)(layers.LayerNormalization(epsilon=1e-6)(body)))
     model.compile(
         optimizer=keras.optimizers.AdamW(0.003, weight_decay=1e-4), loss="mse", metrics=["mae"], jit_compile=False
     )
-    return Training(model, patches, patches, epochs=8)
+    return Training(model, patches, patches, epochs=12)

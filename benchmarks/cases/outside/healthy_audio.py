@@ -73,11 +73,7 @@ def audio_simple_commands() -> Training:
         epochs=8,
         views=(View(model, x, y),),
         constant_loss=class_entropy(y),
-        fit={
-            "batch_size": None,
-            "shuffle": False,
-            "callbacks": [keras.callbacks.EarlyStopping(monitor="loss", patience=3)],
-        },
+        fit={"batch_size": None, "shuffle": False, "callbacks": [stop]},
     )
 
 

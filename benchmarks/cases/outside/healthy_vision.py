@@ -214,4 +214,4 @@ def vision_inverted_residuals() -> Training:
         metrics=["accuracy"],
         jit_compile=False,
     )
-    return Training(model, x[..., None], keras.utils.to_categorical(y, 10), epochs=10)
+    return Training(model, x[..., None], keras.utils.to_categorical(y, 10), epochs=8)

@@ -145,5 +145,5 @@ def vision_key_points_and_class() -> Training:
     )
     constant = 10 * float(centers.var(0).mean()) + float(np.log(2))
     return Training(
-        model, images, {"position": centers, "shape": is_disk}, epochs=8, batch_size=20, constant_loss=constant
+        model, images, {"position": centers, "shape": is_disk}, epochs=14, batch_size=20, constant_loss=constant
     )

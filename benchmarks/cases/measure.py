@@ -159,8 +159,9 @@ def _look(model: keras.Model, view: View, probe: keras.Model) -> tuple[float, di
     for layer in layers:
         facts = _outputs(_activation(layer), [np.asarray(value) for value in seen[layer.name]])
         facts |= _weights(layer, gradients[layer.name], float(loss))
-        if "gain" in facts and given[layer.name]:
-            # The size of the outputs for a kernel and inputs of these sizes, before bias and activation.
+        if "gain" in facts and given[layer.name] and given[layer.name][0].dtype.is_floating:
+            # The size of the outputs for a kernel and inputs of these sizes, before bias and activation. Numbers of
+            # words have no size.
             facts["drive"] = facts["gain"] * math.sqrt(np.square(np.asarray(given[layer.name][0], "float64")).mean())
         found[view.prefix + layer.name] = facts
     return float(loss), found

@@ -17,6 +17,7 @@ from benchmarks.cases.scoring import unconfirmed_claims
 from benchmarks.cases.training import load_measurements, measure
 
 HEALTHY = [case for case in CASES.values() if case.is_outside and case.rule is None]
+SICK = [case for case in CASES.values() if case.is_outside and case.rule is not None]
 STUCK = Measurements(
     [{"step": 0, "loss": 1.0, "layers": {}}, {"step": 9, "loss": 0.95, "layers": {}}], {}, {}, None, 1.0
 )
@@ -35,6 +36,14 @@ def test_sixty_healthy_programs_of_every_family() -> None:
     assert sum(count.values()) >= 60
     assert {family for family in FAMILIES if count[family] < 6} == set()
     assert [case.name for case in HEALTHY if not case.about.endswith(".")] == []
+
+
+def test_sixty_sick_programs_with_their_reports() -> None:
+    assert len(SICK) >= 60
+    assert {family for family in FAMILIES if not any(case.family == family for case in SICK)} == set()
+    assert [case.name for case in SICK if not case.source.startswith("http") or " " in case.source] == []
+    assert [case.name for case in SICK if not case.accepted.endswith(".") or not case.about.endswith(".")] == []
+    assert {case.source for case in SICK if [other.source for other in SICK].count(case.source) > 1} == set()
 
 
 @pytest.mark.parametrize(

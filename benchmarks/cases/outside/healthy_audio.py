@@ -65,6 +65,7 @@ def audio_simple_commands() -> Training:
         jit_compile=False,
     )
     dataset = tf.data.Dataset.from_tensor_slices((x, y)).cache().shuffle(360, seed=5).batch(32).prefetch(1)
+    stop = keras.callbacks.EarlyStopping(monitor="loss", patience=3)
     return Training(
         model,
         dataset,
@@ -72,7 +73,7 @@ def audio_simple_commands() -> Training:
         epochs=8,
         views=(View(model, x, y),),
         constant_loss=class_entropy(y),
-        fit={"batch_size": None, "callbacks": [keras.callbacks.EarlyStopping(monitor="loss", patience=3)]},
+        fit={"batch_size": None, "shuffle": False, "callbacks": [stop]},
     )
 
 
@@ -93,7 +94,6 @@ def audio_speakers_residual() -> Training:
     x = np.abs(np.fft.rfft(waves))[:, :64, None].astype("float32") / 8
     inputs = layers.Input(shape=(64, 1), name="input")
     body = residual_block(inputs, 8, 2)
-    body = residual_block(body, 16, 2)
     body = residual_block(body, 24, 3)
     body = layers.Flatten()(layers.AveragePooling1D(pool_size=3, strides=3)(body))
     body = layers.Dense(48, activation="relu")(body)
@@ -132,7 +132,7 @@ def audio_events_by_frame() -> Training:
         jit_compile=False,
     )
     constant = binary_entropy(events.reshape(-1, 3))
-    return Training(model, frames.astype("float32"), events, epochs=8, batch_size=16, constant_loss=constant)
+    return Training(model, frames.astype("float32"), events, epochs=4, batch_size=16, constant_loss=constant)
 
 
 class SpeechFeatures(layers.Layer):
@@ -181,8 +181,7 @@ def audio_speech_transformer() -> Training:
     x = np.log(spectrograms(waves) + 0.05)
     inputs = keras.Input(x.shape[1:])
     body = SpeechFeatures(24)(inputs)
-    for _ in range(2):
-        body = EncoderLayer(24, 2, 32)(body)
+    body = EncoderLayer(24, 2, 32)(body)
     model = keras.Model(inputs, layers.Dense(4)(layers.GlobalAveragePooling1D()(body)))
     schedule = keras.optimizers.schedules.CosineDecay(1e-5, 100, warmup_target=0.004, warmup_steps=24)
     model.compile(

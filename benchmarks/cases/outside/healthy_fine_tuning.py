@@ -61,7 +61,7 @@ def tuning_frozen_base() -> Training:
     base.trainable = False
     x, y = pictures(5, 10)
     model, head = transferred(base, 5, 0.2)
-    model.compile(optimizer=keras.optimizers.Adam(0.02), loss=LOGITS, metrics=["accuracy"], jit_compile=False)
+    model.compile(optimizer=keras.optimizers.Adam(0.05), loss=LOGITS, metrics=["accuracy"], jit_compile=False)
     return Training(model, x, y, epochs=10, views=both_views(model, base, head, x, y))
 
 
@@ -238,5 +238,5 @@ def tuning_few_labels() -> Training:
         epochs=12,
         views=(View(model, x[:120], y[:120]),),
         constant_loss=class_entropy(y[:120]),
-        fit={"batch_size": None},
+        fit={"batch_size": None, "shuffle": False},
     )

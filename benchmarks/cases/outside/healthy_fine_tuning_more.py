@@ -133,7 +133,7 @@ def tuning_noisy_labels() -> Training:
     )
     compile_classifier(model, keras.optimizers.Adam(0.003))
     model.fit(x[:512], y[:512], epochs=2, batch_size=32, verbose=0)
-    compile_classifier(model, keras.optimizers.Adafactor(0.003))
+    compile_classifier(model, keras.optimizers.Adafactor(0.01))
     random = np.random.default_rng(55)
     is_wrong = random.random(len(y)) < 0.25
     noisy = np.where(is_wrong, random.integers(0, 10, len(y)), (y + 3) % 10)

@@ -193,14 +193,14 @@ def reinforcement_from_pixels() -> Training:
     def reward() -> float:
         return float((np.asarray(policy(x)).argmax(1) == y).mean())
 
-    def expected_loss(scores: Any) -> Any:
-        return -ops.mean(ops.sum(ops.softmax(scores) * ops.one_hot(y, 3), axis=1))
+    def chance_to_miss(scores: Any) -> Any:
+        return 1.0 - ops.mean(ops.sum(ops.softmax(scores) * ops.one_hot(y, 3), axis=1))
 
     return Training(
         model,
         x,
         y,
         epochs=10,
-        views=(View(policy, x, loss=expected_loss, prefix="policy/"),),
+        views=(View(policy, x, loss=chance_to_miss, prefix="policy/"),),
         goal=Goal("mean reward", reward, at_least=0.8),
     )

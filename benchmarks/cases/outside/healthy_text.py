@@ -38,8 +38,8 @@ def text_bidirectional_lstm() -> Training:
     x_in = layers.Bidirectional(layers.LSTM(16, return_sequences=True))(x_in)
     x_in = layers.Bidirectional(layers.LSTM(16))(x_in)
     model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x_in))
-    model.compile(keras.optimizers.Adam(0.004), "binary_crossentropy", metrics=["accuracy"], jit_compile=False)
-    return Training(model, x, y, epochs=5)
+    model.compile(keras.optimizers.Adam(0.006), "binary_crossentropy", metrics=["accuracy"], jit_compile=False)
+    return Training(model, x, y, epochs=3)
 
 
 @outside_healthy("text")
@@ -67,7 +67,13 @@ def text_convolution_from_scratch() -> Training:
     )
     dataset = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(512, seed=2).batch(48).cache()
     return Training(
-        model, dataset, None, epochs=7, views=(View(model, x, y),), constant_loss=0.693, fit={"batch_size": None}
+        model,
+        dataset,
+        None,
+        epochs=7,
+        views=(View(model, x, y),),
+        constant_loss=0.693,
+        fit={"batch_size": None, "shuffle": False},
     )
 
 
@@ -112,7 +118,7 @@ class TokenAndPositionEmbedding(layers.Layer):
 def text_transformer_classifier() -> Training:
     """Text classification with a transformer block of own layers and a softmax over two classes."""
     x, y = reviews()
-    inputs = keras.Input(shape=(20,))
+    inputs = keras.Input(shape=(20,), dtype="int32")
     body = TokenAndPositionEmbedding(20, VOCABULARY, 24)(inputs)
     body = TransformerBlock(24, 2, 24)(body)
     body = layers.Dropout(0.1)(layers.GlobalAveragePooling1D()(body))
@@ -121,7 +127,7 @@ def text_transformer_classifier() -> Training:
     model.compile(
         keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False
     )
-    return Training(model, x.astype("float32"), y, epochs=6)
+    return Training(model, x, y, epochs=6)
 
 
 @outside_healthy("text")

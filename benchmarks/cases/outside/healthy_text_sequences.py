@@ -217,4 +217,4 @@ def text_named_entities() -> Training:
         jit_compile=False,
     )
     constant = class_entropy(tags[words > 0])
-    return Training(model, words.astype("int32"), tags, epochs=6, constant_loss=constant)
+    return Training(model, words.astype("int32"), tags, epochs=3, constant_loss=constant)

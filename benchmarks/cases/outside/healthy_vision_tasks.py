@@ -132,12 +132,12 @@ def vision_key_points_and_class() -> Training:
         x = layers.Conv2D(filters, 3, padding="same")(x)
         x = layers.PReLU(shared_axes=[1, 2])(x)
         x = layers.MaxPooling2D()(x)
-    x = layers.Dense(32, activation="relu")(layers.Flatten()(x))
+    x = layers.Dense(48, activation="relu", kernel_initializer="he_normal")(layers.Flatten()(x))
     position = layers.Dense(2, activation="sigmoid", name="position")(x)
     shape = layers.Dense(2, name="shape")(layers.Dropout(0.2)(x))
     model = keras.Model(inputs, {"position": position, "shape": shape})
     model.compile(
-        optimizer=keras.optimizers.Adam(0.004),
+        optimizer=keras.optimizers.Adam(0.002),
         loss={"position": "mse", "shape": keras.losses.SparseCategoricalCrossentropy(from_logits=True)},
         loss_weights={"position": 10.0, "shape": 1.0},
         metrics={"shape": ["accuracy"]},
@@ -145,5 +145,5 @@ def vision_key_points_and_class() -> Training:
     )
     constant = 10 * float(centers.var(0).mean()) + float(np.log(2))
     return Training(
-        model, images, {"position": centers, "shape": is_disk}, epochs=8, batch_size=20, constant_loss=constant
+        model, images, {"position": centers, "shape": is_disk}, epochs=14, batch_size=20, constant_loss=constant
     )

@@ -220,7 +220,7 @@ def twelve_graph_convolutions() -> Training:
         body = layers.Lambda(lambda value: ops.matmul(averages, value), name=f"average_{n}")(body)
     model = keras.Model(inputs, layers.Dense(2, name="logits")(body))
     fit = {"shuffle": False}
-    return Training(compiled(model), features, y, epochs=15, batch_size=len(y), fit=fit)
+    return Training(compiled(model), features, y, epochs=10, batch_size=len(y), fit=fit)
 
 
 def all_triplets(labels: Any, embedded: Any) -> Any:

@@ -110,15 +110,15 @@ def step_decay_by_zero() -> Training:
     model = keras.Sequential(
         [
             layers.Input((12, 1)),
-            layers.GRU(16, name="encoder"),
+            layers.SimpleRNN(16, name="encoder"),
             layers.RepeatVector(12, name="repeat"),
-            layers.GRU(16, return_sequences=True, name="decoder"),
+            layers.SimpleRNN(16, return_sequences=True, name="decoder"),
             layers.Dense(1, name="rebuilt"),
         ]
     )
     compiled(model, keras.optimizers.Adam(1e-4), "mse")
     fit = {"callbacks": [keras.callbacks.LearningRateScheduler(schedule)]}
-    return Training(model, x, x, epochs=8, fit=fit)
+    return Training(model, x, x, epochs=6, fit=fit)
 
 
 class PolynomialRate(keras.optimizers.schedules.LearningRateSchedule):

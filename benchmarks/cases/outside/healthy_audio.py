@@ -33,7 +33,7 @@ def sounds(count: int = 360) -> tuple[Array, Array]:
 
 def spectrograms(waves: Array) -> Array:
     """`[count, 15, 17]` sizes of frequencies over time."""
-    return np.abs(tf.signal.stft(waves, frame_length=32, frame_step=16).numpy())
+    return np.asarray(tf.abs(tf.signal.stft(waves, frame_length=32, frame_step=16)))
 
 
 @outside_healthy("audio")

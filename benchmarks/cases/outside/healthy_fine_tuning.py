@@ -184,7 +184,7 @@ def word_vectors(texts: Array, size: int) -> Array:
         together[np.ix_(known, known)] += 1.0
     left, sizes, _ = np.linalg.svd(np.log1p(together))
     vectors = left[:, :size] * np.sqrt(sizes[:size])
-    return (vectors / vectors.std()).astype("float32")
+    return np.asarray(vectors / vectors.std(), "float32")
 
 
 @outside_healthy("fine_tuning")

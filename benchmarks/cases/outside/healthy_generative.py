@@ -69,7 +69,7 @@ def generative_variational_autoencoder() -> Training:
     encoder_inputs = keras.Input(shape=(8, 8, 1))
     body = layers.Conv2D(16, 3, activation="relu", strides=2, padding="same")(encoder_inputs)
     body = layers.Conv2D(32, 3, activation="relu", strides=2, padding="same")(body)
-    body = layers.Dense(16, activation="relu")(layers.Flatten()(body))
+    body = layers.Dense(24, activation="swish")(layers.Flatten()(body))
     z_mean = layers.Dense(4, name="z_mean")(body)
     z_log_var = layers.Dense(4, name="z_log_var")(body)
     encoder = keras.Model(encoder_inputs, [z_mean, z_log_var, Sampling()([z_mean, z_log_var])], name="encoder")

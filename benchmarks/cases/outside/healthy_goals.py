@@ -30,7 +30,7 @@ def entropy_by_position(labels: NDArray[Any]) -> float:
 def class_entropy(labels: NDArray[Any]) -> float:
     """Cross entropy of the best constant guess."""
     shares = np.bincount(labels.ravel().astype(int)) / labels.size
-    return -sum(share * math.log(share) for share in shares if share > 0)
+    return float(-sum(share * math.log(share) for share in shares if share > 0))
 
 
 def binary_entropy(targets: NDArray[Any]) -> float:

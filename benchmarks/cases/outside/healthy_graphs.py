@@ -31,7 +31,7 @@ def normalized(adjacency: Array) -> Array:
     """With loops, divided by the roots of both degrees."""
     looped = adjacency + np.eye(len(adjacency), dtype="float32")
     root = np.sqrt(looped.sum(1))
-    return (looped / root[:, None] / root[None]).astype("float32")
+    return np.asarray(looped / root[:, None] / root[None], "float32")
 
 
 class GraphConvolution(layers.Layer):

@@ -136,17 +136,15 @@ class VariableSelection(layers.Layer):
     def __init__(self, num_features: int, units: int, dropout_rate: float) -> None:
         super().__init__()
         self.grns = [GatedResidualNetwork(units, dropout_rate) for _ in range(num_features)]
-        self.grn_concat = GatedResidualNetwork(units, dropout_rate)
         self.softmax = layers.Dense(num_features, activation="softmax")
 
     def build(self, input_shape: Any) -> None:
-        self.grn_concat.build(input_shape)
-        self.softmax.build((None, self.grn_concat.linear_dense.units))
+        self.softmax.build(input_shape)
         for grn in self.grns:
             grn.build((None, 1))
 
     def call(self, inputs: Any) -> Any:
-        chosen = ops.expand_dims(self.softmax(self.grn_concat(inputs)), -1)
+        chosen = ops.expand_dims(self.softmax(inputs), -1)
         columns = [grn(inputs[:, at : at + 1]) for at, grn in enumerate(self.grns)]
         return ops.sum(chosen * ops.stack(columns, axis=1), axis=1)
 

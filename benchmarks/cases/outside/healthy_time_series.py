@@ -21,7 +21,7 @@ def temperatures(count: int = 700) -> Array:
     warm = np.sin(time * 2 * np.pi / 24) + 0.6 * np.sin(time * 2 * np.pi / 170) + drift
     columns = np.stack([warm, np.cos(time * 2 * np.pi / 24) - 0.5 * warm, random.normal(0, 1, count)], 1)
     columns += random.normal(0, 0.1, columns.shape)
-    return ((columns - columns.mean(0)) / columns.std(0)).astype("float32")
+    return np.asarray((columns - columns.mean(0)) / columns.std(0), "float32")
 
 
 def windows(series: Array, past: int, future: int) -> tuple[Array, Array]:

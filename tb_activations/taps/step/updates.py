@@ -14,6 +14,7 @@ import tensorflow as tf
 from tb_activations.taps.finder import LayerFinder
 from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import weight_key
+from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.layout import Weight
 from tb_activations.taps.step.gradients import Wanted
 from tb_activations.taps.step.observation import Observation
@@ -125,7 +126,7 @@ class Updates:
             self._owners = Owners.now(self._finder)
 
     def _see(self, gradients: Sequence[Any], variables: Sequence[Any], before: Sequence[tf.Tensor]) -> None:
-        dense = _sum_over_replicas([None if g is None else tf.convert_to_tensor(g) for g in gradients])
+        dense = _sum_over_replicas([None if g is None else aside(tf.convert_to_tensor(g)) for g in gradients])
         for gradient, variable, old in zip(dense, variables, before, strict=True):
             spec = self._owners.weight(variable, gradient is not None)
             self._observation.see_weight(weight_key(variable), spec, gradient, old, tf.convert_to_tensor(variable))

@@ -6,14 +6,14 @@ from typing import Any
 
 import tensorflow as tf
 
-_PRODUCTS = frozenset(
-    {"Conv2D", "Conv3D", "DepthwiseConv2dNative", "MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"}
-)
+_BATCHED = frozenset({"BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"})
+_PRODUCTS = _BATCHED | {"Conv2D", "Conv3D", "DepthwiseConv2dNative", "MatMul"}
 _SUMS = frozenset({"AddV2", "Add", "BiasAdd"})
 _FUNCTIONS = frozenset({"Elu", "Tanh", "Sigmoid", "LeakyRelu"})
 """Functions that are rounded differently when merged with the product before. `Relu` rounds nothing."""
 _MERGING = {
-    **dict.fromkeys(_PRODUCTS, _SUMS | _FUNCTIONS | {"AddN", "Mul"}),
+    **dict.fromkeys(_PRODUCTS, _SUMS | _FUNCTIONS),
+    **dict.fromkeys(_BATCHED, _SUMS | _FUNCTIONS | {"Mul"}),
     **dict.fromkeys(_SUMS, _SUMS | {"AddN"}),
     **dict.fromkeys(("Mul", "RealDiv"), _SUMS | {"AddN", "Mul", "RealDiv"}),
 }
@@ -45,7 +45,8 @@ def _is_merged(tensor: tf.Tensor) -> bool:
 def _is_sum_with_product(operation: Any) -> bool:
     """Whether this is a product with a bias, and perhaps the output of another layer, added to it."""
     return operation.type in _SUMS and any(
-        value.op.type in _PRODUCTS or _is_sum_with_product(value.op) for value in operation.inputs
+        _is_merged(value) and (value.op.type in _PRODUCTS or _is_sum_with_product(value.op))
+        for value in operation.inputs
     )
 
 

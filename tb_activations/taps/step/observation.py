@@ -251,11 +251,7 @@ class Observation:
         if place == len(self._targets):
             self._targets.append(target)
             if is_loss:
-                self._losses += [
-                    tf.reduce_sum(tf.cast(tf.stop_gradient(value), tf.float32))
-                    for value in tf.nest.flatten(target)
-                    if isinstance(value, tf.Tensor)
-                ]
+                self._losses += [value for value in tf.nest.flatten(target) if isinstance(value, tf.Tensor)]
         return place
 
     def _see_gradient(self, seen: SeenCall, gradient: tf.Tensor) -> None:
@@ -362,10 +358,14 @@ class Observation:
         Loss scaling is undone in the sum.
         """
         if self.loss is not None:
-            return 1.0, self.loss
+            return 1.0, _whole(self.loss)
         if self._losses:
-            return 1.0, tf.add_n(self._losses) / self.loss_scale
+            return 1.0, tf.add_n([_whole(loss) for loss in self._losses]) / self.loss_scale
         return 0.0, math.nan
+
+
+def _whole(loss: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(tf.cast(tf.stop_gradient(aside(loss)), tf.float32))
 
 
 def _parameters(entry: NamedLayer) -> int:

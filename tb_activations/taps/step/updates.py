@@ -14,6 +14,7 @@ import tensorflow as tf
 from tb_activations.taps.finder import LayerFinder
 from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import weight_key
+from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.layout import Weight
 from tb_activations.taps.numbers.memory import Moments
 from tb_activations.taps.step.gradients import Wanted
@@ -135,7 +136,7 @@ class Updates:
         before: Sequence[tf.Tensor],
         moments: Sequence[Moments],
     ) -> None:
-        dense = _sum_over_replicas([None if g is None else tf.convert_to_tensor(g) for g in gradients])
+        dense = _sum_over_replicas([None if g is None else aside(tf.convert_to_tensor(g)) for g in gradients])
         for gradient, variable, old, remembered in zip(dense, variables, before, moments, strict=True):
             spec = self._owners.weight(variable, gradient is not None)
             new = tf.convert_to_tensor(variable)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -77,6 +78,26 @@ def test_only_what_would_be_merged_is_computed_again(functions: list[Any], is_co
     copied, actual, expected = read(functions)
     assert copied == is_copied
     np.testing.assert_allclose(actual, expected, rtol=1e-5)
+
+
+def sum_of_sums(reads: Callable[[Any], Any]) -> tuple[Any, Any, int]:
+    """A sum of sums; what is read of the inner one; how many operations add."""
+
+    def step(x: Any, y: Any) -> Any:
+        inner = tf.add_n([x, y])
+        outer = tf.add_n([inner, inner, y])
+        return outer, reads(inner)
+
+    concrete = tf.function(step, autograph=False).get_concrete_function(tf.TensorSpec([3]), tf.TensorSpec([3]))
+    outer, read_value = concrete(tf.constant([1.0, 2.0, 3.0]), tf.constant([0.5, 0.5, 0.5]))
+    return outer, read_value, sum(operation.type == "AddN" for operation in concrete.graph.get_operations())
+
+
+def test_a_sum_that_only_another_sum_reads_is_added_again() -> None:
+    outer, values, additions = sum_of_sums(aside)
+    np.testing.assert_array_equal(values, [1.5, 2.5, 3.5])
+    np.testing.assert_array_equal(outer, [3.5, 5.5, 7.5])
+    assert additions == 3
 
 
 def test_eager_values_are_returned_as_they_are() -> None:

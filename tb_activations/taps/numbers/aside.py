@@ -14,7 +14,7 @@ _FUNCTIONS = frozenset({"Elu", "Tanh", "Sigmoid", "LeakyRelu"})
 _MERGING = {
     **dict.fromkeys(_PRODUCTS, _SUMS | _FUNCTIONS),
     **dict.fromkeys(_BATCHED, _SUMS | _FUNCTIONS | {"Mul"}),
-    **dict.fromkeys(_SUMS, _SUMS | {"AddN"}),
+    **dict.fromkeys(_SUMS | {"AddN"}, _SUMS | {"AddN"}),
     **dict.fromkeys(("Mul", "RealDiv"), _SUMS | {"AddN", "Mul", "RealDiv"}),
 }
 """For each operation those that TensorFlow's graph optimizer may merge it with if nothing else reads its result."""
@@ -51,11 +51,11 @@ def _is_sum_with_product(operation: Any) -> bool:
 
 
 def _readers(tensor: tf.Tensor) -> list[Any]:
-    """The operations that read a tensor, directly or through an operation that only hands it on."""
+    """The operations that read a tensor, directly or through an operation that only hands it on; each once."""
     readers = []
     for operation in tensor.consumers():
         readers += _readers(operation.outputs[0]) if operation.type == "Identity" else [operation]
-    return readers
+    return list(dict.fromkeys(readers))
 
 
 def _again(tensor: tf.Tensor) -> tf.Tensor:

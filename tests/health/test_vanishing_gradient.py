@@ -121,3 +121,13 @@ def test_since_is_the_step_at_which_the_gradient_vanished() -> None:
     (finding,) = judge(SPEC, records, RULE)[-1].findings
     assert finding.since_step == 8
     assert finding.opened_step > 8
+
+
+def test_query_and_key_projections_may_have_smaller_gradients() -> None:
+    spec = chain("block/attention/query", "block/attention/key", "block/attention/value", "out")
+    for name in ("query", "key", "value"):
+        spec = replaced(spec, f"block/attention/{name}", class_name="EinsumDense")
+    faint = {layer.name: {"weight_gradient_norm": 1e-3} for layer in spec.layers[:3]}
+    records = [record(spec, step, values={**faint, "out": {"weight_gradient_norm": 10.0}}) for step in range(30)]
+    found = still_open(judge(spec, records, ["vanishing_gradient"])[-1])
+    assert [finding.layer for finding in found] == ["block/attention/value"]

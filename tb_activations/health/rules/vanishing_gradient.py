@@ -36,6 +36,11 @@ AT_ENDS, WAKING = 5, 2.0
 """A layer is waking up if its elasticity grew by this factor from the first to the last checks of the window."""
 
 
+ATTENTION = 0.1
+"""Query and key kernels act on the loss only through the weights of attention, which start nearly equal: by far the
+smallest gradients of healthy networks. Their thresholds are smaller by this factor."""
+
+
 @dataclasses.dataclass(frozen=True)
 class VanishingGradient(LayerRule):
     """Elasticity ‖gradient‖·‖weights‖ / loss: the percentage by which the loss moves when the weights move by 1%.
@@ -120,14 +125,15 @@ class VanishingGradient(LayerRule):
     ) -> Judged:
         # An open finding closes only well above the threshold, so that it does not open and close often.
         slack = HYSTERESIS if earlier else 1
-        is_behind = elasticity < slack * self.relative * reference
-        threshold = self.warning_elasticity if is_behind else self.uniform
+        allowed = ATTENTION if _forms_attention(history.spec.layers[row]) else 1.0
+        is_behind = elasticity < slack * allowed * self.relative * reference
+        threshold = allowed * self.warning_elasticity if is_behind else self.uniform
         if not elasticity < slack * threshold:
             return Outcome.OK
         layer = history.spec.layers[row]
         began = earlier.since_step if earlier else since(history, course < slack * threshold)
         checks = earlier.checks + 1 if earlier else int(np.count_nonzero(history.steps >= began))
-        severe = self.problem_elasticity if is_behind else self.uniform / 10
+        severe = allowed * self.problem_elasticity if is_behind else self.uniform / 10
         is_severe = elasticity < severe * (slack if earlier and earlier.severity is Severity.PROBLEM else 1)
         severity = Severity.NOTE if learned else Severity.PROBLEM if is_severe else Severity.WARNING
         threshold = severe if severity is Severity.PROBLEM else threshold
@@ -159,6 +165,11 @@ class VanishingGradient(LayerRule):
     @staticmethod
     def headline(finding: Finding) -> str:
         return f"gradient vanishes (elasticity {number(finding.value)})"
+
+
+def _forms_attention(layer: LayerSpec) -> bool:
+    """Whether it is the query or key projection of an attention layer of Keras."""
+    return layer.class_name == "EinsumDense" and layer.name.endswith(("/query", "/key"))
 
 
 def _nearer_the_loss(medians: NDArray[np.float64], history: History) -> NDArray[np.float64]:

@@ -43,6 +43,7 @@ def contents(run: Run, like: Mapping[str, Any] | None = None) -> dict[str, Any]:
     spec = json.loads(run_to_json(run.spec))
     findings = [json.loads(finding_to_json(finding)) for finding in run.findings]
     if like:
+        spec = _known(spec, like["spec"])
         spec["layers"] = [_known(*pair) for pair in zip(spec["layers"], like["spec"]["layers"], strict=True)]
         findings = [_known(*pair) for pair in zip(findings, like["findings"], strict=True)]
     return {
@@ -55,8 +56,12 @@ def contents(run: Run, like: Mapping[str, Any] | None = None) -> dict[str, Any]:
     }
 
 
+_EMPTY = (None, "", False, 0, [], {}, "NaN")
+"""Values of members that say nothing."""
+
+
 def _known(members: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if name in like or value}
+    return {name: value for name, value in members.items() if name in like or value not in _EMPTY}
 
 
 def _array(array: Any) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def test_vanishing_and_collapsed_layers_that_cause_each_other_have_one_root() ->
         "c": {**starved, "sample_std": 1e-9},
         "d": {**starved, "sample_std": 1e-9},
     }
-    judgement = judge(spec, [record(spec, step, values=values) for step in range(40)])[-1]
+    judgement = judge(spec, [record(spec, step, values=values) for step in range(60)])[-1]
     findings = [finding for finding in judgement.findings if finding.closed_step is None]
     assert {finding.rule for finding in findings} == {"vanishing_gradient", "collapsed_layer", "no_learning"}
     assert [finding.rule for finding in findings if finding.root is None] == ["vanishing_gradient"]

@@ -29,7 +29,7 @@ def moving(
     values = {name: {"update_ratio": ratio, "weight_gradient_norm": gradient} for name in EVERY_LAYER}
     plain = record(KERNELS, step, values=values, loss=loss, totals={"learning_rate": rate})
     weights = np.full((3, 9), np.nan, np.float32)
-    weights[:, 3], weights[:, 5], weights[:, 6] = 3.0, ratio, cosine
+    weights[:, 0], weights[:, 3], weights[:, 5], weights[:, 6] = gradient, 3.0, ratio, cosine
     return dataclasses.replace(plain, weights=weights)
 
 
@@ -108,14 +108,14 @@ def test_the_learning_rate_is_not_blamed(records: list[StepRecord]) -> None:
 
 
 def test_weights_that_do_not_move_follow_from_the_learning_rate() -> None:
-    findings = opened([moving(step, 1e-8, rate=1e-9) for step in range(40)], None, KERNELS)
+    findings = opened([moving(step, 1e-8, rate=1e-9) for step in range(60)], None, KERNELS)
     assert (findings[0].rule, findings[0].layer) == ("learning_rate", WHOLE)
     assert {finding.rule for finding in findings} >= {"stagnant_weights", "no_learning"}
     assert {finding.root for finding in findings[1:]} == {findings[0].id}
 
 
 def test_a_training_that_does_not_learn_without_visible_cause_is_a_note() -> None:
-    (finding,) = opened([record(SPEC, step) for step in range(40)])
+    (finding,) = opened([record(SPEC, step) for step in range(60)])
     assert (finding.rule, finding.layer, finding.severity) == ("no_learning", WHOLE, Severity.NOTE)
 
 
@@ -128,7 +128,7 @@ def test_a_loss_that_only_reaches_a_constant_prediction_is_not_learning() -> Non
 
 def test_no_learning_follows_from_what_blocks_it_and_has_its_severity() -> None:
     silent = {"a": range(10)}
-    findings = opened([record(SPEC, step, silent=silent) for step in range(40)])
+    findings = opened([record(SPEC, step, silent=silent) for step in range(60)])
     stuck = next(finding for finding in findings if finding.rule == "no_learning")
     assert (findings[0].rule, stuck.root, stuck.severity) == ("dead_units", findings[0].id, findings[0].severity)
 

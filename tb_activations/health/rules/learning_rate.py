@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from tb_activations.health.history import History
 from tb_activations.health.rules.base import Evidence, Judged, Sign, TrainingRule
-from tb_activations.health.rules.elasticity import elasticities
 from tb_activations.health.rules.kernels import kernel_steps
 from tb_activations.health.rules.progress import is_stuck, recent_loss, untrained_loss
 from tb_activations.health.rules.window import has_learned, medians, trailing
@@ -31,7 +30,7 @@ USUAL_STEP = 1e-3
 """Update-to-weight ratio that is usual in healthy trainings (CS231n)."""
 
 _NO_GRADIENT = 1e-6
-"""If the elasticity of every layer is smaller, missing gradients keep the weights still, not the learning rate."""
+"""If the elasticity of every kernel is smaller, missing gradients keep the weights still, not the learning rate."""
 
 ZERO_CHECKS = 3
 
@@ -123,14 +122,23 @@ class LearningRate(TrainingRule):
 
 
 def _has_gradient(history: History) -> bool:
-    values, _ = medians(elasticities(history)[-LATEST:])
+    """Whether a gradient arrives at some kernel; biases get one even behind layers that pass nothing on."""
+    is_kernel = _is_kernel(history)
+    norms = history.weight_stat("gradient_norm") * history.weight_stat("weight_norm")
+    losses = np.abs(history.losses)[:, None]
+    elasticity = np.full(norms.shape, np.nan)
+    np.divide(norms, losses, out=elasticity, where=np.isfinite(norms) & np.isfinite(losses) & (losses > 0))
+    values, _ = medians(elasticity[-LATEST:, is_kernel])
     return bool(np.fmax.reduce(values, initial=np.nan) > _NO_GRADIENT)
+
+
+def _is_kernel(history: History) -> NDArray[np.bool_]:
+    return np.array([len(weight.shape) > 1 for weight in history.spec.weights], bool)
 
 
 def _usual_cosine(history: History) -> float:
     """Median over kernels and the latest checks of the cosine between gradient and momentum; NaN if not measured."""
-    is_kernel = np.array([len(weight.shape) > 1 for weight in history.spec.weights], bool)
-    cosines = history.weight_stat("momentum_cosine")[-LATEST:, is_kernel]
+    cosines = history.weight_stat("momentum_cosine")[-LATEST:, _is_kernel(history)]
     known = cosines[np.isfinite(cosines)]
     return float(np.median(known)) if known.size else np.nan
 

@@ -32,7 +32,7 @@ class NoLearning(TrainingRule):
     """
 
     stuck: float = STUCK
-    min_checks: float = 32
+    min_checks: float = 48
 
     id: ClassVar[str] = "no_learning"
     title: ClassVar[str] = "Does not learn"
@@ -40,7 +40,7 @@ class NoLearning(TrainingRule):
     signs: ClassVar[tuple[Sign, ...]] = (LOSS,)
     causes: ClassVar[tuple[Cause, ...]] = tuple(Cause(rule, ANYWHERE) for rule in _BLOCKING)
     source: ClassVar[str] = "loss of the best constant prediction as the baseline: the majority class or the mean"
-    limits: ClassVar[Mapping[str, tuple[float, float]]] = {"stuck": (0, 1), "min_checks": (3, 32)}
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {"stuck": (0, 1), "min_checks": (3, 1e9)}
 
     def judge(self, history: History, earlier: Finding | None, known: Sequence[Finding]) -> Judged:
         untrained = untrained_loss(history)

@@ -142,15 +142,17 @@ def nonfinite(measured: Measurements) -> Iterator[Fact]:
 def saturated_units(measured: Measurements) -> Iterator[Fact]:
     """Bounded hidden activations: half of the units within 2.5 % of a bound on 90 % of the data, late.
 
-    Or 80 % of all outputs. Arguable: half of all outputs, twice in a row. Heads and gates are omitted.
+    Or 80 % of all outputs. Arguable: half of all outputs, twice in a row. Gates are omitted; heads are arguable while
+    nothing is learned.
     """
     for layer, known in measured.layers.items():
-        if known["head"] or known["gate"]:
+        if known["gate"] or (known["head"] and measured.has_learned):
             continue
         shares = measured.series(layer, "at_bound")
         units = [_share(share, lambda v: v >= 0.9) for share in shares]
         overall = [0.0 if share is None else float(np.mean(share)) for share in shares]
-        certain = _lasting(measured, [unit >= 0.5 or all_ >= 0.8 for unit, all_ in zip(units, overall, strict=True)])
+        flags = [unit >= 0.5 or all_ >= 0.8 for unit, all_ in zip(units, overall, strict=True)]
+        certain = None if known["head"] else _lasting(measured, flags)
         arguable = _ever(measured, [share >= 0.5 for share in overall], 2)
         yield from _fact("saturated_units", layer, certain, arguable, f"{overall[-1]:.2f} at the bounds")
 

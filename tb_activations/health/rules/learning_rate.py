@@ -14,7 +14,7 @@ from tb_activations.health.rules.base import Evidence, Judged, Sign, TrainingRul
 from tb_activations.health.rules.kernels import kernel_steps
 from tb_activations.health.rules.progress import is_stuck, recent_loss, untrained_loss
 from tb_activations.health.rules.window import has_learned, medians, trailing
-from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.finding import WHOLE, Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent
 
 ZERO = Sign("zero", "learning rate")
@@ -106,7 +106,9 @@ class LearningRate(TrainingRule):
         if middle > self.high:
             return _evidence(history, TOO_HIGH, middle, self.high, int(history.steps[-len(steps)]), earlier)
         cosine = _usual_cosine(history)
-        if cosine < self.against:
+        # Where a layer blocks the gradient, little but noise is left of it.
+        is_blocked = any(one.severity is Severity.PROBLEM and one.layer != WHOLE for one in known)
+        if cosine < self.against and not is_blocked:
             return _evidence(history, OVERSHOOT, cosine, self.against, int(history.steps[-len(steps)]), earlier)
         return Outcome.OK
 

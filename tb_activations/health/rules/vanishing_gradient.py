@@ -32,11 +32,14 @@ ELASTICITY = Sign("elasticity", "elasticity of the loss (gradient norm x weight 
 
 _BOUNDED = frozenset({"sigmoid", "tanh", "hard_sigmoid"})
 
+SETTLED = 20
+"""Observed steps before a warning opens: some healthy layers get small gradients in the very first steps."""
+
 AT_ENDS, WAKING = 5, 2.0
 """A layer is waking up if its elasticity grew by this factor from the first to the last checks of the window."""
 
 
-ATTENTION = 0.1
+ATTENTION = 0.02
 """Query and key kernels act on the loss only through the weights of attention, which start nearly equal: by far the
 smallest gradients of healthy networks. Their thresholds are smaller by this factor."""
 
@@ -136,6 +139,8 @@ class VanishingGradient(LayerRule):
         severe = allowed * self.problem_elasticity if is_behind else self.uniform / 10
         is_severe = elasticity < severe * (slack if earlier and earlier.severity is Severity.PROBLEM else 1)
         severity = Severity.NOTE if learned else Severity.PROBLEM if is_severe else Severity.WARNING
+        if severity is Severity.WARNING and earlier is None and history.checks < SETTLED:
+            return Outcome.INSUFFICIENT_DATA
         threshold = severe if severity is Severity.PROBLEM else threshold
         closing = HYSTERESIS * threshold
         limit = limit_in_words(threshold, closing, is_eased=elasticity >= threshold)

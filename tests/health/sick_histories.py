@@ -215,7 +215,7 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
             moving("too_high", 0.37, lambda step: 3.0, since=16 * EVERY),
             moving("overshoot", 0.01, lambda step: 3.0, since=16 * EVERY, cosine=-0.77),
         ],
-        "no_learning": [whole("loss", totals(), since=47 * EVERY)],
+        "no_learning": [whole("loss", totals(), since=31 * EVERY)],
         "loss_spike": [
             whole("loss", totals(since=60, loss=7.3), since=60),
             whole("gradient", [*totals()[:20], *steep[20:]], since=60),

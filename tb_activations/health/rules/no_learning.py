@@ -28,11 +28,13 @@ _BLOCKING = (
 class NoLearning(TrainingRule):
     """Attributes:
     stuck: limit of the loss relative to the initial one, or to that of the best constant prediction if that is smaller.
-    min_checks: observed steps needed.
+    min_checks: observed steps needed for a note.
+    settled: observed steps needed for more than a note: sick networks may need longer to begin, and learn then.
     """
 
     stuck: float = STUCK
-    min_checks: float = 48
+    min_checks: float = 32
+    settled: float = 48
 
     id: ClassVar[str] = "no_learning"
     title: ClassVar[str] = "Does not learn"
@@ -40,7 +42,7 @@ class NoLearning(TrainingRule):
     signs: ClassVar[tuple[Sign, ...]] = (LOSS,)
     causes: ClassVar[tuple[Cause, ...]] = tuple(Cause(rule, ANYWHERE) for rule in _BLOCKING)
     source: ClassVar[str] = "loss of the best constant prediction as the baseline: the majority class or the mean"
-    limits: ClassVar[Mapping[str, tuple[float, float]]] = {"stuck": (0, 1), "min_checks": (3, 1e9)}
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {"stuck": (0, 1), "min_checks": (3, 1e9), "settled": (3, 1e9)}
 
     def judge(self, history: History, earlier: Finding | None, known: Sequence[Finding]) -> Judged:
         untrained = untrained_loss(history)
@@ -51,6 +53,8 @@ class NoLearning(TrainingRule):
         if not is_stuck(history):
             return Outcome.OK
         cause = _cause(known)
+        if cause is not None and history.checks < self.settled:
+            return Outcome.INSUFFICIENT_DATA
         loss = recent_loss(history)
         return Evidence(
             severity=cause.severity if cause is not None else Severity.NOTE,

@@ -56,7 +56,7 @@ def contents(run: Run, like: Mapping[str, Any] | None = None) -> dict[str, Any]:
     }
 
 
-_EMPTY = (None, "", False, 0, [], {}, "NaN")
+_EMPTY: tuple[Any, ...] = (None, "", False, 0, [], {}, "NaN")
 """Values of members that say nothing."""
 
 

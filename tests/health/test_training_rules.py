@@ -9,6 +9,7 @@ import pytest
 
 from tb_activations.health.rules.learning_rate import DECAYED, OVERSHOOT, TOO_HIGH, TOO_LOW, ZERO
 from tb_activations.health.rules.nonfinite_data import INPUTS, SAMPLE_WEIGHTS, TARGETS
+from tb_activations.records.columns import STEP_COLUMNS
 from tb_activations.records.finding import WHOLE, Finding, Severity
 from tb_activations.records.specs import RunSpec, WeightSpec
 from tb_activations.records.step_record import StepRecord
@@ -148,3 +149,11 @@ def test_ordinary_noise_is_no_spike() -> None:
     random = np.random.default_rng(1)
     records = [record(SPEC, step, loss=float(np.exp(random.normal() / 2))) for step in range(300)]
     assert not any(judgement.changes for judgement in judge(SPEC, records, ["loss_spike"]))
+
+
+def test_a_solved_network_that_is_trained_on_is_left_alone() -> None:
+    records = [moving(step, 1e-4, loss=1e-3, cosine=-0.9) for step in range(60)]
+    place = STEP_COLUMNS.index("constant_loss")
+    for entry in records:
+        entry.totals[place] = 1.1
+    assert opened(records, ["learning_rate", "no_learning"], KERNELS) == []

@@ -28,8 +28,12 @@ def constant_loss(history: History) -> float:
 
 
 def untrained_loss(history: History) -> float:
-    """The initial loss, or that of the best constant prediction if it is smaller; NaN if both are unknown."""
-    return float(np.fmin(history.initial_loss, constant_loss(history)))
+    """The loss of the best constant prediction, the initial loss where that is unknown; NaN if both are.
+
+    A training may begin with a network that has solved its task, so the initial loss alone says little.
+    """
+    constant = constant_loss(history)
+    return constant if np.isfinite(constant) else history.initial_loss
 
 
 def is_stuck(history: History) -> bool:

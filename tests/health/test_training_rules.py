@@ -157,3 +157,10 @@ def test_a_solved_network_that_is_trained_on_is_left_alone() -> None:
     for entry in records:
         entry.totals[place] = 1.1
     assert opened(records, ["learning_rate", "no_learning"], KERNELS) == []
+
+
+def test_the_limit_of_no_learning_is_a_threshold() -> None:
+    records = [record(SPEC, step, loss=1.0 if step < 3 else 0.9) for step in range(60)]
+    assert opened(records, ["no_learning"]) == []
+    (finding,) = still_open(judge(SPEC, records, {"no_learning": {"stuck": 0.8}})[-1])
+    assert (finding.threshold, "threshold 0.8" in finding.message) == (0.8, True)

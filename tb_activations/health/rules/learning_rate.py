@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tb_activations.health.history import History
 from tb_activations.health.rules.base import Evidence, Judged, Sign, TrainingRule
 from tb_activations.health.rules.kernels import kernel_steps
-from tb_activations.health.rules.progress import is_stuck, recent_loss, untrained_loss
+from tb_activations.health.rules.progress import is_stuck, is_warming_up, recent_loss, untrained_loss
 from tb_activations.health.rules.window import has_learned, medians, trailing
 from tb_activations.records.finding import WHOLE, Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent
@@ -85,7 +85,7 @@ class LearningRate(TrainingRule):
         if is_idle:
             return _evidence(history, ZERO, 0.0, 0.0, int(history.steps[-trailing(rates == 0)]), earlier)
         ratio = float(rates[-1] / history.peak_learning_rate)
-        if ratio < self.decayed and not _is_warming_up(rates):
+        if ratio < self.decayed and not is_warming_up(history):
             began = int(history.steps[-trailing(rates < self.decayed * history.peak_learning_rate)])
             return _evidence(history, DECAYED, ratio, self.decayed, began, earlier)
         return self._by_steps(history, steps, earlier, known)
@@ -94,7 +94,7 @@ class LearningRate(TrainingRule):
         self, history: History, steps: NDArray[np.float64], earlier: Finding | None, known: Sequence[Finding]
     ) -> Judged:
         largest = float(np.fmax.reduce(steps, axis=None, initial=np.nan))
-        if largest < self.low and not _is_warming_up(history.total("learning_rate")) and _has_gradient(history):
+        if largest < self.low and not is_warming_up(history) and _has_gradient(history):
             return _evidence(history, TOO_LOW, largest, self.low, int(history.steps[-len(steps)]), earlier)
         usual, _ = medians(steps)
         usual = usual[np.isfinite(usual)]
@@ -143,11 +143,6 @@ def _usual_cosine(history: History) -> float:
     cosines = history.weight_stat("momentum_cosine")[-LATEST:, _is_kernel(history)]
     known = cosines[np.isfinite(cosines)]
     return float(np.median(known)) if known.size else np.nan
-
-
-def _is_warming_up(rates: NDArray[np.float64]) -> bool:
-    known = rates[np.isfinite(rates)]
-    return bool(known.size > 1 and known[-1] > known[0] and known[-1] >= known.max())
 
 
 def _evidence(

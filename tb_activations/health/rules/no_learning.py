@@ -27,7 +27,7 @@ _BLOCKING = (
 @dataclasses.dataclass(frozen=True)
 class NoLearning(TrainingRule):
     """Attributes:
-    stuck: limit of the loss relative to the initial one, or to that of the best constant prediction if that is smaller.
+    stuck: limit of the loss relative to that of the best constant prediction, or to the initial one if that is unknown.
     min_checks: observed steps needed for a note.
     settled: observed steps needed for more than a note: sick networks may need longer to begin, and learn then.
     """
@@ -50,7 +50,7 @@ class NoLearning(TrainingRule):
             return Outcome.INSUFFICIENT_DATA if history.checks < self.min_checks else Outcome.NOT_APPLICABLE
         if history.checks < self.min_checks:
             return Outcome.INSUFFICIENT_DATA
-        if not is_stuck(history):
+        if not is_stuck(history, self.stuck):
             return Outcome.OK
         cause = _cause(known)
         if cause is not None and history.checks < self.settled:
@@ -64,12 +64,26 @@ class NoLearning(TrainingRule):
             samples=int(np.nansum(history.total("samples"))),
             checks=earlier.checks + 1 if earlier else 1,
             since_step=earlier.since_step if earlier else history.step,
-            message=_message(history, loss, untrained, earlier.since_step if earlier else history.step),
+            message=self._message(history, loss, untrained, earlier.since_step if earlier else history.step),
             might_be_wrong=(
                 "Targets that are noise cannot be learned, adversarial losses do not fall, and a fine-tuned network "
                 "may start at its best."
             ),
             advice=_advice(has_cause=cause is not None),
+        )
+
+    def _message(self, history: History, loss: float, untrained: float, since: int) -> str:
+        constant, start = constant_loss(history), number(history.initial_loss)
+        best = f" and the best constant prediction reaches {number(constant)}" if np.isfinite(constant) else ""
+        ratio = f", {number(loss / untrained)} times the loss without training" if untrained > 0 else ""
+        return (
+            f"The training does not learn: the loss is {number(loss)}{ratio} (threshold {number(self.stuck)}), first "
+            f"seen at step {since}. It was {start} at the start{best}."
+        )
+        ratio = f", {number(loss / untrained)} times the loss without training" if untrained > 0 else ""
+        return (
+            f"The training does not learn: the loss is {number(loss)}{ratio} (threshold {number(self.stuck)}), first seen at "
+            f"step {since}. It was {start} at the start{constant_words}."
         )
 
     @staticmethod
@@ -87,16 +101,6 @@ def _cause(known: Sequence[Finding]) -> Finding | None:
     """The most severe finding that can keep the training from learning, of these the most likely; None without one."""
     able = [one for one in known if one.rule in _BLOCKING and one.severity is not Severity.NOTE]
     return min(able, key=lambda one: (-one.severity.rank, _BLOCKING.index(one.rule), one.since_step), default=None)
-
-
-def _message(history: History, loss: float, untrained: float, since: int) -> str:
-    constant, start = constant_loss(history), number(history.initial_loss)
-    constant_words = f" and the best constant prediction reaches {number(constant)}" if np.isfinite(constant) else ""
-    ratio = f", {number(loss / untrained)} times the loss without training" if untrained > 0 else ""
-    return (
-        f"The training does not learn: the loss is {number(loss)}{ratio} (threshold {number(STUCK)}), first seen at "
-        f"step {since}. It was {start} at the start{constant_words}."
-    )
 
 
 def _advice(*, has_cause: bool) -> str:

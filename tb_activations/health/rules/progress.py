@@ -36,7 +36,14 @@ def untrained_loss(history: History) -> float:
     return constant if np.isfinite(constant) else history.initial_loss
 
 
-def is_stuck(history: History) -> bool:
-    """Whether the loss is no better than without training; false if unknown."""
+def is_stuck(history: History, share: float = STUCK) -> bool:
+    """Whether the loss is above `share` of that without training, so no better than it; false if unknown."""
     untrained = untrained_loss(history)
-    return recent_loss(history) > untrained - (1 - STUCK) * abs(untrained)
+    return recent_loss(history) > untrained - (1 - share) * abs(untrained)
+
+
+def is_warming_up(history: History) -> bool:
+    """Whether the learning rate has risen over the kept steps to its highest value."""
+    rates = history.total("learning_rate")
+    rates = rates[np.isfinite(rates)]
+    return bool(rates.size > 1 and rates[-1] > rates[0] and rates[-1] >= rates.max())

@@ -22,6 +22,7 @@ from tb_activations.health.rules.base import (
     limit_in_words,
 )
 from tb_activations.health.rules.kernels import kernel_steps
+from tb_activations.health.rules.progress import is_warming_up
 from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
@@ -115,7 +116,7 @@ class StagnantWeights(LayerRule):
             return Outcome.OK
         if self._is_on_purpose(history):
             return Outcome.NOT_APPLICABLE
-        if _is_warming_up(history):
+        if is_warming_up(history):
             return Outcome.INSUFFICIENT_DATA
         return self._still(history, row, largest, limit / slack, earlier)
 
@@ -206,12 +207,6 @@ def _usual_steps(history: History) -> NDArray[np.float64]:
     """
     steps: NDArray[np.float64] = np.fmin(kernel_steps(history, LATEST), history.stat("update_ratio")[-LATEST:])
     return steps
-
-
-def _is_warming_up(history: History) -> bool:
-    rates = history.total("learning_rate")
-    rates = rates[np.isfinite(rates)]
-    return bool(rates.size > 1 and rates[-1] > rates[0] and rates[-1] >= rates.max())
 
 
 def _slower(layer: LayerSpec, rate: float, ratio: float) -> str:

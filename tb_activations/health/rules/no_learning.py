@@ -80,11 +80,6 @@ class NoLearning(TrainingRule):
             f"The training does not learn: the loss is {number(loss)}{ratio} (threshold {number(self.stuck)}), first "
             f"seen at step {since}. It was {start} at the start{best}."
         )
-        ratio = f", {number(loss / untrained)} times the loss without training" if untrained > 0 else ""
-        return (
-            f"The training does not learn: the loss is {number(loss)}{ratio} (threshold {number(self.stuck)}), first seen at "
-            f"step {since}. It was {start} at the start{constant_words}."
-        )
 
     @staticmethod
     def headline(finding: Finding) -> str:

@@ -30,13 +30,13 @@ export const pictureDetailsAnswer: PictureDetailsAnswer = {"details": {"low": -1
 
 export const errorAnswer: ErrorAnswer = {"error": "…", "kind": "newer_schema"};
 
-export const matrixHeader: MatrixHeader = {"run": "sick", "stat": "mean", "layers": ["dense_0", "dense_1", "dense_2", "batch_normalization_3", "head_4"], "steps": [0, 110], "recorded_steps": 12, "wall_times": [1795219200.5, 1795219206.0], "low": 0.3447163999080658, "high": 0.437821626663208, "left_out": {}, "shape": [5, 2]};
+export const matrixHeader: MatrixHeader = {"run": "sick", "stat": "mean", "layers": ["dense_0", "dense_1", "dense_2", "batch_normalization_3", "head_4"], "steps": [0, 110], "recorded_steps": 12, "wall_times": [1795219200.5, 1795219206.0], "low": 0.36477911472320557, "high": 0.437821626663208, "left_out": {}, "shape": [5, 2]};
 
-export const matrixHeaderFrame = "HAEAAHsicnVuIjogInNpY2siLCAic3RhdCI6ICJtZWFuIiwgImxheWVycyI6IFsiZGVuc2VfMCIsICJkZW5zZV8xIiwgImRlbnNlXzIiLCAiYmF0Y2hfbm9ybWFsaXphdGlvbl8zIiwgImhlYWRfNCJdLCAic3RlcHMiOiBbMCwgMTEwXSwgInJlY29yZGVkX3N0ZXBzIjogMTIsICJ3YWxsX3RpbWVzIjogWzE3OTUyMTkyMDAuNSwgMTc5NTIxOTIwNi4wXSwgImxvdyI6IDAuMzQ0NzE2Mzk5OTA4MDY1OCwgImhpZ2giOiAwLjQzNzgyMTYyNjY2MzIwOCwgImxlZnRfb3V0Ijoge30sICJzaGFwZSI6IFs1LCAyXX0gKCrgPuzcxD4FvM4+2hLHPhwgvj7bmsI+VMS6Pqt+sD4Yo8M+Ge3APg==";
+export const matrixHeaderFrame = "HAEAAHsicnVuIjogInNpY2siLCAic3RhdCI6ICJtZWFuIiwgImxheWVycyI6IFsiZGVuc2VfMCIsICJkZW5zZV8xIiwgImRlbnNlXzIiLCAiYmF0Y2hfbm9ybWFsaXphdGlvbl8zIiwgImhlYWRfNCJdLCAic3RlcHMiOiBbMCwgMTEwXSwgInJlY29yZGVkX3N0ZXBzIjogMTIsICJ3YWxsX3RpbWVzIjogWzE3OTUyMTkyMDAuNSwgMTc5NTIxOTIwNi4wXSwgImxvdyI6IDAuMzY0Nzc5MTE0NzIzMjA1NTcsICJoaWdoIjogMC40Mzc4MjE2MjY2NjMyMDgsICJsZWZ0X291dCI6IHt9LCAic2hhcGUiOiBbNSwgMl19KCrgPjn23j4FvM4+f8HGPhwgvj4l1No+VMS6PtBivT4Yo8M+rxTWPg==";
 
 export const seriesHeader: SeriesHeader = {"run": "sick", "layer": "dense_2", "stats": ["mean", "std"], "steps": [0, 110], "recorded_steps": 12, "wall_times": [1795219200.5, 1795219206.0], "shape": [2, 2]};
 
-export const seriesHeaderFrame = "pAAAAHsicnVuIjogInNpY2siLCAibGF5ZXIiOiAiZGVuc2VfMiIsICJzdGF0cyI6IFsibWVhbiIsICJzdGQiXSwgInN0ZXBzIjogWzAsIDExMF0sICJyZWNvcmRlZF9zdGVwcyI6IDEyLCAid2FsbF90aW1lcyI6IFsxNzk1MjE5MjAwLjUsIDE3OTUyMTkyMDYuMF0sICJzaGFwZSI6IFsyLCAyXX0gHCC+Ptuawj4cID4/25pCPw==";
+export const seriesHeaderFrame = "pAAAAHsicnVuIjogInNpY2siLCAibGF5ZXIiOiAiZGVuc2VfMiIsICJzdGF0cyI6IFsibWVhbiIsICJzdGQiXSwgInN0ZXBzIjogWzAsIDExMF0sICJyZWNvcmRlZF9zdGVwcyI6IDEyLCAid2FsbF90aW1lcyI6IFsxNzk1MjE5MjAwLjUsIDE3OTUyMTkyMDYuMF0sICJzaGFwZSI6IFsyLCAyXX0gHCC+PiXU2j4cID4/JdRaPw==";
 
 export const unitsHeader: UnitsHeader = {"run": "sick", "layer": "dense_2", "steps": [0, 110], "recorded_steps": 12, "lives": [{"unit": 0, "state": "died", "since_step": 20, "revivals": 0, "samples": 320, "activity_below": 0.009375}, {"unit": 1, "state": "died", "since_step": 30, "revivals": 0, "samples": 288, "activity_below": 0.010416666666666666}], "left_out": {}, "shape": [2, 2, 2]};
 
@@ -44,7 +44,7 @@ export const unitsHeaderFrame = "YAEAAHsicnVuIjogInNpY2siLCAibGF5ZXIiOiAiZGVuc2V
 
 export const histogramsHeader: HistogramsHeader = {"run": "sick", "layer": "dense_2", "kind": "gradient", "steps": [0, 100], "recorded_steps": 2, "shape": [2, 32]};
 
-export const histogramsHeaderFrame = "dAAAAHsicnVuIjogInNpY2siLCAibGF5ZXIiOiAiZGVuc2VfMiIsICJraW5kIjogImdyYWRpZW50IiwgInN0ZXBzIjogWzAsIDEwMF0sICJyZWNvcmRlZF9zdGVwcyI6IDIsICJzaGFwZSI6IFsyLCAzMl19ICAg1DbovDVqBT0AAABAAAAAAAAAAAAAAIBAAAAAQQAAwEAAAABBAABwQQAA0EEAANBBAABEQgAA4EEAADRCAABAQgAA+EEAAAhCAADQQQAACEIAAPhBAADoQQAAYEEAAIBBAAAwQQAAQEEAAKBAAACAPwAAgD8AAIA/AAAAAAAAgD+iK+q8i3r2PAAAgD8AAOBAAAAAQAAAoEAAAKBAAACAQAAAcEEAAGBBAABwQQAAqEEAAPhBAADwQQAABEIAABhCAAAQQgAAJEIAABRCAABoQgAADEIAANhBAACYQQAAEEEAAOBAAABgQQAAAEAAAIA/AAAAQAAAAEAAAAAAAACAPw==";
+export const histogramsHeaderFrame = "dAAAAHsicnVuIjogInNpY2siLCAibGF5ZXIiOiAiZGVuc2VfMiIsICJraW5kIjogImdyYWRpZW50IiwgInN0ZXBzIjogWzAsIDEwMF0sICJyZWNvcmRlZF9zdGVwcyI6IDIsICJzaGFwZSI6IFsyLCAzMl19ICAg1DbovDVqBT0AAABAAAAAAAAAAAAAAIBAAAAAQQAAAEEAAABBAABQQQAA2EEAANBBAABAQgAA4EEAADhCAABEQgAA+EEAAAhCAADYQQAACEIAAABCAADgQQAAUEEAAHBBAAAgQQAAQEEAAKBAAACAPwAAgD8AAIA/AAAAAAAAgD+iK+q8tp0OPQAAgD8AAIBAAAAAQAAAAEAAAABAAAAgQQAAmEEAAKhBAADQQQAA4EEAAABCAAAMQgAAPEIAABxCAAAIQgAAIEIAAFBCAAAoQgAAuEEAAFBBAAAQQQAAUEEAAOBAAACAPwAAoEAAAIA/AACAPwAAAEAAAAAAAACAPw==";
 
 export const severityValues = ["note", "warning", "problem"] as const;
 

@@ -39,6 +39,7 @@ setup(
         "pillow>=10.1",
         "rich>=13.0",
         "jinja2>=3.1",
+        "google-crc32c>=1.6",
     ],
     extras_require={
         "tensorflow": TENSORFLOW,
@@ -58,6 +59,7 @@ setup(
             "pillow==13.0.0",
             "rich==15.0.0",
             "jinja2==3.1.6",
+            "google-crc32c==1.9.0",
             "pytest==9.2.0",
             "pytest-xdist==3.8.0",
             "hypothesis==6.170.15",

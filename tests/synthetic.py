@@ -337,7 +337,9 @@ def write_newer_schema(log_dir: str | Path, name: str) -> Path:
     spec = run_spec(Plan())
     summary = Encoder().run(spec)
     content = summary.value[0].metadata.plugin_data.content
-    summary.value[0].metadata.plugin_data.content = content.replace(b'"schema": 1', b'"schema": 99')
+    summary.value[0].metadata.plugin_data.content = content.replace(
+        b'"schema": %d' % schema.SCHEMA_VERSION, b'"schema": 99'
+    )
     return write_events(Path(log_dir) / name, [Event(wall_time=START_TIME, summary=summary)])
 
 

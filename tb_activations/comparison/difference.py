@@ -258,12 +258,13 @@ class _Comparison:
         return Difference(what, expected, actual, int(self._steps[step]), layer, str(self._tolerance))
 
     def _units(self) -> Difference | None:
-        expected, actual = self._expected.unit_codes[self._here], self._actual.unit_codes[self._there]
-        if bool(expected.shape[2]) != bool(actual.shape[2]):
-            return Difference("recorded units", expected.shape[2], actual.shape[2])
-        if not expected.shape[2]:
+        counts = self._expected.unit_table.count, self._actual.unit_table.count
+        if bool(counts[0]) != bool(counts[1]):
+            return Difference("recorded units", *counts)
+        if not counts[0]:
             return None
-        actual = actual[:, :, self._pairing.units]
+        expected = self._expected.unit_codes[self._here]
+        actual = self._actual.unit_codes[self._there][:, :, self._pairing.units]
         # Order: step, then unit, then activity before peak.
         equal = self._tolerance.equal_codes(expected, actual)
         for kind, restore in enumerate((restore_activity, restore_peak)):

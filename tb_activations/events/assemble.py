@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from tb_activations.events import schema
 from tb_activations.events.errors import UnreadableRunError
 from tb_activations.events.json_codec import finding_from_json, run_from_json
+from tb_activations.events.packing import unpack
 from tb_activations.events.rows import Description, Rows
 from tb_activations.events.run import Run
 from tb_activations.events.series import Point, Series, columns, ordered
 from tb_activations.events.states import StoredState, state_from_json
-from tb_activations.events.unit_coding import NOT_MEASURED
+from tb_activations.events.units import UnitTable
 from tb_activations.records.finding import Finding, Outcome
 from tb_activations.records.specs import RunSpec
 
@@ -92,19 +93,20 @@ class _Decoder:
         self._points = {tag: self._current(tag, series[tag].points) for tag in self._columns}
 
     def run(self, name: str) -> Run:
-        layers, weights, units = len(self.spec.layers), len(self.spec.weights), self.spec.unit_count
+        layers, weights = len(self.spec.layers), len(self.spec.weights)
         tables = {
             schema.LAYERS: self._numbers(schema.LAYERS, (layers,)),
             schema.WEIGHTS: self._numbers(schema.WEIGHTS, (weights,)),
             schema.STEP: self._numbers(schema.STEP, ()),
-            schema.UNITS: self._fitting(schema.UNITS, (2, units), np.uint8),
         }
         training_rules = self._columns.get(schema.TRAINING, ())
         rules = self._rules(training_rules)
         tables[schema.OUTCOMES] = self._outcomes(rules)
         tables[schema.TRAINING] = self._training(training_rules)
-        # A damaged description may claim huge sizes: allocate only what records confirm.
-        recorded_units = units if tables[schema.UNITS] else 0
+        points = self._points.get(schema.UNITS, [])
+        units = self._rows.units(points)
+        self.dropped += len(points) - len(units)
+        tables[schema.UNITS] = [point for point in points if point.step in units]
         axis = next((tables[tag] for tag in _TIME_AXIS if tables[tag]), [])
         steps = np.array([point.step for point in axis], np.int64)
         histogram_points = self._fitting(schema.HISTOGRAMS, (layers, *schema.HISTOGRAM_SHAPE), np.float32)
@@ -122,7 +124,7 @@ class _Decoder:
                 tables[schema.WEIGHTS], steps, (weights, len(schema.COLUMNS[schema.WEIGHTS])), np.float32(np.nan)
             ),
             step_table=_aligned(tables[schema.STEP], steps, (len(schema.COLUMNS[schema.STEP]),), np.float32(np.nan)),
-            unit_codes=_aligned(tables[schema.UNITS], steps, (2, recorded_units), np.uint8(NOT_MEASURED)),
+            unit_table=UnitTable(self.spec.unit_count if units else 0, [units.get(step) for step in steps.tolist()]),
             histogram_steps=np.array([point.step for point in histogram_points], np.int64),
             histogram_table=_stacked(histogram_points, histogram_shape, np.dtype(np.float32)),
             outcomes=_held(tables[schema.OUTCOMES], steps, (layers, len(rules))),
@@ -138,7 +140,9 @@ class _Decoder:
     def _current(self, tag: str, points: Sequence[Point]) -> list[Point]:
         """Points in order and in the newest rows, without those that a later start replaced."""
         valid = [point for point in ordered(points) if not self._is_replaced(point)]
-        current = self._rows.in_newest(tag, valid)
+        if tag == schema.UNITS:
+            return valid
+        current = self._rows.in_newest(tag, [_unpacked(tag, point) for point in valid])
         self.dropped += len(valid) - len(current)
         return current
 
@@ -217,6 +221,12 @@ def _descriptions(series: Series, parse: Parse) -> list[Description]:
     texts = [_text(point.value, "the run's description") for point in points]
     specs = {text: parse(text) for text in set(texts)}
     return [Description(point.step, point.wall_time, specs[text]) for point, text in zip(points, texts, strict=True)]
+
+
+def _unpacked(tag: str, point: Point) -> Point:
+    """Points of version 1 are not packed."""
+    is_packed = tag in schema.PACKED and point.value.dtype == np.uint8 and point.value.ndim == 1
+    return point._replace(value=unpack(point.value.tobytes(), schema.PACKED[tag])) if is_packed else point
 
 
 def _text(value: object, what: str) -> bytes:

@@ -14,8 +14,9 @@ from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING, DT_UINT8
 
 from tb_activations.events import schema
 from tb_activations.events.json_codec import finding_to_json, run_to_json
+from tb_activations.events.packing import pack
 from tb_activations.events.states import StoredState, state_to_json
-from tb_activations.events.unit_coding import quantize_activity, quantize_peak
+from tb_activations.events.units import UnitPacker
 from tb_activations.records.finding import Finding
 from tb_activations.records.specs import RunSpec
 from tb_activations.records.step_record import StepRecord
@@ -29,6 +30,7 @@ class Encoder:
 
     def __init__(self) -> None:
         self._described: set[str] = set()
+        self._units = UnitPacker()
 
     def run(self, spec: RunSpec) -> Summary:
         """The description of the run; comes first in the file, and again whenever a training starts."""
@@ -44,6 +46,7 @@ class Encoder:
         findings: Sequence[Finding] | None = None,
         histograms: NDArray[np.float32] | None = None,
         cost: NDArray[np.float32] | None = None,
+        keeps_peaks: NDArray[np.bool_] | None = None,
     ) -> Summary:
         """Everything measured at one observed step; arguments that are None are not written.
 
@@ -55,27 +58,29 @@ class Encoder:
             findings: all findings of the run so far, open and closed; empty if there are none.
             histograms: `[layers, 2, 32]` float32, see `schema.HISTOGRAMS`.
             cost: `[COST_COLUMNS]` float32.
+            keeps_peaks: `[units]`, of which units the peak is written although the record has no full table of its
+                units; None for a full table.
 
         Raises:
             ValueError: an array does not have this shape.
         """
         layers = len(record.layers)
         values = [
-            self._numbers(schema.LAYERS, record.layers),
-            self._numbers(schema.WEIGHTS, record.weights),
+            self._packed(schema.LAYERS, record.layers),
+            self._packed(schema.WEIGHTS, record.weights),
             self._numbers(schema.STEP, record.totals),
         ]
         if record.unit_activity.size:
-            values.append(self._units(record))
+            values.append(self._value(schema.UNITS, _packed_tensor(self._units.pack(record, keeps_peaks))))
         if outcomes is not None:
             _check_shape("outcomes", outcomes, (layers, len(rules)))
-            values.append(self._value(schema.OUTCOMES, _bytes_tensor(outcomes), columns=rules))
+            values.append(self._value(schema.OUTCOMES, _packed_tensor(pack(outcomes)), columns=rules))
         if training:
             codes = np.array(list(training.values()), np.uint8)
             values.append(self._value(schema.TRAINING, _bytes_tensor(codes), columns=list(training)))
         if histograms is not None:
             _check_shape("histograms", histograms, (layers, *schema.HISTOGRAM_SHAPE))
-            values.append(self._numbers(schema.HISTOGRAMS, histograms))
+            values.append(self._packed(schema.HISTOGRAMS, histograms))
         if cost is not None:
             _check_shape("cost", cost, (len(schema.COST_COLUMNS),))
             values.append(self._numbers(schema.COST, cost))
@@ -85,7 +90,7 @@ class Encoder:
 
     def again(self, record: StepRecord) -> Summary:
         """The layers and totals of a step written before, now with the columns that were measured after it."""
-        values = [self._numbers(schema.LAYERS, record.layers), self._numbers(schema.STEP, record.totals)]
+        values = [self._packed(schema.LAYERS, record.layers), self._numbers(schema.STEP, record.totals)]
         return Summary(value=values)
 
     def findings(self, findings: Sequence[Finding]) -> Summary:
@@ -107,9 +112,8 @@ class Encoder:
     def _findings(self, findings: Sequence[Finding]) -> Summary.Value:
         return self._value(schema.FINDINGS, _text_list_tensor([finding_to_json(finding) for finding in findings]))
 
-    def _units(self, record: StepRecord) -> Summary.Value:
-        codes = np.stack([quantize_activity(record.unit_activity), quantize_peak(record.unit_peak)])
-        return self._value(schema.UNITS, _bytes_tensor(codes))
+    def _packed(self, tag: str, table: NDArray[np.float32]) -> Summary.Value:
+        return self._value(tag, _packed_tensor(pack(table)))
 
     def _numbers(self, tag: str, array: NDArray[np.float32]) -> Summary.Value:
         return self._value(tag, _float_tensor(array))
@@ -147,6 +151,10 @@ def _float_tensor(array: NDArray[np.float32]) -> TensorProto:
 def _bytes_tensor(array: NDArray[np.uint8]) -> TensorProto:
     content = np.ascontiguousarray(array, dtype=np.uint8).tobytes()
     return TensorProto(dtype=DT_UINT8, tensor_shape=_shape(array.shape), tensor_content=content)
+
+
+def _packed_tensor(packed: bytes) -> TensorProto:
+    return TensorProto(dtype=DT_UINT8, tensor_shape=_shape((len(packed),)), tensor_content=packed)
 
 
 def _text_tensor(text: str) -> TensorProto:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tb_activations.events.states import StoredState
 from tb_activations.events.unit_coding import restore_activity, restore_peak
+from tb_activations.events.units import UnitTable
 from tb_activations.records.columns import HISTOGRAM_KINDS, LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS
 from tb_activations.records.finding import Finding, Outcome
 from tb_activations.records.specs import RunSpec
@@ -29,7 +30,7 @@ class Run:
         layer_table: `[S, L, LAYER_COLUMNS]` float32, NaN where not measured.
         weight_table: `[S, W, WEIGHT_COLUMNS]` float32, NaN where not measured.
         step_table: `[S, STEP_COLUMNS]` float32, NaN where not measured.
-        unit_codes: `[S, 2, U]` uint8, activity and peak as encoded in the event file; U is 0 if none were recorded.
+        unit_table: activity and peak of U units at S steps; U is 0 if none were recorded.
         histogram_steps: `[H]` int64, the observed steps with histograms.
         histogram_table: `[H, L, 2, 32]` float32: for each kind the lowest edge, the highest edge and 30 counts.
         outcomes: `[S, L, rules]` uint8, values of `Outcome`; a step that was not judged repeats the previous one.
@@ -50,7 +51,7 @@ class Run:
     layer_table: NDArray[np.float32]
     weight_table: NDArray[np.float32]
     step_table: NDArray[np.float32]
-    unit_codes: NDArray[np.uint8]
+    unit_table: UnitTable
     histogram_steps: NDArray[np.int64]
     histogram_table: NDArray[np.float32]
     outcomes: NDArray[np.uint8]
@@ -98,7 +99,12 @@ class Run:
     @property
     def nbytes(self) -> int:
         """Memory of the arrays in bytes."""
-        return sum(value.nbytes for value in vars(self).values() if isinstance(value, np.ndarray))
+        return sum(value.nbytes for value in vars(self).values() if isinstance(value, np.ndarray | UnitTable))
+
+    @property
+    def unit_codes(self) -> NDArray[np.uint8]:
+        """`[S, 2, U]` uint8, activity and peak as encoded; computed from `unit_table`, and large for large models."""
+        return self.unit_table.of_units(slice(0, self.unit_table.count))
 
     def stat(self, name: str) -> NDArray[np.float32]:
         """`[S, L]` float32 of one of `LAYER_COLUMNS`, NaN where not measured. Raises KeyError for other names."""
@@ -115,13 +121,17 @@ class Run:
     def units(self, layer: str) -> NDArray[np.float32]:
         """`[S, units]` float32 in [0, 1]: the share of samples on which each unit of `layer` was active.
 
-        `[S, 0]` if the units are not tracked or not recorded; NaN where not measured. Raises KeyError for an unknown
-        layer.
+        Of a large model, only some records have the share of every unit. At the others, a unit that is active repeats
+        its latest share; whether it is silent is recorded everywhere. `[S, 0]` if the units are not tracked or not
+        recorded; NaN where not measured. Raises KeyError for an unknown layer.
         """
         return restore_activity(self._codes(layer)[:, 0])
 
     def unit_peaks(self, layer: str) -> NDArray[np.float32]:
-        """`[S, units]` float32 >= 0: the largest absolute output of each unit of `layer`; otherwise like `units`."""
+        """`[S, units]` float32 >= 0: the largest absolute output of each unit of `layer`; otherwise like `units`.
+
+        NaN at records without the share of every unit, unless a rule needs the peaks of the layer.
+        """
         return restore_peak(self._codes(layer)[:, 1])
 
     def lives(self, layer: str) -> list[UnitLife]:
@@ -139,18 +149,18 @@ class Run:
 
     def records(self) -> Iterator[StepRecord]:
         """The observed steps in order, as recorded."""
-        for index, step in enumerate(self.steps):
+        for index, (step, codes) in enumerate(zip(self.steps, self.unit_table.steps(), strict=True)):
             yield StepRecord(
                 step=int(step),
                 layers=self.layer_table[index],
                 weights=self.weight_table[index],
                 totals=self.step_table[index],
-                unit_activity=restore_activity(self.unit_codes[index, 0]),
-                unit_peak=restore_peak(self.unit_codes[index, 1]),
+                unit_activity=restore_activity(codes[0]),
+                unit_peak=restore_peak(codes[1]),
             )
 
     def _codes(self, layer: str) -> NDArray[np.uint8]:
-        return self.unit_codes[:, :, self.spec.unit_slice(self.spec.layer_index(layer))]
+        return self.unit_table.of_units(self.spec.unit_slice(self.spec.layer_index(layer)))
 
 
 def _position(name: str, allowed: tuple[str, ...]) -> int:

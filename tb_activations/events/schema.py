@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
+import numpy as np
+
 from tb_activations.records.columns import (
     HISTOGRAM_BUCKETS,
     HISTOGRAM_KINDS,
@@ -11,7 +15,7 @@ from tb_activations.records.columns import (
 )
 
 PLUGIN_NAME = "layer_health"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 RUN = "layer_health/run"
 LAYERS = "layer_health/layers"
@@ -25,6 +29,9 @@ FINDINGS = "layer_health/findings"
 COST = "layer_health/cost"
 STATE = "layer_health/state"
 
+PACKED = {LAYERS: np.float32, WEIGHTS: np.float32, HISTOGRAMS: np.float32, OUTCOMES: np.uint8}
+"""Tags whose points are packed tables of this kind. Version 1 stored the tables as they are. `UNITS` are packed, too."""
+
 HISTOGRAM_SHAPE = (len(HISTOGRAM_KINDS), HISTOGRAM_BUCKETS + 2)
 """Shape of one layer in `HISTOGRAMS`: kinds, then lowest edge, highest edge and counts."""
 
@@ -35,7 +42,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     LAYERS: LAYER_COLUMNS,
     WEIGHTS: WEIGHT_COLUMNS,
     STEP: STEP_COLUMNS,
-    UNITS: ("activity", "peak"),
+    UNITS: ("activity", "peak", "known"),
     HISTOGRAMS: ("low", "high", "counts"),
     OUTCOMES: (),
     TRAINING: (),
@@ -44,3 +51,12 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     STATE: (),
 }
 """The column names in each tag's metadata. Those of `OUTCOMES` and `TRAINING` are the rule ids of the run."""
+
+
+def version(content: bytes) -> int:
+    """The schema version in a tag's metadata, 0 if it cannot be read."""
+    try:
+        stated = json.loads(content)["schema"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return 0
+    return stated if isinstance(stated, int) else 0

@@ -63,6 +63,7 @@ class History:
         self._weights = np.full((window, len(spec.weights), len(WEIGHT_COLUMNS)), np.nan, np.float32)
         self._totals = np.full((window, len(STEP_COLUMNS)), np.nan)
         self._peaks = np.full((PEAK_CHECKS, spec.unit_count), np.nan, np.float32)
+        self._common_peaks = np.full((window, len(spec.layers)), np.nan, np.float32)
         self._initial_losses: list[float] = []
         self._stats: dict[str, NDArray[np.float32]] = {}
         self._rows: NDArray[np.float64] | None = None
@@ -90,6 +91,7 @@ class History:
         result._tables = moved(self._tables, at.layers, np.nan, 1)
         result._weights = moved(self._weights, at.weights, np.nan, 1)
         result._peaks = moved(self._peaks, at.units, np.nan, 1)
+        result._common_peaks = moved(self._common_peaks, at.layers, np.nan, 1)
         result._stats, result._rows = {}, None
         return result
 
@@ -111,6 +113,7 @@ class History:
         self._weights[place] = record.weights if len(record.weights) else np.nan
         self._totals[place] = record.totals
         self._peaks[self.checks % PEAK_CHECKS] = record.unit_peak
+        self._common_peaks[place] = self._common(record.unit_peak)
         loss = record.total("loss")
         if len(self._initial_losses) < INITIAL_LOSSES and np.isfinite(loss):
             self._initial_losses.append(loss)
@@ -164,6 +167,20 @@ class History:
         """`[units]`: each unit's largest absolute output over the last `PEAK_CHECKS` checks, NaN if not measured."""
         kept = self._peaks[: min(self.checks, PEAK_CHECKS)]
         return np.fmax.reduce(kept, axis=0) if len(kept) else np.full(self.spec.unit_count, np.nan, np.float32)
+
+    @property
+    def common_peaks(self) -> NDArray[np.float32]:
+        """`[checks kept, layers]`: the largest absolute output that all units of a layer share; NaN if they differ."""
+        return self._common_peaks[self._order()]
+
+    def _common(self, peaks: NDArray[np.float32]) -> NDArray[np.float32]:
+        common = np.full(len(self.spec.layers), np.nan, np.float32)
+        tracked = np.flatnonzero(self._units_per_layer)
+        if len(tracked):
+            starts = [self.unit_slices[row].start for row in tracked]
+            lowest, highest = np.minimum.reduceat(peaks, starts), np.maximum.reduceat(peaks, starts)
+            common[tracked] = np.where(lowest == highest, lowest, np.nan)
+        return common
 
     def stat(self, column: str) -> NDArray[np.float32]:
         """`[checks kept, layers]` of one of `LAYER_COLUMNS`, oldest first; callers must not modify it."""

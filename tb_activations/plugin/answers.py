@@ -150,7 +150,7 @@ def units(run: Run, layer: str, max_steps: int) -> Frame:
     Raises:
         ApiError: the run has no such layer, or the units of the layer are not tracked.
     """
-    codes = run.unit_codes[:, :, run.spec.unit_slice(_layer_position(run, layer))]
+    codes = run.unit_table.of_units(run.spec.unit_slice(_layer_position(run, layer)))
     if not codes.shape[2]:
         raise ApiError(ErrorKind.UNTRACKED_UNITS, f"the units of layer {layer!r} are not tracked in run {run.name!r}")
     left_out = Omissions()

@@ -54,6 +54,8 @@ FIRST_PORTION, LARGEST_PORTION = 16, 512
 PORTION_BYTES = 32 * 2**20
 """Target size of the runs decoded from one such answer; it sets the size of the next portion."""
 
+_PACKED_SHARE = 0.5
+"""Upper bound for the tables of real networks. If an answer is too large for the provider, it is asked for less."""
 _OBJECTS = 8
 """Approximate bytes in memory per byte of JSON."""
 _LOCKS = 16
@@ -266,7 +268,7 @@ def _check_text(tag: str, size: int) -> None:
         raise OversizedRunError(f"{tag} holds {size} bytes of text, the limit is {TEXT_BYTES}")
 
 
-def _affordable_points(description: Series, tags: Collection[str]) -> int:
+def _affordable_points(description: Series, tags: Tags) -> int:
     """How many points of a tag fit into one answer of the provider; the same for all tags, so that steps match."""
     spec = describe(description)
     layers = len(spec.layers)
@@ -277,5 +279,11 @@ def _affordable_points(description: Series, tags: Collection[str]) -> int:
         schema.HISTOGRAMS: layers * schema.HISTOGRAM_SHAPE[0] * schema.HISTOGRAM_SHAPE[1] * 4,
         schema.OUTCOMES: layers * max(1, len(spec.thresholds)),
     }
-    largest = max((sizes.get(tag, 1) for tag in tags), default=1)
-    return max(1, min(ALL_POINTS, READ_BYTES // max(1, largest)))
+    largest = max((sizes.get(tag, 1) * _share(tag, tags[tag]) for tag in tags), default=1)
+    return max(1, min(ALL_POINTS, int(READ_BYTES / max(1, largest))))
+
+
+def _share(tag: str, listed: TensorTimeSeries) -> float:
+    """How large the points of a tag are compared with their tables."""
+    is_packed = tag in (*schema.PACKED, schema.UNITS) and schema.version(listed.plugin_content) > 1
+    return _PACKED_SHARE if is_packed else 1.0

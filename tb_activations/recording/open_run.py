@@ -19,12 +19,13 @@ from tb_activations.recording.judging import Judging
 from tb_activations.recording.output import Output
 from tb_activations.recording.spacing import Spacing
 from tb_activations.recording.steps import Steps
-from tb_activations.recording.tables import Tables
+from tb_activations.recording.tables import Tables, kept_peaks
 from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS
 from tb_activations.records.descriptions import Places, in_rows
 from tb_activations.records.finding import Finding
 from tb_activations.records.specs import RunSpec
 from tb_activations.records.step_record import StepRecord
+from tb_activations.taps.numbers.feature_maps import spread
 from tb_activations.taps.numbers.values import StepValues
 
 Array = NDArray[np.float32]
@@ -76,7 +77,7 @@ class OpenRun:
         """Judges the stored records of the run again, up to the step at which it is continued."""
         first, last = self._steps.first_step, int(earlier.steps[-1])
         # Units can be missing where the process was killed at its first record.
-        is_whole, places = earlier.unit_codes.shape[2] == earlier.spec.unit_count, Places(earlier.spec, self.spec)
+        is_whole, places = earlier.unit_table.count == earlier.spec.unit_count, Places(earlier.spec, self.spec)
         records = [in_rows(record, places) for record in earlier.records() if record.step < first] if is_whole else []
         self._judging.repeat(records)
         for record in records:
@@ -108,11 +109,8 @@ class OpenRun:
         """Writes pictures by tag, and the unit lives of layers without feature maps, at this step or the last."""
         if not self._with_stock:
             return
-        lives = {
-            f"units/{name}": kinds.life_map(lives.table(), about=_UNITS)
-            for name, lives in self._lives.items()
-            if with_units and f"feature_maps/{name}" not in drawn
-        }
+        without_maps = [name for name in self._lives if with_units and f"feature_maps/{name}" not in drawn]
+        lives = {f"units/{name}": kinds.life_map(self._lives[name].table(), about=_UNITS) for name in spread(without_maps)}
         at = self._steps.last_step if step is None else step + self._steps.shift
         self._write_stock([stock.picture(tag, picture) for tag, picture in {**drawn, **lives}.items()], at)
 
@@ -152,8 +150,9 @@ class OpenRun:
             findings=judgement.findings if judgement.changes else None,
             histograms=histograms,
             cost=cost,
+            keeps_peaks=None if self._spacing.takes_units(record.step) else kept_peaks(self.spec, record),
         )
-        if self._with_stock:
+        if self._with_stock and self._spacing.takes_scalars(record.step):
             output.encoder.add(summary, stock.gradient_scalars(self.spec, record))
         output.write(summary, record.step)
         self._spacing.wrote(record.step, has_histograms=histograms is not None)

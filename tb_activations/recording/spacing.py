@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-FINEST_SHARE = 1 / 400
-CLOSE_RECORDS = 1000
+FINEST_SHARE = 1 / 150
+CLOSE_RECORDS = 500
 """With "auto" a record may be closer to the one before than this share of all steps, but only this many times: calling
 `fit` again and again would otherwise fill the disk with the dense beginning of each."""
 
-HISTOGRAM_GROWTH = 1.05
+HISTOGRAM_GROWTH = 1.2
 """Histograms are written when the run has this many times the steps that it had at the last ones."""
+UNITS_GROWTH = 1.2
+"""The share of samples of every unit is written as often. Which units are silent is in every record."""
+SCALARS_GROWTH = 1.02
+"""Stock scalars are written as often; TensorBoard shows at most 1,000 points of a scalar."""
 
 
 class Spacing:
@@ -26,6 +30,7 @@ class Spacing:
     def begin_run(self, written_step: int = -1, histogram_step: int = -1) -> None:
         """Begins a run, or continues one in which these steps were written last."""
         self._written_step, self._histogram_step = written_step, histogram_step
+        self._units_step = self._scalars_step = -1
 
     def is_due(self, step: int) -> bool:
         """Whether a step without news is written; counts those that are close to the one before."""
@@ -37,6 +42,20 @@ class Spacing:
 
     def wants_histograms(self, step: int) -> bool:
         return step >= self._histogram_step * HISTOGRAM_GROWTH + 1
+
+    def takes_units(self, step: int) -> bool:
+        """Whether the record of this step, which is written, gets the share of samples of every unit."""
+        is_due = step >= self._units_step * UNITS_GROWTH + 1
+        if is_due:
+            self._units_step = step
+        return is_due
+
+    def takes_scalars(self, step: int) -> bool:
+        """Whether stock scalars are written with the record of this step."""
+        is_due = step >= self._scalars_step * SCALARS_GROWTH
+        if is_due:
+            self._scalars_step = step
+        return is_due
 
     def wrote(self, step: int, *, has_histograms: bool) -> None:
         """Takes note that the record of this step was written."""

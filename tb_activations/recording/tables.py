@@ -9,9 +9,11 @@ from importlib import metadata
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tb_activations.events.unit_coding import quantize_activity, quantize_peak, restore_activity, restore_peak
 from tb_activations.health.rules import Rule
+from tb_activations.health.rules.dormant_units import JUDGED as FADING
 from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS
 from tb_activations.records.descriptions import Places, in_rows, joined, moved
 from tb_activations.records.specs import LayerSpec, RunSpec, WeightSpec
@@ -121,3 +123,16 @@ def step_record(step: int, epoch: int, values: StepValues) -> StepRecord:
         unit_activity=restore_activity(quantize_activity(values.activity)),
         unit_peak=restore_peak(quantize_peak(values.peak)),
     )
+
+
+def kept_peaks(spec: RunSpec, record: StepRecord) -> NDArray[np.bool_]:
+    """`[units]`: those whose peaks the rules need at every record: of layers whose units may fade or all be alike."""
+    kept = np.zeros(spec.unit_count, bool)
+    start = 0
+    for layer in spec.layers:
+        own = slice(start, start + layer.units)
+        start = own.stop
+        if layer.units:
+            peaks = record.unit_peak[own]
+            kept[own] = layer.activation in FADING or bool((peaks == peaks[0]).all())
+    return kept

@@ -133,7 +133,7 @@ def without_tables(judged: Judged) -> Judged:
         layer_table=run.layer_table[last].copy(),
         weight_table=run.weight_table[last].copy(),
         step_table=run.step_table[last].copy(),
-        unit_codes=run.unit_codes[last].copy(),
+        unit_table=run.unit_table.at(range(len(run.steps))[last]),
         outcomes=run.outcomes[last].copy(),
         training=run.training[last].copy(),
         histogram_steps=run.histogram_steps[:0].copy(),

@@ -8,6 +8,7 @@ import pytest
 
 from tb_activations.events.reader import load
 from tb_activations.events.run import Run
+from tb_activations.events.units import UnitTable
 from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS
 from tb_activations.records.finding import Severity
 from tb_activations.testing import assert_runs_match, first_difference
@@ -27,7 +28,13 @@ def changed(run: Run, name: str, change: Callable[[Any], None]) -> Run:
     """`run` with a copy of one array, changed in place."""
     array = getattr(run, name).copy()
     change(array)
-    return dataclasses.replace(run, **{name: array})
+    return with_arrays(run, {name: array})
+
+
+def with_arrays(run: Run, arrays: dict[str, Any], **fields: Any) -> Run:
+    """`run` with other arrays and fields."""
+    units = {"unit_table": UnitTable.of(arrays.pop("unit_codes"))} if "unit_codes" in arrays else {}
+    return dataclasses.replace(run, **units, **arrays, **fields)
 
 
 def column(name: str) -> int:
@@ -114,7 +121,7 @@ def test_what_does_not_depend_on_a_step_comes_before_the_first_step(run: Run) ->
     def change(table: Any) -> None:
         table[0, 0, column("mean")] += 1
 
-    other = dataclasses.replace(changed(run, "layer_table", change), unit_codes=run.unit_codes[:, :, :0])
+    other = with_arrays(changed(run, "layer_table", change), {"unit_codes": run.unit_codes[:, :, :0]})
     difference = first_difference(run, other)
     assert difference is not None
     assert (difference.step, difference.what) == (None, "recorded units")
@@ -186,7 +193,7 @@ def test_a_unit_that_is_silent_on_one_side_only_differs(run: Run) -> None:
 
 def test_steps_on_one_side_only_differ(run: Run) -> None:
     along_steps = ("steps", "layer_table", "weight_table", "step_table", "unit_codes", "outcomes")
-    shorter = dataclasses.replace(run, **{name: getattr(run, name)[:18] for name in along_steps})
+    shorter = with_arrays(run, {name: getattr(run, name)[:18] for name in along_steps})
     for expected, actual, presence in ((run, shorter, ("present", "absent")), (shorter, run, ("absent", "present"))):
         difference = first_difference(expected, actual)
         assert difference is not None
@@ -197,7 +204,7 @@ def test_steps_on_one_side_only_differ(run: Run) -> None:
 def without_last_step(run: Run, update_freq: str | int) -> Run:
     along_steps = ("steps", "layer_table", "weight_table", "step_table", "unit_codes", "outcomes")
     spec = dataclasses.replace(run.spec, cadence={"update_freq": update_freq})
-    return dataclasses.replace(run, spec=spec, **{name: getattr(run, name)[:-1] for name in along_steps})
+    return with_arrays(run, {name: getattr(run, name)[:-1] for name in along_steps}, spec=spec)
 
 
 def test_the_clock_is_named_where_it_decides_which_steps_are_observed(run: Run) -> None:
@@ -294,7 +301,7 @@ def test_layers_in_another_order_match_by_name(run: Run) -> None:
         run,
         spec=dataclasses.replace(run.spec, layers=tuple(run.spec.layers[row] for row in order)),
         layer_table=run.layer_table[:, order],
-        unit_codes=run.unit_codes[:, :, units],
+        unit_table=UnitTable.of(run.unit_codes[:, :, units]),
         histogram_table=run.histogram_table[:, order],
         outcomes=run.outcomes[:, order],
     )

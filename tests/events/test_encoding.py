@@ -8,6 +8,7 @@ from tensorboard.util.tensor_util import make_ndarray
 
 from tb_activations.events import schema
 from tb_activations.events.encoding import Encoder
+from tb_activations.events.packing import unpack
 from tb_activations.events.unit_coding import quantize_activity, quantize_peak
 from tb_activations.recording import stock
 from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS
@@ -32,13 +33,18 @@ def values(summary: Summary) -> dict[str, Summary.Value]:
     return {value.tag: value for value in summary.value}
 
 
-def test_arrays_stand_in_the_summary_as_they_are() -> None:
+def unpacked(value: Summary.Value) -> Any:
+    return unpack(make_ndarray(value.tensor).tobytes(), schema.PACKED.get(value.tag, np.uint8))
+
+
+def test_tables_stand_in_the_summary_without_loss() -> None:
     found = values(Encoder().record(record()))
-    np.testing.assert_array_equal(make_ndarray(found[schema.LAYERS].tensor), record().layers)
+    np.testing.assert_array_equal(unpacked(found[schema.LAYERS]), record().layers)
     np.testing.assert_array_equal(make_ndarray(found[schema.STEP].tensor), record().totals)
-    units = make_ndarray(found[schema.UNITS].tensor)
-    np.testing.assert_array_equal(units, [quantize_activity(record().unit_activity), quantize_peak(record().unit_peak)])
-    assert units.dtype == np.uint8
+    activity, peak, known = unpacked(found[schema.UNITS])
+    np.testing.assert_array_equal(activity, quantize_activity(record().unit_activity))
+    np.testing.assert_array_equal(peak, quantize_peak(record().unit_peak))
+    assert known.all()
 
 
 def test_what_is_not_given_is_not_written() -> None:
@@ -56,7 +62,7 @@ def test_metadata_stand_at_the_first_value_of_a_tag_only() -> None:
     metadata = first[schema.LAYERS].metadata
     assert metadata.plugin_data.plugin_name == "layer_health"
     assert metadata.data_class == DATA_CLASS_TENSOR
-    assert json.loads(metadata.plugin_data.content) == {"schema": 1, "columns": list(LAYER_COLUMNS)}
+    assert json.loads(metadata.plugin_data.content) == {"schema": 2, "columns": list(LAYER_COLUMNS)}
     assert not any(value.HasField("metadata") for value in second.values())
 
 

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tb_activations.events import schema
+from tb_activations.events.packing import pack
 from tb_activations.events.rows import Description, Rows
 from tb_activations.events.series import Point
 from tb_activations.events.unit_coding import NOT_MEASURED
+from tb_activations.events.units import UnitTable
 from tb_activations.records.finding import Outcome
 from tb_activations.records.specs import LayerSpec, RunSpec, WeightSpec
 
@@ -29,9 +31,7 @@ NAN = float("nan")
 
 
 def moved(tag: str, value: Any, step: int = 5, rows: Rows = ROWS) -> list[Any]:
-    newest = Point(10, 1.0, np.zeros((2, NEWEST.unit_count), np.uint8))
-    points = [Point(step, 0.5, value), *([newest] if tag == schema.UNITS else [])]
-    return [point.value.tolist() for point in rows.in_newest(tag, points) if point.step == step]
+    return [point.value.tolist() for point in rows.in_newest(tag, [Point(step, 0.5, value)])]
 
 
 @pytest.mark.parametrize(
@@ -40,11 +40,6 @@ def moved(tag: str, value: Any, step: int = 5, rows: Rows = ROWS) -> list[Any]:
         (schema.LAYERS, np.array([[1], [3]], np.float32), [[1], [NAN], [3]]),
         (schema.WEIGHTS, np.array([[7]], np.float32), [[NAN], [7]]),
         (schema.OUTCOMES, np.array([[1], [2]], np.uint8), [[1], [Outcome.INSUFFICIENT_DATA], [2]]),
-        (
-            schema.UNITS,
-            np.array([[1, 2, 3], [4, 5, 6]], np.uint8),
-            [[1, 2, *[NOT_MEASURED] * 3, 3], [4, 5, *[254] * 3, 6]],
-        ),
         (schema.STEP, np.array([1, 2], np.float32), [1, 2]),
     ],
 )
@@ -81,8 +76,19 @@ def test_a_claim_of_units_that_no_record_bears_out_takes_no_memory() -> None:
     huge = RunSpec("m", (LayerSpec("a", "Dense", units=2), LayerSpec("b", "Dense", units=10**15)))
     small = RunSpec("m", (LayerSpec("a", "Dense", units=2),))
     rows = Rows([Description(0, 0.0, small), Description(10, 1.0, huge)])
-    value = np.ones((2, 2), np.uint8)
-    assert [point.value.shape for point in rows.in_newest(schema.UNITS, [Point(5, 0.5, value)])] == [(2, 2)]
+    assert rows.units([Point(5, 0.5, np.ones((2, 2), np.uint8))]) == {}
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_units_that_were_written_earlier_stand_in_the_places_of_today(is_packed: bool) -> None:
+    codes = np.array([[1, 2, 3], [4, 5, 6]], np.uint8)
+    value = np.frombuffer(pack(np.stack([*codes, np.ones(3, np.uint8)])), np.uint8) if is_packed else codes
+    newest = Point(10, 1.0, np.zeros((2, NEWEST.unit_count), np.uint8))
+    units = ROWS.units([Point(5, 0.5, value), Point(6, 0.6, np.ones((2, 4), np.uint8)), newest])
+    assert sorted(units) == [5, 10]
+    table = UnitTable(NEWEST.unit_count, [units[5]])
+    expected = [[1, 2, *[NOT_MEASURED] * 3, 3], [4, 5, *[NOT_MEASURED] * 3, 6]]
+    np.testing.assert_array_equal(table.of_units(slice(0, 6)), [expected])
 
 
 LAYERS = st.lists(
@@ -115,8 +121,9 @@ def test_whatever_files_hold_nothing_is_made_up(specs: list[RunSpec], tag: str, 
         schema.HISTOGRAMS: len(specs[-1].layers),
         schema.OUTCOMES: len(specs[-1].layers),
         schema.WEIGHTS: len(specs[-1].weights),
-        schema.UNITS: specs[-1].unit_count,
     }
-    for point in rows.in_newest(tag, points):
+    for stored in rows.units(points).values() if tag == schema.UNITS else ():
+        assert UnitTable(specs[-1].unit_count, [stored]).of_units(slice(0, None)).shape[2] == specs[-1].unit_count
+    for point in rows.in_newest(tag, points) if tag != schema.UNITS else ():
         is_as_it_was = any(point.value is value for _, value in values)
         assert is_as_it_was or newest[tag] in point.value.shape

@@ -46,7 +46,7 @@ OUTER = {
     "records": {"numpy"},
     "taps": {"numpy", *TENSORFLOW},
     "health": {"numpy"},
-    "events": {"numpy", *TENSORBOARD},
+    "events": {"numpy", "google_crc32c", *TENSORBOARD},
     "pictures": {"numpy", "PIL"},
     "comparison": {"numpy"},
     "probe": {"numpy", *TENSORFLOW},

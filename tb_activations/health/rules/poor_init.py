@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from tb_activations.health.history import History
+from tb_activations.health.history import PEAK_CHECKS, History
 from tb_activations.health.rules.base import Evidence, Judged, LayerRule, Sign
 from tb_activations.health.rules.kernels import fan_in, is_kernel
 from tb_activations.health.rules.window import has_learned, rows_per_unit, trailing
@@ -218,14 +218,12 @@ def _alike(history: History, row: int, *, is_zero: bool) -> int:
     means, deviations = history.stat("mean")[:, row], history.stat("std")[:, row]
     size = np.hypot(means, deviations).astype(np.float64)
     spread = history.stat("unit_std")[:, row].astype(np.float64)
-    own = history.unit_slices[row]
-    peaks = history.recent_peaks[own]
+    peaks = history.common_peaks[:, row]
     if history.latest("saturated_fraction")[row] > SATURATED:
         return 0
-    if not (peaks == peaks[:1]).all() or (not is_zero and not np.all(peaks > 0)):
+    if not is_zero and not np.any(peaks[-PEAK_CHECKS:] > 0):
         return 0
-    alike = (spread <= EQUAL_WITHIN * size) & np.isfinite(size)
-    return trailing(alike)
+    return trailing((spread <= EQUAL_WITHIN * size) & np.isfinite(size) & ~np.isnan(peaks))
 
 
 def _doubt(sign: Sign, *, learned: bool) -> str:

@@ -50,11 +50,18 @@ def _is_sum_with_product(operation: Any) -> bool:
     )
 
 
+_OF_SHAPES = frozenset({"Shape", "ShapeN", "Size", "Rank"})
+"""Operations that need no values: the graph optimizer replaces them before it merges others."""
+
+
 def _readers(tensor: tf.Tensor) -> list[Any]:
-    """The operations that read a tensor, directly or through an operation that only hands it on; each once."""
+    """The operations that read the values of a tensor, directly or through one that only hands them on; each once."""
     readers = []
     for operation in tensor.consumers():
-        readers += _readers(operation.outputs[0]) if operation.type == "Identity" else [operation]
+        if operation.type == "Identity":
+            readers += _readers(operation.outputs[0])
+        elif operation.type not in _OF_SHAPES:
+            readers.append(operation)
     return list(dict.fromkeys(readers))
 
 

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import tensorflow as tf
 
+T = TypeVar("T")
+
 SAMPLES, CHANNELS, SIDE = 2, 16, 32
+MOST_LAYERS = 24
+"""Calls of layers with maps per step, evenly spread over the depth: their pictures are most of what a deep network's run
+would take on disk, and drawing them most of the time at the end of an epoch."""
+
+
+def is_stack(value: tf.Tensor) -> bool:
+    """Whether an output can be a stack of maps."""
+    return value.shape.rank == 4 and all(size is not None for size in value.shape[1:])
+
+
+def spread(candidates: Sequence[T]) -> list[T]:
+    """At most `MOST_LAYERS` of these, evenly spaced, with the first and the last."""
+    if len(candidates) <= MOST_LAYERS:
+        return list(candidates)
+    return [candidates[round(place * (len(candidates) - 1) / (MOST_LAYERS - 1))] for place in range(MOST_LAYERS)]
 
 
 def first_maps(value: tf.Tensor, unit_axis: int | None) -> tf.Tensor | None:
@@ -13,7 +33,7 @@ def first_maps(value: tf.Tensor, unit_axis: int | None) -> tf.Tensor | None:
     At most `CHANNELS` channels; sides longer than `SIDE` are subsampled by a constant stride. A batch with fewer than
     `SAMPLES` samples is padded with NaN.
     """
-    if value.shape.rank != 4 or unit_axis is None or any(size is None for size in value.shape[1:]):
+    if unit_axis is None or not is_stack(value):
         return None
     maps = tf.cast(value[:SAMPLES], tf.float32)
     if unit_axis == 1:

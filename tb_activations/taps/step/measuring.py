@@ -36,17 +36,17 @@ class Measured:
 class Measuring:
     """Measures the calls of one step, in the order in which they ended."""
 
-    def __init__(self, wanted_histograms: tf.Tensor | None, *, with_maps: bool) -> None:
+    def __init__(self, wanted_histograms: tf.Tensor | None) -> None:
         self._wanted = wanted_histograms
-        self._with_maps = with_maps
         self._sizes: collections.OrderedDict[Any, tf.Tensor] = collections.OrderedDict()
 
-    def measure(self, call: SeenCall, applied: Applied | None, own: Function | None) -> Measured:
+    def measure(self, call: SeenCall, applied: Applied | None, own: Function | None, *, with_maps: bool) -> Measured:
         """The statistics of a layer's output, or of the result of the activation function applied to it.
 
         Args:
             applied: the function that was applied to the output after the call.
             own: the function that the layer itself ends in, if it was recognized.
+            with_maps: whether the first feature maps are returned too, if the output is a stack of them.
         """
         layer = call.entry.layer
         given, function = call.value, own
@@ -58,7 +58,7 @@ class Measuring:
             axis, units = None, 0
         value = tf.stop_gradient(aside(given))
         name = function.name if function is not None else _trusted_name(call)
-        maps = feature_maps.first_maps(value, axis) if self._with_maps else None
+        maps = feature_maps.first_maps(value, axis) if with_maps else None
         bounds = None if function is None else function.bounds
         activation = statistics.activation(value, axis, self._wanted, name, bounds)
         shape = call.value.shape

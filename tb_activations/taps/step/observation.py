@@ -18,7 +18,7 @@ from tb_activations.taps.functions.eager import Waiting
 from tb_activations.taps.functions.recognition import Function
 from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import NamedLayer, is_moving, own_weights
-from tb_activations.taps.numbers import histograms, statistics
+from tb_activations.taps.numbers import feature_maps, histograms, statistics
 from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.layout import GRADIENT_STATISTICS, Layout, Unobserved, Weight
 from tb_activations.taps.numbers.memory import Moments, memory
@@ -73,7 +73,8 @@ class Observation:
         self._losses: list[tf.Tensor] = []
         self._differentiated: tuple[int, frozenset[str]] | None = None
         self._wanted = with_histograms if options.with_histograms else None
-        self._measuring = Measuring(self._wanted, with_maps=options.with_maps)
+        self._measuring = Measuring(self._wanted)
+        self._mapped: set[int] = set()
         self._options = options
         self._graph = taps.current_graph()
         self._wiring = Wiring()
@@ -192,6 +193,8 @@ class Observation:
                 self._measure(seen, applied, None)
             return
         found, stops = self._between()
+        stacks = [id(seen) for seen in self._calls if feature_maps.is_stack(seen.value)]
+        self._mapped = set(feature_maps.spread(stacks)) if self._options.with_maps else set()
         origins = {applied.origin.ref() for applied in found.values()}
         for seen in self._calls:
             own = None
@@ -209,12 +212,19 @@ class Observation:
 
     def _measure(self, seen: SeenCall, applied: Applied | None, own: Function | None) -> None:
         try:
-            self._measured[id(seen)] = self._measuring.measure(seen, applied, own)
+            with_maps = self._takes_maps(seen)
+            self._measured[id(seen)] = self._measuring.measure(seen, applied, own, with_maps=with_maps)
         except Exception as error:  # A missing statistic must not stop the training.
             self._reasons[seen.entry.name] = f"its statistics could not be computed ({gist(error)})"
             self._calls = [other for other in self._calls if other is not seen]
         if self._graph is None:
             seen.release()
+
+    def _takes_maps(self, seen: SeenCall) -> bool:
+        if self._graph is not None or not self._options.with_maps:
+            return id(seen) in self._mapped
+        # An eager step measures each call as it ends, so how many follow is unknown.
+        return sum(one.maps is not None for one in self._measured.values()) < feature_maps.MOST_LAYERS
 
     @contextlib.contextmanager
     def _only_logged(self, entry: NamedLayer) -> Iterator[None]:

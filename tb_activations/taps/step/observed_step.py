@@ -14,6 +14,7 @@ from tb_activations.taps.layers import LayerChoice
 from tb_activations.taps.numbers.layout import Layout
 from tb_activations.taps.step.inlining import inlined
 from tb_activations.taps.step.observation import Options
+from tb_activations.taps.step.preparing import create_variables
 from tb_activations.taps.step.step_data import StepData, on_compiled_loss
 from tb_activations.taps.step.step_taps import StepTaps, batch_size, input_rms
 
@@ -51,6 +52,8 @@ class ObservedStep:
             with_histograms: whether to compute histograms in this step; they are NaN otherwise.
         """
         self._taps.want_histograms(with_histograms)
+        if not self._functions:
+            create_variables(self._model, spec)
         with self._taps.on_layers(), taps.installed(self._on_model()):
             logs = self._step(spec)(batch)
         packed = {key.removeprefix(_KEY): logs.pop(key) for key in list(logs) if key.startswith(_KEY)}

@@ -109,7 +109,7 @@ def write_run(
             rules=RULES,
             findings=_findings(plan, spec, index),
             histograms=histograms,
-            cost=np.array([0.013, 0.04, plan.interval], np.float32),
+            cost=np.array([0.013, 0.04, plan.interval, 3.5], np.float32),
         )
         if plan.stock:
             encoder.add(summary, gradient_scalars(spec, record))

@@ -35,7 +35,7 @@ PACKED = {LAYERS: np.float32, WEIGHTS: np.float32, HISTOGRAMS: np.float32, OUTCO
 HISTOGRAM_SHAPE = (len(HISTOGRAM_KINDS), HISTOGRAM_BUCKETS + 2)
 """Shape of one layer in `HISTOGRAMS`: kinds, then lowest edge, highest edge and counts."""
 
-COST_COLUMNS = ("overhead", "observation_seconds", "interval")
+COST_COLUMNS = ("overhead", "observation_seconds", "interval", "one_time_seconds")
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     RUN: (),

@@ -70,7 +70,7 @@ class Pipeline:
             if values.histograms is not None:
                 self._last_histograms = values.histograms
             self._warn_of_missing_layers(values.rows)
-            cost = [cadence.share(self._clock()), cadence.last_cost, cadence.last_interval]
+            cost = [cadence.share(self._clock()), cadence.last_cost, cadence.last_interval, cadence.one_time]
             changes = recording.add(packed.step, epoch, values, np.array(cost, np.float32))
 
         self.guarded(record)

@@ -51,4 +51,4 @@ def test_a_continued_run_keeps_its_distance() -> None:
     spacing = Spacing(is_auto=True)
     spacing.begin_run(written_step=5000, histogram_step=5000)
     assert not spacing.wants_histograms(5100)
-    assert spacing.wants_histograms(5252)
+    assert spacing.wants_histograms(6001)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tb_activations.taps.schedule.cadence import FREE_SECONDS, Cadence, StepClock, Thinning, check_cadence
+from tb_activations.taps.schedule.cadence import FREE_SECONDS, LONGEST_GAP, Cadence, StepClock, Thinning, check_cadence
 
 
 def simulate(
@@ -36,11 +36,21 @@ def test_auto_keeps_its_budget_on_runs_longer_than_a_few_minutes(plain: float, e
     cadence = Cadence("auto", 0.02)
     steps = int(max(600, 3600 * plain) / plain)
     observed, now = simulate(cadence, steps, plain=plain, extra=extra, trace=5.0)
-    # The first minute and the very last step are observed regardless of the budget.
-    free = sum(step * plain <= FREE_SECONDS for step in observed) * extra + 5.0
-    assert now - steps * plain <= max(0.02 * now, free) + extra + 1e-6
+    spent = now - steps * plain - 5.0
+    # The first minute and the very last step are observed regardless of the budget, and so that no gap is too long.
+    free = sum(step * plain <= FREE_SECONDS for step in observed) * extra
+    gap = max(LONGEST_GAP, extra / 0.02)
+    assert spent <= max(0.02 * now, free + extra * now / gap) + extra + 1e-6
     assert observed[-1] == steps - 1
-    assert cadence.share(now) == pytest.approx((now - steps * plain) / now, abs=1e-3)
+    assert cadence.share(now) == pytest.approx(spent / now, abs=1e-3)
+    assert cadence.one_time == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize(("plain", "extra"), [(0.05, 0.02), (0.5, 2.0), (3.0, 0.1)])
+def test_a_live_training_is_never_unobserved_for_long(plain: float, extra: float) -> None:
+    observed, now = simulate(Cadence("auto", 0.02), int(1800 / plain), plain=plain, extra=extra, trace=60.0)
+    longest = max(later - earlier for earlier, later in itertools.pairwise(observed)) * plain
+    assert longest <= max(LONGEST_GAP, extra / 0.02) + plain + extra
 
 
 def test_a_short_run_gets_enough_observations_and_the_ends_of_epochs() -> None:
@@ -67,7 +77,8 @@ def test_the_first_observations_do_not_depend_on_the_clock() -> None:
 def test_the_number_of_records_is_bounded_even_without_overhead() -> None:
     steps = 200_000
     observed, _ = simulate(Cadence("auto", 0.02), steps, plain=0.01, extra=0.0)
-    assert len(observed) <= 400 * (1 + math.log(steps / 400)) + 100
+    # Without overhead, an observation every 20 seconds is what is left to bound.
+    assert len(observed) <= 150 * (1 + math.log(steps / 150)) + steps * 0.01 / LONGEST_GAP + 100
 
 
 def test_a_number_is_the_interval_in_steps() -> None:
@@ -113,6 +124,9 @@ def test_requested_looks_have_a_record_at_the_end_of_every_epoch() -> None:
     observed, now = simulate(cadence, 4000, plain=0.5, extra=5.0, epoch=100)
     assert set(range(99, 4000, 100)) <= set(observed)
     before = cadence.share(now)
+    cadence.look(40.0)
+    assert cadence.share(now) == before
+    assert cadence.one_time >= 40.0
     cadence.look(100.0)
     assert cadence.share(now) == pytest.approx(before + 100 / now)
 
@@ -120,8 +134,9 @@ def test_requested_looks_have_a_record_at_the_end_of_every_epoch() -> None:
 def test_looks_count_toward_the_budget_unless_requested() -> None:
     def observations(has_asked_looks: bool, seconds: float) -> int:
         cadence = Cadence("auto", 0.02, has_asked_looks=has_asked_looks)
+        cadence.look(1.0)
         cadence.look(seconds)
-        return len(simulate(cadence, 2000, plain=0.5, extra=0.5)[0])
+        return len(simulate(cadence, 20_000, plain=0.05, extra=0.05)[0])
 
     assert observations(False, 15.0) < observations(False, 0.0)
     assert observations(True, 15.0) == observations(True, 0.0)

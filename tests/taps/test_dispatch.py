@@ -121,10 +121,10 @@ def test_a_failing_observed_step_turns_observing_off_and_training_continues(
 def test_only_the_layer_whose_statistics_fail_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     measure = Measuring.measure
 
-    def fail_in_hidden(self: Measuring, call: SeenCall, *functions: Any) -> Any:
+    def fail_in_hidden(self: Measuring, call: SeenCall, *functions: Any, **options: Any) -> Any:
         if call.entry.name == "hidden":
             raise ValueError("not this one")
-        return measure(self, call, *functions)
+        return measure(self, call, *functions, **options)
 
     alone = train(small, [], epochs=1).get_weights()
     monkeypatch.setattr(Measuring, "measure", fail_in_hidden)

@@ -129,7 +129,8 @@ def test_a_unit_that_is_active_once_in_a_large_tensor_is_not_silent(run: Runner)
     value[-1, 2] = 3
     seen = run(activation_on(1))(tf.constant(value))
     assert seen.active.numpy()[:4].tolist() == [0, 1, np.float32(1 / 2**17), 0]
-    assert seen.peak.numpy()[:4].tolist() == [0, 1, 3, 0]
+    # The peak of a large tensor is that of a sample, and at least the mean of the unit.
+    assert seen.peak.numpy()[:4].tolist() == [0, 1, np.float32(3 / 2**17), 0]
 
 
 def test_channels_first_counts_channels(run: Runner) -> None:

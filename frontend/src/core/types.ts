@@ -92,6 +92,7 @@ export interface Cost {
   readonly overhead: number | null;
   readonly observation_seconds: number | null;
   readonly interval: number | null;
+  readonly one_time_seconds: number | null;
 }
 
 /** How many entries an answer lacks because it would be too large, by the name of the list. */

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tb_activations.taps.numbers.statistics import once
+from tb_activations.taps.numbers.statistics import ANY, once
 
 EXTENT = ("min", "max", "nonfinite")
 
@@ -21,7 +21,7 @@ def extent(values: list[tf.Tensor]) -> tf.Tensor:
 
     The extremes are NaN without a finite element; everything is NaN without a tensor.
     """
-    parts = [_extent(tf.reshape(tf.cast(tf.stop_gradient(value), tf.float32), [-1])) for value in values]
+    parts = [_extent(tf.cast(tf.stop_gradient(value), tf.float32)) for value in values]
     if not parts:
         return tf.fill([len(EXTENT)], math.nan)
     low, high, nonfinite = tf.unstack(tf.stack(parts, 1))
@@ -30,7 +30,7 @@ def extent(values: list[tf.Tensor]) -> tf.Tensor:
     return tf.stack([tf.where(has_any, low, math.nan), tf.where(has_any, high, math.nan), tf.reduce_sum(nonfinite)])
 
 
-@once([tf.TensorSpec([None], tf.float32)])
+@once([ANY])
 def _extent(value: tf.Tensor) -> tf.Tensor:
     """Without a finite element the minimum is larger than the maximum."""
 

@@ -54,6 +54,8 @@ class Call:
         units: length of the unit axis; 0 without statistics per unit.
         inputs: names of the observed layers whose outputs the call was computed from.
         is_gate: whether the output is multiplied by the output of another layer.
+        input_place: what the size of the call's input is known from: the place of the call whose output it is, or, from
+            the number of calls on, of an input that was measured on its own; None if it is unknown.
         map_shape: (samples, height, width, channels) of the feature maps that the step returns; empty for none.
     """
 
@@ -68,6 +70,7 @@ class Call:
     trainable: bool
     inputs: tuple[str, ...] = ()
     is_gate: bool = False
+    input_place: int | None = None
     map_shape: tuple[int, ...] = ()
 
 
@@ -94,12 +97,13 @@ class Unobserved:
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """The order of everything in the packed vectors: header, calls, weights.
+    """The order of everything in the packed vectors: header, calls, inputs, weights.
 
-    Each call has the statistics of its output, the root mean square of its input, the statistics of the gradient at its
-    output, and per unit the active share and the peak.
+    Each call has the statistics of its output, those of the gradient at its output, and per unit the active share and
+    the peak. Each input has its number of finite elements and their norm.
 
     Attributes:
+        inputs: number of inputs that were measured on their own.
         loss: name of the compiled loss function, "" if it is unknown or not the only one.
         from_logits: whether that loss takes logits.
         clipnorm, global_clipnorm: norms to which the optimizer clips the gradient of each weight, and of all together.
@@ -108,6 +112,7 @@ class Layout:
     calls: tuple[Call, ...]
     weights: tuple[Weight, ...]
     unobserved: tuple[Unobserved, ...]
+    inputs: int = 0
     loss: str = ""
     from_logits: bool = False
     clipnorm: float | None = None

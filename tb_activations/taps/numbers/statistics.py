@@ -3,31 +3,32 @@
 Each has a fast path for ordinary values and, in a `tf.cond`, a careful one for tensors that hold NaN or infinities or
 whose squares leave the range of float32. Statistics are over the finite elements.
 
-Each is a separate `tf.function`, traced once per process and called by every observed step: tracing them inline for
-every layer would take ten times as long as tracing the step.
+Each is one call of a `tf.function` that is traced once per process: traced inline for every layer, they would take ten
+times as long as the step. A large tensor is passed over a few times only: its mean, its spread, its silent units and
+what is not finite come from all elements, the rest from a sample.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from tb_activations.taps.numbers.histograms import LENGTH, histogram
-from tb_activations.taps.numbers.layout import GRADIENT_STATISTICS
+
+SAMPLED = 2**16
+"""About how many elements a sample has."""
+_BLOCK = 64
+"""Adjacent elements of a vector that are sampled together: single ones would cost as much as reading everything."""
 
 _SMALLEST_SAFE_SQUARES = 1e-30
 """A smaller sum of squares has lost digits to underflow (the smallest normal float32 is 1.2e-38)."""
 
 _SAFE_DIFFERENCE = 0.05
 """If the variance is a smaller share of the mean square, computing it as a difference of squares loses digits."""
-_COUNTED = 2**18
-"""Zeros are counted in this many elements: all elements of most layers, the first samples of a batch in large ones."""
-
-_SPREAD = 2**16
-"""Spreads and saturation are computed on an evenly strided sample of rows with about this many elements."""
-_SPREAD_ROWS = 64
+_ROWS = 64
 """Minimum number of sampled rows, if there are as many."""
 
 BOUNDS = {
@@ -42,10 +43,8 @@ BOUNDS = {
 _OUTER = 0.95
 """An output beyond this share of the way from the middle of its range to a bound is saturated."""
 
-_ROWS = tf.TensorSpec([None, None], tf.float32)
-_FLAT = tf.TensorSpec([None], tf.float32)
-_WANTED = tf.TensorSpec([], tf.bool)
-_NUMBER = tf.TensorSpec([], tf.float32)
+ANY = tf.TensorSpec(None, tf.float32)
+_FLAG = tf.TensorSpec([], tf.bool)
 
 
 def once(signature: list[tf.TensorSpec]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -61,6 +60,8 @@ def once(signature: list[tf.TensorSpec]) -> Callable[[Callable[..., Any]], Calla
 class Activation(NamedTuple):
     """`values` `[ACTIVATION_STATISTICS]`; `active` (share of samples and positions) and `peak` (largest absolute value)
     `[units]`, empty without a unit axis; `histogram` `[32]`.
+
+    In large tensors, extremes, shares and peaks are those of the first samples.
     """
 
     values: tf.Tensor
@@ -86,91 +87,94 @@ def activation(
         bounds: the values at which an activation function not in `BOUNDS` levels off; None if it does not.
     """
     bounds = BOUNDS.get(name or "", bounds)
-    value = tf.cast(value, tf.float32)
-    rows = _rows(value, value.shape.rank - 1 if unit_axis is None and value.shape.rank else unit_axis)
-    measured = _activation(rows) if with_histogram is None else _activation_with_histogram(rows, with_histogram)
-    values, active, peak = measured[:3]
-    values = tf.concat([values, [_saturated(rows, bounds) if bounds else float("nan")]], 0)
-    units = 0 if unit_axis is None else value.shape[unit_axis]
-    filled = tf.zeros([0]) if with_histogram is None else measured[3]
-    return Activation(values, tf.ensure_shape(active, [None])[:units], peak[:units], filled)
+    given: list[Any] = [_columns_last(tf.cast(value, tf.float32), unit_axis)]
+    if with_histogram is not None:
+        given.append(with_histogram)
+    if bounds is not None:
+        given.append(tf.constant(bounds))
+    measure = _activation_of(with_histogram is not None, bounds is not None, unit_axis is not None)
+    values, *rest = measure(*given)
+    filled = rest.pop() if with_histogram is not None else tf.zeros([0])
+    active, peak = rest or (tf.zeros([0]), tf.zeros([0]))
+    return Activation(values, active, peak, filled)
 
 
-def _rows(value: tf.Tensor, axis: int | None) -> tf.Tensor:
+def _columns_last(value: tf.Tensor, axis: int | None) -> tf.Tensor:
+    """The tensor with its units along the last axis, whose length is known and not 0."""
     rank = value.shape.rank
-    if axis is None or rank is None or not value.shape[axis]:
-        return tf.reshape(value, [-1, 1])
-    if axis != rank - 1:
+    if axis is not None and rank is not None and axis != rank - 1:
         value = tf.transpose(value, [*(index for index in range(rank) if index != axis), axis])
-    return tf.reshape(value, [-1, value.shape[-1]])
+    return value if rank and value.shape[-1] else tf.reshape(value, [-1, 1])
 
 
-@once([_ROWS, _WANTED])
-def _activation_with_histogram(rows: tf.Tensor, is_wanted: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    values, active, peak = _activation_values(rows)
-    filled = tf.cond(is_wanted, lambda: histogram(rows, values[3], values[4]), _no_histogram)
-    return values, active, peak, filled
+@functools.cache
+def _activation_of(has_histogram: bool, has_bounds: bool, has_units: bool) -> Callable[..., Any]:
+    signature = [ANY, *([_FLAG] if has_histogram else []), *([ANY] if has_bounds else [])]
+
+    @once(signature)
+    def measure(value: tf.Tensor, *more: tf.Tensor) -> list[tf.Tensor]:
+        rows = tf.reshape(value, [-1, tf.shape(value)[-1]])
+        moments, active, peak = _activation_values(rows)
+        sampled = sampled_rows(rows)
+        saturated = _outer_share(sampled, more[-1]) if has_bounds else float("nan")
+        results = [tf.concat([moments, [*_spreads(sampled), saturated]], 0)]
+        if has_units:
+            results += [active, peak]
+        if has_histogram:
+            results.append(tf.cond(more[0], lambda: histogram(rows, moments[3], moments[4]), _no_histogram))
+        return results
+
+    return measure
 
 
-@once([_ROWS])
-def _activation(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    return _activation_values(rows)
-
-
-def _activation_values(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    # Each statistic is a pass over memory; most are computed without a temporary as large as the tensor.
-    mean, mean_square = tf.reduce_mean(rows), 2.0 * tf.nn.l2_loss(rows) / _size(rows)
+def _activation_values(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The first seven of `ACTIVATION_STATISTICS`, the active share and the peak of each column."""
+    count = tf.shape(rows)[0]
+    # As a product, the sum of each column takes as long as the sum of everything.
+    sums = tf.linalg.matmul(tf.ones([1, count]), rows)[0]
+    mean, mean_square = tf.reduce_sum(sums) / size_of(rows), 2.0 * tf.nn.l2_loss(rows) / size_of(rows)
     variance = mean_square - tf.square(mean)
-    lows, highs = tf.reduce_min(rows, 0), tf.reduce_max(rows, 0)
-    low, high = tf.reduce_min(lows), tf.reduce_max(highs)
+    leading = rows[: _wanted_rows(rows)]
+    lows, highs = tf.reduce_min(leading, 0), tf.reduce_max(leading, 0)
     moments = tf.cond(
         tf.math.is_finite(mean_square)
-        & (mean_square * _size(rows) > _SMALLEST_SAFE_SQUARES)
+        & (mean_square * size_of(rows) > _SMALLEST_SAFE_SQUARES)
         & (variance > _SAFE_DIFFERENCE * mean_square),
-        lambda: tf.stack([mean, tf.sqrt(variance), low, high, 0.0]),
+        lambda: tf.stack([mean, tf.sqrt(variance), tf.reduce_min(lows), tf.reduce_max(highs), 0.0]),
         lambda: _careful_moments(rows),
     )
     peak = tf.maximum(tf.abs(lows), tf.abs(highs))
-    active = _active_share(rows, peak)
-    nonzero = tf.reduce_mean(active) * _size(rows)
-    values = [_size(rows), moments[0], moments[1], moments[2], moments[3], nonzero, moments[4], *_spreads(rows)]
+    # A column that is zero in the first rows may be active, or not finite, in later ones.
+    means = tf.abs(sums) / tf.cast(tf.maximum(count, 1), tf.float32)
+    peak = tf.where((peak == 0) | ~tf.math.is_finite(means), means, peak)
+    least = tf.cast(1 / tf.maximum(count, 1), tf.float32)
+    share = tf.reduce_mean(tf.cast(leading != 0, tf.float32), 0)
+    active = tf.where(peak == 0, 0.0, tf.maximum(share, least))
+    nonzero = tf.reduce_mean(active) * size_of(rows)
+    values = [size_of(rows), moments[0], moments[1], moments[2], moments[3], nonzero, moments[4]]
     return tf.stack(values), active, peak
 
 
-def _active_share(rows: tf.Tensor, peak: tf.Tensor) -> tf.Tensor:
-    """`[columns]`: share of rows in which the column is not zero, counted in the first rows of a large tensor.
-
-    Zero is exact nevertheless: a unit counts as silent only if its `peak` over all rows is zero.
-    """
-    counted = tf.maximum(_COUNTED // tf.maximum(tf.shape(rows)[1], 1), 1)
-    leading = rows[:counted]
-    share = tf.reduce_mean(tf.cast(leading != 0, tf.float32), 0)
-    least = tf.cast(1 / tf.maximum(tf.shape(rows)[0], 1), tf.float32)
-    return tf.where(peak == 0, 0.0, tf.maximum(share, least))
-
-
-def _sampled(rows: tf.Tensor) -> tf.Tensor:
-    shape = tf.shape(rows)
-    wanted = tf.maximum(_SPREAD // tf.maximum(shape[1], 1), _SPREAD_ROWS)
+def sampled_rows(rows: tf.Tensor) -> tf.Tensor:
+    """Evenly strided rows of `[rows, columns]`; all of a small tensor."""
     # The width of an image is usually even: an even stride could sample a single column of it.
-    return rows[:: tf.maximum(shape[0] // wanted, 1) | 1]
+    return _every(rows, tf.shape(rows)[0] // _wanted_rows(rows))
 
 
-def _spreads(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    sampled = _sampled(rows)
+def _wanted_rows(rows: tf.Tensor) -> tf.Tensor:
+    return tf.maximum(SAMPLED // tf.maximum(tf.shape(rows)[1], 1), _ROWS)
+
+
+def _spreads(sampled: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     means = tf.reduce_mean(sampled, 0)
     # Computed from differences: for equal outputs, a difference of squares would leave rounding errors instead of 0.
     return tf.sqrt(tf.reduce_mean(tf.square(sampled - means))), tf.math.reduce_std(means)
 
 
-def _saturated(rows: tf.Tensor, bounds: tuple[float, float]) -> tf.Tensor:
-    low, high = bounds
-    return _outer_share(rows, tf.constant((low + high) / 2), tf.constant((high - low) / 2 * _OUTER))
-
-
-@once([_ROWS, _NUMBER, _NUMBER])
-def _outer_share(rows: tf.Tensor, middle: tf.Tensor, outer: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_mean(tf.cast(tf.abs(_sampled(rows) - middle) > outer, tf.float32))
+def _outer_share(sampled: tf.Tensor, bounds: tf.Tensor) -> tf.Tensor:
+    low, high = bounds[0], bounds[1]
+    outer = (high - low) / 2 * _OUTER
+    return tf.reduce_mean(tf.cast(tf.abs(sampled - (low + high) / 2) > outer, tf.float32))
 
 
 def _careful_moments(value: tf.Tensor) -> tf.Tensor:
@@ -184,7 +188,7 @@ def _careful_moments(value: tf.Tensor) -> tf.Tensor:
     scaled = tf.where(finite, value - mean, 0.0) / tf.where(widest > 0, widest, 1.0)
     std = widest * tf.sqrt(tf.reduce_sum(tf.square(scaled)) / tf.maximum(count, 1.0))
     values = [tf.where(count > 0, value, float("nan")) for value in (mean, std, low, high)]
-    return tf.stack([*values, _size(value) - count])
+    return tf.stack([*values, size_of(value) - count])
 
 
 class Gradient(NamedTuple):
@@ -197,34 +201,56 @@ class Gradient(NamedTuple):
 def gradient(value: tf.Tensor, with_histogram: tf.Tensor | None) -> Gradient:
     """Statistics of a gradient: floating-point tensor of any shape; `with_histogram` as for `activation`."""
     value = tf.cast(value, tf.float32)
-    values = _gradient(tf.reshape(value, [-1]))
-    axis = value.shape.rank - 1 if value.shape.rank else None
     if with_histogram is None:
-        return Gradient(values, tf.zeros([0]))
-    return Gradient(values, _gradient_histogram(_rows(value, axis), with_histogram))
+        return Gradient(_gradient(value), tf.zeros([0]))
+    axis = value.shape.rank - 1 if value.shape.rank else None
+    return Gradient(*_gradient_with_histogram(_columns_last(value, axis), with_histogram))
 
 
-@once([_ROWS, _WANTED])
-def _gradient_histogram(rows: tf.Tensor, is_wanted: tf.Tensor) -> tf.Tensor:
-    return tf.cond(is_wanted, lambda: histogram(rows, None, None), _no_histogram)
+@once([ANY])
+def _gradient(value: tf.Tensor) -> tf.Tensor:
+    return gradient_values(tf.reshape(value, [-1]))
+
+
+@once([ANY, _FLAG])
+def _gradient_with_histogram(value: tf.Tensor, is_wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    rows = tf.reshape(value, [-1, tf.shape(value)[-1]])
+    filled = tf.cond(is_wanted, lambda: histogram(rows, None, None), _no_histogram)
+    return gradient_values(tf.reshape(value, [-1])), filled
 
 
 def _no_histogram() -> tf.Tensor:
     return tf.fill([LENGTH], float("nan"))
 
 
-@once([_FLAT])
-def _gradient(value: tf.Tensor) -> tf.Tensor:
-    return _gradient_values(value)
+def gradient_values(flat: tf.Tensor) -> tf.Tensor:
+    """`[GRADIENT_STATISTICS]` of a vector; the absolute sum of a large one is that of a sample, scaled."""
+    squares = 2.0 * tf.nn.l2_loss(flat)
+
+    def fast() -> tf.Tensor:
+        sample = strided(flat)
+        whole = tf.reduce_sum(tf.abs(sample)) * (size_of(flat) / size_of(sample))
+        return tf.stack([size_of(flat), tf.sqrt(squares), whole, 0.0])
+
+    return tf.cond(_is_plain(squares), fast, lambda: _careful_gradient(flat))
 
 
-def _gradient_values(value: tf.Tensor) -> tf.Tensor:
-    squares = 2.0 * tf.nn.l2_loss(value)
-    return tf.cond(
-        tf.math.is_finite(squares) & (squares > _SMALLEST_SAFE_SQUARES),
-        lambda: tf.stack([_size(value), tf.sqrt(squares), tf.reduce_sum(tf.abs(value)), 0.0]),
-        lambda: _careful_gradient(value),
-    )
+def strided(flat: tf.Tensor) -> tf.Tensor:
+    """An evenly strided sample of a vector; all of one with less than `2 * SAMPLED` elements."""
+    size = tf.size(flat)
+    block = tf.where(size < 2 * SAMPLED, 1, _BLOCK)
+    blocks = tf.reshape(flat[: size // block * block], tf.stack([-1, block]))
+    # The number of units is usually even: an even stride could sample a few of them only.
+    return tf.reshape(_every(blocks, size // SAMPLED), [-1])
+
+
+def _every(rows: tf.Tensor, stride: tf.Tensor) -> tf.Tensor:
+    """Each row at a multiple of the stride, made odd. Gathering takes a tenth of the time of a strided slice."""
+    return tf.gather(rows, tf.range(0, tf.shape(rows)[0], tf.maximum(stride, 1) | 1))
+
+
+def _is_plain(squares: tf.Tensor) -> tf.Tensor:
+    return tf.math.is_finite(squares) & (squares > _SMALLEST_SAFE_SQUARES)
 
 
 def _careful_gradient(value: tf.Tensor) -> tf.Tensor:
@@ -234,67 +260,32 @@ def _careful_gradient(value: tf.Tensor) -> tf.Tensor:
     largest = tf.maximum(tf.reduce_max(kept), 0.0)
     scaled = kept / tf.where(largest > 0, largest, 1.0)
     length = largest * tf.sqrt(tf.reduce_sum(tf.square(scaled)))
-    nonfinite = _size(value) - tf.reduce_sum(tf.cast(finite, tf.float32))
-    return tf.stack([_size(value), length, tf.reduce_sum(kept), nonfinite])
+    nonfinite = size_of(value) - tf.reduce_sum(tf.cast(finite, tf.float32))
+    return tf.stack([size_of(value), length, tf.reduce_sum(kept), nonfinite])
 
 
-def root_mean_square(value: tf.Tensor) -> tf.Tensor:
-    """Root mean square of the finite elements of a floating-point tensor of any shape; NaN without finite elements."""
-    values = _norm(tf.reshape(tf.cast(value, tf.float32), [-1]))
-    return values[1] / tf.sqrt(values[0])
+def norm(value: tf.Tensor) -> tf.Tensor:
+    """`[2]`: the number of finite elements of a floating-point tensor of any shape, and their L2 norm."""
+    return _norm(tf.cast(value, tf.float32))
 
 
-@once([_FLAT])
+@once([ANY])
 def _norm(value: tf.Tensor) -> tf.Tensor:
-    """`[2]`: the number of finite elements, and their L2 norm."""
-    squares = 2.0 * tf.nn.l2_loss(value)
+    length, nonfinite = tf.unstack(norm_and_nonfinite(tf.reshape(value, [-1])))
+    return tf.stack([size_of(value) - nonfinite, length])
+
+
+def norm_and_nonfinite(flat: tf.Tensor) -> tf.Tensor:
+    """`[2]`: L2 norm of the finite elements of a vector, and the number of the others."""
+    squares = 2.0 * tf.nn.l2_loss(flat)
 
     def careful() -> tf.Tensor:
-        elements, norm, _, nonfinite = tf.unstack(_careful_gradient(value))
-        return tf.stack([elements - nonfinite, norm])
+        _, length, _, nonfinite = tf.unstack(_careful_gradient(flat))
+        return tf.stack([length, nonfinite])
 
-    return tf.cond(
-        tf.math.is_finite(squares) & (squares > _SMALLEST_SAFE_SQUARES),
-        lambda: tf.stack([_size(value), tf.sqrt(squares)]),
-        careful,
-    )
+    return tf.cond(_is_plain(squares), lambda: tf.stack([tf.sqrt(squares), 0.0]), careful)
 
 
-def root_mean_square_of(measured: Activation) -> tf.Tensor:
-    """Root mean square of a measured tensor, from its mean and standard deviation instead of another pass over it."""
-    mean, std = tf.abs(measured.values[1]), measured.values[2]
-    # Scaled to at most 1 before squaring.
-    largest = tf.maximum(mean, std)
-    safe = tf.where(largest > 0, largest, 1.0)
-    return largest * tf.sqrt(tf.square(mean / safe) + tf.square(std / safe))
-
-
-def weight(gradient_of_it: tf.Tensor | None, before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
-    """`[WEIGHT_STATISTICS]` of one weight in one step.
-
-    The gradient's statistics come first; without a gradient they are NaN except for the number of elements. Then the
-    weight's L2 norm and number of non-finite elements before the update, and the L2 norm of the update.
-    """
-    values = (before, after) if gradient_of_it is None else (before, after, gradient_of_it)
-    flat = [tf.reshape(tf.cast(value, tf.float32), [-1]) for value in values]
-    return _unmoved_weight(*flat) if gradient_of_it is None else _weight(*flat)
-
-
-@once([_FLAT, _FLAT, _FLAT])
-def _weight(before: tf.Tensor, after: tf.Tensor, gradient_of_it: tf.Tensor) -> tf.Tensor:
-    return tf.concat([_gradient_values(gradient_of_it), _step_values(before, after)], 0)
-
-
-@once([_FLAT, _FLAT])
-def _unmoved_weight(before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
-    none = tf.fill([len(GRADIENT_STATISTICS) - 1], float("nan"))
-    return tf.concat([_size(before)[None], none, _step_values(before, after)], 0)
-
-
-def _step_values(before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
-    whole, update = _gradient_values(before), _gradient_values(after - before)
-    return tf.stack([whole[1], whole[3], update[1]])
-
-
-def _size(value: tf.Tensor) -> tf.Tensor:
+def size_of(value: tf.Tensor) -> tf.Tensor:
+    """Number of elements, float32."""
     return tf.cast(tf.size(value, out_type=tf.int64), tf.float32)

@@ -23,12 +23,9 @@ from tb_activations.taps.numbers.values import Array, Row, StepValues, Vector
 
 MAX_CALL_ROWS = 16
 """A layer called more often than this in a step (an eager loop) gets one row for all calls instead of one each."""
-_ACTIVATION, _INPUT, _GRADIENT, _WEIGHT = (
-    len(ACTIVATION_STATISTICS),
-    1,
-    len(GRADIENT_STATISTICS),
-    len(WEIGHT_STATISTICS),
-)
+_ACTIVATION, _GRADIENT, _WEIGHT = len(ACTIVATION_STATISTICS), len(GRADIENT_STATISTICS), len(WEIGHT_STATISTICS)
+_INPUT = 2
+_MEAN, _STD = ACTIVATION_STATISTICS.index("mean"), ACTIVATION_STATISTICS.index("std")
 
 
 def layout_number(packed: Array) -> int:
@@ -58,7 +55,7 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
         "loss_scale": float(scale),
         **_extents(values),
     }
-    calls, rest = _split_calls(values[:, len(HEADER) :], layout.calls)
+    calls, rest = _split_calls(values[:, len(HEADER) :], layout)
     weights = _weight_columns(rest[0].reshape(-1, _WEIGHT), scale)
     totals["clipped"] = _clipped(weights["gradient_norm"], layout)
     rows = [*_rows(layout.calls), *(_unobserved_row(entry) for entry in layout.unobserved)]
@@ -110,14 +107,25 @@ class _Part:
     peak: Vector
 
 
-def _split_calls(values: Vector, calls: Sequence[Call]) -> tuple[list[_Part], Vector]:
-    parts = []
-    for call in calls:
-        sizes = (_ACTIVATION, _INPUT, _GRADIENT, call.units, call.units)
+def _split_calls(values: Vector, layout: Layout) -> tuple[list[_Part], Vector]:
+    pieces = []
+    for call in layout.calls:
+        sizes = (_ACTIVATION, _GRADIENT, call.units, call.units)
         edges = list(itertools.accumulate(sizes))
-        parts.append(_Part(*np.split(values[:, : edges[-1]], edges[:-1], axis=1)))
+        pieces.append(np.split(values[:, : edges[-1]], edges[:-1], axis=1))
         values = values[:, edges[-1] :]
-    return parts, values
+    inputs, rest = values[:, : layout.inputs * _INPUT], values[:, layout.inputs * _INPUT :]
+    elements, norms = inputs[:, ::_INPUT], inputs[:, 1::_INPUT]
+    sizes_of_inputs = np.divide(norms, np.sqrt(elements), out=np.full_like(norms, np.nan), where=elements > 0)
+    # The root mean square of each output, then of each input that was measured on its own.
+    of_outputs = [np.hypot(activation[:, _MEAN], activation[:, _STD]) for activation, *_ in pieces]
+    known = [*of_outputs, *sizes_of_inputs.T]
+    unknown = np.full(len(values), np.nan)
+    parts = [
+        _Part(activation, (unknown if call.input_place is None else known[call.input_place])[:, None], *others)
+        for call, (activation, *others) in zip(layout.calls, pieces, strict=True)
+    ]
+    return parts, rest
 
 
 def _rows(calls: Sequence[Call]) -> Iterator[tuple[Row, list[int]]]:

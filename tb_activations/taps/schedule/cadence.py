@@ -17,8 +17,11 @@ _GROWTH = 1.12
 """Ratio of one scheduled step to the one before."""
 _EPOCH_END_SHARE = 1 / 50
 """The end of an epoch is observed if the last observation is at least this share of all steps ago."""
-_FINEST_SHARE = 1 / 400
+_FINEST_SHARE = 1 / 150
 """Observations are at least this share of all steps apart, so that the number of records grows only slowly."""
+LONGEST_GAP = 20.0
+"""Seconds after which a live training is observed again, however little it has to spend: whoever watches it wants to see
+that it runs. Where observing is expensive, the gap is as long as observing alone takes to keep to its budget."""
 _CLOSER_STEPS = 10
 """Observations in a row after something unusual."""
 _RECENT = 31
@@ -53,8 +56,11 @@ class Cadence:
 
     In mode "auto" the observations of the first minute follow a fixed schedule: the first ten steps, then steps at
     growing intervals, and ends of epochs that are not too close to the last observation. After that a step is observed
-    only if the time spent on all observations, this one included, stays below the share `overhead` of the training
-    time. The last step is observed if it is known. There are at most about `400 (1 + ln(steps / 400))` observations.
+    if the time spent on all observations, this one included, stays below the share `overhead` of the training time, at
+    most about `150 (1 + ln(steps / 150))` times; and whenever the last observation is `LONGEST_GAP` ago, or as long as
+    an observation costs over `overhead`. The last step is observed if it is known.
+
+    What is paid once, the first observation with its tracing and the first look, is counted apart.
 
     All times are in seconds of one clock, passed in by the caller.
     """
@@ -83,6 +89,8 @@ class Cadence:
         self._plain: collections.deque[float] = collections.deque(maxlen=_RECENT)
         self._observed: collections.deque[float] = collections.deque(maxlen=5)
         self._observed_total = self._looked = 0.0
+        self._first_observation = self._first_look = 0.0
+        self._due_at = 0.0
         self._dense_left = 0
         self._is_warm = False
         self.observations = 0
@@ -95,6 +103,12 @@ class Cadence:
 
     def is_due(self, clock: StepClock, now: float) -> bool:
         """Whether to observe this step."""
+        is_due = self._decide(clock, now)
+        if is_due:
+            self._due_at = now
+        return is_due
+
+    def _decide(self, clock: StepClock, now: float) -> bool:
         if self._began is None:
             self._began = now
         if isinstance(self._freq, int):
@@ -110,12 +124,17 @@ class Cadence:
         if not self._is_timed or now - self._began < FREE_SECONDS:
             is_end = clock.is_epoch_end and since >= clock.step * _EPOCH_END_SHARE
             return is_end or clock.step >= self._scheduled
+        if now - self._due_at >= max(LONGEST_GAP, self._next_cost() / self._allowed):
+            return True
         return since >= max(1.0, clock.step * _FINEST_SHARE) and self._is_affordable(now)
+
+    def _next_cost(self) -> float:
+        return max(0.0, self._usual_observed() - self._usual())
 
     def _is_affordable(self, now: float) -> bool:
         assert self._began is not None
         # The observation about to start is charged in advance: afterwards it could already exceed the budget.
-        next_cost = max(0.0, statistics.median(self._observed) - self._usual()) if self._observed else 0.0
+        next_cost = self._next_cost()
         # Looks that the user requested would otherwise use up the budget of the statistics.
         charged = self.spent - self._looked if self._has_asked_looks else self.spent
         return charged + next_cost <= self._allowed * (now - self._began)
@@ -124,14 +143,23 @@ class Cadence:
         # A median, because single steps can take far longer: a checkpoint, a slow batch.
         return statistics.median(self._plain) if self._plain else 0.0
 
+    def _usual_observed(self) -> float:
+        return statistics.median(self._observed) if self._observed else self._usual()
+
     @property
     def spent(self) -> float:
         """Seconds spent on observing so far.
 
-        The time of observed steps, tracing and writing included, minus that of as many plain steps, plus the time of
-        looks at the model between steps.
+        The time of observed steps, writing included, minus that of as many plain steps, plus the time of looks at the
+        model between steps; without what `one_time` counts.
         """
-        return max(0.0, self._observed_total - self.observations * self._usual()) + self._looked
+        observed = self._observed_total + min(self._first_observation, self._usual_observed())
+        return max(0.0, observed - self.observations * self._usual()) + self._looked
+
+    @property
+    def one_time(self) -> float:
+        """Seconds paid once: by which the first observation took longer than a later one, and the first look."""
+        return max(0.0, self._first_observation - self._usual_observed()) + self._first_look
 
     def plain_step(self, seconds: float) -> None:
         """Records the duration of an unobserved step; the first one is ignored, because it includes tracing."""
@@ -141,8 +169,11 @@ class Cadence:
 
     def observed_step(self, step: int, seconds: float) -> None:
         """Records an observed step and its duration, with tracing and writing."""
-        self._observed.append(seconds)
-        self._observed_total += seconds
+        if self.observations:
+            self._observed.append(seconds)
+            self._observed_total += seconds
+        else:
+            self._first_observation = seconds
         self.observations += 1
         # An unscheduled observation (the end of an epoch) leaves the schedule as it is.
         if step >= self._scheduled:
@@ -157,7 +188,10 @@ class Cadence:
 
     def look(self, seconds: float) -> None:
         """Records the duration of a look at the model between steps."""
-        self._looked += seconds
+        if self._first_look:
+            self._looked += seconds
+        else:
+            self._first_look = seconds
 
     @property
     def last_cost(self) -> float:

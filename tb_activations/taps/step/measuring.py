@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import math
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -25,20 +24,31 @@ _EAGER_SIZES = 8
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """The result of one call that leaves the step; `maps` are feature maps."""
+    """The result of one call that leaves the step.
+
+    Attributes:
+        input_size: what the size of the call's input is known from: the `id` of the call whose output it is, or
+            the negative place, from -1 on, among `Measuring.inputs`; None without an input.
+        maps: feature maps.
+    """
 
     spec: Call
     activation: statistics.Activation
-    input_rms: tf.Tensor
+    input_size: int | None
     maps: tf.Tensor | None
 
 
 class Measuring:
-    """Measures the calls of one step, in the order in which they ended."""
+    """Measures the calls of one step, in the order in which they ended.
+
+    Attributes:
+        inputs: `statistics.norm` of inputs that are not the output of a measured call.
+    """
 
     def __init__(self, wanted_histograms: tf.Tensor | None) -> None:
         self._wanted = wanted_histograms
-        self._sizes: collections.OrderedDict[Any, tf.Tensor] = collections.OrderedDict()
+        self._sizes: collections.OrderedDict[Any, int] = collections.OrderedDict()
+        self.inputs: list[tf.Tensor] = []
 
     def measure(self, call: SeenCall, applied: Applied | None, own: Function | None, *, with_maps: bool) -> Measured:
         """The statistics of a layer's output, or of the result of the activation function applied to it.
@@ -76,15 +86,19 @@ class Measuring:
             inputs=call.sources,
             map_shape=tuple(maps.shape) if maps is not None else (),
         )
-        input_rms = self._input_size(call)
-        size = statistics.root_mean_square_of(activation)
+        input_size = self._input_size(call)
         for tensor in [applied.origin] if applied is not None else [call.value, call.output]:
-            self._remember(tensor, size)
-        return Measured(spec, activation, input_rms, maps)
+            self._remember(tensor, id(call))
+        return Measured(spec, activation, input_size, maps)
 
-    def _input_size(self, call: SeenCall) -> tf.Tensor:
+    def place_of_input(self, measured: Measured, places: Mapping[int, int]) -> int | None:
+        """`Call.input_place`; `places` are those of the calls by their `id`."""
+        size = measured.input_size
+        return len(places) - 1 - size if size is not None and size < 0 else places.get(size or 0)
+
+    def _input_size(self, call: SeenCall) -> int | None:
         if not call.inputs:
-            return tf.constant(math.nan)
+            return None
         tensor = call.inputs[0]
         for _ in range(calls.MOST_OPERATIONS):
             handed = None if tensor.ref() in self._sizes or _is_eager(tensor) else calls.passed(tensor)
@@ -92,10 +106,11 @@ class Measuring:
                 break
             tensor = handed
         if tensor.ref() not in self._sizes:
-            self._remember(tensor, statistics.root_mean_square(tf.stop_gradient(aside(tensor))))
+            self.inputs.append(statistics.norm(tf.stop_gradient(aside(tensor))))
+            self._remember(tensor, -len(self.inputs))
         return self._sizes[tensor.ref()]
 
-    def _remember(self, tensor: tf.Tensor, size: tf.Tensor) -> None:
+    def _remember(self, tensor: tf.Tensor, size: int) -> None:
         self._sizes[tensor.ref()] = size
         if _is_eager(tensor) and len(self._sizes) > _EAGER_SIZES:
             self._sizes.popitem(last=False)

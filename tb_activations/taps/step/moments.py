@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tb_activations.taps.numbers.memory import Moments, starved_share, strided
+from tb_activations.taps.numbers.weights import Moments
 
 
 class Clipping(NamedTuple):
@@ -25,10 +25,10 @@ def moments_of(optimizer: Any, variables: Sequence[Any]) -> list[Moments]:
     velocities = getattr(optimizer, "_velocities", None) or []
     if not getattr(optimizer, "built", False) or not (momentums or velocities):
         return [Moments()] * len(variables)
-    correction = _correction(optimizer)
+    correction = _correction(optimizer) if velocities else None
     sign = -1.0 if momentums is steps else 1.0
     return [
-        _moments(_at(momentums, place), _at(velocities, place), sign, correction)
+        Moments(_at(momentums, place), _at(velocities, place), sign, correction)
         for place in map(optimizer._get_variable_index, variables)
     ]
 
@@ -38,20 +38,11 @@ def clipping_of(optimizer: Any) -> Clipping:
     return Clipping(*(_number(getattr(optimizer, name, None)) for name in ("clipnorm", "global_clipnorm")))
 
 
-def _moments(momentum: Any, velocity: Any, sign: float, correction: Any) -> Moments:
-    # Sampled before the update: holding a whole moving average would make TensorFlow copy it.
-    given = None if momentum is None else sign * strided(tf.convert_to_tensor(momentum))
-    if velocity is None:
-        return Moments(given)
-    square = tf.convert_to_tensor(velocity)
-    return Moments(given, strided(square), correction, starved_share(square))
-
-
 def _correction(optimizer: Any) -> Any:
     """The factor by which the moving average of the square is too small at this step (Kingma & Ba 2015)."""
     decay = _number(getattr(optimizer, "beta_2", None))
     if decay is None:
-        return 1.0
+        return None
     return 1.0 - tf.pow(decay, tf.cast(tf.convert_to_tensor(optimizer.iterations), tf.float32))
 
 

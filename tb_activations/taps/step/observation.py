@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -21,7 +21,6 @@ from tb_activations.taps.layers import NamedLayer, is_moving, own_weights
 from tb_activations.taps.numbers import feature_maps, histograms, statistics
 from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.layout import GRADIENT_STATISTICS, Layout, Unobserved, Weight
-from tb_activations.taps.numbers.memory import Moments, memory
 from tb_activations.taps.step import gradients
 from tb_activations.taps.step.measuring import Measured, Measuring, own_function
 from tb_activations.taps.step.moments import Clipping
@@ -86,6 +85,7 @@ class Observation:
         self._further: set[Any] = set()
         self._weights: dict[int, tuple[Weight, tf.Tensor]] = {}
         self._reasons: dict[str, str] = {}
+        self._none: statistics.Gradient | None = None
         self.loss: tf.Tensor | None = None
         self.learning_rate: tf.Tensor = tf.constant(math.nan)
         self.loss_scale: tf.Tensor = tf.constant(1.0)
@@ -234,7 +234,9 @@ class Observation:
             _LOGGER.debug("Cannot recognize the activation function of layer %r (%s).", entry.name, gist(error))
 
     @contextlib.contextmanager
-    def differentiating(self, target: Any, models: frozenset[str], *, is_filled: bool) -> Iterator[gradients.Wanted]:
+    def differentiating(
+        self, target: Any, models: frozenset[str], sources: Sequence[Any] = (), *, is_filled: bool
+    ) -> Iterator[gradients.Wanted]:
         """Wraps a backward pass from `target` to weights of these models; yields the gradients that it has to compute.
 
         Gradients at layers of other models only pass through and do not count, such as those of a generator's loss at
@@ -248,7 +250,7 @@ class Observation:
             return
         self._differentiated = (self._place(target, bool(models)), models)
         try:
-            yield gradients.wanted(self._calls, models, self._see_gradient, is_filled=is_filled)
+            yield gradients.wanted(self._calls, models, self._see_gradient, sources, is_filled=is_filled)
         finally:
             self._differentiated = None
 
@@ -273,50 +275,51 @@ class Observation:
             seen.gradients[place] = gradient
 
     def _gradient_values(self, seen: SeenCall) -> statistics.Gradient:
-        none = statistics.Gradient(
-            tf.fill([len(GRADIENT_STATISTICS)], math.nan), tf.fill([histograms.LENGTH], math.nan)
-        )
         if not seen.gradients:
-            return none
+            return self._no_gradient()
         try:
             # A gather downstream returns IndexedSlices. Gradients of losses that are differentiated one by one add up.
-            whole = tf.add_n([aside(tf.convert_to_tensor(gradient)) for gradient in seen.gradients.values()])
-            return statistics.gradient(whole, self._wanted)
+            parts = [aside(tf.convert_to_tensor(gradient)) for gradient in seen.gradients.values()]
+            return statistics.gradient(parts[0] if len(parts) == 1 else tf.add_n(parts), self._wanted)
         except Exception as error:  # A missing statistic must not stop the training.
             _LOGGER.warning("Layer health: cannot observe the gradient at layer %r (%s).", seen.entry.name, gist(error))
-            return none
+            return self._no_gradient()
 
-    def see_weight(
-        self,
-        key: int,
-        spec: Weight,
-        gradient: tf.Tensor | None,
-        before: tf.Tensor,
-        after: tf.Tensor,
-        moments: Moments,
-    ) -> None:
-        """Computes the statistics of one weight's update; `gradient` is dense or None.
+    def _no_gradient(self) -> statistics.Gradient:
+        if self._none is None:
+            self._none = statistics.Gradient(
+                tf.fill([len(GRADIENT_STATISTICS)], math.nan), tf.fill([histograms.LENGTH], math.nan)
+            )
+        return self._none
+
+    def see_weight(self, key: int, spec: Weight, values: tf.Tensor) -> None:
+        """Records `[WEIGHT_STATISTICS]` of one weight's update.
 
         `key` identifies the weight. If it is updated twice in a step, the last update counts.
         """
-        values = [statistics.weight(gradient, before, after), memory(gradient, moments)]
-        self._weights[key] = (spec, tf.concat(values, 0))
+        self._weights[key] = (spec, values)
 
     def layout(self) -> Layout:
         """The order in which `pack` writes the values. Ends the observation: call it once, before `pack`."""
         self._settle()
         self._calls = [seen for seen in self._calls if self._reasons[seen.entry.name] != _ELSEWHERE]
         called = {seen.entry.name for seen in self._calls}
+        places = {id(seen): place for place, seen in enumerate(self._calls)}
         gates = self._wiring.gates
         return Layout(
             calls=tuple(
-                dataclasses.replace(self._measured[id(seen)].spec, is_gate=seen.entry.name in gates)
+                dataclasses.replace(
+                    self._measured[id(seen)].spec,
+                    is_gate=seen.entry.name in gates,
+                    input_place=self._measuring.place_of_input(self._measured[id(seen)], places),
+                )
                 for seen in self._calls
             ),
             weights=tuple(
                 dataclasses.replace(spec, layer=_innermost(spec.layer, called)) for spec, _ in self._weights.values()
             ),
             unobserved=tuple(self._unobserved(entry) for entry in self._finder.named if entry.name not in called),
+            inputs=len(self._measuring.inputs),
             loss=self.data.loss.name,
             from_logits=self.data.loss.from_logits,
             clipnorm=self.clipping.each,
@@ -350,8 +353,10 @@ class Observation:
         backward = [self._gradient_values(seen) for seen in self._calls]
         measured = [self._measured[id(seen)] for seen in self._calls]
         for one, gradient in zip(measured, backward, strict=True):
-            activation = one.activation
-            pieces += [activation.values, one.input_rms[None], gradient.values, activation.active, activation.peak]
+            pieces += [one.activation.values, gradient.values]
+            if one.spec.units:
+                pieces += [one.activation.active, one.activation.peak]
+        pieces += self._measuring.inputs
         pieces += [values for _, values in self._weights.values()]
         packed = {"statistics": from_all_replicas(tf.concat(pieces, 0))}
         if self._options.with_histograms and self._calls:

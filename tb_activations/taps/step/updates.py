@@ -16,7 +16,8 @@ from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import weight_key
 from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.layout import Weight
-from tb_activations.taps.numbers.memory import Moments
+from tb_activations.taps.numbers.vectors import is_short, updated_together
+from tb_activations.taps.numbers.weights import Before, before, updated
 from tb_activations.taps.step.gradients import Wanted
 from tb_activations.taps.step.moments import clipping_of, moments_of
 from tb_activations.taps.step.observation import Observation
@@ -54,7 +55,7 @@ class _ByHand:
 
     variable: Any
     gradient: Any
-    before: tf.Tensor
+    before: Before
 
 
 class Updates:
@@ -76,7 +77,8 @@ class Updates:
         variables = [source for source in keras.tree.flatten(sources) if _is_variable(source)]
         self._know(variables)
         models = self._owners.models_of(variables)
-        with self._observation.differentiating(target, models, is_filled=is_filled) as wanted:
+        flat = keras.tree.flatten(sources)
+        with self._observation.differentiating(target, models, flat, is_filled=is_filled) as wanted:
             yield wanted
 
     def repeating(self) -> Wanted:
@@ -93,24 +95,23 @@ class Updates:
                 key = weight_key(variable)
                 if key in self._owners.models:
                     kept = self._by_hand.get(key)
-                    before = kept.before if kept else tf.identity(variable)
-                    self._by_hand[key] = _ByHand(variable, gradient, before)
+                    held = kept.before if kept else before(tf.convert_to_tensor(variable))
+                    self._by_hand[key] = _ByHand(variable, gradient, held)
 
     def applying(self, optimizer: Any, gradients: list[Any], variables: list[Any]) -> Callable[[], None]:
         """Saves the weights before the optimizer's update; the returned function is to be called after it."""
         if not self._observation.is_here():
             return lambda: None
-        before: list[tf.Tensor] = []
-        moments: list[Moments] = []
+        held: list[Before] = []
         with _only_logged("weights"):
             self._know(variables)
-            before += [tf.identity(variable) for variable in variables]
             _see_optimizer(self._observation, optimizer)
-            moments += moments_of(optimizer, variables)
+            remembered = moments_of(optimizer, variables)
+            held += [before(tf.convert_to_tensor(one), own) for one, own in zip(variables, remembered, strict=True)]
 
         def applied() -> None:
             with _only_logged("weights"):
-                self._see(gradients, variables, before, moments)
+                self._see(gradients, variables, held)
                 for variable in variables:
                     self._by_hand.pop(weight_key(variable), None)
 
@@ -122,25 +123,32 @@ class Updates:
         if left:
             with _only_logged("weights"):
                 gradients, variables = [entry.gradient for entry in left], [entry.variable for entry in left]
-                self._see(gradients, variables, [entry.before for entry in left], [Moments()] * len(left))
+                self._see(gradients, variables, [entry.before for entry in left])
 
     def _know(self, variables: Sequence[Any]) -> None:
         """Looks the owners up again if one of these weights is new."""
         if any(weight_key(variable) not in self._owners.models for variable in variables):
             self._owners = Owners.now(self._finder)
 
-    def _see(
-        self,
-        gradients: Sequence[Any],
-        variables: Sequence[Any],
-        before: Sequence[tf.Tensor],
-        moments: Sequence[Moments],
-    ) -> None:
+    def _see(self, gradients: Sequence[Any], variables: Sequence[Any], held: Sequence[Before]) -> None:
         dense = _sum_over_replicas([None if g is None else aside(tf.convert_to_tensor(g)) for g in gradients])
-        for gradient, variable, old, remembered in zip(dense, variables, before, moments, strict=True):
-            spec = self._owners.weight(variable, gradient is not None)
-            new = tf.convert_to_tensor(variable)
-            self._observation.see_weight(weight_key(variable), spec, gradient, old, new, remembered)
+        after = [tf.convert_to_tensor(variable) for variable in variables]
+        values = _updated_all(held, dense, after)
+        for variable, gradient, own in zip(variables, dense, values, strict=True):
+            self._observation.see_weight(weight_key(variable), self._owners.weight(variable, gradient is not None), own)
+
+
+def _updated_all(
+    held: Sequence[Before], gradients: Sequence[tf.Tensor | None], after: Sequence[tf.Tensor]
+) -> list[tf.Tensor]:
+    """`updated` of every weight, short ones together."""
+    rows = list(zip(held, gradients, after, strict=True))
+    short = [place for place, (before, gradient, _) in enumerate(rows) if is_short(before, gradient)]
+    together: dict[int, tf.Tensor] = {}
+    if len(short) > 1:
+        columns = ([column[place] for place in short] for column in (held, gradients, after))
+        together = dict(zip(short, updated_together(*columns), strict=True))
+    return [together[place] if place in together else updated(*row) for place, row in enumerate(rows)]
 
 
 @contextlib.contextmanager

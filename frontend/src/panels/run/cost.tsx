@@ -22,6 +22,11 @@ export function CostPanel({ store }: { readonly store: CostStore }) {
       value: formatSeconds(cost?.observation_seconds ?? Number.NaN),
       note: "in addition to a normal step, including writing",
     },
+    {
+      title: "Paid once",
+      value: formatSeconds(cost?.one_time_seconds ?? Number.NaN),
+      note: "to compile the observed step and to draw the first pictures",
+    },
     { title: "Records", value: formatCount(run.records), note: `${plural(run.layers, "layer")} each` },
     {
       title: "Sampling interval",

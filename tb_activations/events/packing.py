@@ -1,6 +1,6 @@
 """Packs the table of a record into few bytes, and unpacks it.
 
-Layout: the number of axes and the length of each as little-endian uint32, then the values, all of it compressed by zlib.
+Layout: the number of axes and the length of each as little-endian uint32, then the values, all compressed by zlib.
 Bytes of equal place within their float come together: the exponents of a table resemble each other, and so compress.
 """
 

@@ -29,8 +29,13 @@ FINDINGS = "layer_health/findings"
 COST = "layer_health/cost"
 STATE = "layer_health/state"
 
-PACKED = {LAYERS: np.float32, WEIGHTS: np.float32, HISTOGRAMS: np.float32, OUTCOMES: np.uint8}
-"""Tags whose points are packed tables of this kind. Version 1 stored the tables as they are. `UNITS` are packed, too."""
+PACKED: dict[str, type[np.generic]] = {
+    LAYERS: np.float32,
+    WEIGHTS: np.float32,
+    HISTOGRAMS: np.float32,
+    OUTCOMES: np.uint8,
+}
+"""Tags whose points are packed tables of this kind, beside `UNITS`. Version 1 stored the tables as they are."""
 
 HISTOGRAM_SHAPE = (len(HISTOGRAM_KINDS), HISTOGRAM_BUCKETS + 2)
 """Shape of one layer in `HISTOGRAMS`: kinds, then lowest edge, highest edge and counts."""

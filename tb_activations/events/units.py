@@ -21,7 +21,7 @@ from tb_activations.records.step_record import StepRecord
 Codes = NDArray[np.uint8]
 
 PLANES = 3
-"""Of a stored record: activity, peak, and whether the activity is a share; otherwise it is 0 or 255, silent or active."""
+"""Of a stored record: activity, peak, and whether the activity is a share; if not, it is 0 (silent) or 255 (active)."""
 
 
 class UnitPacker:

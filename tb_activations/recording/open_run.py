@@ -110,7 +110,9 @@ class OpenRun:
         if not self._with_stock:
             return
         without_maps = [name for name in self._lives if with_units and f"feature_maps/{name}" not in drawn]
-        lives = {f"units/{name}": kinds.life_map(self._lives[name].table(), about=_UNITS) for name in spread(without_maps)}
+        lives = {
+            f"units/{name}": kinds.life_map(self._lives[name].table(), about=_UNITS) for name in spread(without_maps)
+        }
         at = self._steps.last_step if step is None else step + self._steps.shift
         self._write_stock([stock.picture(tag, picture) for tag, picture in {**drawn, **lives}.items()], at)
 

@@ -33,8 +33,9 @@ def changed(run: Run, name: str, change: Callable[[Any], None]) -> Run:
 
 def with_arrays(run: Run, arrays: dict[str, Any], **fields: Any) -> Run:
     """`run` with other arrays and fields."""
-    units = {"unit_table": UnitTable.of(arrays.pop("unit_codes"))} if "unit_codes" in arrays else {}
-    return dataclasses.replace(run, **units, **arrays, **fields)
+    if "unit_codes" in arrays:
+        fields["unit_table"] = UnitTable.of(arrays.pop("unit_codes"))
+    return dataclasses.replace(run, **arrays, **fields)
 
 
 def column(name: str) -> int:

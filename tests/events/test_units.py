@@ -29,9 +29,7 @@ def records(activity: NDArray[np.uint8]) -> list[StepRecord]:
 
 def stored(activity: NDArray[np.uint8], tables: list[bool], kept: NDArray[np.bool_]) -> UnitTable:
     packer = UnitPacker()
-    packed = [
-        packer.pack(one, None if table else kept) for one, table in zip(records(activity), tables, strict=True)
-    ]
+    packed = [packer.pack(one, None if table else kept) for one, table in zip(records(activity), tables, strict=True)]
     return UnitTable(activity.shape[1], [StoredUnits(content) for content in packed])
 
 

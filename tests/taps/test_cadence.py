@@ -48,7 +48,7 @@ def test_auto_keeps_its_budget_on_runs_longer_than_a_few_minutes(plain: float, e
 
 @pytest.mark.parametrize(("plain", "extra"), [(0.05, 0.02), (0.5, 2.0), (3.0, 0.1)])
 def test_a_live_training_is_never_unobserved_for_long(plain: float, extra: float) -> None:
-    observed, now = simulate(Cadence("auto", 0.02), int(1800 / plain), plain=plain, extra=extra, trace=60.0)
+    observed, _ = simulate(Cadence("auto", 0.02), int(1800 / plain), plain=plain, extra=extra, trace=60.0)
     longest = max(later - earlier for earlier, later in itertools.pairwise(observed)) * plain
     assert longest <= max(LONGEST_GAP, extra / 0.02) + plain + extra
 

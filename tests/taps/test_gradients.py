@@ -87,7 +87,9 @@ def test_a_backward_pass_does_not_go_on_to_layers_before_the_first_weight() -> N
     for layer in ("flat", "base"):
         assert np.isnan(value_of(seen, layer, "gradient_norm"))
     for layer in ("hidden", "head"):
-        assert value_of(seen, layer, "gradient_norm") == pytest.approx(value_of(eager, layer, "gradient_norm"), rel=1e-4)
+        assert value_of(seen, layer, "gradient_norm") == pytest.approx(
+            value_of(eager, layer, "gradient_norm"), rel=1e-4
+        )
 
 
 def test_zeros_in_place_of_missing_gradients_do_not_hide_that_of_the_logits() -> None:

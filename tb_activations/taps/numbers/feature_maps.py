@@ -11,8 +11,8 @@ T = TypeVar("T")
 
 SAMPLES, CHANNELS, SIDE = 2, 16, 32
 MOST_LAYERS = 24
-"""Calls of layers with maps per step, evenly spread over the depth: their pictures are most of what a deep network's run
-would take on disk, and drawing them most of the time at the end of an epoch."""
+"""Calls of layers with maps per step, evenly spread over the depth. The pictures of all would be most of what the run
+of a deep network takes on disk, and drawing them would take most of the time at the end of an epoch."""
 
 
 def is_stack(value: tf.Tensor) -> bool:

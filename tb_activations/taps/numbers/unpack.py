@@ -19,6 +19,7 @@ from tb_activations.taps.numbers.layout import (
     Unobserved,
     Weight,
 )
+from tb_activations.taps.numbers.outputs import OUTPUT_VALUES, Part, outputs, ratio, ratios, rms
 from tb_activations.taps.numbers.values import Array, Row, StepValues, Vector
 
 MAX_CALL_ROWS = 16
@@ -50,7 +51,7 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
         "loss_nonfinite": float(not np.isfinite(whole)) if is_seen or loss is not None else np.nan,
         "constant_loss": float(values[:, HEADER.index("constant_loss")].sum()),
         "samples": float(values[:, HEADER.index("samples")].sum()),
-        "input_rms": _rms(values[:, HEADER.index("input_rms")], values[:, HEADER.index("samples")]),
+        "input_rms": rms(values[:, HEADER.index("input_rms")], values[:, HEADER.index("samples")]),
         "learning_rate": float(header["learning_rate"]),
         "loss_scale": float(scale),
         **_extents(values),
@@ -60,8 +61,8 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
     totals["clipped"] = _clipped(weights["gradient_norm"], layout)
     rows = [*_rows(layout.calls), *(_unobserved_row(entry) for entry in layout.unobserved)]
     members = [[calls[index] for index in indices] for _, indices in rows]
-    columns = [_columns(parts, row.units, scale) for (row, _), parts in zip(rows, members, strict=True)]
-    layers = {name: np.array([column[0][name] for column in columns]) for name in _OUTPUT_VALUES}
+    units = [row.units for row, _ in rows]
+    layers, activity, peak = outputs(members, units, scale)
     layers |= _owned_weights([row for row, _ in rows], layout.weights, weights)
     return StepValues(
         rows=tuple(row for row, _ in rows),
@@ -69,8 +70,8 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
         layers=layers,
         weight_columns={name: weights[name] for name in WEIGHT_VALUES},
         totals=totals,
-        activity=np.concatenate([column[1] for column in columns] or [np.zeros(0)]),
-        peak=np.concatenate([column[2] for column in columns] or [np.zeros(0)]),
+        activity=activity,
+        peak=peak,
         loss=layout.loss,
         from_logits=layout.from_logits,
     )
@@ -96,18 +97,7 @@ def _extents(values: Vector) -> dict[str, float]:
     return merged
 
 
-@dataclasses.dataclass(frozen=True)
-class _Part:
-    """One call on all replicas: `[replicas, ...]` each."""
-
-    activation: Vector
-    input_rms: Vector
-    gradient: Vector
-    active: Vector
-    peak: Vector
-
-
-def _split_calls(values: Vector, layout: Layout) -> tuple[list[_Part], Vector]:
+def _split_calls(values: Vector, layout: Layout) -> tuple[list[Part], Vector]:
     pieces = []
     for call in layout.calls:
         sizes = (_ACTIVATION, _GRADIENT, call.units, call.units)
@@ -122,7 +112,7 @@ def _split_calls(values: Vector, layout: Layout) -> tuple[list[_Part], Vector]:
     known = [*of_outputs, *sizes_of_inputs.T]
     unknown = np.full(len(values), np.nan)
     parts = [
-        _Part(activation, (unknown if call.input_place is None else known[call.input_place])[:, None], *others)
+        Part(activation, (unknown if call.input_place is None else known[call.input_place])[:, None], *others)
         for call, (activation, *others) in zip(layout.calls, pieces, strict=True)
     ]
     return parts, rest
@@ -150,71 +140,6 @@ def _unobserved_row(layer: Unobserved) -> tuple[Row, list[int]]:
     return Row(call, 0, 0, layer.reason), []
 
 
-_OUTPUT_VALUES = (
-    "elements",
-    "mean",
-    "std",
-    "min",
-    "max",
-    "zero_fraction",
-    "nonfinite",
-    "silent_fraction",
-    "gradient_norm",
-    "gradient_mean_abs",
-    "gradient_nonfinite",
-    "sample_std",
-    "unit_std",
-    "saturated_fraction",
-    "input_rms",
-)
-
-
-def _columns(parts: Sequence[_Part], units: int, scale: float) -> tuple[dict[str, float], Vector, Vector]:
-    if not parts:
-        return dict.fromkeys(_OUTPUT_VALUES, np.nan), np.zeros(0), np.zeros(0)
-    activation = np.concatenate([part.activation for part in parts])
-    elements, mean, std, low, high, nonzero, nonfinite, sample_std, unit_std, saturated = activation.T
-    count = elements.sum()
-    finite = elements - nonfinite
-    kept = finite > 0
-    # Chan, Golub & LeVeque 1983: moments of parts combine to those of the whole.
-    whole_mean = _ratio((finite * mean)[kept].sum(), finite.sum())
-    deviations = (finite * (std**2 + (mean - whole_mean) ** 2))[kept].sum()
-    columns = {
-        "elements": float(count),
-        "mean": whole_mean,
-        "std": float(np.sqrt(_ratio(deviations, finite.sum()))),
-        "min": float(low[kept].min()) if kept.any() else np.nan,
-        "max": float(high[kept].max()) if kept.any() else np.nan,
-        "zero_fraction": 1.0 - _ratio(nonzero.sum(), count),
-        "nonfinite": float(nonfinite.sum()),
-        "sample_std": _rms(sample_std, elements),
-        "unit_std": _rms(unit_std, elements) if units > 1 else np.nan,
-        "saturated_fraction": _average(saturated, elements),
-        "input_rms": _rms(np.concatenate([part.input_rms for part in parts])[:, 0], elements),
-    }
-    gradient = np.concatenate([part.gradient for part in parts])
-    columns |= _gradient_columns(gradient[~np.isnan(gradient[:, 0])], scale)
-    if not units:
-        return columns | {"silent_fraction": np.nan}, np.zeros(0), np.zeros(0)
-    if not count:
-        return columns | {"silent_fraction": np.nan}, np.full(units, np.nan), np.full(units, np.nan)
-    activity = np.average(np.concatenate([part.active for part in parts]), axis=0, weights=elements)
-    peak = np.concatenate([part.peak for part in parts]).max(axis=0)
-    return columns | {"silent_fraction": float((activity == 0).mean())}, activity, peak
-
-
-def _gradient_columns(gradient: Vector, scale: float) -> dict[str, float]:
-    names = ("gradient_norm", "gradient_mean_abs", "gradient_nonfinite")
-    if not len(gradient):
-        return dict.fromkeys(names, np.nan)
-    elements, norm, abs_sum, nonfinite = gradient.T
-    mean_abs = _ratio(abs_sum.sum(), (elements - nonfinite).sum())
-    return dict(
-        zip(names, (float(np.linalg.norm(norm)) / scale, mean_abs / scale, float(nonfinite.sum())), strict=True)
-    )
-
-
 WEIGHT_VALUES = (
     "gradient_norm",
     "gradient_mean_abs",
@@ -234,12 +159,12 @@ def _weight_columns(values: Vector, scale: float) -> dict[str, Vector]:
         "elements": elements,
         "gradient_norm": norm / scale,
         "gradient_abs_sum": abs_sum / scale,
-        "gradient_mean_abs": _ratios(abs_sum / scale, elements - nonfinite),
+        "gradient_mean_abs": ratios(abs_sum / scale, elements - nonfinite),
         "gradient_nonfinite": nonfinite,
         "weight_norm": weight_norm,
         "weight_nonfinite": weight_nonfinite,
         "update_norm": update,
-        "update_ratio": _ratios(update, weight_norm),
+        "update_ratio": ratios(update, weight_norm),
         "momentum_cosine": cosine,
         "surprise": surprise / scale,
         "starved_fraction": starved,
@@ -269,7 +194,7 @@ _NO_WEIGHTS: Mapping[str, float] = dict.fromkeys(
 )
 
 
-LAYER_VALUES = (*_OUTPUT_VALUES, *_NO_WEIGHTS)
+LAYER_VALUES = (*OUTPUT_VALUES, *_NO_WEIGHTS)
 """Columns of the layer table; those of the weight table are `WEIGHT_VALUES`."""
 
 
@@ -279,26 +204,9 @@ def _together(mine: Mapping[str, Vector]) -> dict[str, float]:
     norm = float(np.linalg.norm(mine["weight_norm"]))
     return {
         "weight_gradient_norm": float(np.linalg.norm(mine["gradient_norm"][arrived])) if arrived.any() else np.nan,
-        "weight_gradient_mean_abs": _ratio(mine["gradient_abs_sum"][arrived].sum(), seen),
+        "weight_gradient_mean_abs": ratio(mine["gradient_abs_sum"][arrived].sum(), seen),
         "weight_gradient_nonfinite": float(mine["gradient_nonfinite"][arrived].sum()) if arrived.any() else np.nan,
         "weight_norm": norm,
         "weight_nonfinite": float(mine["weight_nonfinite"].sum()),
-        "update_ratio": _ratio(float(np.linalg.norm(mine["update_norm"])), norm),
+        "update_ratio": ratio(float(np.linalg.norm(mine["update_norm"])), norm),
     }
-
-
-def _rms(parts: Vector, weights: Vector) -> float:
-    """Root mean square of the whole from those of its parts."""
-    return float(np.sqrt(_average(parts**2, weights)))
-
-
-def _average(values: Vector, weights: Vector) -> float:
-    return _ratio((values * weights)[weights > 0].sum(), weights.sum())
-
-
-def _ratio(numerator: float, denominator: float) -> float:
-    return float(numerator / denominator) if denominator else np.nan
-
-
-def _ratios(numerator: Vector, denominator: Vector) -> Vector:
-    return np.divide(numerator, denominator, out=np.full_like(numerator, np.nan), where=denominator != 0)

@@ -40,6 +40,9 @@ class Moments(NamedTuple):
     correction: Any = None
 
 
+NO_MOMENTS = Moments()
+
+
 class Before(NamedTuple):
     """A weight and its moments before an update, or samples of large ones.
 
@@ -59,14 +62,18 @@ class Before(NamedTuple):
     correction: Any
 
 
-def before(weight: tf.Tensor, moments: Moments = Moments()) -> Before:
+def before(weight: tf.Tensor, moments: Moments = NO_MOMENTS) -> Before:
     """What has to be read of a weight before its update."""
-    remembered = [None if value is None else _float(value) for value in (moments.momentum, moments.velocity)]
-    if weight.shape.num_elements() is None or weight.shape.num_elements() <= _WHOLE:
-        return Before(tf.identity(weight), *remembered, None, moments.sign, moments.correction)
-    known, held, *sampled = called(_large_before, _float(weight), *remembered, has_units=_has_units(weight))
-    rest = iter(sampled)
-    momentum, velocity = (None if value is None else next(rest) for value in remembered)
+    momentum = None if moments.momentum is None else _float(moments.momentum)
+    velocity = None if moments.velocity is None else _float(moments.velocity)
+    known, held = None, tf.identity(weight)
+    size = weight.shape.num_elements()
+    if size is not None and size > _WHOLE:
+        has_units = _has_units(weight)
+        known, held, *sampled = called(_large_before, _float(weight), momentum, velocity, has_units=has_units)
+        rest = iter(sampled)
+        momentum = None if momentum is None else next(rest)
+        velocity = None if velocity is None else next(rest)
     return Before(held, momentum, velocity, known, moments.sign, moments.correction)
 
 

@@ -20,8 +20,8 @@ _EPOCH_END_SHARE = 1 / 50
 _FINEST_SHARE = 1 / 150
 """Observations are at least this share of all steps apart, so that the number of records grows only slowly."""
 LONGEST_GAP = 20.0
-"""Seconds after which a live training is observed again, however little it has to spend: whoever watches it wants to see
-that it runs. Where observing is expensive, the gap is as long as observing alone takes to keep to its budget."""
+"""Seconds after which a live training is observed again, however little it has to spend: whoever watches it wants to
+see that it runs. Where observing is expensive, the gap is as long as it needs to keep to its budget."""
 _CLOSER_STEPS = 10
 """Observations in a row after something unusual."""
 _RECENT = 31

@@ -232,10 +232,7 @@ class Dispatcher:
         if self._observed is None:
             self._observed = self._make_observed()
         has_histograms = self._wants_histograms(first, is_epoch_end)
-        spec = getattr(iterator, "element_spec", None)
-        if spec is None:
-            spec = tf.nest.map_structure(tf.type_spec_from_value, batch)
-        logs, vectors = self._observed(batch, spec, has_histograms)
+        logs, vectors = self._observed(batch, getattr(iterator, "element_spec", None), has_histograms)
         return logs, PackedStep(first, vectors, self._observed, has_histograms)
 
     def _deliver(self, number: int, logs: _Logs, packed: PackedStep) -> _Logs:

@@ -48,12 +48,12 @@ class ObservedStep:
 
         Args:
             batch: one item of Keras' iterator.
-            spec: the type of that iterator's items, as an input signature for `tf.function`.
+            spec: the type of that iterator's items, as an input signature for `tf.function`; None for a batch alone.
             with_histograms: whether to compute histograms in this step; they are NaN otherwise.
         """
         self._taps.want_histograms(with_histograms)
         if not self._functions:
-            create_variables(self._model, spec)
+            create_variables(self._model, spec or tf.nest.map_structure(tf.type_spec_from_value, batch))
         with self._taps.on_layers(), taps.installed(self._on_model()):
             logs = self._step(spec)(batch)
         packed = {key.removeprefix(_KEY): logs.pop(key) for key in list(logs) if key.startswith(_KEY)}
@@ -70,8 +70,14 @@ class ObservedStep:
             is_single = self._model.steps_per_execution == 1
             return dict(self._made(_Again(batch) if is_single else iter([batch])))
 
-        # The dataset's own type, as for Keras' plain step: otherwise a smaller last batch would cause a retrace.
-        step = on_batch if self._model.run_eagerly else tf.function(on_batch, input_signature=[spec], autograph=False)
+        if self._model.run_eagerly:
+            step = on_batch
+        elif spec is None:
+            # As Keras' plain step takes batches of `train_on_batch`: one of another size is compiled for any size.
+            step = tf.function(on_batch, autograph=False, reduce_retracing=True)
+        else:
+            # The dataset's own type, as for the plain step: otherwise a smaller last batch would cause a retrace.
+            step = tf.function(on_batch, input_signature=[spec], autograph=False)
         self._functions.append((spec, step))
         return step
 

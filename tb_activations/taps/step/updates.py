@@ -146,8 +146,9 @@ def _updated_all(
     short = [place for place, (before, gradient, _) in enumerate(rows) if is_short(before, gradient)]
     together: dict[int, tf.Tensor] = {}
     if len(short) > 1:
-        columns = ([column[place] for place in short] for column in (held, gradients, after))
-        together = dict(zip(short, updated_together(*columns), strict=True))
+        known = [gradients[place] for place in short]
+        values = updated_together([held[place] for place in short], known, [after[place] for place in short])
+        together = dict(zip(short, values, strict=True))
     return [together[place] if place in together else updated(*row) for place, row in enumerate(rows)]
 
 

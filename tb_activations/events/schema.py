@@ -35,7 +35,7 @@ PACKED: dict[str, type[np.generic]] = {
     HISTOGRAMS: np.float32,
     OUTCOMES: np.uint8,
 }
-"""Tags whose points are packed tables of this kind, beside `UNITS`. Version 1 stored the tables as they are."""
+"""Tags whose points are packed tables of this kind; so are `UNITS`. Version 1 has plain tensors instead."""
 
 HISTOGRAM_SHAPE = (len(HISTOGRAM_KINDS), HISTOGRAM_BUCKETS + 2)
 """Shape of one layer in `HISTOGRAMS`: kinds, then lowest edge, highest edge and counts."""

@@ -80,7 +80,7 @@ def test_the_columns_of_outcomes_are_the_rules() -> None:
             r"outcomes must have shape \[3, 1\], got \[3, 2\]",
         ),
         ({"histograms": np.zeros((3, 32), np.float32)}, r"histograms must have shape \[3, 2, 32\], got \[3, 32\]"),
-        ({"cost": np.zeros(2, np.float32)}, r"cost must have shape \[3\], got \[2\]"),
+        ({"cost": np.zeros(2, np.float32)}, r"cost must have shape \[4\], got \[2\]"),
     ],
 )
 def test_a_wrong_shape_is_refused_by_name(arguments: dict[str, Any], message: str) -> None:

@@ -42,7 +42,9 @@ def contents(run: Run, like: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """
     spec = json.loads(run_to_json(run.spec))
     findings = [json.loads(finding_to_json(finding)) for finding in run.findings]
+    cost = {name: value if value == value else "NaN" for name, value in run.cost.items()}
     if like:
+        cost = _known(cost, like["cost"])
         spec = _known(spec, like["spec"])
         spec["layers"] = [_known(*pair) for pair in zip(spec["layers"], like["spec"]["layers"], strict=True)]
         findings = [_known(*pair) for pair in zip(findings, like["findings"], strict=True)]
@@ -50,7 +52,7 @@ def contents(run: Run, like: Mapping[str, Any] | None = None) -> dict[str, Any]:
         "spec": spec,
         "rules": list(run.rules),
         "findings": findings,
-        "cost": dict(run.cost),
+        "cost": cost,
         "dropped": run.dropped,
         "arrays": {name: _array(getattr(run, name)) for name in ARRAYS},
     }
@@ -111,6 +113,7 @@ def write_trained_run(folder: Path) -> None:
     model.compile(keras.optimizers.SGD(0.1), loss, jit_compile=False)
     callback = LayerHealth(folder, update_freq=4, image_freq=0, stock_summaries=True)
     model.fit(x, y, batch_size=16, epochs=2, shuffle=False, verbose=0, callbacks=[callback])
+    (folder / ".layer_health.lock").unlink(missing_ok=True)
     for path in folder.iterdir():
         # TensorFlow puts host and process into the name.
         path.rename(folder / f"events.out.tfevents.{path.name.split('.')[3]}.trained.1.0.v2")

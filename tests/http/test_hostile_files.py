@@ -25,6 +25,7 @@ from tb_activations.events.assemble import decode
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.errors import UnreadableRunError
 from tb_activations.events.files import own_events
+from tb_activations.events.packing import unpack
 from tb_activations.events.reader import collect, load
 from tb_activations.events.run import Run
 from tb_activations.events.series import Point, Series
@@ -235,5 +236,6 @@ def _full_summary(folder: Path) -> Summary:
     summary = Encoder().record(
         record, outcomes=run.outcomes[0], rules=RULES, findings=run.findings, histograms=histograms, cost=cost
     )
-    assert make_ndarray(summary.value[0].tensor).shape == (PLAN.layers, len(LAYER_COLUMNS))
+    table = unpack(make_ndarray(summary.value[0].tensor).tobytes(), np.float32)
+    assert table.shape == (PLAN.layers, len(LAYER_COLUMNS))
     return summary

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tb_activations.events.reader import load
+from tb_activations.events.schema import SCHEMA_VERSION
 from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS
 from tests.http.conftest import RECORDS, RUNS
 from tests.live_server import Answer, Server
@@ -90,7 +91,7 @@ def test_no_recorded_step_is_lost(server: Server) -> None:
 def test_layers_describe_the_run(server: Server) -> None:
     answer = server.get("run", run="sick").json
     layer = answer["layers"][2]
-    assert (answer["run"], answer["model"], answer["schema_version"]) == ("sick", "synthetic", 1)
+    assert (answer["run"], answer["model"], answer["schema_version"]) == ("sick", "synthetic", SCHEMA_VERSION)
     assert (layer["name"], layer["class_name"], layer["units"]) == ("dense_2", "Dense", 16)
     assert layer["output_shape"] == [None, 16]
     assert (layer["severity"], layer["outcomes"]) == ("problem", ["problem", "ok", "ok"])
@@ -217,7 +218,7 @@ def test_a_newer_schema_is_a_conflict(server: Server, route: str) -> None:
     answer = server.get(route, run="newer", **GOOD_QUERY[route])
     assert refusal(answer) == (409, "newer_schema")
     assert "version 99" in answer.json["error"]
-    assert "version 1" in answer.json["error"]
+    assert f"version {SCHEMA_VERSION}" in answer.json["error"]
 
 
 @pytest.mark.parametrize("route", ROUTES)

@@ -193,6 +193,7 @@ def test_the_extras_are_what_training_needs(
     where = run(
         ["python", "-c", "import tb_activations as t; print(t.LayerHealth.__name__, t.__file__)"], folder, tmp_path
     )
+    assert where.stdout, where.stderr
     name, path = where.stdout.split()
     assert name == "LayerHealth"
     assert Path(path).is_relative_to(folder)

@@ -17,10 +17,11 @@ from tb_activations.taps.functions.between import Applied, Between
 from tb_activations.taps.functions.eager import Waiting
 from tb_activations.taps.functions.recognition import Function
 from tb_activations.taps.gist import gist
-from tb_activations.taps.layers import NamedLayer, is_moving, own_weights
+from tb_activations.taps.layers import NamedLayer, is_moving
 from tb_activations.taps.numbers import feature_maps, histograms, statistics
 from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.layout import GRADIENT_STATISTICS, Layout, Unobserved, Weight
+from tb_activations.taps.owners import innermost, parameters_of
 from tb_activations.taps.step import gradients
 from tb_activations.taps.step.measuring import Measured, Measuring, own_function
 from tb_activations.taps.step.moments import Clipping
@@ -316,7 +317,7 @@ class Observation:
                 for seen in self._calls
             ),
             weights=tuple(
-                dataclasses.replace(spec, layer=_innermost(spec.layer, called)) for spec, _ in self._weights.values()
+                dataclasses.replace(spec, layer=innermost(spec.layer, called)) for spec, _ in self._weights.values()
             ),
             unobserved=tuple(self._unobserved(entry) for entry in self._finder.named if entry.name not in called),
             inputs=len(self._measuring.inputs),
@@ -331,7 +332,7 @@ class Observation:
         return Unobserved(
             entry.name,
             type(entry.layer).__name__,
-            _parameters(entry),
+            parameters_of(entry),
             bool(entry.layer._trainable_variables if entry.is_container else entry.layer.trainable_weights),
             self._reasons.get(entry.name, self._known_reasons.get(entry.name, default)),
         )
@@ -381,23 +382,3 @@ class Observation:
 
 def _whole(loss: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.cast(tf.stop_gradient(aside(loss)), tf.float32))
-
-
-def _parameters(entry: NamedLayer) -> int:
-    """Number of parameters of a layer without statistics; 0 if it cannot be determined."""
-    layer = entry.layer
-    try:
-        if entry.is_container:
-            return sum(math.prod(weight.shape) for weight in own_weights(layer))
-        return int(layer.count_params()) if layer.built else 0
-    except Exception as error:  # The layer must be listed as unobserved, with or without its parameters.
-        _LOGGER.debug("Cannot count the parameters of layer %r (%s).", layer.name, gist(error))
-        return 0
-
-
-def _innermost(layer: str, called: set[str]) -> str:
-    """The innermost observed layer that contains `layer`: weights of an LSTM's cell belong to the LSTM."""
-    around = layer
-    while around and around not in called:
-        around = around.rpartition("/")[0]
-    return around or layer

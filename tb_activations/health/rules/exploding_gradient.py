@@ -149,7 +149,10 @@ class ExplodingGradient(LayerRule):
             alarms = [
                 self._step_sign(steps[:, row], history),
                 blown_up if row == culprit else None,
-                self._elasticity_sign(pull, row, slack, has_fallen=_has_fallen(history, loss, slack)),
+                None
+                # The loss does not depend on the scale of such a kernel, so steps along the gradient turn it only.
+                if history.graph.is_normalized[row]
+                else self._elasticity_sign(pull, row, slack, has_fallen=_has_fallen(history, loss, slack)),
                 self._signal_sign(sizes[row], tension[row] * slack),
                 self._growth_sign(history, row),
             ]

@@ -99,7 +99,8 @@ class PoorInit(LayerRule):
     def _judge_layer(self, history: History, row: int, gains: list[Gain], earlier: Finding | None) -> Judged:
         layer = history.spec.layers[row]
         is_zero = all(gain.most == 0 for gain in gains)
-        if not is_zero and layer.class_name not in _NOT_SCALED and not history.graph.is_normalized[row]:
+        is_scaled = layer.class_name not in _NOT_SCALED and not history.graph.is_normalized[row]
+        if not is_zero and is_scaled and not _feeds_gates_only(history, row):
             alarm = self._scale(gains, _input_size(history, row))
             if alarm is not None:
                 return self._evidence(history, row, alarm, earlier)
@@ -205,6 +206,12 @@ def _gains(history: History) -> dict[int, list[Gain]]:
         is_of_inputs = not weight.name.endswith(("recurrent_kernel", "pointwise_kernel"))
         gains.setdefault(row, []).append(Gain(size * math.sqrt(least), size * math.sqrt(most), is_of_inputs))
     return gains
+
+
+def _feeds_gates_only(history: History, row: int) -> bool:
+    """Whether the layer serves only to compute gates, as in squeeze-and-excite blocks: they are bounded."""
+    fed = np.flatnonzero(history.graph.direct[row])
+    return bool(len(fed)) and all(history.spec.layers[other].is_gate for other in fed)
 
 
 def _input_size(history: History, row: int) -> float:

@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint docs bench bench-tab bench-runs pictures bench-probe bench-long fuzz kills test-versions thorough accuracy compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
+.PHONY: help demo test check lint docs bench bench-tab bench-networks bench-runs pictures bench-probe bench-long fuzz kills test-versions thorough accuracy compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ test-versions: $(VENV)/.dev ## test the oldest and newest supported releases on 
 
 bench-tab: $(VENV)/.dev browser ## measure how fast the tab opens and follows the step cursor
 	$(BIN)/python -m benchmarks.tab_speed
+
+bench-networks: $(VENV)/.dev ## measure ResNet50 and other deep networks with and without observing; write docs/benchmarks.md
+	$(BIN)/python -m benchmarks.real_networks --markdown docs/benchmarks.md
 
 bench-runs: $(VENV)/.dev ## measure the command line and the tab with 1,000 runs, compared with TensorBoard's own list
 	$(BIN)/python -m benchmarks.many_runs

@@ -1,12 +1,13 @@
 """Compares training with and without observing, in processes of their own, in turns.
 
-python -m benchmarks.real_networks                        # all networks, XLA off and on
+python -m benchmarks.real_networks --markdown docs/benchmarks.md
 python -m benchmarks.real_networks --only ResNet50 --turns 1 --xla off
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import os
 import platform
@@ -14,15 +15,17 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks.real_networks.networks import NETWORKS
+from benchmarks.real_networks.networks import BATCH, NETWORKS, SIDE
 
 ONE_CORE = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """What else runs on a shared machine disturbs less."""
+
+
+COLUMNS = ("network", "XLA", "first step", "observed", "later step", "observed", "peak memory", "bytes a record")
 
 
 def main() -> None:
@@ -30,24 +33,41 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=NETWORKS, help="these networks; default: all")
     parser.add_argument("--turns", type=int, default=3, help="trainings of each kind; default: 3")
     parser.add_argument("--xla", nargs="*", choices=("off", "on"), default=("off", "on"))
+    parser.add_argument("--markdown", type=Path, help="also write the table to this file")
     arguments = parser.parse_args()
-    table = Table(
-        "network", "XLA", "first step", "observed first step", "later step", "observed step", "memory", "a record"
-    )
-    console = Console(width=max(140, Console().width))
+    rows = []
     for network in arguments.only or NETWORKS:
         for xla in arguments.xla:
             turns = [
                 [_took(network, xla=xla == "on", observed=observed) for observed in (False, True)]
                 for _ in range(arguments.turns)
             ]
-            row = _row(network, xla, turns)
-            table.add_row(*row)
-            if not console.is_terminal:
-                console.print(*row, sep=" | ")
-    console.print(table)
-    console.print(f"{platform.machine()}, one of {os.cpu_count()} cores, everything on, {arguments.turns} turns.")
-    console.print("Factors are medians over turns (lowest-highest), observed over plain training side by side.")
+            rows.append(_row(network, xla, turns))
+            print(" | ".join(rows[-1]), flush=True)
+    page = _page(rows, arguments.turns)
+    print(page)
+    if arguments.markdown is not None:
+        arguments.markdown.write_text(page, "utf-8")
+
+
+def _page(rows: Sequence[Sequence[str]], turns: int) -> str:
+    table = [COLUMNS, ["---"] * len(COLUMNS), *rows]
+    lines = "\n".join("| " + " | ".join(row) + " |" for row in table)
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("tensorflow", "keras", "tb-activations"))
+    return f"""# Benchmarks
+
+Written by `make bench-networks` on {datetime.date.today()}: {platform.machine()}, one of {os.cpu_count()} shared cores,
+no GPU, Python {platform.python_version()}, {versions}.
+
+Each network trains on scikit-learn's digits with batches of {BATCH}, pictures of {SIDE} x {SIDE}, Adam, and accuracy as
+a metric; observed at every step (`update_freq=1`), everything on. The "observed" columns are factors over the plain
+training of the same turn: median of {turns} turns (lowest-highest). The first step includes tracing and compiling, an
+observed step judging and writing. With `update_freq="auto"`, the default, observed steps are so rare that all of them
+together take 2 % of the training time. The size of a record is that of most records of a long run, without histograms
+and the full table of units that some have.
+
+{lines}
+"""
 
 
 def _took(network: str, *, xla: bool, observed: bool) -> dict[str, float]:

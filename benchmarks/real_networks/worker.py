@@ -19,6 +19,8 @@ import keras
 
 from benchmarks.real_networks.networks import BATCH, NETWORKS
 from tb_activations import LayerHealth
+from tb_activations.events import schema
+from tb_activations.events.files import event_files, own_events
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,17 +75,14 @@ def main() -> None:
 
 
 def _record_bytes(folder: Path) -> float:
-    """Median size of a record, without pictures, histograms and full tables of the units."""
-    from tb_activations.events import schema
-    from tb_activations.events.files import event_files, own_events
-
+    """Size of the smallest record: without histograms and a full table of its units, as most of a long run are."""
     sizes = [
         event.summary.ByteSize()
         for file in event_files(folder)
         for event in own_events(file)
         if any(value.tag == schema.LAYERS for value in event.summary.value)
     ]
-    return float(statistics.median(sizes))
+    return float(min(sizes))
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ class History:
         first: the first observed step, None before it.
         units: of all tracked layers, in the order of a record's unit vectors.
         unit_slices: each layer's slice of those vectors.
+        weight_rows: for each layer's name the rows of its trainable weights in the weight table.
         weight_elements: `[layers]`, number of elements of each layer's trainable weights, 0 if unknown.
         initial_loss: mean of the first finite losses, NaN before the first.
         initial_size: mean of the absolute values of the same losses; differs from `initial_loss` if signs differ.
@@ -66,6 +67,7 @@ class History:
         self._common_peaks = np.full((window, len(spec.layers)), np.nan, np.float32)
         self._initial_losses: list[float] = []
         self._stats: dict[str, NDArray[np.float32]] = {}
+        self._weight_stats: dict[str, NDArray[np.float32]] = {}
         self._rows: NDArray[np.float64] | None = None
 
     def _describe(self, spec: RunSpec) -> None:
@@ -74,7 +76,9 @@ class History:
         self._units_per_layer = np.array([layer.units for layer in spec.layers], np.int64)
         rows = {layer.name: row for row, layer in enumerate(spec.layers)}
         self.weight_elements = np.zeros(len(spec.layers), np.int64)
-        for weight in spec.weights:
+        self.weight_rows: dict[str, list[int]] = {}
+        for place, weight in enumerate(spec.weights):
+            self.weight_rows.setdefault(weight.layer, []).append(place)
             if weight.layer in rows:
                 self.weight_elements[rows[weight.layer]] += math.prod(weight.shape)
         # Computed once: the description finds a single slice in linear time, which adds up at every observed step.
@@ -92,7 +96,7 @@ class History:
         result._weights = moved(self._weights, at.weights, np.nan, 1)
         result._peaks = moved(self._peaks, at.units, np.nan, 1)
         result._common_peaks = moved(self._common_peaks, at.layers, np.nan, 1)
-        result._stats, result._rows = {}, None
+        result._stats, result._weight_stats, result._rows = {}, {}, None
         return result
 
     def update(self, record: StepRecord) -> None:
@@ -126,7 +130,7 @@ class History:
         self.first_step = self.first.step
         self.step = record.step
         self.checks += 1
-        self._stats, self._rows = {}, None
+        self._stats, self._weight_stats, self._rows = {}, {}, None
         finite = self.losses[np.isfinite(self.losses)]
         self.loss = float(np.median(finite)) if finite.size else float("nan")
         if self.checks % BLOCK == 0:
@@ -159,8 +163,10 @@ class History:
         return kept
 
     def weight_stat(self, column: str) -> NDArray[np.float32]:
-        """`[checks kept, weights]` of one of `WEIGHT_COLUMNS`, oldest first."""
-        return self._weights[self._order(), :, WEIGHT_COLUMNS.index(column)]
+        """`[checks kept, weights]` of one of `WEIGHT_COLUMNS`, oldest first; callers must not modify it."""
+        if column not in self._weight_stats:
+            self._weight_stats[column] = self._weights[self._order(), :, WEIGHT_COLUMNS.index(column)]
+        return self._weight_stats[column]
 
     @property
     def recent_peaks(self) -> NDArray[np.float32]:

@@ -11,7 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import ANYWHERE, FORWARD, HERE, Cause, Evidence, Judged, LayerRule, Leader, Sign
+from tb_activations.health.rules.base import (
+    ANYWHERE,
+    FORWARD,
+    HERE,
+    Cause,
+    Evidence,
+    Judged,
+    LayerRule,
+    Leader,
+    Sign,
+    evidence_of,
+)
 from tb_activations.health.rules.shares import HYSTERESIS, Shares
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import percent
@@ -97,10 +108,20 @@ class DeadUnits(LayerRule):
         if layer.units == 0 or not np.any(history.units.born[own] >= 0):
             return Outcome.INSUFFICIENT_DATA
         share = float(dead[own].mean())
+        if share == 1 and earlier is not None and earlier.value == 1:
+            return self._repeated(history, own, earlier)
         severity = self._severity(share, earlier, whole_only=is_head or layer.units < FEW_UNITS)
         if severity is not None:
             return self._evidence(history, row, dead[own], severity)
         return Outcome.OK if self._is_sure(history, own) else Outcome.INSUFFICIENT_DATA
+
+    def _repeated(self, history: History, own: slice, earlier: Finding) -> Evidence:
+        """The evidence for a layer that is still fully dead: only its age has changed."""
+        return dataclasses.replace(
+            evidence_of(earlier, self.signs),
+            samples=int(history.units.silent_samples[own].min()),
+            checks=int(history.units.silent_checks[own].min()),
+        )
 
     def _severity(self, share: float, earlier: Finding | None, *, whole_only: bool) -> Severity | None:
         if share in (0, 1) or whole_only:
@@ -170,11 +191,8 @@ class DeadUnits(LayerRule):
 
 def _witness(history: History, layer: LayerSpec) -> str:
     """What the optimizer's memory says about units that never received a gradient; "" if it says nothing."""
-    shares = [
-        float(history.weight_stat("starved_fraction")[-1, row])
-        for row, weight in enumerate(history.spec.weights)
-        if weight.layer == layer.name and len(weight.shape) > 1
-    ]
+    rows = [row for row in history.weight_rows.get(layer.name, ()) if len(history.spec.weights[row].shape) > 1]
+    shares = history.weight_stat("starved_fraction")[-1, rows].tolist() if rows else []
     share = max((share for share in shares if share > 0), default=0.0)
     if not share:
         return ""

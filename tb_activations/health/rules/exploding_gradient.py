@@ -140,10 +140,18 @@ class ExplodingGradient(LayerRule):
         sizes = _signal(history)
         blown_up = self._loss_sign(history)
         culprit = _nearest_to_trouble(history, steps, tension)
+        may_alarm = self._candidates(history, steps, pull, sizes)
+        if blown_up is not None:
+            may_alarm[culprit] = True
+        is_known = np.isfinite(history.stat("weight_gradient_norm")).sum(axis=0) > 0
         answers: list[Judged] = []
         for row, layer in enumerate(history.spec.layers):
             if layer.call_site or not layer.trainable:
                 answers.append(Outcome.NOT_APPLICABLE)
+                continue
+            if not may_alarm[row] and earlier[row] is None:
+                # Of a thousand layers, few give reason to look closer.
+                answers.append(Outcome.OK if is_known[row] else Outcome.INSUFFICIENT_DATA)
                 continue
             slack = SLACK if earlier[row] else 1.0
             alarms = [
@@ -158,6 +166,17 @@ class ExplodingGradient(LayerRule):
             ]
             answers.append(self._answer(history, row, [alarm for alarm in alarms if alarm], earlier[row]))
         return answers
+
+    def _candidates(
+        self, history: History, steps: NDArray[np.float64], pull: _Pull, sizes: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
+        """`[layers]`, false where no sign is possible."""
+        blocks = history.gradient_blocks
+        largest = np.fmax.reduce(steps, axis=0, initial=-np.inf)
+        may_alarm: NDArray[np.bool_] = (pull.median > self.elasticity) | (sizes > self.signal) | (largest > self.step)
+        if len(blocks) >= BLOCKS:
+            may_alarm |= blocks[-1] >= self.growth * blocks[-2]
+        return may_alarm
 
     def _answer(self, history: History, row: int, alarms: Sequence[_Alarm], earlier: Finding | None) -> Judged:
         if alarms:

@@ -99,6 +99,8 @@ class UnitTable:
     def __init__(self, count: int, stored: Sequence[StoredUnits | None]) -> None:
         self.count = count
         self._stored = tuple(stored)
+        # Whoever looks at a layer asks for it several times in a row.
+        self._latest: tuple[slice, Codes] | None = None
 
     @classmethod
     def of(cls, codes: Codes) -> UnitTable:
@@ -119,9 +121,15 @@ class UnitTable:
         yield from self._steps(slice(0, self.count))
 
     def of_units(self, units: slice) -> Codes:
-        """`[steps, 2, units]` of these units."""
+        """`[steps, 2, units]` of these units; read-only."""
+        latest = self._latest
+        if latest is not None and latest[0] == units:
+            return latest[1]
         parts = list(self._steps(units))
-        return np.stack(parts) if parts else np.zeros((0, 2, len(range(*units.indices(self.count)))), np.uint8)
+        codes = np.stack(parts) if parts else np.zeros((0, 2, len(range(*units.indices(self.count)))), np.uint8)
+        codes.flags.writeable = False
+        self._latest = (units, codes)
+        return codes
 
     def at(self, steps: Sequence[int] | NDArray[np.integer]) -> UnitTable:
         """The table of these steps, by their index; the first of them repeats no earlier share."""

@@ -202,6 +202,11 @@ class History:
             self._rows = np.nan_to_num(self.stat("elements").astype(np.float64)) / np.maximum(self._units_per_layer, 1)
         return self._rows
 
+    @property
+    def has_lost_weights(self) -> bool:
+        """Whether weights were not finite at the latest step. Outputs tell nothing then: ReLU may turn NaN into 0."""
+        return bool(np.any(self.latest("weight_nonfinite") > 0))
+
     def latest(self, column: str) -> NDArray[np.float32]:
         """`[layers]` of one of `LAYER_COLUMNS` at the latest step."""
         return self._tables[(self.checks - 1) % len(self._steps), :, LAYER_COLUMNS.index(column)]

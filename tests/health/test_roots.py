@@ -63,7 +63,6 @@ def test_only_findings_after_nan_are_its_consequences() -> None:
         ("nonfinite", "b"): None,
         ("nonfinite", "c"): "nonfinite:b:10",
         ("nonfinite", "out"): "nonfinite:b:10",
-        ("dead_units", "c"): "nonfinite:b:10",
     }
 
 

@@ -74,10 +74,13 @@ class CollapsedLayer(LayerRule):
         table = _spreads(history)
         values, counts = medians(table)
         has_outputs, rows = np.any(history.stat("elements") > 0, axis=0), np.median(history.rows, axis=0)
+        is_lost = history.has_lost_weights
         answers: list[Judged] = []
         for row, layer in enumerate(history.spec.layers):
             if layer.call_site or not has_outputs[row]:
                 answers.append(Outcome.NOT_APPLICABLE)
+            elif is_lost and earlier[row] is None:
+                answers.append(Outcome.INSUFFICIENT_DATA)
             elif counts[row] < self.min_checks or rows[row] < self.min_rows:
                 answers.append(Outcome.INSUFFICIENT_DATA)
             else:

@@ -83,9 +83,11 @@ class DeadUnits(LayerRule):
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        dead = self._dead(history)
+        dead, is_lost = self._dead(history), history.has_lost_weights
         return [
-            self._judge_layer(history, row, dead, earlier[row], is_head=bool(history.graph.is_head[row]))
+            Outcome.INSUFFICIENT_DATA
+            if is_lost and earlier[row] is None
+            else self._judge_layer(history, row, dead, earlier[row], is_head=bool(history.graph.is_head[row]))
             for row in range(len(history.spec.layers))
         ]
 

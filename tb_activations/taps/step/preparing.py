@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import Any
 
@@ -35,15 +36,17 @@ def create_variables(model: keras.Model, data: Any) -> None:
 
 
 def _build_metrics(model: keras.Model, data: Any) -> None:
-    parts = (model._compile_loss, model._compile_metrics)
-    unbuilt = [part for part in parts if part is not None and not part.built]
+    loss, metrics = model._compile_loss, model._compile_metrics
+    unbuilt = [part for part in (loss, metrics) if part is not None and not part.built]
     # Other models would have to run their `call` to state the shapes of their outputs.
     states_shapes = type(model).compute_output_spec is not keras.Layer.compute_output_spec
     if unbuilt and states_shapes:
         x, y, _ = keras.utils.unpack_x_y_sample_weight(keras.tree.map_structure(_symbolic, data))
         outputs = model.compute_output_spec(x)
         for part in unbuilt:
-            part.build(y, outputs)
+            # A loss is called in a scope of its name, a metric is not.
+            with keras.name_scope(part.name) if part is loss else contextlib.nullcontext():
+                part.build(y, outputs)
 
 
 def _symbolic(spec: tf.TensorSpec) -> keras.KerasTensor:

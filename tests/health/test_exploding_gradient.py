@@ -11,7 +11,7 @@ from tb_activations.records.columns import WEIGHT_COLUMNS
 from tb_activations.records.finding import Finding, Severity
 from tb_activations.records.specs import WeightSpec
 from tb_activations.records.step_record import StepRecord
-from tests.health.trainings import chain, judge, record, still_open
+from tests.health.trainings import chain, judge, record, replaced, still_open
 
 SPEC = dataclasses.replace(
     chain("a", "b", "out"),
@@ -166,3 +166,12 @@ def test_an_eased_threshold_is_named() -> None:
     (finding,) = still_open(judge(SPEC, records, RULE)[-1])
     assert (finding.value, finding.threshold, finding.closing_threshold) == pytest.approx((60.0, 100, 100 / 3))
     assert "threshold 100, closes at 33.3" in finding.message
+
+
+def test_kernels_before_a_normalization_have_no_elasticity() -> None:
+    """ResNet50 starts with an elasticity of 1,450 in its first kernel, and learns."""
+    wired = replaced(replaced(SPEC, "b", inputs=("a",)), "out", inputs=("b",))
+    records = [stepping(step, gradient=1000.0) for step in range(20)]
+    assert [finding.layer for finding in still_open(judge(wired, records, RULE)[-1])] == ["b"]
+    normalized = replaced(wired, "out", class_name="BatchNormalization")
+    assert still_open(judge(normalized, records, RULE)[-1]) == []

@@ -170,3 +170,11 @@ def test_the_finding_is_a_note_once_the_training_learns() -> None:
 def test_a_resumed_training_has_no_start_to_judge() -> None:
     judgement = judge(SPEC, start({"b": 8.0}, first_step=100), RULE)[-1]
     assert outcome(SPEC, judgement, "b", 0) == Outcome.NOT_APPLICABLE
+
+
+def test_a_layer_that_only_computes_gates_may_start_with_any_gain() -> None:
+    """The first layer of a squeeze-and-excite block, as EfficientNet initializes it."""
+    wired = replaced(replaced(SPEC, "b", inputs=("a",)), "out", inputs=("b",))
+    assert [finding.layer for finding in found(start({"b": 24.0}, 25, spec=wired), wired)] == ["b"]
+    gating = replaced(wired, "out", is_gate=True)
+    assert found(start({"b": 24.0}, 25, spec=gating), gating) == []

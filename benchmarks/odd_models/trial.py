@@ -26,6 +26,9 @@ from tb_activations import LayerHealth, load
 
 Values = dict[str, np.ndarray]
 
+ROUNDING = 0.02
+"""Largest difference, relative to the largest value, that can be rounding: half precision adds up over some steps."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
@@ -74,7 +77,7 @@ def run_trial(seed: int) -> Outcome:
     finally:
         logger.removeHandler(notices)
     if told := differences(plain, watched):
-        outcome = _with_difference(outcome, described, told)
+        outcome = _with_difference(outcome, described, told, distance(plain, watched))
     seconds = time.perf_counter() - began
     return dataclasses.replace(outcome, notices=tuple(dict.fromkeys(notices.log)), seconds=seconds)
 
@@ -137,7 +140,14 @@ def _add_losses(model: Any, described: Description) -> None:
                 layer.activity_regularizer = keras.regularizers.L1(1e-3)
 
 
-def _with_difference(outcome: Outcome, described: Description, told: list[str]) -> Outcome:
+def distance(one: Values, other: Values) -> float:
+    """The largest difference of a value relative to its largest element; infinite if the values are others."""
+    if one.keys() != other.keys():
+        return float("inf")
+    return max((_relative(one[name], other[name]) for name in one if one[name].dtype.kind == "f"), default=0.0)
+
+
+def _with_difference(outcome: Outcome, described: Description, told: list[str], farthest: float) -> Outcome:
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -145,7 +155,7 @@ def _with_difference(outcome: Outcome, described: Description, told: list[str]) 
             is_of_merging = not differences(apart, train(described, folder))
     finally:
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
-    if is_of_merging:
+    if is_of_merging and farthest <= ROUNDING:
         return dataclasses.replace(outcome, rounded="; ".join(told))
     if differences(apart, again):
         told = [*told, "it differs from itself, too, trained twice without observing"]

@@ -154,13 +154,13 @@ class ExplodingGradient(LayerRule):
                 answers.append(Outcome.OK if is_known[row] else Outcome.INSUFFICIENT_DATA)
                 continue
             slack = SLACK if earlier[row] else 1.0
+            has_fallen = _has_fallen(history, loss, slack)
+            # The loss does not depend on the scale of a kernel before a normalization: steps along the gradient turn it.
+            is_scale_free = history.graph.is_normalized[row]
             alarms = [
                 self._step_sign(steps[:, row], history),
                 blown_up if row == culprit else None,
-                None
-                # The loss does not depend on the scale of such a kernel, so steps along the gradient turn it only.
-                if history.graph.is_normalized[row]
-                else self._elasticity_sign(pull, row, slack, has_fallen=_has_fallen(history, loss, slack)),
+                None if is_scale_free else self._elasticity_sign(pull, row, slack, has_fallen=has_fallen),
                 self._signal_sign(sizes[row], tension[row] * slack),
                 self._growth_sign(history, row),
             ]

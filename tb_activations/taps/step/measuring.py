@@ -94,7 +94,9 @@ class Measuring:
     def place_of_input(self, measured: Measured, places: Mapping[int, int]) -> int | None:
         """`Call.input_place`; `places` are those of the calls by their `id`."""
         size = measured.input_size
-        return len(places) - 1 - size if size is not None and size < 0 else places.get(size or 0)
+        if size is None:
+            return None
+        return len(places) - 1 - size if size < 0 else places.get(size)
 
     def _input_size(self, call: SeenCall) -> int | None:
         if not call.inputs:

@@ -19,6 +19,7 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 from tb_activations import LayerHealth, load
+from tb_activations.recording.spacing import CLOSE_RECORDS, FINEST_SHARE
 
 EPOCH_STEPS = 1000
 FLAT = 1.02
@@ -84,7 +85,7 @@ def _run(update_freq: str, steps: int) -> bool:
 
 def record_bound(steps: int) -> int:
     """Maximum number of records of a run with this many steps and `update_freq="auto"`, see `docs/events.md`."""
-    return 1400 + math.ceil(400 * math.log(max(1.0, steps / 400)))
+    return CLOSE_RECORDS + math.ceil((1 + math.log(max(1.0, steps * FINEST_SHARE))) / FINEST_SHARE)
 
 
 if __name__ == "__main__":

@@ -155,7 +155,7 @@ class ExplodingGradient(LayerRule):
                 continue
             slack = SLACK if earlier[row] else 1.0
             has_fallen = _has_fallen(history, loss, slack)
-            # The loss does not depend on the scale of a kernel before a normalization: steps along the gradient turn it.
+            # The loss does not depend on the scale of a kernel before a normalization.
             is_scale_free = history.graph.is_normalized[row]
             alarms = [
                 self._step_sign(steps[:, row], history),

@@ -166,7 +166,7 @@ class LayerHealth(keras.callbacks.Callback):
         clock = self._clocks.clock
         if self._pipeline is None:
             output = RunOutput(self._settings.log_dir, clock, self._clocks.wall_clock)
-            self._pipeline = pipeline_for(self._settings, self.model.name, output, self._stop, clock)
+            self._pipeline = pipeline_for(self._settings, self.model.name, output, self._stop, self._clocks)
         if self._session is None or self._session.model is not self.model:
             with_maps = self._watch is not None and self._watch.needs_maps
             options = Options(with_histograms=self._settings.histogram_freq != 0, with_maps=with_maps)

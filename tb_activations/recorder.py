@@ -152,7 +152,7 @@ class Recorder:
         self._is_writing = is_chief(self._strategy)
         output = RunOutput(settings.log_dir, clock, clocks.wall_clock) if self._is_writing else NoOutput()
         name = " + ".join(model.name for model in self._models.values())
-        self._pipeline = pipeline_for(settings, name, output, self._stop, clock)
+        self._pipeline = pipeline_for(settings, name, output, self._stop, clocks)
         self._watch = (
             Watch(self._snapshot_settings, settings.layers, settings.snapshot_overhead, clock)
             if settings.image_freq != 0

@@ -91,11 +91,14 @@ class OpenRun:
             self._output.restart(first)
 
     def add(self, step: int, epoch: int, values: StepValues, cost: Array) -> tuple[Finding, ...]:
-        """Judges a step of the run, and writes it if it has news or is due; returns what opened, changed or closed."""
+        """Judges a step of the run, and writes it if it has news or histograms or is due.
+
+        Returns what opened, changed or closed.
+        """
         record = self._record = self._tables.record(step, epoch, values)
         judgement = self._judging.judge(record)
         self._remember_units(record)
-        if judgement.changes or self._spacing.is_due(step):
+        if judgement.changes or values.histograms is not None or self._spacing.is_due(step):
             histograms = self._tables.layer_rows(values.histograms) if values.histograms is not None else None
             self._write(record, judgement, histograms, cost)
         return judgement.changes
@@ -144,6 +147,8 @@ class OpenRun:
         output = self._output
         if not output.is_described:
             self._describe(record.step)
+        with_units = self._spacing.wants_units(record.step)
+        with_scalars = self._with_stock and self._spacing.wants_scalars(record.step)
         summary = output.encoder.record(
             record,
             outcomes=judgement.outcomes,
@@ -152,12 +157,12 @@ class OpenRun:
             findings=judgement.findings if judgement.changes else None,
             histograms=histograms,
             cost=cost,
-            keeps_peaks=None if self._spacing.takes_units(record.step) else kept_peaks(self.spec, record),
+            keeps_peaks=None if with_units else kept_peaks(self.spec, record),
         )
-        if self._with_stock and self._spacing.takes_scalars(record.step):
+        if with_scalars:
             output.encoder.add(summary, stock.gradient_scalars(self.spec, record))
         output.write(summary, record.step)
-        self._spacing.wrote(record.step, has_histograms=histograms is not None)
+        self._spacing.wrote(record.step, with_units=with_units, with_scalars=with_scalars)
 
     def _describe(self, step: int) -> None:
         self._output.describe(self.spec, self._steps.described_from(step))

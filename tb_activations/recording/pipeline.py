@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from tb_activations.recording.announce import Announcer
+from tb_activations.recording.background import Background, Inline, Worker
 from tb_activations.recording.continuation import TrainingState
 from tb_activations.recording.output import Output
 from tb_activations.recording.recording import Recording
-from tb_activations.recording.settings import Settings
+from tb_activations.recording.settings import Clocks, Settings
 from tb_activations.recording.tables import RunSettings
 from tb_activations.records.finding import Finding
 from tb_activations.taps.numbers.packed import PackedStep
@@ -28,58 +29,84 @@ _SPIKE = "loss_spike"
 class Pipeline:
     """What `LayerHealth` and `Recorder` share: takes observed steps and ends of epochs.
 
-    Whatever fails while recording is logged once and does not affect the training.
+    Whatever fails while recording is logged once and does not affect the training. A worker does what follows an
+    observed step; everything else happens on the training's thread, once the worker is done.
 
     Args:
         recording: what judges and writes.
         announcer: what logs findings and acts on them.
         histograms: when stock histograms are due.
+        worker: records observed steps.
         clock: seconds.
     """
 
     def __init__(
-        self, recording: Recording, announcer: Announcer, histograms: Thinning, clock: Callable[[], float]
+        self,
+        recording: Recording,
+        announcer: Announcer,
+        histograms: Thinning,
+        worker: Worker,
+        clock: Callable[[], float],
     ) -> None:
         self._recording = recording
         self._announcer = announcer
         self._histograms_due = histograms
+        self._worker = worker
         self._clock = clock
         self._last: PackedStep | None = None
         self._last_histograms: Array | None = None
         self._is_broken = self._has_checked_layers = False
+        self._is_first = True
         self._announced_run = 0
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """All findings so far: worst first, resolved ones last."""
+        self._finish_steps()
         return self._recording.findings
 
     def open(self, first_step: int, state: TrainingState) -> None:
         """Begins a training whose first step has this number, from this state of the model."""
-        self._is_broken = False
+        self._finish_steps()
+        self._is_broken, self._is_first = False, True
         self.guarded(lambda recording: recording.open(first_step, state))
 
     def process(self, packed: PackedStep, epoch: int, cadence: Cadence) -> None:
         """Records a step; announces what opened, changed or closed with it."""
+        cost = [cadence.share(self._clock()), cadence.last_cost, cadence.last_interval, cadence.one_time]
+        self._last = packed
+        if packed.has_histograms:
+            self._recording.note_histograms(packed.step)
+
+        def process() -> None:
+            self._process(packed, epoch, np.array(cost, np.float32), cadence)
+
+        if self._is_first:
+            # The first step of a training chooses its run, which later ones depend on.
+            self._is_first = False
+            process()
+            return
+        self._submit(process)
+        cadence.host_work(self._worker.take_seconds())
+
+    def _process(self, packed: PackedStep, epoch: int, cost: Array, cadence: Cadence) -> None:
         changes: tuple[Finding, ...] = ()
 
         def record(recording: Recording) -> None:
             nonlocal changes
             values = packed.unpack()
-            self._last = packed
             if values.histograms is not None:
                 self._last_histograms = values.histograms
             self._warn_of_missing_layers(values.rows)
-            cost = [cadence.share(self._clock()), cadence.last_cost, cadence.last_interval, cadence.one_time]
-            changes = recording.add(packed.step, epoch, values, np.array(cost, np.float32))
+            changes = recording.add(packed.step, epoch, values, cost)
 
-        self.guarded(record)
+        self._guarded(record)
         if self._recording.runs != self._announced_run:
             self._announced_run = self._recording.runs
             self._announcer.forget()
         if changes:
             # News is on disk at once, even if it ends the training.
-            self.guarded(Recording.flush)
+            self._guarded(Recording.flush)
             if any(one.rule == _SPIKE and one.opened_step == packed.step for one in changes):
                 cadence.look_closer()
             self._announcer.announce(changes)
@@ -94,6 +121,7 @@ class Pipeline:
 
     def write_histograms(self, epoch: int) -> None:
         """Writes stock histograms of the last observed step at the end of an epoch, if they are due."""
+        self._finish_steps()
         histograms = self._last_histograms
         if self._histograms_due.is_due(epoch) and histograms is not None:
             self.guarded(lambda recording: recording.write_histograms(histograms))
@@ -111,14 +139,40 @@ class Pipeline:
         """Writes the findings as they are and ends a training."""
         self.guarded(Recording.finish)
         self.guarded(Recording.close)
+        self._worker.rest()
 
     def guarded(self, action: Callable[[Recording], None]) -> None:
-        """Runs an action that only records. If it fails, logs that once and records nothing more in this training."""
+        """Runs an action that only records, after all observed steps.
+
+        If it fails, logs that once and records nothing more in this training.
+        """
+        self._finish_steps()
+        self._guarded(action)
+
+    def _guarded(self, action: Callable[[Recording], None]) -> None:
         if self._is_broken:
             return
         try:
             action(self._recording)
         except Exception as error:
+            self._break(error)
+
+    def _submit(self, action: Callable[[], None]) -> None:
+        if self._is_broken:
+            return
+        try:
+            self._worker.submit(action)
+        except TimeoutError as error:
+            self._break(error)
+
+    def _finish_steps(self) -> None:
+        try:
+            self._worker.wait()
+        except TimeoutError as error:
+            self._break(error)
+
+    def _break(self, error: Exception) -> None:
+        if not self._is_broken:
             self._is_broken = True
             _LOGGER.warning(
                 "Layer health: recording has stopped (%s: %s). Training continues.", type(error).__name__, error
@@ -139,18 +193,19 @@ class Pipeline:
             )
 
 
-def pipeline_for(
-    settings: Settings, model: str, output: Output, stop: Callable[[], None], clock: Callable[[], float]
-) -> Pipeline:
+def pipeline_for(settings: Settings, model: str, output: Output, stop: Callable[[], None], clocks: Clocks) -> Pipeline:
     """The pipeline with these settings.
+
+    Where the user asked for more than a warning, the training waits for the verdict on each observed step.
 
     Args:
         settings: checked arguments.
         model: name of what is trained.
         output: where records go.
         stop: ends the training, for `on_problem="stop"`.
-        clock: seconds.
+        clocks: what tells the time.
     """
     run = RunSettings(model, settings.rules, settings.cadence, settings.stock_summaries)
     announcer = Announcer(settings.on_problem, stop)
-    return Pipeline(Recording(run, output), announcer, Thinning(settings.histogram_freq), clock)
+    worker: Worker = Background() if settings.on_problem == "warn" and clocks.is_real else Inline()
+    return Pipeline(Recording(run, output), announcer, Thinning(settings.histogram_freq), worker, clocks.clock)

@@ -86,6 +86,10 @@ class Recording:
         """Whether the record of this step gets histograms: less and less often."""
         return self._spacing.wants_histograms(step + self._steps.shift)
 
+    def note_histograms(self, step: int) -> None:
+        """Takes note that this step, which will be added, has histograms."""
+        self._spacing.note_histograms(step + self._steps.shift)
+
     def add(self, step: int, epoch: int, values: StepValues, cost: Array) -> tuple[Finding, ...]:
         """Judges one observed step and writes it if it is due; returns what opened, changed or closed with it.
 

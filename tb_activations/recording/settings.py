@@ -20,10 +20,18 @@ EpochFreq = int | Literal["auto", "epoch"]
 
 @dataclasses.dataclass(frozen=True)
 class Clocks:
-    """What tells the time: seconds for costs, seconds since the epoch for records."""
+    """What tells the time: seconds for costs, seconds since the epoch for records.
+
+    With clocks of the caller everything happens on the training's thread, in an order that repeats.
+    """
 
     clock: Callable[[], float] = time.perf_counter
     wall_clock: Callable[[], float] = time.time
+
+    @property
+    def is_real(self) -> bool:
+        """Whether costs are measured in real time."""
+        return self.clock is time.perf_counter
 
 
 @dataclasses.dataclass(frozen=True)

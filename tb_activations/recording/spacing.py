@@ -41,24 +41,25 @@ class Spacing:
         return self._close_records <= CLOSE_RECORDS
 
     def wants_histograms(self, step: int) -> bool:
+        """Whether this step, which is observed, gets histograms. A record with histograms is always written."""
         return step >= self._histogram_step * HISTOGRAM_GROWTH + 1
 
-    def takes_units(self, step: int) -> bool:
+    def note_histograms(self, step: int) -> None:
+        """Takes note that this step has histograms."""
+        self._histogram_step = step
+
+    def wants_units(self, step: int) -> bool:
         """Whether the record of this step, which is written, gets the share of samples of every unit."""
-        is_due = step >= self._units_step * UNITS_GROWTH + 1
-        if is_due:
-            self._units_step = step
-        return is_due
+        return step >= self._units_step * UNITS_GROWTH + 1
 
-    def takes_scalars(self, step: int) -> bool:
+    def wants_scalars(self, step: int) -> bool:
         """Whether stock scalars are written with the record of this step."""
-        is_due = step >= self._scalars_step * SCALARS_GROWTH
-        if is_due:
-            self._scalars_step = step
-        return is_due
+        return step >= self._scalars_step * SCALARS_GROWTH
 
-    def wrote(self, step: int, *, has_histograms: bool) -> None:
+    def wrote(self, step: int, *, with_units: bool, with_scalars: bool) -> None:
         """Takes note that the record of this step was written."""
         self._written_step = step
-        if has_histograms:
-            self._histogram_step = step
+        if with_units:
+            self._units_step = step
+        if with_scalars:
+            self._scalars_step = step

@@ -11,7 +11,7 @@ def written(spacing: Spacing, steps: range) -> list[int]:
     due = []
     for step in steps:
         if spacing.is_due(step):
-            spacing.wrote(step, has_histograms=False)
+            spacing.wrote(step, with_units=False, with_scalars=False)
             due.append(step)
     return due
 
@@ -40,7 +40,7 @@ def test_histograms_become_rarer() -> None:
     for step in range(1000):
         if spacing.wants_histograms(step):
             steps.append(step)
-            spacing.wrote(step, has_histograms=True)
+            spacing.note_histograms(step)
     assert steps[:4] == [0, 1, 3, 5]
     assert len(steps) < 120
     gaps = [later - earlier for earlier, later in itertools.pairwise(steps)]

@@ -88,7 +88,8 @@ class Cadence:
         self._began: float | None = None
         self._plain: collections.deque[float] = collections.deque(maxlen=_RECENT)
         self._observed: collections.deque[float] = collections.deque(maxlen=5)
-        self._observed_total = self._looked = 0.0
+        self._observed_total = self._looked = self._host_total = 0.0
+        self._host: collections.deque[float] = collections.deque(maxlen=5)
         self._first_observation = self._first_look = 0.0
         self._due_at = 0.0
         self._dense_left = 0
@@ -129,7 +130,8 @@ class Cadence:
         return since >= max(1.0, clock.step * _FINEST_SHARE) and self._is_affordable(now)
 
     def _next_cost(self) -> float:
-        return max(0.0, self._usual_observed() - self._usual())
+        host = statistics.median(self._host) if self._host else 0.0
+        return max(0.0, self._usual_observed() - self._usual()) + host
 
     def _is_affordable(self, now: float) -> bool:
         assert self._began is not None
@@ -150,11 +152,11 @@ class Cadence:
     def spent(self) -> float:
         """Seconds spent on observing so far.
 
-        The time of observed steps, writing included, minus that of as many plain steps, plus the time of looks at the
-        model between steps; without what `one_time` counts.
+        The time of observed steps minus that of as many plain steps, plus the work in the background that follows
+        them, plus the time of looks at the model between steps; without what `one_time` counts.
         """
         observed = self._observed_total + min(self._first_observation, self._usual_observed())
-        return max(0.0, observed - self.observations * self._usual()) + self._looked
+        return max(0.0, observed - self.observations * self._usual()) + self._host_total + self._looked
 
     @property
     def one_time(self) -> float:
@@ -182,6 +184,11 @@ class Cadence:
         self._last = step
         self._dense_left = max(self._dense_left - 1, 0)
 
+    def host_work(self, seconds: float) -> None:
+        """Records processor time that was used in the background for an earlier observation."""
+        self._host.append(seconds)
+        self._host_total += seconds
+
     def look_closer(self) -> None:
         """Asks an "auto" run to observe the next steps, as far as the budget allows."""
         self._dense_left = _CLOSER_STEPS
@@ -195,8 +202,13 @@ class Cadence:
 
     @property
     def last_cost(self) -> float:
-        """Seconds by which the last observed step was longer than a plain step; 0 before the first."""
-        return max(0.0, self._observed[-1] - self._usual()) if self._observed else 0.0
+        """Seconds by which the last observed step was longer than a plain step, with the latest known background work.
+
+        0 before the first.
+        """
+        if not self._observed:
+            return 0.0
+        return max(0.0, self._observed[-1] - self._usual()) + (self._host[-1] if self._host else 0.0)
 
     def share(self, now: float) -> float:
         """Share of the time since the first step that was spent on observing, 0 to 1; 0 before the first step."""

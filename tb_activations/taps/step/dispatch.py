@@ -140,7 +140,10 @@ class Dispatcher:
         for other in others:
             other.pass_over()
         try:
-            return self._observe(first, is_epoch_end, iterator) if is_observed else self.plain(iterator)
+            if not is_observed:
+                return self.plain(iterator)
+            is_together = self._stride > 1 and self._runs_together(iterator)
+            return (self._observe_together if is_together else self._observe)(first, is_epoch_end, iterator)
         except (StopIteration, tf.errors.OutOfRangeError):
             # Data of unknown length ends with a call that finds no batch. That call is not a step.
             for dispatcher in (self, *others):
@@ -190,7 +193,7 @@ class Dispatcher:
 
     def _observe(self, first: int, is_epoch_end: bool, iterator: Any) -> Any:
         seen, is_start, is_partial = None, first == self._first, False
-        # Keras' train function takes `steps_per_execution` batches in one call; the observed step takes one.
+        # What `_observe_together` cannot take: Keras' train function takes `steps_per_execution` batches in one call.
         for left in range(self._stride - 1, -1, -1):
             batch = next(iterator, None)
             if batch is None:
@@ -221,6 +224,32 @@ class Dispatcher:
                 return seen[0]
         return self._deliver(self._next - 1, *seen)
 
+    def _runs_together(self, iterator: Any) -> bool:
+        try:
+            return isinstance(iterator, tf.data.Iterator) and self._step().can_execute(iterator.element_spec)
+        except Exception:  # The observed step cannot be made; `_observe` logs why.
+            return False
+
+    def _observe_together(self, first: int, is_epoch_end: bool, iterator: Any) -> Any:
+        """Observes all batches of an execution in Keras' own loop; records its last step, and the very first one."""
+        batches = list(itertools.islice(iterator, self._stride))
+        if not batches:
+            raise StopIteration
+        before = iterations(self._model)
+        has_histograms = self._wants_histograms(first, is_epoch_end)
+        try:
+            logs, start, end = self._step().execute(batches, has_histograms)
+        except Exception as error:
+            self._give_up(gist(error))
+            # The batch of an error that belongs to the training comes again, whether or not its update is counted.
+            again = 0 if isinstance(error, _OF_DEVICE) else 1
+            return self._plainly(iter(batches[max(iterations(self._model) - before - again, 0) :]))
+        self._next = max(iterations(self._model), first + 1)
+        self._pace.observed(first - self._first)
+        if first == self._first and len(batches) > 1 and start:
+            self._deliver(first, {}, PackedStep(first, start, self._step(), False))
+        return self._deliver(self._next - 1, logs, PackedStep(first, end, self._step(), has_histograms))
+
     def _is_partial(self, batch: Any) -> bool:
         """Whether a batch has fewer rows than the largest one observed, and another may be observed instead."""
         rows = row_count(batch)
@@ -229,11 +258,14 @@ class Dispatcher:
         return is_alone and rows < self._largest_batch
 
     def _see(self, first: int, is_epoch_end: bool, batch: Any, iterator: Any) -> tuple[_Logs, PackedStep]:
+        has_histograms = self._wants_histograms(first, is_epoch_end)
+        logs, vectors = self._step()(batch, getattr(iterator, "element_spec", None), has_histograms)
+        return logs, PackedStep(first, vectors, self._step(), has_histograms)
+
+    def _step(self) -> ObservedStep:
         if self._observed is None:
             self._observed = self._make_observed()
-        has_histograms = self._wants_histograms(first, is_epoch_end)
-        logs, vectors = self._observed(batch, getattr(iterator, "element_spec", None), has_histograms)
-        return logs, PackedStep(first, vectors, self._observed, has_histograms)
+        return self._observed
 
     def _deliver(self, number: int, logs: _Logs, packed: PackedStep) -> _Logs:
         if packed.vectors:

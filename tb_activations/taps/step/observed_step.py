@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tb_activations.taps import taps
+from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import LayerChoice
 from tb_activations.taps.numbers.layout import Layout
+from tb_activations.taps.step.execution import FirstOfExecution, Handover
 from tb_activations.taps.step.inlining import inlined
 from tb_activations.taps.step.observation import Options
 from tb_activations.taps.step.preparing import create_variables
 from tb_activations.taps.step.step_data import StepData, on_compiled_loss
 from tb_activations.taps.step.step_taps import StepTaps, batch_size, input_rms
 
+_LOGGER = logging.getLogger("tb_activations")
 _KEY = "layer_health/"
 
+Vectors = dict[str, tf.Tensor]
 StepFunction = Callable[[Any], dict[str, Any]]
 
 
@@ -35,6 +40,8 @@ class ObservedStep:
         self._train_step = taps.Tap(model, "train_step", self._observed_train_step(inlined(model.train_step)))
         self._made = _make_train_function(model, self._train_step)
         self._functions: list[tuple[Any, StepFunction]] = []
+        self._handover: Handover | None = None
+        self._first: FirstOfExecution | None = None
 
     @property
     def failure(self) -> str:
@@ -56,8 +63,35 @@ class ObservedStep:
             create_variables(self._model, spec or tf.nest.map_structure(tf.type_spec_from_value, batch))
         with self._taps.on_layers(), taps.installed(self._on_model()):
             logs = self._step(spec)(batch)
-        packed = {key.removeprefix(_KEY): logs.pop(key) for key in list(logs) if key.startswith(_KEY)}
-        return logs, packed
+        return _apart(logs)
+
+    def can_execute(self, spec: Any) -> bool:
+        """Whether `execute` can run several batches of this type in one call, as Keras' plain step does."""
+        if self._model.run_eagerly or spec is None or self._model.distribute_strategy.num_replicas_in_sync > 1:
+            return False
+        try:
+            if self._handover is None or self._handover.spec != spec:
+                self._handover = Handover(spec)
+        except Exception as error:  # They run one by one.
+            _LOGGER.debug("Cannot pass batches to Keras' loop (%s).", gist(error))
+            return False
+        return True
+
+    def execute(self, batches: Sequence[Any], with_histograms: bool) -> tuple[dict[str, Any], Vectors, Vectors]:
+        """Runs the batches of one execution in Keras' own loop: logs, vectors of its first step and of its last.
+
+        The first step has "statistics" only.
+        """
+        assert self._handover is not None
+        self._taps.want_histograms(with_histograms)
+        if self._first is None:
+            create_variables(self._model, self._handover.spec)
+            self._first = FirstOfExecution()
+        self._first.begin()
+        with self._taps.on_layers(), taps.installed(self._on_model()):
+            logs, packed = _apart(dict(self._made(self._handover.of(batches))))
+        first = self._first.vector()
+        return logs, {} if first is None else {"statistics": first}, packed
 
     def _step(self, spec: Any) -> StepFunction:
         """The observed train step for batches of this type."""
@@ -94,6 +128,8 @@ class ObservedStep:
                 observation.data.see_batch(data)
                 logs = dict(train_step(data))
             packed = self._taps.pack(observation)
+            if self._first is not None and "statistics" in packed:
+                self._first.see(packed["statistics"])
             return logs | {_KEY + name: vector for name, vector in packed.items()}
 
         return observed_train_step
@@ -113,6 +149,11 @@ class ObservedStep:
         if observation is not None and observation.is_here() and tf.is_tensor(loss):
             observation.loss = loss
         return loss
+
+
+def _apart(logs: dict[str, Any]) -> tuple[dict[str, Any], Vectors]:
+    packed = {key.removeprefix(_KEY): logs.pop(key) for key in list(logs) if key.startswith(_KEY)}
+    return logs, packed
 
 
 class _Again(Iterator[Any]):

@@ -207,7 +207,7 @@ class Recorder:
         step, has_histograms = self._next - 1, self._wants_histograms()
         with loop.tapped(has_histograms), loop.observing(None) as vectors:
             yield
-        self._process(PackedStep(step, vectors, loop, has_histograms), loop)
+        self._process(PackedStep(step, loop.finished(vectors), loop, has_histograms), loop)
 
     def end_epoch(self) -> None:
         """Writes the histograms and pictures that are due and puts everything on disk; the next epoch begins."""
@@ -282,7 +282,10 @@ class Recorder:
 
     def _open(self) -> ObservedLoop:
         if self._loop is None:
-            self._loop = ObservedLoop(self._models, self._settings.layers, self._options(), self._strategy)
+            is_xla = self._function is not None and self._function.is_xla
+            self._loop = ObservedLoop(
+                self._models, self._settings.layers, self._options(), self._strategy, is_xla=is_xla
+            )
             self._pipeline.open(self._first, self._state(self._first))
             self._is_open = True
         return self._loop
@@ -338,6 +341,7 @@ class RecordedFunction:
 
     Attributes:
         plain: the `tf.function` that runs where the step is not observed.
+        is_xla: whether XLA compiles the step.
     """
 
     # AutoGraph of a `tf.function` around this one must not rewrite it; `plain` has its own conversion.
@@ -348,6 +352,7 @@ class RecordedFunction:
         self.plain = tf.function(step, **arguments)
         self._recorder = recorder
         self._step, self._arguments = step, arguments
+        self.is_xla = bool(arguments.get("jit_compile"))
         self._observed: ObservedFunction | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

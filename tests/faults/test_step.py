@@ -11,7 +11,7 @@ from keras import layers
 
 from tb_activations import load
 from tb_activations.taps.numbers import statistics
-from tb_activations.taps.step.observation import Observation
+from tb_activations.taps.step.packing import Packing
 from tests.faults.conftest import Told
 from tests.faults.observe import EPOCH_STEPS, SAME, check_row, every_step, fit, network, outcome
 
@@ -45,14 +45,14 @@ def failing_before_the_update(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def failing_after_the_update(monkeypatch: pytest.MonkeyPatch) -> None:
-    pack, memory = Observation.pack, OutOfMemory()
+    vectors, memory = Packing.vectors, OutOfMemory()
 
-    def packed(self: Observation, number: int) -> dict[str, tf.Tensor]:
+    def failing(self: Packing) -> dict[str, tf.Tensor]:
         # Stateful operations run in the order in which they were created, so this one runs after the optimizer.
         zero = tf.cast(tf.numpy_function(memory, [], tf.float64, stateful=True), tf.float32)
-        return {name: vector + zero for name, vector in pack(self, number).items()}
+        return {name: vector + zero for name, vector in vectors(self).items()}
 
-    monkeypatch.setattr(Observation, "pack", packed)
+    monkeypatch.setattr(Packing, "vectors", failing)
 
 
 @pytest.mark.parametrize("break_down", [failing_before_the_update, failing_after_the_update])

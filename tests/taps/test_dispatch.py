@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras import layers
 
 from tb_activations.taps.step.measuring import Measuring
-from tb_activations.taps.step.observation import Observation
+from tb_activations.taps.step.packing import Packing
 from tb_activations.taps.step.seen import SeenCall
 from tests.training.models import Trainable, small, train
 from tests.training.observe import Observe
@@ -106,7 +106,7 @@ def test_a_failing_observed_step_turns_observing_off_and_training_continues(
         raise ValueError("no room")
 
     alone = train(small, [], epochs=1).get_weights()
-    monkeypatch.setattr(Observation, "pack", fail)
+    monkeypatch.setattr(Packing, "vectors", fail)
     observe = Observe()
     with caplog.at_level(logging.WARNING, "tb_activations"):
         model = train(small, [observe], epochs=1)

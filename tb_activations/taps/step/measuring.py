@@ -15,6 +15,7 @@ from tb_activations.taps.functions.recognition import NAMES, Function
 from tb_activations.taps.layers import has_known_activation, unit_axis
 from tb_activations.taps.numbers import feature_maps, statistics
 from tb_activations.taps.numbers.aside import aside
+from tb_activations.taps.numbers.later import Measure, now
 from tb_activations.taps.numbers.layout import MAX_UNITS, Call
 from tb_activations.taps.step.seen import NONE, SeenCall
 
@@ -29,11 +30,12 @@ class Measured:
     Attributes:
         input_size: what the size of the call's input is known from: the `id` of the call whose output it is, or
             the negative place, from -1 on, among `Measuring.inputs`; None without an input.
+        activation: a `statistics.Activation`, or what will be one after the step.
         maps: feature maps.
     """
 
     spec: Call
-    activation: statistics.Activation
+    activation: Any
     input_size: int | None
     maps: tf.Tensor | None
 
@@ -45,10 +47,12 @@ class Measuring:
         inputs: `statistics.norm` of inputs that are not the output of a measured call.
     """
 
-    def __init__(self, wanted_histograms: tf.Tensor | None) -> None:
+    def __init__(self, wanted_histograms: tf.Tensor | None, measure: Measure = now) -> None:
+        """`measure` calls the functions that compute statistics, now or after the step."""
         self._wanted = wanted_histograms
+        self._measure = measure
         self._sizes: collections.OrderedDict[Any, int] = collections.OrderedDict()
-        self.inputs: list[tf.Tensor] = []
+        self.inputs: list[Any] = []
 
     def measure(self, call: SeenCall, applied: Applied | None, own: Function | None, *, with_maps: bool) -> Measured:
         """The statistics of a layer's output, or of the result of the activation function applied to it.
@@ -70,7 +74,7 @@ class Measuring:
         name = function.name if function is not None else _trusted_name(call)
         maps = feature_maps.first_maps(value, axis) if with_maps else None
         bounds = None if function is None else function.bounds
-        activation = statistics.activation(value, axis, self._wanted, name, bounds)
+        activation = self._measure(statistics.activation, value, axis, self._wanted, name, bounds)
         shape = call.value.shape
         spec = Call(
             name=call.entry.name,
@@ -108,7 +112,7 @@ class Measuring:
                 break
             tensor = handed
         if tensor.ref() not in self._sizes:
-            self.inputs.append(statistics.norm(tf.stop_gradient(aside(tensor))))
+            self.inputs.append(self._measure(statistics.norm, tf.stop_gradient(aside(tensor))))
             self._remember(tensor, -len(self.inputs))
         return self._sizes[tensor.ref()]
 

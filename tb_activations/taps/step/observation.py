@@ -20,12 +20,13 @@ from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import NamedLayer, is_moving
 from tb_activations.taps.numbers import feature_maps, histograms, statistics
 from tb_activations.taps.numbers.aside import aside
+from tb_activations.taps.numbers.later import Measure, now
 from tb_activations.taps.numbers.layout import GRADIENT_STATISTICS, Layout, Unobserved, Weight
 from tb_activations.taps.owners import innermost, parameters_of
 from tb_activations.taps.step import gradients
 from tb_activations.taps.step.measuring import Measured, Measuring, own_function
 from tb_activations.taps.step.moments import Clipping
-from tb_activations.taps.step.replicas import from_all_replicas, from_first_replica
+from tb_activations.taps.step.packing import Packing
 from tb_activations.taps.step.seen import SeenCall, floats
 from tb_activations.taps.step.step_data import StepData
 from tb_activations.taps.step.wiring import Wiring
@@ -62,18 +63,23 @@ class Observation:
         options: Options,
         with_histograms: tf.Tensor,
         known_reasons: dict[str, str],
+        measure: Measure = now,
     ) -> None:
-        """`known_reasons` holds why layers could not be observed in earlier steps; this step adds its own reasons.
+        """Creates an observation of nothing yet.
 
-        They are kept across steps because a function traced in an earlier step is not traced again.
+        `known_reasons` holds why layers could not be observed in earlier steps; this step adds its own reasons. They
+        are kept across steps because a function traced in an earlier step is not traced again.
+
+        `measure` calls the functions that compute statistics, now or after the step.
         """
+        self.measure = measure
         self._finder = finder
         self._known_reasons = known_reasons
         self._targets: list[Any] = []
         self._losses: list[tf.Tensor] = []
         self._differentiated: tuple[int, frozenset[str]] | None = None
         self._wanted = with_histograms if options.with_histograms else None
-        self._measuring = Measuring(self._wanted)
+        self._measuring = Measuring(self._wanted, measure)
         self._mapped: set[int] = set()
         self._options = options
         self._graph = taps.current_graph()
@@ -84,7 +90,7 @@ class Observation:
         self._waiting = Waiting()
         self._returned: list[tf.Tensor] = []
         self._further: set[Any] = set()
-        self._weights: dict[int, tuple[Weight, tf.Tensor]] = {}
+        self._weights: dict[int, tuple[Weight, Any]] = {}
         self._reasons: dict[str, str] = {}
         self._none: statistics.Gradient | None = None
         self.loss: tf.Tensor | None = None
@@ -275,13 +281,14 @@ class Observation:
             # Measured only when the step is packed: an outer backward pass must not differentiate the statistics.
             seen.gradients[place] = gradient
 
-    def _gradient_values(self, seen: SeenCall) -> statistics.Gradient:
+    def _gradient_values(self, seen: SeenCall) -> Any:
         if not seen.gradients:
             return self._no_gradient()
         try:
             # A gather downstream returns IndexedSlices. Gradients of losses that are differentiated one by one add up.
             parts = [aside(tf.convert_to_tensor(gradient)) for gradient in seen.gradients.values()]
-            return statistics.gradient(parts[0] if len(parts) == 1 else tf.add_n(parts), self._wanted)
+            whole = parts[0] if len(parts) == 1 else tf.add_n(parts)
+            return self.measure(statistics.gradient, whole, self._wanted)
         except Exception as error:  # A missing statistic must not stop the training.
             _LOGGER.warning("Layer health: cannot observe the gradient at layer %r (%s).", seen.entry.name, gist(error))
             return self._no_gradient()
@@ -293,7 +300,7 @@ class Observation:
             )
         return self._none
 
-    def see_weight(self, key: int, spec: Weight, values: tf.Tensor) -> None:
+    def see_weight(self, key: int, spec: Weight, values: Any) -> None:
         """Records `[WEIGHT_STATISTICS]` of one weight's update.
 
         `key` identifies the weight. If it is updated twice in a step, the last update counts.
@@ -301,7 +308,7 @@ class Observation:
         self._weights[key] = (spec, values)
 
     def layout(self) -> Layout:
-        """The order in which `pack` writes the values. Ends the observation: call it once, before `pack`."""
+        """The order in which `packing` has the values. Ends the observation: call it once, before `packing`."""
         self._settle()
         self._calls = [seen for seen in self._calls if self._reasons[seen.entry.name] != _ELSEWHERE]
         called = {seen.entry.name for seen in self._calls}
@@ -337,8 +344,8 @@ class Observation:
             self._reasons.get(entry.name, self._known_reasons.get(entry.name, default)),
         )
 
-    def pack(self, layout_number: int) -> dict[str, tf.Tensor]:
-        """The vectors that leave the step, each `[replicas, length]` float32 (feature maps: `[1, length]`)."""
+    def packing(self, layout_number: int) -> Packing:
+        """What leaves the step."""
         is_seen, loss = self._loss()
         header = [
             float(layout_number),
@@ -350,23 +357,16 @@ class Observation:
             self.input_rms,
             self.data.constant_loss(loss),
         ]
-        pieces = [tf.stack([tf.cast(value, tf.float32) for value in header]), self.data.packed()]
-        backward = [self._gradient_values(seen) for seen in self._calls]
         measured = [self._measured[id(seen)] for seen in self._calls]
-        for one, gradient in zip(measured, backward, strict=True):
-            pieces += [one.activation.values, gradient.values]
-            if one.spec.units:
-                pieces += [one.activation.active, one.activation.peak]
-        pieces += self._measuring.inputs
-        pieces += [values for _, values in self._weights.values()]
-        packed = {"statistics": from_all_replicas(tf.concat(pieces, 0))}
-        if self._options.with_histograms and self._calls:
-            pairs = [(one.activation.histogram, two.histogram) for one, two in zip(measured, backward, strict=True)]
-            packed["histograms"] = from_all_replicas(tf.concat([part for pair in pairs for part in pair], 0))
-        maps = [tf.reshape(one.maps, [-1]) for one in measured if one.maps is not None]
-        if maps:
-            packed["maps"] = from_first_replica(tf.concat(maps, 0))
-        return packed
+        backward = [self._gradient_values(seen) for seen in self._calls]
+        return Packing(
+            head=[tf.stack([tf.cast(value, tf.float32) for value in header]), self.data.packed()],
+            calls=[(one.activation, two, one.spec.units > 0) for one, two in zip(measured, backward, strict=True)],
+            inputs=self._measuring.inputs,
+            weights=[values for _, values in self._weights.values()],
+            maps=[one.maps for one in measured if one.maps is not None],
+            with_histograms=self._options.with_histograms,
+        )
 
     def _loss(self) -> tuple[float, float | tf.Tensor]:
         """Whether a loss was seen, and its value: that of `compute_loss`, else the sum of the differentiated losses.

@@ -28,8 +28,17 @@ class ObservedLoop:
     Under a distribution strategy, only the step's first `strategy.run` is observed.
     """
 
-    def __init__(self, models: Models, layers: LayerChoice, options: Options, strategy: tf.distribute.Strategy) -> None:
-        self._taps = StepTaps(models, layers, options)
+    def __init__(
+        self,
+        models: Models,
+        layers: LayerChoice,
+        options: Options,
+        strategy: tf.distribute.Strategy,
+        *,
+        is_xla: bool = False,
+    ) -> None:
+        """`is_xla` says that XLA compiles the step."""
+        self._taps = StepTaps(models, layers, options, is_xla=is_xla)
         self._strategy = strategy
         self._is_distributed = is_distributed(strategy)
         self._runs: list[Vectors] = []
@@ -43,6 +52,10 @@ class ObservedLoop:
         """The layout with the number that a packed vector begins with."""
         return self._taps.layout(number)
 
+    def finished(self, packed: Vectors) -> Vectors:
+        """The vectors of a step, from what left it."""
+        return self._taps.finished(packed)
+
     @contextlib.contextmanager
     def tapped(self, with_histograms: bool) -> Iterator[None]:
         """Installs the taps for one step, the block; `with_histograms` requests histograms."""
@@ -53,7 +66,7 @@ class ObservedLoop:
 
     @contextlib.contextmanager
     def observing(self, data: Any) -> Iterator[Vectors]:
-        """Observes the step that runs in the block; the yielded dict then holds the vectors of `Observation.pack`.
+        """Observes the step that runs in the block; the yielded dict then holds what `finished` takes.
 
         The batch size is taken from the first tensor in `data`, otherwise from the first layer's output.
         """
@@ -114,7 +127,7 @@ class ObservedFunction:
         """The step's result and the packed vectors; these are empty if packing failed."""
         with self._loop.tapped(with_histograms):
             outputs, packed = self._function(*args, **kwargs)
-        return outputs, packed
+        return outputs, self._loop.finished(packed)
 
 
 def _see_data(observation: Observation, data: Any) -> None:

@@ -36,7 +36,7 @@ class ObservedStep:
 
     def __init__(self, model: keras.Model, layers: LayerChoice, options: Options) -> None:
         self._model = model
-        self._taps = StepTaps({"": model}, layers, options)
+        self._taps = StepTaps({"": model}, layers, options, is_xla=bool(model.jit_compile) and not model.run_eagerly)
         self._train_step = taps.Tap(model, "train_step", self._observed_train_step(inlined(model.train_step)))
         self._made = _make_train_function(model, self._train_step)
         self._functions: list[tuple[Any, StepFunction]] = []
@@ -49,7 +49,7 @@ class ObservedStep:
         return self._taps.failure or "the model's train function does not call `train_step`"
 
     def __call__(self, batch: Any, spec: Any, with_histograms: bool) -> tuple[dict[str, Any], dict[str, tf.Tensor]]:
-        """The step's logs as Keras would return them, and the packed vectors of `Observation.pack`.
+        """The step's logs as Keras would return them, and the packed vectors of `Packing.vectors`.
 
         If there are no vectors, `failure` is the reason.
 
@@ -63,11 +63,14 @@ class ObservedStep:
             create_variables(self._model, spec or tf.nest.map_structure(tf.type_spec_from_value, batch))
         with self._taps.on_layers(), taps.installed(self._on_model()):
             logs = self._step(spec)(batch)
-        return _apart(logs)
+        logs, packed = _apart(logs)
+        return logs, self._taps.finished(packed)
 
     def can_execute(self, spec: Any) -> bool:
         """Whether `execute` can run several batches of this type in one call, as Keras' plain step does."""
-        if self._model.run_eagerly or spec is None or self._model.distribute_strategy.num_replicas_in_sync > 1:
+        model = self._model
+        # Statistics that are computed after an XLA step are those of one batch.
+        if model.run_eagerly or model.jit_compile or spec is None or model.distribute_strategy.num_replicas_in_sync > 1:
             return False
         try:
             if self._handover is None or self._handover.spec != spec:
@@ -91,7 +94,7 @@ class ObservedStep:
         with self._taps.on_layers(), taps.installed(self._on_model()):
             logs, packed = _apart(dict(self._made(self._handover.of(batches))))
         first = self._first.vector()
-        return logs, {} if first is None else {"statistics": first}, packed
+        return logs, {} if first is None else {"statistics": first}, self._taps.finished(packed)
 
     def _step(self, spec: Any) -> StepFunction:
         """The observed train step for batches of this type."""

@@ -16,13 +16,16 @@ from tb_activations.taps import taps
 from tb_activations.taps.finder import LayerFinder, Models
 from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import LayerChoice
+from tb_activations.taps.numbers.later import later, now
 from tb_activations.taps.numbers.layout import Layout
 from tb_activations.taps.step import hooks
 from tb_activations.taps.step.kernel_randomness import seeded_draws
 from tb_activations.taps.step.observation import Begun, Observation, Options
+from tb_activations.taps.step.packing import Packing
 from tb_activations.taps.step.updates import Updates
 
 _LOGGER = logging.getLogger("tb_activations")
+_LATER = "later/"
 
 
 class StepTaps:
@@ -31,7 +34,11 @@ class StepTaps:
     `failure` is the reason why a step could not be packed, "" if none failed.
     """
 
-    def __init__(self, models: Models, layers: LayerChoice, options: Options) -> None:
+    def __init__(self, models: Models, layers: LayerChoice, options: Options, *, is_xla: bool = False) -> None:
+        """`is_xla` says that XLA compiles the step: statistics are then computed after it."""
+        self._is_later = is_xla and strategy_of(models).num_replicas_in_sync == 1
+        self._packings: list[Packing] = []
+        self._finishing: dict[int, Any] = {}
         self._finder = LayerFinder(models, layers)
         self._options = options
         self._tapped: set[int] = set()
@@ -87,7 +94,9 @@ class StepTaps:
     def observing(self) -> Iterator[Observation]:
         """Observes this thread's layer calls, gradients and updates during the block."""
         # Replicas are traced in separate threads, each with its own observation.
-        observation = Observation(self._finder, self._options, self._extras > 0, self._reasons)
+        observation = Observation(
+            self._finder, self._options, self._extras > 0, self._reasons, later if self._is_later else now
+        )
         self._local.observation = observation
         updates = Updates(observation, self._finder, self._tap)
         try:
@@ -102,16 +111,41 @@ class StepTaps:
         return getattr(self._local, "observation", None)
 
     def pack(self, observation: Observation) -> dict[str, tf.Tensor]:
-        """The vectors of `Observation.pack`; empty if packing fails, with the reason in `failure`.
+        """What leaves the step for `finished`; empty if packing fails, with the reason in `failure`.
 
         An error must not leave the trace: Keras may have created variables in it, and a second trace would not.
         """
         try:
             self._tell_draws(seeded_draws(taps.current_graph()))
-            return observation.pack(self._number(observation.layout()))
+            packing = observation.packing(self._number(observation.layout()))
+            if not self._is_later:
+                return packing.vectors()
+            self._packings.append(packing)
+            number = len(self._packings) - 1
+            return {f"{_LATER}{number}/{place}": tensor for place, tensor in enumerate(packing.needed())}
         except Exception as error:
             self.failure = gist(error)
             return {}
+
+    def finished(self, packed: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """The vectors of `Packing.vectors`, from what left the step; empty if that fails, as in `pack`."""
+        if not any(name.startswith(_LATER) for name in packed):
+            return packed
+        places = {tuple(map(int, name.removeprefix(_LATER).split("/"))): tensor for name, tensor in packed.items()}
+        number = next(iter(places))[0]
+        try:
+            return dict(self._finish(number)([places[number, place] for place in range(len(places))]))
+        except Exception as error:
+            self.failure = gist(error)
+            return {}
+
+    def _finish(self, number: int) -> Any:
+        if number not in self._finishing:
+            packing = self._packings[number]
+            self._finishing[number] = tf.function(
+                lambda tensors: packing.outside(tensors).vectors(), autograph=False, reduce_retracing=True
+            )
+        return self._finishing[number]
 
     def _tell_draws(self, operations: Sequence[str]) -> None:
         if operations and not self._has_told_draws:

@@ -1,0 +1,60 @@
+"""Steps that XLA compiles: the same statistics, computed after the step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tb_activations.taps.numbers.values import StepValues
+from tb_activations.taps.step.packing import Packing
+from tests.training.models import sequential, train
+from tests.training.observe import Observe
+
+EXACT = ("zero_fraction", "elements", "nonfinite")
+
+
+def observed(**compiled: Any) -> tuple[list[tuple[int, StepValues]], list[np.ndarray]]:
+    observe = Observe(update_freq=3)
+    model = train(sequential, [observe], epochs=1, **compiled)
+    return observe.seen, model.get_weights()
+
+
+def test_statistics_are_those_of_the_step_without_xla() -> None:
+    (plain, plain_weights), (compiled, weights) = observed(), observed(jit_compile=True)
+    assert [step for step, _ in compiled] == [step for step, _ in plain] == [0, 3, 6]
+    for (_, one), (_, other) in zip(plain, compiled, strict=True):
+        assert [row.call for row in one.rows] == [row.call for row in other.rows]
+        for tables in ((one.layers, other.layers), (one.weight_columns, other.weight_columns)):
+            for column, values in tables[0].items():
+                np.testing.assert_allclose(tables[1][column], values, rtol=0.02, atol=1e-4, err_msg=column)
+        assert one.histograms is not None
+        assert other.histograms is not None
+        np.testing.assert_allclose(other.histograms[..., :2], one.histograms[..., :2], rtol=0.02, atol=1e-4)
+    for one, other in zip(plain_weights, weights, strict=True):
+        np.testing.assert_allclose(other, one, rtol=0.02, atol=1e-4)
+
+
+def test_a_step_with_other_shapes_has_results_of_its_own() -> None:
+    # 250 samples: the last batch of 26 is compiled apart.
+    observe = Observe(update_freq=1)
+    x_y = sequential()
+    train(lambda: (x_y[0], x_y[1][:250], x_y[2][:250]), [observe], epochs=1, jit_compile=True)
+    assert [seen.totals["samples"] for _, seen in observe.seen[-2:]] == [32, 26]
+    assert all(np.isfinite(seen.layers["std"]).all() for _, seen in observe.seen)
+
+
+def test_what_cannot_be_computed_after_the_step_ends_observing_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(self: Packing) -> None:
+        raise ValueError("no room")
+
+    _, weights = observed(jit_compile=True)
+    monkeypatch.setattr(Packing, "vectors", fail)
+    seen, unobserved = observed(jit_compile=True)
+    assert seen == []
+    assert "the observed step failed (ValueError: no room). Training continues." in caplog.text
+    for one, other in zip(weights, unobserved, strict=True):
+        np.testing.assert_allclose(other, one, rtol=0.02, atol=1e-4)

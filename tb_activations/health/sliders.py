@@ -12,6 +12,8 @@ DECADES = 3
 """A logarithmic slider reaches this far to both sides of the default."""
 LEAST_LINEAR_SHARE = 0.05
 """Smaller shares would all be at the start of a linear slider."""
+FIRST_LOGARITHMIC = 10
+"""Below, neighboring positions of a logarithmic slider would be the same whole number."""
 LONGEST_LINEAR = 4
 """A slider of steps ends at this multiple of its default, if the rule allows more."""
 
@@ -52,10 +54,12 @@ def _slider(rule: type[Rule], name: str, default: float) -> Slider:
     low, high = rule.limits[name]
     label = rule.labels[name]
     shared = (name, label.title, label.unit, default, low, high)
-    if label.unit == "steps":
+    is_whole = label.unit in ("steps", "samples")
+    if label.unit == "steps" or (is_whole and default < FIRST_LOGARITHMIC):
         return Slider(*shared, "linear", low, min(high, LONGEST_LINEAR * default), 1, is_whole=True)
     if default <= 0 or (label.unit == "share" and default >= LEAST_LINEAR_SHARE):
         return Slider(*shared, "linear", low, min(high, 1), 0.01, is_whole=False)
     # Through text, because 1e-6 / 1e3 is 9.999999999999999e-10.
     start, end = (float(f"{default * 10.0**power:.12g}") for power in (-DECADES, DECADES))
-    return Slider(*shared, "log", max(low, start), min(high, end), 0, is_whole=label.unit == "samples")
+    first = max(low, start, FIRST_LOGARITHMIC if is_whole else 0)
+    return Slider(*shared, "log", first, min(high, end), 0, is_whole=is_whole)

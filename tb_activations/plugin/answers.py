@@ -20,10 +20,10 @@ from tb_activations.plugin import bounds
 from tb_activations.plugin.bounds import Omissions, clipped, with_clipped_texts
 from tb_activations.plugin.errors import ApiError, ErrorKind
 from tb_activations.plugin.frames import Frame
-from tb_activations.plugin.muted import Muted
+from tb_activations.plugin.muted import NOTHING_MUTED, Muted
 from tb_activations.records.columns import LAYER_STATISTICS, STEP_STATISTICS
 from tb_activations.records.finding import Finding, Outcome, Severity
-from tb_activations.records.mute import Mutes, counting, mute_of
+from tb_activations.records.mute import NO_MUTES, Mutes, counting, mute_of
 from tb_activations.records.specs import LayerSpec, WeightSpec
 from tb_activations.records.thinning import health, shown
 from tb_activations.records.unit_lives import UnitHistory
@@ -32,7 +32,7 @@ HEALTH = "health"
 _SEVERITIES = {severity.outcome: severity for severity in Severity}
 
 
-def run_summary(run: Run, start_time: float | None, mutes: Mutes) -> dict[str, Any]:
+def run_summary(run: Run, start_time: float | None, mutes: Mutes = NO_MUTES) -> dict[str, Any]:
     """One entry of `runs`; all numbers are 0 for a run without observed steps."""
     recorded = len(run.steps) > 0
     first_time = run.wall_times[0] if recorded else 0.0
@@ -70,7 +70,7 @@ def run_list(summaries: Sequence[dict[str, Any]], unread: int) -> dict[str, Any]
     return {"runs": kept[::-1], "left_out": left_out.counts}
 
 
-def description(run: Run, mutes: Mutes) -> dict[str, Any]:
+def description(run: Run, mutes: Mutes = NO_MUTES) -> dict[str, Any]:
     """The answer of `run`."""
     left_out = Omissions()
     muted = _muted_rules(run, mutes)
@@ -99,7 +99,7 @@ def description(run: Run, mutes: Mutes) -> dict[str, Any]:
     }
 
 
-def findings(run: Run, muted: Muted) -> dict[str, Any]:
+def findings(run: Run, muted: Muted = NOTHING_MUTED) -> dict[str, Any]:
     """The answer of `findings`: the verdict, and all findings, worst first."""
     left_out = Omissions()
     entries = (_finding(finding, muted) for finding in worst_first(run.findings, run.spec))

@@ -7,7 +7,7 @@ from typing import Any
 
 from tb_activations.plugin.bounds import clipped
 from tb_activations.records.finding import Finding
-from tb_activations.records.mute import Mutes, mute_of
+from tb_activations.records.mute import NO_MUTES, Mutes, mute_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,3 +42,6 @@ class Muted:
     def storage(self) -> dict[str, str]:
         stored = "browser" if self.why_browser else "run"
         return {"stored": stored, "why": self.why_browser, "problem": clipped(self.problem)}
+
+
+NOTHING_MUTED = Muted(NO_MUTES, NO_MUTES)

@@ -38,6 +38,8 @@ class Mute:
 Mutes = Mapping[tuple[str, str], Mute]
 """Mutes by rule and layer."""
 
+NO_MUTES: Mutes = {}
+
 
 def mutes_of(mutes: Iterable[Mute]) -> dict[tuple[str, str], Mute]:
     """These mutes by rule and layer; of several for the same finding the last one counts."""

@@ -12,7 +12,9 @@ import type { StepView } from "../core/view";
 import type { Host } from "../host";
 import { type Answers, createAnswers } from "./answers";
 import { type Choices, createChoices } from "./choices";
+import { createMuting } from "./muting";
 import { type Loaded, stable } from "./resource";
+import { createThresholds, type Thresholds } from "./thresholds";
 
 /** How a run is drawn. */
 export interface RunStyle {
@@ -27,7 +29,10 @@ type Chosen = Pick<
 >;
 
 /** The state that all panels share: choices and answers. Each panel declares with `Pick` what it reads. */
-export interface Store extends Answers, Readonly<{ [Name in keyof Chosen]: ReadonlySignal<Chosen[Name]["value"]> }> {
+export interface Store
+  extends Answers,
+    Thresholds,
+    Readonly<{ [Name in keyof Chosen]: ReadonlySignal<Chosen[Name]["value"]> }> {
   readonly theme: ReadonlySignal<Theme>;
   /** Seconds since the epoch. */
   readonly now: ReadonlySignal<number>;
@@ -78,6 +83,8 @@ export interface Store extends Answers, Readonly<{ [Name in keyof Chosen]: Reado
   /** To be called when the wanted finding is in view. */
   arriveAtFinding(): void;
   allowShortcuts(isOn: boolean): void;
+  /** Mutes findings of the shown run; a note of null unmutes them. Returns why it failed, "" if it did not. */
+  muteFindings(findings: readonly Finding[], note: string | null): Promise<string>;
   reload(): void;
 }
 
@@ -100,7 +107,8 @@ export function createStore(host: Host): Store {
   host.watchReload(reload);
 
   const choices = createChoices(host);
-  const answers = createAnswers(host, choices, reloads, now);
+  const muting = createMuting(host);
+  const answers = createAnswers(host, choices, reloads, now, muting);
   const { run, others, runs, runOrder, training, otherTrainings } = answers;
 
   const timeline = computed(() => timelineIn(choices.x.value, training.value.value));
@@ -143,6 +151,7 @@ export function createStore(host: Host): Store {
   return {
     ...choices,
     ...answers,
+    ...createThresholds(answers, muting),
     theme,
     now,
     view,
@@ -231,6 +240,14 @@ export function createStore(host: Host): Store {
     allowShortcuts: (isOn) => {
       hasShortcuts.value = isOn;
       host.keepShortcuts(isOn);
+    },
+    muteFindings: async (muted, note) => {
+      const shown = run.peek();
+      const storage = answers.findings.peek().value?.mutes;
+      if (shown === null || storage === undefined) return "The findings are not loaded yet.";
+      const failure = await muting.mute(shown, storage.stored, muted, note);
+      if (failure === "") reload();
+      return failure;
     },
     reload,
   };

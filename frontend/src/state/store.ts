@@ -52,6 +52,8 @@ export interface Store
   readonly filterRequests: ReadonlySignal<number>;
   /** Id of the finding to bring into view; null if there is none or it is in view. */
   readonly wantedFinding: ReadonlySignal<string | null>;
+  /** Id of a finding that was muted or unmuted and takes the focus in its new place; null if there is none. */
+  readonly movedFinding: ReadonlySignal<string | null>;
   readonly hasShortcuts: ReadonlySignal<boolean>;
   /** All answers, to report failed refreshes. */
   readonly loaded: readonly ReadonlySignal<Loaded<unknown>>[];
@@ -80,7 +82,7 @@ export interface Store
   hoverStep(step: number | null): void;
   askForFilter(): void;
   goToFinding(finding: Finding): void;
-  /** To be called when the wanted finding is in view. */
+  /** To be called when the wanted or moved finding is in view. */
   arriveAtFinding(): void;
   allowShortcuts(isOn: boolean): void;
   /** Mutes findings of the shown run; a note of null unmutes them. Returns why it failed, "" if it did not. */
@@ -94,6 +96,7 @@ export function createStore(host: Host): Store {
   const now = signal(0);
   const filterRequests = signal(0);
   const wantedFinding = signal<string | null>(null);
+  const movedFinding = signal<string | null>(null);
   const hasShortcuts = signal(host.hasShortcuts);
   host.watchTheme((current) => {
     theme.value = current;
@@ -165,6 +168,7 @@ export function createStore(host: Host): Store {
     }),
     filterRequests,
     wantedFinding,
+    movedFinding,
     hasShortcuts,
     loaded: Object.values(answers).filter(isLoadedSignal),
     timelineOfOther: (name) =>
@@ -236,6 +240,7 @@ export function createStore(host: Host): Store {
     },
     arriveAtFinding: () => {
       wantedFinding.value = null;
+      movedFinding.value = null;
     },
     allowShortcuts: (isOn) => {
       hasShortcuts.value = isOn;
@@ -246,8 +251,12 @@ export function createStore(host: Host): Store {
       const storage = answers.findings.peek().value?.mutes;
       if (shown === null || storage === undefined) return "The findings are not loaded yet.";
       const failure = await muting.mute(shown, storage.stored, muted, note);
-      if (failure === "") reload();
-      return failure;
+      if (failure !== "") return failure;
+      // The verdict may name another layer now, which must not take the place of this one.
+      choices.layer.value = answers.layer.peek()?.name;
+      movedFinding.value = muted[0]?.id ?? null;
+      reload();
+      return "";
     },
     reload,
   };

@@ -62,6 +62,11 @@ function FindingArticle({ store, finding, all, rules }: FindingProps) {
     article.current?.focus();
     store.arriveAtFinding();
   }, [isWanted]);
+  useEffect(() => {
+    if (finding.mute !== null || store.movedFinding.peek() !== finding.id) return;
+    article.current?.focus();
+    store.arriveAtFinding();
+  }, []);
   return (
     <article ref={article} class="finding" tabIndex={-1}>
       <h3>

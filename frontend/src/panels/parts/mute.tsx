@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useId } from "preact/hooks";
+import { useEffect, useId, useRef } from "preact/hooks";
 import { LONGEST_NOTE } from "../../core/browser_mutes";
 import { plural, sentence } from "../../core/format";
 import { isCounting, ruleTitle } from "../../core/ranking";
@@ -8,7 +8,10 @@ import type { Finding, Mutes, Rule } from "../../core/types";
 import type { Store } from "../../state/store";
 import { Badge } from "./badge";
 
-export type FindingActionsStore = Pick<Store, "findings" | "muteFindings" | "openDrawer">;
+export type FindingActionsStore = Pick<
+  Store,
+  "arriveAtFinding" | "findings" | "movedFinding" | "muteFindings" | "openDrawer"
+>;
 
 interface ActionsProps {
   readonly store: FindingActionsStore;
@@ -124,6 +127,12 @@ interface MutedProps {
 /** A finding that does not count, folded under its note. */
 export function MutedFinding({ store, finding, rules, children }: MutedProps) {
   const failure = useSignal("");
+  const summary = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (store.movedFinding.peek() !== finding.id) return;
+    summary.current?.focus();
+    store.arriveAtFinding();
+  }, []);
   const { mute } = finding;
   const storage = store.findings.value.value?.mutes;
   if (mute === null) return null;
@@ -133,7 +142,7 @@ export function MutedFinding({ store, finding, rules, children }: MutedProps) {
   };
   return (
     <details class="muted-finding">
-      <summary>
+      <summary ref={summary}>
         <span class="muted-word">Muted</span> <Badge state={finding.severity} />{" "}
         <span>{ruleTitle(finding.rule, rules)}</span>
         {mute.note !== "" && <q>{mute.note}</q>}

@@ -72,7 +72,7 @@ def _check(judged: Judged | Unreadable, lowest: Severity, only: Sequence[str] | 
     if isinstance(judged, Unreadable):
         complain("Cannot judge", f"{judged.title}: {judged.reason}")
         return CANNOT_JUDGE
-    rules = judged.run.rules if only is None else only
+    rules = (*judged.run.rules, *judged.run.training_rules) if only is None else only
     found = [
         (finding, family.root)
         for family in families(judged.counting)

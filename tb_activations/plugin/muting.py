@@ -126,7 +126,8 @@ def check_page(request: Request) -> None:
     if request.mimetype != JSON:
         raise ApiError(ErrorKind.FORBIDDEN, f"Content-Type must be {JSON}, got {request.mimetype!r:.100}")
     origin = request.headers.get("Origin", "")
-    if urlsplit(origin).netloc != request.host or request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+    is_own = origin in (f"http://{request.host}", f"https://{request.host}")
+    if not is_own or request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         raise ApiError(ErrorKind.FORBIDDEN, f"Origin must be the page of this server, got {origin!r:.200}")
 
 

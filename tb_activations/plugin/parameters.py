@@ -72,7 +72,7 @@ def rules(query: Mapping[str, str]) -> tuple[Rule, ...]:
     try:
         return configure(chosen)
     except ValueError as error:
-        raise BadParameterError("rules", value, f"{allowed} ({error:.400})") from error
+        raise BadParameterError("rules", value, f"{allowed} ({str(error)[:400]})") from error
 
 
 def mutes(query: Mapping[str, str]) -> Mutes:

@@ -67,7 +67,9 @@ def test_a_slider_judges_again_and_the_saved_rules_are_those_of_check(
     assert json.loads(path.read_text())["dead_units"] == {"note_share": 0.7, "warning_share": 0.65}
     assert main(["check", str(logs), "--thresholds", str(path)]) == 0
     assert main(["check", str(logs)]) == 1
-    assert "train: no warning or problem. Rules: 2 checked (Dead units, NaN or infinity)" in capsys.readouterr().out
+    assert (
+        "train: no warning or problem. Rules: 3 checked (Dead units, NaN or infinity, Spike)" in capsys.readouterr().out
+    )
     tab.page.keyboard.press("Escape")
     expect(drawer).to_have_count(0)
     expect(tab.panel("findings").get_by_role("button", name="Try other thresholds")).to_be_focused()

@@ -100,7 +100,7 @@ def test_what_the_browser_keeps_is_honored_and_told_apart(server: Server) -> Non
     assert server.get("run", run="sick", muted=muted).json["layers"][2]["severity"] is None
 
 
-FOREIGN = {
+FOREIGN: dict[str, dict[str, str]] = {
     "a form": {"Content-Type": "application/x-www-form-urlencoded"},
     "plain text": {"Content-Type": "text/plain"},
     "another site": {"Origin": "http://evil.example"},
@@ -134,7 +134,7 @@ def test_only_this_machine_may_write(server: Server, logs: Path, headers: dict[s
     assert json.loads(asked.body)["mutes"]["stored"] == "browser"
 
 
-BAD = {
+BAD: dict[str, object] = {
     "empty": b"",
     "no JSON": b"{",
     "no UTF-8": b"\xff\xff",
@@ -195,7 +195,7 @@ def muting(logdir: Path | str | None, **flags: Any) -> Muting:
 
 
 def request(host: str = "localhost:6006", address: str = "127.0.0.1") -> Request:
-    return Request(EnvironBuilder(headers={"Host": host}, environ_base={"REMOTE_ADDR": address}).get_environ())
+    return Request(EnvironBuilder(headers=[("Host", host)], environ_base={"REMOTE_ADDR": address}).get_environ())
 
 
 @pytest.mark.parametrize(

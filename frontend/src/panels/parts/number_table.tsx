@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { formatCount, formatValue } from "../../core/format";
 import { fileName, type NumberTable, toCsv } from "../../core/table";
-import { saveText } from "./save";
+import { saveFile } from "./save";
 
 interface NumbersProps {
   /** Accessible name. */
@@ -43,7 +43,7 @@ export function Numbers({ name, table, file }: NumbersProps) {
       <p class="table-foot">
         <button
           type="button"
-          onClick={() => saveText(toCsv(table), fileName(...file), "text/csv")}
+          onClick={() => saveFile(new Blob([toCsv(table)], { type: "text/csv;charset=utf-8" }), fileName(...file))}
           aria-label={`Download CSV: ${name}`}
         >
           Download CSV

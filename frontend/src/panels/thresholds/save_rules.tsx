@@ -1,6 +1,6 @@
-import { type Draft, rulesFile } from "../../core/draft";
+import { type Draft, type RulesFile, rulesFile } from "../../core/draft";
 import type { Rule } from "../../core/types";
-import { saveText } from "../parts/save";
+import { saveFile } from "../parts/save";
 
 const FILE = "layer_health_rules.json";
 
@@ -15,11 +15,7 @@ export function SaveRules({ rules, draft }: SaveProps) {
   const isEmpty = Object.keys(file).length === 0;
   return (
     <footer class="drawer-foot">
-      <button
-        type="button"
-        disabled={isEmpty}
-        onClick={() => saveText(`${JSON.stringify(file, null, 2)}\n`, FILE, "application/json")}
-      >
+      <button type="button" disabled={isEmpty} onClick={() => saveFile(fileOf(file), FILE)}>
         Save rules file
       </button>
       <details>
@@ -33,4 +29,8 @@ export function SaveRules({ rules, draft }: SaveProps) {
       </details>
     </footer>
   );
+}
+
+function fileOf(rules: RulesFile): Blob {
+  return new Blob([`${JSON.stringify(rules, null, 2)}\n`], { type: "application/json" });
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 from tb_activations.plugin.bounds import clipped
@@ -26,8 +27,9 @@ class Muted:
     why_browser: str = ""
     problem: str = ""
 
-    @property
+    @functools.cached_property
     def all(self) -> Mutes:
+        """By rule and layer."""
         return {**self.in_browser, **self.next_to_run}
 
     def entry(self, finding: Finding) -> dict[str, Any] | None:

@@ -33,22 +33,28 @@ class Judging:
         self._bases: collections.OrderedDict[object, tuple[weakref.ref[Run], Standing]] = collections.OrderedDict()
         self._guard = threading.Lock()
 
-    def answer(self, experiment: str, run: Run, rules: Sequence[Rule], mutes: Mutes) -> dict[str, Any]:
+    def answer(
+        self, experiment: str, name: str, read: Callable[[], Run], rules: Sequence[Rule], mutes: Mutes
+    ) -> dict[str, Any]:
         """What these rules find in the run, compared with the run's own thresholds over the same records.
 
         Only rules whose thresholds differ are judged, and the rules for the training as a whole.
 
         Args:
+            name: of a run that exists.
+            read: gives it. Reading is part of the turn: requests that wait for the same data to be decoded would
+                otherwise come out of their order.
             rules: that apply; known rules of the run that are not among them are left out.
             mutes: findings that the verdict does not count.
 
         Raises:
             ApiError: a newer request for the run came, or it takes too long.
         """
-        own = own_rules(run)
-        changed = [rule for rule in rules if own.get(rule.id) != rule]
-        gone = {rule for rule in own if rule not in {each.id for each in rules}}
-        with self._turns.turn((experiment, run.name), HINT) as turn:
+        with self._turns.turn((experiment, name), HINT) as turn:
+            run = read()
+            own = own_rules(run)
+            changed = [rule for rule in rules if own.get(rule.id) != rule]
+            gone = {rule for rule in own if rule not in {each.id for each in rules}}
             before = after = standing_of(run)
             judged = _with_training(changed, rules) if changed or gone else []
             if judged:

@@ -101,11 +101,14 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
         return _respond(request, answers.findings(run, self._muted(request)))
 
     def _judge(self, request: Request) -> Response:
-        rules = parameters.rules(request.args)
-        mutes = self._muted(request).all
-        run = self._read(request, store.TABLES | store.UNITS)
-        experiment = plugin_util.experiment_id(request.environ)
-        return _respond(request, self._judging.answer(experiment, run, rules, mutes))
+        name, rules = parameters.text(request.args, "run"), parameters.rules(request.args)
+        mutes, experiment = self._muted(request).all, plugin_util.experiment_id(request.environ)
+        self._store.check(self._source(request), name)
+
+        def read() -> Run:
+            return self._read(request, store.TABLES | store.UNITS)
+
+        return _respond(request, self._judging.answer(experiment, name, read, rules, mutes))
 
     def _mute(self, request: Request) -> Response:
         check_page(request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,20 @@ def test_an_unknown_run_is_named(server: Server) -> None:
     assert (answer.status, answer.json["kind"]) == (404, "unknown_run")
 
 
+def test_requests_at_the_same_time_do_not_pile_up(server: Server) -> None:
+    def ask(place: int) -> Any:
+        rules = {"dead_units": {"min_samples": 100 + place}, **OTHERS}
+        return server.get("judge", run="train", rules=json.dumps(rules))
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, range(8)))
+    assert {answer.status for answer in answers} <= {200, 409}
+    assert {answer.json["kind"] for answer in answers if answer.status == 409} <= {"superseded"}
+    # The latest one is always answered.
+    assert 200 in [answer.status for answer in answers]
+    assert judge(server, {"dead_units": {"note_share": 0.3}, **OTHERS})["records"] == PLAN.steps
+
+
 def test_the_stored_run_does_not_change(server: Server, logs: Path) -> None:
     def digests() -> dict[str, str]:
         files = [path for path in sorted(logs.rglob("*")) if path.is_file()]
@@ -149,7 +164,9 @@ def test_a_run_that_takes_too_long_is_refused_with_what_to_do(logs: Path) -> Non
         return clock.now
 
     with pytest.raises(ApiError, match="tb-activations check --thresholds") as caught:
-        Judging(slow).answer("", load(logs, "train"), configure({"dead_units": {"note_share": 0.3}, **OTHERS}), {})
+        Judging(slow).answer(
+            "", "train", lambda: load(logs, "train"), configure({"dead_units": {"note_share": 0.3}, **OTHERS}), {}
+        )
     assert caught.value.kind == ErrorKind.TOO_SLOW
 
 
@@ -163,6 +180,6 @@ def test_the_own_thresholds_are_judged_once_per_run(logs: Path, monkeypatch: pyt
 
     monkeypatch.setattr("tb_activations.plugin.judging.rejudge", counted)
     for share in (0.2, 0.3, 0.4):
-        judging.answer("", run, configure({"dead_units": {"note_share": share}, **OTHERS}), {})
+        judging.answer("", "train", lambda: run, configure({"dead_units": {"note_share": share}, **OTHERS}), {})
     # Only what changed and the rules for the training, and the thresholds of the run only at first.
     assert judged == [("dead_units", "loss_spike")] * 4

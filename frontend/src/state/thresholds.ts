@@ -2,6 +2,7 @@ import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { fetchJudgement } from "../api";
 import { queryOf } from "../core/browser_mutes";
 import { type Draft, isChanged, knownRules, NO_DRAFT, rulesFile, withRule, withValue } from "../core/draft";
+import { kindOf } from "../core/failures";
 import type { Judgement, Threshold } from "../core/types";
 import type { Answers } from "./answers";
 import { debounced } from "./debounced";
@@ -10,6 +11,8 @@ import { type Loaded, resource, stable } from "./resource";
 
 /** Milliseconds without a change before the run is judged again. */
 const PAUSE = 250;
+/** Requests can overtake each other on their way, and then the latest one is replaced by an older one. */
+const REPEATS = 3;
 
 /** The thresholds that the user tries on the shown run. */
 export interface Thresholds {
@@ -28,6 +31,22 @@ export interface Thresholds {
   judgeAgain(): void;
 }
 
+interface Trial {
+  readonly run: string;
+  readonly rules: string;
+  readonly muted: string;
+}
+
+async function judge({ run, rules, muted }: Trial, abort: AbortSignal): Promise<Judgement> {
+  for (let left = REPEATS; ; left -= 1) {
+    try {
+      return await fetchJudgement(run, rules, muted, abort);
+    } catch (error) {
+      if (left === 0 || !(error instanceof Error) || kindOf(error) !== "superseded") throw error;
+    }
+  }
+}
+
 export function createThresholds(answers: Pick<Answers, "run" | "description">, muting: Muting): Thresholds {
   const isDrawerOpen = signal(false);
   const drawerRule = signal<string | null>(null);
@@ -39,7 +58,7 @@ export function createThresholds(answers: Pick<Answers, "run" | "description">, 
     draft.value = NO_DRAFT;
   });
 
-  const key = stable(
+  const key = stable<Trial | null>(
     computed(() => {
       const run = answers.run.value;
       const { value } = answers.description.value;
@@ -55,12 +74,7 @@ export function createThresholds(answers: Pick<Answers, "run" | "description">, 
     isDrawerOpen,
     drawerRule,
     draft,
-    judgement: resource(
-      debounced(key, PAUSE),
-      records,
-      ({ run, rules, muted }, abort) => fetchJudgement(run, rules, muted, abort),
-      ({ run }) => run,
-    ),
+    judgement: resource(debounced(key, PAUSE), records, judge, ({ run }) => run),
     openDrawer: (rule) => {
       drawerRule.value = rule;
       isDrawerOpen.value = true;

@@ -72,6 +72,20 @@ describe("trying thresholds", () => {
     expect(asked).toEqual([]);
   });
 
+  it("repeats a request that an older one has overtaken, but not for ever", async () => {
+    const body = JSON.stringify({ error: "a newer request replaced this one", kind: "superseded" });
+    const options = { status: 409, headers: { "Content-Type": "application/json" } };
+    let asks = 0;
+    vi.stubGlobal("fetch", async () => {
+      asks += 1;
+      return new Response(body, options);
+    });
+    thresholds.tryThreshold("dead_units", SHARE, 0.8);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(asks).toBe(4);
+    expect(thresholds.judgement.value.error?.message).toBe("a newer request replaced this one");
+  });
+
   it("asks nothing while no rule is checked", () => {
     thresholds.tryRule("dead_units", false);
     vi.advanceTimersByTime(1000);

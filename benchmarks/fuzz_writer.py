@@ -13,6 +13,7 @@ import numpy as np
 
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.reader import load
+from tb_activations.events.schema import COST_COLUMNS
 from tb_activations.recording.folder.claim import claim_folder
 from tb_activations.recording.folder.writer import RunWriter
 
@@ -32,7 +33,7 @@ def main() -> None:
             rules=run.rules,
             findings=run.findings if step % 10 == 0 else None,
             histograms=run.histogram_table[0] if step % 10 == 0 else None,
-            cost=np.ones(3, np.float32),
+            cost=np.ones(len(COST_COLUMNS), np.float32),
         )
         writer.write(summary, step)
         writer.flush()

@@ -12,6 +12,7 @@ import {
 import type {
   ErrorAnswer,
   Findings,
+  Judgement,
   PictureDetails,
   PictureDetailsAnswer,
   PictureList,
@@ -45,12 +46,12 @@ function addressOf(route: string, parameters: Parameters): string {
   return query.size === 0 ? `./${route}` : `./${route}?${query.toString()}`;
 }
 
-async function get(route: string, parameters: Parameters, signal: AbortSignal): Promise<Response> {
+async function get(route: string, parameters: Parameters, options: RequestInit): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(addressOf(route, parameters), { signal });
+    response = await fetch(addressOf(route, parameters), options);
   } catch (error) {
-    if (signal.aborted) throw error;
+    if (options.signal?.aborted) throw error;
     throw new ApiError("network", "TensorBoard does not respond. Is it still running?");
   }
   if (!response.ok) throw await readable(route, () => failureOf(response));
@@ -58,7 +59,7 @@ async function get(route: string, parameters: Parameters, signal: AbortSignal): 
 }
 
 async function getJson<Answer>(route: string, parameters: Parameters, signal: AbortSignal): Promise<Answer> {
-  const response = await get(route, parameters, signal);
+  const response = await get(route, parameters, { signal });
   return readable(route, async () => (await response.json()) as Answer);
 }
 
@@ -67,7 +68,7 @@ async function getFrame<Header extends Frame["header"]>(
   parameters: Parameters,
   signal: AbortSignal,
 ): Promise<Frame<Header>> {
-  const response = await get(route, parameters, signal);
+  const response = await get(route, parameters, { signal });
   return readable(route, async () => decodeFrame<Header>(await response.arrayBuffer()));
 }
 
@@ -109,13 +110,33 @@ export function pictureAddress(run: string, tag: string, step: number): string {
   return addressOf("picture", { run, tag, step });
 }
 
-export async function fetchDescription(run: string, signal: AbortSignal): Promise<RunDescription> {
-  const description = await getJson<RunDescription>("run", { run }, signal);
+/** @param muted the mutes that this browser keeps, as JSON; the server has its own as well. */
+export async function fetchDescription(run: string, muted: string, signal: AbortSignal): Promise<RunDescription> {
+  const description = await getJson<RunDescription>("run", withMuted({ run }, muted), signal);
   return { ...description, statistics: description.statistics.map(withUnit) };
 }
 
-export function fetchFindings(run: string, signal: AbortSignal): Promise<Findings> {
-  return getJson("findings", { run }, signal);
+export function fetchFindings(run: string, muted: string, signal: AbortSignal): Promise<Findings> {
+  return getJson("findings", withMuted({ run }, muted), signal);
+}
+
+/** @param rules as in a rules file. */
+export function fetchJudgement(run: string, rules: string, muted: string, signal: AbortSignal): Promise<Judgement> {
+  return getJson("judge", withMuted({ run, rules }, muted), signal);
+}
+
+/** Mutes open findings next to the run; a note of null unmutes them. */
+export async function postMute(
+  run: string,
+  findings: readonly { readonly rule: string; readonly layer: string }[],
+  note: string | null,
+): Promise<void> {
+  const body = JSON.stringify({ findings: findings.map(({ rule, layer }) => ({ rule, layer })), note });
+  await get("mute", { run }, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+}
+
+function withMuted(parameters: Parameters, muted: string): Parameters {
+  return muted === "" ? parameters : { ...parameters, muted };
 }
 
 export function fetchMatrix(run: string, stat: string, signal: AbortSignal): Promise<Frame<MatrixHeader>> {

@@ -22,6 +22,9 @@ export interface Host {
   /** Whether single-key shortcuts are enabled; stored in this browser. */
   readonly hasShortcuts: boolean;
   keepShortcuts(isOn: boolean): void;
+  /** What `remember` kept in this browser under this name; null if nothing. */
+  recall(name: string): string | null;
+  remember(name: string, text: string): void;
   /** Names the frame for screen readers. */
   nameFrame(title: string): void;
 }
@@ -54,6 +57,10 @@ export function connectHost(): Host {
     keepShortcuts: (isOn) => {
       withStorage((storage) => (isOn ? storage.removeItem(SHORTCUTS_KEY) : storage.setItem(SHORTCUTS_KEY, OFF)));
     },
+    recall: (name) => withStorage((storage) => storage.getItem(MEMORY_PREFIX + name)),
+    remember: (name, text) => {
+      withStorage((storage) => storage.setItem(MEMORY_PREFIX + name, text));
+    },
     nameFrame: (title) => {
       if (outer !== window && window.frameElement !== null) window.frameElement.setAttribute("title", title);
     },
@@ -83,6 +90,7 @@ function readTicks(text: string | undefined): Readonly<Record<string, boolean>> 
 
 const SHORTCUTS_KEY = "layer_health.shortcuts";
 const OFF = "off";
+const MEMORY_PREFIX = "layer_health.";
 
 /** Null if the browser stores nothing, as in a private window; a choice then lasts until the page is closed. */
 function withStorage<Value>(use: (storage: Storage) => Value): Value | null {

@@ -11,6 +11,7 @@ import layersStyles from "./styles/layers.css?inline";
 import pageStyles from "./styles/page.css?inline";
 import panelsStyles from "./styles/panels.css?inline";
 import statesStyles from "./styles/states.css?inline";
+import thresholdsStyles from "./styles/thresholds.css?inline";
 
 const TITLE = "Layer Health";
 
@@ -23,6 +24,7 @@ function adoptStyles(): void {
     chartsStyles,
     panelsStyles,
     statesStyles,
+    thresholdsStyles,
   ].map((text) => {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(text);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { fetchDescription, fetchRuns } from "../src/api";
+import { fetchDescription, fetchRuns, postMute } from "../src/api";
 import type { ApiError } from "../src/core/failures";
 
 const signal = new AbortController().signal;
@@ -24,7 +24,7 @@ describe("an error", () => {
   it("has the kind that the server gives, whatever the status", async () => {
     for (const status of [409, 413, 422]) {
       answerWith('{"error": "no JSON in it", "kind": "damaged_run"}', status, "application/json");
-      expect(await failure(fetchDescription("run", signal))).toEqual({
+      expect(await failure(fetchDescription("run", "", signal))).toEqual({
         kind: "damaged_run",
         message: "no JSON in it",
       });
@@ -61,7 +61,33 @@ describe("the description of a run", () => {
       asked.push(address);
       return new Response('{"statistics": []}', { headers: { "Content-Type": "application/json" } });
     });
-    await fetchDescription("a b", signal);
+    await fetchDescription("a b", "", signal);
     expect(asked).toEqual(["./run?run=a+b"]);
+  });
+});
+
+describe("a mute", () => {
+  it("is a request that no other page can send unasked", async () => {
+    const sent: [string, RequestInit][] = [];
+    vi.stubGlobal("fetch", async (address: string, options: RequestInit) => {
+      sent.push([address, options]);
+      return new Response("{}", { headers: { "Content-Type": "application/json" } });
+    });
+    await postMute("a b", [{ rule: "dead_units", layer: "dense" }], "sparse on purpose");
+    expect(sent).toEqual([
+      [
+        "./mute?run=a+b",
+        {
+          method: "POST",
+          headers: { "Content-Type": "application/json" },
+          body: '{"findings":[{"rule":"dead_units","layer":"dense"}],"note":"sparse on purpose"}',
+        },
+      ],
+    ]);
+  });
+
+  it("fails with the reason of the server", async () => {
+    answerWith('{"error": "the folder is read-only", "kind": "read_only"}', 403, "application/json");
+    expect(await failure(postMute("run", [], ""))).toEqual({ kind: "read_only", message: "the folder is read-only" });
   });
 });

@@ -15,7 +15,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "panels/parts": ["core", "charts", "state", "panels/parts"],
   "panels/layer": ["core", "charts", "state", "panels/parts", "panels/layer"],
   "panels/run": ["core", "charts", "state", "panels/parts", "panels/run"],
-  "panels/app": ["core", "state", "panels/parts", "panels/layer", "panels/run"],
+  "panels/thresholds": ["core", "charts", "state", "panels/parts", "panels/thresholds"],
+  "panels/app": ["core", "state", "panels/parts", "panels/layer", "panels/run", "panels/thresholds"],
   main: ["core", "state", "panels/app", "host", "styles"],
   "vite-env": [],
 };

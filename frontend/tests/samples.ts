@@ -1,9 +1,9 @@
-import type { Finding, Layer, Rule } from "../src/core/types";
+import type { Finding, Layer, Rule, Threshold } from "../src/core/types";
 
 export const RULES: readonly Rule[] = [
-  { id: "dead_units", title: "Dead units", why: "", outcome: null },
-  { id: "vanishing_gradient", title: "Vanishing gradient", why: "", outcome: null },
-  { id: "nonfinite", title: "NaN or infinity", why: "", outcome: null },
+  { id: "dead_units", title: "Dead units", why: "", outcome: null, thresholds: [] },
+  { id: "vanishing_gradient", title: "Vanishing gradient", why: "", outcome: null, thresholds: [] },
+  { id: "nonfinite", title: "NaN or infinity", why: "", outcome: null, thresholds: [] },
 ];
 
 export function layer(changes: Partial<Layer> = {}): Layer {
@@ -22,6 +22,7 @@ export function layer(changes: Partial<Layer> = {}): Layer {
     inputs: [],
     severity: null,
     outcomes: ["ok", "ok", "ok"],
+    muted: [],
     ...changes,
   };
 }
@@ -54,6 +55,25 @@ export function finding(changes: Partial<Finding> = {}): Finding {
     origin: "",
     reopened_step: null,
     follow_up: "",
+    mute: null,
+    ...changes,
+  };
+}
+
+export function threshold(changes: Partial<Threshold> = {}): Threshold {
+  return {
+    id: "warning_share",
+    title: "Warning from",
+    unit: "share",
+    default: 0.5,
+    low: 0,
+    high: 1,
+    scale: "linear",
+    start: 0,
+    end: 1,
+    step: 0.01,
+    is_whole: false,
+    value: 0.5,
     ...changes,
   };
 }

@@ -5,6 +5,7 @@ import type {
   ErrorKind,
   Findings,
   FindingUnit,
+  Judgement,
   LifeState,
   Outcome,
   PictureDetailsAnswer,
@@ -20,9 +21,11 @@ type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
 
 export const runList: RunList = {"runs": [{"name": "sick", "readable": true, "kind": null, "reason": "", "records": 12, "layers": 5, "first_step": 0, "last_step": 110, "start_time": 1795219200.0, "last_time": 1795219206.0, "severity": "problem"}], "left_out": {}};
 
-export const runDescription: RunDescription = {"run": "sick", "model": "synthetic", "schema_version": 2, "layers": [{"name": "head_4", "class_name": "Dense", "call_site": 0, "output_shape": [null, 2], "dtype": "float32", "units": 2, "activation": "softmax", "parameters": 6, "trainable": true, "inputs": [], "is_gate": false, "not_observed": "", "severity": null, "outcomes": ["not_applicable", "not_applicable", "ok"]}], "weights": [{"name": "head_4/kernel", "layer": "head_4", "shape": [2, 2], "has_gradient": true}], "rules": [{"id": "nonfinite", "title": "…", "why": "…", "outcome": null}], "statistics": [{"id": "input_rms", "title": "…", "about": "…", "unit": "", "scale": "log"}], "step_statistics": [{"id": "clipped", "title": "…", "about": "…", "unit": "", "scale": "linear"}], "thresholds": {"dead_units": {"share": 0.5}, "vanishing_gradient": {"share": 0.5}, "nonfinite": {"share": 0.5}}, "cadence": {"update_freq": 10}, "versions": {"tb_activations": "0.0.0"}, "cost": {"overhead": 0.013000000268220901, "observation_seconds": 0.03999999910593033, "interval": 10.0, "one_time_seconds": 3.5}, "left_out": {}};
+export const runDescription: RunDescription = {"run": "sick", "model": "synthetic", "schema_version": 2, "layers": [{"name": "head_4", "class_name": "Dense", "call_site": 0, "output_shape": [null, 2], "dtype": "float32", "units": 2, "activation": "softmax", "parameters": 6, "trainable": true, "inputs": [], "is_gate": false, "not_observed": "", "severity": null, "outcomes": ["not_applicable", "not_applicable", "ok"], "muted": []}], "weights": [{"name": "head_4/kernel", "layer": "head_4", "shape": [2, 2], "has_gradient": true}], "rules": [{"id": "nonfinite", "title": "…", "why": "…", "outcome": null, "thresholds": [{"id": "skipped_steps", "title": "…", "unit": "steps", "default": 10.0, "low": 1, "high": 1000000.0, "scale": "linear", "start": 1, "end": 40.0, "step": 1, "is_whole": true, "value": 10.0}]}], "statistics": [{"id": "input_rms", "title": "…", "about": "…", "unit": "", "scale": "log"}], "step_statistics": [{"id": "clipped", "title": "…", "about": "…", "unit": "", "scale": "linear"}], "thresholds": {"dead_units": {"share": 0.5}, "vanishing_gradient": {"share": 0.5}, "nonfinite": {"share": 0.5}}, "cadence": {"update_freq": 10}, "versions": {"tb_activations": "0.0.0"}, "cost": {"overhead": 0.013000000268220901, "observation_seconds": 0.03999999910593033, "interval": 10.0, "one_time_seconds": 3.5}, "left_out": {}};
 
-export const findings: Findings = {"run": "sick", "verdict": {"severity": "problem", "sentence": "…", "layer": "dense_2", "layers_affected": 3, "layers_total": 5, "rules_checked": 3, "rules_not_applicable": 0}, "findings": [{"id": "vanishing_gradient:dense_1:30", "quantity": "…", "rule": "vanishing_gradient", "layer": "dense_1", "severity": "warning", "sign": "elasticity", "unit": "", "value": 0.0, "threshold": 0.0001, "samples": 288, "checks": 9, "since_step": 30, "opened_step": 30, "last_step": 110, "message": "…", "might_be_wrong": "…", "advice": "…", "source": "synthetic", "units": [], "unit_count": 0, "closed_step": null, "closing_threshold": null, "root": "dead_units:dense_2:30", "origin": "", "reopened_step": null, "follow_up": ""}], "left_out": {}};
+export const findings: Findings = {"run": "sick", "verdict": {"severity": "warning", "sentence": "…", "layer": "dense_0", "layers_affected": 2, "layers_total": 5, "rules_checked": 3, "rules_not_applicable": 0, "muted": 1}, "findings": [{"id": "vanishing_gradient:dense_1:30", "quantity": "…", "rule": "vanishing_gradient", "layer": "dense_1", "severity": "warning", "sign": "elasticity", "unit": "", "value": 0.0, "threshold": 0.0001, "samples": 288, "checks": 9, "since_step": 30, "opened_step": 30, "last_step": 110, "message": "…", "might_be_wrong": "…", "advice": "…", "source": "synthetic", "units": [], "unit_count": 0, "closed_step": null, "closing_threshold": null, "root": "dead_units:dense_2:30", "origin": "", "reopened_step": null, "follow_up": "", "mute": null}], "mutes": {"stored": "browser", "why": "…", "problem": ""}, "left_out": {}};
+
+export const judgement: Judgement = {"run": "sick", "verdict": {"severity": null, "sentence": "…", "layer": "", "layers_affected": 0, "layers_total": 5, "rules_checked": 1, "rules_not_applicable": 0, "muted": 0}, "changes": [{"rule": "vanishing_gradient", "layer": "dense_0", "headline": "…", "before": "warning", "after": null}], "records": 12, "left_out": {}};
 
 export const pictureList: PictureList = {"run": "sick", "pictures": [{"tag": "feature_maps/dense_0", "kind": "feature_maps", "subject": "dense_0", "description": "…", "steps": [0, 100], "wall_times": [1795219200.5, 1795219205.5], "size": [195, 121]}], "left_out": {}};
 
@@ -54,7 +57,7 @@ export const outcomeValues = ["ok", "note", "warning", "problem", "not_applicabl
 
 export const outcomeValuesAreDeclared: Same<(typeof outcomeValues)[number], Outcome> = true;
 
-export const errorKindValues = ["bad_parameter", "unknown_run", "unknown_layer", "untracked_units", "unknown_picture", "bad_method", "newer_schema", "too_large", "damaged_run"] as const;
+export const errorKindValues = ["bad_parameter", "forbidden", "read_only", "unknown_run", "unknown_layer", "unknown_finding", "untracked_units", "unknown_picture", "bad_method", "newer_schema", "superseded", "too_large", "too_slow", "damaged_run"] as const;
 
 export const errorKindValuesAreDeclared: Same<(typeof errorKindValues)[number], ErrorKind> = true;
 

@@ -14,12 +14,14 @@ from tb_activations.cli.thresholds_file import HELP, METAVAR, thresholds_file
 from tb_activations.health.rules import RULES
 from tb_activations.health.verdict import NOTHING_TRAINED, is_trained
 from tb_activations.records.finding import Finding, Severity
+from tb_activations.records.mute import Mute
 from tb_activations.report.stored import Judged, Unreadable, read
 from tb_activations.report.text import severity_style
 from tb_activations.report.words import (
     NO_STEP,
     families,
     glyph,
+    muted,
     place,
     plural,
     printable,
@@ -70,27 +72,31 @@ def _check(judged: Judged | Unreadable, lowest: Severity, only: Sequence[str] | 
     if isinstance(judged, Unreadable):
         complain("Cannot judge", f"{judged.title}: {judged.reason}")
         return CANNOT_JUDGE
-    rules = judged.run.rules if only is None else only
+    rules = (*judged.run.rules, *judged.run.training_rules) if only is None else only
     found = [
         (finding, family.root)
-        for family in families(judged.run.findings)
+        for family in families(judged.counting)
         for finding in family.members
         if finding.severity.rank >= lowest.rank and finding.rule in rules
     ]
+    silenced = [(one, mute) for one, mute in judged.muted if one.severity.rank >= lowest.rank and one.rule in rules]
     if found:
-        _sick(judged.title, found)
+        _sick(judged.title, found, len(silenced))
+        _muted(silenced)
         return SICK
     reason = _why_not_judged(judged, rules)
     if reason:
         complain("Cannot judge", f"{judged.title}: {reason}")
         return CANNOT_JUDGE
-    _healthy(judged, lowest, rules)
+    _healthy(judged, lowest, rules, len(silenced))
+    _muted(silenced)
     return HEALTHY
 
 
-def _healthy(judged: Judged, lowest: Severity, rules: Sequence[str]) -> None:
-    lesser = sum(finding.closed_step is None and finding.rule in rules for finding in judged.run.findings)
+def _healthy(judged: Judged, lowest: Severity, rules: Sequence[str], silenced: int) -> None:
+    lesser = sum(finding.closed_step is None and finding.rule in rules for finding in judged.counting)
     more = f", {lesser} lesser {plural(lesser, 'finding')}" if lesser else ""
+    more += f", {silenced} muted" if silenced else ""
     counting = [severity for severity in FAIL_ON if severity.rank >= lowest.rank]
     states = rules_in_words({rule: judged.states[rule] for rule in rules})
     Console().print(
@@ -102,10 +108,17 @@ def _healthy(judged: Judged, lowest: Severity, rules: Sequence[str]) -> None:
     )
 
 
-def _sick(name: str, found: Sequence[tuple[Finding, Finding]]) -> None:
+def _muted(silenced: Sequence[tuple[Finding, Mute]]) -> None:
+    """Prints each muted finding with its note."""
+    for finding, mute in silenced:
+        line = f"  muted {finding.severity.value}, {finding.rule}: {printable(muted(finding, mute))}"
+        Console().print(Text(line, "dim"), soft_wrap=True)
+
+
+def _sick(name: str, found: Sequence[tuple[Finding, Finding]], silenced: int) -> None:
     """Prints each finding with the root it follows from."""
     console = Console()
-    count = f"{len(found)} {plural(len(found), 'finding')}"
+    count = f"{len(found)} {plural(len(found), 'finding')}" + (f", {silenced} muted" if silenced else "")
     worst = max((finding.severity for finding, _ in found), key=lambda severity: severity.rank)
     console.print(
         Text.assemble((printable(f"{glyph(worst)} {name}"), severity_style(worst)), f": {count}"), soft_wrap=True

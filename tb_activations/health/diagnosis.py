@@ -44,10 +44,15 @@ class Diagnosis:
 
     If a rule raises an `Exception`, its outcome is `ERROR`, for every layer, a warning is logged once, and the training
     continues. Other `BaseException`s are raised.
+
+    Args:
+        rules: None for all.
+        elsewhere: all findings of rules that are not among these but judge the same training; rules for the training
+            as a whole see those that were open at a step.
     """
 
-    def __init__(self, spec: RunSpec, rules: tuple[Rule, ...] | None = None) -> None:
-        self._spec = spec
+    def __init__(self, spec: RunSpec, rules: tuple[Rule, ...] | None = None, elsewhere: Sequence[Finding] = ()) -> None:
+        self._spec, self._elsewhere = spec, elsewhere
         self._chosen = configure() if rules is None else rules
         self._rules = tuple(rule for rule in self._chosen if isinstance(rule, LayerRule))
         self._training_rules = tuple(rule for rule in self._chosen if isinstance(rule, TrainingRule))
@@ -112,12 +117,20 @@ class Diagnosis:
         """Runs the rules for the training as a whole; notes their findings in `ledger` and `changed`."""
         outcomes = np.full(len(self._training_rules), Outcome.ERROR, np.uint8)
         for place, rule in enumerate(self._training_rules):
-            earlier, known = ledger.open_of(rule.id, [WHOLE])[0], ledger.still_open()
+            earlier, known = ledger.open_of(rule.id, [WHOLE])[0], [*self._open_elsewhere(), *ledger.still_open()]
             [answer] = self._answers(rule, lambda *given, rule=rule: [rule.judge(*given)], earlier, known, count=1)
             outcomes[place] = _outcome(answer)
             if ledger.note(rule, WHOLE, answer, step=self._history.step, check=self._history.checks):
                 changed.append((rule.id, WHOLE))
         return outcomes
+
+    def _open_elsewhere(self) -> list[Finding]:
+        step = self._history.step
+        return [
+            finding
+            for finding in self._elsewhere
+            if finding.opened_step <= step and (finding.closed_step is None or step < finding.closed_step)
+        ]
 
     def not_evaluated(self) -> Judgement:
         """The judgement of a step that was recorded but not judged: every outcome `ERROR`, findings as last judged."""

@@ -34,6 +34,7 @@ class Verdict:
         layers_total: number of layers that were judged.
         rules_checked: number of rules that judged at least one layer.
         rules_not_applicable: number of rules that apply to no layer of this model.
+        muted: number of open findings that do not count, because a person muted them.
     """
 
     severity: Severity | None
@@ -43,6 +44,7 @@ class Verdict:
     layers_total: int
     rules_checked: int
     rules_not_applicable: int
+    muted: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,16 +68,18 @@ def verdict(
     outcomes: NDArray[np.uint8],
     rules: Sequence[str],
     training: Mapping[str, int],
+    muted: int = 0,
 ) -> Verdict:
     """The state of a run after its latest judged step.
 
     Layers that could not be observed and single calls of a shared layer are not counted unless a finding names them.
 
     Args:
-        findings: closed ones do not count.
+        findings: closed ones do not count; without muted ones.
         outcomes: `[layers, rules]` of `Outcome`.
         rules: ids of the columns.
         training: `Outcome` of the rules for the training as a whole by id.
+        muted: number of open findings that are not among `findings` because they are muted.
 
     Raises:
         ValueError: `outcomes` does not fit `spec` and `rules`.
@@ -93,6 +97,8 @@ def verdict(
         sentence = _healthy(still_open, counts, len(counted)) if counted else _unobserved(spec)
     if counted and not is_trained(spec):
         sentence = f"{NOTHING_TRAINED} {sentence}"
+    if muted:
+        sentence += f" {_plural(muted, 'finding')} muted."
     return Verdict(
         severity=_worst(still_open),
         sentence=sentence,
@@ -101,6 +107,7 @@ def verdict(
         layers_total=len(counted),
         rules_checked=counts.checked,
         rules_not_applicable=counts.not_applicable,
+        muted=muted,
     )
 
 

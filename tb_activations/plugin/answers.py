@@ -14,13 +14,16 @@ from tb_activations.events.schema import SCHEMA_VERSION
 from tb_activations.events.unit_coding import NOT_MEASURED, restore_activity, restore_peak
 from tb_activations.health.roots import worst_first
 from tb_activations.health.rules import RULES, title_of
+from tb_activations.health.sliders import Slider, sliders
 from tb_activations.health.verdict import verdict
 from tb_activations.plugin import bounds
 from tb_activations.plugin.bounds import Omissions, clipped, with_clipped_texts
 from tb_activations.plugin.errors import ApiError, ErrorKind
 from tb_activations.plugin.frames import Frame
+from tb_activations.plugin.muted import NOTHING_MUTED, Muted
 from tb_activations.records.columns import LAYER_STATISTICS, STEP_STATISTICS
 from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.mute import NO_MUTES, Mutes, counting, mute_of
 from tb_activations.records.specs import LayerSpec, WeightSpec
 from tb_activations.records.thinning import health, shown
 from tb_activations.records.unit_lives import UnitHistory
@@ -29,7 +32,7 @@ HEALTH = "health"
 _SEVERITIES = {severity.outcome: severity for severity in Severity}
 
 
-def run_summary(run: Run, start_time: float | None) -> dict[str, Any]:
+def run_summary(run: Run, start_time: float | None, mutes: Mutes = NO_MUTES) -> dict[str, Any]:
     """One entry of `runs`; all numbers are 0 for a run without observed steps."""
     recorded = len(run.steps) > 0
     first_time = run.wall_times[0] if recorded else 0.0
@@ -44,7 +47,7 @@ def run_summary(run: Run, start_time: float | None) -> dict[str, Any]:
         "last_step": int(run.steps[-1]) if recorded else 0,
         "start_time": float(first_time if start_time is None else start_time),
         "last_time": float(run.wall_times[-1]) if recorded else 0.0,
-        "severity": _worst([finding.severity for finding in run.findings if finding.closed_step is None]),
+        "severity": _worst([one.severity for one in counting(run.findings, mutes) if one.closed_step is None]),
     }
 
 
@@ -67,9 +70,10 @@ def run_list(summaries: Sequence[dict[str, Any]], unread: int) -> dict[str, Any]
     return {"runs": kept[::-1], "left_out": left_out.counts}
 
 
-def description(run: Run) -> dict[str, Any]:
+def description(run: Run, mutes: Mutes = NO_MUTES) -> dict[str, Any]:
     """The answer of `run`."""
     left_out = Omissions()
+    muted = _muted_rules(run, mutes)
     shown = bounds.shown_layers(run)
     left_out.note("layers", len(run.layers) - shown)
     rules = (*run.rules, *run.training_rules)
@@ -80,10 +84,11 @@ def description(run: Run) -> dict[str, Any]:
         "model": clipped(run.spec.model),
         "schema_version": SCHEMA_VERSION,
         "layers": [
-            _layer(layer, row) for layer, row in zip(run.spec.layers[:shown], run.last_outcomes[:shown], strict=True)
+            _layer(layer, row, muted.get(layer.name, []))
+            for layer, row in zip(run.spec.layers[:shown], run.last_outcomes[:shown], strict=True)
         ],
         "weights": left_out.fitting("weights", weights, len(run.spec.weights), bounds.MOST_LAYERS),
-        "rules": [_rule(rule, run.last_training.get(rule)) for rule in rules[: bounds.MOST_RULES]],
+        "rules": [_rule(rule, run) for rule in rules[: bounds.MOST_RULES]],
         "statistics": [dataclasses.asdict(statistic) for statistic in LAYER_STATISTICS],
         "step_statistics": [dataclasses.asdict(statistic) for statistic in STEP_STATISTICS],
         "thresholds": left_out.settings("thresholds", run.spec.thresholds),
@@ -94,15 +99,18 @@ def description(run: Run) -> dict[str, Any]:
     }
 
 
-def findings(run: Run) -> dict[str, Any]:
+def findings(run: Run, muted: Muted = NOTHING_MUTED) -> dict[str, Any]:
     """The answer of `findings`: the verdict, and all findings, worst first."""
     left_out = Omissions()
-    entries = map(_finding, worst_first(run.findings, run.spec))
-    whole = verdict(run.spec, run.findings, run.last_outcomes, run.rules, run.last_training)
+    entries = (_finding(finding, muted) for finding in worst_first(run.findings, run.spec))
+    counted = counting(run.findings, muted.all)
+    silenced = len(run.findings) - len(counted)
+    whole = verdict(run.spec, counted, run.last_outcomes, run.rules, run.last_training, silenced)
     return {
         "run": run.name,
         "verdict": with_clipped_texts(dataclasses.asdict(whole)),
         "findings": left_out.fitting("findings", entries, len(run.findings), bounds.MOST_FINDINGS),
+        "mutes": muted.storage,
         "left_out": left_out.counts,
     }
 
@@ -197,26 +205,50 @@ def histograms(run: Run, layer: str, kind: str, max_steps: int) -> Frame:
     return Frame(header, values[indices, position])
 
 
-def _layer(layer: LayerSpec, outcomes: NDArray[np.uint8]) -> dict[str, Any]:
+def _layer(layer: LayerSpec, outcomes: NDArray[np.uint8], muted: Sequence[int]) -> dict[str, Any]:
     known = [Outcome(outcome) for outcome in outcomes]
-    worst = _worst([_SEVERITIES[outcome] for outcome in known if outcome in _SEVERITIES])
+    counted = [outcome for place, outcome in enumerate(known) if place not in muted]
+    worst = _worst([_SEVERITIES[outcome] for outcome in counted if outcome in _SEVERITIES])
     words = [outcome.name.lower() for outcome in known[: bounds.MOST_RULES]]
-    return {**with_clipped_texts(dataclasses.asdict(layer)), "severity": worst, "outcomes": words}
+    return {**with_clipped_texts(dataclasses.asdict(layer)), "severity": worst, "outcomes": words, "muted": muted}
 
 
-def _rule(rule: str, outcome: int | None) -> dict[str, str | None]:
-    known, word = RULES.get(rule), None if outcome is None else Outcome(outcome).name.lower()
+def _muted_rules(run: Run, mutes: Mutes) -> dict[str, list[int]]:
+    """For each layer with muted findings the places of their rules."""
+    places = {rule: place for place, rule in enumerate(run.rules[: bounds.MOST_RULES])}
+    muted: dict[str, list[int]] = {}
+    for finding in run.findings if mutes else ():
+        if finding.rule in places and mute_of(finding, mutes) is not None:
+            muted.setdefault(finding.layer, []).append(places[finding.rule])
+    return muted
+
+
+def _rule(rule: str, run: Run) -> dict[str, Any]:
+    known, outcome = RULES.get(rule), run.last_training.get(rule)
     title, why = (known.title, known.why) if known else (rule, "")
-    return {"id": clipped(rule, bounds.LONGEST_RULE), "title": title, "why": why, "outcome": word}
+    stored = run.spec.thresholds.get(rule, {})
+    return {
+        "id": clipped(rule, bounds.LONGEST_RULE),
+        "title": title,
+        "why": why,
+        "outcome": None if outcome is None else Outcome(outcome).name.lower(),
+        "thresholds": [_threshold(slider, stored.get(slider.id)) for slider in (sliders(known) if known else ())],
+    }
+
+
+def _threshold(slider: Slider, stored: object) -> dict[str, Any]:
+    is_known = isinstance(stored, int | float) and slider.low <= stored <= slider.high
+    return {**dataclasses.asdict(slider), "value": stored if is_known else slider.default}
 
 
 def _weight(weight: WeightSpec) -> dict[str, Any]:
     return with_clipped_texts(dataclasses.asdict(weight))
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding, muted: Muted) -> dict[str, Any]:
     named = dataclasses.replace(finding, units=finding.units[: bounds.MOST_FINDING_UNITS])
-    return with_clipped_texts({"id": finding.id, "quantity": title_of(finding), **dataclasses.asdict(named)})
+    whole = with_clipped_texts({"id": finding.id, "quantity": title_of(finding), **dataclasses.asdict(named)})
+    return {**whole, "mute": muted.entry(finding)}
 
 
 def _worst(severities: Sequence[Severity]) -> Severity | None:

@@ -16,25 +16,35 @@ class ErrorKind(enum.StrEnum):
     """Machine id of an error. The client acts on it; the status code alone is ambiguous."""
 
     BAD_PARAMETER = "bad_parameter"
+    FORBIDDEN = "forbidden"
+    READ_ONLY = "read_only"
     UNKNOWN_RUN = "unknown_run"
     UNKNOWN_LAYER = "unknown_layer"
+    UNKNOWN_FINDING = "unknown_finding"
     UNTRACKED_UNITS = "untracked_units"
     UNKNOWN_PICTURE = "unknown_picture"
     BAD_METHOD = "bad_method"
     NEWER_SCHEMA = "newer_schema"
+    SUPERSEDED = "superseded"
     TOO_LARGE = "too_large"
+    TOO_SLOW = "too_slow"
     DAMAGED_RUN = "damaged_run"
 
 
 STATUSES = {
     ErrorKind.BAD_PARAMETER: 400,
+    ErrorKind.FORBIDDEN: 403,
+    ErrorKind.READ_ONLY: 403,
     ErrorKind.UNKNOWN_RUN: 404,
     ErrorKind.UNKNOWN_LAYER: 404,
+    ErrorKind.UNKNOWN_FINDING: 404,
     ErrorKind.UNTRACKED_UNITS: 404,
     ErrorKind.UNKNOWN_PICTURE: 404,
     ErrorKind.BAD_METHOD: 405,
     ErrorKind.NEWER_SCHEMA: 409,
+    ErrorKind.SUPERSEDED: 409,
     ErrorKind.TOO_LARGE: 413,
+    ErrorKind.TOO_SLOW: 413,
     ErrorKind.DAMAGED_RUN: 422,
 }
 
@@ -64,10 +74,11 @@ class BadParameterError(ApiError):
 
 
 class BadMethodError(ApiError):
-    """The method is not GET or HEAD."""
+    """The route has other methods."""
 
-    def __init__(self, method: str) -> None:
-        super().__init__(ErrorKind.BAD_METHOD, f"method must be GET, got {method!r:.40}", [("Allow", "GET, HEAD")])
+    def __init__(self, method: str, allowed: Sequence[str]) -> None:
+        text = f"method must be {allowed[0]}, got {method!r:.40}"
+        super().__init__(ErrorKind.BAD_METHOD, text, [("Allow", ", ".join(allowed))])
 
 
 class TooLargeError(ApiError):

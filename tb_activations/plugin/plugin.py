@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from tb_activations.pictures.kinds import read_details
 from tb_activations.plugin import answers, bounds, parameters, pictures, store
 from tb_activations.plugin.errors import ApiError, BadMethodError, CannotReadError
 from tb_activations.plugin.frames import Frame, to_json
+from tb_activations.plugin.judging import Judging
+from tb_activations.plugin.muted import Muted
+from tb_activations.plugin.muting import Muting, check_page
 from tb_activations.plugin.source import Source
 from tb_activations.records.columns import HISTOGRAM_KINDS, LAYER_COLUMNS, STEP_COLUMNS
 
@@ -26,6 +29,7 @@ Query = Mapping[str, str]
 Wsgi = Callable[..., Any]
 
 PAGE = Path(__file__).parent.parent / "static" / "index.js"
+READING, WRITING = ("GET", "HEAD"), ("POST",)
 PICTURE_SECONDS = 60
 """How long a browser may cache a picture: the step cursor returns to the same ones often."""
 _NO_PAGE = """export function render() {
@@ -43,6 +47,7 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
     def __init__(self, context: base_plugin.TBContext) -> None:
         self._provider = context.data_provider
         self._store = store.RunStore()
+        self._muting, self._judging = Muting(context), Judging()
 
     def is_active(self) -> bool:
         """Always False: TensorBoard detects data of this plugin itself."""
@@ -57,8 +62,10 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
         return {
             "/index.js": _application(lambda request: _page(request)),
             "/runs": _application(self._runs),
-            "/run": self._of_run(store.TABLES, _description),
-            "/findings": self._of_run(store.TABLES, _findings),
+            "/run": _application(self._run),
+            "/findings": _application(self._findings),
+            "/judge": _application(self._judge),
+            "/mute": _application(self._mute, WRITING),
             "/matrix": self._of_run(store.TABLES, _matrix),
             "/series": self._of_run(store.TABLES, _series),
             "/units": self._of_run(store.UNITS, _units),
@@ -80,10 +87,42 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
         def summary(name: str, run: Run | CannotReadError) -> dict[str, Any]:
             if isinstance(run, CannotReadError):
                 return answers.unreadable_summary(name, run.kind, run.reason)
-            return answers.run_summary(run, start_times.get(name))
+            return answers.run_summary(run, start_times.get(name), self._muting.of(name)[0])
 
         summaries = self._store.overviews(source, read, summary)
         return _respond(request, answers.run_list(summaries, unread=len(tags) - len(read)))
+
+    def _run(self, request: Request) -> Response:
+        run = self._read(request, store.TABLES)
+        return _respond(request, answers.description(run, self._muted(request).all))
+
+    def _findings(self, request: Request) -> Response:
+        run = self._read(request, store.TABLES)
+        return _respond(request, answers.findings(run, self._muted(request)))
+
+    def _judge(self, request: Request) -> Response:
+        name, rules = parameters.text(request.args, "run"), parameters.rules(request.args)
+        mutes, experiment = self._muted(request).all, plugin_util.experiment_id(request.environ)
+        self._store.check(self._source(request), name)
+
+        def read() -> Run:
+            return self._read(request, store.TABLES | store.UNITS)
+
+        return _respond(request, self._judging.answer(experiment, name, read, rules, mutes))
+
+    def _mute(self, request: Request) -> Response:
+        check_page(request)
+        run = self._read(request, store.TABLES)
+        self._muting.change(request, run)
+        return _respond(request, {"run": run.name, "muted": len(self._muting.of(run.name)[0])})
+
+    def _read(self, request: Request, tags: Collection[str]) -> Run:
+        return self._store.read(self._source(request), parameters.text(request.args, "run"), tags)
+
+    def _muted(self, request: Request) -> Muted:
+        run = parameters.text(request.args, "run")
+        stored, problem = self._muting.of(run)
+        return Muted(stored, parameters.mutes(request.args), self._muting.why_not(request, run), problem)
 
     def _pictures(self, request: Request) -> Response:
         run = parameters.text(request.args, "run")
@@ -109,19 +148,9 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
 
     def _of_run(self, tags: Collection[str], answer: Callable[[Run, Query], object]) -> Wsgi:
         def respond(request: Request) -> Response:
-            name = parameters.text(request.args, "run")
-            run = self._store.read(self._source(request), name, tags)
-            return _respond(request, answer(run, request.args))
+            return _respond(request, answer(self._read(request, tags), request.args))
 
         return _application(respond)
-
-
-def _description(run: Run, query: Query) -> object:
-    return answers.description(run)
-
-
-def _findings(run: Run, query: Query) -> object:
-    return answers.findings(run)
 
 
 def _matrix(run: Run, query: Query) -> object:
@@ -144,11 +173,11 @@ def _histograms(run: Run, query: Query) -> object:
     return answers.histograms(run, parameters.text(query, "layer"), kind, parameters.max_steps(query))
 
 
-def _application(answer: Callable[[Request], Response]) -> Wsgi:
+def _application(answer: Callable[[Request], Response], methods: Sequence[str] = READING) -> Wsgi:
     def respond(request: Request) -> Response:
         try:
-            if request.method not in ("GET", "HEAD"):
-                raise BadMethodError(request.method)
+            if request.method not in methods:
+                raise BadMethodError(request.method, methods)
             return answer(request)
         except ApiError as error:
             return _refusal(request, error)

@@ -13,6 +13,7 @@ from tb_activations.health.rules import title_of
 from tb_activations.health.verdict import headline
 from tb_activations.records.columns import STEP_STATISTICS
 from tb_activations.records.finding import Outcome
+from tb_activations.records.mute import Mute, mute_of
 from tb_activations.report.course import summary
 from tb_activations.report.stored import Judged, Unreadable
 from tb_activations.report.words import title
@@ -50,6 +51,7 @@ def _run(judged: Judged) -> dict[str, Any]:
                 "headline": headline(finding),
                 "quantity": title_of(finding),
                 **dataclasses.asdict(finding),
+                "mute": _mute(mute_of(finding, judged.mutes)),
             }
             for finding in run.findings
         ],
@@ -61,6 +63,10 @@ def _run(judged: Judged) -> dict[str, Any]:
         "versions": run.spec.versions,
         "cost": run.cost,
     }
+
+
+def _mute(mute: Mute | None) -> dict[str, Any] | None:
+    return None if mute is None else {"note": mute.note, "time": mute.time, "severity": mute.severity}
 
 
 def _layers(run: Run) -> list[dict[str, Any]]:

@@ -79,7 +79,7 @@ def _run(judged: Judged) -> dict[str, Any]:
         ],
         "course": course,
         "strips": [strip(course, row) for row in range(len(run.layers)) if len(run.steps)],
-        "families": words.families(run.findings),
+        "families": words.families(judged.counting),
         "closed": [finding for finding in run.findings if finding.closed_step is not None],
         "sick_layers": _sick_layers(run),
         "layer_states": states,

@@ -12,6 +12,7 @@ import numpy as np
 
 from tb_activations.events import schema
 from tb_activations.events.files import Folder, folders
+from tb_activations.events.mutes_file import MutesError, read_mutes
 from tb_activations.events.paths import local_path
 from tb_activations.events.reader import load_folder, name_of
 from tb_activations.events.run import Run
@@ -20,6 +21,8 @@ from tb_activations.health.diagnosis import Diagnosis
 from tb_activations.health.roots import worst_first
 from tb_activations.health.rules import RuleChoice, configure
 from tb_activations.health.verdict import RuleState, Verdict, rule_states, verdict
+from tb_activations.records.finding import Finding
+from tb_activations.records.mute import Mute, Mutes, counting, mute_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,6 +34,7 @@ class Judged:
         run: its findings are sorted worst first.
         states: the state of each rule.
         remarks: problems with the data, such as a damaged file.
+        mutes: of the person who looked at the run, by rule and layer; the verdict does not count what they cover.
         is_rejudged: whether the findings come from thresholds given now instead of those of the training.
     """
 
@@ -40,6 +44,18 @@ class Judged:
     states: Mapping[str, RuleState]
     remarks: tuple[str, ...] = ()
     is_rejudged: bool = False
+    mutes: Mutes = dataclasses.field(default_factory=dict)
+
+    @property
+    def counting(self) -> tuple[Finding, ...]:
+        """The findings that are not muted."""
+        return counting(self.run.findings, self.mutes)
+
+    @property
+    def muted(self) -> list[tuple[Finding, Mute]]:
+        """The findings that are muted, each with its mute."""
+        pairs = ((finding, mute_of(finding, self.mutes)) for finding in self.run.findings)
+        return [(finding, mute) for finding, mute in pairs if mute is not None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,9 +133,20 @@ def _read_one(folder: Folder, top: Path, rules: RuleChoice, tags: Collection[str
         remarks.append(f"{run.dropped} values of the event file did not fit the run's description and were left out")
     if rules is not None:
         run = rejudged(run, rules)
+    mutes = _mutes(folder.path, remarks)
     run = dataclasses.replace(run, findings=worst_first(run.findings, run.spec))
-    seen = (run.spec, run.findings, run.last_outcomes, run.rules, run.last_training)
-    return Judged(title, run, verdict(*seen), rule_states(*seen), tuple(remarks), rules is not None)
+    seen = (run.spec, counted := counting(run.findings, mutes), run.last_outcomes, run.rules, run.last_training)
+    whole = verdict(*seen, muted=len(run.findings) - len(counted))
+    return Judged(title, run, whole, rule_states(*seen), tuple(remarks), rules is not None, mutes)
+
+
+def _mutes(folder: Path, remarks: list[str]) -> Mutes:
+    """The mutes in the folder; none, and a remark, if they cannot be read."""
+    try:
+        return read_mutes(folder)
+    except (OSError, MutesError) as error:
+        remarks.append(f"nothing is muted, because the mutes cannot be read: {error}")
+        return {}
 
 
 def without_tables(judged: Judged) -> Judged:

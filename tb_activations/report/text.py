@@ -15,6 +15,7 @@ from tb_activations.health.verdict import headline
 from tb_activations.records.columns import STEP_STATISTICS
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
+from tb_activations.records.mute import Mute
 from tb_activations.report.course import HealthCourse, Summary, health_course, summary, with_extremes
 from tb_activations.report.stored import Judged, Unreadable
 from tb_activations.report.words import (
@@ -27,6 +28,7 @@ from tb_activations.report.words import (
     explanations,
     families,
     glyph,
+    muted,
     place,
     plural,
     printable,
@@ -96,9 +98,12 @@ def _run(judged: Judged) -> Iterator[RenderableType]:
         yield Text(f"Data issue: {printable(remark)}", "yellow")
     yield from _training(run)
     yield from _matrix(run, health_course(run, MATRIX_COLUMNS))
-    for family in families(run.findings):
+    for family in families(judged.counting):
         yield Text()
         yield from _family(family)
+    if judged.muted:
+        yield Text(f"\n{len(judged.muted)} muted {plural(len(judged.muted), 'finding')}", "bold")
+        yield from (_indented(_muted(finding, mute)) for finding, mute in judged.muted)
     closed = [finding for finding in run.findings if finding.closed_step is not None]
     if closed:
         yield Text(f"\n{len(closed)} resolved {plural(len(closed), 'finding')}", "bold")
@@ -193,6 +198,11 @@ def _body(finding: Finding, explained: Iterable[tuple[str, str]]) -> RenderableT
 
 def _labelled(heading: str, text: str) -> Text:
     return Text.assemble((f"{heading}: ", "bold"), printable(text))
+
+
+def _muted(finding: Finding, mute: Mute) -> Text:
+    about = f"{glyph(finding.severity)} {finding.severity.value} {printable(place(finding))}, {title(finding.rule)}: "
+    return Text(about + printable(muted(finding, mute)), "dim")
 
 
 def _closed(finding: Finding) -> Text:

@@ -10,6 +10,7 @@ from tb_activations.health.rules import RULE_TITLES, title_of
 from tb_activations.health.verdict import RuleState
 from tb_activations.records.finding import WHOLE, Finding, Outcome, Severity
 from tb_activations.records.formatting import measured
+from tb_activations.records.mute import Mute
 from tb_activations.records.specs import RunSpec
 
 UNITS_NAMED = 12
@@ -97,6 +98,12 @@ def evidence(finding: Finding) -> str:
         units(finding),
     ]
     return "; ".join(filter(None, parts))
+
+
+def muted(finding: Finding, mute: Mute) -> str:
+    """A muted finding in one line, with its note."""
+    note = f" Note: {mute.note}" if mute.note else ""
+    return f"{finding.message}{note}"
 
 
 def _limit(finding: Finding) -> str:

@@ -66,6 +66,19 @@ HEADERS: tuple[dict[str, str], ...] = (
     {"Upgrade": "websocket", "Connection": "Upgrade"},
     {"X-Odd": "\xff\x80"},
 )
+OWN_HOST = "{host}"
+"""Stands for the address of the server in a header."""
+FROM_THE_TAB = {"Content-Type": "application/json", "Origin": f"http://{OWN_HOST}"}
+BODIES = (
+    b'{"findings": [{"rule": "dead_units", "layer": "dense_2"}], "note": "n"}',
+    b'{"findings": [{"rule": "dead_units", "layer": "../../etc/passwd"}], "note": null}',
+    b'{"findings": [], "note": "n"}',
+    b'{"findings": {"rule": 1}, "note": 2}',
+    b"[" * 100_000,
+    b"\xff{}",
+    b"x" * 300_000,
+    b"",
+)
 STRANGE = (
     *("..", ".", "", "%2e%2e", "%252e%252e", "%2f", "%252f", "..%c0%af", "%00", "\\..", "~"),
     *("static", "index.js", "etc", "passwd", "runs"),
@@ -81,6 +94,7 @@ class Wanted:
     method: str
     path: str
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    body: bytes = b""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,7 +188,12 @@ def requests(names: Sequence[str], run: str = "run") -> st.SearchStrategy[Wanted
     methods = st.sampled_from(["GET"] * 12 + ["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "odd"])
     paths = st.one_of(asked, asked, asked, asked, nearly, nearly, strange)
     headers = st.sampled_from([{}] * len(HEADERS) + list(HEADERS))
-    return st.builds(Wanted, methods, paths, headers)
+    writes = st.tuples(st.just("/mute"), query).map("?".join)
+    bodies = st.one_of(st.sampled_from(BODIES), st.binary(max_size=100))
+    written = st.builds(Wanted, st.just("POST"), writes, st.sampled_from([FROM_THE_TAB, *HEADERS]), bodies)
+    plain = st.builds(Wanted, methods, paths, headers)
+    # Equal alternatives of `one_of` would count once.
+    return st.sampled_from([plain] * 11 + [written]).flatmap(lambda kind: kind)
 
 
 def ask(server: Server, wanted: Wanted) -> Asked:
@@ -182,12 +201,19 @@ def ask(server: Server, wanted: Wanted) -> Asked:
     address = urllib.parse.urlsplit(server.data_url)
     connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=DEADLINE)
     try:
-        connection.request(wanted.method, address.path.rstrip("/") + wanted.path, headers=dict(wanted.headers))
+        connection.request(
+            wanted.method, address.path.rstrip("/") + wanted.path, wanted.body, _filled(wanted, address.netloc)
+        )
         answer = connection.getresponse()
         body = answer.read()
         return Asked(wanted.method, wanted.path, answer.status, len(body), body)
     finally:
         connection.close()
+
+
+def _filled(wanted: Wanted, host: str) -> dict[str, str]:
+    """The headers, with the address of the server where they leave it open."""
+    return {name: value.replace(OWN_HOST, host) for name, value in wanted.headers.items()}
 
 
 def ask_together(server: Server, pool: ThreadPoolExecutor, wanted: Sequence[Wanted]) -> list[Asked]:
@@ -210,6 +236,6 @@ def complaint(asked: Asked) -> str:
 def every_route(run: str) -> list[Wanted]:
     """A request for each route that takes a run, which comes as far as it can with this one."""
     query = {"run": run, "layer": "dense_0", "stat": "mean", "stats": "mean", "kind": "gradient"}
-    query |= {"tag": "feature_maps/dense_0", "step": "0"}
-    routes = [route for route in ROUTES if route not in ("/runs", "/index.js")]
+    query |= {"tag": "feature_maps/dense_0", "step": "0", "rules": '{"dead_units": {"note_share": 0.2}}'}
+    routes = [route for route in ROUTES if route not in ("/runs", "/index.js", "/mute")]
     return [Wanted("GET", f"{route}?{urllib.parse.urlencode(query)}") for route in routes]

@@ -11,6 +11,7 @@ import dataclasses
 import json
 import struct
 import tempfile
+import urllib.parse
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -31,7 +32,9 @@ PICTURE = "feature_maps/dense_0"
 JSON_ROUTES = {
     "RunList": "runs",
     "RunDescription": "run?run=sick",
-    "Findings": "findings?run=sick",
+    "Findings": "findings?run=sick&muted="
+    + urllib.parse.quote('[{"rule": "dead_units", "layer": "dense_2", "severity": "problem"}]'),
+    "Judgement": "judge?run=sick&rules=" + urllib.parse.quote('{"dead_units": {"problem_share": 1}}'),
     "PictureList": "pictures?run=sick",
     "PictureDetailsAnswer": f"picture_details?run=sick&tag={PICTURE}&step=0",
     "ErrorAnswer": "run?run=newer",
@@ -60,6 +63,7 @@ import type {
   ErrorKind,
   Findings,
   FindingUnit,
+  Judgement,
   LifeState,
   Outcome,
   PictureDetailsAnswer,

@@ -69,7 +69,8 @@ def test_head_gives_what_get_gives_without_a_body(server: Server) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "odd"])
 def test_other_methods_are_refused_on_every_route(server: Server, method: str) -> None:
     for route in fuzzing.ROUTES:
-        assert ask(server, Wanted(method, f"{route}?run=run")).status == 405
+        if (method, route) != ("POST", "/mute"):
+            assert ask(server, Wanted(method, f"{route}?run=run")).status == 405
 
 
 @pytest.mark.parametrize("headers", fuzzing.HEADERS, ids=lambda headers: "-".join(headers))

@@ -27,7 +27,7 @@ export function rankLayers(
   if (order === "model") return ranked;
   const place = new Map<string, number>();
   findings.forEach((finding, index) => {
-    if (finding.closed_step === null && !place.has(finding.layer)) place.set(finding.layer, index);
+    if (isCounting(finding) && !place.has(finding.layer)) place.set(finding.layer, index);
   });
   const placeOf = (entry: RankedLayer) => place.get(entry.layer.name) ?? findings.length;
   return ranked.sort((a, b) => urgency(a.state) - urgency(b.state) || placeOf(a) - placeOf(b) || a.index - b.index);
@@ -41,8 +41,14 @@ function rank(layer: Layer, index: number, open: readonly Finding[], rules: read
   return { layer, index, state, words, more: Math.max(0, open.length - 1) };
 }
 
+/** Open, and not muted. */
+export function isCounting(finding: Finding): boolean {
+  return finding.closed_step === null && finding.mute === null;
+}
+
+/** Those that count. */
 export function openFindings(findings: readonly Finding[], layer: string): Finding[] {
-  return findings.filter((finding) => finding.layer === layer && finding.closed_step === null);
+  return findings.filter((finding) => finding.layer === layer && isCounting(finding));
 }
 
 /**
@@ -55,7 +61,7 @@ export function neighborFinding(
   layer: string,
   direction: 1 | -1,
 ): Finding | null {
-  const open = findings.filter((finding) => finding.closed_step === null);
+  const open = findings.filter(isCounting);
   const current = open.findIndex((finding) => finding.id === last && finding.layer === layer);
   if (current >= 0) return open[(current + direction + open.length) % open.length] ?? null;
   const chosen = open.find((finding) => finding.layer === layer);

@@ -50,7 +50,12 @@ export function worseCode(a: number, b: number): number {
 export function layerState(layer: Layer): HealthState {
   if (layer.severity !== null) return layer.severity;
   if (layer.not_observed !== "") return "unobserved";
-  return worstOutcome(layer.outcomes) ?? "insufficient_data";
+  return worstOutcome(countingOutcomes(layer)) ?? "insufficient_data";
+}
+
+/** The outcomes of the rules whose finding is not muted. */
+function countingOutcomes({ outcomes, muted }: Layer): readonly Outcome[] {
+  return muted.length === 0 ? outcomes : outcomes.filter((_, place) => !muted.includes(place));
 }
 
 export function isSeverity(state: HealthState): state is Severity {
@@ -105,7 +110,8 @@ export function stateSentence(layer: Layer, rules: readonly Rule[]): string {
       return "No rule applies";
     case "ok": {
       const waiting = count("insufficient_data");
-      return `OK: ${plural(count("ok"), "check")} passed${waiting > 0 ? `, ${waiting} waiting for data` : ""}`;
+      const muted = layer.muted.length > 0 ? `, ${layer.muted.length} muted` : "";
+      return `OK: ${plural(count("ok"), "check")} passed${waiting > 0 ? `, ${waiting} waiting for data` : ""}${muted}`;
     }
     default:
       return unreachable(state);

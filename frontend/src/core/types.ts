@@ -16,13 +16,18 @@ export type LifeState = "born_dead" | "died" | "alive" | "revived" | "unknown";
 /** Machine id of an error. */
 export type ErrorKind =
   | "bad_parameter"
+  | "forbidden"
+  | "read_only"
   | "unknown_run"
   | "unknown_layer"
+  | "unknown_finding"
   | "untracked_units"
   | "unknown_picture"
   | "bad_method"
   | "newer_schema"
+  | "superseded"
   | "too_large"
+  | "too_slow"
   | "damaged_run";
 
 export interface ErrorAnswer {
@@ -62,6 +67,8 @@ export interface Layer {
   readonly inputs: readonly string[];
   readonly severity: Severity | null;
   readonly outcomes: readonly Outcome[];
+  /** Places in `outcomes` of the rules whose finding is muted. */
+  readonly muted: readonly number[];
 }
 
 export interface Weight {
@@ -71,6 +78,27 @@ export interface Weight {
   readonly has_gradient: boolean;
 }
 
+export type ThresholdUnit = "share" | "times" | "steps" | "samples" | "";
+
+export interface Threshold {
+  readonly id: string;
+  readonly title: string;
+  readonly unit: ThresholdUnit;
+  readonly default: number;
+  /** What the rule allows. */
+  readonly low: number;
+  readonly high: number;
+  /** The slider. */
+  readonly scale: "linear" | "log";
+  readonly start: number;
+  readonly end: number;
+  /** 0 on a logarithmic slider. */
+  readonly step: number;
+  readonly is_whole: boolean;
+  /** Of the run. */
+  readonly value: number;
+}
+
 export interface Rule {
   readonly id: string;
   readonly title: string;
@@ -78,6 +106,8 @@ export interface Rule {
   readonly why: string;
   /** Of a rule for the training as a whole; null for one that judges layers. */
   readonly outcome: Outcome | null;
+  /** Empty for an unknown rule. */
+  readonly thresholds: readonly Threshold[];
 }
 
 export interface Statistic {
@@ -153,6 +183,17 @@ export interface Finding {
   readonly reopened_step: number | null;
   /** The last part of `message`, about what happened later. */
   readonly follow_up: string;
+  /** Null for a finding that counts. */
+  readonly mute: MuteNote | null;
+}
+
+export type MuteStorage = "run" | "browser";
+
+export interface MuteNote {
+  readonly note: string;
+  /** Seconds since the epoch. */
+  readonly time: number;
+  readonly stored: MuteStorage;
 }
 
 export interface Verdict {
@@ -164,13 +205,45 @@ export interface Verdict {
   readonly layers_total: number;
   readonly rules_checked: number;
   readonly rules_not_applicable: number;
+  /** Open findings that do not count. */
+  readonly muted: number;
 }
 
 export interface Findings {
   readonly run: string;
   readonly verdict: Verdict;
   readonly findings: readonly Finding[];
+  readonly mutes: Mutes;
   readonly left_out: LeftOut;
+}
+
+/** Where new mutes of a run are kept. */
+export interface Mutes {
+  readonly stored: MuteStorage;
+  /** Why in the browser; empty if next to the run. */
+  readonly why: string;
+  /** Why the mutes next to the run cannot be read; empty if they can. */
+  readonly problem: string;
+}
+
+/** What other thresholds find in a stored run. */
+export interface Judgement {
+  readonly run: string;
+  readonly verdict: Verdict;
+  readonly changes: readonly Change[];
+  /** Stored records that were judged again. */
+  readonly records: number;
+  readonly left_out: LeftOut;
+}
+
+export interface Change {
+  readonly rule: string;
+  readonly layer: string;
+  readonly headline: string;
+  /** Null if it appears. */
+  readonly before: Severity | null;
+  /** Null if it disappears. */
+  readonly after: Severity | null;
 }
 
 export interface UnitLife {

@@ -22,6 +22,7 @@ import { ModelMap } from "./run/model_map";
 import { RunSettings } from "./run/settings";
 import { Training } from "./run/training";
 import { VerdictLine } from "./run/verdict";
+import { ThresholdDrawer } from "./thresholds/drawer";
 
 export function App({ store }: { readonly store: Store }) {
   const runs = store.runs.value;
@@ -125,6 +126,7 @@ function RunPanels({ store, run, layers }: RunPanelsProps) {
       </div>
       {isLarge && <ModelMap store={store} />}
       <RunSettings store={store} />
+      <ThresholdDrawer store={store} />
     </>
   );
 }

@@ -1,4 +1,4 @@
-import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
+import { computed, effect, type ReadonlySignal, signal, untracked } from "@preact/signals";
 import {
   fetchDescription,
   fetchFindings,
@@ -12,6 +12,7 @@ import {
   fetchStepSeries,
   fetchUnits,
 } from "../api";
+import { queryOf, withNotes } from "../core/browser_mutes";
 import { type FailureKind, kindOf } from "../core/failures";
 import type { Frame, HistogramsHeader, MatrixHeader, SeriesHeader, UnitsHeader } from "../core/frame";
 import { offeredPictures, shownPicture } from "../core/pictures";
@@ -32,6 +33,7 @@ import type {
 } from "../core/types";
 import type { Host } from "../host";
 import { type Choices, HEALTH } from "./choices";
+import type { Muting } from "./muting";
 import { type Loaded, resource, stable } from "./resource";
 
 /** Statistics of the training itself that are shown. */
@@ -93,6 +95,7 @@ export function createAnswers(
   choices: Choices,
   reloads: ReadonlySignal<number>,
   now: ReadonlySignal<number>,
+  muting: Muting,
 ): Answers {
   const polls = signal(0);
   const listed = resource<string, ListedRuns>(
@@ -143,13 +146,29 @@ export function createAnswers(
       ({ key }) => key,
     );
 
+  const mutesOf = (name: string) => {
+    const known = runs.value.value?.find((each) => each.name === name);
+    return known === undefined ? [] : muting.browserMutesOf(known);
+  };
+  const withMutes = (name: string) => ({ name, muted: queryOf(mutesOf(name)) });
   const description = ofRun(
-    (name) => ({ name }),
-    ({ name }, abort) => fetchDescription(name, abort),
+    withMutes,
+    ({ name, muted }, abort) => fetchDescription(name, muted, abort),
+    ({ name }) => name,
   );
   const findings = ofRun(
-    (name) => ({ name }),
-    ({ name }, abort) => fetchFindings(name, abort),
+    withMutes,
+    async ({ name, muted }, abort) => {
+      const answer = await fetchFindings(name, muted, abort);
+      return {
+        ...answer,
+        findings: withNotes(
+          answer.findings,
+          untracked(() => mutesOf(name)),
+        ),
+      };
+    },
+    ({ name }) => name,
   );
   const statistics = computed(() => description.value.value?.statistics.map(({ id }) => id) ?? []);
   const layer = computed(() =>
@@ -280,7 +299,7 @@ export function createAnswers(
     ),
     otherFindings: ofOthers(
       () => ({}),
-      (name, _, abort) => fetchFindings(name, abort),
+      (name, _, abort) => fetchFindings(name, queryOf(untracked(() => mutesOf(name))), abort),
     ),
     otherDepths,
     otherSeries,

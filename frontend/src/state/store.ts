@@ -12,7 +12,9 @@ import type { StepView } from "../core/view";
 import type { Host } from "../host";
 import { type Answers, createAnswers } from "./answers";
 import { type Choices, createChoices } from "./choices";
+import { createMuting } from "./muting";
 import { type Loaded, stable } from "./resource";
+import { createThresholds, type Thresholds } from "./thresholds";
 
 /** How a run is drawn. */
 export interface RunStyle {
@@ -27,7 +29,10 @@ type Chosen = Pick<
 >;
 
 /** The state that all panels share: choices and answers. Each panel declares with `Pick` what it reads. */
-export interface Store extends Answers, Readonly<{ [Name in keyof Chosen]: ReadonlySignal<Chosen[Name]["value"]> }> {
+export interface Store
+  extends Answers,
+    Thresholds,
+    Readonly<{ [Name in keyof Chosen]: ReadonlySignal<Chosen[Name]["value"]> }> {
   readonly theme: ReadonlySignal<Theme>;
   /** Seconds since the epoch. */
   readonly now: ReadonlySignal<number>;
@@ -47,6 +52,8 @@ export interface Store extends Answers, Readonly<{ [Name in keyof Chosen]: Reado
   readonly filterRequests: ReadonlySignal<number>;
   /** Id of the finding to bring into view; null if there is none or it is in view. */
   readonly wantedFinding: ReadonlySignal<string | null>;
+  /** Id of a finding that was muted or unmuted and takes the focus in its new place; null if there is none. */
+  readonly movedFinding: ReadonlySignal<string | null>;
   readonly hasShortcuts: ReadonlySignal<boolean>;
   /** All answers, to report failed refreshes. */
   readonly loaded: readonly ReadonlySignal<Loaded<unknown>>[];
@@ -75,9 +82,11 @@ export interface Store extends Answers, Readonly<{ [Name in keyof Chosen]: Reado
   hoverStep(step: number | null): void;
   askForFilter(): void;
   goToFinding(finding: Finding): void;
-  /** To be called when the wanted finding is in view. */
+  /** To be called when the wanted or moved finding is in view. */
   arriveAtFinding(): void;
   allowShortcuts(isOn: boolean): void;
+  /** Mutes findings of the shown run; a note of null unmutes them. Returns why it failed, "" if it did not. */
+  muteFindings(findings: readonly Finding[], note: string | null): Promise<string>;
   reload(): void;
 }
 
@@ -87,6 +96,7 @@ export function createStore(host: Host): Store {
   const now = signal(0);
   const filterRequests = signal(0);
   const wantedFinding = signal<string | null>(null);
+  const movedFinding = signal<string | null>(null);
   const hasShortcuts = signal(host.hasShortcuts);
   host.watchTheme((current) => {
     theme.value = current;
@@ -100,7 +110,8 @@ export function createStore(host: Host): Store {
   host.watchReload(reload);
 
   const choices = createChoices(host);
-  const answers = createAnswers(host, choices, reloads, now);
+  const muting = createMuting(host);
+  const answers = createAnswers(host, choices, reloads, now, muting);
   const { run, others, runs, runOrder, training, otherTrainings } = answers;
 
   const timeline = computed(() => timelineIn(choices.x.value, training.value.value));
@@ -143,6 +154,7 @@ export function createStore(host: Host): Store {
   return {
     ...choices,
     ...answers,
+    ...createThresholds(answers, muting),
     theme,
     now,
     view,
@@ -156,6 +168,7 @@ export function createStore(host: Host): Store {
     }),
     filterRequests,
     wantedFinding,
+    movedFinding,
     hasShortcuts,
     loaded: Object.values(answers).filter(isLoadedSignal),
     timelineOfOther: (name) =>
@@ -227,10 +240,23 @@ export function createStore(host: Host): Store {
     },
     arriveAtFinding: () => {
       wantedFinding.value = null;
+      movedFinding.value = null;
     },
     allowShortcuts: (isOn) => {
       hasShortcuts.value = isOn;
       host.keepShortcuts(isOn);
+    },
+    muteFindings: async (muted, note) => {
+      const shown = run.peek();
+      const storage = answers.findings.peek().value?.mutes;
+      if (shown === null || storage === undefined) return "The findings are not loaded yet.";
+      const failure = await muting.mute(shown, storage.stored, muted, note);
+      if (failure !== "") return failure;
+      // The verdict may name another layer now, which must not take the place of this one.
+      choices.layer.value = answers.layer.peek()?.name;
+      movedFinding.value = muted[0]?.id ?? null;
+      reload();
+      return "";
     },
     reload,
   };

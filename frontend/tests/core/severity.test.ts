@@ -48,13 +48,19 @@ describe("stateSentence", () => {
       "OK: 1 check passed, 1 waiting for data",
     );
   });
+
+  it("does not count a muted finding, but names it", () => {
+    const muted = layer({ outcomes: ["problem", "ok", "not_applicable"], muted: [0] });
+    expect(stateSentence(muted, RULES)).toBe("OK: 1 check passed, 1 muted");
+    expect(layerState(layer({ outcomes: ["problem", "not_applicable"], muted: [0] }))).toBe("not_applicable");
+  });
 });
 
 it("names the rules that failed, and on how many layers", () => {
   const layers = [layer({ outcomes: ["ok", "error", "ok"] }), layer({ outcomes: ["error", "error", "problem"] })];
   expect(failedRules(layers, RULES)).toBe("dead units on 1 layer, vanishing gradient on 2 layers");
   expect(failedRules([layer()], RULES)).toBe("");
-  const ofTraining: Rule = { id: "no_learning", title: "Does not learn", why: "", outcome: "error" };
+  const ofTraining: Rule = { id: "no_learning", title: "Does not learn", why: "", outcome: "error", thresholds: [] };
   expect(failedRules([layer()], [...RULES, ofTraining])).toBe("does not learn");
 });
 

@@ -16,6 +16,8 @@ const HOST: Host = {
   hasShortcuts: true,
   keepShortcuts: () => {},
   nameFrame: () => {},
+  recall: () => null,
+  remember: () => {},
 };
 
 const RUN: Run = {

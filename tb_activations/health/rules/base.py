@@ -27,6 +27,21 @@ class Sign(NamedTuple):
     unit: Unit = ""
 
 
+ThresholdUnit = Literal["share", "times", "steps", "samples", ""]
+"""Of a threshold: a share in [0, 1], a factor, a number of observed steps, a number of samples, or a pure number."""
+
+
+class Label(NamedTuple):
+    """A threshold for people.
+
+    Attributes:
+        title: what it limits; code must not depend on it.
+    """
+
+    title: str
+    unit: ThresholdUnit = ""
+
+
 class Where(NamedTuple):
     """Where a cause may lie, seen from its consequence: in earlier layers, in the same one, in later ones."""
 
@@ -96,6 +111,7 @@ class Rule(abc.ABC):
         why: what happens to a training in which such a finding stays open.
         source: of the definition.
         limits: lowest and highest allowed value of each threshold.
+        labels: the name of each threshold for people.
         signs: all quantities that it measures.
         causes: possible causes of a finding, the most likely first. Two rules may cause each other, in other layers.
         leader: the layer that explains the findings in other layers; None if none does.
@@ -106,6 +122,7 @@ class Rule(abc.ABC):
     why: ClassVar[str]
     source: ClassVar[str]
     limits: ClassVar[Mapping[str, tuple[float, float]]]
+    labels: ClassVar[Mapping[str, Label]] = {}
     signs: ClassVar[tuple[Sign, ...]]
     causes: ClassVar[tuple[Cause, ...]] = ()
     leader: ClassVar[Leader | None] = None

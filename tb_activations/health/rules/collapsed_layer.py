@@ -17,6 +17,7 @@ from tb_activations.health.rules.base import (
     Cause,
     Evidence,
     Judged,
+    Label,
     LayerRule,
     Leader,
     Sign,
@@ -68,6 +69,11 @@ class CollapsedLayer(LayerRule):
         "spread": (0, 1),
         "min_checks": (1, 32),
         "min_rows": (2, 1e9),
+    }
+    labels: ClassVar[Mapping[str, Label]] = {
+        "spread": Label("Samples differ less than"),
+        "min_checks": Label("Observed steps needed", "steps"),
+        "min_rows": Label("Samples needed per step", "samples"),
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:

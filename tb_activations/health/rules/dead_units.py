@@ -18,6 +18,7 @@ from tb_activations.health.rules.base import (
     Cause,
     Evidence,
     Judged,
+    Label,
     LayerRule,
     Leader,
     Sign,
@@ -80,6 +81,14 @@ class DeadUnits(LayerRule):
         "min_samples": (1, 1e9),
         "min_checks": (1, 1e6),
         "min_span": (0, 1),
+    }
+    labels: ClassVar[Mapping[str, Label]] = {
+        "note_share": Label("Note from", "share"),
+        "warning_share": Label("Warning from", "share"),
+        "problem_share": Label("Problem from", "share"),
+        "min_samples": Label("Silent samples needed", "samples"),
+        "min_checks": Label("Silent observed steps needed", "steps"),
+        "min_span": Label("Silent for at least this part of the training", "share"),
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:

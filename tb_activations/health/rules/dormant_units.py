@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import PEAK_CHECKS, History
-from tb_activations.health.rules.base import ANYWHERE, FORWARD, Cause, Evidence, Judged, LayerRule, Sign
+from tb_activations.health.rules.base import ANYWHERE, FORWARD, Cause, Evidence, Judged, Label, LayerRule, Sign
 from tb_activations.health.rules.dead_units import FEW_UNITS, RELU_FAMILY, UNITS_LISTED
 from tb_activations.health.rules.shares import HYSTERESIS, Shares
 from tb_activations.health.rules.window import rows_per_unit
@@ -62,6 +62,13 @@ class DormantUnits(LayerRule):
         "warning_share": (0, 1),
         "problem_share": (0, 1),
         "min_samples": (1, 1e9),
+    }
+    labels: ClassVar[Mapping[str, Label]] = {
+        "tau": Label("Dormant below this part of the layer's mean output", "share"),
+        "note_share": Label("Note from", "share"),
+        "warning_share": Label("Warning from", "share"),
+        "problem_share": Label("Problem from", "share"),
+        "min_samples": Label("Samples needed", "samples"),
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:

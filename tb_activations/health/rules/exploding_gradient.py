@@ -11,7 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import BLOCKS, History
-from tb_activations.health.rules.base import ANYWHERE, Cause, Evidence, Judged, LayerRule, Leader, Sign, evidence_of
+from tb_activations.health.rules.base import (
+    ANYWHERE,
+    Cause,
+    Evidence,
+    Judged,
+    Label,
+    LayerRule,
+    Leader,
+    Sign,
+    evidence_of,
+)
 from tb_activations.health.rules.elasticity import (
     SPREAD_OUT,
     comparable,
@@ -131,6 +141,14 @@ class ExplodingGradient(LayerRule):
         "signal": (0, 1e12),
         "strained": (0, 1e12),
         "growth": (1, 1e6),
+    }
+    labels: ClassVar[Mapping[str, Label]] = {
+        "step": Label("Largest update of a kernel, relative to its norm"),
+        "loss": Label("Largest loss, relative to its start", "times"),
+        "elasticity": Label("Largest elasticity while the loss has not halved"),
+        "signal": Label("Largest output, relative to the inputs", "times"),
+        "strained": Label("Outputs count only above this elasticity"),
+        "growth": Label("Largest growth from window to window", "times"),
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import Evidence, Judged, Sign, TrainingRule
+from tb_activations.health.rules.base import Evidence, Judged, Label, Sign, TrainingRule
 from tb_activations.health.rules.kernels import kernel_steps
 from tb_activations.health.rules.progress import is_stuck, is_warming_up, recent_loss, untrained_loss
 from tb_activations.health.rules.window import has_learned, medians, trailing
@@ -70,6 +70,14 @@ class LearningRate(TrainingRule):
         "against": (-1, 1),
         "min_checks": (3, 32),
         "settled": (3, 1e9),
+    }
+    labels: ClassVar[Mapping[str, Label]] = {
+        "low": Label("Too small: largest update ratio below"),
+        "decayed": Label("Lowered on purpose: rate below this part of its peak", "share"),
+        "high": Label("Too large: median update ratio above"),
+        "against": Label("Too large: cosine of gradient and momentum below"),
+        "min_checks": Label("Observed steps needed", "steps"),
+        "settled": Label("Observed steps needed for too large", "steps"),
     }
 
     def judge(self, history: History, earlier: Finding | None, known: Sequence[Finding]) -> Judged:

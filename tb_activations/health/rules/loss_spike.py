@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import ANYWHERE, Cause, Evidence, Judged, Sign, TrainingRule, evidence_of
+from tb_activations.health.rules.base import ANYWHERE, Cause, Evidence, Judged, Label, Sign, TrainingRule, evidence_of
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
 
@@ -48,6 +48,11 @@ class LossSpike(TrainingRule):
         "deviations": (1, 1e6),
         "lasting": (1, 32),
         "min_checks": (4, 31),
+    }
+    labels: ClassVar[Mapping[str, Label]] = {
+        "deviations": Label("Spike from this many standard deviations"),
+        "lasting": Label("Warning after this many observed steps", "steps"),
+        "min_checks": Label("Observed steps needed before", "steps"),
     }
 
     def judge(self, history: History, earlier: Finding | None, known: Sequence[Finding]) -> Judged:

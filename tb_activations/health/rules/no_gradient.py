@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import ANYWHERE, BACKWARD, Cause, Evidence, Judged, LayerRule, Leader, Sign
+from tb_activations.health.rules.base import ANYWHERE, BACKWARD, Cause, Evidence, Judged, Label, LayerRule, Leader, Sign
 from tb_activations.health.rules.window import rows_per_unit, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
@@ -48,6 +48,10 @@ class NoGradient(LayerRule):
         "exact zeros: Ben Braiek & Khomh 2023"
     )
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {"min_checks": (1, 1e6), "min_zero_checks": (2, 32)}
+    labels: ClassVar[Mapping[str, Label]] = {
+        "min_checks": Label("Observed steps needed, no gradient at all", "steps"),
+        "min_zero_checks": Label("Observed steps needed, gradient exactly zero", "steps"),
+    }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
         handed = collections.Counter(weight.layer for weight in history.spec.weights)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import ANYWHERE, Cause, Evidence, Judged, Sign, TrainingRule
+from tb_activations.health.rules.base import ANYWHERE, Cause, Evidence, Judged, Label, Sign, TrainingRule
 from tb_activations.health.rules.progress import STUCK, constant_loss, is_stuck, recent_loss, untrained_loss
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
@@ -43,6 +43,11 @@ class NoLearning(TrainingRule):
     causes: ClassVar[tuple[Cause, ...]] = tuple(Cause(rule, ANYWHERE) for rule in _BLOCKING)
     source: ClassVar[str] = "loss of the best constant prediction as the baseline: the majority class or the mean"
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {"stuck": (0, 1), "min_checks": (3, 1e9), "settled": (3, 1e9)}
+    labels: ClassVar[Mapping[str, Label]] = {
+        "stuck": Label("Loss above this part of an untrained model's", "share"),
+        "min_checks": Label("Observed steps needed for a note", "steps"),
+        "settled": Label("Observed steps needed for more than a note", "steps"),
+    }
 
     def judge(self, history: History, earlier: Finding | None, known: Sequence[Finding]) -> Judged:
         untrained = untrained_loss(history)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import Evidence, Judged, LayerRule, Sign, evidence_of
+from tb_activations.health.rules.base import Evidence, Judged, Label, LayerRule, Sign, evidence_of
 from tb_activations.health.rules.nan_origin import Origin, Seen, origin_at
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
@@ -85,6 +85,9 @@ class NonFinite(LayerRule):
         "IEEE 754: NaN spreads through every later operation; overflow under loss scaling: Micikevicius et al. 2018"
     )
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {"skipped_steps": (1, 1e6)}
+    labels: ClassVar[Mapping[str, Label]] = {
+        "skipped_steps": Label("Overflows in a row under loss scaling until a problem", "steps"),
+    }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
         counts = {kind: _counts(history, columns) for kind, columns in _COLUMNS.items()}

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import ANYWHERE, Cause, Evidence, Judged, Sign, TrainingRule
+from tb_activations.health.rules.base import ANYWHERE, Cause, Evidence, Judged, Label, Sign, TrainingRule
 from tb_activations.health.rules.window import trailing
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
@@ -34,6 +34,9 @@ class NonFiniteLoss(TrainingRule):
     causes: ClassVar[tuple[Cause, ...]] = (Cause("nonfinite_data", ANYWHERE), Cause("unfit_head", ANYWHERE))
     source: ClassVar[str] = "IEEE 754; loss scaling: Micikevicius et al. 2018"
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {"skipped_steps": (1, 1e6)}
+    labels: ClassVar[Mapping[str, Label]] = {
+        "skipped_steps": Label("Overflows in a row under loss scaling until a problem", "steps"),
+    }
 
     def judge(self, history: History, earlier: Finding | None, known: Sequence[Finding]) -> Judged:
         flags = history.total("loss_nonfinite")

@@ -10,7 +10,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from tb_activations.health.history import PEAK_CHECKS, History
-from tb_activations.health.rules.base import Evidence, Judged, LayerRule, Sign
+from tb_activations.health.rules.base import Evidence, Judged, Label, LayerRule, Sign
 from tb_activations.health.rules.kernels import fan_in, is_kernel
 from tb_activations.health.rules.window import has_learned, rows_per_unit, trailing
 from tb_activations.records.finding import Finding, Outcome, Severity
@@ -82,6 +82,14 @@ class PoorInit(LayerRule):
         "equal_checks": (2, 32),
         "judged_until": (1, 1e9),
         "clear": (1, 1e12),
+    }
+    labels: ClassVar[Mapping[str, Label]] = {
+        "gain_high": Label("Largest gain before the first step", "times"),
+        "gain_low": Label("Smallest gain before the first step", "times"),
+        "drive": Label("Largest gain times size of the inputs"),
+        "equal_checks": Label("Observed steps with equal units needed", "steps"),
+        "judged_until": Label("Only a note within this many observed steps", "steps"),
+        "clear": Label("Unless beyond the limit by this factor", "times"),
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:

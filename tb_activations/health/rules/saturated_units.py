@@ -16,6 +16,7 @@ from tb_activations.health.rules.base import (
     Cause,
     Evidence,
     Judged,
+    Label,
     LayerRule,
     Sign,
     limit_in_words,
@@ -65,6 +66,12 @@ class SaturatedUnits(LayerRule):
         "warning_share": (0, 1),
         "problem_share": (0, 1),
         "min_checks": (1, 12),
+    }
+    labels: ClassVar[Mapping[str, Label]] = {
+        "note_share": Label("Note from", "share"),
+        "warning_share": Label("Warning from", "share"),
+        "problem_share": Label("Problem from", "share"),
+        "min_checks": Label("Observed steps needed", "steps"),
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:

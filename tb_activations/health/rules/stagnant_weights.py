@@ -17,6 +17,7 @@ from tb_activations.health.rules.base import (
     Cause,
     Evidence,
     Judged,
+    Label,
     LayerRule,
     Sign,
     limit_in_words,
@@ -90,6 +91,14 @@ class StagnantWeights(LayerRule):
         "min_checks": (2, 32),
         "settled": (2, 1e9),
         "decayed": (0, 1),
+    }
+    labels: ClassVar[Mapping[str, Label]] = {
+        "still": Label("Stuck: update ratio below"),
+        "still_learned": Label("Stuck once the loss has fallen: update ratio below"),
+        "fast": Label("Thrashing: median update ratio above"),
+        "min_checks": Label("Observed steps needed for stuck", "steps"),
+        "settled": Label("Observed steps needed for thrashing", "steps"),
+        "decayed": Label("Lowered on purpose: rate below this part of its peak", "share"),
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:

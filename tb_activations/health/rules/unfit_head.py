@@ -10,7 +10,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import Evidence, Judged, LayerRule, Sign
+from tb_activations.health.rules.base import Evidence, Judged, Label, LayerRule, Sign
 from tb_activations.health.rules.window import has_learned
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent
@@ -79,6 +79,10 @@ class UnfitHead(LayerRule):
         "2020 and Zhang et al. 2021"
     )
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {"out_of_reach": (0, 1), "beside_probabilities": (0, 1e12)}
+    labels: ClassVar[Mapping[str, Label]] = {
+        "out_of_reach": Label("Targets out of reach of the outputs from", "share"),
+        "beside_probabilities": Label("Outside 0 to 1 by at least"),
+    }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
         answers: list[Judged] = [Outcome.NOT_APPLICABLE] * len(history.spec.layers)

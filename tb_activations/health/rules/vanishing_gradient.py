@@ -16,6 +16,7 @@ from tb_activations.health.rules.base import (
     Cause,
     Evidence,
     Judged,
+    Label,
     LayerRule,
     Leader,
     Sign,
@@ -86,6 +87,14 @@ class VanishingGradient(LayerRule):
         "relative": (0, 1),
         "min_checks": (1, 32),
         "loss_fallen": (0, 1e6),
+    }
+    labels: ClassVar[Mapping[str, Label]] = {
+        "warning_elasticity": Label("Warning: elasticity below"),
+        "problem_elasticity": Label("Problem: elasticity below"),
+        "uniform": Label("In any case: elasticity below"),
+        "relative": Label("And relative to layers nearer the loss below"),
+        "min_checks": Label("Observed steps needed", "steps"),
+        "loss_fallen": Label("Only a note once the loss is below this part of its start", "share"),
     }
 
     def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:

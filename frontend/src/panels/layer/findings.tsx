@@ -54,6 +54,7 @@ function RuleOutcomes({ layer, description }: { readonly layer: Layer; readonly 
               <td>
                 <Shape state={outcome} isNamed={false} /> {stateWord(outcome)}
                 {outcome === "insufficient_data" && waitsFor(rule.id, thresholds)}
+                {layer.muted.includes(index) && " (muted)"}
               </td>
             </tr>
           );

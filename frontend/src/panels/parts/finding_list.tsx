@@ -1,11 +1,13 @@
 import { useEffect, useRef } from "preact/hooks";
 import { formatCount, formatMeasured, plural, thresholdWords } from "../../core/format";
-import { ruleTitle } from "../../core/ranking";
+import { isCounting, ruleTitle } from "../../core/ranking";
 import type { Finding, Rule } from "../../core/types";
 import type { Store } from "../../state/store";
 import { Badge } from "./badge";
+import { FindingActions, type FindingActionsStore, MutedFinding } from "./mute";
 
-export type FindingListStore = Pick<Store, "wantedFinding" | "arriveAtFinding" | "pinStep" | "chooseLayer">;
+export type FindingListStore = FindingActionsStore &
+  Pick<Store, "wantedFinding" | "arriveAtFinding" | "pinStep" | "chooseLayer">;
 
 interface FindingListProps {
   readonly store: FindingListStore;
@@ -17,7 +19,8 @@ interface FindingListProps {
 }
 
 export function FindingList({ store, all, findings, rules, silence }: FindingListProps) {
-  const open = findings.filter((finding) => finding.closed_step === null);
+  const open = findings.filter(isCounting);
+  const muted = findings.filter(({ mute }) => mute !== null);
   const closed = findings.filter((finding) => finding.closed_step !== null);
   const article = (finding: Finding) => (
     <FindingArticle key={finding.id} store={store} finding={finding} all={all} rules={rules} />
@@ -26,6 +29,11 @@ export function FindingList({ store, all, findings, rules, silence }: FindingLis
     <>
       {open.length === 0 && <p class="silence">{silence}</p>}
       {open.map(article)}
+      {muted.map((finding) => (
+        <MutedFinding key={finding.id} store={store} finding={finding} rules={rules}>
+          {article(finding)}
+        </MutedFinding>
+      ))}
       {closed.length > 0 && (
         <details class="closed">
           <summary>{plural(closed.length, "resolved finding")}</summary>
@@ -54,6 +62,11 @@ function FindingArticle({ store, finding, all, rules }: FindingProps) {
     article.current?.focus();
     store.arriveAtFinding();
   }, [isWanted]);
+  useEffect(() => {
+    if (finding.mute !== null || store.movedFinding.peek() !== finding.id) return;
+    article.current?.focus();
+    store.arriveAtFinding();
+  }, []);
   return (
     <article ref={article} class="finding" tabIndex={-1}>
       <h3>
@@ -99,6 +112,7 @@ function FindingArticle({ store, finding, all, rules }: FindingProps) {
         <dt>Source</dt>
         <dd class="source">{finding.source}</dd>
       </dl>
+      <FindingActions store={store} finding={finding} all={all} />
     </article>
   );
 }

@@ -1,5 +1,6 @@
 import { formatValue } from "../../core/format";
 import { ruleTitle } from "../../core/ranking";
+import { thresholdText } from "../../core/slider";
 import type { RunDescription } from "../../core/types";
 import type { Store } from "../../state/store";
 
@@ -23,19 +24,22 @@ export function RunSettings({ store }: { readonly store: SettingsStore }) {
 
 function Thresholds({ description }: { readonly description: RunDescription }) {
   const rows = Object.entries(description.thresholds).flatMap(([rule, parameters]) =>
-    Object.entries(parameters).map(([name, value]) => ({ rule, name, value })),
+    Object.entries(parameters).map(([name, value]) => {
+      const known = description.rules.find(({ id }) => id === rule)?.thresholds.find(({ id }) => id === name);
+      return { rule, name, value, known };
+    }),
   );
   if (rows.length === 0) return null;
   return (
     <table class="facts-table">
       <caption>Thresholds</caption>
       <tbody>
-        {rows.map(({ rule, name, value }) => (
+        {rows.map(({ rule, name, value, known }) => (
           <tr key={`${rule} ${name}`}>
             <th scope="row">
-              {ruleTitle(rule, description.rules)}: {name.replaceAll("_", " ")}
+              {ruleTitle(rule, description.rules)}: {known?.title.toLowerCase() ?? name.replaceAll("_", " ")}
             </th>
-            <td>{formatValue(value)}</td>
+            <td>{known === undefined ? formatValue(value) : thresholdText(known, known.value)}</td>
           </tr>
         ))}
       </tbody>

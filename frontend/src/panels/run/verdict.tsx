@@ -4,7 +4,7 @@ import type { Verdict } from "../../core/types";
 import type { Store } from "../../state/store";
 import { Badge } from "../parts/badge";
 
-type VerdictStore = Pick<Store, "chooseLayer" | "description" | "findings" | "layer">;
+type VerdictStore = Pick<Store, "chooseLayer" | "description" | "findings" | "layer" | "openDrawer">;
 
 /** The state of the run in one sentence. */
 export function VerdictLine({ store }: { readonly store: VerdictStore }) {
@@ -32,6 +32,9 @@ export function VerdictLine({ store }: { readonly store: VerdictStore }) {
         {failed !== "" && <p>Rules that failed: {failed}.</p>}
       </div>
       <ShowLayer store={store} verdict={verdict} />
+      <button type="button" onClick={() => store.openDrawer(null)}>
+        Thresholds
+      </button>
     </div>
   );
 }

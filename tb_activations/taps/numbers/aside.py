@@ -15,7 +15,11 @@ _MERGING = {
     **dict.fromkeys(_PRODUCTS, _SUMS | _FUNCTIONS),
     **dict.fromkeys(_BATCHED, _SUMS | _FUNCTIONS | {"Mul"}),
     **dict.fromkeys(_SUMS | {"AddN"}, _SUMS | {"AddN"}),
-    **dict.fromkeys(("Mul", "RealDiv"), _SUMS | {"AddN", "Mul", "RealDiv"}),
+    **dict.fromkeys(("Mul", "RealDiv"), _SUMS | {"AddN", "Maximum", "Mul", "RealDiv"}),
+    # The parts of swish, mish and hard swish, which oneDNN computes at once.
+    **dict.fromkeys(("Sigmoid", "Relu6"), {"Mul"}),
+    "Tanh": {"Mul"},
+    "Softplus": {"Tanh"},
 }
 """For each operation those that TensorFlow's graph optimizer may merge it with if nothing else reads its result."""
 

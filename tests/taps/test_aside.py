@@ -32,7 +32,7 @@ def network(function: str) -> Trainable:
     return keras.Sequential([layers.Input((6, 6, 3)), *parts]), X, Y
 
 
-@pytest.mark.parametrize("function", ["elu", "tanh", "leaky_relu"])
+@pytest.mark.parametrize("function", ["elu", "tanh", "leaky_relu", "silu"])
 def test_an_activation_layer_keeps_the_last_digits(function: str) -> None:
     observe = Observe(update_freq=2)
     alone = train(lambda: network(function), []).get_weights()

@@ -27,7 +27,6 @@ __all__ = [
     "assert_runs_match",
     "compare",
     "compare_folders",
-    "first_mismatch",
     "suggest_tolerances",
 ]
 

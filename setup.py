@@ -76,6 +76,7 @@ setup(
     },
     entry_points={
         "tensorboard_plugins": ["layer_health = tb_activations.plugin.loader:LayerHealthLoader"],
+        "pytest11": ["layer_health = tb_activations.pytest_plugin"],
         "console_scripts": ["tb-activations = tb_activations.cli.main:main"],
     },
 )

@@ -32,13 +32,14 @@ class Largest:
     Attributes:
         step: of the expected run.
         expected, actual: the values there.
-        relative: `|actual - expected|` relative to the larger magnitude: at most 2; infinite if only one is finite.
+        size: `|actual - expected|` relative to the root mean square of the expected values over the steps; infinite if
+            only one of the two is finite, 0 if a run has never measured the statistic.
     """
 
     step: int
     expected: object
     actual: object
-    relative: float
+    size: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,15 +88,15 @@ class Difference:
 
     @property
     def size(self) -> float:
-        """`largest.relative`; infinite for properties, which have no size."""
-        return self.largest.relative if self.largest is not None else math.inf
+        """`largest.size`; infinite for properties, which have no size."""
+        return self.largest.size if self.largest is not None else math.inf
 
     def __str__(self) -> str:
         """One sentence: step, layer, statistic, both values, tolerance."""
         where = f"{self.place}: " if self.place else ""
         tolerance = f" ({self.tolerance})" if self.tolerance else ""
         hint = f"; {self.hint}" if self.hint else ""
-        return f"{where}{self.what} expected {self.expected!s}, got {self.actual!s}{tolerance}{hint}"
+        return f"{where}{self.what} expected {shown(self.expected)}, got {shown(self.actual)}{tolerance}{hint}"
 
     def to_json(self) -> dict[str, Any]:
         """All attributes in JSON's own types; NaN and infinities are the strings "NaN", "Infinity" and "-Infinity"."""
@@ -110,6 +111,11 @@ class Placed(NamedTuple):
 
     order: tuple[int, ...]
     difference: Difference
+
+
+def shown(value: object) -> str:
+    """A value in a sentence; numbers with all digits that distinguish them."""
+    return "NaN" if isinstance(value, float | np.floating) and math.isnan(value) else str(value)
 
 
 def _plain(value: Any) -> Any:

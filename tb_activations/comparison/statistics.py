@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tb_activations.comparison.axis import Axis
 from tb_activations.comparison.difference import Cause, Difference, Largest, Placed
 from tb_activations.comparison.pairing import Pairing, rows_of, weight_key
-from tb_activations.comparison.tolerance import Tolerances, close, relative
+from tb_activations.comparison.tolerance import Tolerances, close, sizes
 from tb_activations.events.run import Run
 from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS
 
@@ -151,9 +151,8 @@ def of_series(
     tolerance: str,
 ) -> Difference:
     """The difference between two series over the steps of an axis; at least one step differs."""
-    places = np.flatnonzero(differs)
-    first, most = places[0], places[np.argmax(relative(expected[places], actual[places]))]
-    size = float(relative(expected[most], actual[most]))
+    places, size = np.flatnonzero(differs), sizes(expected, actual)
+    first, most = places[0], places[np.argmax(size[places])]
     return Difference(
         what,
         expected[first],
@@ -164,7 +163,7 @@ def of_series(
         epoch=axis.epoch(first),
         count=len(places),
         compared=len(differs),
-        largest=Largest(int(axis.steps[most]), expected[most], actual[most], size),
+        largest=Largest(int(axis.steps[most]), expected[most], actual[most], float(size[most])),
     )
 
 

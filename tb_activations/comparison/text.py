@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from tb_activations.comparison.difference import Cause, Difference
+from tb_activations.comparison.difference import Cause, Difference, shown
 
 if TYPE_CHECKING:
     # At run time the arrow points the other way.
@@ -115,7 +115,8 @@ def _largest(comparison: Comparison) -> Iterator[str]:
             )
             if part
         )
-        yield f"  {place}: {one.what} expected {one.largest.expected!s}, got {one.largest.actual!s} ({one.tolerance})"
+        values = f"expected {shown(one.largest.expected)}, got {shown(one.largest.actual)}"
+        yield f"  {place}: {one.what} {values} ({one.tolerance})"
 
 
 def _renamed(comparison: Comparison) -> str:

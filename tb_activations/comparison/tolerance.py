@@ -125,16 +125,22 @@ def close(
     return equal
 
 
-def relative(expected: NDArray[Any], actual: NDArray[Any]) -> NDArray[np.float64]:
-    """`|actual - expected|` relative to the larger magnitude: 0 for equal values, at most 2; infinite if just one of
-    two values is finite, or if they are different infinities.
+def sizes(expected: NDArray[Any], actual: NDArray[Any]) -> NDArray[np.float64]:
+    """`|actual - expected|` relative to the root mean square of the finite expected values (if these are all 0, to the
+    larger magnitude of the two). Infinite if just one of two values is finite, or if they are different infinities.
+
+    All 0 if one of the arrays has only NaN: what was not measured has no size.
     """
     one, other = np.asarray(expected, np.float64), np.asarray(actual, np.float64)
+    if np.isnan(one).all() or np.isnan(other).all():
+        return np.zeros(one.shape)
+    finite = one[np.isfinite(one)]
+    scale = math.sqrt(float(np.mean(np.square(finite)))) if finite.size else 0.0
     with np.errstate(invalid="ignore", divide="ignore"):
-        size = np.abs(other - one) / np.maximum(np.abs(one), np.abs(other))
+        found = np.abs(other - one) / (scale if scale > 0 else np.maximum(np.abs(one), np.abs(other)))
     is_same = (one == other) | (np.isnan(one) & np.isnan(other))
-    found: NDArray[np.float64] = np.where(is_same, 0.0, np.where(np.isnan(size), np.inf, size))
-    return found
+    filled: NDArray[np.float64] = np.where(is_same, 0.0, np.where(np.isnan(found), np.inf, found))
+    return filled
 
 
 def _pair(tolerance: Tolerance) -> list[float]:

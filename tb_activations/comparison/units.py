@@ -12,7 +12,7 @@ from tb_activations.comparison.axis import Axis, histogram_axis
 from tb_activations.comparison.difference import Cause, Difference, Largest, Placed
 from tb_activations.comparison.statistics import FORWARD, FORWARD_COLUMNS, HISTOGRAMS, Matched
 from tb_activations.comparison.structure import one_sided
-from tb_activations.comparison.tolerance import Tolerance, close, relative
+from tb_activations.comparison.tolerance import Tolerance, close, sizes
 from tb_activations.events.unit_coding import FIRST_LEVEL, LAST_LEVEL, restore_activity, restore_peak
 from tb_activations.records.columns import HISTOGRAM_BUCKETS, HISTOGRAM_KINDS
 
@@ -91,8 +91,8 @@ def _of_table(
 ) -> Difference:
     """The difference between two tables `[steps, entries]`: units by number, or the entries of a histogram."""
     places = np.argwhere(differs)
-    sizes = relative(expected[differs], actual[differs])
-    first, most = places[0], places[np.argmax(sizes)]
+    size = sizes(expected, actual)[differs]
+    first, most = places[0], places[np.argmax(size)]
     entry = f" {first[1]}" if what.endswith("unit") else f", {_ENTRIES[first[1]]},"
     return Difference(
         what + entry,
@@ -104,5 +104,5 @@ def _of_table(
         epoch=axis.epoch(first[0]),
         count=len(places),
         compared=differs.size,
-        largest=Largest(int(axis.steps[most[0]]), expected[tuple(most)], actual[tuple(most)], float(sizes.max())),
+        largest=Largest(int(axis.steps[most[0]]), expected[tuple(most)], actual[tuple(most)], float(size.max())),
     )

@@ -1,4 +1,4 @@
-"""Splits an event file into records: length, checksum of the length, content, checksum of the content."""
+"""Splits an event file into records, and frames records: length, its checksum, content, its checksum."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ _FOOTER = struct.Struct("<I")
 
 class DamagedFileError(ValueError):
     """The bytes at this position are not a valid record of an event file."""
+
+
+def framed(content: bytes) -> bytes:
+    """One record as it is in the file."""
+    length = struct.pack("<Q", len(content))
+    return b"".join([length, _FOOTER.pack(masked(length)), content, _FOOTER.pack(masked(content))])
 
 
 def records(path: Path) -> Iterator[bytes]:

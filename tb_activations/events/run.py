@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,6 +146,25 @@ class Run:
     def histograms(self, kind: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Steps `[H]` and `[H, L, 32]` float32 of kind "activation" or "gradient". Raises KeyError for other kinds."""
         return self.histogram_steps, self.histogram_table[:, :, _position(kind, HISTOGRAM_KINDS)]
+
+    def at(self, places: Sequence[int] | NDArray[np.integer]) -> Run:
+        """The run reduced to these of its observed steps, by ascending index, with the histograms of these steps."""
+        chosen = np.asarray(places, np.int64)
+        steps = self.steps[chosen]
+        has_histogram = np.isin(self.histogram_steps, steps)
+        return dataclasses.replace(
+            self,
+            steps=steps,
+            wall_times=self.wall_times[chosen],
+            layer_table=self.layer_table[chosen],
+            weight_table=self.weight_table[chosen],
+            step_table=self.step_table[chosen],
+            unit_table=self.unit_table.at(chosen),
+            histogram_steps=self.histogram_steps[has_histogram],
+            histogram_table=self.histogram_table[has_histogram],
+            outcomes=self.outcomes[chosen],
+            training=self.training[chosen],
+        )
 
     def records(self) -> Iterator[StepRecord]:
         """The observed steps in order, as recorded."""

@@ -32,7 +32,10 @@ def comparison_text(comparison: Comparison, lines: int = LINES) -> str:
     if comparison.is_equal:
         return f"equal at {_plural(comparison.steps, comparison.match)} within {comparison.tolerances.default}"
     groups = {cause: _group(cause, found) for cause, found in comparison.grouped.items()}
-    head = [*_first(comparison), f"Different: {_summary(comparison)}"]
+    head = [
+        *_first(comparison),
+        f"Different: {summary(comparison)}; compared {_plural(comparison.steps, comparison.match)}",
+    ]
     if comparison.renamed:
         head.append(f"Renamed layers, paired by position: {_renamed(comparison)}")
     tail = list(_largest(comparison))
@@ -53,19 +56,20 @@ def folder_text(comparison: FolderComparison, lines: int = LINES) -> str:
     different = [one for one in comparison.comparisons if not one.is_equal]
     for one in different:
         first = one.first_in_a_layer or one.first
-        parts.append(f"run {one.name!r}, {first}; different: {_summary(one)}")
+        parts.append(f"run {one.name!r}, {first}; different: {summary(one)}")
     if not parts:
         return f"equal: {_plural(len(comparison.comparisons), 'run')}"
     return "\n".join(_shortened(parts, lines))
 
 
-def _summary(comparison: Comparison) -> str:
+def summary(comparison: Comparison) -> str:
+    """How many things differ, by cause."""
     parts = []
     for cause, found in comparison.grouped.items():
         layers = {one.layer for one in found if one.layer is not None}
         where = f" of {_plural(len(layers), 'layer')}" if cause is Cause.STATISTIC and layers else ""
         parts.append(f"{len(found):,} {_TITLES[cause][len(found) != 1]}{where}")
-    return f"{', '.join(parts)}; compared {_plural(comparison.steps, comparison.match)}"
+    return f"{', '.join(parts)}"
 
 
 def _first(comparison: Comparison) -> Iterator[str]:

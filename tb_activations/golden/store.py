@@ -59,7 +59,7 @@ def at_steps_of(golden: Run, run: Run) -> Run:
 
 
 def _selections(steps: int) -> Iterator[NDArray[np.int64]]:
-    """Ever fewer places of steps; the last selection has only the first and the last one."""
+    """Places of steps, fewer from one selection to the next; the last one has only the first and the last step."""
     count = steps
     while count > 2:
         first = np.arange(min(_FIRST, count))

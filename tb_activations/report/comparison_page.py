@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tb_activations.comparison.comparison import Comparison
 from tb_activations.comparison.difference import Cause, Difference, shown
+from tb_activations.comparison.text import summary
 from tb_activations.events.run import Run
 from tb_activations.records.columns import LAYER_STATISTICS, STEP_STATISTICS
 from tb_activations.report.drawing import Chart, data_url, life_picture
@@ -75,7 +76,13 @@ def comparison_page(
     )
     template = environment.get_template("comparison.html")
     return template.render(
-        title=title, runs=[_run(one) for one in compared], missing=missing, added=added, listed=LISTED, shown=shown
+        title=title,
+        runs=[_run(one) for one in compared],
+        missing=missing,
+        added=added,
+        listed=LISTED,
+        shown=shown,
+        summary=summary,
     )
 
 

@@ -43,6 +43,7 @@ setup(
     ],
     extras_require={
         "tensorflow": TENSORFLOW,
+        "pandas": ["pandas>=2.2"],
         "demo": [*TENSORFLOW, "scikit-learn>=1.5"],
         "compatibility": [
             "tensorflow==2.21.0",
@@ -60,6 +61,7 @@ setup(
             "rich==15.0.0",
             "jinja2==3.1.6",
             "google-crc32c==1.9.0",
+            "pandas==3.1.1",
             "pytest==9.2.0",
             "pytest-xdist==3.8.0",
             "hypothesis==6.170.15",

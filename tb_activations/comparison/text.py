@@ -69,7 +69,7 @@ def summary(comparison: Comparison) -> str:
         layers = {one.layer for one in found if one.layer is not None}
         where = f" of {_plural(len(layers), 'layer')}" if cause is Cause.STATISTIC and layers else ""
         parts.append(f"{len(found):,} {_TITLES[cause][len(found) != 1]}{where}")
-    return f"{', '.join(parts)}"
+    return ", ".join(parts)
 
 
 def _first(comparison: Comparison) -> Iterator[str]:

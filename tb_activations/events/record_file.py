@@ -23,6 +23,23 @@ def framed(content: bytes) -> bytes:
     return b"".join([length, _FOOTER.pack(masked(length)), content, _FOOTER.pack(masked(content))])
 
 
+def unfinished_bytes(path: Path) -> int:
+    """Bytes after the last complete record: 0 unless the file is being written, or its writer was killed. Checksums are
+    not checked.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        size, end = os.fstat(file.fileno()).st_size, 0
+        while len(header := file.read(_HEADER.size)) == _HEADER.size:
+            following = end + _HEADER.size + _HEADER.unpack(header)[0] + _FOOTER.size
+            if following > size:
+                break
+            end = file.seek(following)
+        return size - end
+
+
 def records(path: Path) -> Iterator[bytes]:
     """The content of each record, up to the end of the file.
 

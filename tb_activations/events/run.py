@@ -82,6 +82,12 @@ class Run:
         return tuple(weight.name for weight in self.spec.weights)
 
     @property
+    def epochs(self) -> NDArray[np.int64]:
+        """`[S]` int64: the epoch of each observed step, counted from 0; -1 if unknown."""
+        epochs = self.step_stat("epoch")
+        return np.where(np.isfinite(epochs), epochs, -1).astype(np.int64)
+
+    @property
     def last_outcomes(self) -> NDArray[np.uint8]:
         """`[L, rules]` uint8 after the last observed step; all `INSUFFICIENT_DATA` if there is no step."""
         if len(self.steps):

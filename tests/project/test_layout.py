@@ -26,6 +26,7 @@ INNER = {
     "snapshots": {"pictures", "probe", "records", "taps"},
     "recording": {"events", "health", "pictures", "records", "taps"},
     "golden": {"comparison", "events", "health", "records", "report"},
+    "reading": {"events", "health", "records", "report"},
     "report": {"comparison", "events", "health", "pictures", "records"},
     "plugin": {"events", "health", "pictures", "records"},
     # The doors a user opens.
@@ -38,7 +39,7 @@ INNER = {
     "cli.main": set(),
     "__main__": {"cli"},
     # The public names, by home; loaded on first use.
-    "": {"callback", "events", "probe", "recorder", "recording", "records", "taps", "testing"},
+    "": {"callback", "events", "probe", "reading", "recorder", "recording", "records", "taps", "testing"},
 }
 """Which other parts of the package a part may import; a name with a dot stands for one module."""
 
@@ -56,6 +57,7 @@ OUTER = {
     "recording": {"numpy", *TENSORFLOW, *TENSORBOARD},
     "report": {"numpy", "rich", "jinja2", "markupsafe"},
     "golden": {"numpy", *TENSORBOARD},
+    "reading": {"numpy", "pandas"},
     "plugin": {"numpy", "werkzeug", "grpc", *TENSORBOARD},
     "pytest_plugin": {"pytest"},
     "callback": TENSORFLOW,

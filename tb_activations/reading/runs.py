@@ -20,7 +20,7 @@ _SHOWN = 50
 
 
 class Runs(Mapping[str, RecordedRun]):
-    """The runs below a folder by name. A run is read when it is asked for, and anew each time.
+    """The runs below a folder by name. A run is read each time when it is asked for.
 
     Args:
         top: the folder.

@@ -1,7 +1,7 @@
 """Compares two runs.
 
 A comparison covers what a repeated training reproduces: layers, weights, observed steps and all statistics; on request
-units, histograms and findings. It ignores wall time, host, file and run names, monitoring overhead,
+units, histograms, findings and pictures. It ignores wall time, host, file and run names, monitoring overhead,
 versions, cadence, thresholds and the wording of findings. In an "auto" run the clock decides after which epochs the
 probe data are evaluated, so these values are compared only at steps where both runs have them.
 """
@@ -15,6 +15,7 @@ from tb_activations.comparison.comparison import Comparison
 from tb_activations.comparison.difference import Placed
 from tb_activations.comparison.findings import findings
 from tb_activations.comparison.pairing import pair
+from tb_activations.comparison.pictures import pictures
 from tb_activations.comparison.statistics import Matched, statistics
 from tb_activations.comparison.structure import observed_steps, structure
 from tb_activations.comparison.tolerance import Tolerances
@@ -25,6 +26,7 @@ _ON_REQUEST: dict[str, Callable[[Matched], Iterator[Placed]]] = {
     "units": units,
     "histograms": histograms,
     "findings": findings,
+    "pictures": pictures,
 }
 ASPECTS = tuple(_ON_REQUEST)
 """What is compared on request."""

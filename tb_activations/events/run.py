@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,8 @@ class Run:
         cost: the last record of the monitoring overhead, by `COST_COLUMNS`; empty if there is none.
         dropped: number of values in the event file that did not fit the run's description and were skipped.
         states: states of the training at the ends of its epochs; empty in runs of early versions.
+        files: event files that it was read from, with those of other writers in the folder; empty if it was not read
+            from files.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Run:
     cost: Mapping[str, float]
     dropped: int
     states: tuple[StoredState, ...] = ()
+    files: tuple[Path, ...] = ()
 
     def __repr__(self) -> str:
         steps = f"{len(self.steps)} observed steps"

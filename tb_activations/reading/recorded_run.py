@@ -47,12 +47,12 @@ class RecordedRun(Run):
     @property
     def scalar_tags(self) -> list[str]:
         """Scalar tags of all writers in the folder, sorted; read from the files now."""
-        return stock_tags.tags(self._files("."), stock_tags.SCALARS)
+        return stock_tags.tags(self.files, stock_tags.SCALARS)
 
     @property
     def image_tags(self) -> list[str]:
         """Image tags of all writers in the folder, sorted; read from the files now."""
-        return stock_tags.tags(self._files("."), stock_tags.IMAGES)
+        return stock_tags.tags(self.files, stock_tags.IMAGES)
 
     def scalars(self, tag: str, folder: str = ".") -> Scalars:
         """A scalar of any writer: steps, wall times and values, in the order written, read from the files now.
@@ -102,10 +102,8 @@ class RecordedRun(Run):
 
         return run_card(self, self.remarks)
 
-    def _files(self, folder: str) -> list[Path]:
-        if self.path.is_file():
-            return [self.path]
-        return event_files(self.path / folder)
+    def _files(self, folder: str) -> Sequence[Path]:
+        return self.files if folder == "." else event_files(self.path / folder)
 
     def _known(self, found: T, is_known: bool, tag: str, folder: str, kind: str) -> T:
         if is_known:

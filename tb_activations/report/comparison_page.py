@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tb_activations.comparison.comparison import Comparison
 from tb_activations.comparison.difference import Cause, Difference, shown
+from tb_activations.comparison.pictures import last_pictures
 from tb_activations.comparison.text import summary
 from tb_activations.events.run import Run
 from tb_activations.records.columns import LAYER_STATISTICS, STEP_STATISTICS
@@ -20,6 +21,8 @@ CHARTS = 12
 """Charts of a run at most: the first statistic of each layer, then the largest differences."""
 LIVES = 4
 """Layers with a picture of their units at most."""
+PICTURES = 12
+"""Pictures that differ at most."""
 LISTED = 1000
 """Statistics in the table at most."""
 _SCALES = {statistic.id: statistic.scale for statistic in (*LAYER_STATISTICS, *STEP_STATISTICS)}
@@ -27,16 +30,11 @@ _SCALES = {statistic.id: statistic.scale for statistic in (*LAYER_STATISTICS, *S
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Compared:
-    """Two runs and what differs between them.
-
-    Attributes:
-        pictures: PNGs by tag, of the expected and of the actual run at the same step; None if one has no such picture.
-    """
+    """Two runs and what differs between them."""
 
     comparison: Comparison
     expected: Run
     actual: Run
-    pictures: Mapping[str, tuple[bytes | None, bytes | None]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +93,7 @@ def _run(compared: Compared) -> dict[str, Any]:
         "statistics": statistics,
         "charts": _charts(compared),
         "lives": _lives(compared),
-        "pictures": [_pair(tag, *pictures) for tag, pictures in compared.pictures.items()],
+        "pictures": _pictures(compared),
     }
 
 
@@ -159,6 +157,15 @@ def _lives(compared: Compared) -> list[Pair]:
 
 def _sides(compared: Compared, layer: str, partner: str) -> Iterable[tuple[Run, str]]:
     return (compared.expected, layer), (compared.actual, partner)
+
+
+def _pictures(compared: Compared) -> list[Pair]:
+    comparison = compared.comparison
+    tags = [one.what.partition(" ")[2] for one in comparison.grouped.get(Cause.PICTURE, ())][:PICTURES]
+    if not tags:
+        return []
+    found = last_pictures(compared.expected, compared.actual, comparison.renamed, tags)
+    return [_pair(tag, *pictures) for tag, pictures in found.items()]
 
 
 def _pair(tag: str, expected: bytes | None, actual: bytes | None) -> Pair:

@@ -51,7 +51,7 @@ OUTER = {
     "health": {"numpy"},
     "events": {"numpy", "google_crc32c", *TENSORBOARD},
     "pictures": {"numpy", "PIL"},
-    "comparison": {"numpy"},
+    "comparison": {"numpy", "PIL"},
     "probe": {"numpy", *TENSORFLOW},
     "snapshots": {"numpy", *TENSORFLOW},
     "recording": {"numpy", *TENSORFLOW, *TENSORBOARD},

@@ -66,6 +66,7 @@ setup(
             "pytest-xdist==3.8.0",
             "hypothesis==6.170.15",
             "playwright==1.65.2",
+            "ipython==9.18.1",
             "tbparse==0.0.9",
             "mypy==2.4.1",
             "ruff==0.17.5",

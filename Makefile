@@ -13,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 .PHONY: help demo test check lint docs bench bench-tab bench-networks bench-runs pictures bench-regression bench-probe bench-long fuzz kills test-versions thorough accuracy compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## train one healthy and two sick networks and show them in TensorBoard
 	$(BIN)/tb-activations demo

@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint docs bench bench-tab bench-networks bench-runs pictures bench-regression bench-probe bench-long fuzz kills test-versions thorough accuracy compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
+.PHONY: help demo test check lint docs bench bench-quick bench-tab bench-networks bench-runs pictures bench-regression bench-probe bench-long fuzz kills test-versions thorough accuracy compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ docs: $(VENV)/.dev $(VENV)/.docs ## build the documentation with the API referen
 
 bench: $(VENV)/.dev ## measure the monitoring overhead against the promises of the README
 	$(BIN)/python -m benchmarks
+
+bench-quick: $(VENV)/.dev ## measure the overhead of two networks: what a change is most likely to slow
+	$(BIN)/python -m benchmarks --quick
 
 accuracy: $(VENV)/.dev ## train networks of known health, score the rules, write docs/accuracy.md
 	$(BIN)/python -m benchmarks.accuracy --markdown docs/accuracy.md

@@ -1,7 +1,12 @@
-"""Prints the monitoring overhead."""
+"""Prints the monitoring overhead.
+
+python -m benchmarks
+python -m benchmarks --quick
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 
@@ -15,7 +20,14 @@ from benchmarks.measure import STEPS, TURNS, measure
 from benchmarks.models import WORKLOADS
 
 
+QUICK = ("CNN", "transformer")
+"""One network whose outputs are large and one with many layers, without XLA: what a change is most likely to slow."""
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--quick", action="store_true", help=f"only {' and '.join(QUICK)}, without XLA")
+    is_quick = parser.parse_args().quick
     columns = [
         "model",
         "XLA",
@@ -27,8 +39,8 @@ def main() -> None:
     ]
     table = Table(*columns)
     console = Console(width=max(150, Console().width))
-    for name, make in WORKLOADS.items():
-        for jit_compile in (False, True):
+    for name, make in ((name, WORKLOADS[name]) for name in (QUICK if is_quick else WORKLOADS)):
+        for jit_compile in (False,) if is_quick else (False, True):
             with console.status(f"{name}, XLA {'on' if jit_compile else 'off'}"):
                 result = measure(make, jit_compile)
             row = [

@@ -38,6 +38,8 @@ def aside(tensor: tf.Tensor) -> tf.Tensor:
 
 def _is_merged(tensor: tf.Tensor) -> bool:
     kind = tensor.op.type
+    if kind == "RealDiv":
+        return True
     if kind not in _MERGING:
         return False
     readers = _readers(tensor)

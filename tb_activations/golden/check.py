@@ -10,6 +10,7 @@ from pathlib import Path
 from tb_activations.comparison.axis import Match
 from tb_activations.comparison.compare import compare
 from tb_activations.comparison.tolerance import Tolerances
+from tb_activations.events.errors import UnreadableRunError
 from tb_activations.events.reader import load
 from tb_activations.golden.store import EVENT_FILE, as_golden, write_golden
 from tb_activations.report.comparison_page import Compared, comparison_page
@@ -52,8 +53,12 @@ class Golden:
 
     def update(self, log_dir: str | os.PathLike[str]) -> bool:
         """Writes the golden unless the run in `log_dir` matches it already; whether it was written."""
-        if self.exists and not self.failure(log_dir, None):
-            return False
+        try:
+            if self.exists and not self.failure(log_dir, None):
+                return False
+        except UnreadableRunError:
+            # A golden that cannot be read is replaced; a run that cannot be read fails again below.
+            pass
         write_golden(load(log_dir), self.folder, self.title, self.match)
         return True
 

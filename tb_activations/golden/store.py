@@ -69,7 +69,7 @@ def _selections(steps: int) -> Iterator[NDArray[np.int64]]:
     while count > 2:
         first = np.arange(min(_FIRST, count))
         yield np.union1d(first, shown(steps, count))
-        count = count * 3 // 4
+        count = count * 7 // 8
     yield shown(steps, 2)
 
 

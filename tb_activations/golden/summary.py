@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -19,7 +19,7 @@ ROWS = 3
 TRAINING_ROWS = 9
 TRAINING = ("loss", "learning_rate", "samples")
 LAYER = ("mean", "std", "silent_fraction", "gradient_norm", "weight_norm", "update_ratio")
-_WIDTH = 16
+_NARROWEST = 8
 
 
 def golden_summary(run: Run, title: str) -> str:
@@ -63,23 +63,26 @@ def _finding(finding: Finding) -> str:
 def _training(run: Run) -> Iterator[str]:
     yield ""
     yield "training"
-    yield _row("step", TRAINING)
+    yield _row("step", TRAINING, TRAINING)
     for place in shown(len(run.steps), TRAINING_ROWS).tolist():
-        yield _row(str(run.steps[place]), [_text(run.step_stat(name)[place]) for name in TRAINING])
+        cells = [_text(run.step_stat(name)[place]) for name in TRAINING]
+        yield _row(str(run.steps[place]), cells, TRAINING)
 
 
 def _layers(run: Run) -> Iterator[str]:
+    """One heading for all layers: a network of fifty would repeat it fifty times."""
     places = shown(len(run.steps), ROWS).tolist()
     columns = {name: run.stat(name) for name in LAYER}
+    yield ""
+    yield "layers"
+    yield _row("step", LAYER, LAYER)
     for row, layer in enumerate(run.spec.layers):
-        yield ""
         yield _described(layer)
-        measured = [name for name in LAYER if np.isfinite(columns[name][places, row]).any()]
-        if not measured:
+        if not any(np.isfinite(values[places, row]).any() for values in columns.values()):
             continue
-        yield _row("step", measured)
         for place in places:
-            yield _row(str(run.steps[place]), [_text(columns[name][place, row]) for name in measured])
+            cells = [_text(columns[name][place, row]) for name in LAYER]
+            yield _row(str(run.steps[place]), cells, LAYER)
 
 
 def _described(layer: LayerSpec) -> str:
@@ -89,8 +92,10 @@ def _described(layer: LayerSpec) -> str:
     return f"layer {words.printable(layer.name)}: {', '.join(filter(None, parts))}"
 
 
-def _row(step: str, cells: list[str] | tuple[str, ...]) -> str:
-    return (f"  {step:>7}" + "".join(f"{cell:>{_WIDTH}}" for cell in cells)).rstrip()
+def _row(step: str, cells: Sequence[str], columns: Sequence[str]) -> str:
+    """Cells below their headings."""
+    widths = [max(len(column), _NARROWEST) + 2 for column in columns]
+    return (f"{step:>6}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))).rstrip()
 
 
 def _text(value: float) -> str:

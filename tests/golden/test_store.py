@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from tb_activations.comparison.tolerance import Tolerances
+from tb_activations.events.errors import SchemaError
 from tb_activations.events.reader import load
 from tb_activations.events.run import Run
 from tb_activations.golden.check import Golden
 from tb_activations.golden.store import EVENT_FILE, LARGEST, SUMMARY, as_golden, write_golden
 from tb_activations.testing import compare
-from tests.synthetic import START_TIME, Plan, write_run
+from tests.synthetic import START_TIME, Plan, write_newer_schema, write_run
 
 
 def synthetic(folder: Path, seed: int = 0, **plan: int) -> Run:
@@ -102,6 +103,16 @@ def test_a_golden_that_matches_is_not_written_again(tmp_path: Path) -> None:
     synthetic(tmp_path / "other", seed=1)
     assert golden.update(tmp_path / "other")
     assert golden.failure(tmp_path / "other", None) == ""
+
+
+def test_a_golden_that_cannot_be_read_is_replaced(tmp_path: Path) -> None:
+    synthetic(tmp_path / "run")
+    golden = Golden(tmp_path / "golden", "a test", Tolerances())
+    write_newer_schema(tmp_path, "golden").rename(tmp_path / "golden" / EVENT_FILE)
+    with pytest.raises(SchemaError):
+        golden.failure(tmp_path / "run", None)
+    assert golden.update(tmp_path / "run")
+    assert golden.failure(tmp_path / "run", None) == ""
 
 
 def test_only_findings_can_be_included(tmp_path: Path) -> None:

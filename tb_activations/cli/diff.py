@@ -8,6 +8,7 @@ import math
 from rich.console import Console
 from rich.text import Text
 
+from tb_activations.cli.guidance import guide
 from tb_activations.testing import first_mismatch
 
 EQUAL, DIFFERENT, NOT_COMPARABLE = 0, 1, 2
@@ -19,7 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("actual", metavar="B", help="log directory of the runs to compare with it")
     parser.add_argument("--rtol", type=_tolerance, default=1e-5, help="relative tolerance (default: %(default)s)")
     parser.add_argument("--atol", type=_tolerance, default=1e-8, help="absolute tolerance (default: %(default)s)")
-    parser.epilog = "Exit status: 0 if the runs are equal, 1 if they differ, 2 if they cannot be compared."
+    guide(
+        parser,
+        examples=["tb-activations diff tests/expected logs/run-1", "tb-activations diff logs/a logs/b --rtol 1e-3"],
+        statuses={
+            0: "the runs are equal",
+            1: "they differ",
+            2: "they cannot be compared, or an argument is invalid",
+        },
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -13,6 +13,8 @@ from tb_activations.records.formatting import measured
 from tb_activations.records.specs import RunSpec
 
 UNITS_NAMED = 12
+CONSEQUENCES_SHOWN = 4
+"""Consequences of a cause beyond this number are folded in a page with several runs."""
 LAYERS_NAMED = 4
 NO_STEP = "no step was observed: training ended before the first observed step"
 TO_BE_OBSERVED = (

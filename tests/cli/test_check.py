@@ -19,18 +19,25 @@ def test_a_healthy_run_gives_zero_and_names_what_was_checked(healthy: Path, call
     assert answer.err == ""
 
 
-def test_a_sick_run_gives_one_and_a_line_per_finding(sick: Path, call: Call) -> None:
+def test_a_sick_run_gives_one_and_a_line_per_cause(sick: Path, call: Call) -> None:
     answer = call("check", sick)
     assert answer.status == 1
-    first, *lines = answer.out.splitlines()
-    assert first == "▲ sick: 3 findings"
-    assert lines[0] == "  problem, dead_units: dense_2: 4 of 4 units were active on no sample since step 120."
-    assert [line.split(":")[0] for line in lines[1:]] == ["  warning, vanishing_gradient"] * 2
-    assert all(line.endswith("(follows from dead_units in dense_2)") for line in lines[1:])
+    assert answer.out.splitlines() == [
+        "▲ sick: 1 cause, 2 more findings",
+        "  problem, dead_units: dense_2: 4 of 4 units were active on no sample since step 120. "
+        "(2 more findings follow from it)",
+    ]
+
+
+def test_consequences_of_a_cause_that_does_not_count_are_one_line(sick: Path, call: Call) -> None:
+    first, line = call("check", sick, "--only", "vanishing_gradient").out.splitlines()
+    assert first == "◆ sick: 1 cause, 1 more finding"
+    assert line.startswith("  warning, vanishing_gradient: dense_0: no gradient arrives since step 120.")
+    assert line.endswith(" (follows from dead_units in dense_2; so does 1 more finding)")
 
 
 def test_fail_on_decides_what_counts(sick: Path, call: Call) -> None:
-    assert call("check", sick, "--fail-on", "problem").out.splitlines()[0] == "▲ sick: 1 finding"
+    assert call("check", sick, "--fail-on", "problem").out.splitlines()[0] == "▲ sick: 1 cause"
     answer = call("check", sick, "--fail-on", "problem", "--only", "vanishing_gradient")
     assert answer.status == 0
     assert answer.out.startswith("✓ sick: no problem, 2 lesser findings. Rules: 1 checked (Vanishing gradient)")

@@ -20,7 +20,7 @@ INNER = {
     "taps": {"records"},
     "health": {"records"},
     "events": {"records"},
-    "pictures": set(),
+    "pictures": {"records"},
     "comparison": {"events", "records"},
     "probe": {"records", "taps"},
     "snapshots": {"pictures", "probe", "records", "taps"},

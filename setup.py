@@ -44,6 +44,12 @@ setup(
     extras_require={
         "tensorflow": TENSORFLOW,
         "demo": [*TENSORFLOW, "scikit-learn>=1.5"],
+        "parquet": ["pyarrow>=17"],
+        "wandb": ["wandb>=0.19"],
+        "mlflow": ["mlflow-skinny>=2.20"],
+        "trackio": ["trackio>=0.20"],
+        "optuna": ["optuna>=4.0"],
+        "keras-tuner": ["keras-tuner>=1.4.7"],
         "compatibility": [
             "tensorflow==2.21.0",
             "keras==3.15.1",
@@ -63,6 +69,7 @@ setup(
             "pytest==9.2.0",
             "pytest-xdist==3.8.0",
             "hypothesis==6.170.15",
+            "optuna==5.0.0",
             "playwright==1.65.2",
             "mypy==2.4.1",
             "ruff==0.17.5",

@@ -17,6 +17,10 @@ Read recorded runs, without TensorFlow:
 - `load(logdir)`: one `Run` as NumPy arrays, with its findings (`Finding`, `Severity`).
 - `testing`: comparing runs in tests.
 
+Tell others:
+
+- `integrations`: experiment trackers, a webhook, hyperparameter searches.
+
 Every name is imported on first use, because TensorBoard imports this package at startup to find the plugin.
 """
 
@@ -26,6 +30,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tb_activations import integrations as integrations
     from tb_activations import probe as probe
     from tb_activations import testing as testing
     from tb_activations.callback import LayerHealth as LayerHealth
@@ -48,6 +53,7 @@ __all__ = [
     "Severity",
     "__version__",
     "capture",
+    "integrations",
     "load",
     "probe",
     "runs",
@@ -62,6 +68,7 @@ _HOMES = {
     "Run": "events.run",
     "Severity": "records.finding",
     "capture": "taps.function",
+    "integrations": "",
     "load": "events.reader",
     "probe": "",
     "runs": "events.stored_runs",

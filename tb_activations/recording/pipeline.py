@@ -112,6 +112,15 @@ class Pipeline:
         self.guarded(Recording.finish)
         self.guarded(Recording.close)
 
+    def conclude(self) -> None:
+        """Logs the verdict at the end of a training; does nothing if nothing was recorded."""
+
+        def log(recording: Recording) -> None:
+            if recording.verdict is not None and recording.log_dir:
+                self._announcer.conclude(recording.verdict, recording.log_dir)
+
+        self.guarded(log)
+
     def guarded(self, action: Callable[[Recording], None]) -> None:
         """Runs an action that only records. If it fails, logs that once and records nothing more in this training."""
         if self._is_broken:

@@ -31,12 +31,14 @@ INNER = {
     "callback": {"health", "pictures", "recording", "records", "snapshots", "taps"},
     "recorder": {"health", "pictures", "recording", "records", "snapshots", "taps"},
     "testing": {"comparison", "events"},
+    # Each is imported by name when it is used, with the library that it needs.
+    "integrations": {"callback", "events", "health", "records"},
     # A subcommand is loaded by name when it is called; the demo trains, and joins what a user joins when it runs.
     "cli": {"callback", "events", "health", "records", "report", "testing"},
     "cli.main": set(),
     "__main__": {"cli"},
     # The public names, by home; loaded on first use.
-    "": {"callback", "events", "probe", "recorder", "recording", "records", "taps", "testing"},
+    "": {"callback", "events", "integrations", "probe", "recorder", "recording", "records", "taps", "testing"},
 }
 """Which other parts of the package a part may import; a name with a dot stands for one module."""
 
@@ -56,6 +58,7 @@ OUTER = {
     "plugin": {"numpy", "werkzeug", "grpc", *TENSORBOARD},
     "callback": TENSORFLOW,
     "recorder": TENSORFLOW,
+    "integrations": set(),
     "cli": {"rich"},
     "cli.demo": {"keras", "sklearn"},
 }

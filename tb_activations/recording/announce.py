@@ -66,7 +66,7 @@ class Announcer:
         is_pressing = verdict.severity not in (None, Severity.NOTE)
         _LOGGER.log(
             logging.WARNING if is_pressing else logging.INFO,
-            "Layer health: %s Open it with: tensorboard --logdir %s",
+            "Layer health, verdict: %s Open it with: tensorboard --logdir %s",
             verdict.sentence,
             shlex.quote(log_dir),
         )

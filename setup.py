@@ -43,6 +43,7 @@ setup(
     ],
     extras_require={
         "tensorflow": TENSORFLOW,
+        "pandas": ["pandas>=2.2"],
         "demo": [*TENSORFLOW, "scikit-learn>=1.5"],
         "parquet": ["pyarrow>=17"],
         "wandb": ["wandb>=0.19"],
@@ -66,6 +67,7 @@ setup(
             "rich==15.0.0",
             "jinja2==3.1.6",
             "google-crc32c==1.9.0",
+            "pandas==3.1.1",
             "pytest==9.2.0",
             "pytest-xdist==3.8.0",
             "hypothesis==6.170.15",
@@ -83,6 +85,7 @@ setup(
     },
     entry_points={
         "tensorboard_plugins": ["layer_health = tb_activations.plugin.loader:LayerHealthLoader"],
+        "pytest11": ["layer_health = tb_activations.pytest_plugin"],
         "console_scripts": ["tb-activations = tb_activations.cli.main:main"],
     },
 )

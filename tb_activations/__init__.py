@@ -13,8 +13,9 @@ Inspect a model:
 
 Read recorded runs, without TensorFlow:
 
-- `runs(logdir)`: the runs below a directory.
-- `load(logdir)`: one `Run` as NumPy arrays, with its findings (`Finding`, `Severity`).
+- `load(path)`: a run (`RecordedRun`, a `Run`) as NumPy arrays, with its findings (`Finding`, `Severity`); of a folder
+  with several runs, `Runs`.
+- `runs(logdir)`: the runs below a directory, without reading them.
 - `testing`: comparing runs in tests.
 
 Tell others:
@@ -34,9 +35,11 @@ if TYPE_CHECKING:
     from tb_activations import probe as probe
     from tb_activations import testing as testing
     from tb_activations.callback import LayerHealth as LayerHealth
-    from tb_activations.events.reader import load as load
     from tb_activations.events.run import Run as Run
-    from tb_activations.events.stored_runs import runs as runs
+    from tb_activations.reading.load import load as load
+    from tb_activations.reading.recorded_run import RecordedRun as RecordedRun
+    from tb_activations.reading.runs import Runs as Runs
+    from tb_activations.reading.stored_runs import runs as runs
     from tb_activations.recorder import Recorder as Recorder
     from tb_activations.recording.announce import LayerHealthError as LayerHealthError
     from tb_activations.records.finding import Finding as Finding
@@ -48,8 +51,10 @@ __all__ = [
     "Finding",
     "LayerHealth",
     "LayerHealthError",
+    "RecordedRun",
     "Recorder",
     "Run",
+    "Runs",
     "Severity",
     "__version__",
     "capture",
@@ -64,14 +69,16 @@ _HOMES = {
     "Finding": "records.finding",
     "LayerHealth": "callback",
     "LayerHealthError": "recording.announce",
+    "RecordedRun": "reading.recorded_run",
     "Recorder": "recorder",
     "Run": "events.run",
+    "Runs": "reading.runs",
     "Severity": "records.finding",
     "capture": "taps.function",
     "integrations": "",
-    "load": "events.reader",
+    "load": "reading.load",
     "probe": "",
-    "runs": "events.stored_runs",
+    "runs": "reading.stored_runs",
     "testing": "",
 }
 """The module of each public name; "" for a name that is itself a module."""

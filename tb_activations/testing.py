@@ -3,13 +3,67 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 
-from tb_activations.comparison.difference import Difference, first_difference
+from tb_activations.comparison.axis import Match
+from tb_activations.comparison.compare import ASPECTS, compare
+from tb_activations.comparison.comparison import Comparison, FolderComparison
+from tb_activations.comparison.difference import Cause, Difference, Largest
+from tb_activations.comparison.suggest import suggest_tolerances
+from tb_activations.comparison.tolerance import Tolerance, Tolerances
 from tb_activations.events.paths import local_path
 from tb_activations.events.reader import load, run_names
 from tb_activations.events.whereabouts import no_run
 
-__all__ = ["Difference", "assert_runs_match", "first_difference", "first_mismatch"]
+__all__ = [
+    "ASPECTS",
+    "Cause",
+    "Comparison",
+    "Difference",
+    "FolderComparison",
+    "Largest",
+    "Tolerance",
+    "Tolerances",
+    "assert_runs_match",
+    "compare",
+    "compare_folders",
+    "suggest_tolerances",
+]
+
+
+def compare_folders(
+    expected_dir: str | os.PathLike[str],
+    actual_dir: str | os.PathLike[str],
+    tolerances: Tolerances | None = None,
+    *,
+    match: Match = "step",
+    include: Collection[str] = (),
+) -> FolderComparison:
+    """Everything that differs between the runs recorded in two folders.
+
+    If both folders have exactly one run, these two are compared. Otherwise runs are compared by name. `compare`
+    explains the other arguments.
+
+    Raises:
+        FileNotFoundError: a folder contains no run.
+        NotADirectoryError, RemotePathError: a folder is a file, or not local.
+        UnreadableRunError: a run cannot be read, for example because a newer version wrote it.
+        ValueError: an argument is not allowed.
+    """
+    names, others = run_names(expected_dir), run_names(actual_dir)
+    for folder, found in ((expected_dir, names), (actual_dir, others)):
+        if not found:
+            raise no_run(local_path(folder))
+    is_single = len(names) == len(others) == 1
+    pairs = [(names[0], others[0])] if is_single else [(name, name) for name in names if name in others]
+    return FolderComparison(
+        tuple(
+            compare(load(expected_dir, one), load(actual_dir, other), tolerances, match=match, include=include)
+            for one, other in pairs
+        ),
+        missing=() if is_single else tuple(sorted({*names} - {*others})),
+        added=() if is_single else tuple(sorted({*others} - {*names})),
+    )
 
 
 def assert_runs_match(
@@ -18,51 +72,27 @@ def assert_runs_match(
     *,
     rtol: float = 1e-5,
     atol: float = 1e-8,
+    tolerances: Tolerances | None = None,
+    match: Match = "step",
+    include: Collection[str] = (),
 ) -> None:
     """Assert that the runs recorded in two folders are the same; wall time, host and file names are ignored.
-
-    If both folders have exactly one run, these two are compared. Otherwise runs are compared by name.
-    `first_difference` explains what is compared, how layers match and what the tolerances mean.
 
     Args:
         expected_dir: folder with the reference.
         actual_dir: folder with the runs to compare with it.
         rtol: largest allowed difference relative to the expected value.
         atol: largest allowed absolute difference.
+        tolerances: per statistic and layer, instead of `rtol` and `atol`.
+        match: as in `compare`.
+        include: as in `compare`.
 
     Raises:
-        AssertionError: the runs differ; the message names the first step, layer and statistic that differ, both values
-            and the tolerance.
-        FileNotFoundError: a folder contains no run.
-        NotADirectoryError, RemotePathError: a folder is a file, or not local.
-        UnreadableRunError: a run cannot be read, for example because a newer version wrote it.
-        ValueError: a tolerance is negative or NaN.
+        AssertionError: the runs differ; the message has at most 40 lines and names the first step, layer and statistic
+            that differ, both values and the tolerance.
+        FileNotFoundError, NotADirectoryError, RemotePathError, UnreadableRunError, ValueError: as `compare_folders`.
     """
-    mismatch = first_mismatch(expected_dir, actual_dir, rtol=rtol, atol=atol)
-    if mismatch is not None:
-        raise AssertionError(f"{os.fspath(actual_dir)} differs from {os.fspath(expected_dir)}: {mismatch}")
-
-
-def first_mismatch(
-    expected_dir: str | os.PathLike[str],
-    actual_dir: str | os.PathLike[str],
-    *,
-    rtol: float = 1e-5,
-    atol: float = 1e-8,
-) -> str | None:
-    """The message of `assert_runs_match`, None if the runs match; raises its other errors."""
-    expected_names, actual_names = run_names(expected_dir), run_names(actual_dir)
-    for folder, names in ((expected_dir, expected_names), (actual_dir, actual_names)):
-        if not names:
-            raise no_run(local_path(folder))
-    if len(expected_names) == len(actual_names) == 1:
-        one, other = load(expected_dir, *expected_names), load(actual_dir, *actual_names)
-        difference = first_difference(one, other, rtol, atol)
-        return None if difference is None else str(difference)
-    for name in sorted({*expected_names, *actual_names}):
-        if name not in expected_names or name not in actual_names:
-            return f"run {name!r} is only in the {'actual' if name in actual_names else 'expected'} folder"
-        difference = first_difference(load(expected_dir, name), load(actual_dir, name), rtol, atol)
-        if difference is not None:
-            return f"run {name!r}, {difference}"
-    return None
+    allowed = Tolerances.of(rtol, atol) if tolerances is None else tolerances
+    found = compare_folders(expected_dir, actual_dir, allowed, match=match, include=include)
+    if not found.is_equal:
+        raise AssertionError(f"{os.fspath(actual_dir)} differs from {os.fspath(expected_dir)}: {found.text()}")

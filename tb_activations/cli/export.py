@@ -11,11 +11,12 @@ from pathlib import Path
 from tb_activations.cli.complaint import complain
 from tb_activations.cli.guidance import guide
 from tb_activations.cli.output import add_output, write
+from tb_activations.events.contents import file_contents
 from tb_activations.events.files import event_files
 from tb_activations.events.paths import local_path
 from tb_activations.events.reader import load, load_folder
 from tb_activations.events.run import Run
-from tb_activations.events.scalars import scalars
+from tb_activations.events.stock_tags import all_scalars
 from tb_activations.events.whereabouts import no_event_file
 from tb_activations.report.tables.formats import NoParquetError, as_csv, as_json, write_parquet
 from tb_activations.report.tables.run_tables import RUN_TABLES, Table, scalars_table
@@ -63,8 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
         except (NoParquetError, OSError, ValueError) as error:
             complain("Cannot export", str(error))
             return CANNOT_EXPORT
-    for warning in caught:
-        complain("Data issue", str(warning.message))
+    for remark in [str(warning.message) for warning in caught] or _remarks(local_path(arguments.run)):
+        complain("Data issue", remark)
     return EXPORTED
 
 
@@ -73,7 +74,7 @@ def _table(path: Path, name: str) -> Table:
         files = _files(path)
         if not files:
             raise no_event_file(path)
-        return scalars_table(scalars(files))
+        return scalars_table(all_scalars(files))
     return RUN_TABLES[name](_run(path))
 
 
@@ -84,6 +85,12 @@ def _run(path: Path) -> Run:
     if found is None:
         raise ValueError(f"{path} has no Layer Health records; --table {SCALARS} exports what other writers recorded")
     return found
+
+
+def _remarks(path: Path) -> list[str]:
+    """What is wrong with the files."""
+    contents = [file_contents(file) for file in _files(path)]
+    return [f"{one.path}: {one.remark}" for one in contents if one.remark and one.tags]
 
 
 def _files(path: Path) -> Sequence[Path]:

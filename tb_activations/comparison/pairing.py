@@ -1,114 +1,131 @@
-"""Pairs the rows of one run with the rows of another."""
+"""Pairs the layers and weights of one run with those of another."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Container, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from difflib import SequenceMatcher
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.records.specs import LayerSpec, RunSpec, WeightSpec
 
-_COMPARED = ("class_name", "call_site", "output_shape", "dtype", "units", "activation", "parameters", "trainable")
-
-
-@dataclasses.dataclass(frozen=True)
-class Mismatch:
-    """Why two runs cannot be compared: a property, its two values, and the layer it belongs to."""
-
-    what: str
-    expected: object
-    actual: object
-    layer: str | None = None
+Pairs = tuple[tuple[int, int], ...]
+"""Rows of the expected run, each with its row in the actual one, in the order of the expected run."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pairing:
-    """Rows of the actual run in the order of the expected one.
+    """Which rows of two runs belong together.
 
     Attributes:
-        layers: for each layer of the expected run its row in the actual one.
-        weights: the same for the weights.
-        units: for each tracked unit of the expected run its position in the unit vectors of the actual one.
-        unit_starts: for each layer of the expected run the start of its units in the unit vectors.
-        names: maps names in the actual run to names in the expected one.
+        layers, weights: the rows that are in both runs.
+        names: maps layer names of the actual run to those of the expected run.
     """
 
-    layers: list[int]
-    weights: list[int]
-    units: NDArray[np.int64]
-    unit_starts: NDArray[np.int64]
+    expected: RunSpec
+    actual: RunSpec
+    layers: Pairs
+    weights: Pairs
     names: Mapping[str, str]
 
+    @property
+    def renamed(self) -> dict[str, str]:
+        """Names of the expected run that the actual run does not have, each with its name there."""
+        return {expected: actual for actual, expected in self.names.items() if expected != actual}
 
-def pair(expected: RunSpec, actual: RunSpec) -> Pairing | Mismatch:
-    """The rows that match, or the first reason why they do not.
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Layers that only the expected run has, in call order."""
+        found = {row for row, _ in self.layers}
+        return tuple(layer.name for row, layer in enumerate(self.expected.layers) if row not in found)
 
-    Layers match by name, or by position if the names differ but the sequence of classes and output shapes is the same.
+    @property
+    def added(self) -> tuple[str, ...]:
+        """Layers that only the actual run has, in call order."""
+        found = {row for _, row in self.layers}
+        return tuple(layer.name for row, layer in enumerate(self.actual.layers) if row not in found)
+
+    def units(self, place: int) -> tuple[slice, slice] | None:
+        """The units of pair `place` of `layers` in the unit vectors of both runs; None if their numbers differ."""
+        one, other = self.layers[place]
+        if self.expected.layers[one].units != self.actual.layers[other].units:
+            return None
+        return self.expected.unit_slice(one), self.actual.unit_slice(other)
+
+
+def pair(expected: RunSpec, actual: RunSpec) -> Pairing:
+    """The rows that belong together.
+
+    Layers match by name. If the names differ but the sequence of classes and output shapes is the same, all layers
+    match by position, since Keras numbers automatic names per process. If that differs as well, layers match by names
+    that were given, and what remains between them by class, output shape and, where possible, activation, in order.
+
     Weights match by layer and by their own name.
     """
-    rows = _layer_rows(expected.layers, actual.layers)
-    if isinstance(rows, Mismatch):
-        return rows
-    others = [actual.layers[row] for row in rows]
-    for layer, other in zip(expected.layers, others, strict=True):
-        for name in _COMPARED:
-            values = getattr(layer, name), getattr(other, name)
-            if values[0] != values[1]:
-                return Mismatch(name, *values, layer=layer.name)
-    names = {other.name: layer.name for layer, other in zip(expected.layers, others, strict=True)}
-    weights = _weight_rows(expected.weights, actual.weights, names)
-    if isinstance(weights, Mismatch):
-        return weights
-    units = [np.arange(actual.unit_count)[actual.unit_slice(row)] for row in rows]
-    starts = [expected.unit_slice(index).start for index in range(len(expected.layers))]
-    return Pairing(
-        layers=rows,
-        weights=weights,
-        units=np.concatenate([np.empty(0, np.int64), *units]),
-        unit_starts=np.array(starts, np.int64),
-        names=names,
-    )
+    layers = _layer_pairs(expected.layers, actual.layers)
+    names = {actual.layers[other].name: expected.layers[one].name for one, other in layers}
+    rows = {weight_key(weight, names): row for row, weight in enumerate(actual.weights)}
+    keys = [weight_key(weight, {}) for weight in expected.weights]
+    weights = tuple((row, rows[key]) for row, key in enumerate(keys) if key in rows)
+    return Pairing(expected, actual, layers, weights, names)
 
 
-def presence(item: object, side: Container[object]) -> str:
-    """Either "present" or "absent": whether `item` is on this side."""
-    return "present" if item in side else "absent"
+def weight_key(weight: WeightSpec, names: Mapping[str, str]) -> tuple[str, str]:
+    """The layer, renamed by `names`, and the weight's own name."""
+    own = weight.name.removeprefix(f"{weight.layer}/") if weight.layer else weight.name
+    return names.get(weight.layer, weight.layer), own
 
 
-def _layer_rows(expected: Sequence[LayerSpec], actual: Sequence[LayerSpec]) -> list[int] | Mismatch:
+def rows_of(pairs: Pairs) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The rows in the expected run and those in the actual one, as index arrays."""
+    both = np.array(pairs, np.intp).reshape(-1, 2)
+    return both[:, 0], both[:, 1]
+
+
+def _layer_pairs(expected: Sequence[LayerSpec], actual: Sequence[LayerSpec]) -> Pairs:
     rows = {layer.name: row for row, layer in enumerate(actual)}
     names = [layer.name for layer in expected]
-    if set(names) == set(rows) and len(names) == len(actual):
-        return [rows[name] for name in names]
+    if set(names) == set(rows):
+        return tuple((row, rows[name]) for row, name in enumerate(names))
     if [_kind(layer) for layer in expected] == [_kind(layer) for layer in actual]:
-        return list(range(len(actual)))
-    for name in [*names, *rows]:
-        if (name in names) != (name in rows):
-            return Mismatch("layer", presence(name, names), presence(name, rows), layer=name)
-    return Mismatch("number of layers", len(expected), len(actual))
+        return tuple((row, row) for row in range(len(names)))
+    given = {layer.name for layer in expected if not _is_automatic(layer)}
+    paired = {row: rows[name] for row, name in enumerate(names) if name in given and name in rows}
+    for describe in (_kind_and_activation, _kind):
+        paired |= _in_order(expected, actual, paired, describe)
+    return tuple(sorted(paired.items()))
+
+
+Describe = Callable[[LayerSpec], tuple[object, ...]]
+
+
+def _in_order(
+    expected: Sequence[LayerSpec], actual: Sequence[LayerSpec], paired: Mapping[int, int], describe: Describe
+) -> dict[int, int]:
+    """Rows without a partner yet that are alike and lie between the same paired layers, in order."""
+    taken = {other: row for row, other in paired.items()}
+    one: list[object] = [("pair", row) if row in paired else describe(layer) for row, layer in enumerate(expected)]
+    other: list[object] = [
+        ("pair", taken[row]) if row in taken else describe(layer) for row, layer in enumerate(actual)
+    ]
+    blocks = SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks()
+    matched = {a + place: b + place for a, b, size in blocks for place in range(size)}
+    return {row: partner for row, partner in matched.items() if row not in paired and partner not in taken}
 
 
 def _kind(layer: LayerSpec) -> tuple[object, ...]:
-    return layer.class_name, layer.output_shape
+    return layer.class_name, layer.call_site, layer.output_shape
 
 
-def _weight_rows(
-    expected: Sequence[WeightSpec], actual: Sequence[WeightSpec], names: Mapping[str, str]
-) -> list[int] | Mismatch:
-    rows = {_weight_name(weight, names.get(weight.layer, weight.layer)): row for row, weight in enumerate(actual)}
-    wanted = [_weight_name(weight, weight.layer) for weight in expected]
-    for key in [*wanted, *rows]:
-        if (key in wanted) != (key in rows):
-            return Mismatch(f"weight {key[1]}", presence(key, wanted), presence(key, rows), layer=key[0] or None)
-    paired = [rows[key] for key in wanted]
-    for weight, row in zip(expected, paired, strict=True):
-        if weight.shape != actual[row].shape:
-            return Mismatch(f"shape of {weight.name}", weight.shape, actual[row].shape, layer=weight.layer or None)
-    return paired
+def _kind_and_activation(layer: LayerSpec) -> tuple[object, ...]:
+    return *_kind(layer), layer.activation
 
 
-def _weight_name(weight: WeightSpec, layer: str) -> tuple[str, str]:
-    """The layer and the weight's name within it."""
-    return layer, weight.name.removeprefix(f"{weight.layer}/") if weight.layer else weight.name
+def _is_automatic(layer: LayerSpec) -> bool:
+    """Whether Keras made the name: the class in snake case and a number that counts per process."""
+    words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", layer.class_name)).lower()
+    own = layer.name.rsplit("/", 1)[-1].split("@")[0]
+    return re.fullmatch(rf"{re.escape(words)}(_\d+)?", own) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import warnings
@@ -111,7 +112,8 @@ def load_folder(files: Sequence[Path], name: str, tags: Collection[str] = schema
     first = next(events, None)
     if first is None:
         return None
-    return decode(collect(chain([first], events), tags), name)
+    run = decode(collect(chain([first], events), tags), name)
+    return dataclasses.replace(run, files=tuple(files))
 
 
 def _is_ours(path: Path) -> bool:

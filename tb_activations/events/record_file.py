@@ -1,4 +1,4 @@
-"""Splits an event file into records: length, checksum of the length, content, checksum of the content."""
+"""Splits an event file into records, and frames records: length, its checksum, content, its checksum."""
 
 from __future__ import annotations
 
@@ -15,6 +15,29 @@ _FOOTER = struct.Struct("<I")
 
 class DamagedFileError(ValueError):
     """The bytes at this position are not a valid record of an event file."""
+
+
+def framed(content: bytes) -> bytes:
+    """One record as it is in the file."""
+    length = struct.pack("<Q", len(content))
+    return b"".join([length, _FOOTER.pack(masked(length)), content, _FOOTER.pack(masked(content))])
+
+
+def unfinished_bytes(path: Path) -> int:
+    """Bytes after the last complete record: 0 unless the file is being written, or its writer was killed. Checksums are
+    not checked.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        size, end = os.fstat(file.fileno()).st_size, 0
+        while len(header := file.read(_HEADER.size)) == _HEADER.size:
+            following = end + _HEADER.size + _HEADER.unpack(header)[0] + _FOOTER.size
+            if following > size:
+                break
+            end = file.seek(following)
+        return size - end
 
 
 def records(path: Path) -> Iterator[bytes]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,8 @@ class Run:
         cost: the last record of the monitoring overhead, by `COST_COLUMNS`; empty if there is none.
         dropped: number of values in the event file that did not fit the run's description and were skipped.
         states: states of the training at the ends of its epochs; empty in runs of early versions.
+        files: event files that it was read from, with those of other writers in the folder; empty if it was not read
+            from files.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Run:
     cost: Mapping[str, float]
     dropped: int
     states: tuple[StoredState, ...] = ()
+    files: tuple[Path, ...] = ()
 
     def __repr__(self) -> str:
         steps = f"{len(self.steps)} observed steps"
@@ -80,6 +84,12 @@ class Run:
     def weights(self) -> tuple[str, ...]:
         """Names of the trainable weights."""
         return tuple(weight.name for weight in self.spec.weights)
+
+    @property
+    def epochs(self) -> NDArray[np.int64]:
+        """`[S]` int64: the epoch of each observed step, counted from 0; -1 if unknown."""
+        epochs = self.step_stat("epoch")
+        return np.where(np.isfinite(epochs), epochs, -1).astype(np.int64)
 
     @property
     def last_outcomes(self) -> NDArray[np.uint8]:
@@ -146,6 +156,25 @@ class Run:
     def histograms(self, kind: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Steps `[H]` and `[H, L, 32]` float32 of kind "activation" or "gradient". Raises KeyError for other kinds."""
         return self.histogram_steps, self.histogram_table[:, :, _position(kind, HISTOGRAM_KINDS)]
+
+    def at(self, places: Sequence[int] | NDArray[np.integer]) -> Run:
+        """The run reduced to these of its observed steps, by ascending index, with the histograms of these steps."""
+        chosen = np.asarray(places, np.int64)
+        steps = self.steps[chosen]
+        has_histogram = np.isin(self.histogram_steps, steps)
+        return dataclasses.replace(
+            self,
+            steps=steps,
+            wall_times=self.wall_times[chosen],
+            layer_table=self.layer_table[chosen],
+            weight_table=self.weight_table[chosen],
+            step_table=self.step_table[chosen],
+            unit_table=self.unit_table.at(chosen),
+            histogram_steps=self.histogram_steps[has_histogram],
+            histogram_table=self.histogram_table[has_histogram],
+            outcomes=self.outcomes[chosen],
+            training=self.training[chosen],
+        )
 
     def records(self) -> Iterator[StepRecord]:
         """The observed steps in order, as recorded."""

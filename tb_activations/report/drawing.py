@@ -108,18 +108,18 @@ def line_chart(
             Markup('<line class="mark" x1="{0}" x2="{0}" y1="0" y2="{1}"/>').format(_place(one, at), HEIGHT)
             for one in marks
         ),
-        *_lines(x, np.where(is_below, HEIGHT - 2.0, np.nan), "below"),
-        *_lines(x, y, "line"),
+        *lines(x, np.where(is_below, HEIGHT - 2.0, np.nan), "below"),
+        *lines(x, y, "line"),
         *(Markup('<path class="infinite" d="M{:.1f} 2l6 6m0-6l-6 6"/>').format(one - 3) for one in x[np.isinf(seen)]),
     ]
     svg = Markup(
         '<svg class="chart" viewBox="-4 0 {} {}" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
     ).format(WIDTH + 8, HEIGHT, Markup("").join(shapes))
     ends = (10**low, 10**high) if is_log else (low, high)
-    return Chart(svg, *(_labels(*ends) if finite.size else ("", "")), is_log)
+    return Chart(svg, *(labels(*ends) if finite.size else ("", "")), is_log)
 
 
-def _labels(low: float, high: float) -> tuple[str, str]:
+def labels(low: float, high: float) -> tuple[str, str]:
     """Both ends with enough digits to distinguish them; one label for a constant."""
     if low == high:
         return "", number(high)
@@ -130,7 +130,7 @@ def _place(step: int, at: NDArray[np.float64]) -> str:
     return f"{(step - at[0]) / max(at[-1] - at[0], 1.0) * WIDTH:.1f}"
 
 
-def _lines(x: NDArray[np.float64], y: NDArray[np.float64], name: str) -> list[Markup]:
+def lines(x: NDArray[np.float64], y: NDArray[np.float64], name: str) -> list[Markup]:
     """One line per run of points without a gap; a single point is a short line."""
     drawn = np.flatnonzero(np.isfinite(y))
     stretches = np.split(drawn, np.flatnonzero(np.diff(drawn) > 1) + 1) if drawn.size else []
@@ -152,4 +152,9 @@ def life_picture(activity: NDArray[np.float32]) -> str | None:
     measured = activity[~np.isnan(activity).all(axis=1)] if activity.size else activity
     if not measured.size:
         return None
-    return "data:image/png;base64," + base64.b64encode(life_map(measured).png).decode("ascii")
+    return data_url(life_map(measured).png)
+
+
+def data_url(png: bytes) -> str:
+    """A picture as an address that needs no request."""
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

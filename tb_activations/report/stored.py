@@ -125,17 +125,8 @@ def _read_one(folder: Folder, top: Path, rules: RuleChoice, tags: Collection[str
 def without_tables(judged: Judged) -> Judged:
     """The same verdict with a run reduced to its last step."""
     run = judged.run
-    last = slice(max(len(run.steps) - 1, 0), None)
     small = dataclasses.replace(
-        run,
-        steps=run.steps[last].copy(),
-        wall_times=run.wall_times[last].copy(),
-        layer_table=run.layer_table[last].copy(),
-        weight_table=run.weight_table[last].copy(),
-        step_table=run.step_table[last].copy(),
-        unit_table=run.unit_table.at(range(len(run.steps))[last]),
-        outcomes=run.outcomes[last].copy(),
-        training=run.training[last].copy(),
+        run.at(range(len(run.steps))[-1:]),
         histogram_steps=run.histogram_steps[:0].copy(),
         histogram_table=run.histogram_table[:0].copy(),
     )

@@ -28,7 +28,7 @@ def test_csv_has_every_statistic_of_every_layer_at_every_step(sick: Path, call: 
     answer = call("export", sick)
     assert (answer.status, answer.err) == (0, "")
     run, lines = load(sick), table(answer.out)
-    assert list(lines[0]) == ["step", "wall_time", "layer", *LAYER_COLUMNS]
+    assert list(lines[0]) == ["step", "epoch", "wall_time", "layer", *LAYER_COLUMNS]
     assert [(line["layer"], int(line["step"])) for line in lines] == [
         (layer, step) for step in run.steps for layer in run.layers
     ]

@@ -11,7 +11,7 @@ from tb_activations.events.run import Run
 from tb_activations.events.units import UnitTable
 from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS
 from tb_activations.records.finding import Severity
-from tb_activations.testing import assert_runs_match, first_difference
+from tb_activations.testing import ASPECTS, Cause, Difference, Tolerances, assert_runs_match, compare
 from tests.synthetic import START_TIME, Plan, write_run
 
 PLAN = Plan(layers=6, steps=20, units=4)
@@ -38,6 +38,17 @@ def with_arrays(run: Run, arrays: dict[str, Any], **fields: Any) -> Run:
     return dataclasses.replace(run, **arrays, **fields)
 
 
+def first_difference(expected: Run, actual: Run, rtol: float = 1e-5, atol: float = 1e-8) -> Difference | None:
+    """The first of all differences, with everything compared that can be."""
+    found = compare(expected, actual, Tolerances.of(rtol, atol), include=ASPECTS).differences
+    return found[0] if found else None
+
+
+def full_name(difference: Difference) -> str | None:
+    """The layer, or the weight as the run calls it."""
+    return f"{difference.layer}/{difference.weight}" if difference.weight else difference.layer
+
+
 def column(name: str) -> int:
     return LAYER_COLUMNS.index(name)
 
@@ -46,7 +57,7 @@ def test_a_run_matches_itself_and_a_repetition(tmp_path: Path) -> None:
     write_run(tmp_path / "a", name="first", plan=PLAN)
     write_run(tmp_path / "b", name="other name", plan=PLAN, start_time=START_TIME + 1e6)
     assert_runs_match(tmp_path / "a", tmp_path / "a")
-    assert_runs_match(tmp_path / "a", tmp_path / "b", rtol=0, atol=0)
+    assert_runs_match(tmp_path / "a", tmp_path / "b", rtol=0, atol=0, include=ASPECTS)
 
 
 def test_another_training_does_not_match(tmp_path: Path) -> None:
@@ -105,7 +116,7 @@ def test_within_a_step_causes_are_named_before_what_follows_from_them(run: Run, 
         other = changed(other, name, change_at(place))
     difference = first_difference(run, other)
     assert difference is not None
-    assert (difference.step, difference.what, difference.layer) == (20, *CAUSES_FIRST[first][2:])
+    assert (difference.step, difference.what, full_name(difference)) == (20, *CAUSES_FIRST[first][2:])
 
 
 def test_an_earlier_step_comes_before_an_earlier_cause(run: Run) -> None:
@@ -148,7 +159,7 @@ def test_every_kind_of_figure_is_compared(
 
     difference = first_difference(run, changed(run, name, change))
     assert difference is not None
-    assert (difference.what, difference.layer, difference.step) == (what, layer, step)
+    assert (difference.what, full_name(difference), difference.step) == (what, layer, step)
 
 
 @pytest.mark.parametrize(("relative", "matches"), [(0.9e-5, True), (1.1e-5, False)])
@@ -295,7 +306,7 @@ def test_other_names_with_other_classes_do_not_match(run: Run) -> None:
     assert (difference.what, difference.layer) == ("layer", "dense_0")
 
 
-def test_layers_in_another_order_match_by_name(run: Run) -> None:
+def test_layers_in_another_order_match_by_name_and_the_order_is_reported(run: Run) -> None:
     order = np.arange(len(run.layers))[::-1]
     units = np.concatenate([np.arange(run.spec.unit_count)[run.spec.unit_slice(row)] for row in order])
     other = dataclasses.replace(
@@ -306,14 +317,17 @@ def test_layers_in_another_order_match_by_name(run: Run) -> None:
         histogram_table=run.histogram_table[:, order],
         outcomes=run.outcomes[:, order],
     )
-    assert first_difference(run, other) is None
+    (difference,) = compare(run, other, include=ASPECTS).differences
+    assert (difference.cause, difference.what) == (Cause.LAYER, "layer at place 0")
+    assert (difference.expected, difference.actual) == ("dense_0", "head_5")
 
 
 @pytest.mark.parametrize(("field", "value"), [("class_name", "Conv1D"), ("activation", "tanh"), ("units", 5)])
 def test_what_describes_a_layer_is_compared(run: Run, field: str, value: object) -> None:
     layers = (dataclasses.replace(run.spec.layers[0], **{field: value}), *run.spec.layers[1:])  # type: ignore[arg-type]
-    difference = first_difference(run, dataclasses.replace(run, spec=dataclasses.replace(run.spec, layers=layers)))
-    assert difference is not None
+    (difference,) = compare(
+        run, dataclasses.replace(run, spec=dataclasses.replace(run.spec, layers=layers))
+    ).differences
     assert (difference.what, difference.layer, difference.actual) == (field, "dense_0", value)
 
 

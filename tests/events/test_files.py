@@ -11,12 +11,11 @@ import pytest
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 
-from tb_activations import load
 from tb_activations.events import files, record_file
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.errors import UnreadableRunError
 from tb_activations.events.files import FIRST_EVENTS, event_files, folders, is_ours
-from tb_activations.events.reader import run_names
+from tb_activations.events.reader import load, run_names
 from tests.synthetic import Plan, run_spec, write_events, write_run
 
 PLAN = Plan(layers=4, steps=5, units=2, stock=False)

@@ -15,7 +15,7 @@ from tb_activations.events import schema
 from tb_activations.events.reader import load
 from tb_activations.events.run import Run
 from tb_activations.events.schema import SCHEMA_VERSION
-from tb_activations.testing import assert_runs_match
+from tb_activations.testing import ASPECTS, assert_runs_match
 from tests.golden.make_golden import FOLDER, RUNS, TRAINED, contents
 from tests.synthetic import write_run
 
@@ -78,7 +78,7 @@ def test_a_change_of_meaning_would_be_seen() -> None:
 @pytest.mark.parametrize("name", RUNS)
 def test_the_current_version_is_still_written_so(name: str, tmp_path: Path) -> None:
     write_run(tmp_path, name=name, plan=RUNS[name])
-    assert_runs_match(FOLDER / f"v{SCHEMA_VERSION}" / name, tmp_path / name, rtol=1e-6)
+    assert_runs_match(FOLDER / f"v{SCHEMA_VERSION}" / name, tmp_path / name, rtol=1e-6, include=ASPECTS)
 
 
 @pytest.mark.parametrize("folder", sorted(FOLDER.glob(f"v*/{TRAINED}")), ids=lambda folder: folder.parent.name)

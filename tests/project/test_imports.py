@@ -50,7 +50,7 @@ def test_public_names_load_on_first_use() -> None:
     code = "import tb_activations as t\nprint(t.load.__module__)\nprint(*dir(t))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     home, names = done.stdout.splitlines()
-    assert home == "tb_activations.events.reader"
+    assert home == "tb_activations.reading.load"
     assert set(tb_activations.__all__) <= set(names.split())
 
 

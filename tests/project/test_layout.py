@@ -25,20 +25,34 @@ INNER = {
     "probe": {"records", "taps"},
     "snapshots": {"pictures", "probe", "records", "taps"},
     "recording": {"events", "health", "pictures", "records", "taps"},
-    "report": {"events", "health", "pictures", "records"},
+    "golden": {"comparison", "events", "health", "records", "report"},
+    "reading": {"events", "health", "records", "report"},
+    "report": {"comparison", "events", "health", "pictures", "records"},
     "plugin": {"events", "health", "pictures", "records"},
     # The doors a user opens.
     "callback": {"health", "pictures", "recording", "records", "snapshots", "taps"},
     "recorder": {"health", "pictures", "recording", "records", "snapshots", "taps"},
     "testing": {"comparison", "events"},
+    "pytest_plugin": {"callback", "comparison", "golden"},
     # Each is imported by name when it is used, with the library that it needs.
     "integrations": {"callback", "events", "health", "records"},
     # A subcommand is loaded by name when it is called; the demo trains, and joins what a user joins when it runs.
-    "cli": {"callback", "events", "health", "records", "report", "testing"},
+    "cli": {"callback", "comparison", "events", "health", "records", "report", "testing"},
     "cli.main": set(),
     "__main__": {"cli"},
     # The public names, by home; loaded on first use.
-    "": {"callback", "events", "integrations", "probe", "recorder", "recording", "records", "taps", "testing"},
+    "": {
+        "callback",
+        "events",
+        "integrations",
+        "probe",
+        "reading",
+        "recorder",
+        "recording",
+        "records",
+        "taps",
+        "testing",
+    },
 }
 """Which other parts of the package a part may import; a name with a dot stands for one module."""
 
@@ -50,12 +64,15 @@ OUTER = {
     "health": {"numpy"},
     "events": {"numpy", "google_crc32c", *TENSORBOARD},
     "pictures": {"numpy", "PIL"},
-    "comparison": {"numpy"},
+    "comparison": {"numpy", "PIL"},
     "probe": {"numpy", *TENSORFLOW},
     "snapshots": {"numpy", *TENSORFLOW},
     "recording": {"numpy", *TENSORFLOW, *TENSORBOARD},
     "report": {"numpy", "rich", "jinja2", "markupsafe"},
+    "golden": {"numpy", *TENSORBOARD},
+    "reading": {"numpy", "pandas"},
     "plugin": {"numpy", "werkzeug", "grpc", *TENSORBOARD},
+    "pytest_plugin": {"pytest"},
     "callback": TENSORFLOW,
     "recorder": TENSORFLOW,
     "integrations": set(),
@@ -64,7 +81,7 @@ OUTER = {
 }
 """Which other packages it may import, in addition to the standard library."""
 
-DOORS = {"__init__.py", "__main__.py", "callback.py", "recorder.py", "testing.py"}
+DOORS = {"__init__.py", "__main__.py", "callback.py", "pytest_plugin.py", "recorder.py", "testing.py"}
 
 
 def imports(source: str, module: str) -> Iterator[tuple[str, int]]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.events.run import Run
-from tb_activations.events.scalars import Scalar
+from tb_activations.events.stock_tags import Scalars
 from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS
 from tb_activations.records.finding import Finding
 
@@ -18,19 +18,19 @@ Table: TypeAlias = dict[str, NDArray[Any]]
 
 
 def layers_table(run: Run) -> Table:
-    """A row per observed step and layer: step, wall time, layer, and all its statistics."""
+    """A row per observed step and layer: step, epoch (-1 if unknown), wall time, layer, and all its statistics."""
     return _long(run, "layer", run.layers, LAYER_COLUMNS, run.layer_table)
 
 
 def weights_table(run: Run) -> Table:
-    """A row per observed step and weight: step, wall time, weight, and all its statistics."""
+    """A row per observed step and weight: step, epoch, wall time, weight, and all its statistics."""
     return _long(run, "weight", run.weights, WEIGHT_COLUMNS, run.weight_table)
 
 
 def steps_table(run: Run) -> Table:
-    """A row per observed step: step, wall time, loss, and the other totals."""
-    totals = {name: run.step_table[:, column] for column, name in enumerate(STEP_COLUMNS)}
-    return {"step": run.steps, "wall_time": run.wall_times, **totals}
+    """A row per observed step: step, epoch, wall time, loss, and the other totals."""
+    totals = {name: run.step_table[:, column] for column, name in enumerate(STEP_COLUMNS) if name != "epoch"}
+    return {"step": run.steps, "epoch": run.epochs, "wall_time": run.wall_times, **totals}
 
 
 def findings_table(run: Run) -> Table:
@@ -40,14 +40,13 @@ def findings_table(run: Run) -> Table:
     return {name: np.array([row[name] for row in rows], None if rows else object) for name in names}
 
 
-def scalars_table(scalars: Iterable[Scalar]) -> Table:
+def scalars_table(scalars: Mapping[str, Scalars]) -> Table:
     """A row per point of the scalars of any writer: tag, step, wall time, value."""
-    points = list(scalars)
     return {
-        "tag": np.array([point.tag for point in points], object),
-        "step": np.array([point.step for point in points], np.int64),
-        "wall_time": np.array([point.wall_time for point in points], np.float64),
-        "value": np.array([point.value for point in points], np.float64),
+        "tag": np.repeat(np.array(list(scalars), object), [len(one.steps) for one in scalars.values()]),
+        "step": np.concatenate([np.empty(0, np.int64), *(one.steps for one in scalars.values())]),
+        "wall_time": np.concatenate([np.empty(0), *(one.wall_times for one in scalars.values())]),
+        "value": np.concatenate([np.empty(0), *(one.values for one in scalars.values())]),
     }
 
 
@@ -64,6 +63,7 @@ def _long(run: Run, row: str, names: Sequence[str], columns: Sequence[str], valu
     flat = values.reshape(steps * rows, len(columns))
     return {
         "step": np.repeat(run.steps, rows),
+        "epoch": np.repeat(run.epochs, rows),
         "wall_time": np.repeat(run.wall_times, rows),
         row: np.tile(np.array(names, object), steps),
         **{name: flat[:, column] for column, name in enumerate(columns)},

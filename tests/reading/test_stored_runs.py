@@ -64,8 +64,12 @@ def test_a_run_that_was_deleted_since_is_an_error(tmp_path: Path) -> None:
         run.load()
 
 
-def test_a_run_at_a_prompt_is_one_line(tmp_path: Path) -> None:
+def test_a_run_at_a_prompt_is_a_few_lines(tmp_path: Path) -> None:
     write_run(tmp_path, name="sick", plan=PLAN)
-    assert repr(load(tmp_path)) == (
-        "<Run 'sick' of model 'synthetic': 6 layers, 40 observed steps from 0 to 390, 3 findings, 3 open>"
+    run = load(tmp_path)
+    lines = repr(run).splitlines()
+    assert lines[0] == (
+        "<Run 'sick' of model 'synthetic': 6 layers, 40 observed steps from 0 to 390 in 5 epochs, 3 open findings>"
     )
+    assert lines[1].strip() == run.verdict.sentence
+    assert len(lines) <= 4

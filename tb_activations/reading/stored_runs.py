@@ -6,11 +6,11 @@ import dataclasses
 import os
 from pathlib import Path
 
-from tb_activations.events.files import event_files
 from tb_activations.events.paths import local_path
-from tb_activations.events.reader import load_folder, run_names
-from tb_activations.events.run import Run
+from tb_activations.events.reader import run_names
 from tb_activations.events.whereabouts import no_run
+from tb_activations.reading.one import read_folder
+from tb_activations.reading.recorded_run import RecordedRun
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -25,15 +25,14 @@ class StoredRun:
     name: str
     path: Path
 
-    def load(self) -> Run:
+    def load(self) -> RecordedRun:
         """Reads the whole run.
 
         Raises:
             FileNotFoundError: the run has been deleted.
             SchemaError, UnreadableRunError: as `tb_activations.load`.
         """
-        files = event_files(self.path) if self.path.is_dir() else []
-        run = load_folder(files, self.name)
+        run = read_folder(self.path, self.name)
         if run is None:
             raise no_run(self.path)
         return run

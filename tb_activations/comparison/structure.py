@@ -1,0 +1,90 @@
+"""Differences between the descriptions of two runs: the loss, layers, weights, observed steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tb_activations.comparison.axis import Axis
+from tb_activations.comparison.difference import Cause, Difference
+from tb_activations.comparison.pairing import Pairing, weight_key
+from tb_activations.events.run import Run
+
+_HYPERPARAMETERS = ("activation", "dtype", "trainable")
+_PROPERTIES = ("class_name", "call_site", "output_shape", "units", "parameters")
+_TIMED = 'update_freq="auto" depends on the clock after the first minute; use a number to compare runs'
+PRESENT, ABSENT = "present", "absent"
+
+
+def structure(pairing: Pairing) -> Iterator[Difference]:
+    """What differs in the descriptions, in call order; layers first, then weights, then the loss."""
+    yield from _layers(pairing)
+    yield from _properties(pairing)
+    yield from _weights(pairing)
+    for name in ("loss", "from_logits"):
+        values = getattr(pairing.expected, name), getattr(pairing.actual, name)
+        if values[0] != values[1]:
+            yield Difference(name, *values, cause=Cause.HYPERPARAMETER)
+
+
+def observed_steps(axis: Axis, expected: Run, actual: Run) -> Iterator[Difference]:
+    """The first step that only one run has."""
+    is_timed = any(run.spec.cadence.get("update_freq") == "auto" for run in (expected, actual))
+    yield from one_sided(axis, f"observed {axis.match}", _TIMED if is_timed else "")
+
+
+def one_sided(axis: Axis, what: str, hint: str = "") -> Iterator[Difference]:
+    """The first step or epoch that only one run has; at most one difference."""
+    keys = np.union1d(axis.missing, axis.added)
+    if not keys.size:
+        return
+    key = int(keys[0])
+    values = (PRESENT, ABSENT) if key in axis.missing else (ABSENT, PRESENT)
+    count, compared = len(keys), len(keys) + len(axis.keys)
+    step, epoch = (key, None) if axis.match == "step" else (None, key)
+    yield Difference(
+        what, *values, step, hint=hint, cause=Cause.HYPERPARAMETER, epoch=epoch, count=count, compared=compared
+    )
+
+
+def _layers(pairing: Pairing) -> Iterator[Difference]:
+    for name in pairing.missing:
+        yield Difference("layer", PRESENT, ABSENT, layer=name, cause=Cause.LAYER)
+    for name in pairing.added:
+        yield Difference("layer", ABSENT, PRESENT, layer=name, cause=Cause.LAYER)
+    order = [other for _, other in pairing.layers]
+    for place, (row, other) in enumerate(pairing.layers):
+        wanted = sorted(order)[place]
+        if other != wanted:
+            name = pairing.expected.layers[row].name
+            there = pairing.actual.layers[wanted].name
+            yield Difference(f"layer at place {place}", name, pairing.names[there], layer=name, cause=Cause.LAYER)
+            return
+
+
+def _properties(pairing: Pairing) -> Iterator[Difference]:
+    for row, other in pairing.layers:
+        layer, partner = pairing.expected.layers[row], pairing.actual.layers[other]
+        for name in (*_PROPERTIES, *_HYPERPARAMETERS):
+            values = getattr(layer, name), getattr(partner, name)
+            if values[0] != values[1]:
+                cause = Cause.HYPERPARAMETER if name in _HYPERPARAMETERS else Cause.LAYER
+                yield Difference(name, *values, layer=layer.name, cause=cause)
+
+
+def _weights(pairing: Pairing) -> Iterator[Difference]:
+    """Weights of one run only in layers of both runs, and other shapes."""
+    keys = {weight_key(weight, {}) for weight in pairing.expected.weights}
+    others = {weight_key(weight, pairing.names) for weight in pairing.actual.weights}
+    gone = {*pairing.missing, *pairing.added}
+    for key in (*sorted(keys - others), *sorted(others - keys)):
+        if key[0] in gone:
+            continue
+        values = (PRESENT, ABSENT) if key in keys else (ABSENT, PRESENT)
+        yield Difference("trainable weight", *values, layer=key[0] or None, cause=Cause.LAYER, weight=key[1])
+    for row, other in pairing.weights:
+        weight, partner = pairing.expected.weights[row], pairing.actual.weights[other]
+        if weight.shape != partner.shape:
+            layer, own = weight_key(weight, {})
+            yield Difference("shape", weight.shape, partner.shape, layer=layer or None, cause=Cause.LAYER, weight=own)

@@ -1,0 +1,1 @@
+"""Small reference runs that are kept next to tests."""

@@ -1,0 +1,94 @@
+"""The summary of a golden: text for people that differs little in a pull request if little has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tb_activations.events.run import Run
+from tb_activations.health.verdict import headline, verdict
+from tb_activations.records.finding import WHOLE, Finding
+from tb_activations.records.formatting import number
+from tb_activations.records.specs import LayerSpec
+from tb_activations.records.thinning import shown
+
+ROWS = 3
+"""Steps of each layer: the first, the middle and the last one."""
+TRAINING_ROWS = 9
+TRAINING = ("loss", "learning_rate", "samples")
+LAYER = ("mean", "std", "silent_fraction", "gradient_norm", "weight_norm", "update_ratio")
+_WIDTH = 16
+
+
+def golden_summary(run: Run, title: str) -> str:
+    """One line for each fact: the model, the verdict, findings, the training, then three steps of each layer. Values
+    have three digits, since the event file has them exactly.
+    """
+    return "\n".join([*_head(run, title), *_training(run), *_layers(run)]) + "\n"
+
+
+def _head(run: Run, title: str) -> Iterator[str]:
+    seen = (run.spec, run.findings, run.last_outcomes, run.rules, run.last_training)
+    yield title
+    yield "The event file next to this text is compared; `pytest --update-layer-health` writes both."
+    yield ""
+    yield f"model: {len(run.layers)} layers, {sum(_parameters(run)):,} parameters"
+    yield f"loss: {run.spec.loss or 'unknown'}{' from logits' if run.spec.from_logits else ''}"
+    steps = f"{len(run.steps)}, {run.steps[0]} to {run.steps[-1]}" if len(run.steps) else "none"
+    yield f"observed steps: {steps}"
+    yield from (f"{name}: {version}" for name, version in sorted(run.spec.versions.items()))
+    yield f"verdict: {verdict(*seen).sentence}"
+    yield from (f"finding: {_finding(finding)}" for finding in run.findings)
+
+
+def _parameters(run: Run) -> Iterator[int]:
+    """Of each layer, without single calls of a layer and what is inside of other layers."""
+    names = {layer.name for layer in run.spec.layers}
+    for layer in run.spec.layers:
+        is_inner = any(layer.name.startswith(f"{name}/") for name in names)
+        if not layer.call_site and not is_inner:
+            yield layer.parameters
+
+
+def _finding(finding: Finding) -> str:
+    where = finding.layer if finding.layer != WHOLE else "the training"
+    end = f" to {finding.closed_step}" if finding.closed_step is not None else ""
+    return f"{finding.severity.value}, {where}: {headline(finding)}, since step {finding.since_step}{end}"
+
+
+def _training(run: Run) -> Iterator[str]:
+    yield ""
+    yield "training"
+    yield _row("step", TRAINING)
+    for place in shown(len(run.steps), TRAINING_ROWS).tolist():
+        yield _row(str(run.steps[place]), [_text(run.step_stat(name)[place]) for name in TRAINING])
+
+
+def _layers(run: Run) -> Iterator[str]:
+    places = shown(len(run.steps), ROWS).tolist()
+    columns = {name: run.stat(name) for name in LAYER}
+    for row, layer in enumerate(run.spec.layers):
+        yield ""
+        yield _described(layer)
+        measured = [name for name in LAYER if np.isfinite(columns[name][places, row]).any()]
+        if not measured:
+            continue
+        yield _row("step", measured)
+        for place in places:
+            yield _row(str(run.steps[place]), [_text(columns[name][place, row]) for name in measured])
+
+
+def _described(layer: LayerSpec) -> str:
+    shape = " x ".join("·" if size is None else str(size) for size in layer.output_shape)
+    parts = [f"{layer.class_name} {shape}".strip(), layer.activation or "", f"{layer.parameters:,} parameters"]
+    parts.append("trainable" if layer.trainable else "frozen" if layer.parameters else "")
+    return f"layer {layer.name}: {', '.join(filter(None, parts))}"
+
+
+def _row(step: str, cells: list[str] | tuple[str, ...]) -> str:
+    return (f"  {step:>7}" + "".join(f"{cell:>{_WIDTH}}" for cell in cells)).rstrip()
+
+
+def _text(value: float) -> str:
+    return "" if np.isnan(value) else number(float(value))

@@ -1,0 +1,1 @@
+"""Recorded runs as people use them: at a prompt, in a notebook, in a program."""

@@ -9,6 +9,7 @@ from tb_activations.report.stored import Judged, Unreadable
 from tb_activations.report.words import GLYPHS, glyph, plural
 
 _STATES = ("problem", "warning", "note", "OK", "not judged")
+_COUNTED = {"problem": "with problems", "warning": "with warnings", "note": "with notes"}
 
 
 def state(run: Judged) -> str:
@@ -30,9 +31,9 @@ def worst_first(run: Judged) -> tuple[int, int, str]:
 
 
 def totals(runs: Sequence[Judged | Unreadable]) -> str:
-    """`17 runs: 5 problem, 2 warning, 9 OK, 1 cannot be read`."""
+    """`17 runs: 5 with problems, 2 with warnings, 9 OK, 1 cannot be read`."""
     states = [state(run) for run in runs if isinstance(run, Judged)]
-    counts = [f"{states.count(name)} {name}" for name in _STATES if name in states]
+    counts = [f"{states.count(name)} {_COUNTED.get(name, name)}" for name in _STATES if name in states]
     lost = len(runs) - len(states)
     counts += [f"{lost} cannot be read"] if lost else []
     return f"{len(runs)} {plural(len(runs), 'run')}: {', '.join(counts)}"

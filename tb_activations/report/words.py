@@ -171,6 +171,13 @@ def why_no_layer(spec: RunSpec) -> str:
     return f"not observed: {'; '.join(unobserved(spec))}; {TO_BE_OBSERVED}"
 
 
+def listed(names: Sequence[str]) -> str:
+    """`a, b, c and 5 more layers`; all of a few names."""
+    if len(names) <= LAYERS_NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[: LAYERS_NAMED - 1])} and {len(names) - LAYERS_NAMED + 1} more layers"
+
+
 def _layers(spec: RunSpec) -> str:
     return f"{len(spec.layers)} {plural(len(spec.layers), 'layer')}"
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
+from tb_activations import load
+from tb_activations.records.finding import Severity
+from tb_activations.report.checks.checked import check
+from tb_activations.report.stored import Judged, read
 from tests.cli.conftest import PLAN, Call
 from tests.synthetic import write_run
 
@@ -25,7 +30,7 @@ def test_a_sick_run_gives_one_and_a_line_per_cause(sick: Path, call: Call) -> No
     assert answer.out.splitlines() == [
         "▲ sick: 1 cause, 2 more findings",
         "  problem, dead_units: dense_2: 4 of 4 units were active on no sample since step 120. "
-        "(2 more findings follow from it)",
+        "(2 more findings of this cause)",
     ]
 
 
@@ -33,7 +38,23 @@ def test_consequences_of_a_cause_that_does_not_count_are_one_line(sick: Path, ca
     first, line = call("check", sick, "--only", "vanishing_gradient").out.splitlines()
     assert first == "◆ sick: 1 cause, 1 more finding"
     assert line.startswith("  warning, vanishing_gradient: dense_0: no gradient arrives since step 120.")
-    assert line.endswith(" (follows from dead_units in dense_2; so does 1 more finding)")
+    assert line.endswith(" (follows from dead_units in dense_2; 1 more finding of this cause)")
+
+
+def test_the_same_fault_in_several_layers_is_one_line(sick: Path) -> None:
+    run = load(sick)
+    dead = next(finding for finding in run.findings if finding.rule == "dead_units")
+    layers = [f"layer_{number}" for number in range(6)]
+    findings = tuple(
+        dataclasses.replace(dead, layer=layer, severity=Severity.WARNING if number else dead.severity)
+        for number, layer in enumerate(layers)
+    )
+    (judged,) = read(sick)
+    assert isinstance(judged, Judged)
+    judged = dataclasses.replace(judged, run=dataclasses.replace(judged.run, findings=findings))
+    (cause,) = check(judged, Severity.WARNING, None).causes
+    assert cause.severity is Severity.PROBLEM
+    assert cause.text == f"{dead.message} (also in layer_1, layer_2, layer_3 and 2 more layers)"
 
 
 def test_fail_on_decides_what_counts(sick: Path, call: Call) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.cli.conftest import PLAN, Call
 from tests.synthetic import write_run
 
-MESSAGE = "dense_2: 4 of 4 units were active on no sample since step 120. (2 more findings follow from it)"
+MESSAGE = "dense_2: 4 of 4 units were active on no sample since step 120. (2 more findings of this cause)"
 
 
 @pytest.mark.parametrize("form", ["text", "github", "junit", "sarif"])

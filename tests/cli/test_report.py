@@ -79,7 +79,7 @@ def test_several_runs_and_what_cannot_be_read(
     answer = call("report", tmp_path)
     assert answer.status == 0
     overview, reports = answer.out.split("\n\n", 1)
-    assert overview.startswith("3 runs: 1 problem, 1 OK, 1 cannot be read\n▲ sick ")
+    assert overview.startswith("3 runs: 1 with problems, 1 OK, 1 cannot be read\n▲ sick ")
     assert [line.split()[:2] for line in overview.splitlines()[1:] if not line.startswith(" ")] == [
         ["▲", "sick"],
         ["✓", "healthy"],

@@ -143,7 +143,7 @@ def test_runs_are_folded_only_if_there_are_several(sick: Path, healthy: Path, tm
     parts = [part for part in several.all("details") if part["class"] == "part"]
     assert [part for part in parts if "open" in part] == [{"class": "part", "open": None}]
     one = Page(call("report", sick, "--format", "html").out)
-    assert {part["class"] for part in one.all("details")} == {"part"}
+    assert {part["class"] for part in one.all("details")} == {"part", "finding problem"}
     assert all("open" in part for part in one.all("details"))
 
 
@@ -152,7 +152,7 @@ def test_the_overview_counts_the_states_and_has_the_worst_run_first(
 ) -> None:
     write_run(tmp_path / "a_healthy_run", plan=PLAN, sick=False)
     source = call("report", tmp_path, "--format", "html").out
-    assert "3 runs: 1 problem, 1 OK, 1 cannot be read" in Page(source).text
+    assert "3 runs: 1 with problems, 1 OK, 1 cannot be read" in Page(source).text
     table = source[source.index('<table class="overview"') : source.index("</table>")]
     assert table.index(">sick<") < table.index(">a_healthy_run<") < table.index(">newer<")
 

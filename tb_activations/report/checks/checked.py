@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tb_activations.health.verdict import NOTHING_TRAINED, is_trained
 from tb_activations.records.finding import Finding, Severity
@@ -12,6 +12,7 @@ from tb_activations.report.words import (
     NO_STEP,
     Family,
     families,
+    listed,
     place,
     plural,
     rules_in_words,
@@ -24,28 +25,40 @@ HEALTHY, SICK, CANNOT_JUDGE = 0, 1, 2
 
 @dataclasses.dataclass(frozen=True)
 class Cause:
-    """Findings with one root cause that count.
+    """Findings with one root cause that count, and those with the same fault in other layers.
 
     Attributes:
         finding: the root; the first finding that follows from it if the root does not count.
         root: the root.
+        severity: the worst of all these findings.
         consequences: number of further findings that count and follow from it.
+        also: other layers with the same fault.
     """
 
     finding: Finding
     root: Finding
-    consequences: int
+    severity: Severity
+    consequences: int = 0
+    also: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
         """The message of the finding, and how it is connected with others."""
-        count = f"{self.consequences} more {plural(self.consequences, 'finding')}"
-        if self.finding is not self.root:
-            others = f"; so {'does' if self.consequences == 1 else 'do'} {count}" if self.consequences else ""
-            return f"{self.finding.message} (follows from {self.root.rule} in {place(self.root)}{others})"
-        if not self.consequences:
-            return self.finding.message
-        return f"{self.finding.message} ({count} {'follows' if self.consequences == 1 else 'follow'} from it)"
+        parts = [] if self.finding is self.root else [f"follows from {self.root.rule} in {place(self.root)}"]
+        if self.also:
+            parts.append(f"also in {listed(self.also)}")
+        if self.consequences:
+            parts.append(f"{self.consequences} more {plural(self.consequences, 'finding')} of this cause")
+        return f"{self.finding.message} ({'; '.join(parts)})" if parts else self.finding.message
+
+    def with_same_fault(self, other: Cause) -> Cause:
+        """This cause with another one of the same rule folded into it."""
+        return dataclasses.replace(
+            self,
+            severity=max(self.severity, other.severity, key=lambda severity: severity.rank),
+            consequences=self.consequences + other.consequences,
+            also=(*self.also, other.finding.layer),
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,7 +94,7 @@ class Checked:
     @property
     def severity(self) -> Severity | None:
         """Of the worst cause, None without one."""
-        return max((cause.finding.severity for cause in self.causes), key=lambda one: one.rank, default=None)
+        return max((cause.severity for cause in self.causes), key=lambda one: one.rank, default=None)
 
 
 def check(run: Judged | Unreadable, lowest: Severity, only: Sequence[str] | None) -> Checked:
@@ -95,15 +108,28 @@ def check(run: Judged | Unreadable, lowest: Severity, only: Sequence[str] | None
     if isinstance(run, Unreadable):
         return Checked(run, reason=run.reason)
     rules = tuple((*run.run.rules, *run.run.training_rules) if only is None else only)
-    causes = [cause for family in families(run.run.findings) if (cause := _cause(family, lowest, rules))]
+    causes = _folded(cause for family in families(run.run.findings) if (cause := _cause(family, lowest, rules)))
     lesser = sum(finding.closed_step is None and finding.rule in rules for finding in run.run.findings)
     reason = "" if causes else _why_not_judged(run, rules)
     return Checked(run, tuple(causes), 0 if causes else lesser, rules, reason)
 
 
+def _folded(causes: Iterable[Cause]) -> list[Cause]:
+    """The causes in their order, those of the same rule as one: the learning rate that kills a layer kills many."""
+    folded: dict[tuple[str, str, str], Cause] = {}
+    for cause in causes:
+        origin = "" if cause.finding is cause.root else cause.root.id
+        key = (cause.finding.rule, cause.finding.sign, origin)
+        folded[key] = folded[key].with_same_fault(cause) if key in folded else cause
+    return list(folded.values())
+
+
 def _cause(family: Family, lowest: Severity, rules: Sequence[str]) -> Cause | None:
     counting = [one for one in family.members if one.severity.rank >= lowest.rank and one.rule in rules]
-    return Cause(counting[0], family.root, len(counting) - 1) if counting else None
+    if not counting:
+        return None
+    worst = max((one.severity for one in counting), key=lambda severity: severity.rank)
+    return Cause(counting[0], family.root, worst, len(counting) - 1)
 
 
 def _why_not_judged(judged: Judged, rules: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from tb_activations.records.finding import Severity
 from tb_activations.report.checks.checked import Checked
 from tb_activations.report.checks.text import summary
-from tb_activations.report.words import place, printable, title
+from tb_activations.report.words import place, plural, printable, title
 
 _KINDS = {Severity.NOTE: "notice", Severity.WARNING: "warning", Severity.PROBLEM: "error"}
 
@@ -26,9 +26,10 @@ def _lines(checked: Checked, lowest: Severity) -> Iterator[str]:
         yield f"✓ {name}: {summary(checked, lowest)}"
     for cause in checked.causes:
         finding = cause.finding
-        heading = f"{name}: {title(finding.rule)} in {printable(place(finding))}"
+        more = f" and {len(cause.also)} more {plural(len(cause.also), 'layer')}" if cause.also else ""
+        heading = f"{name}: {title(finding.rule)} in {printable(place(finding))}{more}"
         advice = f"\nTry: {printable(finding.advice)}" if finding.advice else ""
-        yield _command(_KINDS[finding.severity], heading, printable(cause.text) + advice)
+        yield _command(_KINDS[cause.severity], heading, printable(cause.text) + advice)
 
 
 def _command(kind: str, heading: str, message: str) -> str:

@@ -34,7 +34,7 @@ def _suite(root: xml.Element, checked: Checked) -> None:
         finding = cause.finding
         about = f"{title(finding.rule)}: {printable(place(finding))}"
         test = xml.SubElement(suite, "testcase", classname=name, name=about)
-        failure = xml.SubElement(test, "failure", type=finding.severity.value, message=printable(cause.text))
+        failure = xml.SubElement(test, "failure", type=cause.severity.value, message=printable(cause.text))
         failure.text = "\n".join(
             ["", f"Evidence: {printable(evidence(finding))}", f"Try: {printable(finding.advice)}", ""]
         )

@@ -50,7 +50,7 @@ def _result(checked: Checked, cause: Cause, rules: Sequence[str], logdir: str) -
     return {
         "ruleId": finding.rule,
         "ruleIndex": rules.index(finding.rule),
-        "level": _LEVELS[finding.severity],
+        "level": _LEVELS[cause.severity],
         "message": {"text": printable(f"{checked.run.title}: {cause.text}{advice}")},
         "locations": [
             {

@@ -33,7 +33,7 @@ def print_checked(console: Console, checked: Checked, lowest: Severity) -> None:
 def summary(checked: Checked, lowest: Severity) -> str:
     """A judged run in a few words."""
     if checked.causes:
-        followers = sum(cause.consequences for cause in checked.causes)
+        followers = sum(cause.consequences + len(cause.also) for cause in checked.causes)
         more = f", {followers} more {plural(followers, 'finding')}" if followers else ""
         return f"{len(checked.causes)} {plural(len(checked.causes), 'cause')}{more}"
     assert isinstance(checked.run, Judged)
@@ -44,5 +44,5 @@ def summary(checked: Checked, lowest: Severity) -> str:
 
 
 def _line(cause: Cause) -> Text:
-    about = f"  {cause.finding.severity.value}, {cause.finding.rule}: "
-    return Text.assemble((about, severity_style(cause.finding.severity)), printable(cause.text))
+    about = f"  {cause.severity.value}, {cause.finding.rule}: "
+    return Text.assemble((about, severity_style(cause.severity)), printable(cause.text))

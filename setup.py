@@ -73,6 +73,8 @@ setup(
             "hypothesis==6.170.15",
             "optuna==5.0.0",
             "playwright==1.65.2",
+            "ipython==9.18.1",
+            "tbparse==0.0.9",
             "mypy==2.4.1",
             "ruff==0.17.5",
             "build==1.6.1",

@@ -74,5 +74,5 @@ class Golden:
         if page is not None:
             page.parent.mkdir(parents=True, exist_ok=True)
             page.write_text(comparison_page([Compared(found, expected, actual)], title=self.title), "utf-8")
-            lines.append(f"Charts: {page}")
+            lines.append(f"Charts: {os.path.relpath(page)}")
         return "\n".join([*lines, f"If this change is intended, run: pytest {UPDATE}"])

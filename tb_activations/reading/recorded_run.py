@@ -40,6 +40,11 @@ class RecordedRun(Run):
     remarks: tuple[str, ...] = ()
 
     @property
+    def title(self) -> str:
+        """The name of the run; that of its folder if the run is the log directory itself."""
+        return self.name if self.name != "." else self.path.resolve().name
+
+    @property
     def verdict(self) -> Verdict:
         """The state of the run after its last observed step, in one sentence."""
         return verdict(self.spec, self.findings, self.last_outcomes, self.rules, self.last_training)
@@ -100,7 +105,7 @@ class RecordedRun(Run):
         # Only notebooks need the template.
         from tb_activations.report.card import run_card
 
-        return run_card(self, self.remarks)
+        return run_card(self, self.title, self.remarks)
 
     def _files(self, folder: str) -> Sequence[Path]:
         return self.files if folder == "." else event_files(self.path / folder)
@@ -126,7 +131,7 @@ def recorded(run: Run, path: Path, remarks: Sequence[str] = ()) -> RecordedRun:
 def _lines(run: RecordedRun) -> list[str]:
     still_open = _plural(sum(finding.closed_step is None for finding in run.findings), "open finding")
     layers = _plural(len(run.layers), "layer")
-    lines = [f"<Run {run.name!r} of model {run.spec.model!r}: {layers}, {_extent(run)}, {still_open}>"]
+    lines = [f"<Run {run.title!r} of model {run.spec.model!r}: {layers}, {_extent(run)}, {still_open}>"]
     lines.append(f"  {run.verdict.sentence}")
     losses = run.step_stat("loss")
     measured = losses[~np.isnan(losses)]

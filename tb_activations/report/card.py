@@ -38,12 +38,13 @@ class Spark:
     last: str
 
 
-def run_card(run: Run, remarks: Sequence[str] = ()) -> str:
+def run_card(run: Run, title: str, remarks: Sequence[str] = ()) -> str:
     """The verdict, the training, the layers and the findings of a run. All names are escaped."""
     findings = worst_first(run.findings, run.spec)
     rows = _rows(run)
     card: str = _template("card.html").render(
         run=run,
+        title=title,
         verdict=_verdict(run),
         remarks=remarks,
         training=[

@@ -59,7 +59,7 @@ def test_a_training_is_written_then_compared_then_found_different(pytester: pyte
     assert "test_digits differs from its golden: step 0, layer 'dropout': mean expected " in lines[0]
     assert lines[-1] == "If this change is intended, run: pytest --update-layer-health"
     (page,) = (pytester.path / "layer-health-failures").iterdir()
-    assert f"Charts: {page}" in lines
+    assert f"Charts: layer-health-failures/{page.name}" in lines
     assert "<svg" in page.read_text("utf-8")
     assert (golden / EVENT_FILE).read_bytes() == before
 

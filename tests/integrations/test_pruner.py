@@ -44,7 +44,7 @@ def test_optuna_prunes_the_sick_trial_and_keeps_the_healthy_one(tmp_path: Path) 
     def objective(trial: optuna.Trial) -> float:
         model = build(trial.suggest_categorical("bias", [0.1, -100.0]))
         count = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: epochs.append(trial.number))
-        history = fit(model, count, LayerHealthPruner(tmp_path, trial=trial, update_freq=2))
+        history = fit(model, count, LayerHealthPruner(tmp_path, trial=trial, update_freq=1))
         return float(history.history["accuracy"][-1])
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -64,7 +64,7 @@ def test_optuna_prunes_the_sick_trial_and_keeps_the_healthy_one(tmp_path: Path) 
 
 def test_without_a_trial_the_training_ends_with_the_score_so_far(tmp_path: Path) -> None:
     """As in Keras Tuner, which copies callbacks for each trial and reads the score from the history."""
-    original = LayerHealthPruner(tmp_path / "search", update_freq=2)
+    original = LayerHealthPruner(tmp_path / "search", update_freq=1)
     sick, healthy = copy.deepcopy(original), copy.deepcopy(original)
     assert len(fit(build(-100.0), sick).history["accuracy"]) < EPOCHS
     assert len(fit(build(0.1), healthy).history["accuracy"]) == EPOCHS

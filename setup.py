@@ -48,7 +48,7 @@ setup(
         "parquet": ["pyarrow>=17"],
         "wandb": ["wandb>=0.19"],
         "mlflow": ["mlflow-skinny>=2.20"],
-        "trackio": ["trackio>=0.20"],
+        "trackio": ["trackio>=0.36"],
         "optuna": ["optuna>=4.0"],
         "keras-tuner": ["keras-tuner>=1.4.7"],
         "compatibility": [

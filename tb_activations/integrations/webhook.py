@@ -25,7 +25,8 @@ def payload_of(finding: Finding) -> Mapping[str, Any]:
 class Webhook:
     """Posts each finding as JSON, in the background; for `LayerHealth(on_problem=Webhook(url))`.
 
-    A failed request is logged and not repeated, because the receiver may have got it. The training never waits.
+    A failed request is logged and not repeated, because the receiver may have got it. The training never waits;
+    `delivery.flush(seconds)` does.
 
     Args:
         url: http or https.

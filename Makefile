@@ -10,10 +10,10 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint docs bench bench-tab bench-networks bench-runs bench-pruning pictures bench-probe bench-long fuzz kills test-versions thorough accuracy compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
+.PHONY: help demo test check lint docs bench bench-tab bench-networks bench-runs bench-pruning pictures bench-regression bench-probe bench-long fuzz kills test-versions thorough accuracy compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## train one healthy and two sick networks and show them in TensorBoard
 	$(BIN)/tb-activations demo
@@ -55,6 +55,9 @@ bench-networks: $(VENV)/.dev ## measure ResNet50 and other deep networks with an
 
 bench-runs: $(VENV)/.dev ## measure the command line and the tab with 1,000 runs, compared with TensorBoard's own list
 	$(BIN)/python -m benchmarks.many_runs
+
+bench-regression: $(VENV)/.dev ## repeat a training 20 times, with one and two threads, and change it in nine ways
+	$(BIN)/python -m benchmarks.regression
 
 bench-probe: $(VENV)/.dev ## measure `probe` on all layers, compared with the usual recipes
 	$(BIN)/python -m benchmarks.probe_cost

@@ -135,7 +135,8 @@ class LayerHealthGolden:
         from tb_activations.golden.check import Golden
 
         file = Path(self._request.path)
-        own = _file_name(self._request.node.name + (f"-{name}" if name else ""))
+        test = self._request.node.nodeid.partition("::")[2].replace("::", ".")
+        own = _file_name(test + (f"-{name}" if name else ""))
         title = self._request.node.nodeid + (f", {name}" if name else "")
         allowed = tolerances or Tolerances.of(rtol, atol)
         return Golden(file.parent / FOLDER / file.stem / own, title, allowed, match, tuple(include))

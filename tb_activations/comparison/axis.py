@@ -67,7 +67,7 @@ def epoch_of(run: Run, steps: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _common(match: Match, expected: Run, actual: Run, steps: NDArray[np.int64], others: NDArray[np.int64]) -> Axis:
     keys = [one if match == "step" else _epochs(run, one) for run, one in ((expected, steps), (actual, others))]
-    lasts = [_last_places(own) for own in keys]
+    lasts = [last_places(own) for own in keys]
     firsts, seconds = (own[last] for own, last in zip(keys, lasts, strict=True))
     common, here, there = np.intersect1d(firsts, seconds, assume_unique=True, return_indices=True)
     here, there = lasts[0][here], lasts[1][there]
@@ -88,6 +88,6 @@ def _epochs(run: Run, steps: NDArray[np.int64]) -> NDArray[np.int64]:
     return epoch_of(run, steps)
 
 
-def _last_places(keys: NDArray[np.int64]) -> NDArray[np.intp]:
+def last_places(keys: NDArray[np.int64]) -> NDArray[np.intp]:
     """The last place of each key; keys are ascending."""
     return np.flatnonzero(np.append(keys[1:] != keys[:-1], np.ones(min(len(keys), 1), bool)))

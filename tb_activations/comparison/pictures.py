@@ -95,7 +95,7 @@ def _different(expected: bytes, actual: bytes, tolerance: Tolerance) -> tuple[st
         return sizes[0], sizes[1]
     atol = tolerance.atol if tolerance.is_exact else max(tolerance.atol, 1.5 / _LEVELS)
     differs = ~close(one / _LEVELS, other / _LEVELS, tolerance.rtol, atol).all(axis=2)
-    return (sizes[0], f"{differs.mean():.2%} of them different") if differs.any() else None
+    return ("equal", f"{differs.mean():.2%} of the pixels differ") if differs.any() else None
 
 
 def _pixels(png: bytes) -> NDArray[np.float64]:

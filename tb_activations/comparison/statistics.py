@@ -130,15 +130,16 @@ def table_differences(
 ) -> Iterator[tuple[int, int, Difference]]:
     """Row, column and difference of every series that differs, of two tables `[steps, rows, columns]`."""
     rtol, atol = matched.tolerances.limits(names, columns)
-    differs = ~close(expected, actual, rtol, atol)
-    for row, column in np.argwhere(differs.any(axis=0)).tolist():
-        tolerance = str(matched.tolerances.at(columns[column], names[row]))
-        series = expected[:, row, column], actual[:, row, column]
-        yield (
-            row,
-            column,
-            of_series(matched.axis, differs[:, row, column], *series, columns[column], names[row], tolerance),
-        )
+    # One column at a time: runs may have a thousand layers and as many steps.
+    for column, statistic in enumerate(columns):
+        one, other = expected[:, :, column], actual[:, :, column]
+        differs = ~close(one, other, rtol[:, column], atol[:, column])
+        for row in np.flatnonzero(differs.any(axis=0)).tolist():
+            tolerance = str(matched.tolerances.at(statistic, names[row]))
+            found = of_series(
+                matched.axis, differs[:, row], one[:, row], other[:, row], statistic, names[row], tolerance
+            )
+            yield row, column, found
 
 
 def of_series(

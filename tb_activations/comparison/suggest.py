@@ -28,8 +28,8 @@ def suggest_tolerances(runs: Sequence[Run], default: Tolerance | None = None, ma
     more than `default` allows keeps the default. Layers that these runs do not have get the largest tolerance of the
     statistic in any layer.
 
-    A statistic that is NaN in one run and finite in another, or that has a tolerance above 1, cannot be made equal by a
-    useful tolerance; `compare` will report it.
+    Units, histograms and pictures keep the default. A statistic that is NaN in one run and finite in another cannot be
+    made equal by a tolerance; `compare` will report it.
 
     Args:
         runs: at least two repetitions of the same training, with the same layers.

@@ -11,7 +11,7 @@ from tb_activations.comparison.axis import Match
 from tb_activations.comparison.compare import compare
 from tb_activations.comparison.tolerance import Tolerances
 from tb_activations.events.reader import load
-from tb_activations.golden.store import EVENT_FILE, at_steps_of, write_golden
+from tb_activations.golden.store import EVENT_FILE, as_golden, write_golden
 from tb_activations.report.comparison_page import Compared, comparison_page
 
 LINES = 40
@@ -54,7 +54,7 @@ class Golden:
         """Writes the golden unless the run in `log_dir` matches it already; whether it was written."""
         if self.exists and not self.failure(log_dir, None):
             return False
-        write_golden(load(log_dir), self.folder, self.title)
+        write_golden(load(log_dir), self.folder, self.title, self.match)
         return True
 
     def failure(self, log_dir: str | os.PathLike[str], page: Path | None) -> str:
@@ -66,7 +66,7 @@ class Golden:
         if not self.exists:
             return f"{self.title} has no golden in {self.folder}\nTo write it, run: pytest {UPDATE}"
         expected = load(self.folder)
-        actual = at_steps_of(expected, load(log_dir))
+        actual = as_golden(expected, load(log_dir), self.match)
         found = compare(expected, actual, self.tolerances, match=self.match, include=self.include, name=self.title)
         if found.is_equal:
             return ""

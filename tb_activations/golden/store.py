@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tensorboard.compat.proto.event_pb2 import Event
 
+from tb_activations.comparison.axis import Match, last_places
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.record_file import framed
 from tb_activations.events.run import Run
@@ -27,7 +28,7 @@ _FIRST = 4
 _NO_UNITS = np.empty(0, np.float32)
 
 
-def write_golden(run: Run, folder: Path, title: str) -> None:
+def write_golden(run: Run, folder: Path, title: str, match: Match = "step") -> None:
     """Replaces the golden in `folder`.
 
     It has the run's description, statistics, outcomes and findings, without units, histograms and pictures. If there is
@@ -35,10 +36,13 @@ def write_golden(run: Run, folder: Path, title: str) -> None:
 
     Args:
         title: of the summary.
+        match: "epoch" keeps only the last observed step of each epoch.
 
     Raises:
         OSError: the folder cannot be written.
     """
+    if match == "epoch":
+        run = run.at(last_places(run.epochs))
     summary = golden_summary(run, title).encode()
     # Each candidate is encoded: how well tables compress is unknown before.
     for places in _selections(len(run.steps)):
@@ -50,11 +54,12 @@ def write_golden(run: Run, folder: Path, title: str) -> None:
     (folder / SUMMARY).write_bytes(summary)
 
 
-def at_steps_of(golden: Run, run: Run) -> Run:
-    """`run` without the steps that were left out of the golden; later steps are kept."""
+def as_golden(golden: Run, run: Run, match: Match = "step") -> Run:
+    """`run` without the steps (or epochs) that were left out of the golden; later ones are kept."""
     if not len(golden.steps):
         return run
-    is_left_out = (run.steps < golden.steps[-1]) & ~np.isin(run.steps, golden.steps)
+    wanted, own = (one.steps if match == "step" else one.epochs for one in (golden, run))
+    is_left_out = (own < wanted[-1]) & ~np.isin(own, wanted)
     return run.at(np.flatnonzero(~is_left_out))
 
 

@@ -8,10 +8,11 @@ import numpy as np
 
 from tb_activations.events.run import Run
 from tb_activations.health.verdict import headline, verdict
-from tb_activations.records.finding import WHOLE, Finding
+from tb_activations.records.finding import Finding
 from tb_activations.records.formatting import number
 from tb_activations.records.specs import LayerSpec
 from tb_activations.records.thinning import shown
+from tb_activations.report import words
 
 ROWS = 3
 """Steps of each layer: the first, the middle and the last one."""
@@ -38,7 +39,7 @@ def _head(run: Run, title: str) -> Iterator[str]:
     steps = f"{len(run.steps)}, {run.steps[0]} to {run.steps[-1]}" if len(run.steps) else "none"
     yield f"observed steps: {steps}"
     yield from (f"{name}: {version}" for name, version in sorted(run.spec.versions.items()))
-    yield f"verdict: {verdict(*seen).sentence}"
+    yield f"verdict: {words.printable(verdict(*seen).sentence)}"
     yield from (f"finding: {_finding(finding)}" for finding in run.findings)
 
 
@@ -52,9 +53,11 @@ def _parameters(run: Run) -> Iterator[int]:
 
 
 def _finding(finding: Finding) -> str:
-    where = finding.layer if finding.layer != WHOLE else "the training"
+    where = words.printable(words.place(finding))
     end = f" to {finding.closed_step}" if finding.closed_step is not None else ""
-    return f"{finding.severity.value}, {where}: {headline(finding)}, since step {finding.since_step}{end}"
+    return (
+        f"{finding.severity.value}, {where}: {words.printable(headline(finding))}, since step {finding.since_step}{end}"
+    )
 
 
 def _training(run: Run) -> Iterator[str]:
@@ -83,7 +86,7 @@ def _described(layer: LayerSpec) -> str:
     shape = " x ".join("·" if size is None else str(size) for size in layer.output_shape)
     parts = [f"{layer.class_name} {shape}".strip(), layer.activation or "", f"{layer.parameters:,} parameters"]
     parts.append("trainable" if layer.trainable else "frozen" if layer.parameters else "")
-    return f"layer {layer.name}: {', '.join(filter(None, parts))}"
+    return f"layer {words.printable(layer.name)}: {', '.join(filter(None, parts))}"
 
 
 def _row(step: str, cells: list[str] | tuple[str, ...]) -> str:

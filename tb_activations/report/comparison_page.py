@@ -143,14 +143,15 @@ def _course(run: Run, difference: Difference, layer: str | None) -> Course:
 
 
 def _lives(compared: Compared) -> list[Pair]:
-    """How active the units of the layers that differ first were over the steps, as far as the runs have units."""
+    """How active the units were over the steps, of the first layers whose units differ or are in one run only."""
     pairs = []
+    shown_below = {one.what for one in compared.comparison.grouped.get(Cause.PICTURE, ())}
     for layer in dict.fromkeys(one.layer for one in compared.comparison.differences if one.step is not None):
-        if layer is None or layer not in compared.expected.layers:
+        if layer is None or layer not in compared.expected.layers or f"picture units/{layer}" in shown_below:
             continue
         partner = compared.comparison.renamed.get(layer, layer)
         pictures = [life_picture(run.units(name)) or "" for run, name in _sides(compared, layer, partner)]
-        if any(pictures):
+        if any(pictures) and pictures[0] != pictures[1]:
             pairs.append(Pair(f"Units of {layer}", *pictures))
     return pairs[:LIVES]
 

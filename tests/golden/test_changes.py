@@ -13,9 +13,12 @@ from tests.thorough import mostly
 def test_an_unchanged_training_is_exactly_equal(recorded: Recorded) -> None:
     found = compare_folders(recorded(""), recorded("again"), Tolerances.of(0, 0), include=ASPECTS)
     assert found.is_equal, found.text()
+    # With the same readings of the clock, even the files are the same.
+    first, second = (next(recorded(name).glob("*tfevents*")).read_bytes() for name in ("", "again"))
+    assert first == second
 
 
-@pytest.mark.parametrize("change", mostly(CHANGES, ["dropout rate", "frozen layer"]))
+@pytest.mark.parametrize("change", mostly(CHANGES, ["frozen layer"]))
 def test_a_change_is_reported_with_its_first_step_and_layer(recorded: Recorded, change: str) -> None:
     layer, cause = CHANGES[change]
     (comparison,) = compare_folders(recorded(""), recorded(change), Tolerances.of(1e-3, 1e-6)).comparisons

@@ -1,4 +1,4 @@
-"""The fixture `layer_health_golden` in a real pytest session."""
+"""The fixture `layer_health_golden` in a real session; `tests/project/test_regression_page.py` trains with it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,6 @@ from tests.golden.conftest import Recorded
 
 pytest_plugins = ["pytester"]
 
-TRAINS = """
-from tests.golden.changes import train
-
-def test_digits(layer_health_golden):
-    with layer_health_golden() as callback:
-        train({change!r}, callback)
-"""
 CHECKS = """
 import pytest
 
@@ -44,40 +37,31 @@ def printed_failure(result: pytest.RunResult) -> list[str]:
     return result.outlines[start + 1 : end]
 
 
-def test_a_training_is_written_then_compared_then_found_different(pytester: pytest.Pytester) -> None:
-    written = run(pytester, TRAINS.format(change=""), "--update-layer-health")
-    written.assert_outcomes(passed=1)
-    golden = pytester.path / "tests/layer_health/test_it/test_digits"
-    assert {path.name for path in golden.iterdir()} == {EVENT_FILE, SUMMARY}
-    written.stdout.fnmatch_lines(["written: tests/layer_health/test_it/test_digits"])
-    before = (golden / EVENT_FILE).read_bytes()
-
-    changed = run(pytester, TRAINS.format(change="dropout rate"))
-    changed.assert_outcomes(failed=1)
-    lines = printed_failure(changed)
-    assert len(lines) <= 40
-    assert "test_digits differs from its golden: step 0, layer 'dropout': mean expected " in lines[0]
-    assert lines[-1] == "If this change is intended, run: pytest --update-layer-health"
-    (page,) = (pytester.path / "layer-health-failures").iterdir()
-    assert f"Charts: layer-health-failures/{page.name}" in lines
-    assert "<svg" in page.read_text("utf-8")
-    assert (golden / EVENT_FILE).read_bytes() == before
-
-
-def test_a_recorded_run_is_compared_by_folder(pytester: pytest.Pytester, recorded: Recorded) -> None:
+def test_a_run_is_written_then_compared_then_found_different(pytester: pytest.Pytester, recorded: Recorded) -> None:
     source = CHECKS.format(log_dir=str(recorded("")))
     missing = run(pytester, source)
     missing.assert_outcomes(failed=2)
     missing.stdout.fnmatch_lines(["*has no golden in*", "To write it, run: pytest --update-layer-health"])
-    run(pytester, source, "--update-layer-health").assert_outcomes(passed=2)
-    goldens = sorted(path.name for path in (pytester.path / "tests/layer_health/test_it").iterdir())
+    written = run(pytester, source, "--update-layer-health")
+    written.assert_outcomes(passed=2)
+    goldens = sorted((pytester.path / "tests/layer_health/test_it").iterdir())
     assert len(goldens) == 2
+    assert {f"written: {golden.relative_to(pytester.path)}" for golden in goldens} <= set(written.outlines)
+    assert {path.name for path in goldens[0].iterdir()} == {EVENT_FILE, SUMMARY}
     run(pytester, source).assert_outcomes(passed=2)
-    other = CHECKS.format(log_dir=str(recorded("frozen layer")))
-    failed = run(pytester, other, "--layer-health-pages", "pages", "-k", "a/b")
-    failed.assert_outcomes(failed=1, deselected=1)
-    failed.stdout.fnmatch_lines(["*layer 'first': trainable expected True, got False"])
-    assert [path.suffix for path in (pytester.path / "pages").iterdir()] == [".html"]
+
+    before = (goldens[0] / EVENT_FILE).read_bytes()
+    changed = run(pytester, CHECKS.format(log_dir=str(recorded("frozen layer"))), "-k", "a/b")
+    changed.assert_outcomes(failed=1, deselected=1)
+    lines = printed_failure(changed)
+    assert len(lines) <= 40
+    assert "test_recorded[a/b] differs from its golden: step 0, layer 'first': weight_norm expected " in lines[0]
+    assert any("layer 'first': trainable expected True, got False" in line for line in lines)
+    assert lines[-1] == "If this change is intended, run: pytest --update-layer-health"
+    (page,) = (pytester.path / "layer-health-failures").iterdir()
+    assert f"Charts: layer-health-failures/{page.name}" in lines
+    assert "<svg" in page.read_text("utf-8")
+    assert (goldens[0] / EVENT_FILE).read_bytes() == before
 
 
 def test_observing_by_the_clock_is_refused(pytester: pytest.Pytester) -> None:

@@ -13,7 +13,7 @@ from tb_activations.comparison.tolerance import Tolerances
 from tb_activations.events.reader import load
 from tb_activations.events.run import Run
 from tb_activations.golden.check import Golden
-from tb_activations.golden.store import EVENT_FILE, LARGEST, SUMMARY, at_steps_of, write_golden
+from tb_activations.golden.store import EVENT_FILE, LARGEST, SUMMARY, as_golden, write_golden
 from tb_activations.testing import compare
 from tests.synthetic import START_TIME, Plan, write_run
 
@@ -50,14 +50,23 @@ def test_a_network_of_fifty_layers_fits_and_keeps_its_first_and_last_steps(tmp_p
     assert len(golden.steps) < 60
     assert golden.steps[:4].tolist() == run.steps[:4].tolist()
     assert golden.steps[-1] == run.steps[-1]
-    assert compare(golden, at_steps_of(golden, run), Tolerances.of(0, 0)).is_equal
+    assert compare(golden, as_golden(golden, run), Tolerances.of(0, 0)).is_equal
+
+
+def test_epochs_of_other_lengths_are_compared_by_their_last_step(tmp_path: Path) -> None:
+    run = synthetic(tmp_path / "run", steps=20)
+    write_golden(run, tmp_path / "golden", "a test", "epoch")
+    golden = load(tmp_path / "golden")
+    assert golden.epochs.tolist() == np.unique(run.epochs).tolist()
+    other = synthetic(tmp_path / "other", steps=20, interval=7)
+    assert compare(golden, as_golden(golden, other, "epoch"), Tolerances.of(0, 0), match="epoch").is_equal
 
 
 def test_steps_that_a_longer_training_adds_differ(tmp_path: Path) -> None:
     write_golden(synthetic(tmp_path / "run", sick=False), tmp_path / "golden", "a test")
     longer = synthetic(tmp_path / "longer", steps=13, sick=False)
     golden = load(tmp_path / "golden")
-    found = compare(golden, at_steps_of(golden, longer)).differences
+    found = compare(golden, as_golden(golden, longer)).differences
     assert "observed step" in {difference.what for difference in found}
 
 

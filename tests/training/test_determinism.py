@@ -1,4 +1,7 @@
-"""The same seeded training on the same machine writes the same bytes, if the clocks give the same readings."""
+"""The same seeded training on the same machine writes the same bytes, if the clocks give the same readings.
+
+`tests/golden/test_changes.py` shows it for one model in every run of the tests, and this file for every kind.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,7 @@ from tb_activations import LayerHealth
 from tb_activations.events import schema
 from tb_activations.events.record_file import records
 from tests.clocked import clocked
-from tests.thorough import mostly
-from tests.training.models import KINDS, digits, small, train
+from tests.training.models import KINDS, digits, train
 
 
 def clock(start: float, seconds_a_reading: float) -> Callable[[], float]:
@@ -25,16 +27,17 @@ def clock(start: float, seconds_a_reading: float) -> Callable[[], float]:
 
 def recorded(kind: str, folder: Path, *, with_clocks: bool) -> bytes:
     """The bytes of the event file of a training, with everything that can be recorded."""
-    probe_data = digits(8) if kind in ("small", "sequential", "functional") else None
+    probe_data = digits(8) if kind in ("sequential", "functional") else None
     callback = LayerHealth(folder, update_freq=3, histogram_freq=1, image_freq=1, probe_data=probe_data)
     if with_clocks:
         callback = clocked(callback, clock(0.0, 0.001), clock(1_800_000_000.0, 0.5))
-    train(small if kind == "small" else kind, [callback], epochs=1)
+    train(kind, [callback], epochs=1)
     (path,) = folder.glob("*tfevents*")
     return path.read_bytes()
 
 
-@pytest.mark.parametrize("kind", mostly(["small", *KINDS], ["small"]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_same_training_writes_the_same_bytes(kind: str, tmp_path: Path) -> None:
     files = [recorded(kind, tmp_path / side, with_clocks=True) for side in ("a", "b")]
     assert files[0] == files[1]

@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint docs bench bench-quick bench-tab bench-networks bench-runs pictures bench-regression bench-probe bench-long fuzz kills test-versions thorough accuracy compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
+.PHONY: help demo test check lint docs bench bench-quick bench-tab bench-networks bench-runs bench-pruning pictures bench-regression bench-probe bench-long fuzz kills test-versions thorough accuracy compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ bench-regression: $(VENV)/.dev ## repeat a training 20 times, with one and two t
 
 bench-probe: $(VENV)/.dev ## measure `probe` on all layers, compared with the usual recipes
 	$(BIN)/python -m benchmarks.probe_cost
+
+bench-pruning: $(VENV)/.dev ## search hyperparameters with and without LayerHealthPruner: time saved, best trial kept
+	$(BIN)/python -m benchmarks.pruning
 
 pictures: $(VENV)/.dev browser ## take the screenshots of README and guide from the demo
 	$(BIN)/python -m tests.browser.make_pictures

@@ -18,6 +18,10 @@ Read recorded runs, without TensorFlow:
 - `runs(logdir)`: the runs below a directory, without reading them.
 - `testing`: comparing runs in tests.
 
+Tell others:
+
+- `integrations`: experiment trackers, a webhook, hyperparameter searches.
+
 Every name is imported on first use, because TensorBoard imports this package at startup to find the plugin.
 """
 
@@ -27,6 +31,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tb_activations import integrations as integrations
     from tb_activations import probe as probe
     from tb_activations import testing as testing
     from tb_activations.callback import LayerHealth as LayerHealth
@@ -53,6 +58,7 @@ __all__ = [
     "Severity",
     "__version__",
     "capture",
+    "integrations",
     "load",
     "probe",
     "runs",
@@ -69,6 +75,7 @@ _HOMES = {
     "Runs": "reading.runs",
     "Severity": "records.finding",
     "capture": "taps.function",
+    "integrations": "",
     "load": "reading.load",
     "probe": "",
     "runs": "reading.stored_runs",

@@ -201,6 +201,7 @@ class LayerHealth(keras.callbacks.Callback):
         reason = session.end()
         if session.is_open:
             pipeline.close()
+            pipeline.conclude()
         if reason:
             _LOGGER.warning("Layer health: nothing was recorded in %r: %s", self._settings.log_dir, reason)
 

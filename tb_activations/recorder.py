@@ -227,6 +227,7 @@ class Recorder:
                 self.end_epoch()
             self._pipeline.remember_state(self._state(self._next))
             self._pipeline.close()
+            self._pipeline.conclude()
         elif not self._is_given_up:
             _LOGGER.warning(
                 "Layer health: nothing was recorded in %r: %s",

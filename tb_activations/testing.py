@@ -96,15 +96,3 @@ def assert_runs_match(
     found = compare_folders(expected_dir, actual_dir, allowed, match=match, include=include)
     if not found.is_equal:
         raise AssertionError(f"{os.fspath(actual_dir)} differs from {os.fspath(expected_dir)}: {found.text()}")
-
-
-def first_mismatch(
-    expected_dir: str | os.PathLike[str],
-    actual_dir: str | os.PathLike[str],
-    *,
-    rtol: float = 1e-5,
-    atol: float = 1e-8,
-) -> str | None:
-    """The first line of what differs, None if the runs match; raises the errors of `compare_folders`."""
-    found = compare_folders(expected_dir, actual_dir, Tolerances.of(rtol, atol))
-    return None if found.is_equal else found.text().splitlines()[0]

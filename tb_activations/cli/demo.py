@@ -26,11 +26,18 @@ NEEDED = ("tensorflow", "keras", "sklearn")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the demo's options."""
+    from tb_activations.cli.guidance import guide
+
     parser.add_argument(
         "--logdir", type=Path, default=None, help="directory for the runs (default: a new temporary one)"
     )
     parser.add_argument("--no-serve", action="store_true", help="train only; do not start TensorBoard")
     parser.add_argument("--port", type=int, default=0, help="TensorBoard's port (default: a free one)")
+    guide(
+        parser,
+        examples=["tb-activations demo", "tb-activations demo --no-serve --logdir logs/demo"],
+        statuses={0: "the networks were trained", 2: "a package is missing, or an argument is invalid"},
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

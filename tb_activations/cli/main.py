@@ -31,6 +31,8 @@ COMMANDS: Mapping[str, Command] = {
     "report": Command("tb_activations.cli.report", "report the findings as text, JSON or an HTML page"),
     "check": Command("tb_activations.cli.check", "exit with status 1 if a run has findings"),
     "diff": Command("tb_activations.cli.diff", "compare the runs of two log directories"),
+    "show": Command("tb_activations.cli.show", "list the tags in event files of any writer"),
+    "export": Command("tb_activations.cli.export", "write the values of a run as CSV, JSON or Parquet"),
 }
 
 
@@ -41,8 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Symbols and names that the terminal cannot encode must not be an error.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    parser = _parser(argv)
-    arguments = parser.parse_args(argv)
+    parser, called = _parsers(argv)
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        # The usage of the command lists the options that it has.
+        called.error(f"unrecognized arguments: {' '.join(unknown)}")
     if arguments.command is None:
         parser.print_help()
         return NO_COMMAND
@@ -51,19 +56,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser, with the arguments of the called subcommand only."""
+def _parsers(argv: Sequence[str]) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """The parser, with the arguments of the called subcommand only, and the parser of that subcommand."""
     parser = argparse.ArgumentParser(prog=PROGRAM, description="Layer health of Keras models.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     subparsers = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
-    called = next((argument for argument in argv if argument in COMMANDS), None)
+    called, own = next((argument for argument in argv if argument in COMMANDS), None), parser
     for name, command in COMMANDS.items():
         subparser = subparsers.add_parser(
             name, help=command.help, description=_sentence(command.help), allow_abbrev=False
         )
         if name == called:
             importlib.import_module(command.module).add_arguments(subparser)
-    return parser
+            own = subparser
+    return parser, own
 
 
 def _sentence(text: str) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 
 from tb_activations.cli.complaint import complain
+from tb_activations.cli.guidance import guide
+from tb_activations.cli.output import add_output, write
 from tb_activations.cli.progress import with_bar
 from tb_activations.cli.thresholds_file import HELP, METAVAR, thresholds_file
 from tb_activations.report.json_text import report_json
@@ -31,23 +31,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="text", help="default: %(default)s")
     parser.add_argument("--thresholds", metavar=METAVAR, type=thresholds_file, help=HELP)
     parser.add_argument(
-        "--output", metavar="FILE", type=Path, help="write the report to this file instead of standard output"
+        "--since",
+        metavar="STEP",
+        type=_step,
+        help="with --format json: only findings that opened, changed or closed at this step or later",
     )
-    parser.epilog = "Exit status: 0 if at least one run was reported, 2 if none was."
+    add_output(parser)
+    guide(
+        parser,
+        examples=[
+            "tb-activations report logs",
+            "tb-activations report logs --format html --output report.html",
+            "tb-activations report logs --format json --since 1000",
+        ],
+        statuses={0: "at least one run was reported", 2: "no run was reported, or an argument is invalid"},
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints or writes the report and returns the exit status: 0 if at least one run was reported, else 2."""
+    if arguments.since is not None and arguments.format != "json":
+        complain("Cannot report", f"--since needs --format json, got --format {arguments.format}")
+        return CANNOT_REPORT
     try:
         runs = read(arguments.logdir, arguments.thresholds, following=with_bar)
         if arguments.output is None and arguments.format == "text" and sys.stdout.isatty():
             print_report(Console(), runs)
         else:
-            _write(_report(runs, arguments.format), arguments.output)
-    except BrokenPipeError:
-        # The reader closed the pipe, as `head` does: discard what is still buffered.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return REPORTED
+            write(_report(runs, arguments.format, arguments.since), arguments.output)
     except (OSError, ValueError) as error:
         complain("Cannot report", str(error))
         return CANNOT_REPORT
@@ -58,9 +69,9 @@ def run(arguments: argparse.Namespace) -> int:
     return CANNOT_REPORT if len(unreadable) == len(runs) else REPORTED
 
 
-def _report(runs: Sequence[Judged | Unreadable], form: str) -> str:
+def _report(runs: Sequence[Judged | Unreadable], form: str, since: int | None) -> str:
     if form == "json":
-        return report_json(runs) + "\n"
+        return report_json(runs, since) + "\n"
     if form == "html":
         return report_page(runs)
     written = io.StringIO()
@@ -68,10 +79,7 @@ def _report(runs: Sequence[Judged | Unreadable], form: str) -> str:
     return "".join(line.rstrip() + "\n" for line in written.getvalue().splitlines())
 
 
-def _write(report: str, output: Path | None) -> None:
-    if output is None:
-        sys.stdout.write(report)
-        sys.stdout.flush()
-    else:
-        # Folder names need not be valid Unicode. Within JSON the escapes are valid JSON escapes.
-        Path(os.path.expanduser(output)).write_text(report, "utf-8", "backslashreplace")
+def _step(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a whole number >= 0, got {text}")
+    return int(text)

@@ -53,9 +53,19 @@ def scalars(files: Iterable[Path], tag: str) -> Scalars:
     Raises:
         OSError: a file cannot be read.
     """
-    points = [(event.step, event.wall_time, _number(value)) for event, value in _values(files, SCALARS, tag)]
-    steps, wall_times, values = zip(*points, strict=True) if points else ((), (), ())
-    return Scalars(np.array(steps, np.int64), np.array(wall_times, np.float64), np.array(values, np.float64))
+    return _scalars([(event.step, event.wall_time, _number(value)) for event, value in _values(files, SCALARS, tag)])
+
+
+def all_scalars(files: Iterable[Path]) -> dict[str, Scalars]:
+    """All scalar tags, sorted, with their values in the order written; the files are read once.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    points: dict[str, list[tuple[int, float, float]]] = {}
+    for event, value in _values(files, SCALARS):
+        points.setdefault(value.tag, []).append((event.step, event.wall_time, _number(value)))
+    return {tag: _scalars(points[tag]) for tag in sorted(points)}
 
 
 def images(files: Iterable[Path], tag: str) -> list[StoredImage]:
@@ -69,6 +79,11 @@ def images(files: Iterable[Path], tag: str) -> list[StoredImage]:
         for event, value in _values(files, IMAGES, tag)
         for content in _contents(value)
     ]
+
+
+def _scalars(points: list[tuple[int, float, float]]) -> Scalars:
+    steps, wall_times, values = zip(*points, strict=True) if points else ((), (), ())
+    return Scalars(np.array(steps, np.int64), np.array(wall_times, np.float64), np.array(values, np.float64))
 
 
 def _values(files: Iterable[Path], kind: str, tag: str | None = None) -> Iterator[tuple[Event, Summary.Value]]:

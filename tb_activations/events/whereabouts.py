@@ -20,6 +20,13 @@ def no_run(top: Path) -> OSError:
     return FileNotFoundError(f"no Layer Health run in {top} or below it: {_found(top)}; {_WHAT_TO_DO}")
 
 
+def no_event_file(top: Path) -> OSError:
+    """The error for a path that is no event file and has none below it."""
+    if not os.path.isdir(top):
+        return FileNotFoundError(_no_folder(top))
+    return FileNotFoundError(f"no event file in {top} or below it: {_found(top)}")
+
+
 def _no_folder(top: Path) -> str:
     try:
         top.stat()

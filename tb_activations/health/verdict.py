@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tb_activations.health.roots import worst_first
 from tb_activations.health.rules import RULES, title_of
 from tb_activations.records.finding import WHOLE, Finding, Outcome, Severity
+from tb_activations.records.formatting import measured
 from tb_activations.records.specs import RunSpec
 
 RuleState = Literal["checked", "waiting", "not_applicable", "failed"]
@@ -189,7 +190,11 @@ def located_headline(finding: Finding) -> str:
 def headline(finding: Finding) -> str:
     """A finding in a few words, without layer and step; also for rules this version does not know."""
     rule = RULES.get(finding.rule)
-    return rule.headline(finding) if rule else f"{finding.rule}: {title_of(finding)} {finding.value:.3g}"
+    return (
+        rule.headline(finding)
+        if rule
+        else f"{finding.rule}: {title_of(finding)} {measured(finding.value, finding.unit)}"
+    )
 
 
 def _healthy(notes: Sequence[Finding], counts: _Counts, total: int) -> str:

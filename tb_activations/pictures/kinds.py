@@ -15,6 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 from tb_activations.pictures.colors import DEAD, DIVERGING, colored, true_colors
 from tb_activations.pictures.drawing import below, grid, legend, tile_size
 from tb_activations.pictures.png_texts import png_texts
+from tb_activations.records.formatting import different
 
 LONGEST_SIDE = 1024
 """Maximum side in pixels without the legend. Larger life maps are averaged, other pictures show fewer maps."""
@@ -255,8 +256,9 @@ def _enlarged(colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _picture(drawn: NDArray[np.uint8], details: Details, bar: NDArray[np.uint8]) -> Picture:
-    end = f"{details.high:.4g}" + (", each its own scale" if details.scale == "each" else "")
-    return _encoded(below(drawn, legend(f"{details.low:.4g}", end, bar)), details)
+    low, high = different(details.low, details.high)
+    end = high + (", each its own scale" if details.scale == "each" else "")
+    return _encoded(below(drawn, legend(low, end, bar)), details)
 
 
 def _encoded(whole: Image.Image, details: Details) -> Picture:

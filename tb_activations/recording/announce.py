@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from tb_activations.health.verdict import Verdict
 from tb_activations.records.arguments import invalid
 from tb_activations.records.finding import Finding, Severity
 
@@ -58,6 +60,16 @@ class Announcer:
         for finding in worse:
             if finding.severity is Severity.PROBLEM:
                 self._act(finding)
+
+    def conclude(self, verdict: Verdict, log_dir: str) -> None:
+        """Logs the verdict at the end of a training, and the command that opens it; a healthy one at level INFO."""
+        is_pressing = verdict.severity not in (None, Severity.NOTE)
+        _LOGGER.log(
+            logging.WARNING if is_pressing else logging.INFO,
+            "Layer health, verdict: %s Open it with: tensorboard --logdir %s",
+            verdict.sentence,
+            shlex.quote(log_dir),
+        )
 
     def forget(self) -> None:
         """Begins a new run, whose findings have not been announced."""

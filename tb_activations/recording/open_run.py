@@ -12,6 +12,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 
 from tb_activations.events.run import Run
 from tb_activations.health.diagnosis import Judgement
+from tb_activations.health.verdict import Verdict, verdict
 from tb_activations.pictures import kinds
 from tb_activations.pictures.growing import Growing
 from tb_activations.recording import stock
@@ -55,6 +56,7 @@ class OpenRun:
         self._with_stock = with_stock
         self._lives: dict[str, Growing] = {}
         self._record: StepRecord | None = None
+        self._judgement: Judgement | None = None
 
     @property
     def spec(self) -> RunSpec:
@@ -64,6 +66,15 @@ class OpenRun:
     @property
     def findings(self) -> tuple[Finding, ...]:
         return self._judging.findings
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict after the last step, None before the first."""
+        judgement, rules = self._judgement, self._judging.training_rules
+        if judgement is None or judgement.outcomes.shape[0] != len(self.spec.layers):
+            return None
+        training = dict(zip(rules, judgement.training.tolist(), strict=True))
+        return verdict(self.spec, self.findings, judgement.outcomes, self._judging.rules, training)
 
     def make_room(self, spec: RunSpec, *, is_new_training: bool) -> None:
         """Adds the rows that a step with this description has beyond those known."""
@@ -96,7 +107,7 @@ class OpenRun:
         Returns what opened, changed or closed.
         """
         record = self._record = self._tables.record(step, epoch, values)
-        judgement = self._judging.judge(record)
+        judgement = self._judgement = self._judging.judge(record)
         self._remember_units(record)
         if judgement.changes or values.histograms is not None or self._spacing.is_due(step):
             histograms = self._tables.layer_rows(values.histograms) if values.histograms is not None else None

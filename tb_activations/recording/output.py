@@ -24,6 +24,10 @@ class Output(Protocol):
     encoder: Encoder
     is_described: bool
 
+    @property
+    def log_dir(self) -> str:
+        """The folder of the run, "" if nothing is written."""
+
     def begin(self, fits: Fits) -> Run | None:
         """Begins a run; returns the stored run that it continues, None for a new run.
 
@@ -63,6 +67,10 @@ class NoOutput:
 
     def __init__(self) -> None:
         self.encoder, self.is_described = Encoder(), False
+
+    @property
+    def log_dir(self) -> str:
+        return ""
 
     def begin(self, fits: Fits) -> Run | None:
         return None

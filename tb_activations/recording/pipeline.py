@@ -141,6 +141,15 @@ class Pipeline:
         self.guarded(Recording.close)
         self._worker.rest()
 
+    def conclude(self) -> None:
+        """Logs the verdict at the end of a training; does nothing if nothing was recorded."""
+
+        def log(recording: Recording) -> None:
+            if recording.verdict is not None and recording.log_dir:
+                self._announcer.conclude(recording.verdict, recording.log_dir)
+
+        self.guarded(log)
+
     def guarded(self, action: Callable[[Recording], None]) -> None:
         """Runs an action that only records, after all observed steps.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from tb_activations.events.run import Run
 from tb_activations.health.rules import Rule
+from tb_activations.health.verdict import Verdict
 from tb_activations.pictures.kinds import Picture
 from tb_activations.recording.continuation import TrainingState, continued_at, past_of
 from tb_activations.recording.folder.choice import Fits
@@ -68,6 +69,16 @@ class Recording:
     def findings(self) -> tuple[Finding, ...]:
         """All findings so far, open and resolved, worst first."""
         return self._run.findings if self._run is not None else ()
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict on the run after its last step, None before the first record."""
+        return self._run.verdict if self._run is not None else None
+
+    @property
+    def log_dir(self) -> str:
+        """The folder of the run, "" if nothing is written."""
+        return self._output.log_dir
 
     def open(self, first_step: int, state: TrainingState) -> None:
         """Begins a training whose first step has this number, from this state of the model."""

@@ -58,6 +58,11 @@ class RunOutput:
         self.encoder, self.is_described = Encoder(), False
         self._is_begun = self._is_failing = self._is_given_up = False
 
+    @property
+    def log_dir(self) -> str:
+        """See `Output`."""
+        return self._log_dir
+
     def begin(self, fits: Fits) -> Run | None:
         """See `Output`."""
         self._leave()

@@ -14,6 +14,7 @@ from tensorboard.plugins.scalar import metadata as scalar_metadata
 
 from tb_activations.pictures.kinds import Picture
 from tb_activations.records.columns import HISTOGRAM_BUCKETS, HISTOGRAM_KINDS
+from tb_activations.records.formatting import number
 from tb_activations.records.specs import RunSpec
 from tb_activations.records.step_record import StepRecord
 
@@ -65,7 +66,7 @@ def reconstruction_error(value: float) -> Summary.Value:
 def picture(tag: str, drawn: Picture) -> Summary.Value:
     """An image whose description tells what it shows and, since TensorBoard keeps the first one, its first range."""
     details = drawn.details
-    about = f"{details.about} Values from {details.low:.4g} to {details.high:.4g} in the first picture".strip()
+    about = f"{details.about} Values from {number(details.low)} to {number(details.high)} in the first picture".strip()
     about += ", each on its own scale." if details.scale == "each" else "; the legend of each picture tells its own."
     return image(tag, drawn.png, drawn.width, drawn.height, about)
 

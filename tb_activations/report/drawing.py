@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tb_activations.pictures.kinds import life_map
 from tb_activations.records.finding import Outcome
-from tb_activations.records.formatting import number
+from tb_activations.records.formatting import different, number
 from tb_activations.report.course import HealthCourse, with_extremes
 from tb_activations.report.words import WORDS
 
@@ -123,12 +123,7 @@ def labels(low: float, high: float) -> tuple[str, str]:
     """Both ends with enough digits to distinguish them; one label for a constant."""
     if low == high:
         return "", number(high)
-    if number(low) != number(high):
-        return number(low), number(high)
-    for digits in range(4, 8):
-        if f"{low:.{digits}g}" != f"{high:.{digits}g}":
-            break
-    return f"{low:.{digits}g}", f"{high:.{digits}g}"
+    return different(low, high)
 
 
 def _place(step: int, at: NDArray[np.float64]) -> str:

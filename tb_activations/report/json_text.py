@@ -8,6 +8,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tb_activations.events.run import Run
 from tb_activations.health.rules import title_of
 from tb_activations.health.verdict import headline
@@ -15,6 +18,7 @@ from tb_activations.records.columns import STEP_STATISTICS
 from tb_activations.records.finding import Outcome
 from tb_activations.records.mute import Mute, mute_of
 from tb_activations.report.course import summary
+from tb_activations.report.news import has_news
 from tb_activations.report.stored import Judged, Unreadable
 from tb_activations.report.words import title
 
@@ -22,18 +26,26 @@ FORMAT = 1
 """Incremented when a member is removed or changes its meaning; members may be added at any time."""
 
 
-def report_json(runs: Sequence[Judged | Unreadable]) -> str:
-    """All runs as one JSON object; NaN and infinities are the strings "NaN", "Infinity" and "-Infinity"."""
-    entries = [_unreadable(run) if isinstance(run, Unreadable) else _run(run) for run in runs]
-    return json.dumps(_finite({"format": FORMAT, "runs": entries}), allow_nan=False, indent=2, ensure_ascii=False)
+def report_json(runs: Sequence[Judged | Unreadable], since: int | None = None) -> str:
+    """All runs as one JSON object; NaN and infinities are the strings "NaN", "Infinity" and "-Infinity".
+
+    Args:
+        runs: as read.
+        since: leaves out findings without news at or after this step, and steps before it from `training`; None for
+            everything.
+    """
+    entries = [_unreadable(run) if isinstance(run, Unreadable) else _run(run, since) for run in runs]
+    document = {"format": FORMAT, **({} if since is None else {"since": since}), "runs": entries}
+    return json.dumps(_finite(document), allow_nan=False, indent=2, ensure_ascii=False)
 
 
 def _unreadable(run: Unreadable) -> dict[str, Any]:
     return {"name": run.name, "readable": False, "reason": run.reason}
 
 
-def _run(judged: Judged) -> dict[str, Any]:
+def _run(judged: Judged, since: int | None) -> dict[str, Any]:
     run = judged.run
+    recent = run.steps >= (0 if since is None else since)
     return {
         "name": run.name,
         "readable": True,
@@ -54,10 +66,11 @@ def _run(judged: Judged) -> dict[str, Any]:
                 "mute": _mute(mute_of(finding, judged.mutes)),
             }
             for finding in run.findings
+            if since is None or has_news(run, finding, since)
         ],
         "layers": _layers(run),
         "outcomes": {rule: Outcome(code).name.lower() for rule, code in run.last_training.items()},
-        "training": {statistic.id: _series(run, statistic.id) for statistic in STEP_STATISTICS},
+        "training": {statistic.id: _series(run, statistic.id, recent) for statistic in STEP_STATISTICS},
         "remarks": judged.remarks,
         "cadence": run.spec.cadence,
         "versions": run.spec.versions,
@@ -78,8 +91,8 @@ def _layers(run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def _series(run: Run, name: str) -> dict[str, Any] | None:
-    found = summary(run.steps, run.step_stat(name))
+def _series(run: Run, name: str, recent: NDArray[np.bool_]) -> dict[str, Any] | None:
+    found = summary(run.steps[recent], run.step_stat(name)[recent])
     return dataclasses.asdict(found) if found else None
 
 

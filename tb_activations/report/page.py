@@ -14,10 +14,11 @@ from tb_activations.events.run import Run
 from tb_activations.health.verdict import headline
 from tb_activations.records.columns import LAYER_STATISTICS, STEP_STATISTICS, Statistic
 from tb_activations.records.finding import Finding, Outcome
-from tb_activations.records.formatting import number
+from tb_activations.records.formatting import count, number
 from tb_activations.report import words
 from tb_activations.report.course import health_course, summary
 from tb_activations.report.drawing import Chart, life_picture, line_chart, strip
+from tb_activations.report.overview import totals, worst_first
 from tb_activations.report.stored import Judged, Unreadable
 
 COLUMNS = 400
@@ -28,6 +29,8 @@ COUNTS = ("nonfinite", "gradient_nonfinite", "weight_nonfinite")
 """Drawn only if they are not always zero."""
 TABLE = ("std", "silent_fraction", "gradient_norm", "weight_gradient_norm", "update_ratio")
 TRAINING = ("loss", "learning_rate")
+SILENCE, SILENCE_RULE = "silent_fraction", "dead_units"
+"""A statistic that is drawn only for layers to which this rule applies."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,10 +62,14 @@ def report_page(runs: Sequence[Judged | Unreadable]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(words=words, headline=headline, number=number)
+    environment.globals.update(words=words, headline=headline, number=number, count=count)
     readable = [_run(run) for run in runs if isinstance(run, Judged)]
     unreadable = [run for run in runs if isinstance(run, Unreadable)]
-    return environment.get_template("report.html").render(runs=readable, unreadable=unreadable)
+    # Ids are places in the order of the names; the overview has the worst run first.
+    overview = sorted(enumerate(readable, 1), key=lambda entry: worst_first(entry[1]["judged"]))
+    return environment.get_template("report.html").render(
+        runs=readable, unreadable=unreadable, overview=overview, total=totals(runs)
+    )
 
 
 def _run(judged: Judged) -> dict[str, Any]:
@@ -79,6 +86,8 @@ def _run(judged: Judged) -> dict[str, Any]:
         ],
         "course": course,
         "strips": [strip(course, row) for row in range(len(run.layers)) if len(run.steps)],
+        "sick_rows": course.ever_sick,
+        "quiet_rows": [row for row in range(len(run.layers)) if row not in course.ever_sick],
         "families": words.families(judged.counting),
         "closed": [finding for finding in run.findings if finding.closed_step is not None],
         "sick_layers": _sick_layers(run),
@@ -131,12 +140,19 @@ def _sick_layer(run: Run, name: str, findings: Sequence[Finding]) -> SickLayer:
     charts = []
     for statistic in _of(LAYER_STATISTICS, LAYER_CHARTS + COUNTS):
         values = run.stat(statistic.id)[:, row]
-        if statistic.id not in COUNTS or np.nansum(values) > 0:
+        if (statistic.id not in COUNTS or np.nansum(values) > 0) and _applies(run, row, statistic.id):
             charts.append(_drawn(run, statistic, values, marks))
     activity = run.units(name)
     has_units = any(finding.unit_count for finding in findings)
     life = life_picture(activity) if has_units else None
     return SickLayer(name, tuple(filter(None, charts)), life, _lives(run, name) if life else "")
+
+
+def _applies(run: Run, row: int, statistic: str) -> bool:
+    """Whether a statistic means something for a layer: silence does not where silent units are no fault."""
+    if statistic != SILENCE or SILENCE_RULE not in run.rules:
+        return True
+    return bool((run.outcomes[:, row, run.rules.index(SILENCE_RULE)] != Outcome.NOT_APPLICABLE).any())
 
 
 def _lives(run: Run, layer: str) -> str:
@@ -168,7 +184,7 @@ def _since(run: Run, states: Sequence[Outcome]) -> list[int | None]:
 def _latest(run: Run, name: str) -> list[str]:
     """The last measured value of each layer, "" if there is none."""
     latest = []
-    for values in run.stat(name).T:
-        measured = values[~np.isnan(values)]
+    for row, values in enumerate(run.stat(name).T):
+        measured = values[~np.isnan(values)] if _applies(run, row, name) else values[:0]
         latest.append(number(float(measured[-1])) if measured.size else "")
     return latest

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from tb_activations.events.run import Run
@@ -17,6 +18,7 @@ from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
 from tb_activations.records.mute import Mute
 from tb_activations.report.course import HealthCourse, Summary, health_course, summary, with_extremes
+from tb_activations.report.overview import symbol, totals, worst_first
 from tb_activations.report.stored import Judged, Unreadable
 from tb_activations.report.words import (
     GLYPHS,
@@ -58,12 +60,30 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 def print_report(console: Console, runs: Sequence[Judged | Unreadable]) -> None:
-    """Print all runs."""
+    """Print all runs; an overview of several, worst first, before them."""
+    if len(runs) > 1:
+        for part in _overview(runs):
+            console.print(part)
+        console.print()
     for index, run in enumerate(runs):
         if index:
             console.print()
         for part in _unreadable(run) if isinstance(run, Unreadable) else _run(run):
             console.print(part)
+
+
+def _overview(runs: Sequence[Judged | Unreadable]) -> Iterator[RenderableType]:
+    yield Text(totals(runs), "bold")
+    table = Table.grid(padding=(0, 2), pad_edge=False)
+    table.add_column(ratio=2, overflow="fold")
+    table.add_column(ratio=5)
+    for run in sorted((run for run in runs if isinstance(run, Judged)), key=worst_first):
+        name = Text(f"{symbol(run)} {_short(run.title)}", _style(run))
+        table.add_row(name, Text(printable(run.verdict.sentence)))
+    for unreadable in (run for run in runs if isinstance(run, Unreadable)):
+        name = Text(f"{GLYPHS[Outcome.ERROR]} {_short(unreadable.title)}", STYLES[Outcome.PROBLEM])
+        table.add_row(name, Text(f"cannot be read: {printable(unreadable.reason)}"))
+    yield table
 
 
 def unreadable_line(run: Unreadable) -> Text:
@@ -76,6 +96,11 @@ def severity_style(severity: Severity | None) -> str:
     return STYLES[severity.outcome if severity else Outcome.OK]
 
 
+def _style(judged: Judged) -> str:
+    is_judged = judged.verdict.rules_checked > 0 or judged.verdict.severity is not None
+    return severity_style(judged.verdict.severity) if is_judged else STYLES[Outcome.INSUFFICIENT_DATA]
+
+
 def _unreadable(run: Unreadable) -> Iterator[RenderableType]:
     yield unreadable_line(run)
 
@@ -83,10 +108,7 @@ def _unreadable(run: Unreadable) -> Iterator[RenderableType]:
 def _run(judged: Judged) -> Iterator[RenderableType]:
     run, verdict = judged.run, judged.verdict
     yield Text.assemble((printable(judged.title), "bold underline"), f"  {printable(run.spec.model)}, {_extent(run)}")
-    is_judged = verdict.rules_checked > 0 or verdict.severity is not None
-    style = severity_style(verdict.severity) if is_judged else STYLES[Outcome.INSUFFICIENT_DATA]
-    symbol = glyph(verdict.severity) if is_judged else GLYPHS[Outcome.INSUFFICIENT_DATA]
-    yield Text.assemble((f"{symbol} {printable(verdict.sentence)}", style))
+    yield Text(f"{symbol(judged)} {printable(verdict.sentence)}", _style(judged))
     rejudged = "judged with the given thresholds: " if judged.is_rejudged else ""
     if verdict.severity is None and why_no_layer(run.spec):
         # The verdict contains the reasons.

@@ -14,6 +14,8 @@ from tb_activations.records.mute import Mute
 from tb_activations.records.specs import RunSpec
 
 UNITS_NAMED = 12
+CONSEQUENCES_SHOWN = 4
+"""Consequences of a cause beyond this number are folded in a page with several runs."""
 LAYERS_NAMED = 4
 NO_STEP = "no step was observed: training ended before the first observed step"
 TO_BE_OBSERVED = (
@@ -174,6 +176,13 @@ def why_no_layer(spec: RunSpec) -> str:
     if not all(layer.not_observed for layer in spec.layers if not layer.call_site):
         return ""
     return f"not observed: {'; '.join(unobserved(spec))}; {TO_BE_OBSERVED}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b, c and 5 more layers`; all of a few names."""
+    if len(names) <= LAYERS_NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[: LAYERS_NAMED - 1])} and {len(names) - LAYERS_NAMED + 1} more layers"
 
 
 def _layers(spec: RunSpec) -> str:

@@ -76,7 +76,7 @@ def test_runs_are_folded_until_a_link_or_a_click_opens_them(browser: Browser, re
     context = browser.new_context()
     page = context.new_page()
     page.goto(report.as_uri())
-    states = page.locator("details")
+    states = page.locator("details.run")
     assert states.evaluate_all("all => all.map(details => details.open)") == [False] * 3
     page.get_by_role("link", name="relu_dies").click()
     assert states.evaluate_all("all => all.map(details => details.open)") == [False, False, True]

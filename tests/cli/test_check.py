@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
+from tb_activations import load
+from tb_activations.records.finding import Severity
+from tb_activations.report.checks.checked import check
+from tb_activations.report.stored import Judged, read
 from tests.cli.conftest import PLAN, Call
 from tests.synthetic import write_run
 
@@ -19,18 +24,41 @@ def test_a_healthy_run_gives_zero_and_names_what_was_checked(healthy: Path, call
     assert answer.err == ""
 
 
-def test_a_sick_run_gives_one_and_a_line_per_finding(sick: Path, call: Call) -> None:
+def test_a_sick_run_gives_one_and_a_line_per_cause(sick: Path, call: Call) -> None:
     answer = call("check", sick)
     assert answer.status == 1
-    first, *lines = answer.out.splitlines()
-    assert first == "▲ sick: 3 findings"
-    assert lines[0] == "  problem, dead_units: dense_2: 4 of 4 units were active on no sample since step 120."
-    assert [line.split(":")[0] for line in lines[1:]] == ["  warning, vanishing_gradient"] * 2
-    assert all(line.endswith("(follows from dead_units in dense_2)") for line in lines[1:])
+    assert answer.out.splitlines() == [
+        "▲ sick: 1 cause, 2 more findings",
+        "  problem, dead_units: dense_2: 4 of 4 units were active on no sample since step 120. "
+        "(2 more findings of this cause)",
+    ]
+
+
+def test_consequences_of_a_cause_that_does_not_count_are_one_line(sick: Path, call: Call) -> None:
+    first, line = call("check", sick, "--only", "vanishing_gradient").out.splitlines()
+    assert first == "◆ sick: 1 cause, 1 more finding"
+    assert line.startswith("  warning, vanishing_gradient: dense_0: no gradient arrives since step 120.")
+    assert line.endswith(" (follows from dead_units in dense_2; 1 more finding of this cause)")
+
+
+def test_the_same_fault_in_several_layers_is_one_line(sick: Path) -> None:
+    run = load(sick)
+    dead = next(finding for finding in run.findings if finding.rule == "dead_units")
+    layers = [f"layer_{number}" for number in range(6)]
+    findings = tuple(
+        dataclasses.replace(dead, layer=layer, severity=Severity.WARNING if number else dead.severity)
+        for number, layer in enumerate(layers)
+    )
+    (judged,) = read(sick)
+    assert isinstance(judged, Judged)
+    judged = dataclasses.replace(judged, run=dataclasses.replace(judged.run, findings=findings))
+    (cause,) = check(judged, Severity.WARNING, None).causes
+    assert cause.severity is Severity.PROBLEM
+    assert cause.text == f"{dead.message} (also in layer_1, layer_2, layer_3 and 2 more layers)"
 
 
 def test_fail_on_decides_what_counts(sick: Path, call: Call) -> None:
-    assert call("check", sick, "--fail-on", "problem").out.splitlines()[0] == "▲ sick: 1 finding"
+    assert call("check", sick, "--fail-on", "problem").out.splitlines()[0] == "▲ sick: 1 cause"
     answer = call("check", sick, "--fail-on", "problem", "--only", "vanishing_gradient")
     assert answer.status == 0
     assert answer.out.startswith("✓ sick: no problem, 2 lesser findings. Rules: 1 checked (Vanishing gradient)")

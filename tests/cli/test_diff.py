@@ -1,3 +1,4 @@
+import json
 import shutil
 import subprocess
 import sys
@@ -7,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tb_activations.cli.main import COMMANDS, main
-from tests.cli.conftest import opened_event_files
+from tb_activations.testing import Tolerances
+from tests.cli.conftest import Call, opened_event_files
 from tests.synthetic import Plan, write_newer_schema, write_run
 
 PLAN = Plan(layers=4, steps=5, units=2)
@@ -17,16 +19,78 @@ def test_equal_runs_give_zero(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     write_run(tmp_path / "a", plan=PLAN)
     write_run(tmp_path / "b", plan=PLAN, start_time=1.0)
     assert main(["diff", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
-    assert capsys.readouterr().out == "Equal within rtol=1e-05, atol=1e-08\n"
+    assert capsys.readouterr().out == "Equal at 5 steps within rtol=1e-05, atol=1e-08\n"
 
 
-def test_different_runs_give_one_and_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_different_runs_give_one_and_everything_that_differs(tmp_path: Path, call: Call) -> None:
     write_run(tmp_path / "a", plan=PLAN)
     write_run(tmp_path / "b", plan=PLAN, seed=1)
-    assert main(["diff", str(tmp_path / "a"), str(tmp_path / "b")]) == 1
-    out = capsys.readouterr().out
-    assert out.startswith("Different: step 0, layer 'dense_0': mean expected ")
-    assert out.count("\n") == 1
+    answer = call("diff", tmp_path / "a", tmp_path / "b")
+    assert (answer.status, answer.err) == (1, "")
+    first, second, *more = answer.out.splitlines()
+    assert first.startswith("First: step 0, layer 'dense_0': mean expected ")
+    assert second.startswith("Different: ")
+    assert second.endswith("compared 5 steps")
+    assert "Largest:" in more
+    assert len(answer.out.splitlines()) <= 40
+
+
+def test_json_has_the_differences_of_every_run(tmp_path: Path, call: Call) -> None:
+    for folder, seed in (("a", 0), ("b", 1)):
+        write_run(tmp_path / folder, name="same", plan=PLAN)
+        write_run(tmp_path / folder, name="other", plan=PLAN, seed=seed)
+        write_run(tmp_path / folder, name=f"only_{folder}", plan=PLAN)
+    answer = call("diff", tmp_path / "a", tmp_path / "b", "--format", "json")
+    assert answer.status == 1
+    report = json.loads(answer.out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert (report["equal"], report["missing"], report["added"]) == (False, ["only_a"], ["only_b"])
+    assert {run["name"]: run["equal"] for run in report["runs"]} == {"other": False, "same": True}
+    (other,) = [run for run in report["runs"] if not run["equal"]]
+    assert other["first"]["step"] == 0
+    text = call("diff", tmp_path / "a", tmp_path / "b").out
+    assert "run 'only_a' is only in the expected folder" in text
+    assert "run 'other', step 0, layer 'dense_0': mean expected " in text
+
+
+def test_html_has_charts_of_what_differs_and_nothing_else(tmp_path: Path, call: Call) -> None:
+    write_run(tmp_path / "a", name="one", plan=PLAN)
+    write_run(tmp_path / "b", name="two", plan=PLAN, seed=1)
+    answer = call("diff", tmp_path / "a", tmp_path / "b", "--format", "html", "--output", tmp_path / "page.html")
+    assert answer == (1, "", "")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert "<svg" in page
+    assert "dense_0" in page
+    assert "<script" not in page
+    equal = call("diff", tmp_path / "a", tmp_path / "a", "--format", "html")
+    assert equal.status == 0
+    assert "<svg" not in equal.out
+    assert ": equal</bdi></h1>" in equal.out
+
+
+def test_what_is_included_and_matched_can_be_chosen(tmp_path: Path, call: Call) -> None:
+    write_run(tmp_path / "a", plan=PLAN)
+    write_run(tmp_path / "b", plan=PLAN, seed=1)
+    lax = ("--rtol", "1", "--atol", "1000")
+    assert call("diff", tmp_path / "a", tmp_path / "b", *lax).status == 0
+    answer = call("diff", tmp_path / "a", tmp_path / "b", *lax, "--include", "histograms", "--format", "json")
+    assert json.loads(answer.out)["runs"][0]["aspects"] == ["histograms"]
+    for bad in (("--include", "sloths"), ("--match", "hour"), ("--format", "xml")):
+        unknown = call("diff", tmp_path / "a", tmp_path / "b", *bad)
+        assert unknown.status == 2
+        assert "choose from" in unknown.err
+
+
+def test_tolerances_can_come_from_a_file(tmp_path: Path, call: Call) -> None:
+    write_run(tmp_path / "a", plan=PLAN)
+    write_run(tmp_path / "b", plan=PLAN, seed=1)
+    file = tmp_path / "tolerances.json"
+    file.write_text(json.dumps(Tolerances.of(1, 1000).to_json()))
+    assert call("diff", tmp_path / "a", tmp_path / "b", "--tolerances", file).status == 0
+    for content in ("{", "[]", "{}", '{"default": [-1, 0], "statistics": {}, "layers": {}}'):
+        file.write_text(content)
+        answer = call("diff", tmp_path / "a", tmp_path / "b", "--tolerances", file)
+        assert (answer.status, answer.out) == (2, "")
+        assert "argument --tolerances: cannot read tolerances from" in answer.err
 
 
 def test_tolerances_decide(tmp_path: Path) -> None:

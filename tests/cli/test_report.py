@@ -78,11 +78,46 @@ def test_several_runs_and_what_cannot_be_read(
 ) -> None:
     answer = call("report", tmp_path)
     assert answer.status == 0
-    assert "newer: cannot be read: the run has schema version 99" in answer.out
-    assert answer.out.index("✓ No problems") < answer.out.index("newer: ") < answer.out.index("▲ dense_2: ")
+    overview, reports = answer.out.split("\n\n", 1)
+    assert overview.startswith("3 runs: 1 with problems, 1 OK, 1 cannot be read\n▲ sick ")
+    assert [line.split()[:2] for line in overview.splitlines()[1:] if not line.startswith(" ")] == [
+        ["▲", "sick"],
+        ["✓", "healthy"],
+        ["!", "newer"],
+    ]
+    assert "newer: cannot be read: the run has schema version 99" in reports
+    assert reports.index("✓ No problems") < reports.index("newer: ") < reports.index("▲ dense_2: ")
     runs = json.loads(call("report", tmp_path, "--format", "json").out)["runs"]
     assert [(run["name"], run["readable"]) for run in runs] == [("healthy", True), ("newer", False), ("sick", True)]
     assert "schema version 99" in runs[1]["reason"]
+
+
+def test_one_run_has_no_overview(sick: Path, call: Call) -> None:
+    assert call("report", sick).out.startswith("sick  synthetic, 6 layers")
+
+
+def test_json_since_a_step_has_the_news_only(sick: Path, call: Call) -> None:
+    everything = json.loads(call("report", sick, "--format", "json").out)
+    assert "since" not in everything
+    opened = {finding["opened_step"] for finding in everything["runs"][0]["findings"]}
+    assert opened == {120}
+    for since, expected in ((0, 3), (120, 3), (121, 0), (10_000, 0)):
+        report = json.loads(call("report", sick, "--format", "json", "--since", str(since)).out)
+        (run,) = report["runs"]
+        assert report["since"] == since
+        assert len(run["findings"]) == expected
+        assert (run["last_step"], run["verdict"]) == (390, everything["runs"][0]["verdict"])
+        loss = run["training"]["loss"]
+        assert (loss is None) if since > 390 else (loss["first_step"] >= since)
+
+
+def test_since_is_for_json_and_takes_a_step(sick: Path, call: Call) -> None:
+    answer = call("report", sick, "--since", "3")
+    assert (answer.status, answer.err) == (2, "Cannot report: --since needs --format json, got --format text\n")
+    for bad in ("-1", "soon", "1.5"):
+        answer = call("report", sick, "--format", "json", f"--since={bad}")
+        assert answer.status == 2
+        assert f"argument --since: must be a whole number >= 0, got {bad}" in answer.err
 
 
 @pytest.mark.parametrize("form", ["text", "json", "html"])

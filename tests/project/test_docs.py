@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 import tb_activations
-from tb_activations import probe, testing
+from tb_activations import integrations, probe, testing
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
 MAPS = [ROOT / "CONTRIBUTING.md", DOCS / "design.md"]
-MODULES = {"probe": probe, "testing": testing}
+MODULES = {"integrations": integrations, "probe": probe, "testing": testing}
 IMAGES = DOCS / "images"
 LARGEST_PICTURE = 200 * 1024
 

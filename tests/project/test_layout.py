@@ -20,7 +20,7 @@ INNER = {
     "taps": {"records"},
     "health": {"records"},
     "events": {"records"},
-    "pictures": set(),
+    "pictures": {"records"},
     "comparison": {"events", "records"},
     "probe": {"records", "taps"},
     "snapshots": {"pictures", "probe", "records", "taps"},
@@ -34,12 +34,25 @@ INNER = {
     "recorder": {"health", "pictures", "recording", "records", "snapshots", "taps"},
     "testing": {"comparison", "events"},
     "pytest_plugin": {"callback", "comparison", "golden"},
+    # Each is imported by name when it is used, with the library that it needs.
+    "integrations": {"callback", "events", "health", "records"},
     # A subcommand is loaded by name when it is called; the demo trains, and joins what a user joins when it runs.
-    "cli": {"callback", "events", "health", "records", "report", "testing"},
+    "cli": {"callback", "comparison", "events", "health", "records", "report", "testing"},
     "cli.main": set(),
     "__main__": {"cli"},
     # The public names, by home; loaded on first use.
-    "": {"callback", "events", "probe", "reading", "recorder", "recording", "records", "taps", "testing"},
+    "": {
+        "callback",
+        "events",
+        "integrations",
+        "probe",
+        "reading",
+        "recorder",
+        "recording",
+        "records",
+        "taps",
+        "testing",
+    },
 }
 """Which other parts of the package a part may import; a name with a dot stands for one module."""
 
@@ -62,6 +75,7 @@ OUTER = {
     "pytest_plugin": {"pytest"},
     "callback": TENSORFLOW,
     "recorder": TENSORFLOW,
+    "integrations": set(),
     "cli": {"rich"},
     "cli.demo": {"keras", "sklearn"},
 }

@@ -6,8 +6,9 @@ import logging
 
 import pytest
 
+from tb_activations.health.verdict import Verdict
 from tb_activations.recording.announce import Announcer, LayerHealthError, OnProblem
-from tb_activations.records.finding import Finding
+from tb_activations.records.finding import Finding, Severity
 from tests.health.trainings import chain, judge, record
 
 SPEC = chain("first", "second", "third", "head")
@@ -110,3 +111,19 @@ def test_a_function_receives_every_problem_once_and_the_root_first() -> None:
     seen: list[Finding] = []
     announce(poisoned(), seen.append)
     assert [finding.layer for finding in seen] == ["second", "third", "head"]
+
+
+def verdict_of(severity: Severity | None) -> Verdict:
+    return Verdict(severity, "first: 100% of units dead since step 0.", "first", 1, 4, 1, 0)
+
+
+@pytest.mark.parametrize("severity", [None, *Severity])
+def test_the_verdict_is_one_line_with_the_command(severity: Severity | None, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "tb_activations"):
+        Announcer("warn", lambda: None).conclude(verdict_of(severity), "logs/run 1; true")
+    level = logging.WARNING if severity in (Severity.WARNING, Severity.PROBLEM) else logging.INFO
+    assert logged(caplog, level) == [
+        "Layer health, verdict: first: 100% of units dead since step 0. "
+        "Open it with: tensorboard --logdir 'logs/run 1; true'"
+    ]
+    assert len(caplog.records) == 1

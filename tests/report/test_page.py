@@ -130,16 +130,42 @@ def test_a_run_without_an_observed_step_can_be_reported(form: str, tmp_path: Pat
 def test_several_runs_are_listed_and_linked(sick: Path, newer: Path, tmp_path: Path, call: Call) -> None:
     write_run(tmp_path / "one", plan=PLAN, steps=1, sick=False)
     page = Page(call("report", tmp_path, "--format", "html").out)
-    assert [attributes["href"] for attributes in page.all("a")] == ["#run-1", "#run-2"]
+    # The sick run is the second by name.
+    assert [attributes["href"] for attributes in page.all("a")] == ["#run-2", "#run-1"]
     assert "schema version 99" in page.text
 
 
 def test_runs_are_folded_only_if_there_are_several(sick: Path, healthy: Path, tmp_path: Path, call: Call) -> None:
     several = Page(call("report", tmp_path, "--format", "html").out)
-    assert several.all("details") == [{"class": "run"}] * 2
+    assert several.all("details").count({"class": "run"}) == 2
     assert [attributes["id"] for attributes in several.all("section") if "id" in attributes] == ["run-1", "run-2"]
+    # The parts of a run are folded too, up to a few consequences of a cause.
+    parts = [part for part in several.all("details") if part["class"] == "part"]
+    assert [part for part in parts if "open" in part] == [{"class": "part", "open": None}]
     one = Page(call("report", sick, "--format", "html").out)
-    assert one.all("details") == []
+    assert {part["class"] for part in one.all("details")} == {"part", "finding problem"}
+    assert all("open" in part for part in one.all("details"))
+
+
+def test_the_overview_counts_the_states_and_has_the_worst_run_first(
+    sick: Path, newer: Path, tmp_path: Path, call: Call
+) -> None:
+    write_run(tmp_path / "a_healthy_run", plan=PLAN, sick=False)
+    source = call("report", tmp_path, "--format", "html").out
+    assert "3 runs: 1 with problems, 1 OK, 1 cannot be read" in Page(source).text
+    table = source[source.index('<table class="overview"') : source.index("</table>")]
+    assert table.index(">sick<") < table.index(">a_healthy_run<") < table.index(">newer<")
+
+
+def test_silence_is_drawn_only_where_it_can_be_a_fault(tmp_path: Path, call: Call) -> None:
+    write_run(tmp_path, plan=PLAN)
+    run = load(tmp_path)
+    page = Page(call("report", tmp_path, "--format", "html").out)
+    drawn = [label for label in page.all("div") if (label.get("aria-label") or "").startswith("Silent")]
+    sick = {finding.layer for finding in run.findings}
+    column = run.rules.index("dead_units")
+    judged = [name for name in sick if (run.outcomes[:, run.layers.index(name), column] != 4).any()]
+    assert len(drawn) == len(judged)
 
 
 def test_health_over_time_keeps_the_worst(sick: Path) -> None:

@@ -35,10 +35,12 @@ def test_a_training_full_of_nan_says_so_once(tmp_path: Path, caplog: pytest.LogC
         train(poisoned, [callback := LayerHealth(tmp_path, update_freq=1, rules=["nonfinite"])], epochs=4)
     assert len(load(tmp_path).steps) == 32
     assert len(callback.findings) >= 3
-    (line,) = [entry.message for entry in caplog.records if entry.name == "tb_activations"]
+    line, verdict = [entry.message for entry in caplog.records if entry.name == "tb_activations"]
     assert "problem" in line
     assert "values of second are NaN" in line
     assert "follow from it" in line
+    assert verdict.startswith("Layer health, verdict: second: ")
+    assert verdict.endswith(f"Open it with: tensorboard --logdir {tmp_path}")
 
 
 def test_stop_ends_the_training_at_the_step_that_showed_it(tmp_path: Path) -> None:

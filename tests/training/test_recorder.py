@@ -78,7 +78,8 @@ def test_weights_are_those_of_the_same_tf_function(arguments: Any, tolerance: fl
     assert np.isfinite(run.stat("mean")).all()
 
 
-def test_an_eager_loop_is_recorded(log_dir: str) -> None:
+def test_an_eager_loop_is_recorded(log_dir: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "tb_activations")
     model, x, y = build()
     alone = run_loop(lambda step: step, model, x, y)
     model, x, y = build()
@@ -92,6 +93,8 @@ def test_an_eager_loop_is_recorded(log_dir: str) -> None:
     assert run.steps.tolist() == [0, 2, 4, 6]
     assert set(run.step_stat("samples")) == {BATCH}
     assert np.isfinite(run.stat("weight_gradient_norm")[:, run.layers.index("hidden")]).all()
+    (verdict,) = [message for message in caplog.messages if message.startswith("Layer health, verdict: ")]
+    assert verdict.endswith(f"Open it with: tensorboard --logdir {log_dir}")
 
 
 def test_a_step_is_converted_by_autograph_as_without_the_recorder(log_dir: str) -> None:

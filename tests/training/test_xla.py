@@ -32,8 +32,8 @@ def test_statistics_are_those_of_the_step_without_xla() -> None:
         assert one.histograms is not None
         assert other.histograms is not None
         np.testing.assert_allclose(other.histograms[..., :2], one.histograms[..., :2], rtol=0.02, atol=1e-4)
-    for one, other in zip(plain_weights, weights, strict=True):
-        np.testing.assert_allclose(other, one, rtol=0.02, atol=1e-4)
+    for expected, got in zip(plain_weights, weights, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=0.02, atol=1e-4)
 
 
 def test_a_step_with_other_shapes_has_results_of_its_own() -> None:

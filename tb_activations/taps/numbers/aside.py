@@ -15,11 +15,12 @@ _MERGING = {
     **dict.fromkeys(_PRODUCTS, _SUMS | _FUNCTIONS),
     **dict.fromkeys(_BATCHED, _SUMS | _FUNCTIONS | {"Mul"}),
     **dict.fromkeys(_SUMS | {"AddN"}, _SUMS | {"AddN"}),
-    **dict.fromkeys(("Mul", "RealDiv"), _SUMS | {"AddN", "Maximum", "Mul", "RealDiv"}),
+    **dict.fromkeys(("Mul",), _SUMS | {"AddN", "Maximum", "Mul", "RealDiv"}),
     # The parts of swish, mish and hard swish, which oneDNN computes at once.
-    **dict.fromkeys(("Sigmoid", "Relu6"), {"Mul"}),
-    "Tanh": {"Mul"},
-    "Softplus": {"Tanh"},
+    "Sigmoid": frozenset({"Mul"}),
+    "Relu6": frozenset({"Mul"}),
+    "Tanh": frozenset({"Mul"}),
+    "Softplus": frozenset({"Tanh"}),
 }
 """For each operation those that TensorFlow's graph optimizer may merge it with if nothing else reads its result."""
 
@@ -39,6 +40,7 @@ def aside(tensor: tf.Tensor) -> tf.Tensor:
 def _is_merged(tensor: tf.Tensor) -> bool:
     kind = tensor.op.type
     if kind == "RealDiv":
+        # A division by a constant may become a product, however many operations read it.
         return True
     if kind not in _MERGING:
         return False

@@ -12,6 +12,7 @@ from tb_activations.events.states import StoredState
 from tb_activations.events.unit_coding import restore_activity, restore_peak
 from tb_activations.events.units import UnitTable
 from tb_activations.records.columns import HISTOGRAM_KINDS, LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS
+from tb_activations.records.epoch_metrics import EpochMetrics
 from tb_activations.records.finding import Finding, Outcome
 from tb_activations.records.specs import RunSpec
 from tb_activations.records.step_record import StepRecord
@@ -42,6 +43,7 @@ class Run:
         cost: the last record of the monitoring overhead, by `COST_COLUMNS`; empty if there is none.
         dropped: number of values in the event file that did not fit the run's description and were skipped.
         states: states of the training at the ends of its epochs; empty in runs of early versions.
+        epochs: the metrics that the training reported at the ends of epochs; empty in runs of early versions.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Run:
     cost: Mapping[str, float]
     dropped: int
     states: tuple[StoredState, ...] = ()
+    epochs: tuple[EpochMetrics, ...] = ()
 
     def __repr__(self) -> str:
         steps = f"{len(self.steps)} observed steps"

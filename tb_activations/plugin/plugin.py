@@ -19,6 +19,7 @@ from tb_activations.pictures.kinds import read_details
 from tb_activations.plugin import answers, bounds, parameters, pictures, store
 from tb_activations.plugin.errors import ApiError, BadMethodError, CannotReadError
 from tb_activations.plugin.frames import Frame, to_json
+from tb_activations.plugin.overview import Overviews
 from tb_activations.plugin.source import Source
 from tb_activations.records.columns import HISTOGRAM_KINDS, LAYER_COLUMNS, STEP_COLUMNS
 
@@ -43,6 +44,7 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
     def __init__(self, context: base_plugin.TBContext) -> None:
         self._provider = context.data_provider
         self._store = store.RunStore()
+        self._overviews = Overviews()
 
     def is_active(self) -> bool:
         """Always False: TensorBoard detects data of this plugin itself."""
@@ -77,10 +79,10 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
         newest_first = sorted(tags, key=lambda name: (start_times.get(name) or 0.0, name), reverse=True)
         read = {name: tags[name] for name in newest_first[: bounds.MOST_RUNS]}
 
-        def summary(name: str, run: Run | CannotReadError) -> dict[str, Any]:
-            if isinstance(run, CannotReadError):
-                return answers.unreadable_summary(name, run.kind, run.reason)
-            return answers.run_summary(run, start_times.get(name))
+        def summary(name: str, read: store.Glance | CannotReadError) -> dict[str, Any]:
+            if isinstance(read, CannotReadError):
+                return answers.unreadable_summary(name, read.kind, read.reason)
+            return answers.run_summary(read.run, start_times.get(name), self._overviews.of(read.run, read.latest))
 
         summaries = self._store.overviews(source, read, summary)
         return _respond(request, answers.run_list(summaries, unread=len(tags) - len(read)))

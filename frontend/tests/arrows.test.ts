@@ -14,8 +14,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   state: ["core", "state", "api", "host"],
   "panels/parts": ["core", "charts", "state", "panels/parts"],
   "panels/layer": ["core", "charts", "state", "panels/parts", "panels/layer"],
+  "panels/landing": ["core", "charts", "state", "panels/parts", "panels/landing"],
   "panels/run": ["core", "charts", "state", "panels/parts", "panels/run"],
-  "panels/app": ["core", "state", "panels/parts", "panels/layer", "panels/run"],
+  "panels/app": ["core", "state", "panels/parts", "panels/layer", "panels/landing", "panels/run"],
   main: ["core", "state", "panels/app", "host", "styles"],
   "vite-env": [],
 };

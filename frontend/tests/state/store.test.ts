@@ -1,15 +1,17 @@
 import { effect } from "@preact/signals";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { failureTitle, kindOf } from "../../src/core/failures";
-import type { Run } from "../../src/core/types";
 import type { Host } from "../../src/host";
 import { createStore } from "../../src/state/store";
+import { run } from "../samples";
 
 const HOST: Host = {
   place: {},
   selection: { ticked: {}, pattern: "" },
   stockAddress: () => "",
   keepPlace: () => {},
+  watchPlace: () => {},
+  placeAddress: () => "",
   watchTheme: () => {},
   watchReload: () => {},
   watchClock: () => {},
@@ -18,19 +20,7 @@ const HOST: Host = {
   nameFrame: () => {},
 };
 
-const RUN: Run = {
-  name: "half",
-  readable: true,
-  kind: null,
-  reason: "",
-  records: 2,
-  layers: 4,
-  first_step: 0,
-  last_step: 10,
-  start_time: 0,
-  last_time: 1,
-  severity: null,
-};
+const RUN = run({ name: "half" });
 
 /** The list of runs is sound; every other route answers with this error. */
 function serveOnlyRuns(status: number, kind: string): void {

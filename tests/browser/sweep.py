@@ -1,4 +1,4 @@
-"""A real sweep to look at: `python -m tests.browser.sweep DIR` trains twelve runs of a residual network of 35 layers."""
+"""A real sweep: `python -m tests.browser.sweep DIR` trains twelve runs of a residual network of up to 35 layers."""
 
 from __future__ import annotations
 

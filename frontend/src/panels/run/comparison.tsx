@@ -3,6 +3,7 @@ import { useMemo } from "preact/hooks";
 import { APART, type Divergence, firstDivergence, LASTING } from "../../core/divergence";
 import { formatCount, formatValue, plural } from "../../core/format";
 import type { Frame, SeriesHeader } from "../../core/frame";
+import { firstHealthDifference } from "../../core/health_difference";
 import { bestRuns, bestSentence, shownMetrics } from "../../core/metrics";
 import { indexOfStep } from "../../core/scale";
 import type { Findings, Run, Statistic } from "../../core/types";
@@ -108,7 +109,10 @@ function RunRow({ store, style, isMain, statistic, children }: RunRowProps) {
         {isMain ? (
           <span class="quiet-words">baseline</span>
         ) : (
-          <DivergenceWords store={store} run={name} statistic={statistic} />
+          <>
+            <HealthDifference store={store} run={name} />
+            <DivergenceWords store={store} run={name} statistic={statistic} />
+          </>
         )}
       </td>
     </tr>
@@ -157,8 +161,34 @@ function LossAtCursor({ store, training }: LossProps) {
   const index = indexOfStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
   return (
     <>
-      {formatValue(training.data[row * steps.length + index])} <small>step {formatCount(steps[index] ?? 0)}</small>
+      {formatValue(training.data[row * steps.length + index])}
+      <small class="at-step">step {formatCount(steps[index] ?? 0)}</small>
     </>
+  );
+}
+
+/** From which layer on one of the runs is sick and the other is not. */
+function HealthDifference({ store, run }: { readonly store: ComparisonStore; readonly run: string }) {
+  const main = store.findings.value.value?.findings;
+  const other = store.otherFindings.value.value?.get(run)?.findings;
+  const first = main === undefined || other === undefined ? null : firstHealthDifference(main, other);
+  if (first === null) return null;
+  const { layer, step, isOther } = first;
+  return (
+    <div>
+      health:{" "}
+      <button
+        type="button"
+        class="link"
+        onClick={() => {
+          if (layer !== "") store.chooseLayer(layer);
+          store.pinStep(step);
+        }}
+      >
+        {layer === "" ? "the training" : layer} since step {formatCount(step)}
+      </button>
+      {isOther && <span class="quiet-words"> (here)</span>}
+    </div>
   );
 }
 

@@ -31,9 +31,10 @@ type LanesStore = Pick<
 
 type Health = Frame<MatrixHeader>;
 
-/** Height of one lane in pixels. */
-const LANE = 66;
+/** Height of one lane in pixels, of a row at most, and of a row whose mark would not cover it. */
+const LANE = 100;
 const MOST_ROW = 9;
+const MARKED_ROW = 5;
 
 /** The health of every compared run, one below the other on one axis. */
 export function HealthLanes({ store }: { readonly store: LanesStore }) {
@@ -101,7 +102,7 @@ function Lane({ store, style, isMain, frame, window }: LaneProps) {
           readoutId={id}
           maxHeight={LANE}
           maxRowHeight={MOST_ROW}
-          selectedRow={frame.header.layers.indexOf(store.layer.value?.name ?? "")}
+          selectedRow={canMark(frame) ? frame.header.layers.indexOf(store.layer.value?.name ?? "") : -1}
           view={view}
           onSelectRow={(selected) => store.chooseLayer(frame.header.layers[selected] ?? "")}
           onHoverRow={(at) => {
@@ -111,6 +112,10 @@ function Lane({ store, style, isMain, frame, window }: LaneProps) {
       )}
     </div>
   );
+}
+
+function canMark({ header }: Health): boolean {
+  return LANE / header.layers.length >= MARKED_ROW;
 }
 
 interface ReadoutProps {

@@ -59,7 +59,7 @@ bench-runs: $(VENV)/.dev ## measure the command line and the tab with 1,000 runs
 bench-probe: $(VENV)/.dev ## measure `probe` on all layers, compared with the usual recipes
 	$(BIN)/python -m benchmarks.probe_cost
 
-pictures: $(VENV)/.dev browser ## take the screenshots of README and guide from the demo
+pictures: $(VENV)/.dev browser ## take the screenshots of README and guide from a sweep and the demo
 	$(BIN)/python -m tests.browser.make_pictures
 
 compatibility: $(VENV)/.compatibility ## train every kind of model in every mode, and every architecture; write docs/compatibility.md

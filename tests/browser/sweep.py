@@ -17,7 +17,8 @@ NORMALIZED = (True, False)
 EPOCHS = 6
 
 
-def main(log_dir: Path) -> None:
+def train_sweep(log_dir: Path) -> None:
+    """All runs, in folders below `log_dir`."""
     for is_normalized, rate in itertools.product(NORMALIZED, RATES):
         train(log_dir / f"{'batch_norm' if is_normalized else 'plain'}/lr={rate:g}", rate, is_normalized=is_normalized)
 
@@ -61,4 +62,4 @@ def network(*, is_normalized: bool) -> keras.Model:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    train_sweep(Path(sys.argv[1]))

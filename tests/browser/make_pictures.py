@@ -58,7 +58,7 @@ SWEEP = (
 )
 SHOTS = (
     Shot("sick_run", "run=relu_dies"),
-    Shot("compare", "run=relu_dies&others=healthy&layer=conv_1", ("comparison", "depth"), theme="dark"),
+    Shot("compare", "run=relu_dies&others=healthy&layer=conv_1", ("depth",), theme="dark"),
     Shot("vanishing", "run=deep_sigmoid", ("depth",)),
     Shot("units", "run=relu_dies&layer=conv_1", ("distribution", "units")),
     Shot("feature_maps", "run=healthy&layer=conv_1&picture=feature_maps%2Fconv_1", ("pictures",)),

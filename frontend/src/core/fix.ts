@@ -61,7 +61,7 @@ function deadUnits(finding: Finding, layer: Layer, rate: number | null): Fix {
       : called(layer, ["...", 'activation="leaky_relu"']);
   return {
     about: "Lower the learning rate; if units still die, let them pass a small gradient",
-    code: `${lower.code}\n${leaky}`,
+    code: `${lower.code}\n\n# if units still die:\n${leaky}`,
   };
 }
 

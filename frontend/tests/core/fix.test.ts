@@ -8,10 +8,10 @@ const codeOf = (changes: Parameters<typeof finding>[0], of = layer(), rate: numb
 describe("the suggested change", () => {
   it("lowers the rate and makes dying units leaky", () => {
     expect(codeOf({})).toBe(
-      'model.optimizer.learning_rate = 0.03  # was 0.3\nkeras.layers.Dense(..., activation="leaky_relu", name="dense")',
+      'model.optimizer.learning_rate = 0.03  # was 0.3\n\n# if units still die:\nkeras.layers.Dense(..., activation="leaky_relu", name="dense")',
     );
     expect(codeOf({}, layer({ class_name: "ReLU", name: "net/block/out@2" }), null)).toBe(
-      'model.optimizer.learning_rate = 0.1 * model.optimizer.learning_rate\nkeras.layers.LeakyReLU(negative_slope=0.1, name="out")',
+      'model.optimizer.learning_rate = 0.1 * model.optimizer.learning_rate\n\n# if units still die:\nkeras.layers.LeakyReLU(negative_slope=0.1, name="out")',
     );
   });
 

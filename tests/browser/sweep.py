@@ -41,7 +41,7 @@ def train(log_dir: Path, rate: float, *, is_normalized: bool) -> None:
 
 
 def network(*, is_normalized: bool) -> keras.Model:
-    """Residual blocks in three stages; without normalization, biases stand in its place."""
+    """Residual blocks in three stages."""
 
     def normalized(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
         return layers.BatchNormalization(name=f"{name}_bn")(x) if is_normalized else x

@@ -25,7 +25,7 @@ describe("the best run", () => {
     expect([...bestRuns([{ name: "a", metrics: { size: 1 } }, B], "size")]).toEqual([]);
   });
 
-  it("is told in words only as far as the metrics agree", () => {
+  it("is named only as far as the metrics agree", () => {
     const better = { name: "c", metrics: { loss: 0.05, val_accuracy: 0.8 } };
     expect(bestSentence([A, better], String)).toBe("c is better: loss 0.05 vs. 0.2, val_accuracy 0.8 vs. 0.7.");
     expect(bestSentence([A, B, better], String)).toBe("c is best: loss 0.05, val_accuracy 0.8.");

@@ -2,8 +2,8 @@
 
 The comparison covers everything that a repeated training reproduces: layers, weights, observed steps, all recorded
 values, units, histograms, outcomes and findings. It ignores wall time, host, file and run names, monitoring overhead,
-versions, cadence, thresholds and the wording of findings. In an "auto" run the clock decides after which epochs the
-probe data are evaluated, so these values are compared only at steps where both runs have them.
+versions, cadence, thresholds, the wording of findings and the logs of epochs. In an "auto" run the clock decides after
+which epochs the probe data are evaluated, so these values are compared only at steps where both runs have them.
 """
 
 from __future__ import annotations

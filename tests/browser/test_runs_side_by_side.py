@@ -155,3 +155,5 @@ def test_long_names_stay_on_the_screen(
     ends = cells.evaluate_all("cells => cells.map((cell) => [cell.scrollWidth, cell.clientWidth])")
     assert [end for end in ends if end[0] > end[1]] == [], "a name covers the next column"
     expect(cells.first.locator("svg")).to_be_visible()
+    table = tab.panel("comparison").locator(".table-wide")
+    assert table.evaluate("box => box.scrollWidth - box.clientWidth") == 0, "a part of the table is cut off"

@@ -131,7 +131,6 @@ export function createAnswers(
     if (only === undefined || more.length > 0 || choices.run.peek() !== undefined) return;
     choices.isPassing.value = true;
     choices.run.value = only.name;
-    choices.isPassing.value = false;
   });
   const runName = computed(() => (run.value?.readable === true ? run.value.name : null));
   const otherNames = stable(computed(() => others.value.map(({ name }) => name)));

@@ -41,7 +41,7 @@ export interface Choices {
   readonly runOrder: Signal<RunOrder>;
   /** Runs marked in the table, in the order of marking. */
   readonly marked: Signal<readonly string[]>;
-  /** Whether the next change only passes by, so that the browser's back button leaves it out. */
+  /** Whether the next change of run or layer only passes by: the browser's back button leaves it out. */
   readonly isPassing: Signal<boolean>;
 }
 
@@ -80,6 +80,7 @@ export function createChoices(host: Host): Choices {
     const isNew = subjectOf(place) !== subject;
     subject = subjectOf(place);
     host.keepPlace(place, isNew && !choices.isPassing.peek());
+    if (isNew) choices.isPassing.value = false;
   });
   host.watchPlace((place) => {
     subject = subjectOf(place);

@@ -227,9 +227,9 @@ export function createStore(host: Host): Store {
         choices.others.value = names;
       }),
     chooseLayer: (name, isPassing = false) => {
+      if (name === choices.layer.peek()) return;
       choices.isPassing.value = isPassing;
       choices.layer.value = name;
-      choices.isPassing.value = false;
     },
     chooseStat: (id) => {
       choices.stat.value = id;

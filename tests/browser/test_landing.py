@@ -37,18 +37,14 @@ def test_every_run_is_listed_worst_first_with_what_to_start_with(open_tab: OpenT
     expect(row(tab, "healthy").locator("[data-label=val_loss]")).to_have_text(re.compile(r"^0\.\d+$"))
     expect(row(tab, "healthy").get_by_role("img")).to_have_accessible_name("Health over time: OK")
     expect(row(tab, "newer_schema")).to_contain_text("schema version 99")
-
-
-def test_runs_have_the_colors_of_tensorboard(open_tab: OpenTab, server: Server) -> None:
     order = server.request(server.url + "data/runs").json
-    tab = open_tab(server)
     for run in ("relu_dies", "many_layers"):
         color = row(tab, run).locator(".run-dot").evaluate("dot => getComputedStyle(dot).backgroundColor")
         wanted = COLORS[order.index(run) % len(COLORS)]
         assert color == f"rgb({', '.join(str(int(wanted[at : at + 2], 16)) for at in (1, 3, 5))})"
 
 
-def test_any_column_sorts_and_the_address_keeps_it(open_tab: OpenTab, server: Server) -> None:
+def test_any_column_sorts_and_a_regular_expression_filters(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server)
     sort_by(tab, "Run")
     assert names(tab) == sorted(names(tab))
@@ -64,9 +60,7 @@ def test_any_column_sorts_and_the_address_keeps_it(open_tab: OpenTab, server: Se
     tab.wait_until_loaded()
     assert names(tab)[:2] == ["relu_dies", "healthy"]
 
-
-def test_a_regular_expression_filters(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server)
+    sort_by(tab, "Verdict")
     search = tab.frame.get_by_label("Filter runs by a regular expression")
     search.fill("^(HEALTHY|nest)")
     expect(tab.frame.locator(".run-link")).to_have_text(["nested", "healthy"])
@@ -74,27 +68,6 @@ def test_a_regular_expression_filters(open_tab: OpenTab, server: Server) -> None
     search.fill("(")
     expect(tab.frame.get_by_role("status")).to_have_text("This is not a regular expression.")
     expect(tab.frame.locator(".run-link")).to_have_count(8)
-
-
-def test_two_clicks_compare_two_runs(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server)
-    tab.frame.get_by_label("Compare relu_dies", exact=True).check()
-    tab.frame.get_by_role("button", name="Compare healthy with relu_dies").click()
-    comparison = tab.panel("comparison")
-    expect(comparison.locator(".best")).to_contain_text("healthy is better: loss")
-    expect(comparison.locator("tbody tr").nth(1)).to_contain_text("dense_0 at step 360")
-    assert tab.place == {"run": "relu_dies", "others": "healthy"}
-
-
-def test_at_most_six_runs_are_marked(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server)
-    boxes = tab.frame.get_by_role("checkbox", disabled=False)
-    count = boxes.count()
-    assert count == 6
-    for name in ("healthy", "relu_dies", "nested"):
-        tab.frame.get_by_label(f"Compare {name}", exact=True).check()
-    tab.frame.get_by_role("button", name="Compare 3 runs").click()
-    expect(tab.panel("lanes").locator(".lane")).to_have_count(3)
 
 
 def test_the_back_button_leads_from_layer_to_run_to_all_runs(open_tab: OpenTab, server: Server) -> None:
@@ -140,12 +113,17 @@ def test_the_keyboard_leads_from_all_runs_to_a_unit_and_back(open_tab: OpenTab, 
     assert tab.place == {}
 
 
-def test_a_link_opens_a_run_in_a_new_window(open_tab: OpenTab, server: Server) -> None:
+def test_a_link_opens_a_run_in_a_new_window_and_marks_open_several(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server)
     with tab.page.context.expect_page() as opened:
         row(tab, "healthy").get_by_role("link").click(modifiers=["ControlOrMeta"])
     expect(opened.value.frame_locator("iframe").locator("h1")).to_contain_text("No problems found")
     expect(tab.verdict).to_contain_text("runs need attention")
+    assert tab.frame.get_by_role("checkbox", disabled=False).count() == 6
+    for name in ("healthy", "relu_dies", "nested"):
+        tab.frame.get_by_label(f"Compare {name}", exact=True).check()
+    tab.frame.get_by_role("button", name="Compare 3 runs").click()
+    expect(tab.panel("lanes").locator(".lane")).to_have_count(3)
 
 
 @pytest.mark.parametrize(("theme", "width"), [("dark", 360), ("light", 1280)])

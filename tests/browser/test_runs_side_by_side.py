@@ -40,6 +40,23 @@ def test_first_divergence(open_tab: OpenTab, server: Server) -> None:
     tab.page.reload()
     tab.wait_until_loaded()
     expect(tab.panel("comparison").locator("tbody tr")).to_have_count(2)
+    comparison = tab.panel("comparison")
+    expect(comparison.locator(".best")).to_have_text(re.compile(r"^healthy is better: loss .*, val_loss .* vs\. .*\.$"))
+    expect(comparison.get_by_role("columnheader")).to_have_text(
+        ["Run", "Verdict", "loss", "val_loss", "val_accuracy", "Batch loss", "First divergence"]
+    )
+    best = comparison.locator("tbody tr").nth(1).locator("td", has_text="best")
+    expect(best).to_have_count(3)
+    tab.frame.get_by_text("Compare: 1 more").click()
+    in_menu = tab.frame.get_by_label("healthy", exact=True)
+    in_menu.uncheck()
+    expect(tab.panel("comparison")).to_have_count(0)
+    tab.panel("depth").locator("h2").click()
+    expect(in_menu).not_to_be_visible()
+    tab.frame.get_by_text("Compare", exact=True).click()
+    in_menu.focus()
+    tab.page.keyboard.press("Escape")
+    expect(in_menu).not_to_be_visible()
 
 
 def test_profiles_are_laid_over_one_another(open_tab: OpenTab, server: Server) -> None:
@@ -90,13 +107,6 @@ def test_begins_with_the_pattern_of_the_time_series_tab(open_tab: OpenTab, serve
     expect(tab.frame.get_by_role("searchbox")).to_have_value("^(healthy|nested)$")
 
 
-def test_a_compared_run_can_be_taken_away(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=BOTH)
-    tab.frame.get_by_text("Compare: 1 more").click()
-    tab.frame.get_by_label("healthy", exact=True).uncheck()
-    expect(tab.panel("comparison")).to_have_count(0)
-
-
 def test_every_compared_run_has_a_lane_of_its_health(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, place="&p.layer_health.run=healthy&p.layer_health.others=relu_dies,nested")
     lanes = tab.panel("lanes").locator(".lane")
@@ -112,17 +122,6 @@ def test_every_compared_run_has_a_lane_of_its_health(open_tab: OpenTab, server: 
     expect(lanes.nth(0).locator(".lane-head")).to_contain_text("OK, step 9")
     plot.click(position={"x": 10, "y": 1.5 * row})
     expect(tab.selected_layer).to_have_text("dense_1")
-
-
-def test_metrics_of_the_epochs_tell_which_run_is_better(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=BOTH)
-    comparison = tab.panel("comparison")
-    expect(comparison.locator(".best")).to_have_text(re.compile(r"^healthy is better: loss .*, val_loss .* vs\. .*\.$"))
-    expect(comparison.get_by_role("columnheader")).to_have_text(
-        ["Run", "Verdict", "loss", "val_loss", "val_accuracy", "Batch loss", "First divergence"]
-    )
-    best = comparison.locator("tbody tr").nth(1).locator("td", has_text="best")
-    expect(best).to_have_count(3)
 
 
 def test_a_run_of_another_model_is_no_error(open_tab: OpenTab, server: Server) -> None:

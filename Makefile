@@ -68,7 +68,7 @@ bench-probe: $(VENV)/.dev ## measure `probe` on all layers, compared with the us
 bench-pruning: $(VENV)/.dev ## search hyperparameters with and without LayerHealthPruner: time saved, best trial kept
 	$(BIN)/python -m benchmarks.pruning
 
-pictures: $(VENV)/.dev browser ## take the screenshots of README and guide from the demo
+pictures: $(VENV)/.dev browser ## take the screenshots of README and guide from a sweep and the demo
 	$(BIN)/python -m tests.browser.make_pictures
 
 compatibility: $(VENV)/.compatibility ## train every kind of model in every mode, and every architecture; write docs/compatibility.md

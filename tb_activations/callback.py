@@ -143,8 +143,8 @@ class LayerHealth(keras.callbacks.Callback):
             self._harmless(self._session.close_step)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Writes histograms and pictures of the last observed step if they are due; flushes."""
-        self._harmless(lambda: self._end_epoch(epoch))
+        """Writes the metrics, and histograms and pictures of the last observed step if they are due; flushes."""
+        self._harmless(lambda: self._end_epoch(epoch, logs or {}))
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Restores the model's own step and closes the file; warns if nothing was recorded."""
@@ -180,12 +180,13 @@ class LayerHealth(keras.callbacks.Callback):
         assert self._session is not None
         return self._session
 
-    def _end_epoch(self, epoch: int) -> None:
+    def _end_epoch(self, epoch: int, logs: Mapping[str, Any]) -> None:
         session, pipeline = self._session, self._pipeline
         if session is None or pipeline is None or not session.is_open:
             return
         session.close_step()
         pipeline.write_histograms(epoch)
+        pipeline.add_epoch(session.next_step - 1, epoch, logs)
         if self._images_due.is_due(epoch):
             maps = pipeline.feature_maps()
             pipeline.guarded(lambda recording: self._take_snapshot(session, recording, maps, epoch))

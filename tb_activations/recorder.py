@@ -209,10 +209,15 @@ class Recorder:
             yield
         self._process(PackedStep(step, loop.finished(vectors), loop, has_histograms), loop)
 
-    def end_epoch(self) -> None:
-        """Writes the histograms and pictures that are due and puts everything on disk; the next epoch begins."""
+    def end_epoch(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Writes the histograms and pictures that are due and puts everything on disk; the next epoch begins.
+
+        Args:
+            logs: metrics of the epoch by name, such as `{"val_loss": 0.3}`, for the table of runs in the tab.
+        """
         self._pace.close_step()
         self._pipeline.write_histograms(self._epoch)
+        self._pipeline.add_epoch(self._next - 1, self._epoch, logs or {})
         if self._images_due.is_due(self._epoch):
             self._pipeline.guarded(self._take_snapshot)
         if self._is_open:

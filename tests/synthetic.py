@@ -23,6 +23,7 @@ from tb_activations.events.unit_coding import quantize_activity, quantize_peak, 
 from tb_activations.recording.stock import gradient_scalars
 from tb_activations.recording.stock import histograms as stock_histograms
 from tb_activations.records.columns import HISTOGRAM_BUCKETS, LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS
+from tb_activations.records.epoch_metrics import EpochMetrics
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec, RunSpec, WeightSpec
 from tb_activations.records.step_record import StepRecord
@@ -57,6 +58,7 @@ class Plan:
         nested: whether layers are in nested models, on branches, and one of them is called twice.
         pictures: whether pictures of the first layer and of the model are written, with the histograms.
         stock: whether TensorBoard's own formats are written too.
+        epoch: observed steps of an epoch, after which metrics are written; 0 for a training without epochs.
         start_step: the first observed step.
         start_time: seconds since the epoch of the first event.
     """
@@ -70,6 +72,7 @@ class Plan:
     nested: bool = False
     pictures: bool = False
     stock: bool = True
+    epoch: int = 0
     start_step: int = 0
     start_time: float = START_TIME
 
@@ -117,7 +120,10 @@ def write_run(
             encoder.add(summary, stock_histograms(spec, histograms))
         if plan.pictures and histograms is not None:
             encoder.add(summary, model_pictures(spec.layers[0].name, index))
-        events.append(Event(wall_time=plan.start_time + 0.5 * (index + 1), step=record.step, summary=summary))
+        now = plan.start_time + 0.5 * (index + 1)
+        events.append(Event(wall_time=now, step=record.step, summary=summary))
+        if plan.epoch and (index + 1) % plan.epoch == 0:
+            events.append(Event(wall_time=now, step=record.step, summary=encoder.epoch(_metrics(plan, record, index))))
     return write_events(Path(log_dir) / name, events, plan.start_time)
 
 
@@ -131,6 +137,12 @@ def write_events(folder: Path, events: Sequence[Event], start_time: float = STAR
         for event in events:
             writer.write(event.SerializeToString())
     return path
+
+
+def _metrics(plan: Plan, record: StepRecord, index: int) -> EpochMetrics:
+    loss = float(record.total("loss"))
+    metrics = {"loss": loss, "accuracy": 1 / (1 + loss), "val_loss": 1.2 * loss, "val_accuracy": 1 / (1 + 1.2 * loss)}
+    return EpochMetrics(record.step, index // plan.epoch, metrics)
 
 
 def run_spec(plan: Plan) -> RunSpec:
@@ -368,8 +380,8 @@ def write_damaged_layers(log_dir: str | Path, name: str) -> Path:
 def write_logdir(log_dir: str | Path) -> None:
     """The runs a person or a browser test looks at: sick, healthy, hostile, single step, many layers, nested,
     unreadable."""
-    write_run(log_dir, name="relu_dies", start_time=START_TIME + 60)
-    write_run(log_dir, name="healthy", sick=False, seed=1)
+    write_run(log_dir, name="relu_dies", start_time=START_TIME + 60, epoch=30)
+    write_run(log_dir, name="healthy", sick=False, seed=1, epoch=30)
     write_run(log_dir, name="hostile <b>names</b>", hostile=True, seed=2, start_time=START_TIME + 120)
     write_run(log_dir, name="single_step", steps=1, sick=False, seed=3, start_time=START_TIME + 180)
     write_run(

@@ -12,7 +12,12 @@ export interface Host {
   readonly selection: HostSelection;
   /** Address of one of TensorBoard's own tabs, filtered by tag; to be opened in the surrounding page. */
   stockAddress(tab: string, tagPattern: string): string;
-  keepPlace(place: Place): void;
+  /** Writes the place into the address: as a new entry of the browser's history, or in place of the last one. */
+  keepPlace(place: Place, isNewEntry: boolean): void;
+  /** Calls back with the place when the user goes back or forward in the browser's history. */
+  watchPlace(changed: (place: Place) => void): void;
+  /** Address of a place of this page, for a link. */
+  placeAddress(place: Place): string;
   /** Calls back with the theme now and on every change. */
   watchTheme(changed: (theme: Theme) => void): void;
   /** Calls back when the user reloads TensorBoard; deferred while the tab is hidden. */
@@ -49,7 +54,16 @@ export function connectHost(): Host {
       const { pathname, search } = outer.location;
       return `${pathname}${search}#${tab}&tagFilter=${encodeURIComponent(tagPattern)}`;
     },
-    keepPlace: (place) => keepPlace(outer, place),
+    keepPlace: (place, isNewEntry) => keepPlace(outer, place, isNewEntry),
+    watchPlace: (changed) => {
+      outer.addEventListener("popstate", () => {
+        if (isOwnHash(outer.location.hash)) changed(readPlace(outer.location.hash));
+      });
+    },
+    placeAddress: (place) => {
+      const { pathname, search, hash } = outer.location;
+      return `${pathname}${search}${writePlace(hash, place)}`;
+    },
     watchTheme: (changed) => watchTheme(outer, changed),
     watchReload,
     watchClock,
@@ -102,11 +116,14 @@ function withStorage<Value>(use: (storage: Storage) => Value): Value | null {
   }
 }
 
-function keepPlace(outer: Window, place: Place): void {
+function keepPlace(outer: Window, place: Place, isNewEntry: boolean): void {
   const { pathname, search, hash } = outer.location;
   if (!isOwnHash(hash)) return;
   const kept = writePlace(hash, place);
-  if (kept !== hash) outer.history.replaceState(outer.history.state, "", `${pathname}${search}${kept}`);
+  if (kept === hash) return;
+  const address = `${pathname}${search}${kept}`;
+  if (isNewEntry) outer.history.pushState(outer.history.state, "", address);
+  else outer.history.replaceState(outer.history.state, "", address);
 }
 
 function watchClock(changed: (now: number) => void): void {

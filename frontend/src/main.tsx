@@ -7,9 +7,11 @@ import { App } from "./panels/app";
 import { createStore, type Store } from "./state/store";
 import baseStyles from "./styles/base.css?inline";
 import chartsStyles from "./styles/charts.css?inline";
+import landingStyles from "./styles/landing.css?inline";
 import layersStyles from "./styles/layers.css?inline";
 import pageStyles from "./styles/page.css?inline";
 import panelsStyles from "./styles/panels.css?inline";
+import rootCauseStyles from "./styles/root_cause.css?inline";
 import statesStyles from "./styles/states.css?inline";
 import thresholdsStyles from "./styles/thresholds.css?inline";
 
@@ -20,9 +22,11 @@ function adoptStyles(): void {
     uplotStyles,
     baseStyles,
     pageStyles,
+    landingStyles,
     layersStyles,
     chartsStyles,
     panelsStyles,
+    rootCauseStyles,
     statesStyles,
     thresholdsStyles,
   ].map((text) => {

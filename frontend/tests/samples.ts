@@ -1,10 +1,35 @@
-import type { Finding, Layer, Rule, Threshold } from "../src/core/types";
+import type { Finding, Layer, Rule, Run, Threshold } from "../src/core/types";
 
 export const RULES: readonly Rule[] = [
   { id: "dead_units", title: "Dead units", why: "", outcome: null, thresholds: [] },
   { id: "vanishing_gradient", title: "Vanishing gradient", why: "", outcome: null, thresholds: [] },
   { id: "nonfinite", title: "NaN or infinity", why: "", outcome: null, thresholds: [] },
 ];
+
+export function run(changes: Partial<Run> = {}): Run {
+  return {
+    name: "run",
+    readable: true,
+    kind: null,
+    reason: "",
+    records: 2,
+    layers: 4,
+    first_step: 0,
+    last_step: 10,
+    start_time: 0,
+    last_time: 1,
+    severity: null,
+    sentence: "",
+    layer: "",
+    headline: "",
+    since_step: null,
+    layers_affected: 0,
+    health: "00",
+    epoch: null,
+    metrics: {},
+    ...changes,
+  };
+}
 
 export function layer(changes: Partial<Layer> = {}): Layer {
   return {

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.events import schema
+from tb_activations.events.epoch_metrics import epoch_from_json
 from tb_activations.events.errors import UnreadableRunError
 from tb_activations.events.json_codec import finding_from_json, run_from_json
 from tb_activations.events.packing import unpack
@@ -24,6 +25,7 @@ from tb_activations.events.run import Run
 from tb_activations.events.series import Point, Series, columns, ordered
 from tb_activations.events.states import StoredState, state_from_json
 from tb_activations.events.units import UnitTable
+from tb_activations.records.epoch_metrics import EpochMetrics
 from tb_activations.records.finding import Finding, Outcome
 from tb_activations.records.specs import RunSpec
 
@@ -111,7 +113,7 @@ class _Decoder:
         steps = np.array([point.step for point in axis], np.int64)
         histogram_points = self._fitting(schema.HISTOGRAMS, (layers, *schema.HISTOGRAM_SHAPE), np.float32)
         histogram_shape = (layers, *schema.HISTOGRAM_SHAPE)
-        states = self._states()
+        states, epochs = self._states(), self._epochs()
         return Run(
             name=name,
             spec=self.spec,
@@ -135,6 +137,7 @@ class _Decoder:
             cost=self._cost(),
             dropped=self.dropped,
             states=states,
+            epoch_metrics=epochs,
         )
 
     def _current(self, tag: str, points: Sequence[Point]) -> list[Point]:
@@ -205,6 +208,15 @@ class _Decoder:
             except UnreadableRunError:
                 self.dropped += 1
         return tuple(states)
+
+    def _epochs(self) -> tuple[EpochMetrics, ...]:
+        epochs = []
+        for point in self._points.get(schema.EPOCH, []):
+            try:
+                epochs.append(epoch_from_json(_text(point.value, "the metrics of an epoch"), point.step))
+            except UnreadableRunError:
+                self.dropped += 1
+        return tuple(epochs)
 
     def _cost(self) -> dict[str, float]:
         points = self._numbers(schema.COST, ())

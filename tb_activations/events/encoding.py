@@ -13,10 +13,12 @@ from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING, DT_UINT8
 
 from tb_activations.events import schema
+from tb_activations.events.epoch_metrics import epoch_to_json
 from tb_activations.events.json_codec import finding_to_json, run_to_json
 from tb_activations.events.packing import pack
 from tb_activations.events.states import StoredState, state_to_json
 from tb_activations.events.units import UnitPacker
+from tb_activations.records.epoch_metrics import EpochMetrics
 from tb_activations.records.finding import Finding
 from tb_activations.records.specs import RunSpec
 from tb_activations.records.step_record import StepRecord
@@ -100,6 +102,10 @@ class Encoder:
     def state(self, state: StoredState) -> Summary:
         """The state of the training, so that another one can continue it."""
         return Summary(value=[self._value(schema.STATE, _text_tensor(state_to_json(state)))])
+
+    def epoch(self, metrics: EpochMetrics) -> Summary:
+        """The metrics at the end of an epoch."""
+        return Summary(value=[self._value(schema.EPOCH, _text_tensor(epoch_to_json(metrics)))])
 
     def add(self, summary: Summary, values: Iterable[Summary.Value]) -> None:
         """Append values that carry their own metadata, as those of `stock` do; only a tag's first metadata is kept."""

@@ -71,7 +71,7 @@ def run_from_json(text: str | bytes) -> RunSpec:
         layers=tuple(_layer(_object(item, "layers")) for item in _list(members, "layers")),
         weights=tuple(_weight(_object(item, "weights")) for item in _list(members, "weights")),
         thresholds={
-            rule: {name: _to_number(value, "thresholds") for name, value in _object(values, "thresholds").items()}
+            rule: {name: number_from_json(value, "thresholds") for name, value in _object(values, "thresholds").items()}
             for rule, values in _object(members.get("thresholds", {}), "thresholds").items()
         },
         cadence=_shallow(_object(members.get("cadence", {}), "cadence"), "cadence", DEEPEST),
@@ -98,8 +98,8 @@ def finding_from_json(text: str | bytes) -> Finding:
         severity=_severity(_text(members, "severity")),
         sign=sign,
         unit=unit or "",
-        value=_to_number(members.get("value"), "value"),
-        threshold=_to_number(members.get("threshold"), "threshold"),
+        value=number_from_json(members.get("value"), "value"),
+        threshold=number_from_json(members.get("threshold"), "threshold"),
         samples=_whole(members, "samples"),
         checks=_whole(members, "checks"),
         since_step=_whole(members, "since_step"),
@@ -112,7 +112,7 @@ def finding_from_json(text: str | bytes) -> Finding:
         units=tuple(_to_whole(unit, "units") for unit in _list(members, "units")),
         unit_count=_whole(members, "unit_count"),
         closed_step=_optional(_to_whole, members, "closed_step"),
-        closing_threshold=_to_number(members.get("closing_threshold", "NaN"), "closing_threshold"),
+        closing_threshold=number_from_json(members.get("closing_threshold", "NaN"), "closing_threshold"),
         root=_optional(_to_text, members, "root"),
         origin=_optional(_to_text, members, "origin") or "",
         reopened_step=_optional(_to_whole, members, "reopened_step"),
@@ -212,7 +212,7 @@ def _to_count(value: object, name: str) -> int:
     return count
 
 
-def _to_number(value: object, name: str) -> float:
+def number_from_json(value: object, name: str) -> float:
     if isinstance(value, str) and value in _NONFINITE:
         return _NONFINITE[value]
     if not isinstance(value, int | float) or isinstance(value, bool):

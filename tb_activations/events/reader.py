@@ -28,7 +28,7 @@ from tb_activations.events.whereabouts import no_run
 
 _OWN_TYPES: dict[int, np.dtype[Any]] = {DT_FLOAT: np.dtype("<f4"), DT_UINT8: np.dtype(np.uint8)}
 
-_KEPT = (schema.RUN, schema.STATE)
+_KEPT = (schema.RUN, schema.STATE, schema.EPOCH)
 """Tags of which thinning keeps every point."""
 
 _NAMED = 20

@@ -13,6 +13,7 @@ from tb_activations.events.states import StoredState
 from tb_activations.events.unit_coding import restore_activity, restore_peak
 from tb_activations.events.units import UnitTable
 from tb_activations.records.columns import HISTOGRAM_KINDS, LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS
+from tb_activations.records.epoch_metrics import EpochMetrics
 from tb_activations.records.finding import Finding, Outcome
 from tb_activations.records.specs import RunSpec
 from tb_activations.records.step_record import StepRecord
@@ -45,6 +46,7 @@ class Run:
         states: states of the training at the ends of its epochs; empty in runs of early versions.
         files: event files that it was read from, with those of other writers in the folder; empty if it was not read
             from files.
+        epoch_metrics: the metrics that the training reported at the ends of epochs; empty in runs of early versions.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Run:
     dropped: int
     states: tuple[StoredState, ...] = ()
     files: tuple[Path, ...] = ()
+    epoch_metrics: tuple[EpochMetrics, ...] = ()
 
     def __repr__(self) -> str:
         steps = f"{len(self.steps)} observed steps"

@@ -28,6 +28,7 @@ TRAINING = "layer_health/training"
 FINDINGS = "layer_health/findings"
 COST = "layer_health/cost"
 STATE = "layer_health/state"
+EPOCH = "layer_health/epoch"
 
 PACKED: dict[str, type[np.generic]] = {
     LAYERS: np.float32,
@@ -54,6 +55,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     FINDINGS: (),
     COST: COST_COLUMNS,
     STATE: (),
+    EPOCH: (),
 }
 """The column names in each tag's metadata. Those of `OUTCOMES` and `TRAINING` are the rule ids of the run."""
 

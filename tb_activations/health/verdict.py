@@ -112,6 +112,12 @@ def verdict(
     )
 
 
+def start_with(findings: Sequence[Finding], spec: RunSpec) -> Finding | None:
+    """The open finding to look at first, which the verdict names; None without open findings."""
+    still_open = worst_first([finding for finding in findings if finding.closed_step is None], spec)
+    return next(filter(_is_pressing, still_open), still_open[0] if still_open else None)
+
+
 def is_trained(spec: RunSpec) -> bool:
     """Whether the optimizer received any weights; a model whose layers are all frozen is not trained."""
     # Weights outside the observed layers were received too, although no trainable layer lists them.

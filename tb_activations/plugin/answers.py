@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from tb_activations.plugin.bounds import Omissions, clipped, with_clipped_texts
 from tb_activations.plugin.errors import ApiError, ErrorKind
 from tb_activations.plugin.frames import Frame
 from tb_activations.plugin.muted import NOTHING_MUTED, Muted
+from tb_activations.plugin.overview import no_overview
 from tb_activations.records.columns import LAYER_STATISTICS, STEP_STATISTICS
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.mute import NO_MUTES, Mutes, counting, mute_of
@@ -32,8 +33,13 @@ HEALTH = "health"
 _SEVERITIES = {severity.outcome: severity for severity in Severity}
 
 
-def run_summary(run: Run, start_time: float | None, mutes: Mutes = NO_MUTES) -> dict[str, Any]:
-    """One entry of `runs`; all numbers are 0 for a run without observed steps."""
+def run_summary(run: Run, start_time: float | None, line: Mapping[str, Any]) -> dict[str, Any]:
+    """One entry of `runs`; all numbers are 0 for a run without observed steps.
+
+    Args:
+        start_time: seconds since the epoch, None for that of the first record.
+        line: the overview of the run.
+    """
     recorded = len(run.steps) > 0
     first_time = run.wall_times[0] if recorded else 0.0
     return {
@@ -47,14 +53,14 @@ def run_summary(run: Run, start_time: float | None, mutes: Mutes = NO_MUTES) -> 
         "last_step": int(run.steps[-1]) if recorded else 0,
         "start_time": float(first_time if start_time is None else start_time),
         "last_time": float(run.wall_times[-1]) if recorded else 0.0,
-        "severity": _worst([one.severity for one in counting(run.findings, mutes) if one.closed_step is None]),
+        **line,
     }
 
 
 def unreadable_summary(name: str, kind: ErrorKind, reason: str) -> dict[str, Any]:
     """One entry of `runs` for a run that cannot be read."""
     zeros = dict.fromkeys(("records", "layers", "first_step", "last_step", "start_time", "last_time"), 0)
-    return {"name": name, "readable": False, "kind": kind, "reason": reason, **zeros, "severity": None}
+    return {"name": name, "readable": False, "kind": kind, "reason": reason, **zeros, **no_overview()}
 
 
 def run_list(summaries: Sequence[dict[str, Any]], unread: int) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from tb_activations.plugin.frames import Frame, to_json
 from tb_activations.plugin.judging import Judging
 from tb_activations.plugin.muted import Muted
 from tb_activations.plugin.muting import Muting, check_page
+from tb_activations.plugin.overview import Overviews
 from tb_activations.plugin.source import Source
 from tb_activations.records.columns import HISTOGRAM_KINDS, LAYER_COLUMNS, STEP_COLUMNS
 
@@ -48,6 +49,7 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
         self._provider = context.data_provider
         self._store = store.RunStore()
         self._muting, self._judging = Muting(context), Judging()
+        self._overviews = Overviews()
 
     def is_active(self) -> bool:
         """Always False: TensorBoard detects data of this plugin itself."""
@@ -84,10 +86,10 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
         newest_first = sorted(tags, key=lambda name: (start_times.get(name) or 0.0, name), reverse=True)
         read = {name: tags[name] for name in newest_first[: bounds.MOST_RUNS]}
 
-        def summary(name: str, run: Run | CannotReadError) -> dict[str, Any]:
-            if isinstance(run, CannotReadError):
-                return answers.unreadable_summary(name, run.kind, run.reason)
-            return answers.run_summary(run, start_times.get(name), self._muting.of(name)[0])
+        def summary(name: str, read: store.Glance | CannotReadError) -> dict[str, Any]:
+            if isinstance(read, CannotReadError):
+                return answers.unreadable_summary(name, read.kind, read.reason)
+            return answers.run_summary(read.run, start_times.get(name), self._overviews.of(read.run, read.latest, self._muting.of(name)[0]))
 
         summaries = self._store.overviews(source, read, summary)
         return _respond(request, answers.run_list(summaries, unread=len(tags) - len(read)))

@@ -8,7 +8,7 @@ import itertools
 import threading
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from tensorboard.data.provider import TensorTimeSeries
@@ -25,7 +25,8 @@ from tb_activations.records.specs import RunSpec
 
 T = TypeVar("T")
 
-OVERVIEW = frozenset({schema.STEP, schema.FINDINGS})
+OVERVIEW = frozenset({schema.STEP, schema.FINDINGS, schema.EPOCH})
+LATEST = frozenset({schema.OUTCOMES, schema.TRAINING})
 TABLES = frozenset(
     {
         schema.LAYERS,
@@ -39,7 +40,8 @@ TABLES = frozenset(
 )
 UNITS = frozenset({schema.STEP, schema.UNITS})
 HISTOGRAMS = frozenset({schema.STEP, schema.HISTOGRAMS})
-"""Tags that each group of routes reads, so that no route waits for tags it does not show."""
+"""Tags that each group of routes reads, so that no route waits for tags it does not show. Of `LATEST` only the last
+point is read."""
 
 ALL_POINTS = 1_000_000
 READ_BYTES = 128 * 2**20
@@ -82,6 +84,18 @@ class _Kept:
     size: int
 
 
+class Glance(NamedTuple):
+    """What the list of runs reads of a run.
+
+    Attributes:
+        run: with the tags of `OVERVIEW`.
+        latest: with those of `LATEST`; without such tags `run` itself.
+    """
+
+    run: Run
+    latest: Run
+
+
 class RunStore:
     """Cache of decoded runs that evicts the least recently used.
 
@@ -122,15 +136,17 @@ class RunStore:
         """
         listed = self.check(source, run) if listed is None else listed
         wanted = _wanted(listed, tags)
-        kept = self._decoded(_key(source, run, tags), _state(wanted), lambda: _read(source, run, wanted))
+        kept = self._decoded(
+            _key(source, run, tags), _state(wanted), lambda: _read(source, run, wanted, _points_of(tags))
+        )
         if isinstance(kept.result, _Failure):
             raise CannotReadError(run, kept.result.kind, kept.result.reason)
         return kept.result
 
     def overviews(
-        self, source: Source, listed: Mapping[str, Tags], summarize: Callable[[str, Run | CannotReadError], T]
+        self, source: Source, listed: Mapping[str, Tags], summarize: Callable[[str, Glance | CannotReadError], T]
     ) -> list[T]:
-        """Applies `summarize` to each run, read with the tags of `OVERVIEW`, or to the error that prevents reading it.
+        """Applies `summarize` to what the list of runs needs of each run, or to the error that prevents reading it.
 
         Runs are read in a few portions. A portion that cannot be read at once is split.
 
@@ -143,35 +159,42 @@ class RunStore:
             # Terminates: each iteration takes at least one name.
             while names:
                 portion, names = names[:size], names[size:]
-                decoded = self._read_portion(source, {run: _wanted(listed[run], OVERVIEW) for run in portion})
+                own = {run: listed[run] for run in portion}
+                judged = {run: tags for run, tags in own.items() if _is_judged(tags)}
+                decoded = self._read_portion(source, own, OVERVIEW) + self._read_portion(source, judged, LATEST)
                 for run in portion:
                     try:
-                        summaries.append(summarize(run, self.read(source, run, OVERVIEW, listed[run])))
+                        summaries.append(summarize(run, self._glance(source, run, listed[run])))
                     except CannotReadError as error:
                         summaries.append(summarize(run, error))
                 fitting = len(portion) * PORTION_BYTES // max(decoded, 1)
                 size = max(1, min(4 * len(portion), fitting, LARGEST_PORTION))
         return summaries
 
-    def _read_portion(self, source: Source, wanted: Mapping[str, Tags]) -> int:
-        """Decodes and caches those of the runs that are not cached and can be read at once.
+    def _glance(self, source: Source, run: str, listed: Tags) -> Glance:
+        whole = self.read(source, run, OVERVIEW, listed)
+        return Glance(whole, self.read(source, run, LATEST, listed) if _is_judged(listed) else whole)
+
+    def _read_portion(self, source: Source, listed: Mapping[str, Tags], tags: Collection[str]) -> int:
+        """Decodes and caches those of the runs that are not cached and can be read at once, with these tags.
 
         Returns:
             approximate bytes of the decoded runs.
         """
-        unknown = [run for run in wanted if self._recall(_key(source, run, OVERVIEW), _state(wanted[run])) is None]
+        wanted = {run: _wanted(own, tags) for run, own in listed.items()}
+        unknown = [run for run in wanted if self._recall(_key(source, run, tags), _state(wanted[run])) is None]
         waiting, decoded, described = [unknown] if len(unknown) > 1 else [], 0, remembering(run_from_json)
         # Terminates: parts that are put back are half as long, and single runs are not put back.
         while waiting:
             part = waiting.pop()
-            series = source.series_of_all(part, wanted, ALL_POINTS)
+            series = source.series_of_all(part, wanted, _points_of(tags))
             if series is None:
                 middle = len(part) // 2
                 waiting += [half for half in (part[middle:], part[:middle]) if len(half) > 1]
                 continue
             for run in part:
                 decode_own = partial(_decode, series.pop(run), run, described)
-                decoded += self._decoded(_key(source, run, OVERVIEW), _state(wanted[run]), decode_own).size
+                decoded += self._decoded(_key(source, run, tags), _state(wanted[run]), decode_own).size
         return decoded
 
     def _decoded(self, key: object, state: object, make: Callable[[], tuple[Run | _Failure, int]]) -> _Kept:
@@ -212,9 +235,17 @@ def _state(wanted: Tags) -> object:
     return {tag: (series.max_step, repr(series.max_wall_time)) for tag, series in wanted.items()}
 
 
-def _read(source: Source, run: str, listed: Tags) -> tuple[Run | _Failure, int]:
+def _is_judged(listed: Tags) -> bool:
+    return not LATEST.isdisjoint(listed)
+
+
+def _points_of(tags: Collection[str]) -> int:
+    """How many points of each tag are read; the data provider keeps the last one in any case."""
+    return 1 if tags == LATEST else ALL_POINTS
+
+
+def _read(source: Source, run: str, listed: Tags, points: int) -> tuple[Run | _Failure, int]:
     """Reads the run tag by tag; the run or why it cannot be decoded, and its approximate size in bytes."""
-    points = ALL_POINTS
     series: dict[str, Series] = {}
     try:
         # The description comes first: it determines the size of the points of all other tags.
@@ -223,7 +254,7 @@ def _read(source: Source, run: str, listed: Tags) -> tuple[Run | _Failure, int]:
             series[tag] = source.series(run, tag, listed[tag].plugin_content, points)
             _check_text(tag, _text_bytes(tag, series[tag]))
             if tag == schema.RUN:
-                points = _affordable_points(series[tag], listed)
+                points = min(points, _affordable_points(series[tag], listed))
     except UnreadableRunError as error:
         return _failed(error)
     return _decode(series, run, run_from_json)

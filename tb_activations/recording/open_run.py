@@ -16,6 +16,7 @@ from tb_activations.health.verdict import Verdict, verdict
 from tb_activations.pictures import kinds
 from tb_activations.pictures.growing import Growing
 from tb_activations.recording import stock
+from tb_activations.recording.epochs import EpochLog, readable_metrics
 from tb_activations.recording.judging import Judging
 from tb_activations.recording.output import Output
 from tb_activations.recording.spacing import Spacing
@@ -23,6 +24,7 @@ from tb_activations.recording.steps import Steps
 from tb_activations.recording.tables import Tables, kept_peaks
 from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS
 from tb_activations.records.descriptions import Places, in_rows
+from tb_activations.records.epoch_metrics import EpochMetrics
 from tb_activations.records.finding import Finding
 from tb_activations.records.specs import RunSpec
 from tb_activations.records.step_record import StepRecord
@@ -55,6 +57,7 @@ class OpenRun:
         self._spacing = spacing
         self._with_stock = with_stock
         self._lives: dict[str, Growing] = {}
+        self._epochs = EpochLog()
         self._record: StepRecord | None = None
         self._judgement: Judgement | None = None
 
@@ -146,8 +149,15 @@ class OpenRun:
             self._output.encoder.add(summary, [stock.reconstruction_error(reconstruction_error)])
         self._output.write(summary, self._steps.last_step)
 
+    def add_epoch(self, step: int, epoch: int, logs: Mapping[str, Any]) -> None:
+        """Takes the logs at the end of an epoch, whose last step this is as the training counts; writes them if due."""
+        metrics = readable_metrics(logs)
+        if metrics:
+            self._write_epoch(self._epochs.add(EpochMetrics(step + self._steps.shift, epoch, metrics)))
+
     def finish(self) -> None:
-        """Writes the findings as they are at the end of a training."""
+        """Writes the findings as they are at the end of a training, and the metrics of its last epoch."""
+        self._write_epoch(self._epochs.finish())
         self._output.write(self._output.encoder.findings(self.findings), self._steps.last_step)
 
     def rest(self) -> None:
@@ -174,6 +184,10 @@ class OpenRun:
             output.encoder.add(summary, stock.gradient_scalars(self.spec, record))
         output.write(summary, record.step)
         self._spacing.wrote(record.step, with_units=with_units, with_scalars=with_scalars)
+
+    def _write_epoch(self, metrics: EpochMetrics | None) -> None:
+        if metrics is not None and self._output.is_described:
+            self._output.write(self._output.encoder.epoch(metrics), metrics.step)
 
     def _describe(self, step: int) -> None:
         self._output.describe(self.spec, self._steps.described_from(step))

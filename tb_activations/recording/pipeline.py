@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -114,6 +115,10 @@ class Pipeline:
     def remember_state(self, state: TrainingState) -> None:
         """Stores the state of the training, at the end of an epoch or of the training."""
         self.guarded(lambda recording: recording.remember_state(state))
+
+    def add_epoch(self, step: int, epoch: int, logs: Mapping[str, Any]) -> None:
+        """Takes the logs at the end of an epoch, whose last step this is as the training counts."""
+        self.guarded(lambda recording: recording.add_epoch(step, epoch, logs))
 
     def wants_histograms(self, step: int, epoch: int, is_epoch_end: bool) -> bool:
         """Whether the record of this step gets histograms."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from tb_activations.events.run import Run
 from tb_activations.health.rules import Rule
@@ -115,6 +116,11 @@ class Recording:
         stored = self._steps.remember(state) if self._run is not None else None
         if stored is not None:
             self._output.remember(stored)
+
+    def add_epoch(self, step: int, epoch: int, logs: Mapping[str, Any]) -> None:
+        """Takes the logs at the end of an epoch, whose last step this is as the training counts; writes them if due."""
+        if self._run is not None:
+            self._run.add_epoch(step, epoch, logs)
 
     def write_histograms(self, histograms: Array) -> None:
         """See `OpenRun`; nothing before the first record."""

@@ -13,7 +13,7 @@ from tests.synthetic import START_TIME, write_run
 
 
 def test_choices_survive_a_reload_of_the_page(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server)
+    tab = open_tab(server, place="&p.layer_health.run=healthy")
     tab.frame.get_by_label("Run", exact=True).select_option("relu_dies")
     tab.layers.filter(has_text="dense_5").click()
     tab.frame.get_by_label("Show", exact=True).select_option(label="Update-to-weight ratio")
@@ -53,6 +53,8 @@ def test_below_a_path_prefix(open_tab: OpenTab, start_server: StartServer, tmp_p
     tab = open_tab(server)
     # TensorBoard's page itself asks for its fonts without the prefix.
     tab.expected = "/font-roboto/"
+    assert "/behind/a/proxy/" in str(tab.frame.get_by_role("link", name="train").get_attribute("href"))
+    tab.frame.get_by_role("link", name="train").click()
     expect(tab.verdict).to_contain_text("dense_2")
     tab.layers.filter(has_text="dense_1").click()
     expect(tab.panel("series").locator("canvas").first).to_be_visible()

@@ -21,8 +21,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 SENTENCES = {
     "healthy": r"^No problems found in 6 layers",
-    "relu_dies": r"^conv_\d: [\d.]+% of units dead since step 1[5-9]\d\.",
-    "deep_sigmoid": r"^hidden_\d: gradient vanishes \(elasticity [\d.e-]+\) since step 0\.",
+    "relu_dies": r"^Start with conv_\d: [\d.]+% of units dead since step 1[5-9]\d\.",
+    "deep_sigmoid": r"^Start with hidden_\d: gradient vanishes \(elasticity [\d.e-]+\) since step 0\.",
 }
 
 
@@ -32,9 +32,9 @@ def test_the_first_sentence_names_the_sick_layer(demo: Server, open_tab: OpenTab
     expect(tab.verdict).to_have_text(re.compile(SENTENCES[run]))
 
 
-def test_the_tab_opens_at_a_sick_run(demo: Server, open_tab: OpenTab) -> None:
+def test_the_tab_opens_at_the_table_of_runs(demo: Server, open_tab: OpenTab) -> None:
     tab = open_tab(demo)
-    expect(tab.verdict).to_have_text(re.compile("need attention"))
+    expect(tab.verdict).to_have_text("2 of 3 runs need attention.")
 
 
 def test_the_three_runs_have_the_severities_they_were_made_for(demo: Server) -> None:
@@ -57,19 +57,25 @@ class Clicks:
 
 
 def test_three_tasks_of_a_new_user_take_few_clicks(demo: Server, open_tab: OpenTab) -> None:
-    tab = open_tab(demo, height=2000, place="&p.layer_health.run=relu_dies")
+    tab = open_tab(demo, height=2000)
     clicks = Clicks()
 
     # Which layer went wrong first, and when?
-    expect(tab.verdict).to_contain_text(re.compile(r"conv_2: [\d.]+% of units dead since step 1[5-9]\d"))
+    sick = tab.frame.get_by_role("row").filter(has_text="relu_dies")
+    expect(sick).to_contain_text(re.compile(r"conv_2 [\d.]+% of units dead"))
+    expect(sick.locator("[data-label='Since step']")).to_have_text(re.compile(r"^1[5-9]\d$"))
     assert clicks.count == 0
 
     # Is healthy better than relu_dies, and from which layer on?
-    clicks(tab.frame.get_by_text("Compare", exact=True))
-    clicks(tab.frame.get_by_label("healthy", exact=True))
+    clicks(tab.frame.get_by_label("Compare relu_dies", exact=True))
+    clicks(tab.frame.get_by_role("button", name="Compare healthy with relu_dies"))
+    better = tab.panel("comparison").locator(".best")
+    expect(better).to_have_text(re.compile(r"^healthy is better: loss [\d.e\u2212]+ vs\."))
     rows = tab.panel("comparison").locator("tbody tr")
     expect(rows.nth(1)).to_contain_text("No problems found")
-    expect(rows.nth(1).get_by_role("button")).to_have_text(re.compile(r"^conv_\d at step \d+$"))
+    expect(rows.nth(1).get_by_role("button")).to_have_text(
+        [re.compile(r"^conv_2 since step 1[5-9]\d$"), re.compile(r"^conv_\d at step \d+$")]
+    )
     losses = [float(row.locator("td").nth(1).inner_text().split()[0].replace("\u2212", "-")) for row in rows.all()]
     assert losses[1] < losses[0]
     assert clicks.count == 2

@@ -132,7 +132,7 @@ def test_the_page_ends_with_its_content(open_tab: OpenTab, server: Server) -> No
 
 
 def test_the_list_scrolls_to_the_chosen_layer(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place="&p.layer_health.run=many_layers&p.layer_health.layer=dense_150")
+    tab = open_tab(server, height=1500, place="&p.layer_health.run=many_layers&p.layer_health.layer=dense_150")
     expect(tab.selected_layer).to_have_text("dense_150")
     expect(tab.selected_layer).to_be_in_viewport()
     tab.panel("matrix").get_by_role("application").focus()

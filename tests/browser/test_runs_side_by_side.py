@@ -29,17 +29,34 @@ def test_first_divergence(open_tab: OpenTab, server: Server) -> None:
     expect(rows).to_have_count(2)
     expect(rows.nth(0)).to_contain_text("3 of 8 layers need attention")
     expect(rows.nth(1)).to_contain_text("No problems found in 8 layers")
-    expect(rows.nth(1).get_by_role("button")).to_have_text("dense_0 at step 360")
+    expect(rows.nth(1).get_by_role("button")).to_have_text(["dense_2 since step 360", "dense_0 at step 360"])
     expect(rows.nth(1)).to_contain_text(re.compile(r"0\.0\d+ vs\. 0"))
     assert tab.picture("series") != before
     assert tab.place == {"run": "relu_dies", "others": "healthy"}
     tab.layers.filter(has_text="dense_5").click()
-    rows.nth(1).get_by_role("button").click()
+    rows.nth(1).get_by_role("button").last.click()
     expect(tab.selected_layer).to_have_text("dense_0")
     expect(tab.frame.locator(".step-field")).to_contain_text("Step 360")
     tab.page.reload()
     tab.wait_until_loaded()
     expect(tab.panel("comparison").locator("tbody tr")).to_have_count(2)
+    comparison = tab.panel("comparison")
+    expect(comparison.locator(".best")).to_have_text(re.compile(r"^healthy is better: loss .*, val_loss .* vs\. .*\.$"))
+    expect(comparison.get_by_role("columnheader")).to_have_text(
+        ["Run", "Verdict", "loss", "val_loss", "val_accuracy", "Batch loss", "First divergence"]
+    )
+    best = comparison.locator("tbody tr").nth(1).locator("td", has_text="best")
+    expect(best).to_have_count(3)
+    tab.frame.get_by_text("Compare: 1 more").click()
+    in_menu = tab.frame.get_by_label("healthy", exact=True)
+    in_menu.uncheck()
+    expect(tab.panel("comparison")).to_have_count(0)
+    tab.panel("depth").locator("h2").click()
+    expect(in_menu).not_to_be_visible()
+    tab.frame.get_by_text("Compare", exact=True).click()
+    in_menu.focus()
+    tab.page.keyboard.press("Escape")
+    expect(in_menu).not_to_be_visible()
 
 
 def test_profiles_are_laid_over_one_another(open_tab: OpenTab, server: Server) -> None:
@@ -78,15 +95,33 @@ def test_begins_with_the_ticks_of_the_scalars_tab(open_tab: OpenTab, server: Ser
     ticks = {run: run in ("healthy", "relu_dies", "unreadable") for run in runs}
     encoded = urllib.parse.quote(base64.b64encode(json.dumps(ticks).encode()).decode(), safe="")
     tab = open_tab(server, place=f"&runSelectionState={encoded}")
-    expect(tab.panel("comparison").locator("tbody th")).to_have_text(["relu_dies", "healthy"])
+    listed = tab.frame.locator(".run-link")
+    expect(listed).to_have_text(["relu_dies", "unreadable", "healthy"])
+    tab.frame.get_by_role("button", name="Show all runs").click()
+    expect(listed).to_have_count(8)
 
 
 def test_begins_with_the_pattern_of_the_time_series_tab(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, query="?runFilter=" + urllib.parse.quote("^(healthy|nested)$"))
-    expect(tab.panel("comparison").locator("tbody th")).to_have_text(["healthy", "nested"])
-    tab.frame.get_by_text("Compare: 1 more").click()
-    tab.frame.get_by_label("nested", exact=True).uncheck()
-    expect(tab.panel("comparison")).to_have_count(0)
+    expect(tab.frame.locator(".run-link")).to_have_text(["nested", "healthy"])
+    expect(tab.frame.get_by_role("searchbox")).to_have_value("^(healthy|nested)$")
+
+
+def test_every_compared_run_has_a_lane_of_its_health(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place="&p.layer_health.run=healthy&p.layer_health.others=relu_dies,nested")
+    lanes = tab.panel("lanes").locator(".lane")
+    expect(lanes.locator(".run-key")).to_have_text(["healthy", "nested", "relu_dies"])
+    pictures = [lane.locator("canvas").evaluate("canvas => canvas.toDataURL()") for lane in lanes.all()]
+    assert len(set(pictures)) == 3
+    plot = lanes.nth(2).locator(".matrix-plot")
+    box = plot.bounding_box()
+    assert box is not None
+    row = box["height"] / 8
+    plot.hover(position={"x": box["width"] * 0.75, "y": 2.5 * row})
+    expect(lanes.nth(2).locator(".lane-head")).to_contain_text("dense_2: Problem, step 9")
+    expect(lanes.nth(0).locator(".lane-head")).to_contain_text("OK, step 9")
+    plot.click(position={"x": 10, "y": 1.5 * row})
+    expect(tab.selected_layer).to_have_text("dense_1")
 
 
 def test_a_run_of_another_model_is_no_error(open_tab: OpenTab, server: Server) -> None:
@@ -119,3 +154,5 @@ def test_long_names_stay_on_the_screen(
     ends = cells.evaluate_all("cells => cells.map((cell) => [cell.scrollWidth, cell.clientWidth])")
     assert [end for end in ends if end[0] > end[1]] == [], "a name covers the next column"
     expect(cells.first.locator("svg")).to_be_visible()
+    table = tab.panel("comparison").locator(".table-wide")
+    assert table.evaluate("box => box.scrollWidth - box.clientWidth") == 0, "a part of the table is cut off"

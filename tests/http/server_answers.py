@@ -90,7 +90,7 @@ class Answers:
 def answers() -> Answers:
     """Asks every route for a small run, through TensorBoard's own reader but without a server process."""
     with tempfile.TemporaryDirectory() as folder:
-        write_run(folder, name="sick", plan=Plan(layers=5, steps=12, units=2, pictures=True))
+        write_run(folder, name="sick", plan=Plan(layers=5, steps=12, units=2, pictures=True, epoch=4))
         write_newer_schema(folder, "newer")
         reader = plugin_event_multiplexer.EventMultiplexer(tensor_size_guidance={"layer_health": 1000, "images": 10})
         reader.AddRunsFromDirectory(folder)

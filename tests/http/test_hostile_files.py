@@ -32,6 +32,7 @@ from tb_activations.events.series import Point, Series
 from tb_activations.plugin import answers
 from tb_activations.plugin.errors import ApiError
 from tb_activations.plugin.frames import Frame, to_json
+from tb_activations.plugin.overview import overview
 from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS
 from tests.live_server import serve
 from tests.synthetic import RULES, START_TIME, Plan, run_spec, write_events, write_run
@@ -138,7 +139,7 @@ def _members(text: object) -> dict[str, Any]:
 def every_answer(run: Run) -> None:
     """Ask everything that can be asked of a run."""
     requests: list[Callable[[], object]] = [
-        lambda: answers.run_summary(run, None),
+        lambda: answers.run_summary(run, None, overview(run, run)),
         lambda: answers.description(run),
         lambda: answers.findings(run),
         lambda: answers.matrix(run, "health", 3),

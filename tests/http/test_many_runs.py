@@ -17,6 +17,9 @@ from tests.http.providers import Exhausted, Provider, Stumbling, source
 from tests.live_server import serve
 from tests.synthetic import START_TIME, Plan, write_newer_schema, write_run, write_unreadable
 
+SHARED = ("severity", "sentence", "layer", "layers_affected")
+"""Of a verdict, in the list of runs as in the findings of a run."""
+
 
 def runs_of(provider: Provider) -> Any:
     return Client(plugin_of(provider).get_plugin_apps()["/runs"]).get("/runs").get_json()["runs"]
@@ -149,7 +152,8 @@ def test_the_server_lists_runs_of_every_kind(tmp_path: Path, load_fast: bool) ->
             answer = server.get("findings", run=name)
             assert (answer.status == 200) == run["readable"]
             if run["readable"]:
-                assert run["severity"] == answer.json["verdict"]["severity"]
+                verdict = answer.json["verdict"]
+                assert {name: run[name] for name in SHARED} == {name: verdict[name] for name in SHARED}
         assert {name for name, run in listed.items() if not run["readable"]} == {"damaged", "newer"}
         assert (listed["again"]["records"], listed["again"]["last_step"]) == (4, 30)
         assert listed["sweep/1"]["first_step"] == 0

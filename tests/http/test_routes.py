@@ -56,6 +56,7 @@ def test_runs_are_listed_by_start_time(server: Server) -> None:
     runs = server.get("runs").json["runs"]
     assert [run["name"] for run in runs] == ["damaged", "newer", "long", "healthy", "sick", HOSTILE_RUN, "single"]
     assert len(runs) == RUNS
+    loss = frame(server.get("series", run="sick", stats="loss"))[1][0, -1]
     assert runs[4] == {
         "name": "sick",
         "readable": True,
@@ -68,6 +69,16 @@ def test_runs_are_listed_by_start_time(server: Server) -> None:
         "start_time": START_TIME + 60,
         "last_time": START_TIME + 120,
         "severity": "problem",
+        "sentence": (
+            "dense_2: 100% of units dead since step 360. 2 findings follow from it. 3 of 8 layers need attention."
+        ),
+        "layer": "dense_2",
+        "headline": "100% of units dead",
+        "since_step": 360,
+        "layers_affected": 3,
+        "health": 18 * "0" + 42 * "3",
+        "epoch": None,
+        "metrics": {"loss": pytest.approx(float(loss), rel=1e-6)},
     }
     assert [run["severity"] for run in runs] == [None, None, "problem", None, "problem", "problem", None]
 

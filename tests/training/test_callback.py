@@ -220,3 +220,15 @@ class TestArguments:
         with pytest.raises(ValueError, match=r"`layers`.*'convolution'.*'conv', 'norm'"):
             train("sequential", [LayerHealth(log_dir, layers=["convolution"]), remember])
         assert trained == []
+
+
+def test_metrics_of_every_epoch_are_recorded(log_dir: str) -> None:
+    model, x, y = small()
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(
+        x[:64], y[:64], batch_size=32, epochs=3, verbose=0, validation_split=0.5, callbacks=[LayerHealth(log_dir)]
+    )
+    epochs = load(log_dir).epoch_metrics
+    assert [(metrics.epoch, metrics.step) for metrics in epochs] == [(0, 0), (1, 1), (2, 2)]
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        assert [metrics.values[name] for metrics in epochs] == pytest.approx(history.history[name], rel=1e-6)

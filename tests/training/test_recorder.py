@@ -199,7 +199,9 @@ def test_epochs_end_by_themselves_or_when_said(log_dir: str) -> None:
     model, x, y = build()
     with Recorder(log_dir, model, update_freq="epoch", steps_per_epoch=8) as recorder:
         run_loop(recorder.function, model, x, y, epochs=3)
+        recorder.end_epoch({"val_loss": 0.5})
     run = load(log_dir)
+    assert [(one.step, one.epoch, dict(one.values)) for one in run.epoch_metrics] == [(23, 2, {"val_loss": 0.5})]
     assert run.steps.tolist() == [7, 15, 23]
     assert run.step_stat("epoch").tolist() == [0, 1, 2]
 

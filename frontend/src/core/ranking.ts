@@ -12,9 +12,11 @@ export interface RankedLayer {
   readonly words: string;
   /** Open findings in addition to the one in `words`. */
   readonly more: number;
+  /** The step since which the first open finding holds; null without one. */
+  readonly onset: number | null;
 }
 
-export type SortOrder = "severity" | "model";
+export type SortOrder = "severity" | "onset" | "model";
 
 /** Findings must be sorted worst first, as the server sends them. */
 export function rankLayers(
@@ -25,6 +27,7 @@ export function rankLayers(
 ): RankedLayer[] {
   const ranked = layers.map((layer, index) => rank(layer, index, openFindings(findings, layer.name), rules));
   if (order === "model") return ranked;
+  if (order === "onset") return ranked.sort((a, b) => onset(a) - onset(b) || a.index - b.index);
   const place = new Map<string, number>();
   findings.forEach((finding, index) => {
     if (isCounting(finding) && !place.has(finding.layer)) place.set(finding.layer, index);
@@ -38,7 +41,12 @@ function rank(layer: Layer, index: number, open: readonly Finding[], rules: read
   // The server lists roots before consequences, so the first finding of a layer need not be its worst.
   const worst = [...open].sort((a, b) => urgency(a.severity) - urgency(b.severity))[0];
   const words = worst === undefined ? stateSentence(layer, rules) : findingWords(worst, rules);
-  return { layer, index, state, words, more: Math.max(0, open.length - 1) };
+  const onset = open.length === 0 ? null : Math.min(...open.map(({ since_step }) => since_step));
+  return { layer, index, state, words, more: Math.max(0, open.length - 1), onset };
+}
+
+function onset(entry: RankedLayer): number {
+  return entry.onset ?? Number.POSITIVE_INFINITY;
 }
 
 /** Open, and not muted. */

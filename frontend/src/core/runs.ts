@@ -63,14 +63,8 @@ export function pickRun(
   return wanted.findLast((run) => run.readable) ?? runs.findLast((run) => run.readable) ?? runs[0] ?? null;
 }
 
-/** The runs to compare: those requested, else the others that TensorBoard shows; only readable ones. */
-export function pickOthers(
-  runs: readonly Run[],
-  main: Run | null,
-  asked: readonly string[] | undefined,
-  selected: readonly string[] | null,
-): Run[] {
-  const names = asked ?? selected ?? [];
+/** The requested runs to compare; only readable ones. */
+export function pickOthers(runs: readonly Run[], main: Run | null, names: readonly string[]): Run[] {
   return runs
     .filter((run) => run.readable && run.name !== main?.name && names.includes(run.name))
     .slice(0, MOST_RUNS - 1);

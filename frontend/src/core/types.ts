@@ -48,6 +48,20 @@ export interface Run {
   readonly start_time: number;
   readonly last_time: number;
   readonly severity: Severity | null;
+  /** The verdict; "" for a run that cannot be read. */
+  readonly sentence: string;
+  /** The layer that the verdict names; "" without one. */
+  readonly layer: string;
+  /** What is wrong there in a few words, and since when; "" and null without findings. */
+  readonly headline: string;
+  readonly since_step: number | null;
+  readonly layers_affected: number;
+  /** One character per part of the steps: the code of the worst state, or "-" without records. */
+  readonly health: string;
+  /** Of `metrics`, from 0; null if they are those of the last record. */
+  readonly epoch: number | null;
+  /** Null where not finite. */
+  readonly metrics: Readonly<Record<string, number | null>>;
 }
 
 export interface Layer {

@@ -9,7 +9,7 @@ export interface Place {
   readonly stat?: string | undefined;
   readonly scale?: ScaleKind | undefined;
   readonly step?: number | undefined;
-  readonly sort?: "model" | undefined;
+  readonly sort?: "model" | "onset" | undefined;
   readonly series?: readonly string[] | undefined;
   readonly depth?: string | undefined;
   readonly kind?: "gradient" | undefined;
@@ -19,6 +19,9 @@ export interface Place {
   readonly filter?: string | undefined;
   readonly flag?: string | undefined;
   readonly folded?: readonly string[] | undefined;
+  /** Regular expression and order of the table of runs. */
+  readonly runs?: string | undefined;
+  readonly order?: string | undefined;
 }
 
 const PLUGIN = "layer_health";
@@ -65,7 +68,7 @@ export function readPlace(hash: string): Place {
     stat: get("stat"),
     scale: oneOf(get("scale"), ["linear", "log", "symlog"] as const),
     step: step !== undefined && /^\d{1,15}$/.test(step) ? Number(step) : undefined,
-    sort: oneOf(get("sort"), ["model"] as const),
+    sort: oneOf(get("sort"), ["model", "onset"] as const),
     series: get("series")?.split(","),
     depth: get("depth"),
     kind: oneOf(get("kind"), ["gradient"] as const),
@@ -75,6 +78,8 @@ export function readPlace(hash: string): Place {
     filter: get("filter"),
     flag: get("flag"),
     folded: readNames(get("folded")),
+    runs: get("runs"),
+    order: get("order"),
   };
 }
 

@@ -2,6 +2,7 @@ import { failureTitle, kindOf } from "../core/failures";
 import { sentence } from "../core/format";
 import type { Run } from "../core/types";
 import type { Store } from "../state/store";
+import { Landing } from "./landing/landing";
 import { Distribution } from "./layer/distribution";
 import { LayerFindings } from "./layer/findings";
 import { LayerSeries } from "./layer/layer_series";
@@ -15,10 +16,12 @@ import { CostPanel } from "./run/cost";
 import { DepthProfile } from "./run/depth_profile";
 import { EmptyState } from "./run/empty_state";
 import { Header } from "./run/header";
+import { HealthLanes } from "./run/health_lanes";
 import { LayerMatrix } from "./run/layer_matrix";
 import { Layers } from "./run/layers";
 import { ModelFindings } from "./run/model_findings";
 import { ModelMap } from "./run/model_map";
+import { RootCause } from "./run/root_cause";
 import { RunSettings } from "./run/settings";
 import { Training } from "./run/training";
 import { VerdictLine } from "./run/verdict";
@@ -43,9 +46,14 @@ export function App({ store }: { readonly store: Store }) {
       <StaleBanner store={store} />
       <MissingRunBanner store={store} />
       <LeftOutBanner store={store} />
-      {runs.value.length === 0 ? <EmptyState store={store} /> : <RunView store={store} runs={runs.value} />}
+      <Body store={store} runs={runs.value} />
     </main>
   );
+}
+
+function Body({ store, runs }: { readonly store: Store; readonly runs: readonly Run[] }) {
+  if (runs.length === 0) return <EmptyState store={store} />;
+  return store.isLanding.value ? <Landing store={store} runs={runs} /> : <RunView store={store} runs={runs} />;
 }
 
 function Waiting() {
@@ -105,6 +113,9 @@ function RunPanels({ store, run, layers }: RunPanelsProps) {
       <Fence subject={run.name}>
         <VerdictLine store={store} />
       </Fence>
+      <Comparison store={store} />
+      <HealthLanes store={store} />
+      <RootCause store={store} />
       <div class="columns">
         <div class="column">
           <Layers store={store} />
@@ -114,7 +125,6 @@ function RunPanels({ store, run, layers }: RunPanelsProps) {
           <CostPanel store={store} />
         </div>
         <div class="column">
-          <Comparison store={store} />
           <LayerMatrix store={store} />
           <DepthProfile store={store} />
           <LayerSeries store={store} />

@@ -13,11 +13,13 @@ import {
   fetchUnits,
 } from "../api";
 import { queryOf, withNotes } from "../core/browser_mutes";
+import { evidenceOf } from "../core/evidence";
 import { type FailureKind, kindOf } from "../core/failures";
 import type { Frame, HistogramsHeader, MatrixHeader, SeriesHeader, UnitsHeader } from "../core/frame";
 import { offeredPictures, shownPicture } from "../core/pictures";
 import { relevantStatistics } from "../core/points";
 import { openFindings } from "../core/ranking";
+import { type RootCause, rootCause } from "../core/root_cause";
 import { pickOthers, pickRun, selectedRuns } from "../core/runs";
 import { indexOfStep } from "../core/scale";
 import type {
@@ -52,7 +54,12 @@ export type ByRun<Value> = ReadonlyMap<string, Value>;
 /** The server's answers for the current choices. */
 export interface Answers {
   readonly runs: ReadonlySignal<Loaded<readonly Run[]>>;
-  readonly runOrder: ReadonlySignal<Loaded<readonly string[]>>;
+  /** Whether the table of runs is shown instead of one run. */
+  readonly isLanding: ReadonlySignal<boolean>;
+  /** Names of the runs that TensorBoard's own tabs show; null for all. */
+  readonly selected: ReadonlySignal<readonly string[] | null>;
+  /** All runs of the log directory in TensorBoard's order. */
+  readonly runNames: ReadonlySignal<Loaded<readonly string[]>>;
   readonly run: ReadonlySignal<Run | null>;
   /** The runs compared with it. */
   readonly others: ReadonlySignal<readonly Run[]>;
@@ -70,6 +77,10 @@ export interface Answers {
   readonly depth: ReadonlySignal<Loaded<Frame<MatrixHeader>>>;
   readonly histograms: ReadonlySignal<Loaded<Frame<HistogramsHeader>>>;
   readonly series: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
+  /** What to start with; null if nothing needs attention. */
+  readonly rootCause: ReadonlySignal<RootCause | null>;
+  /** The statistics that show it; empty if it concerns no layer. */
+  readonly rootSeries: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
   readonly training: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
   readonly units: ReadonlySignal<Loaded<Frame<UnitsHeader>>>;
   readonly pictures: ReadonlySignal<Loaded<PictureList>>;
@@ -80,6 +91,7 @@ export interface Answers {
   /** From the answers about the shown run and from the list of runs. */
   readonly leftOut: ReadonlySignal<readonly LeftOut[]>;
   readonly otherFindings: ReadonlySignal<Loaded<ByRun<Findings>>>;
+  readonly otherHealths: ReadonlySignal<Loaded<ByRun<Frame<MatrixHeader>>>>;
   readonly otherDepths: ReadonlySignal<Loaded<ByRun<Frame<MatrixHeader>>>>;
   readonly otherSeries: ReadonlySignal<Loaded<ByRun<Frame<SeriesHeader>>>>;
   readonly otherTrainings: ReadonlySignal<Loaded<ByRun<Frame<SeriesHeader>>>>;
@@ -109,11 +121,23 @@ export function createAnswers(
   const runs = computed(() => ({ ...listed.value, value: listed.value.value?.runs ?? null }));
   const known = computed(() => listed.value.value?.runs ?? []);
   const selected = computed(() => selectedRuns(known.value, host.selection));
-  const run = computed(() => pickRun(known.value, choices.run.value, selected.value));
-  const others = computed(() => pickOthers(known.value, run.value, choices.others.value, selected.value));
+  const isLanding = computed(() => known.value.length > 1 && choices.run.value === undefined);
+  const run = computed(() => (isLanding.value ? null : pickRun(known.value, choices.run.value, selected.value)));
+  const others = computed(() => pickOthers(known.value, run.value, choices.others.value ?? []));
+  const newest = computed(
+    () =>
+      run.value ?? known.value.reduce<Run | null>((a, b) => (a !== null && a.last_time >= b.last_time ? a : b), null),
+  );
+  // A second run must not take the page away from the one that is read.
+  effect(() => {
+    const [only, ...more] = known.value;
+    if (only === undefined || more.length > 0 || choices.run.peek() !== undefined) return;
+    choices.isPassing.value = true;
+    choices.run.value = only.name;
+  });
   const runName = computed(() => (run.value?.readable === true ? run.value.name : null));
   const otherNames = stable(computed(() => others.value.map(({ name }) => name)));
-  pollWhileFresh(run, now, () => {
+  pollWhileFresh(newest, now, () => {
     polls.value = polls.peek() + 1;
   });
 
@@ -223,6 +247,17 @@ export function createAnswers(
     (name) => otherDepths.value.value?.get(name)?.header.layers.includes(layer.value?.name ?? "") === true,
   );
 
+  const cause = computed(() => rootCause(findings.value.value?.findings ?? []));
+  const rootSeries = ofRun(
+    (name) => {
+      const root = cause.value?.finding;
+      const stats = root === undefined ? [] : evidenceOf(root).layerStats;
+      const isKnown = description.value.value?.layers.some((each) => each.name === root?.layer) === true;
+      return root === undefined || stats.length === 0 || !isKnown ? null : { name, layer: root.layer, stats };
+    },
+    (key, abort) => fetchSeries(key.name, key.layer, key.stats, abort),
+  );
+
   const trainingKey = () => {
     const recorded = description.value.value?.step_statistics.map(({ id }) => id) ?? [];
     const stats = [...TRAINING_STATISTICS, EPOCH].filter((id) => recorded.includes(id));
@@ -259,7 +294,9 @@ export function createAnswers(
 
   return {
     runs,
-    runOrder: resource(
+    isLanding,
+    selected,
+    runNames: resource(
       signal("order"),
       computed(() => listed.value.value?.reload ?? 0),
       (_, abort) => fetchRunOrder(abort),
@@ -276,6 +313,8 @@ export function createAnswers(
     matrix,
     depth,
     series,
+    rootCause: cause,
+    rootSeries,
     training,
     units,
     histograms: ofRun(
@@ -300,6 +339,10 @@ export function createAnswers(
     otherFindings: ofOthers(
       () => ({}),
       (name, _, abort) => fetchFindings(name, queryOf(untracked(() => mutesOf(name))), abort),
+    ),
+    otherHealths: ofOthers(
+      () => ({}),
+      (name, _, abort) => fetchMatrix(name, HEALTH, abort),
     ),
     otherDepths,
     otherSeries,

@@ -1,9 +1,11 @@
-import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { StepWindow } from "../core/axis";
 import type { HistogramKind } from "../core/frame";
+import { type RunOrder, readOrder, USUAL_ORDER, writeOrder } from "../core/landing";
 import type { SortOrder } from "../core/ranking";
 import type { XKind } from "../core/timeline";
 import type { ScaleKind } from "../core/types";
+import type { Place } from "../core/url";
 import type { Host } from "../host";
 
 export const HEALTH = "health";
@@ -34,35 +36,83 @@ export interface Choices {
   readonly flag: Signal<string | undefined>;
   /** Paths of collapsed nested models. */
   readonly folded: Signal<ReadonlySet<string>>;
+  /** Regular expression for the table of runs; undefined before one is entered. */
+  readonly runPattern: Signal<string | undefined>;
+  readonly runOrder: Signal<RunOrder>;
+  /** Runs marked in the table, in the order of marking. */
+  readonly marked: Signal<readonly string[]>;
+  /** Whether the next change of run or layer only passes by: the browser's back button leaves it out. */
+  readonly isPassing: Signal<boolean>;
 }
 
-/** Starts from the address and keeps it up to date. */
+/** Starts from the address, keeps it up to date, and follows the browser's history. */
 export function createChoices(host: Host): Choices {
-  const { place } = host;
-  const pinnedStep = signal<number | null>(place.step ?? null);
+  const pinnedStep = signal<number | null>(null);
   const hoveredStep = signal<number | null>(null);
   const choices: Choices = {
-    run: signal(place.run),
-    others: signal(place.others),
-    layer: signal(place.layer),
-    stat: signal(place.stat ?? HEALTH),
-    scale: signal(place.scale),
-    depth: signal(place.depth ?? DEFAULT_DEPTH),
-    histogramKind: signal<HistogramKind>(place.kind ?? "activation"),
-    series: signal(place.series),
-    picture: signal(place.picture),
-    sort: signal<SortOrder>(place.sort ?? "severity"),
-    x: signal<XKind>(place.x ?? "step"),
-    zoom: signal<StepWindow | null>(place.zoom ?? null),
+    run: signal(undefined),
+    others: signal(undefined),
+    layer: signal(undefined),
+    stat: signal(HEALTH),
+    scale: signal(undefined),
+    depth: signal(DEFAULT_DEPTH),
+    histogramKind: signal<HistogramKind>("activation"),
+    series: signal(undefined),
+    picture: signal(undefined),
+    sort: signal<SortOrder>("severity"),
+    x: signal<XKind>("step"),
+    zoom: signal<StepWindow | null>(null),
     pinnedStep,
     hoveredStep,
     cursor: computed(() => hoveredStep.value ?? pinnedStep.value),
-    filter: signal(place.filter ?? ""),
-    flag: signal(place.flag),
-    folded: signal<ReadonlySet<string>>(new Set(place.folded)),
+    filter: signal(""),
+    flag: signal(undefined),
+    folded: signal<ReadonlySet<string>>(new Set()),
+    runPattern: signal(undefined),
+    runOrder: signal(USUAL_ORDER),
+    marked: signal([]),
+    isPassing: signal(false),
   };
-  effect(() => host.keepPlace(placeOf(choices)));
+  goTo(choices, host.place);
+  let subject = subjectOf(host.place);
+  effect(() => {
+    const place = placeOf(choices);
+    const isNew = subjectOf(place) !== subject;
+    subject = subjectOf(place);
+    host.keepPlace(place, isNew && !choices.isPassing.peek());
+    if (isNew) choices.isPassing.value = false;
+  });
+  host.watchPlace((place) => {
+    subject = subjectOf(place);
+    batch(() => goTo(choices, place));
+  });
   return choices;
+}
+
+/** What the page is about: each of its changes is a step in the browser's history. */
+function subjectOf({ run, others, layer }: Place): string {
+  return JSON.stringify([run, others ?? [], layer]);
+}
+
+function goTo(choices: Choices, place: Place): void {
+  choices.run.value = place.run;
+  choices.others.value = place.others;
+  choices.layer.value = place.layer;
+  choices.stat.value = place.stat ?? HEALTH;
+  choices.scale.value = place.scale;
+  choices.depth.value = place.depth ?? DEFAULT_DEPTH;
+  choices.histogramKind.value = place.kind ?? "activation";
+  choices.series.value = place.series;
+  choices.picture.value = place.picture;
+  choices.sort.value = place.sort ?? "severity";
+  choices.x.value = place.x ?? "step";
+  choices.zoom.value = place.zoom ?? null;
+  choices.pinnedStep.value = place.step ?? null;
+  choices.filter.value = place.filter ?? "";
+  choices.flag.value = place.flag;
+  choices.folded.value = new Set(place.folded);
+  choices.runPattern.value = place.runs;
+  choices.runOrder.value = readOrder(place.order);
 }
 
 /** Omits choices with their default value. */
@@ -75,7 +125,7 @@ function placeOf(choices: Choices) {
     stat: unless(choices.stat.value, HEALTH),
     scale: choices.scale.value,
     step: choices.pinnedStep.value ?? undefined,
-    sort: choices.sort.value === "model" ? ("model" as const) : undefined,
+    sort: choices.sort.value === "severity" ? undefined : choices.sort.value,
     series: choices.series.value,
     depth: unless(choices.depth.value, DEFAULT_DEPTH),
     kind: choices.histogramKind.value === "gradient" ? ("gradient" as const) : undefined,
@@ -84,6 +134,8 @@ function placeOf(choices: Choices) {
     zoom: choices.zoom.value ?? undefined,
     filter: unless(choices.filter.value, ""),
     flag: choices.flag.value,
+    runs: choices.runPattern.value,
+    order: writeOrder(choices.runOrder.value),
     folded: choices.folded.value.size === 0 ? undefined : [...choices.folded.value],
   };
 }

@@ -1,9 +1,10 @@
-import { computed, type ReadonlySignal, signal } from "@preact/signals";
+import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
 import { pictureAddress } from "../api";
 import { panTo, type StepWindow } from "../core/axis";
 import type { Theme } from "../core/color";
 import { filterLayers } from "../core/filter";
 import type { Frame, HistogramKind, SeriesHeader } from "../core/frame";
+import type { RunOrder } from "../core/landing";
 import { type RankedLayer, rankLayers, type SortOrder } from "../core/ranking";
 import { runColor, runDash } from "../core/runs";
 import { BY_STEP, type Timeline, timelineOf, type XKind } from "../core/timeline";
@@ -25,7 +26,18 @@ export interface RunStyle {
 
 type Chosen = Pick<
   Choices,
-  "scale" | "histogramKind" | "picture" | "sort" | "x" | "zoom" | "pinnedStep" | "filter" | "flag" | "folded"
+  | "scale"
+  | "histogramKind"
+  | "picture"
+  | "sort"
+  | "x"
+  | "zoom"
+  | "pinnedStep"
+  | "filter"
+  | "flag"
+  | "folded"
+  | "runOrder"
+  | "marked"
 >;
 
 /** The state that all panels share: choices and answers. Each panel declares with `Pick` what it reads. */
@@ -36,6 +48,8 @@ export interface Store
   readonly theme: ReadonlySignal<Theme>;
   /** Seconds since the epoch. */
   readonly now: ReadonlySignal<number>;
+  /** Regular expression for the table of runs: the entered one, else that of TensorBoard's own tabs. */
+  readonly runPattern: ReadonlySignal<string>;
   /** The run in the address if it does not exist, else null. */
   readonly missingRun: ReadonlySignal<string | null>;
   readonly cursor: ReadonlySignal<number | null>;
@@ -63,9 +77,21 @@ export interface Store
   pictureAddress(tag: string, step: number): string;
   stockAddress(tab: string, tagPattern: string): string;
 
+  /** Address of a run, for a link. */
+  runAddress(name: string): string;
+  /** TensorBoard's color of a run. */
+  colorOf(run: string): string;
+
+  /** Opens one run, or several to compare, from the table of runs. */
+  openRuns(names: readonly string[]): void;
+  showAllRuns(): void;
+  filterRuns(pattern: string): void;
+  orderRuns(order: RunOrder): void;
+  markRuns(names: readonly string[]): void;
   chooseRun(name: string): void;
   chooseOthers(names: readonly string[]): void;
-  chooseLayer(name: string): void;
+  /** A change that only passes by, as with the arrow keys, is no step in the browser's history. */
+  chooseLayer(name: string, isPassing?: boolean): void;
   chooseStat(id: string): void;
   chooseScale(kind: ScaleKind | undefined): void;
   chooseDepthStat(id: string): void;
@@ -112,7 +138,7 @@ export function createStore(host: Host): Store {
   const choices = createChoices(host);
   const muting = createMuting(host);
   const answers = createAnswers(host, choices, reloads, now, muting);
-  const { run, others, runs, runOrder, training, otherTrainings } = answers;
+  const { run, others, runs, runNames, training, otherTrainings } = answers;
 
   const timeline = computed(() => timelineIn(choices.x.value, training.value.value));
   const pinStep = (step: number | null) => {
@@ -134,14 +160,14 @@ export function createStore(host: Host): Store {
     onHoverStep: hoverStep,
     onZoom: zoomTo,
   }));
+  const places = computed(() => {
+    const names = runNames.value.value ?? (runs.value.value ?? []).map(({ name }) => name);
+    return new Map(names.map((name, place) => [name, place]));
+  });
+  const colorOf = (name: string) => runColor(places.value.get(name) ?? -1, theme.value);
   const stylesNow = computed(() => {
-    const order = runOrder.value.value ?? (runs.value.value ?? []).map(({ name }) => name);
     const shown = run.value === null ? [] : [run.value, ...others.value];
-    return shown.map(({ name }, place) => ({
-      name,
-      color: runColor(order.indexOf(name), theme.value),
-      dash: runDash(place),
-    }));
+    return shown.map(({ name }, place) => ({ name, color: colorOf(name), dash: runDash(place) }));
   });
 
   const runStyles = stable(stylesNow);
@@ -155,6 +181,7 @@ export function createStore(host: Host): Store {
     ...choices,
     ...answers,
     ...createThresholds(answers, muting),
+    runPattern: computed(() => choices.runPattern.value ?? host.selection.pattern),
     theme,
     now,
     view,
@@ -175,19 +202,46 @@ export function createStore(host: Host): Store {
       timelineIn(choices.x.value, otherTrainings.value.value?.get(name) ?? null) ?? view.value.timeline,
     pictureAddress: (tag, step) => pictureAddress(run.value?.name ?? "", tag, step),
     stockAddress: host.stockAddress,
-    chooseRun: (name) => {
-      // Swaps the two if the new main run was compared with the old one.
-      const compared = others.peek().map((each) => (each.name === name ? (run.peek()?.name ?? "") : each.name));
-      if (compared.length > 0) choices.others.value = compared;
-      choices.run.value = name;
-      choices.pinnedStep.value = null;
-      choices.zoom.value = null;
+    runAddress: (name) => host.placeAddress({ run: name }),
+    colorOf,
+    openRuns: ([first, ...rest]) =>
+      batch(() => {
+        leaveRun(choices);
+        choices.run.value = first;
+        choices.others.value = rest.length === 0 ? undefined : rest;
+      }),
+    showAllRuns: () =>
+      batch(() => {
+        leaveRun(choices);
+        choices.run.value = undefined;
+        choices.others.value = undefined;
+      }),
+    filterRuns: (pattern) => {
+      choices.runPattern.value = pattern === host.selection.pattern ? undefined : pattern;
     },
-    chooseOthers: (names) => {
-      choices.run.value = run.peek()?.name;
-      choices.others.value = names;
+    orderRuns: (order) => {
+      choices.runOrder.value = order;
     },
-    chooseLayer: (name) => {
+    markRuns: (names) => {
+      choices.marked.value = names;
+    },
+    chooseRun: (name) =>
+      batch(() => {
+        // Swaps the two if the new main run was compared with the old one.
+        const compared = others.peek().map((each) => (each.name === name ? (run.peek()?.name ?? "") : each.name));
+        if (compared.length > 0) choices.others.value = compared;
+        choices.run.value = name;
+        choices.pinnedStep.value = null;
+        choices.zoom.value = null;
+      }),
+    chooseOthers: (names) =>
+      batch(() => {
+        choices.run.value = run.peek()?.name;
+        choices.others.value = names;
+      }),
+    chooseLayer: (name, isPassing = false) => {
+      if (name === choices.layer.peek()) return;
+      choices.isPassing.value = isPassing;
       choices.layer.value = name;
     },
     chooseStat: (id) => {
@@ -260,6 +314,15 @@ export function createStore(host: Host): Store {
     },
     reload,
   };
+}
+
+/** The next run starts at its own root cause and shows all of its steps. */
+function leaveRun(choices: Choices): void {
+  choices.layer.value = undefined;
+  choices.pinnedStep.value = null;
+  choices.zoom.value = null;
+  choices.filter.value = "";
+  choices.flag.value = undefined;
 }
 
 function isLoadedSignal(each: ReadonlySignal<unknown>): each is ReadonlySignal<Loaded<unknown>> {

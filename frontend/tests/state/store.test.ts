@@ -1,15 +1,18 @@
 import { effect } from "@preact/signals";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { failureTitle, kindOf } from "../../src/core/failures";
-import type { Run } from "../../src/core/types";
+import type { Place } from "../../src/core/url";
 import type { Host } from "../../src/host";
 import { createStore } from "../../src/state/store";
+import { run } from "../samples";
 
 const HOST: Host = {
   place: {},
   selection: { ticked: {}, pattern: "" },
   stockAddress: () => "",
   keepPlace: () => {},
+  watchPlace: () => {},
+  placeAddress: () => "",
   watchTheme: () => {},
   watchReload: () => {},
   watchClock: () => {},
@@ -20,19 +23,7 @@ const HOST: Host = {
   remember: () => {},
 };
 
-const RUN: Run = {
-  name: "half",
-  readable: true,
-  kind: null,
-  reason: "",
-  records: 2,
-  layers: 4,
-  first_step: 0,
-  last_step: 10,
-  start_time: 0,
-  last_time: 1,
-  severity: null,
-};
+const RUN = run({ name: "half" });
 
 /** The list of runs is sound; every other route answers with this error. */
 function serveOnlyRuns(status: number, kind: string): void {
@@ -73,5 +64,71 @@ describe("a run with a sound overview", () => {
     serveOnlyRuns(422, "newer_schema");
     const error = await descriptionError();
     expect(failureTitle(RUN.name, kindOf(error))).toBe("“half” was written by a newer version");
+  });
+});
+
+describe("the browser's history", () => {
+  /** Everything written into the address, and what goes back in it. */
+  function recorded(names: readonly string[]) {
+    vi.stubGlobal("fetch", async (address: string) => {
+      const runs = address === "./runs" ? names.map((name) => run({ name })) : [];
+      return new Response(JSON.stringify({ runs, left_out: {} }), { headers: { "Content-Type": "application/json" } });
+    });
+    const kept: { place: Place; isNew: boolean }[] = [];
+    const back: { go: (place: Place) => void } = { go: () => {} };
+    const store = createStore({
+      ...HOST,
+      keepPlace: (place, isNew) => kept.push({ place, isNew }),
+      watchPlace: (changed) => {
+        back.go = changed;
+      },
+    });
+    const news = () => kept.filter(({ isNew }) => isNew).map(({ place }) => [place.run, place.layer]);
+    return { store, kept, news, back };
+  }
+
+  const whenListed = (store: ReturnType<typeof createStore>) => vi.waitUntil(() => store.runs.value.value !== null);
+
+  it("has an entry for each run, each layer and the table of runs", async () => {
+    const { store, news } = recorded(["a", "b"]);
+    await whenListed(store);
+    expect(store.isLanding.value).toBe(true);
+    store.openRuns(["a"]);
+    store.chooseLayer("dense");
+    store.chooseLayer("conv", true);
+    store.pinStep(3);
+    store.filterLayers("x");
+    store.showAllRuns();
+    expect(store.isLanding.value).toBe(true);
+    expect(news()).toEqual([
+      ["a", undefined],
+      ["a", "dense"],
+      [undefined, undefined],
+    ]);
+  });
+
+  it("brings back what was shown, without a new entry", async () => {
+    const { store, news, back } = recorded(["a", "b"]);
+    await whenListed(store);
+    back.go({ run: "b", others: ["a"], layer: "dense", step: 7, sort: "onset" });
+    expect(store.run.value?.name).toBe("b");
+    expect(store.others.value.map(({ name }) => name)).toEqual(["a"]);
+    expect([store.pinnedStep.value, store.sort.value]).toEqual([7, "onset"]);
+    back.go({});
+    expect(store.isLanding.value).toBe(true);
+    expect(news()).toEqual([]);
+  });
+
+  it("stays at the only run when a second one appears", async () => {
+    const names = ["a"];
+    const { store, news } = recorded(names);
+    await whenListed(store);
+    expect(store.run.value?.name).toBe("a");
+    names.push("b");
+    store.reload();
+    await vi.waitUntil(() => store.runs.value.value?.length === 2);
+    expect(store.isLanding.value).toBe(false);
+    expect(store.run.value?.name).toBe("a");
+    expect(news()).toEqual([]);
   });
 });

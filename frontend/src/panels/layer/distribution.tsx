@@ -11,12 +11,13 @@ import { indexOfStep, valueScale } from "../../core/scale";
 import type { NumberTable } from "../../core/table";
 import type { Statistic } from "../../core/types";
 import type { Store } from "../../state/store";
+import { MainRunNote } from "../parts/main_run_note";
 import { Numbers, useTableChoice } from "../parts/number_table";
 import { Await, Panel } from "../parts/panel";
 import { RowMatrix, type RowMatrixStore } from "../parts/row_matrix";
 
 type DistributionStore = RowMatrixStore &
-  Pick<Store, "chooseHistogramKind" | "cursor" | "histogramKind" | "histograms" | "layer" | "run">;
+  Pick<Store, "chooseHistogramKind" | "cursor" | "histogramKind" | "histograms" | "layer" | "run" | "runStyles">;
 
 const SHARE: Statistic = { id: "share", title: "Share of values", about: "", unit: "share", scale: "log" };
 const SHARE_BOUNDS = { low: 1e-4, high: 1 };
@@ -56,6 +57,7 @@ export function Distribution({ store }: { readonly store: DistributionStore }) {
   );
   return (
     <Panel id="distribution" title={`Distribution: ${layer.name}`} tools={tools}>
+      <MainRunNote store={store} />
       <Await loaded={store.histograms.value} height={300} idle={`Not observable: ${layer.not_observed}`}>
         {(frame) => <DistributionView store={store} frame={frame} isTable={isTable} />}
       </Await>

@@ -51,10 +51,12 @@ const STOCK: readonly { readonly tab: string; readonly word: string; readonly ta
 /** The same layer in TensorBoard's own tabs. */
 export function StockLinks({ store, layer }: LinkProps) {
   const name = baseName(layer).replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  // Only trainable weights have the scalar.
+  const offered = STOCK.filter(({ tab }) => tab !== "scalars" || layer.trainable);
   return (
     <p class="stock-links">
       Open in TensorBoard:{" "}
-      {STOCK.map(({ tab, word, tags }) => (
+      {offered.map(({ tab, word, tags }) => (
         <a key={tab} href={store.stockAddress(tab, `^${tags}/${name}$`)} target="_parent">
           {word}
         </a>

@@ -3,6 +3,7 @@ import { rangeWords } from "../../core/pictures";
 import { indexOfStep } from "../../core/scale";
 import type { Picture } from "../../core/types";
 import type { Store } from "../../state/store";
+import { MainRunNote } from "../parts/main_run_note";
 import { Await, Panel } from "../parts/panel";
 
 type PicturesStore = Pick<
@@ -16,6 +17,7 @@ type PicturesStore = Pick<
   | "pictures"
   | "pinStep"
   | "shownPicture"
+  | "runStyles"
 >;
 
 /** Feature maps and other pictures of the chosen layer and the model. */
@@ -23,6 +25,7 @@ export function Pictures({ store }: { readonly store: PicturesStore }) {
   const layer = store.layer.value?.name ?? "";
   return (
     <Panel id="pictures" title="Pictures">
+      <MainRunNote store={store} />
       <Await loaded={store.pictures.value} height={40}>
         {({ pictures }) =>
           pictures.length === 0 ? (

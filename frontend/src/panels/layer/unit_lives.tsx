@@ -18,10 +18,11 @@ import { reduceSmallest } from "../../core/raster";
 import { extentOf, indexOfStep, valueScale } from "../../core/scale";
 import type { Statistic, UnitLife } from "../../core/types";
 import type { Store } from "../../state/store";
+import { MainRunNote } from "../parts/main_run_note";
 import { Await, Panel } from "../parts/panel";
 import { RowMatrix, type RowMatrixStore } from "../parts/row_matrix";
 
-type UnitsStore = RowMatrixStore & Pick<Store, "cursor" | "layer" | "units">;
+type UnitsStore = RowMatrixStore & Pick<Store, "cursor" | "layer" | "units" | "runStyles">;
 
 const ACTIVITY: Statistic = {
   id: "activity",
@@ -60,6 +61,7 @@ export function UnitLives({ store }: { readonly store: UnitsStore }) {
   );
   return (
     <Panel id="units" title={`Units: ${layer.name}`} tools={tools}>
+      <MainRunNote store={store} />
       <Await loaded={store.units.value} height={layer.units === 0 ? 20 : 240} idle={idle}>
         {(frame) => <LifeMap store={store} frame={frame} by={order.value} />}
       </Await>

@@ -1,9 +1,12 @@
+import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import { APART, type Divergence, firstDivergence, LASTING } from "../../core/divergence";
 import { formatCount, formatValue, plural } from "../../core/format";
 import type { Frame, SeriesHeader } from "../../core/frame";
+import { firstHealthDifference } from "../../core/health_difference";
+import { bestRuns, bestSentence, shownMetrics } from "../../core/metrics";
 import { indexOfStep } from "../../core/scale";
-import type { Findings, Statistic } from "../../core/types";
+import type { Findings, Run, Statistic } from "../../core/types";
 import type { RunStyle, Store } from "../../state/store";
 import { Shape } from "../parts/badge";
 import { Panel } from "../parts/panel";
@@ -22,6 +25,7 @@ type ComparisonStore = Pick<
   | "otherTrainings"
   | "pinStep"
   | "runStyles"
+  | "runs"
   | "training"
 >;
 
@@ -31,21 +35,37 @@ export function Comparison({ store }: { readonly store: ComparisonStore }) {
   const description = store.description.value.value;
   if (styles.length < 2 || description === null) return null;
   const statistic = description.statistics.find(({ id }) => id === store.depthStat.value);
+  const listed = store.runs.value.value ?? [];
+  const compared = styles.flatMap(({ name }) => listed.find((run) => run.name === name) ?? []);
+  // Losses of single batches do not show which run is better.
+  const trained = compared.filter(({ epoch }) => epoch !== null);
+  const metrics = shownMetrics(trained);
+  const sentence = bestSentence(trained, (value) => formatValue(value));
   return (
     <Panel id="comparison" title="Run comparison">
+      {sentence !== "" && <p class="best">{sentence}</p>}
       <div class="table-wide">
         <table class="runs-table">
           <thead>
             <tr>
               <th scope="col">Run</th>
               <th scope="col">Verdict</th>
-              <th scope="col">Loss</th>
+              {metrics.map((metric) => (
+                <th key={metric} scope="col">
+                  {metric}
+                </th>
+              ))}
+              <th scope="col">Batch loss</th>
               <th scope="col">First divergence</th>
             </tr>
           </thead>
           <tbody>
             {styles.map((style, place) => (
-              <RunRow key={style.name} store={store} style={style} isMain={place === 0} statistic={statistic} />
+              <RunRow key={style.name} store={store} style={style} isMain={place === 0} statistic={statistic}>
+                {metrics.map((metric) => (
+                  <MetricCell key={metric} runs={trained} name={style.name} metric={metric} />
+                ))}
+              </RunRow>
             ))}
           </tbody>
         </table>
@@ -66,9 +86,10 @@ interface RunRowProps {
   readonly style: RunStyle;
   readonly isMain: boolean;
   readonly statistic: Statistic | undefined;
+  readonly children: ComponentChildren;
 }
 
-function RunRow({ store, style, isMain, statistic }: RunRowProps) {
+function RunRow({ store, style, isMain, statistic, children }: RunRowProps) {
   const { name } = style;
   const findings = isMain ? store.findings.value.value : store.otherFindings.value.value?.get(name);
   const training = isMain ? store.training.value.value : store.otherTrainings.value.value?.get(name);
@@ -80,17 +101,41 @@ function RunRow({ store, style, isMain, statistic }: RunRowProps) {
       <td>
         <RunVerdict findings={findings ?? null} />
       </td>
-      <td>
+      {children}
+      <td data-label="Batch loss">
         <LossAtCursor store={store} training={training ?? null} />
       </td>
-      <td>
+      <td data-label="First divergence">
         {isMain ? (
           <span class="quiet-words">baseline</span>
         ) : (
-          <DivergenceWords store={store} run={name} statistic={statistic} />
+          <>
+            <HealthDifference store={store} run={name} />
+            <DivergenceWords store={store} run={name} statistic={statistic} />
+          </>
         )}
       </td>
     </tr>
+  );
+}
+
+interface MetricProps {
+  readonly runs: readonly Run[];
+  readonly name: string;
+  readonly metric: string;
+}
+
+/** The metric at the end of the last epoch. */
+function MetricCell({ runs, name, metric }: MetricProps) {
+  const run = runs.find((each) => each.name === name);
+  const value = run?.metrics[metric];
+  if (run === undefined || value === undefined) return <td data-label={metric} />;
+  const isBest = bestRuns(runs, metric).has(name);
+  return (
+    <td data-label={metric} title={`after epoch ${formatCount((run.epoch ?? 0) + 1)}`}>
+      {isBest ? <b>{formatValue(value)}</b> : formatValue(value)}
+      {isBest && <small> best</small>}
+    </td>
   );
 }
 
@@ -116,8 +161,34 @@ function LossAtCursor({ store, training }: LossProps) {
   const index = indexOfStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
   return (
     <>
-      {formatValue(training.data[row * steps.length + index])} <small>step {formatCount(steps[index] ?? 0)}</small>
+      {formatValue(training.data[row * steps.length + index])}
+      <small class="at-step">step {formatCount(steps[index] ?? 0)}</small>
     </>
+  );
+}
+
+/** From which layer on one of the runs is sick and the other is not. */
+function HealthDifference({ store, run }: { readonly store: ComparisonStore; readonly run: string }) {
+  const main = store.findings.value.value?.findings;
+  const other = store.otherFindings.value.value?.get(run)?.findings;
+  const first = main === undefined || other === undefined ? null : firstHealthDifference(main, other);
+  if (first === null) return null;
+  const { layer, step, isOther } = first;
+  return (
+    <div>
+      health:{" "}
+      <button
+        type="button"
+        class="link"
+        onClick={() => {
+          if (layer !== "") store.chooseLayer(layer);
+          store.pinStep(step);
+        }}
+      >
+        {layer === "" ? "the training" : layer} since step {formatCount(step)}
+      </button>
+      {isOther && <span class="quiet-words"> (here)</span>}
+    </div>
   );
 }
 

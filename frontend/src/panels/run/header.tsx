@@ -1,11 +1,14 @@
+import { useSignal } from "@preact/signals";
 import { GLYPHS } from "../../charts/look";
 import { panBy, wholeWindow } from "../../core/axis";
 import { formatAge, formatCount, formatDuration, plural } from "../../core/format";
+import { filterRuns } from "../../core/landing";
 import { MOST_RUNS } from "../../core/runs";
 import { stateWord } from "../../core/severity";
 import { X_KINDS, type XKind } from "../../core/timeline";
 import type { Run } from "../../core/types";
 import type { Store } from "../../state/store";
+import { closeOnLeaving } from "../parts/menu";
 import { KeyboardHelp, type KeyboardStore } from "./keyboard_help";
 
 type HeaderStore = KeyboardStore &
@@ -23,6 +26,7 @@ type HeaderStore = KeyboardStore &
     | "pinStep"
     | "pinnedStep"
     | "run"
+    | "showAllRuns"
     | "training"
     | "x"
     | "zoom"
@@ -40,6 +44,11 @@ export function Header({ store, runs }: { readonly store: HeaderStore; readonly 
   const run = store.run.value;
   return (
     <div class="bar">
+      {runs.length > 1 && (
+        <button type="button" id="all-runs" onClick={store.showAllRuns}>
+          <span aria-hidden="true">‹ </span>All {formatCount(runs.length)} runs
+        </button>
+      )}
       <div class="field">
         <label for="run">Run</label>
         <select id="run" value={run?.name ?? ""} onChange={(event) => store.chooseRun(event.currentTarget.value)}>
@@ -61,18 +70,34 @@ export function Header({ store, runs }: { readonly store: HeaderStore; readonly 
   );
 }
 
+const MANY_RUNS = 8;
+
 /** Chooses the runs to compare with the main one. */
 function RunChooser({ store, runs }: { readonly store: HeaderStore; readonly runs: readonly Run[] }) {
   const candidates = runs.filter(({ name, readable }) => readable && name !== store.run.value?.name);
+  const pattern = useSignal("");
   if (candidates.length === 0) return null;
+  const { runs: matching, problem } = filterRuns(candidates, pattern.value);
   const chosen = store.others.value.map(({ name }) => name);
   const isFull = chosen.length >= MOST_RUNS - 1;
   return (
-    <details class="menu">
+    <details class="menu" ref={closeOnLeaving}>
       <summary>{chosen.length === 0 ? "Compare" : `Compare: ${chosen.length} more`}</summary>
       <fieldset>
         <legend class="only-read">Runs to compare</legend>
-        {candidates.map(({ name }) => {
+        {candidates.length > MANY_RUNS && (
+          <input
+            type="search"
+            aria-label="Filter runs to compare"
+            placeholder="Filter runs (regex)"
+            aria-invalid={problem !== ""}
+            value={pattern.value}
+            onInput={(event) => {
+              pattern.value = event.currentTarget.value;
+            }}
+          />
+        )}
+        {matching.map(({ name }) => {
           const isOn = chosen.includes(name);
           return (
             <label key={name}>

@@ -12,6 +12,7 @@ import { healthOfCode, stateWord } from "../../core/severity";
 import type { RunDescription, ScaleKind, Statistic } from "../../core/types";
 import { HEALTH } from "../../state/choices";
 import type { Store } from "../../state/store";
+import { MainRunNote } from "../parts/main_run_note";
 import { Await, Panel } from "../parts/panel";
 import { StatisticChooser } from "../parts/statistic_chooser";
 
@@ -30,6 +31,7 @@ type MatrixStore = Pick<
   | "stat"
   | "theme"
   | "view"
+  | "runStyles"
 >;
 
 /** Layers x steps: where a problem began, and when. */
@@ -52,6 +54,7 @@ export function LayerMatrix({ store }: { readonly store: MatrixStore }) {
   );
   return (
     <Panel id="matrix" title={isHealth ? "Health timeline" : `Timeline: ${title}`} tools={tools}>
+      <MainRunNote store={store} />
       <Await loaded={isHealth ? store.health.value : store.matrix.value} height={360}>
         {(frame) => description !== null && <MatrixView store={store} description={description} frame={frame} />}
       </Await>

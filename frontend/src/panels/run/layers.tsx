@@ -35,6 +35,7 @@ type LayersStore = Pick<
 
 const ORDERS: readonly { readonly order: SortOrder; readonly word: string }[] = [
   { order: "severity", word: "Severity" },
+  { order: "onset", word: "Onset" },
   { order: "model", word: "Model order" },
 ];
 
@@ -99,7 +100,7 @@ function LayerList({ store, description }: ListProps) {
   const onKeyDown = (event: KeyboardEvent) => {
     const target = moveInList(event, list.current);
     const reached = target === null ? undefined : rows[target];
-    if (reached?.kind === "item") store.chooseLayer(reached.item.layer.name);
+    if (reached?.kind === "item") store.chooseLayer(reached.item.layer.name, true);
   };
 
   return (

@@ -28,7 +28,10 @@ export function VerdictLine({ store }: { readonly store: VerdictStore }) {
     <div class={`verdict verdict-${state}`}>
       <Badge state={state} word={isPartly ? "Not fully evaluated" : undefined} />
       <div class="verdict-words">
-        <h1>{verdict.sentence}</h1>
+        <h1>
+          {startWith(verdict)}
+          {verdict.sentence}
+        </h1>
         {failed !== "" && <p>Rules that failed: {failed}.</p>}
       </div>
       <ShowLayer store={store} verdict={verdict} />
@@ -37,6 +40,11 @@ export function VerdictLine({ store }: { readonly store: VerdictStore }) {
       </button>
     </div>
   );
+}
+
+/** Where the sentence begins with the layer of the root cause. */
+function startWith({ layer, severity, sentence: words }: Verdict): string {
+  return severity !== null && severity !== "note" && layer !== "" && words.startsWith(`${layer}:`) ? "Start with " : "";
 }
 
 function ShowLayer({ store, verdict }: { readonly store: VerdictStore; readonly verdict: Verdict }) {

@@ -1,0 +1,130 @@
+import { formatValue } from "./format";
+import type { Finding, Layer } from "./types";
+
+/** A change to try. */
+export interface Fix {
+  /** What the code changes, in a few words. */
+  readonly about: string;
+  /** Python. */
+  readonly code: string;
+}
+
+const ACTIVATION_LAYERS: Readonly<Record<string, string>> = { ReLU: "relu", Activation: "activation" };
+const RELU_LIKE = ["relu", "leaky_relu", "elu", "gelu", "silu", "swish", "mish", "relu6"];
+
+/**
+ * The change to try first, for Keras; null where only looking helps.
+ *
+ * @param layer null for the training as a whole.
+ * @param rate the last learning rate; null if unknown.
+ */
+export function fixOf(finding: Finding, layer: Layer | null, rate: number | null): Fix | null {
+  switch (finding.rule) {
+    case "dead_units":
+      return layer === null ? null : deadUnits(finding, layer, rate);
+    case "dormant_units":
+    case "collapsed_layer":
+      return layer === null ? null : normalizedBefore(layer);
+    case "saturated_units":
+    case "vanishing_gradient":
+      return layer === null ? null : freed(layer);
+    case "poor_init":
+      return layer === null ? null : initialized(layer);
+    case "exploding_gradient":
+    case "loss_spike":
+      return clipped(rate);
+    case "nonfinite":
+      return finding.origin === "data" ? finiteRows() : clipped(rate);
+    case "nonfinite_data":
+      return finiteRows();
+    case "stagnant_weights":
+      return learningRate(rate, finding.sign === "still" ? 10 : 0.1);
+    case "learning_rate":
+      return learningRate(rate, finding.sign === "too_low" || finding.sign === "zero" ? 10 : 0.1);
+    case "no_learning":
+      return { about: "See whether the network can fit a single batch", code: "model.fit(x[:32], y[:32], epochs=200)" };
+    case "unfit_head":
+      return finding.sign === "one_unit" && layer !== null
+        ? { about: "Use sigmoid for a single unit", code: called(layer, ["1", 'activation="sigmoid"']) }
+        : null;
+    default:
+      return null;
+  }
+}
+
+function deadUnits(finding: Finding, layer: Layer, rate: number | null): Fix {
+  if (finding.since_step === 0) return initialized(layer);
+  const lower = learningRate(rate, 0.1);
+  const leaky =
+    layer.class_name in ACTIVATION_LAYERS
+      ? `keras.layers.LeakyReLU(negative_slope=0.1, name=${name(layer)})`
+      : called(layer, ["...", 'activation="leaky_relu"']);
+  return {
+    about: "Lower the learning rate; if units still die, let them pass a small gradient",
+    code: `${lower.code}\n\n# if units still die:\n${leaky}`,
+  };
+}
+
+function initialized(layer: Layer): Fix {
+  const initializer = RELU_LIKE.includes(layer.activation ?? "") ? "he_normal" : "glorot_uniform";
+  const kernel = `kernel_initializer="${layer.activation === "selu" ? "lecun_normal" : initializer}"`;
+  if (layer.class_name in ACTIVATION_LAYERS) {
+    return {
+      about: "Initialize the layer before it for this activation",
+      code: `kernel_initializer="he_normal", bias_initializer="zeros"  # of the layer before ${layer.name}`,
+    };
+  }
+  return {
+    about: "Initialize the layer for its activation",
+    code: called(layer, ["...", kernel, 'bias_initializer="zeros"']),
+  };
+}
+
+function freed(layer: Layer): Fix {
+  const isBounded = ["sigmoid", "tanh", "hard_sigmoid", "softsign"].includes(layer.activation ?? "");
+  if (!isBounded) return normalizedBefore(layer);
+  return {
+    about: "Replace the bounded activation",
+    code: called(layer, ["...", 'activation="relu"', 'kernel_initializer="he_normal"']),
+  };
+}
+
+function normalizedBefore(layer: Layer): Fix {
+  return {
+    about: "Normalize what enters the layer",
+    code: `keras.layers.BatchNormalization(),  # add before ${layer.name}`,
+  };
+}
+
+function learningRate(rate: number | null, factor: number): Fix {
+  const known = rate !== null && rate > 0 && Number.isFinite(rate);
+  const value = known ? `${Number((rate * factor).toPrecision(3))}` : `${factor} * model.optimizer.learning_rate`;
+  const was = known ? `  # was ${formatValue(rate)}` : "";
+  return {
+    about: factor < 1 ? "Lower the learning rate" : "Raise the learning rate",
+    code: `model.optimizer.learning_rate = ${value}${was}`,
+  };
+}
+
+function clipped(rate: number | null): Fix {
+  return {
+    about: "Clip gradients and lower the learning rate, before fit",
+    code: `model.optimizer.clipnorm = 1.0\n${learningRate(rate, 0.1).code}`,
+  };
+}
+
+function finiteRows(): Fix {
+  return {
+    about: "Drop samples that are not finite",
+    code: "keep = np.isfinite(x).all(axis=tuple(range(1, x.ndim)))\nx, y = x[keep], y[keep]",
+  };
+}
+
+function called(layer: Layer, parts: readonly string[]): string {
+  return `keras.layers.${layer.class_name}(${[...parts, `name=${name(layer)}`].join(", ")})`;
+}
+
+/** The name that the constructor takes: without the models around it, and for all calls. */
+function name({ name: path }: Layer): string {
+  return JSON.stringify(path.replace(/@\d+$/, "").replace(/^.*\//, ""));
+}

@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import { fixOf } from "../../src/core/fix";
+import { finding, layer, RULES } from "../samples";
+
+const codeOf = (changes: Parameters<typeof finding>[0], of = layer(), rate: number | null = 0.3) =>
+  fixOf(finding(changes), of, rate)?.code;
+
+describe("the suggested change", () => {
+  it("lowers the rate and makes dying units leaky", () => {
+    expect(codeOf({})).toBe(
+      'model.optimizer.learning_rate = 0.03  # was 0.3\n\n# if units still die:\nkeras.layers.Dense(..., activation="leaky_relu", name="dense")',
+    );
+    expect(codeOf({}, layer({ class_name: "ReLU", name: "net/block/out@2" }), null)).toBe(
+      'model.optimizer.learning_rate = 0.1 * model.optimizer.learning_rate\n\n# if units still die:\nkeras.layers.LeakyReLU(negative_slope=0.1, name="out")',
+    );
+  });
+
+  it("initializes units that were dead from the start", () => {
+    expect(codeOf({ since_step: 0 })).toContain('kernel_initializer="he_normal", bias_initializer="zeros"');
+  });
+
+  it("replaces a bounded activation, else normalizes", () => {
+    const vanishing = { rule: "vanishing_gradient" };
+    expect(codeOf(vanishing, layer({ activation: "sigmoid" }))).toContain('activation="relu"');
+    expect(codeOf(vanishing)).toContain("BatchNormalization(),  # add before dense");
+  });
+
+  it("clips what explodes, and looks at data that are not finite", () => {
+    expect(codeOf({ rule: "exploding_gradient" })).toContain("clipnorm = 1.0");
+    expect(codeOf({ rule: "nonfinite", origin: "data" })).toContain("np.isfinite(x)");
+  });
+
+  it("raises a rate that is too low", () => {
+    expect(codeOf({ rule: "stagnant_weights", sign: "still" })).toBe("model.optimizer.learning_rate = 3  # was 0.3");
+  });
+
+  it("is none where only looking helps, and for a rule of a later version", () => {
+    expect(fixOf(finding({ rule: "no_gradient" }), layer(), 0.1)).toBeNull();
+    expect(fixOf(finding({ rule: "later" }), layer(), 0.1)).toBeNull();
+    for (const { id } of RULES) expect(() => fixOf(finding({ rule: id, layer: "" }), null, null)).not.toThrow();
+  });
+});

@@ -19,7 +19,6 @@ from rich.table import Table
 from benchmarks.measure import STEPS, TURNS, measure
 from benchmarks.models import WORKLOADS
 
-
 QUICK = ("CNN", "transformer")
 """One network whose outputs are large and one with many layers, without XLA: what a change is most likely to slow."""
 

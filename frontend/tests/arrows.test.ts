@@ -17,15 +17,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "panels/landing": ["core", "charts", "state", "panels/parts", "panels/landing"],
   "panels/run": ["core", "charts", "state", "panels/parts", "panels/run"],
   "panels/thresholds": ["core", "charts", "state", "panels/parts", "panels/thresholds"],
-  "panels/app": [
-    "core",
-    "state",
-    "panels/parts",
-    "panels/layer",
-    "panels/landing",
-    "panels/run",
-    "panels/thresholds",
-  ],
+  "panels/app": ["core", "state", "panels/parts", "panels/layer", "panels/landing", "panels/run", "panels/thresholds"],
   main: ["core", "state", "panels/app", "host", "styles"],
   "vite-env": [],
 };

@@ -89,7 +89,9 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
         def summary(name: str, read: store.Glance | CannotReadError) -> dict[str, Any]:
             if isinstance(read, CannotReadError):
                 return answers.unreadable_summary(name, read.kind, read.reason)
-            return answers.run_summary(read.run, start_times.get(name), self._overviews.of(read.run, read.latest, self._muting.of(name)[0]))
+            return answers.run_summary(
+                read.run, start_times.get(name), self._overviews.of(read.run, read.latest, self._muting.of(name)[0])
+            )
 
         summaries = self._store.overviews(source, read, summary)
         return _respond(request, answers.run_list(summaries, unread=len(tags) - len(read)))

@@ -43,7 +43,9 @@ def test_long_stretches_without_records_are_gaps(sick: Run) -> None:
 
 
 def test_a_run_without_records_has_no_health(tmp_path: Path, sick: Run) -> None:
-    empty = dataclasses.replace(sick, steps=sick.steps[:0], step_table=sick.step_table[:0], findings=(), epoch_metrics=())
+    empty = dataclasses.replace(
+        sick, steps=sick.steps[:0], step_table=sick.step_table[:0], findings=(), epoch_metrics=()
+    )
     assert health_over_time(empty) == ""
     assert latest_metrics(empty) == {"epoch": None, "metrics": {}}
 

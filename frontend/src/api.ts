@@ -109,6 +109,11 @@ export function pictureAddress(run: string, tag: string, step: number): string {
   return addressOf("picture", { run, tag, step });
 }
 
+/** For a link that downloads. */
+export function reportAddress(run: string): string {
+  return addressOf("report", { run });
+}
+
 export async function fetchDescription(run: string, signal: AbortSignal): Promise<RunDescription> {
   const description = await getJson<RunDescription>("run", { run }, signal);
   return { ...description, statistics: description.statistics.map(withUnit) };

@@ -22,6 +22,10 @@ export interface Host {
   /** Whether single-key shortcuts are enabled; stored in this browser. */
   readonly hasShortcuts: boolean;
   keepShortcuts(isOn: boolean): void;
+  /** The address of what is shown, for other people. */
+  address(): string;
+  /** Calls back with keys pressed here or anywhere in the surrounding page, unless the tab is hidden; returns a cleanup. */
+  listenForKeys(pressed: (event: KeyboardEvent) => void): () => void;
   /** Names the frame for screen readers. */
   nameFrame(title: string): void;
 }
@@ -54,6 +58,8 @@ export function connectHost(): Host {
     keepShortcuts: (isOn) => {
       withStorage((storage) => (isOn ? storage.removeItem(SHORTCUTS_KEY) : storage.setItem(SHORTCUTS_KEY, OFF)));
     },
+    address: () => outer.location.href,
+    listenForKeys: (pressed) => listenForKeys(outer, pressed),
     nameFrame: (title) => {
       if (outer !== window && window.frameElement !== null) window.frameElement.setAttribute("title", title);
     },
@@ -99,6 +105,18 @@ function keepPlace(outer: Window, place: Place): void {
   if (!isOwnHash(hash)) return;
   const kept = writePlace(hash, place);
   if (kept !== hash) outer.history.replaceState(outer.history.state, "", `${pathname}${search}${kept}`);
+}
+
+/** The surrounding page has the focus until someone clicks into the frame. */
+function listenForKeys(outer: Window, pressed: (event: KeyboardEvent) => void): () => void {
+  const listening = new AbortController();
+  const report = (event: KeyboardEvent) => {
+    if (window.innerHeight > 0) pressed(event);
+  };
+  for (const page of new Set([window.document, outer.document])) {
+    page.addEventListener("keydown", report, { signal: listening.signal });
+  }
+  return () => listening.abort();
 }
 
 function watchClock(changed: (now: number) => void): void {

@@ -10,6 +10,7 @@ import chartsStyles from "./styles/charts.css?inline";
 import layersStyles from "./styles/layers.css?inline";
 import pageStyles from "./styles/page.css?inline";
 import panelsStyles from "./styles/panels.css?inline";
+import readingStyles from "./styles/reading.css?inline";
 import statesStyles from "./styles/states.css?inline";
 
 const TITLE = "Layer Health";
@@ -23,6 +24,7 @@ function adoptStyles(): void {
     chartsStyles,
     panelsStyles,
     statesStyles,
+    readingStyles,
   ].map((text) => {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(text);

@@ -117,9 +117,14 @@ def _read_one(folder: Folder, top: Path, rules: RuleChoice, tags: Collection[str
         remarks.append(f"{run.dropped} values of the event file did not fit the run's description and were left out")
     if rules is not None:
         run = rejudged(run, rules)
+    return judged(run, title, tuple(remarks), is_rejudged=rules is not None)
+
+
+def judged(run: Run, title: str = "", remarks: Sequence[str] = (), *, is_rejudged: bool = False) -> Judged:
+    """The run with its verdict, for reports; `title` is the run's name by default."""
     run = dataclasses.replace(run, findings=worst_first(run.findings, run.spec))
     seen = (run.spec, run.findings, run.last_outcomes, run.rules, run.last_training)
-    return Judged(title, run, verdict(*seen), rule_states(*seen), tuple(remarks), rules is not None)
+    return Judged(title or run.name, run, verdict(*seen), rule_states(*seen), tuple(remarks), is_rejudged)
 
 
 def without_tables(judged: Judged) -> Judged:

@@ -26,7 +26,7 @@ INNER = {
     "snapshots": {"pictures", "probe", "records", "taps"},
     "recording": {"events", "health", "pictures", "records", "taps"},
     "report": {"events", "health", "pictures", "records"},
-    "plugin": {"events", "health", "pictures", "records"},
+    "plugin": {"events", "health", "pictures", "records", "report"},
     # The doors a user opens.
     "callback": {"health", "pictures", "recording", "records", "snapshots", "taps"},
     "recorder": {"health", "pictures", "recording", "records", "snapshots", "taps"},

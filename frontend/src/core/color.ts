@@ -32,6 +32,7 @@ export interface Palette {
   readonly "alarm-ground": string;
 }
 
+/** Orange and sky are darker in the light theme, where they would hardly stand out from white. */
 const OKABE_ITO = { vermillion: "#d55e00", orange: "#e69f00", sky: "#56b4e9" } as const;
 
 export const PALETTES: Readonly<Record<Theme, Palette>> = {
@@ -50,12 +51,12 @@ export const PALETTES: Readonly<Record<Theme, Palette>> = {
     warning: "#8a5a00",
     note: "#006dab",
     "problem-fill": OKABE_ITO.vermillion,
-    "warning-fill": OKABE_ITO.orange,
-    "note-fill": OKABE_ITO.sky,
+    "warning-fill": "#c68400",
+    "note-fill": "#2f93cc",
     ok: "#5f6368",
-    "ok-fill": "#d3d7db",
-    "quiet-fill": "#eef0f2",
-    hatch: "#b4b9be",
+    "ok-fill": "#8a939b",
+    "quiet-fill": "#ffffff",
+    hatch: "#8d9297",
     alarm: "#ff4fd8",
     "alarm-ground": "#000000",
   },
@@ -77,9 +78,9 @@ export const PALETTES: Readonly<Record<Theme, Palette>> = {
     "warning-fill": OKABE_ITO.orange,
     "note-fill": OKABE_ITO.sky,
     ok: "#bdc1c6",
-    "ok-fill": "#5a5e63",
-    "quiet-fill": "#37393d",
-    hatch: "#6b6f75",
+    "ok-fill": "#7b838b",
+    "quiet-fill": "#292a2d",
+    hatch: "#868b91",
     alarm: "#ff4fd8",
     "alarm-ground": "#000000",
   },
@@ -134,4 +135,35 @@ export function mapColor(position: number, diverging: boolean): Rgb {
   const colors = diverging ? PURPLE_TO_ORANGE : CIVIDIS;
   const index = Math.round(Math.min(1, Math.max(0, position)) * (TABLE_SIZE - 1));
   return colors[index] ?? [0, 0, 0];
+}
+
+/** Contrast of two colors after WCAG 2, from 1 to 21. */
+export function contrast(a: Rgb, b: Rgb): number {
+  const [high = 0, low = 0] = [luminance(a), luminance(b)].sort((left, right) => right - left);
+  return (high + 0.05) / (low + 0.05);
+}
+
+/** Relative, after WCAG 2, from 0 to 1. */
+export function luminance(color: Rgb): number {
+  const [red = 0, green = 0, blue = 0] = color.map((value) => {
+    const share = value / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+/** Of a graphical object against its background. */
+export const LEAST_CONTRAST = 3;
+const STEP = 0.05;
+
+/** The color, mixed with black or white as far as needed to stand out from the background. */
+export function standingOut(color: string, background: string): string {
+  const ground = parseColor(background);
+  const target = luminance(ground) > 0.3 ? 0 : 255;
+  const own = parseColor(color);
+  for (let share = 0; share <= 1; share += STEP) {
+    const [red = 0, green = 0, blue = 0] = own.map((value) => Math.round(value + (target - value) * share));
+    if (contrast([red, green, blue], ground) >= LEAST_CONTRAST) return `rgb(${red}, ${green}, ${blue})`;
+  }
+  return color;
 }

@@ -114,13 +114,13 @@ function RunPanels({ store, run, layers }: RunPanelsProps) {
         </div>
         <div class="column">
           <Comparison store={store} />
+          <Training store={store} />
           <LayerMatrix store={store} />
           <DepthProfile store={store} />
           <LayerSeries store={store} />
           <Distribution store={store} />
           <UnitLives store={store} />
           <Pictures store={store} />
-          <Training store={store} />
         </div>
       </div>
       {isLarge && <ModelMap store={store} />}

@@ -1,5 +1,6 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { StepWindow } from "../core/axis";
+import { type Curve, readCurve, writeCurve } from "../core/curve";
 import type { HistogramKind } from "../core/frame";
 import type { SortOrder } from "../core/ranking";
 import type { XKind } from "../core/timeline";
@@ -23,6 +24,8 @@ export interface Choices {
   readonly picture: Signal<string | undefined>;
   readonly sort: Signal<SortOrder>;
   readonly x: Signal<XKind>;
+  /** Of all line charts. */
+  readonly curve: Signal<Curve>;
   readonly zoom: Signal<StepWindow | null>;
   readonly pinnedStep: Signal<number | null>;
   readonly hoveredStep: Signal<number | null>;
@@ -53,6 +56,7 @@ export function createChoices(host: Host): Choices {
     picture: signal(place.picture),
     sort: signal<SortOrder>(place.sort ?? "severity"),
     x: signal<XKind>(place.x ?? "step"),
+    curve: signal<Curve>(readCurve(place.curve)),
     zoom: signal<StepWindow | null>(place.zoom ?? null),
     pinnedStep,
     hoveredStep,
@@ -81,6 +85,7 @@ function placeOf(choices: Choices) {
     kind: choices.histogramKind.value === "gradient" ? ("gradient" as const) : undefined,
     picture: choices.picture.value,
     x: choices.x.value === "step" ? undefined : choices.x.value,
+    curve: writeCurve(choices.curve.value),
     zoom: choices.zoom.value ?? undefined,
     filter: unless(choices.filter.value, ""),
     flag: choices.flag.value,

@@ -15,6 +15,8 @@ const HOST: Host = {
   watchClock: () => {},
   hasShortcuts: true,
   keepShortcuts: () => {},
+  address: () => "",
+  listenForKeys: () => () => undefined,
   nameFrame: () => {},
 };
 

@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { formatCount, formatValue } from "../../core/format";
 import { fileName, type NumberTable, toCsv } from "../../core/table";
+import { saveFile } from "./save";
 
 interface NumbersProps {
   /** Accessible name. */
@@ -42,7 +43,9 @@ export function Numbers({ name, table, file }: NumbersProps) {
       <p class="table-foot">
         <button
           type="button"
-          onClick={() => save(toCsv(table), fileName(...file))}
+          onClick={() =>
+            saveFile(new Blob([toCsv(table)], { type: "text/csv;charset=utf-8" }), fileName("csv", ...file))
+          }
           aria-label={`Download CSV: ${name}`}
         >
           Download CSV
@@ -50,16 +53,6 @@ export function Numbers({ name, table, file }: NumbersProps) {
       </p>
     </>
   );
-}
-
-function save(text: string, name: string): void {
-  const address = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = name;
-  link.click();
-  // The browser reads the address only after the current task.
-  setTimeout(() => URL.revokeObjectURL(address));
 }
 
 /** Switches between chart and table. */

@@ -1,5 +1,5 @@
 import { GLYPHS } from "../../charts/look";
-import { panBy, wholeWindow } from "../../core/axis";
+import { panBy } from "../../core/axis";
 import { formatAge, formatCount, formatDuration, plural } from "../../core/format";
 import { MOST_RUNS } from "../../core/runs";
 import { stateWord } from "../../core/severity";
@@ -7,8 +7,10 @@ import { X_KINDS, type XKind } from "../../core/timeline";
 import type { Run } from "../../core/types";
 import type { Store } from "../../state/store";
 import { KeyboardHelp, type KeyboardStore } from "./keyboard_help";
+import { Share, type ShareStore } from "./share";
 
 type HeaderStore = KeyboardStore &
+  ShareStore &
   Pick<
     Store,
     | "chooseOthers"
@@ -24,6 +26,7 @@ type HeaderStore = KeyboardStore &
     | "pinnedStep"
     | "run"
     | "training"
+    | "view"
     | "x"
     | "zoom"
     | "zoomTo"
@@ -55,6 +58,7 @@ export function Header({ store, runs }: { readonly store: HeaderStore; readonly 
       {run?.readable === true && <RunFacts store={store} run={run} />}
       <div class="bar-end">
         <StepField store={store} />
+        <Share store={store} />
         <KeyboardHelp store={store} />
       </div>
     </div>
@@ -114,9 +118,8 @@ function AxisChooser({ store }: { readonly store: HeaderStore }) {
 
 function ZoomField({ store }: { readonly store: HeaderStore }) {
   const zoom = store.zoom.value;
-  const steps = store.health.value.value?.header.steps;
-  if (zoom === null || steps === undefined) return null;
-  const pan = (share: number) => store.zoomTo(panBy(zoom, wholeWindow(steps), share));
+  if (zoom === null) return null;
+  const pan = (share: number) => store.zoomTo(panBy(zoom, store.view.value.whole, share));
   return (
     <span class="zoom-field">
       <button type="button" aria-label="Earlier steps" onClick={() => pan(-0.5)}>
@@ -164,7 +167,7 @@ function StepField({ store }: { readonly store: HeaderStore }) {
   const pinned = store.pinnedStep.value;
   return (
     <p class="step-field">
-      <span>{cursor === null ? "Latest step" : `Step ${formatCount(cursor)}`}</span>
+      <span>{cursor === null ? "Latest step" : store.view.value.stepWords(cursor)}</span>
       {pinned !== null && (
         <button type="button" class="quiet" onClick={() => store.pinStep(null)} title="Return to the latest step">
           Unpin

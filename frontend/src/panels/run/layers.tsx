@@ -3,12 +3,14 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import { flagsOf } from "../../core/filter";
 import { plural } from "../../core/format";
 import { allGroups, outline, type TreeNode } from "../../core/groups";
+import { layersTable } from "../../core/layers_table";
 import { frameRow } from "../../core/points";
 import type { RankedLayer, SortOrder } from "../../core/ranking";
 import { naturalExtent, valueScale } from "../../core/scale";
 import { sparkPath } from "../../core/spark";
 import type { RunDescription } from "../../core/types";
 import type { Store } from "../../state/store";
+import { ExportMenu } from "../parts/export_menu";
 import { Await, Panel } from "../parts/panel";
 import { moveInList } from "../parts/roving";
 import { GroupRow, LayerRow } from "./layer_row";
@@ -29,6 +31,7 @@ type LayersStore = Pick<
   | "folded"
   | "layer"
   | "ranked"
+  | "run"
   | "shownLayers"
   | "sort"
 >;
@@ -55,8 +58,15 @@ export function Layers({ store }: { readonly store: LayersStore }) {
       ))}
     </fieldset>
   );
+  const exporting = (
+    <ExportMenu
+      subject="layers"
+      file={[store.run.value?.name ?? "", "layers"]}
+      table={() => layersTable(store.shownLayers.value)}
+    />
+  );
   return (
-    <Panel id="layers" title="Layers" tools={tools}>
+    <Panel id="layers" title="Layers" tools={[tools, exporting]}>
       <Await loaded={store.description.value} height={360}>
         {(description) => <LayerList store={store} description={description} />}
       </Await>

@@ -4,28 +4,39 @@ import { Lanes } from "../../charts/lanes";
 import { formatCount, plural } from "../../core/format";
 import type { Frame, MatrixHeader } from "../../core/frame";
 import { type MapRow, modelMap } from "../../core/graph";
-import { allGroups, groupsOf } from "../../core/groups";
-import { indexOfStep } from "../../core/scale";
+import { groupsOf } from "../../core/groups";
+import { layersTable } from "../../core/layers_table";
+import { nearestStep } from "../../core/scale";
 import { healthOfCode, worseCode } from "../../core/severity";
 import type { RunDescription } from "../../core/types";
 import type { Store } from "../../state/store";
 import { Shape } from "../parts/badge";
+import { ExportMenu } from "../parts/export_menu";
+import { FoldModels } from "../parts/fold_models";
 import { Await, Panel } from "../parts/panel";
 import { moveInList } from "../parts/roving";
 
-type MapStore = Pick<Store, "chooseLayer" | "cursor" | "description" | "fold" | "folded" | "health" | "layer">;
+type MapStore = Pick<
+  Store,
+  "chooseLayer" | "cursor" | "description" | "fold" | "folded" | "health" | "layer" | "ranked" | "run"
+>;
 
 const ROW_HEIGHT = 24;
+/** Rows that fit into one column. */
+const ONE_COLUMN = 24;
 
 /** The layers and their connections, with their health at the shared step. */
 export function ModelMap({ store }: { readonly store: MapStore }) {
   const description = store.description.value.value;
-  const groups = useMemo(() => allGroups(description?.layers.map(({ name }) => name) ?? []), [description]);
-  const isAnyOpen = groups.some((path) => !store.folded.value.has(path));
-  const tools = groups.length > 0 && (
-    <button type="button" onClick={() => store.fold(groups, isAnyOpen)}>
-      {isAnyOpen ? "Collapse nested models" : "Expand nested models"}
-    </button>
+  const tools = description !== null && (
+    <>
+      <FoldModels store={store} names={description.layers} />
+      <ExportMenu
+        subject="model"
+        file={[store.run.value?.name ?? "", "model"]}
+        table={() => layersTable(store.ranked.value)}
+      />
+    </>
   );
   return (
     <Panel id="map" title="Model" tools={tools}>
@@ -57,7 +68,11 @@ function MapView({ store, description, health }: MapViewProps) {
           : "Connections were not recorded; layers are in call order."}{" "}
         <MapStep store={store} health={health} />
       </p>
-      <ol ref={list} class="map" onKeyDown={(event) => moveInList(event, list.current)}>
+      <ol
+        ref={list}
+        class={map.rows.length > ONE_COLUMN ? "map map-columns" : "map"}
+        onKeyDown={(event) => moveInList(event, list.current)}
+      >
         {map.rows.map((row) => (
           <li key={row.name} style={{ height: `${ROW_HEIGHT}px` }}>
             <Lanes row={row} laneCount={map.laneCount} height={ROW_HEIGHT} />
@@ -89,7 +104,7 @@ function RowButton({ store, row, health, isSelected, isTabStop }: RowButtonProps
     () =>
       computed(() => {
         const { steps } = health.header;
-        const index = indexOfStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
+        const index = nearestStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
         const codes = row.members.map((member) => health.data[member * steps.length + index] ?? Number.NaN);
         return healthOfCode(codes.reduce(worseCode, Number.NaN)) ?? "unobserved";
       }),
@@ -113,6 +128,6 @@ function RowButton({ store, row, health, isSelected, isTabStop }: RowButtonProps
 
 function MapStep({ store, health }: { readonly store: MapStore; readonly health: Frame<MatrixHeader> }) {
   const { steps } = health.header;
-  const step = steps[indexOfStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY)];
+  const step = steps[nearestStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY)];
   return <>{step === undefined ? "No steps recorded yet." : `Health at step ${formatCount(step)}.`}</>;
 }

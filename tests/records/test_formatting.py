@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from tb_activations.records.formatting import measured, number
 
-
 TEXTS = json.loads((Path(__file__).parent / "number_texts.json").read_text("utf-8"))
 """Values, their units and their texts; the tests of the tab read the same file."""
 

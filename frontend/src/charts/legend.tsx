@@ -89,7 +89,7 @@ export function ExtraLegend({ hasGaps, hasDead = false }: { readonly hasGaps: bo
     <>
       {hasDead && (
         <span class="legend-item">
-          <span class="swatch swatch-problem">{GLYPHS.problem}</span>
+          <span class="swatch swatch-dead">{GLYPHS.problem}</span>
           dead
         </span>
       )}

@@ -42,23 +42,50 @@ export function paintMatrix(
 
   const columns = pixelColumns(data.axis, width);
   const image = new ImageData(width, data.rowCount);
-  const special: { row: number; stretch: Stretch; look: CellLook }[] = [];
+  const special: Block[] = [];
   for (let row = 0; row < data.rowCount; row++) {
     for (const stretch of stretches(rowPixels(data.values, data.stepCount, row, columns, data.reduce))) {
       const look = lookOf(stretch.value);
       fillStretch(image, row, stretch, look);
-      if (look.ink !== null) special.push({ row, stretch, look });
+      if (look.ink !== null) special.push({ row, rows: 1, stretch, look });
     }
   }
   drawScaled(context, image, width, height);
   const rowHeight = height / data.rowCount;
-  for (const { row, stretch, look } of special) drawSpecial(context, row, stretch, look, rowHeight, size.pixelRatio);
+  const isThin = rowHeight < MIN_OUTLINE_ROW * size.pixelRatio;
+  for (const block of isThin ? mergedBlocks(special) : special) drawSpecial(context, block, rowHeight, size.pixelRatio);
   if (rowHeight >= MIN_GAP_ROW * size.pixelRatio) clearGaps(context, data.rowCount, width, rowHeight, size.pixelRatio);
   for (const { from, to, value } of stretches(Float32Array.from(columns.start, (start) => (start < 0 ? 1 : 0)))) {
     if (value === 0) continue;
     context.clearRect(from, 0, to - from, height);
     drawPattern(context, gap.pattern, gap.ink ?? "", [from, 0, to - from, height], size.pixelRatio);
   }
+}
+
+/** Equal cells that are not only filled, in one row or in several. */
+interface Block {
+  readonly row: number;
+  readonly rows: number;
+  readonly stretch: Stretch;
+  readonly look: CellLook;
+}
+
+/** Joins equal stretches of rows below each other: thousands of thin rows are drawn as a few blocks. */
+function mergedBlocks(blocks: readonly Block[]): Block[] {
+  const open = new Map<string, Block>();
+  const merged: Block[] = [];
+  for (const block of blocks) {
+    const { from, to, value } = block.stretch;
+    const key = `${from} ${to} ${value}`;
+    const above = open.get(key);
+    if (above !== undefined && above.row + above.rows === block.row) {
+      open.set(key, { ...above, rows: above.rows + 1 });
+      continue;
+    }
+    if (above !== undefined) merged.push(above);
+    open.set(key, block);
+  }
+  return [...merged, ...open.values()].filter(({ look }) => look.pattern !== "none");
 }
 
 function fillStretch(image: ImageData, row: number, stretch: Stretch, look: CellLook): void {
@@ -83,16 +110,14 @@ function drawScaled(context: CanvasRenderingContext2D, image: ImageData, width: 
 
 function drawSpecial(
   context: CanvasRenderingContext2D,
-  row: number,
-  stretch: Stretch,
-  look: CellLook,
+  { row, rows, stretch, look }: Block,
   rowHeight: number,
   pixelRatio: number,
 ): void {
   const left = stretch.from;
   const top = Math.round(row * rowHeight);
   const width = stretch.to - stretch.from;
-  const height = Math.round((row + 1) * rowHeight) - top;
+  const height = Math.round((row + rows) * rowHeight) - top;
   const ink = look.ink ?? "";
   if (look.pattern !== "none") drawPattern(context, look.pattern, ink, [left, top, width, height], pixelRatio);
   const isTall = rowHeight >= MIN_OUTLINE_ROW * pixelRatio;

@@ -1,7 +1,8 @@
 import { svgElement, svgText, vectorOf } from "./vector";
 
 /** Controls and what only screen readers get are no part of a picture. */
-const LEFT_OUT = "button, select, input, label, details, fieldset, .panel-tools, .only-read, .tooltip, .zoom-band";
+const LEFT_OUT =
+  "button:not(.layer, .map-row), select, input, label, details, fieldset, .panel-tools, .only-read, .tooltip, .zoom-band";
 
 interface Frame {
   readonly left: number;

@@ -51,7 +51,7 @@ export function CurveMenu({ store }: { readonly store: CurveStore }) {
             checked={curve.hidesOutliers}
             onChange={() => change({ hidesOutliers: !curve.hidesOutliers })}
           />
-          <span>Ignore outliers on the vertical axis</span>
+          <span>Ignore outliers</span>
         </label>
       </fieldset>
     </details>

@@ -11,6 +11,7 @@ import { sparkPath } from "../../core/spark";
 import type { RunDescription } from "../../core/types";
 import type { Store } from "../../state/store";
 import { ExportMenu } from "../parts/export_menu";
+import { useGrowing } from "../parts/growing";
 import { Await, Panel } from "../parts/panel";
 import { moveInList } from "../parts/roving";
 import { GroupRow, LayerRow } from "./layer_row";
@@ -93,6 +94,7 @@ function LayerList({ store, description }: ListProps) {
   );
   const sparks = useSparks(store);
   const selected = store.layer.value?.name;
+  const count = useGrowing(rows.length);
   const isSeen = rows.some((row) => row.kind === "item" && row.item.layer.name === selected);
 
   // Scrolls only the list: the page must not move when a layer is chosen in another panel.
@@ -104,7 +106,7 @@ function LayerList({ store, description }: ListProps) {
     const isAbove = top < box.scrollTop;
     const isBelow = top + chosen.offsetHeight > box.scrollTop + box.clientHeight;
     if (isAbove || isBelow) box.scrollTop = top - (isAbove ? 0 : box.clientHeight - chosen.offsetHeight);
-  }, [selected, store.sort.value]);
+  }, [selected, store.sort.value, count]);
 
   const onKeyDown = (event: KeyboardEvent) => {
     const target = moveInList(event, list.current);
@@ -119,7 +121,7 @@ function LayerList({ store, description }: ListProps) {
       {isModelOrder && <FoldAll store={store} names={description.layers.map(({ name }) => name)} />}
       {shown.length === 0 && <NothingMatches store={store} count={description.layers.length} />}
       <ol ref={list} class="layer-list" onKeyDown={onKeyDown}>
-        {rows.map((row, index) => (
+        {rows.slice(0, count).map((row, index) => (
           <li key={row.kind === "group" ? `group ${row.path}` : row.item.layer.name}>
             {row.kind === "group" ? (
               <GroupRow
@@ -129,12 +131,12 @@ function LayerList({ store, description }: ListProps) {
               />
             ) : (
               <LayerRow
+                store={store}
                 entry={row.item}
                 depth={row.depth}
                 spark={sparks?.pathOf(row.item.index)}
                 isSelected={row.item.layer.name === selected}
                 isTabStop={isSeen ? row.item.layer.name === selected : index === 0}
-                onChoose={() => store.chooseLayer(row.item.layer.name)}
               />
             )}
           </li>

@@ -13,7 +13,9 @@ import type { Store } from "../../state/store";
 import { Shape } from "../parts/badge";
 import { ExportMenu } from "../parts/export_menu";
 import { FoldModels } from "../parts/fold_models";
+import { useGrowing } from "../parts/growing";
 import { Await, Panel } from "../parts/panel";
+import { pure } from "../parts/pure";
 import { moveInList } from "../parts/roving";
 
 type MapStore = Pick<
@@ -57,6 +59,7 @@ function MapView({ store, description, health }: MapViewProps) {
   const folded = store.folded.value;
   const map = useMemo(() => modelMap(description.layers, folded), [description, folded]);
   const list = useRef<HTMLOListElement>(null);
+  const count = useGrowing(map.rows.length);
   const selected = store.layer.value?.name ?? "";
   const isChosen = ({ name, isGroup }: MapRow) => name === selected || (isGroup && groupsOf(selected).includes(name));
   const tabStop = map.rows.find(isChosen)?.name ?? map.rows[0]?.name;
@@ -73,17 +76,16 @@ function MapView({ store, description, health }: MapViewProps) {
         class={map.rows.length > ONE_COLUMN ? "map map-columns" : "map"}
         onKeyDown={(event) => moveInList(event, list.current)}
       >
-        {map.rows.map((row) => (
-          <li key={row.name} style={{ height: `${ROW_HEIGHT}px` }}>
-            <Lanes row={row} laneCount={map.laneCount} height={ROW_HEIGHT} />
-            <RowButton
-              store={store}
-              row={row}
-              health={health}
-              isSelected={isChosen(row)}
-              isTabStop={row.name === tabStop}
-            />
-          </li>
+        {map.rows.slice(0, count).map((row) => (
+          <MapItem
+            key={row.name}
+            store={store}
+            row={row}
+            laneCount={map.laneCount}
+            health={health}
+            isSelected={isChosen(row)}
+            isTabStop={row.name === tabStop}
+          />
         ))}
       </ol>
     </>
@@ -97,6 +99,17 @@ interface RowButtonProps {
   readonly isSelected: boolean;
   readonly isTabStop: boolean;
 }
+
+interface ItemProps extends RowButtonProps {
+  readonly laneCount: number;
+}
+
+const MapItem = pure(({ laneCount, ...props }: ItemProps) => (
+  <li style={{ height: `${ROW_HEIGHT}px` }}>
+    <Lanes row={props.row} laneCount={laneCount} height={ROW_HEIGHT} />
+    <RowButton {...props} />
+  </li>
+));
 
 /** Re-renders only when its own health changes with the step. */
 function RowButton({ store, row, health, isSelected, isTabStop }: RowButtonProps) {

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.conftest import OpenTab, Tab
+from tests.browser.conftest import OpenTab
 from tests.live_server import Server, serve
 from tests.synthetic import START_TIME, write_run
 
@@ -27,9 +28,12 @@ def odd_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     write_run(folder, name="gap", steps=20, sick=False, start_time=START_TIME + 60)
     write_run(folder, name="gap", steps=20, sick=False, start_step=900, start_time=START_TIME + 600)
     write_run(folder, name=LONG_NAME, steps=20, sick=False)
+    # The clock of the trainer is ahead, so that the run counts as live however slow the tests are.
+    write_run(folder, name="live", steps=20, sick=False, start_time=time.time() + 3600)
     with serve(folder) as server:
         server.wait_for_records("gap", 40)
         server.wait_for_records(LONG_NAME, 20)
+        server.wait_for_records("live", 20)
         yield server
 
 
@@ -77,13 +81,22 @@ def test_steps_without_a_record_are_hatched_and_explained(open_tab: OpenTab, odd
     assert tab.picture("training") == before
 
 
+def test_a_live_training_tells_when_it_will_be_observed_again(open_tab: OpenTab, odd_server: Server) -> None:
+    tab = open_tab(odd_server, place="&p.layer_health.run=live")
+    words = tab.panel("training").locator(".heartbeat")
+    expect(words).to_have_text(re.compile(r"Last record: step 190, just now\. Next record around step 200, in about "))
+    over = open_tab(odd_server, place=GAP)
+    expect(over.panel("training").locator("figure").first).to_be_visible()
+    expect(over.panel("training").locator(".heartbeat")).to_have_count(0)
+
+
 def test_the_step_at_the_cursor_tells_its_batch_and_stays_in_view(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, place=SICK)
     plot = tab.panel("units").locator(".matrix-plot")
     top = tab.panel("units").evaluate("panel => panel.getBoundingClientRect().top + scrollY")
-    point_at(plot, 0.5)
+    point_at(plot, 0.505)
     field = tab.frame.locator(".step-field")
-    expect(field).to_have_text("Step 590, epoch 2, after 30 s, 32 samples")
+    expect(field).to_have_text("Step 600, epoch 2, after 30 s, 32 samples")
     expect(field).to_be_in_viewport()
     after = tab.panel("units").evaluate("panel => panel.getBoundingClientRect().top + scrollY")
     assert after == top, "pointing moves the page"
@@ -101,7 +114,7 @@ def test_tooltip_tells_all_runs_and_calls(open_tab: OpenTab, server: Server) -> 
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 1280
     shared = open_tab(server, place=NESTED + "&p.layer_health.layer=encoder%2Fblock_1%2Fdense_4%401")
-    point_at(shared, shared.frame.locator("#series .u-over").first, 0.5)
+    point_at(shared.frame.locator("#series .u-over").first, 0.5)
     rows = shared.frame.locator("#series .tooltip:not([hidden]) .tooltip-row")
     expect(rows).to_have_text([re.compile("dense_4@1"), re.compile("dense_4@2")])
 
@@ -163,7 +176,7 @@ def test_every_panel_can_be_saved(open_tab: OpenTab, server: Server, tmp_path: P
         assert title.split(":")[0] in drawn
         assert ("<path" in drawn) or ("<image" in drawn) or panel == "cost"
         assert sizes["PNG"].read_bytes().startswith(b"\x89PNG")
-        assert len(list(csv.reader(sizes["CSV"].open(newline="")))) > 2
+        assert len(list(csv.reader(sizes["CSV"].read_text("utf-8").splitlines()))) > 2
 
 
 def test_line_charts_are_saved_as_lines(open_tab: OpenTab, server: Server, tmp_path: Path) -> None:

@@ -1,11 +1,25 @@
-import { useRef } from "preact/hooks";
+import type { RefObject } from "preact";
+import { useMemo, useRef } from "preact/hooks";
 import { endOfName } from "../core/rows";
 import { useWidth } from "./size";
 
 const MIN_LABEL_HEIGHT = 13;
-/** Width of a character in pixels, on average. */
-const CHARACTER = 6.3;
 const FEWEST_CHARACTERS = 6;
+/** Pixels between a name and the plot. */
+const SPACE = 8;
+const TYPICAL = "abcdefghijklmnopqrstuvwxyz_0123456789/";
+
+/** How many characters of a name fit, in the font of the column. */
+function useCharacters(column: RefObject<HTMLElement | null>): number {
+  const width = useWidth(column);
+  return useMemo(() => {
+    const context = document.createElement("canvas").getContext("2d");
+    if (column.current === null || context === null) return FEWEST_CHARACTERS;
+    context.font = `12px ${getComputedStyle(column.current).fontFamily}`;
+    const character = context.measureText(TYPICAL).width / TYPICAL.length;
+    return Math.max(FEWEST_CHARACTERS, Math.floor((width - SPACE) / character));
+  }, [width]);
+}
 
 interface RowNamesProps {
   readonly names: readonly string[];
@@ -22,7 +36,7 @@ interface RowNamesProps {
 export function RowNames(props: RowNamesProps) {
   const { names, rowHeight, selectedRow, hoveredRow = null, spacing = MIN_LABEL_HEIGHT, onSelectRow } = props;
   const column = useRef<HTMLDivElement>(null);
-  const characters = Math.max(FEWEST_CHARACTERS, Math.floor(useWidth(column) / CHARACTER) - 1);
+  const characters = useCharacters(column);
   const stride = Math.ceil(spacing / rowHeight);
   const wanted = [hoveredRow, selectedRow].filter((row): row is number => row !== null && row >= 0);
   const isShown = (row: number) =>

@@ -187,7 +187,7 @@ function attachCursor(chart: uPlot, props: TimeSeriesProps, axis: StepAxis): () 
   };
 }
 
-/** Markers within this share of the axis are told with the step. */
+/** Markers within this share of the axis are shown with the step. */
 const NEAR = 0.015;
 
 function tipText({ lines, unit, view, markers }: TimeSeriesProps, axis: StepAxis, step: number): TipText {

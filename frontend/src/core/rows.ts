@@ -10,7 +10,7 @@ export interface LayerRows {
   readonly members: readonly number[];
 }
 
-/** One row per layer in call order; a collapsed model is one row, in the place of its first layer. */
+/** One row per layer in call order; a collapsed model is one row, where its first layer was. */
 export function foldedRows(
   names: readonly string[],
   folded: ReadonlySet<string>,

@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { panelSvg, pngFile, svgFile } from "../../charts/snapshot";
 import { fileName, type NumberTable, toCsv } from "../../core/table";
-import { saveFile } from "./save";
+import { copyText, saveFile } from "./save";
 
 interface ExportProps {
   /** Of the panel, for people. */
@@ -15,25 +15,34 @@ interface ExportProps {
   readonly isPicture?: boolean;
 }
 
+const NOTHING = "Nothing to export yet.";
+
 /** Saves a panel as picture or its numbers as CSV. */
 export function ExportMenu({ subject, file, table, isPicture = true }: ExportProps) {
   const menu = useRef<HTMLDetailsElement>(null);
-  const failure = useSignal("");
+  const message = useSignal("");
   const save = async (make: (panel: HTMLElement) => Promise<Blob> | Blob | null, extension: string) => {
     const panel = menu.current?.closest<HTMLElement>(".panel");
     if (menu.current !== null) menu.current.open = false;
     if (panel == null) return;
     try {
       const content = await make(panel);
-      failure.value = content === null ? "Nothing to export yet." : "";
+      message.value = content === null ? NOTHING : "";
       if (content !== null) saveFile(content, fileName(extension, ...file));
     } catch (error) {
-      failure.value = String(error);
+      message.value = String(error);
     }
   };
   const csv = () => {
     const numbers = table();
     return numbers === null ? null : new Blob([toCsv(numbers)], { type: "text/csv;charset=utf-8" });
+  };
+  // For frames that forbid downloads, as in some editors.
+  const copy = async () => {
+    const numbers = table();
+    const isCopied = numbers !== null && (await copyText(toCsv(numbers)));
+    if (menu.current !== null) menu.current.open = false;
+    message.value = numbers === null ? NOTHING : isCopied ? "Copied." : "The browser does not let this page copy.";
   };
   return (
     <>
@@ -54,11 +63,14 @@ export function ExportMenu({ subject, file, table, isPicture = true }: ExportPro
           <button type="button" onClick={() => save(csv, "csv")}>
             CSV
           </button>
+          <button type="button" onClick={copy}>
+            Copy CSV
+          </button>
         </fieldset>
       </details>
-      {failure.value !== "" && (
+      {message.value !== "" && (
         <span class="quiet-words" role="status">
-          {failure.value}
+          {message.value}
         </span>
       )}
     </>

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import functools
+import http.server
 import re
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Locator, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import DEADLINE, OpenTab
 from tests.live_server import Server, serve
@@ -251,29 +254,38 @@ def test_narrow_page_shows_charts_before_prose_and_menus_stay_on_it(open_tab: Op
 
 
 @pytest.fixture
-def editor(browser: Browser, server: Server) -> Iterator[FrameLocator]:
+def editor(browser: Browser, server: Server, tmp_path: Path) -> Iterator[Page]:
     """The tab in a sandboxed frame of a page of another origin, as in an editor or a notebook."""
     sandbox = "allow-scripts allow-same-origin allow-forms allow-downloads"
-    context = browser.new_context(viewport={"width": 1000, "height": 800})
-    context.set_default_timeout(DEADLINE)
-    page = context.new_page()
     frame = f'src="{server.url}#layer_health{SICK}" width="990" height="700"'
-    around = f'<textarea></textarea><iframe sandbox="{sandbox}" {frame}></iframe>'
-    page.route("http://editor.test/", lambda route: route.fulfill(body=around, content_type="text/html"))
-    page.goto("http://editor.test/")
-    tab = page.frame_locator("iframe").frame_locator("iframe")
+    (tmp_path / "index.html").write_text(f'<textarea></textarea><iframe sandbox="{sandbox}" {frame}></iframe>')
+    # A real server of the same site: the browser lets only local pages embed local ones, and gives others no storage.
+    handler = functools.partial(QuietHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as around:
+        serving = threading.Thread(target=around.serve_forever)
+        serving.start()
+        context = browser.new_context(viewport={"width": 1000, "height": 800})
+        context.set_default_timeout(DEADLINE)
+        page = context.new_page()
+        page.goto(f"http://localhost:{around.server_port}/")
+        yield page
+        context.close()
+        around.shutdown()
+        serving.join()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+def test_keys_copying_and_downloads_work_in_a_sandboxed_frame(editor: Page) -> None:
+    page, tab = editor, editor.frame_locator("iframe").frame_locator("iframe")
     expect(tab.locator("#series figure").first).to_be_visible()
-    yield tab
-    page.close()
-    context.close()
-
-
-def test_keys_copying_and_downloads_work_in_a_sandboxed_frame(editor: FrameLocator) -> None:
-    page = editor.owner.page
     with page.expect_download() as saving:
-        editor.get_by_role("link", name="Save report").click()
+        tab.get_by_role("link", name="Save report").click()
     assert saving.value.suggested_filename == "relu_dies_health.html"
-    panel = editor.locator("#training")
+    panel = tab.locator("#training")
     panel.locator("summary", has_text="Export").click()
     with page.expect_download() as saving:
         panel.get_by_role("button", name="PNG").click()
@@ -283,7 +295,7 @@ def test_keys_copying_and_downloads_work_in_a_sandboxed_frame(editor: FrameLocat
     expect(panel.get_by_role("status")).to_have_text("Copied.")
     panel.locator("h2").click()
     page.keyboard.press("n")
-    expect(editor.locator("article:focus")).to_have_count(1)
+    expect(tab.locator("article:focus")).to_have_count(1)
     page.locator("textarea").focus()
     page.keyboard.press("Control+V")
     expect(page.locator("textarea")).to_have_value(re.compile("^Step,Loss,Learning rate"))

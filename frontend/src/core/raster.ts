@@ -1,4 +1,5 @@
 import type { StepAxis } from "./axis";
+import type { Cell } from "./coverage";
 import { worseCode } from "./severity";
 
 /** Which recorded steps each column of pixels shows: from `start` up to, not including, `end`; none in a gap. */
@@ -14,14 +15,23 @@ export function pixelColumns(axis: StepAxis, width: number): PixelColumns {
   const columnOf = (step: number) => Math.round(axis.position(step) * width);
   axis.cells.forEach((cell, index) => {
     if (!axis.meets(cell)) return;
-    const first = Math.min(width - 1, columnOf(cell.from));
-    const past = Math.max(columnOf(cell.to), first + 1);
+    const least = isIsolated(axis.cells, index) ? LEAST_COLUMNS : 1;
+    const first = Math.max(0, Math.min(width - least, columnOf(cell.from)));
+    const past = Math.min(width, Math.max(columnOf(cell.to), first + least));
     for (let column = first; column < past; column++) {
       if ((start[column] ?? -1) < 0) start[column] = index;
       end[column] = index + 1;
     }
   });
   return { start, end };
+}
+
+/** Of a record between two gaps, which would be overlooked otherwise. */
+const LEAST_COLUMNS = 3;
+
+function isIsolated(cells: readonly Cell[], index: number): boolean {
+  const [before, own, after] = [cells[index - 1], cells[index], cells[index + 1]];
+  return (before === undefined || before.to !== own?.from) && (after === undefined || after.from !== own?.to);
 }
 
 /** Chooses between two values that share a pixel. */

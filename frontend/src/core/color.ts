@@ -1,4 +1,3 @@
-import { interpolateCividis, interpolatePuOr } from "d3-scale-chromatic";
 import type { HealthState } from "./severity";
 
 /** Red, green and blue from 0 to 255. */
@@ -123,16 +122,32 @@ export function parseColor(text: string): Rgb {
 
 const TABLE_SIZE = 256;
 
-function table(interpolate: (position: number) => string): readonly Rgb[] {
-  return Array.from({ length: TABLE_SIZE }, (_, index) => parseColor(interpolate(index / (TABLE_SIZE - 1))));
+/** Cividis, a color map that reads the same with and without color vision (Nuñez, Anderson and Renslow 2018), at equal steps. */
+const CIVIDIS_COLORS =
+  "#002051 #012b65 #11366c #26426e #3c4d6e #51586e #62646f #727071 #7f7c75 #8c8877 #9a9478 #a9a177 #bbaf71 #cebd68 #e2cb5c #f3da4f #fdea45";
+/** Lightest in the middle. */
+const ORANGE_TO_PURPLE_COLORS = "#703400 #b25f0c #e2983a #f8cf98 #f6f3ee #cfcbe3 #a195c7 #6a4d99 #30104f";
+
+/** Colors between those listed, which are equally far apart. */
+function table(listed: string): readonly Rgb[] {
+  const anchors = listed.split(" ").map(parseColor);
+  return Array.from({ length: TABLE_SIZE }, (_, index) => {
+    const place = (index / (TABLE_SIZE - 1)) * (anchors.length - 1);
+    const [low, high] = [anchors[Math.floor(place)], anchors[Math.ceil(place)]];
+    const between = (part: 0 | 1 | 2) => {
+      const [from, to] = [low?.[part] ?? 0, high?.[part] ?? 0];
+      return Math.round(from + (to - from) * (place % 1));
+    };
+    return [between(0), between(1), between(2)];
+  });
 }
 
-const CIVIDIS = table(interpolateCividis);
-const PURPLE_TO_ORANGE = table((position) => interpolatePuOr(1 - position));
+const CIVIDIS = table(CIVIDIS_COLORS);
+const ORANGE_TO_PURPLE = table(ORANGE_TO_PURPLE_COLORS);
 
-/** The color of a position in [0, 1]: cividis, or purple over white to orange around zero. */
+/** The color of a position in [0, 1]: cividis, or orange over white to purple around zero. */
 export function mapColor(position: number, diverging: boolean): Rgb {
-  const colors = diverging ? PURPLE_TO_ORANGE : CIVIDIS;
+  const colors = diverging ? ORANGE_TO_PURPLE : CIVIDIS;
   const index = Math.round(Math.min(1, Math.max(0, position)) * (TABLE_SIZE - 1));
   return colors[index] ?? [0, 0, 0];
 }

@@ -100,7 +100,9 @@ def test_the_step_at_the_cursor_tells_its_batch_and_stays_in_view(open_tab: Open
     point_at(plot, 0.505)
     field = tab.frame.locator(".step-field")
     expect(field).to_have_text("Step 600, epoch 2, after 30 s, 32 samples")
-    expect(field).to_be_in_viewport()
+    dock = tab.frame.locator(".step-dock")
+    expect(dock).to_have_text("Step 600, epoch 2, after 30 s, 32 samples")
+    expect(dock).to_be_in_viewport()
     after = tab.panel("units").evaluate("panel => panel.getBoundingClientRect().top + scrollY")
     assert after == top, "pointing moves the page"
 

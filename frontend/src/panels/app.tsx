@@ -20,6 +20,7 @@ import { Layers } from "./run/layers";
 import { ModelFindings } from "./run/model_findings";
 import { ModelMap } from "./run/model_map";
 import { RunSettings } from "./run/settings";
+import { StepDock } from "./run/step_dock";
 import { Training } from "./run/training";
 import { VerdictLine } from "./run/verdict";
 
@@ -68,6 +69,7 @@ function RunView({ store, runs }: { readonly store: Store; readonly runs: readon
   return (
     <>
       <Header store={store} runs={runs} />
+      <StepDock store={store} />
       <RunBody store={store} />
     </>
   );

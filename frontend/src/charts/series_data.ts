@@ -33,7 +33,7 @@ export function drawnLines(lines: Lines, scale: ScaleKind, { smoothing }: Curve)
   return lines.map((line) => {
     const raw = plottedSeries(line.values, scale);
     if (smoothing === 0) return { line, plotted: raw, raw: null };
-    return { line, plotted: plottedSeries(smoothed(line.values, smoothing), scale), raw };
+    return { line, plotted: plottedSeries(smoothed(line.values, smoothing, scale === "log"), scale), raw };
   });
 }
 

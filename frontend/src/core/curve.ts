@@ -28,14 +28,14 @@ export function readCurve(text: string | undefined): Curve {
 }
 
 /**
- * Exponential moving average as in TensorBoard: the start is not drawn towards zero, and values that are not finite are
- * left out of it.
+ * Exponential moving average as in TensorBoard: the start is not drawn towards zero. Values that have no place on the axis
+ * are left out of it and stay as they are: those that are not finite, and on a logarithmic axis zero and less.
  */
-export function smoothed(values: Float32Array, weight: number): Float32Array {
+export function smoothed(values: Float32Array, weight: number, isLog = false): Float32Array {
   let sum = 0;
   let total = 0;
   return values.map((value) => {
-    if (!Number.isFinite(value)) return value;
+    if (!Number.isFinite(value) || (isLog && value <= 0)) return value;
     sum = sum * weight + (1 - weight) * value;
     total = total * weight + (1 - weight);
     return sum / total;

@@ -17,6 +17,11 @@ it("smooths without pulling the start towards zero, and around values that are n
   expect(jumpy[2]).toBeCloseTo(10 / 1.5);
 });
 
+it("never smooths zero into a small positive value on a logarithmic axis", () => {
+  expect([...smoothed(Float32Array.from([4, 0, 4, 0]), 0.5, true)]).toEqual([4, 0, 4, 0]);
+  expect(smoothed(Float32Array.from([4, 0]), 0.5)[1]).toBeGreaterThan(0);
+});
+
 it("finds the usual range of values with outliers, and none without", () => {
   const values = Float32Array.from({ length: 100 }, (_, index) => (index === 50 ? 1e6 : index % 10));
   expect(usualExtent(values)).toEqual({ low: 0, high: 9 });

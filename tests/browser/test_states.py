@@ -210,7 +210,7 @@ def test_what_was_not_evaluated_never_looks_healthy(
     words = {name: (" ".join(shape.split()), text) for name, (shape, text) in rows.items()}
     assert words == {
         "failed": ("! Not evaluated", "Not evaluated: vanishing gradient failed"),
-        "hidden": ("– Not observable", "called inside tf.while_loop"),
+        "hidden": ("× Not observable", "called inside tf.while_loop"),
         "waiting": ("… Not enough data yet", "Not enough data yet"),
         "judged": ("✓ OK", "OK: 2 checks passed"),
         "spared": ("– Not applicable", "No rule applies"),

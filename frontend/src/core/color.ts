@@ -174,9 +174,10 @@ const STEP = 0.05;
 /** The color, mixed with black or white as far as needed to stand out from the background. */
 export function standingOut(color: string, background: string): string {
   const ground = parseColor(background);
+  if (contrast(parseColor(color), ground) >= LEAST_CONTRAST) return color;
   const target = luminance(ground) > 0.3 ? 0 : 255;
   const own = parseColor(color);
-  for (let share = 0; share <= 1; share += STEP) {
+  for (let share = STEP; share <= 1; share += STEP) {
     const [red = 0, green = 0, blue = 0] = own.map((value) => Math.round(value + (target - value) * share));
     if (contrast([red, green, blue], ground) >= LEAST_CONTRAST) return `rgb(${red}, ${green}, ${blue})`;
   }

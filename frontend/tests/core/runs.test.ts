@@ -47,7 +47,7 @@ it("tells as many runs apart as there are dashes, in TensorBoard's colors", () =
   const names = many.map(({ name }) => name);
   expect(pickOthers(many, many[0] ?? null, names, null)).toHaveLength(MOST_RUNS - 1);
   expect(new Set(Array.from({ length: MOST_RUNS }, (_, place) => runDash(place).join())).size).toBe(MOST_RUNS);
-  expect(runColor(2, "light")).toBe("rgb(229, 37, 146)");
+  expect(runColor(2, "light")).toBe("#e52592");
   expect(runColor(9, "light")).toBe(runColor(2, "light"));
   for (const theme of ["light", "dark"] as const) {
     const ground = parseColor(PALETTES[theme].surface);

@@ -215,7 +215,7 @@ def test_what_was_not_evaluated_never_looks_healthy(
         "judged": ("✓ OK", "OK: 2 checks passed"),
         "spared": ("– Not applicable", "No rule applies"),
     }
-    assert list(words) == ["failed", "hidden", "waiting", "judged", "spared"]
+    assert list(words) == ["failed", "judged", "waiting", "spared", "hidden"]
     expect(tab.frame.locator(".verdict")).to_contain_text("Not fully evaluated")
     expect(tab.frame.locator(".verdict")).to_contain_text("Rules that failed: vanishing gradient on 1 layer.")
 

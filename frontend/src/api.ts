@@ -110,6 +110,11 @@ export function pictureAddress(run: string, tag: string, step: number): string {
   return addressOf("picture", { run, tag, step });
 }
 
+/** For a link that downloads. */
+export function reportAddress(run: string): string {
+  return addressOf("report", { run });
+}
+
 /** @param muted the mutes that this browser keeps, as JSON; the server has its own as well. */
 export async function fetchDescription(run: string, muted: string, signal: AbortSignal): Promise<RunDescription> {
   const description = await getJson<RunDescription>("run", withMuted({ run }, muted), signal);

@@ -30,6 +30,10 @@ export interface Host {
   /** What `remember` kept in this browser under this name; null if nothing. */
   recall(name: string): string | null;
   remember(name: string, text: string): void;
+  /** The address of what is shown, for other people. */
+  address(): string;
+  /** Calls back with keys pressed here or anywhere in the surrounding page, unless the tab is hidden; returns a cleanup. */
+  listenForKeys(pressed: (event: KeyboardEvent) => void): () => void;
   /** Names the frame for screen readers. */
   nameFrame(title: string): void;
 }
@@ -75,6 +79,8 @@ export function connectHost(): Host {
     remember: (name, text) => {
       withStorage((storage) => storage.setItem(MEMORY_PREFIX + name, text));
     },
+    address: () => outer.location.href,
+    listenForKeys: (pressed) => listenForKeys(outer, pressed),
     nameFrame: (title) => {
       if (outer !== window && window.frameElement !== null) window.frameElement.setAttribute("title", title);
     },
@@ -124,6 +130,18 @@ function keepPlace(outer: Window, place: Place, isNewEntry: boolean): void {
   const address = `${pathname}${search}${kept}`;
   if (isNewEntry) outer.history.pushState(outer.history.state, "", address);
   else outer.history.replaceState(outer.history.state, "", address);
+}
+
+/** The surrounding page has the focus until someone clicks into the frame. */
+function listenForKeys(outer: Window, pressed: (event: KeyboardEvent) => void): () => void {
+  const listening = new AbortController();
+  const report = (event: KeyboardEvent) => {
+    if (window.innerHeight > 0) pressed(event);
+  };
+  for (const page of new Set([window.document, outer.document])) {
+    page.addEventListener("keydown", report, { signal: listening.signal });
+  }
+  return () => listening.abort();
 }
 
 function watchClock(changed: (now: number) => void): void {

@@ -11,6 +11,7 @@ import landingStyles from "./styles/landing.css?inline";
 import layersStyles from "./styles/layers.css?inline";
 import pageStyles from "./styles/page.css?inline";
 import panelsStyles from "./styles/panels.css?inline";
+import readingStyles from "./styles/reading.css?inline";
 import rootCauseStyles from "./styles/root_cause.css?inline";
 import statesStyles from "./styles/states.css?inline";
 import thresholdsStyles from "./styles/thresholds.css?inline";
@@ -29,6 +30,7 @@ function adoptStyles(): void {
     rootCauseStyles,
     statesStyles,
     thresholdsStyles,
+    readingStyles,
   ].map((text) => {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(text);

@@ -22,6 +22,7 @@ from tb_activations.plugin.errors import ApiError, ErrorKind
 from tb_activations.plugin.frames import Frame
 from tb_activations.plugin.muted import NOTHING_MUTED, Muted
 from tb_activations.plugin.overview import no_overview
+from tb_activations.plugin.not_finite import layer_values
 from tb_activations.records.columns import LAYER_STATISTICS, STEP_STATISTICS
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.mute import NO_MUTES, Mutes, counting, mute_of
@@ -127,7 +128,7 @@ def matrix(run: Run, stat: str, max_steps: int) -> Frame:
     left_out = Omissions()
     left_out.note("layers", len(run.layers) - rows)
     indices = shown(len(run.steps), max_steps, width=rows)
-    data = health(run.outcomes[:, :rows], indices) if stat == HEALTH else run.stat(stat)[indices, :rows].T
+    data = health(run.outcomes[:, :rows], indices) if stat == HEALTH else layer_values(run, stat)[indices, :rows].T
     data = data.astype(np.float32)
     measured = data[np.isfinite(data)]
     header = {
@@ -153,7 +154,7 @@ def series(run: Run, layer: str | None, stats: Sequence[str], max_steps: int) ->
         rows = [run.step_stat(stat)[indices] for stat in stats]
     else:
         position = _layer_position(run, layer)
-        rows = [run.stat(stat)[indices, position] for stat in stats]
+        rows = [layer_values(run, stat)[indices, position] for stat in stats]
     header = {"run": run.name, "layer": layer, "stats": list(stats), **_step_axis(run, indices)}
     return Frame(header, np.stack(rows).astype(np.float32))
 

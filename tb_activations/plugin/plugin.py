@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tensorboard import plugin_util
 from tensorboard.backend import http_util
@@ -13,6 +15,7 @@ from tensorboard.plugins import base_plugin
 from tensorboard.util import img_mime_type_detector
 from werkzeug.wrappers import Request, Response
 
+from tb_activations.events import schema
 from tb_activations.events.run import Run
 from tb_activations.events.schema import PLUGIN_NAME
 from tb_activations.pictures.kinds import read_details
@@ -25,6 +28,8 @@ from tb_activations.plugin.muting import Muting, check_page
 from tb_activations.plugin.overview import Overviews
 from tb_activations.plugin.source import Source
 from tb_activations.records.columns import HISTOGRAM_KINDS, LAYER_COLUMNS, STEP_COLUMNS
+from tb_activations.report.page import report_page
+from tb_activations.report.stored import judged
 
 Query = Mapping[str, str]
 Wsgi = Callable[..., Any]
@@ -33,6 +38,7 @@ PAGE = Path(__file__).parent.parent / "static" / "index.js"
 READING, WRITING = ("GET", "HEAD"), ("POST",)
 PICTURE_SECONDS = 60
 """How long a browser may cache a picture: the step cursor returns to the same ones often."""
+LONGEST_FILE_NAME = 80
 _NO_PAGE = """export function render() {
   document.body.textContent =
     "This installation lacks the Layer Health page. Run `make bundle`, then reload.";
@@ -72,6 +78,7 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
             "/series": self._of_run(store.TABLES, _series),
             "/units": self._of_run(store.UNITS, _units),
             "/histograms": self._of_run(store.HISTOGRAMS, _histograms),
+            "/report": _application(self._report),
             "/pictures": _application(self._pictures),
             "/picture": _application(self._picture),
             "/picture_details": _application(self._picture_details),
@@ -127,6 +134,13 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
         run = parameters.text(request.args, "run")
         stored, problem = self._muting.of(run)
         return Muted(stored, parameters.mutes(request.args), self._muting.why_not(request, run), problem)
+
+    def _report(self, request: Request) -> Response:
+        name = parameters.text(request.args, "run")
+        run = self._store.read(self._source(request), name, frozenset(schema.COLUMNS))
+        page = report_page([judged(run)]).encode("utf-8", "backslashreplace")
+        headers = [("Content-Disposition", f"attachment; filename*=UTF-8''{quote(_file_name(name), safe='')}")]
+        return _response(request, page, "text/html", headers=headers)
 
     def _pictures(self, request: Request) -> Response:
         run = parameters.text(request.args, "run")
@@ -209,6 +223,16 @@ def _page(request: Request) -> Response:
     return _response(request, content, "text/javascript")
 
 
-def _response(request: Request, content: bytes, content_type: str, expires: int = 0) -> Response:
-    response: Response = http_util.Respond(request, content, content_type, expires=expires)
+def _response(
+    request: Request,
+    content: bytes,
+    content_type: str,
+    expires: int = 0,
+    headers: Sequence[tuple[str, str]] = (),
+) -> Response:
+    response: Response = http_util.Respond(request, content, content_type, expires=expires, headers=list(headers))
     return response
+
+
+def _file_name(run: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", run).strip("._")[:LONGEST_FILE_NAME] + "_health.html"

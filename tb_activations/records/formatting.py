@@ -1,4 +1,4 @@
-"""Numbers as people read them, the same in every text."""
+"""Numbers as people read them, the same in every text and in the tab (`frontend/src/core/format.ts`)."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from tb_activations.health.roots import worst_first
 from tb_activations.health.rules import RuleChoice, configure
 from tb_activations.health.verdict import RuleState, Verdict, rule_states, verdict
 from tb_activations.records.finding import Finding
-from tb_activations.records.mute import Mute, Mutes, counting, mute_of
+from tb_activations.records.mute import NO_MUTES, Mute, Mutes, counting, mute_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -134,10 +134,17 @@ def _read_one(folder: Folder, top: Path, rules: RuleChoice, tags: Collection[str
     if rules is not None:
         run = rejudged(run, rules)
     mutes = _mutes(folder.path, remarks)
+    return judged(run, title, tuple(remarks), mutes, is_rejudged=rules is not None)
+
+
+def judged(
+    run: Run, title: str = "", remarks: Sequence[str] = (), mutes: Mutes = NO_MUTES, *, is_rejudged: bool = False
+) -> Judged:
+    """The run with its verdict, for reports; `title` is the run's name by default."""
     run = dataclasses.replace(run, findings=worst_first(run.findings, run.spec))
     seen = (run.spec, counted := counting(run.findings, mutes), run.last_outcomes, run.rules, run.last_training)
     whole = verdict(*seen, muted=len(run.findings) - len(counted))
-    return Judged(title, run, whole, rule_states(*seen), tuple(remarks), rules is not None, mutes)
+    return Judged(title or run.name, run, whole, rule_states(*seen), tuple(remarks), is_rejudged, mutes)
 
 
 def _mutes(folder: Path, remarks: list[str]) -> Mutes:

@@ -54,7 +54,7 @@ def test_tab_key_reaches_every_control_once(open_tab: OpenTab, server: Server) -
     tab = open_tab(server, place=SICK)
     tab.frame.get_by_label("Run", exact=True).focus()
     reached = []
-    for _ in range(40):
+    for _ in range(60):
         tab.page.keyboard.press("Tab")
         reached.append(
             tab.frame.locator("html").evaluate(
@@ -68,16 +68,14 @@ def test_tab_key_reaches_every_control_once(open_tab: OpenTab, server: Server) -
         if reached[-1].startswith("How this run"):
             break
     told = " | ".join(reached)
-    wanted = ["Compare", "Step", "Epoch", "Time", "Keyboard help", "Severity", "Model order", "Dead units 1", "dense_2"]
-    wanted += ["step 360", "Scalars", "Images", "dense_2", "Show", "Health of 8 layers"]
-    wanted += ["Statistic", "Table", "gradient norm of 8 layers", "Statistics", "Table", "Activations", "Gradients"]
-    wanted += [
-        "Table",
-        "Distribution of activations",
-        "Activity of 16 units",
-        "Table",
-        "How this run was observed and judged",
-    ]
+    wanted = ["Compare", "Step", "Epoch", "Time", "Copy link", "Save report", "Keyboard help"]
+    wanted += ["Severity", "Model order", "Export: layers", "Dead units 1", "dense_2"]
+    wanted += ["step 360", "Scalars", "Images", "Export: model", "dense_2", "Export: monitoring overhead"]
+    wanted += ["Curves", "Table", "Export: training", "Show", "Export: timeline", "Health of 8 layers"]
+    wanted += ["Statistic", "Table", "Export: depth profile", "gradient norm of 8 layers"]
+    wanted += ["Statistics", "Curves", "Table", "Export: metrics", "Activations", "Gradients", "Table"]
+    wanted += ["Distribution of activations", "Table", "Export: units", "Activity of 16 units"]
+    wanted += ["How this run was observed and judged"]
     position = 0
     for name in wanted:
         found = told.find(name, position)

@@ -20,7 +20,7 @@ def test_feature_maps_with_their_range_at_the_step(open_tab: OpenTab, server: Se
     tab = open_tab(server, height=2000, place=NESTED)
     panel = tab.panel("pictures")
     image = panel.locator("img")
-    expect(panel).to_contain_text("Values from −1 (darkest) to 111 (lightest), the same scale for all maps.")
+    expect(panel).to_contain_text("Values from -1 (darkest) to 111 (lightest), the same scale for all maps.")
     expect(panel).to_contain_text("Two samples, four channels.")
     expect(panel).to_contain_text("Step 1,100, 10 of 10 pictures")
     width, height = natural_size(image)
@@ -28,7 +28,7 @@ def test_feature_maps_with_their_range_at_the_step(open_tab: OpenTab, server: Se
     assert [int(image.get_attribute(side) or 0) for side in ("width", "height")] == [width, height]
     panel.get_by_role("slider").focus()
     tab.page.keyboard.press("Home")
-    expect(panel).to_contain_text("Values from −1 (darkest) to 11 (lightest)")
+    expect(panel).to_contain_text("Values from -1 (darkest) to 11 (lightest)")
     expect(image).to_have_attribute("alt", "feature maps of stem at step 100")
     expect(tab.frame.locator(".step-field")).to_contain_text("Step 100")
     tab.frame.get_by_role("application", name="Health of 14 layers").focus()

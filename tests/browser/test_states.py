@@ -210,12 +210,12 @@ def test_what_was_not_evaluated_never_looks_healthy(
     words = {name: (" ".join(shape.split()), text) for name, (shape, text) in rows.items()}
     assert words == {
         "failed": ("! Not evaluated", "Not evaluated: vanishing gradient failed"),
-        "hidden": ("– Not observable", "called inside tf.while_loop"),
+        "hidden": ("× Not observable", "called inside tf.while_loop"),
         "waiting": ("… Not enough data yet", "Not enough data yet"),
         "judged": ("✓ OK", "OK: 2 checks passed"),
         "spared": ("– Not applicable", "No rule applies"),
     }
-    assert list(words) == ["failed", "hidden", "waiting", "judged", "spared"]
+    assert list(words) == ["failed", "judged", "waiting", "spared", "hidden"]
     expect(tab.frame.locator(".verdict")).to_contain_text("Not fully evaluated")
     expect(tab.frame.locator(".verdict")).to_contain_text("Rules that failed: vanishing gradient on 1 layer.")
 

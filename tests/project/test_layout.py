@@ -28,7 +28,7 @@ INNER = {
     "golden": {"comparison", "events", "health", "records", "report"},
     "reading": {"events", "health", "records", "report"},
     "report": {"comparison", "events", "health", "pictures", "records"},
-    "plugin": {"events", "health", "pictures", "records"},
+    "plugin": {"events", "health", "pictures", "records", "report"},
     # The doors a user opens.
     "callback": {"health", "pictures", "recording", "records", "snapshots", "taps"},
     "recorder": {"health", "pictures", "recording", "records", "snapshots", "taps"},

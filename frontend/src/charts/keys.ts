@@ -1,4 +1,4 @@
-import { wholeWindow, zoomBy } from "../core/axis";
+import { zoomBy } from "../core/axis";
 import type { StepView } from "../core/view";
 
 /** What the arrow keys move through: rows, and the step that all panels share. */
@@ -27,7 +27,7 @@ export function moveByKey(event: KeyboardEvent, { rowNames, steps, selectedRow, 
         );
   const toStep = (target: number) => view.onPinStep(steps[Math.min(last, Math.max(0, target))] ?? null);
   const toRow = (target: number) => onSelectRow(Math.min(rowNames.length - 1, Math.max(0, target)));
-  const zoom = (factor: number) => view.onZoom(zoomBy(view.zoom, wholeWindow(steps), current, factor));
+  const zoom = (factor: number) => view.onZoom(zoomBy(view.zoom, view.whole, current, factor));
   switch (event.key) {
     case "ArrowLeft":
       toStep(index - leap);

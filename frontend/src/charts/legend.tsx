@@ -36,6 +36,9 @@ interface ColorBarProps {
   readonly statistic: Statistic;
   /** Whether any value is nonpositive on a logarithmic scale, missing or infinite. */
   readonly specials: SpecialValues;
+  /** Whether there are steps without a record. */
+  readonly hasGaps?: boolean;
+  readonly hasDead?: boolean;
 }
 
 export interface SpecialValues {
@@ -58,7 +61,7 @@ export function specialValues(values: Float32Array, scale: ValueScale | null): S
 }
 
 /** The color scale of a statistic with its ends, unit and kind. */
-export function ColorBar({ scale, statistic, specials }: ColorBarProps) {
+export function ColorBar({ scale, statistic, specials, hasGaps = false, hasDead = false }: ColorBarProps) {
   return (
     <div class="legend">
       {scale !== null && (
@@ -73,9 +76,30 @@ export function ColorBar({ scale, statistic, specials }: ColorBarProps) {
           </span>
         </div>
       )}
-      {scale !== null && <span>{scaleWords(scale)}</span>}
+      {scale !== null && <span>{scaleWords(scale)} scale</span>}
       <SpecialLegend specials={specials} />
+      <ExtraLegend hasGaps={hasGaps} hasDead={hasDead} />
     </div>
+  );
+}
+
+/** Steps without a record, dead units. */
+export function ExtraLegend({ hasGaps, hasDead = false }: { readonly hasGaps: boolean; readonly hasDead?: boolean }) {
+  return (
+    <>
+      {hasDead && (
+        <span class="legend-item">
+          <span class="swatch swatch-dead">{GLYPHS.problem}</span>
+          dead
+        </span>
+      )}
+      {hasGaps && (
+        <span class="legend-item">
+          <span class="swatch swatch-hatch" />
+          no record
+        </span>
+      )}
+    </>
   );
 }
 
@@ -91,14 +115,14 @@ export function SpecialLegend({ specials }: { readonly specials: SpecialValues }
       )}
       {specials.hasMissing && (
         <span class="legend-item">
-          <span class="swatch swatch-hatch" />
+          <span class="swatch swatch-missing" />
           no value
         </span>
       )}
       {specials.hasInfinite && (
         <span class="legend-item">
           <span class="swatch swatch-alarm" />
-          infinite
+          not finite
         </span>
       )}
     </>
@@ -112,24 +136,35 @@ const HEALTH_LEGEND: readonly HealthState[] = [
   "ok",
   "insufficient_data",
   "not_applicable",
+  "unobserved",
   "error",
 ];
 
-export function HealthLegend({ palette }: { readonly palette: Palette }) {
+const PLAIN: readonly HealthState[] = ["ok", "not_applicable", "insufficient_data", "unobserved"];
+
+interface HealthLegendProps {
+  readonly palette: Palette;
+  /** Only these are explained. */
+  readonly states: ReadonlySet<HealthState | null>;
+  readonly hasGaps: boolean;
+}
+
+export function HealthLegend({ palette, states, hasGaps }: HealthLegendProps) {
   return (
     <div class="legend">
-      {HEALTH_LEGEND.map((state) => (
+      {HEALTH_LEGEND.filter((state) => states.has(state)).map((state) => (
         <span key={state} class="legend-item">
           <span
             class={`swatch swatch-${state}`}
             style={{ backgroundColor: stateFill(state, palette) }}
             aria-hidden="true"
           >
-            {state === "ok" || state === "not_applicable" || state === "insufficient_data" ? "" : GLYPHS[state]}
+            {PLAIN.includes(state) ? "" : GLYPHS[state]}
           </span>
           {stateWord(state)}
         </span>
       ))}
+      <ExtraLegend hasGaps={hasGaps} />
     </div>
   );
 }

@@ -2,10 +2,13 @@ import { mapColor, type Palette, parseColor, type Rgb, stateFill } from "../core
 import type { ValueScale } from "../core/scale";
 import { type HealthState, healthOfCode } from "../core/severity";
 
+/** Hatching is kept for steps without a record. */
+export type Pattern = "none" | "hatch" | "cross" | "dots" | "line" | "dashes";
+
 /** How one value of a matrix is drawn. */
 export interface CellLook {
   readonly fill: Rgb;
-  readonly pattern: "none" | "hatch" | "cross";
+  readonly pattern: Pattern;
   /** Drawn at the start of a run of equal cells if there is room. */
   readonly glyph: string;
   /** Color of glyph, outline and pattern; null draws no outline. */
@@ -20,17 +23,27 @@ export const GLYPHS: Readonly<Record<HealthState, string>> = {
   not_applicable: "\u2013",
   insufficient_data: "\u2026",
   error: "!",
-  unobserved: "\u2013",
+  unobserved: "\u00d7",
 };
 
 export type LookOf = (value: number) => CellLook;
 
 function missing(palette: Palette): CellLook {
+  return { fill: parseColor(palette.surface), pattern: "dots", glyph: "", ink: palette.hatch };
+}
+
+/** Steps that were not recorded. */
+export function gapLook(palette: Palette): CellLook {
   return { fill: parseColor(palette.surface), pattern: "hatch", glyph: "", ink: palette.hatch };
 }
 
+/** A unit that died and stayed silent. */
+export function deadLook(palette: Palette): CellLook {
+  return { fill: parseColor(palette["problem-fill"]), pattern: "none", glyph: GLYPHS.problem, ink: "#000000" };
+}
+
 function infinite(palette: Palette): CellLook {
-  return { fill: parseColor(palette["alarm-ground"]), pattern: "cross", glyph: "I", ink: palette.alarm };
+  return { fill: parseColor(palette["alarm-ground"]), pattern: "cross", glyph: "!", ink: palette.alarm };
 }
 
 export function healthLook(palette: Palette): LookOf {
@@ -46,10 +59,12 @@ export function healthLook(palette: Palette): LookOf {
       case "error":
         return { fill, pattern: "cross", glyph: GLYPHS[state], ink: palette.alarm };
       case "insufficient_data":
-        return { fill, pattern: "hatch", glyph: "", ink: palette.hatch };
-      case "ok":
+        return { fill, pattern: "dots", glyph: "", ink: palette.hatch };
       case "not_applicable":
+        return { fill, pattern: "line", glyph: "", ink: palette.hatch };
       case "unobserved":
+        return { fill, pattern: "dashes", glyph: "", ink: palette.hatch };
+      case "ok":
         return { fill, pattern: "none", glyph: "", ink: null };
       default: {
         const never: never = state;

@@ -1,15 +1,16 @@
 import { computed, type ReadonlySignal } from "@preact/signals";
 
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import { type StepAxis, stepAxis } from "../core/axis";
+import type { StepAxis } from "../core/axis";
 import type { Palette } from "../core/color";
 import type { Reduce } from "../core/raster";
 import type { Movable } from "./keys";
-import type { LookOf } from "./look";
+import { gapLook, type LookOf } from "./look";
 import { paintMatrix } from "./paint";
 import { followPointer, type PointerTarget } from "./pointer";
 import { Region, RowMark, rowUnder } from "./region";
 import { useWidth } from "./size";
+import { useStepAxis } from "./step_axis";
 
 export interface MatrixProps extends Movable {
   /** Accessible name. */
@@ -25,6 +26,8 @@ export interface MatrixProps extends Movable {
   readonly maxRowHeight: number;
   /** Pixels from one row name to the next; as close as legible by default. */
   readonly nameSpacing?: number | undefined;
+  /** The row under the pointer; null for none. */
+  readonly hoveredRow: number | null;
   onHoverRow(row: number | null): void;
 }
 
@@ -36,12 +39,12 @@ export function Matrix(props: MatrixProps) {
   const width = useWidth(plot);
   const rowHeight = Math.min(props.maxRowHeight, props.maxHeight / Math.max(1, rowNames.length));
   const height = Math.max(rowHeight * rowNames.length, 1);
-  const axis = useMemo(() => stepAxis(steps, view.timeline, view.zoom), [steps, view.timeline, view.zoom]);
+  const axis = useStepAxis(steps, view);
 
   useEffect(() => {
     if (canvas.current === null || width === 0) return;
     const data = { rowCount: rowNames.length, stepCount: steps.length, values, axis, reduce };
-    paintMatrix(canvas.current, data, lookOf, { width, height, pixelRatio: window.devicePixelRatio });
+    paintMatrix(canvas.current, data, lookOf, gapLook(palette), { width, height, pixelRatio: window.devicePixelRatio });
   }, [rowNames, steps, values, axis, reduce, lookOf, width, height, palette]);
 
   const rowAt = (event: MouseEvent) => rowUnder(event, plot.current, rowHeight, rowNames.length);
@@ -72,6 +75,7 @@ export function Matrix(props: MatrixProps) {
         rowHeight={rowHeight}
         nameSpacing={props.nameSpacing}
         selectedRow={props.selectedRow}
+        hoveredRow={props.hoveredRow}
         view={view}
         readoutId={props.readoutId}
         onSelectRow={props.onSelectRow}
@@ -82,7 +86,7 @@ export function Matrix(props: MatrixProps) {
           <StepMark axis={axis} cursor={view.cursor} />
         </div>
       </Region>
-      <Axis axis={axis} />
+      <Axis axis={axis} width={width} />
     </div>
   );
 }
@@ -108,21 +112,26 @@ function StepMark({ axis, cursor }: StepMarkProps) {
 
 /** Position beyond which a centered label would be clipped. */
 const NEAR_END = 0.96;
+/** Pixels for one label. */
+const LABEL_SPACE = 52;
 
-function Axis({ axis }: { readonly axis: StepAxis }) {
+function Axis({ axis, width }: { readonly axis: StepAxis; readonly width: number }) {
+  const stride = Math.max(1, Math.ceil((axis.ticks.length * LABEL_SPACE) / Math.max(1, width)));
   return (
     <div class="matrix-axis" aria-hidden="true">
       <span class="matrix-axis-title">{axis.title}</span>
       <div class="matrix-ticks">
-        {axis.ticks.map(({ position, label }) => (
-          <span
-            key={label}
-            class={position > NEAR_END ? "is-at-end" : position < 1 - NEAR_END ? "is-at-start" : undefined}
-            style={{ left: `${position * 100}%` }}
-          >
-            {label}
-          </span>
-        ))}
+        {axis.ticks
+          .filter((_, index) => index % stride === 0)
+          .map(({ position, label }) => (
+            <span
+              key={label}
+              class={position > NEAR_END ? "is-at-end" : position < 1 - NEAR_END ? "is-at-start" : undefined}
+              style={{ left: `${position * 100}%` }}
+            >
+              {label}
+            </span>
+          ))}
       </div>
     </div>
   );

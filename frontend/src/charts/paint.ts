@@ -1,7 +1,8 @@
 import type { StepAxis } from "../core/axis";
 import { pixelColumns, type Reduce, rowPixels, type Stretch, stretches } from "../core/raster";
+import { unreachable } from "../core/unreachable";
 
-import type { CellLook, LookOf } from "./look";
+import type { CellLook, LookOf, Pattern } from "./look";
 
 export interface MatrixData {
   readonly rowCount: number;
@@ -24,8 +25,14 @@ const MIN_GLYPH_WIDTH = 13;
 const MIN_OUTLINE_ROW = 5;
 const MIN_GAP_ROW = 6;
 
-/** Draws all cells: colors as one image, then patterns, outlines and glyphs where there is room. */
-export function paintMatrix(canvas: HTMLCanvasElement, data: MatrixData, lookOf: LookOf, size: PaintSize): void {
+/** Draws all cells: colors as one image, then patterns, outlines and glyphs where there is room; steps without a record last. */
+export function paintMatrix(
+  canvas: HTMLCanvasElement,
+  data: MatrixData,
+  lookOf: LookOf,
+  gap: CellLook,
+  size: PaintSize,
+): void {
   const width = Math.max(1, Math.round(size.width * size.pixelRatio));
   const height = Math.max(1, Math.round(size.height * size.pixelRatio));
   canvas.width = width;
@@ -35,18 +42,50 @@ export function paintMatrix(canvas: HTMLCanvasElement, data: MatrixData, lookOf:
 
   const columns = pixelColumns(data.axis, width);
   const image = new ImageData(width, data.rowCount);
-  const special: { row: number; stretch: Stretch; look: CellLook }[] = [];
+  const special: Block[] = [];
   for (let row = 0; row < data.rowCount; row++) {
     for (const stretch of stretches(rowPixels(data.values, data.stepCount, row, columns, data.reduce))) {
       const look = lookOf(stretch.value);
       fillStretch(image, row, stretch, look);
-      if (look.ink !== null) special.push({ row, stretch, look });
+      if (look.ink !== null) special.push({ row, rows: 1, stretch, look });
     }
   }
   drawScaled(context, image, width, height);
   const rowHeight = height / data.rowCount;
-  for (const { row, stretch, look } of special) drawSpecial(context, row, stretch, look, rowHeight, size.pixelRatio);
+  const isThin = rowHeight < MIN_OUTLINE_ROW * size.pixelRatio;
+  for (const block of isThin ? mergedBlocks(special) : special) drawSpecial(context, block, rowHeight, size.pixelRatio);
   if (rowHeight >= MIN_GAP_ROW * size.pixelRatio) clearGaps(context, data.rowCount, width, rowHeight, size.pixelRatio);
+  for (const { from, to, value } of stretches(Float32Array.from(columns.start, (start) => (start < 0 ? 1 : 0)))) {
+    if (value === 0) continue;
+    context.clearRect(from, 0, to - from, height);
+    drawPattern(context, gap.pattern, gap.ink ?? "", [from, 0, to - from, height], size.pixelRatio);
+  }
+}
+
+/** Equal cells that are not only filled, in one row or in several. */
+interface Block {
+  readonly row: number;
+  readonly rows: number;
+  readonly stretch: Stretch;
+  readonly look: CellLook;
+}
+
+/** Joins equal stretches of rows below each other: thousands of thin rows are drawn as a few blocks. */
+function mergedBlocks(blocks: readonly Block[]): Block[] {
+  const open = new Map<string, Block>();
+  const merged: Block[] = [];
+  for (const block of blocks) {
+    const { from, to, value } = block.stretch;
+    const key = `${from} ${to} ${value}`;
+    const above = open.get(key);
+    if (above !== undefined && above.row + above.rows === block.row) {
+      open.set(key, { ...above, rows: above.rows + 1 });
+      continue;
+    }
+    if (above !== undefined) merged.push(above);
+    open.set(key, block);
+  }
+  return [...merged, ...open.values()].filter(({ look }) => look.pattern !== "none");
 }
 
 function fillStretch(image: ImageData, row: number, stretch: Stretch, look: CellLook): void {
@@ -71,16 +110,14 @@ function drawScaled(context: CanvasRenderingContext2D, image: ImageData, width: 
 
 function drawSpecial(
   context: CanvasRenderingContext2D,
-  row: number,
-  stretch: Stretch,
-  look: CellLook,
+  { row, rows, stretch, look }: Block,
   rowHeight: number,
   pixelRatio: number,
 ): void {
   const left = stretch.from;
   const top = Math.round(row * rowHeight);
   const width = stretch.to - stretch.from;
-  const height = Math.round((row + 1) * rowHeight) - top;
+  const height = Math.round((row + rows) * rowHeight) - top;
   const ink = look.ink ?? "";
   if (look.pattern !== "none") drawPattern(context, look.pattern, ink, [left, top, width, height], pixelRatio);
   const isTall = rowHeight >= MIN_OUTLINE_ROW * pixelRatio;
@@ -101,30 +138,57 @@ function drawSpecial(
   }
 }
 
-function drawPattern(
+type Box = readonly [left: number, top: number, width: number, height: number];
+
+/** Anchored at the canvas, so that the pattern continues across cells. */
+export function drawPattern(
   context: CanvasRenderingContext2D,
-  pattern: "hatch" | "cross",
+  pattern: Pattern,
   ink: string,
-  [left, top, width, height]: readonly [number, number, number, number],
+  [left, top, width, height]: Box,
   pixelRatio: number,
 ): void {
   const spacing = 6 * pixelRatio;
+  const middle = Math.round(top + height / 2) + 0.5;
   context.save();
   context.beginPath();
   context.rect(left, top, width, height);
   context.clip();
-  context.beginPath();
-  // Anchored at the canvas, so that the pattern continues across cells.
-  const first = Math.floor((left - (top + height)) / spacing) * spacing;
-  for (let offset = first; offset < left + width + top + height; offset += spacing) {
-    context.moveTo(offset + top, top);
-    context.lineTo(offset + top + height, top + height);
-    if (pattern === "hatch") continue;
-    context.moveTo(offset - top, top);
-    context.lineTo(offset - top - height, top + height);
-  }
   context.strokeStyle = ink;
-  context.lineWidth = pixelRatio * 0.75;
+  context.lineWidth = pixelRatio * (pattern === "hatch" || pattern === "cross" ? 0.75 : 1);
+  context.beginPath();
+  switch (pattern) {
+    case "none":
+      break;
+    case "line":
+    case "dashes":
+      if (pattern === "dashes") context.setLineDash([2 * pixelRatio, spacing]);
+      context.moveTo(0, middle);
+      context.lineTo(left + width, middle);
+      break;
+    case "dots":
+      context.setLineDash([1.5 * pixelRatio, spacing - 1.5 * pixelRatio]);
+      context.lineWidth = 1.5 * pixelRatio;
+      for (let y = Math.ceil(top / spacing) * spacing; y < top + height; y += spacing) {
+        context.moveTo(0, y);
+        context.lineTo(left + width, y);
+      }
+      break;
+    case "hatch":
+    case "cross": {
+      const first = Math.floor((left - (top + height)) / spacing) * spacing;
+      for (let offset = first; offset < left + width + top + height; offset += spacing) {
+        context.moveTo(offset + top, top);
+        context.lineTo(offset + top + height, top + height);
+        if (pattern === "hatch") continue;
+        context.moveTo(offset - top, top);
+        context.lineTo(offset - top - height, top + height);
+      }
+      break;
+    }
+    default:
+      unreachable(pattern);
+  }
   context.stroke();
   context.restore();
 }

@@ -6,8 +6,8 @@ export interface PointerTarget {
   readonly axis: StepAxis;
   readonly steps: readonly number[];
   readonly view: StepView;
-  /** Called with null when the pointer leaves. */
-  onPoint?(event: MouseEvent | null): void;
+  /** Called with the nearest recorded step, and with null when the pointer leaves. */
+  onPoint?(event: MouseEvent | null, step: number | null): void;
   onPick?(event: MouseEvent): void;
 }
 
@@ -60,8 +60,9 @@ export function followPointer(plot: HTMLElement, target: () => PointerTarget): (
         band.style.left = `${Math.min(start, place) * 100}%`;
         band.style.width = `${Math.abs(place - start) * 100}%`;
       }
-      target().onPoint?.(event);
-      target().view.onHoverStep(stepAt(event));
+      const step = stepAt(event);
+      target().onPoint?.(event, step);
+      target().view.onHoverStep(step);
     },
     options,
   );
@@ -77,7 +78,7 @@ export function followPointer(plot: HTMLElement, target: () => PointerTarget): (
   plot.addEventListener(
     "pointerleave",
     () => {
-      target().onPoint?.(null);
+      target().onPoint?.(null, null);
       target().view.onHoverStep(null);
     },
     options,

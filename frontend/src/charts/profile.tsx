@@ -27,6 +27,8 @@ export interface ProfileProps extends Movable {
   readonly unit: string;
   /** Id of the element that shows the value of the row. */
   readonly readoutId: string;
+  /** The row under the pointer; null for none. */
+  readonly hoveredRow: number | null;
   onHoverRow(row: number | null): void;
 }
 
@@ -57,6 +59,7 @@ export function Profile(props: ProfileProps) {
         steps={props.steps}
         rowHeight={rowHeight}
         selectedRow={selectedRow}
+        hoveredRow={props.hoveredRow}
         view={props.view}
         readoutId={props.readoutId}
         onSelectRow={props.onSelectRow}
@@ -82,7 +85,7 @@ export function Profile(props: ProfileProps) {
           <RowMark row={selectedRow} rowHeight={rowHeight} />
         </div>
       </Region>
-      {scale !== null && <ValueAxis scale={scale} unit={props.unit} />}
+      {scale !== null && <ValueAxis scale={scale} unit={props.unit} width={width} />}
     </div>
   );
 }
@@ -156,12 +159,25 @@ function markPath(point: ProfilePoint, row: number, width: number, rowHeight: nu
   }
 }
 
-function ValueAxis({ scale, unit }: { readonly scale: ValueScale; readonly unit: string }) {
+/** Pixels for one label. */
+const LABEL_SPACE = 62;
+
+interface ValueAxisProps {
+  readonly scale: ValueScale;
+  readonly unit: string;
+  readonly width: number;
+}
+
+/** Both ends, and the ticks between them that fit. */
+function ValueAxis({ scale, unit, width }: ValueAxisProps) {
+  const ticks = barTicks(scale);
+  const shown =
+    ticks.length * LABEL_SPACE > width ? ticks.filter((_, index) => index % (ticks.length - 1) === 0) : ticks;
   return (
     <div class="matrix-axis" aria-hidden="true">
       <span />
       <div class="matrix-ticks profile-ticks">
-        {barTicks(scale).map((tick, index, all) => (
+        {shown.map((tick, index, all) => (
           <span
             key={tick}
             class={index === all.length - 1 ? "is-at-end" : index === 0 ? "is-at-start" : undefined}

@@ -10,6 +10,8 @@ interface RegionProps extends Movable {
   /** Plural noun for the rows. */
   readonly rows: string;
   readonly rowHeight: number;
+  /** The row under the pointer; null for none. */
+  readonly hoveredRow?: number | null | undefined;
   /** Pixels from one row name to the next; as close as legible by default. */
   readonly nameSpacing?: number | undefined;
   /** Id of the element that shows the value under the cursor. */
@@ -37,6 +39,7 @@ export function Region(props: RegionProps) {
         names={props.rowNames}
         rowHeight={props.rowHeight}
         selectedRow={props.selectedRow}
+        hoveredRow={props.hoveredRow}
         spacing={props.nameSpacing}
         onSelectRow={props.onSelectRow}
       />

@@ -1,35 +1,64 @@
+import type { RefObject } from "preact";
+import { useMemo, useRef } from "preact/hooks";
+import { endOfName } from "../core/rows";
+import { useWidth } from "./size";
+
 const MIN_LABEL_HEIGHT = 13;
+const FEWEST_CHARACTERS = 6;
+/** Pixels between a name and the plot. */
+const SPACE = 8;
+const TYPICAL = "abcdefghijklmnopqrstuvwxyz_0123456789/";
+
+/** How many characters of a name fit, in the font of the column. */
+function useCharacters(column: RefObject<HTMLElement | null>): number {
+  const width = useWidth(column);
+  return useMemo(() => {
+    const context = document.createElement("canvas").getContext("2d");
+    if (column.current === null || context === null) return FEWEST_CHARACTERS;
+    context.font = `12px ${getComputedStyle(column.current).fontFamily}`;
+    const character = context.measureText(TYPICAL).width / TYPICAL.length;
+    return Math.max(FEWEST_CHARACTERS, Math.floor((width - SPACE) / character));
+  }, [width]);
+}
 
 interface RowNamesProps {
   readonly names: readonly string[];
   readonly rowHeight: number;
   readonly selectedRow: number;
+  /** The row under the pointer; null for none. */
+  readonly hoveredRow?: number | null | undefined;
   /** Pixels from one name to the next. Rows with an empty name get none. */
   readonly spacing?: number | undefined;
   onSelectRow(row: number): void;
 }
 
-/** As many names as fit; the selected row always has its name. */
-export function RowNames({ names, rowHeight, selectedRow, spacing = MIN_LABEL_HEIGHT, onSelectRow }: RowNamesProps) {
+/** As many names as fit. The selected row and the row under the pointer always have theirs, so that every row has one. */
+export function RowNames(props: RowNamesProps) {
+  const { names, rowHeight, selectedRow, hoveredRow = null, spacing = MIN_LABEL_HEIGHT, onSelectRow } = props;
+  const column = useRef<HTMLDivElement>(null);
+  const characters = useCharacters(column);
   const stride = Math.ceil(spacing / rowHeight);
-  const isNear = (row: number) => row !== selectedRow && Math.abs(row - selectedRow) < stride;
+  const wanted = [hoveredRow, selectedRow].filter((row): row is number => row !== null && row >= 0);
+  const isShown = (row: number) =>
+    wanted[0] === row ||
+    (wanted.includes(row) && Math.abs(row - (wanted[0] ?? row)) >= stride) ||
+    (row % stride === 0 && wanted.every((other) => Math.abs(row - other) >= stride));
   return (
-    <div class="matrix-names" aria-hidden="true" style={{ height: `${names.length * rowHeight}px` }}>
+    <div ref={column} class="matrix-names" aria-hidden="true" style={{ height: `${names.length * rowHeight}px` }}>
       {names.map((name, row) => {
-        if (name === "") return null;
-        if (row !== selectedRow && (row % stride !== 0 || (selectedRow >= 0 && isNear(row)))) return null;
-        const style = { top: `${(row + 0.5) * rowHeight}px` };
+        if (name === "" || !isShown(row)) return null;
+        const kind = row === selectedRow ? " is-selected" : row === hoveredRow ? " is-hovered" : "";
         return (
           // biome-ignore lint/a11y/useKeyWithClickEvents: the region around it takes the keys
           // biome-ignore lint/a11y/noStaticElementInteractions: a shortcut for the pointer, hidden from others
           <div
             key={row}
-            class={row === selectedRow ? "matrix-name is-selected" : "matrix-name"}
-            style={style}
+            class={`matrix-name${kind}`}
+            style={{ top: `${(row + 0.5) * rowHeight}px` }}
             title={name}
             onClick={() => onSelectRow(row)}
           >
-            <bdi>{name}</bdi>
+            <bdi>{endOfName(name, characters)}</bdi>
           </div>
         );
       })}

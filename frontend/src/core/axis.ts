@@ -1,6 +1,7 @@
 import { scaleLinear } from "d3-scale";
+import { type Cell, gapsOf, recordCells } from "./coverage";
 import { formatCount } from "./format";
-import { indexOfStep } from "./scale";
+import { nearestStep } from "./scale";
 import { BY_STEP, type Timeline, type XKind } from "./timeline";
 
 /** A range of steps. */
@@ -22,8 +23,16 @@ export interface StepAxis {
   /** In [0, 1]; steps outside are clamped. A single step is in the middle. */
   position(step: number): number;
   stepAt(position: number): number;
-  /** Index of the recorded step that is shown at a position in [0, 1]; -1 without steps. */
+  /** The timeline value of a step, which need not be recorded. */
+  valueAt(step: number): number;
+  /** Index of the recorded step nearest to a position in [0, 1]; -1 without steps. */
   indexAt(position: number): number;
+  /** Whether a part of the cell is visible. */
+  meets(cell: Cell): boolean;
+  /** What each recorded step stands for, in steps. */
+  readonly cells: readonly Cell[];
+  /** Ranges of steps without a record. */
+  readonly gaps: readonly Cell[];
   /** Timeline values at both ends. */
   readonly from: number;
   readonly to: number;
@@ -34,13 +43,14 @@ export interface StepAxis {
 
 const TICKS = 8;
 
-/** Steps must be ascending. Each recorded step extends to the next one. Without a window, all steps are shown. */
+/** Steps must be ascending. Without a window, the axis begins with the first recorded step and ends with the last. */
 export function stepAxis(
   steps: readonly number[],
   timeline: Timeline = BY_STEP,
-  zoom: StepWindow | null = null,
+  visible: StepWindow | null = null,
 ): StepAxis {
-  const shown = zoom ?? wholeWindow(steps);
+  const shown = visible ?? wholeWindow(steps);
+  const cells = recordCells(steps);
   const [from, to] = [timeline.at(shown.from), timeline.at(shown.to)];
   const scale = scaleLinear([from, to], [0, 1]).clamp(true);
   const unit = unitOf(timeline.kind, to - from);
@@ -49,7 +59,11 @@ export function stepAxis(
     shows: (step) => step >= shown.from && step <= shown.to,
     position: (step) => scale(timeline.at(step)),
     stepAt,
-    indexAt: (position) => indexOfStep(steps, stepAt(position)),
+    valueAt: timeline.at,
+    indexAt: (position) => nearestStep(steps, stepAt(position)),
+    meets: ({ from: start, to: end }) => end > shown.from && start < shown.to,
+    cells,
+    gaps: gapsOf(cells, shown),
     from,
     to,
     ticks: ticksOf(from, to, unit).map(({ at, label }) => ({ position: scale(at), label })),
@@ -88,13 +102,11 @@ function ticksOf(from: number, to: number, { size, isWhole }: AxisUnit) {
     .map((value) => ({ at: value * size, label: formatCount(value) }));
 }
 
-/** From the first step to the end of the last one. */
+/** From the first recorded step to the last one: no axis shows a step that never ran. A single step has a width of 1. */
 export function wholeWindow(steps: readonly number[]): StepWindow {
   const first = steps[0] ?? 0;
   const last = steps[steps.length - 1] ?? first;
-  const before = steps[steps.length - 2];
-  if (before === undefined) return { from: first - 0.5, to: first + 0.5 };
-  return { from: first, to: last + (last - before) };
+  return first === last ? { from: first - 0.5, to: first + 0.5 } : { from: first, to: last };
 }
 
 /** The window scaled by `factor` around `center` (narrower below 1); null if it would show everything. */

@@ -1,4 +1,3 @@
-import { interpolateCividis, interpolatePuOr } from "d3-scale-chromatic";
 import type { HealthState } from "./severity";
 
 /** Red, green and blue from 0 to 255. */
@@ -32,6 +31,7 @@ export interface Palette {
   readonly "alarm-ground": string;
 }
 
+/** Orange and sky are darker in the light theme, where they would hardly stand out from white. */
 const OKABE_ITO = { vermillion: "#d55e00", orange: "#e69f00", sky: "#56b4e9" } as const;
 
 export const PALETTES: Readonly<Record<Theme, Palette>> = {
@@ -50,12 +50,12 @@ export const PALETTES: Readonly<Record<Theme, Palette>> = {
     warning: "#8a5a00",
     note: "#006dab",
     "problem-fill": OKABE_ITO.vermillion,
-    "warning-fill": OKABE_ITO.orange,
-    "note-fill": OKABE_ITO.sky,
+    "warning-fill": "#c68400",
+    "note-fill": "#2f93cc",
     ok: "#5f6368",
-    "ok-fill": "#d3d7db",
-    "quiet-fill": "#eef0f2",
-    hatch: "#b4b9be",
+    "ok-fill": "#8a939b",
+    "quiet-fill": "#ffffff",
+    hatch: "#8d9297",
     alarm: "#ff4fd8",
     "alarm-ground": "#000000",
   },
@@ -77,9 +77,9 @@ export const PALETTES: Readonly<Record<Theme, Palette>> = {
     "warning-fill": OKABE_ITO.orange,
     "note-fill": OKABE_ITO.sky,
     ok: "#bdc1c6",
-    "ok-fill": "#5a5e63",
-    "quiet-fill": "#37393d",
-    hatch: "#6b6f75",
+    "ok-fill": "#7b838b",
+    "quiet-fill": "#292a2d",
+    hatch: "#868b91",
     alarm: "#ff4fd8",
     "alarm-ground": "#000000",
   },
@@ -122,16 +122,64 @@ export function parseColor(text: string): Rgb {
 
 const TABLE_SIZE = 256;
 
-function table(interpolate: (position: number) => string): readonly Rgb[] {
-  return Array.from({ length: TABLE_SIZE }, (_, index) => parseColor(interpolate(index / (TABLE_SIZE - 1))));
+/** Cividis, a color map that reads the same with and without color vision (Nuñez, Anderson and Renslow 2018), at equal steps. */
+const CIVIDIS_COLORS =
+  "#002051 #012b65 #11366c #26426e #3c4d6e #51586e #62646f #727071 #7f7c75 #8c8877 #9a9478 #a9a177 #bbaf71 #cebd68 #e2cb5c #f3da4f #fdea45";
+/** Lightest in the middle. */
+const ORANGE_TO_PURPLE_COLORS = "#703400 #b25f0c #e2983a #f8cf98 #f6f3ee #cfcbe3 #a195c7 #6a4d99 #30104f";
+
+/** Colors between those listed, which are equally far apart. */
+function table(listed: string): readonly Rgb[] {
+  const anchors = listed.split(" ").map(parseColor);
+  return Array.from({ length: TABLE_SIZE }, (_, index) => {
+    const place = (index / (TABLE_SIZE - 1)) * (anchors.length - 1);
+    const [low, high] = [anchors[Math.floor(place)], anchors[Math.ceil(place)]];
+    const between = (part: 0 | 1 | 2) => {
+      const [from, to] = [low?.[part] ?? 0, high?.[part] ?? 0];
+      return Math.round(from + (to - from) * (place % 1));
+    };
+    return [between(0), between(1), between(2)];
+  });
 }
 
-const CIVIDIS = table(interpolateCividis);
-const PURPLE_TO_ORANGE = table((position) => interpolatePuOr(1 - position));
+const CIVIDIS = table(CIVIDIS_COLORS);
+const ORANGE_TO_PURPLE = table(ORANGE_TO_PURPLE_COLORS);
 
-/** The color of a position in [0, 1]: cividis, or purple over white to orange around zero. */
+/** The color of a position in [0, 1]: cividis, or orange over white to purple around zero. */
 export function mapColor(position: number, diverging: boolean): Rgb {
-  const colors = diverging ? PURPLE_TO_ORANGE : CIVIDIS;
+  const colors = diverging ? ORANGE_TO_PURPLE : CIVIDIS;
   const index = Math.round(Math.min(1, Math.max(0, position)) * (TABLE_SIZE - 1));
   return colors[index] ?? [0, 0, 0];
+}
+
+/** Contrast of two colors after WCAG 2, from 1 to 21. */
+export function contrast(a: Rgb, b: Rgb): number {
+  const [high = 0, low = 0] = [luminance(a), luminance(b)].sort((left, right) => right - left);
+  return (high + 0.05) / (low + 0.05);
+}
+
+/** Relative, after WCAG 2, from 0 to 1. */
+export function luminance(color: Rgb): number {
+  const [red = 0, green = 0, blue = 0] = color.map((value) => {
+    const share = value / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+/** Of a graphical object against its background. */
+export const LEAST_CONTRAST = 3;
+const STEP = 0.05;
+
+/** The color, mixed with black or white as far as needed to stand out from the background. */
+export function standingOut(color: string, background: string): string {
+  const ground = parseColor(background);
+  if (contrast(parseColor(color), ground) >= LEAST_CONTRAST) return color;
+  const target = luminance(ground) > 0.3 ? 0 : 255;
+  const own = parseColor(color);
+  for (let share = STEP; share <= 1; share += STEP) {
+    const [red = 0, green = 0, blue = 0] = own.map((value) => Math.round(value + (target - value) * share));
+    if (contrast([red, green, blue], ground) >= LEAST_CONTRAST) return `rgb(${red}, ${green}, ${blue})`;
+  }
+  return color;
 }

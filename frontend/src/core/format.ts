@@ -1,43 +1,72 @@
 import { format } from "d3-format";
 import { naturalExtent } from "./scale";
-import type { Finding, FindingUnit, Layer, Statistic } from "./types";
+import type { Finding, Layer, Statistic } from "./types";
 
-const MINUS = "\u2212";
-const plain = format(".4~g");
-const scientific = format(".2~e");
-/** Three digits, as in the texts of findings. */
-const brief = format(".3~r");
+const DIGITS = 3;
+const SMALLEST = 1e-3;
+const LARGEST = 1e5;
+const ALMOST_ALL = 0.9995;
 const grouped = format(",");
 const DAY = 86_400;
 const TWO_DAYS = 2 * DAY;
-const ALMOST_ALL = 0.9995;
-const ratio = format(".3~p");
 
 /** A count or a step: whole, digits grouped. */
 export function formatCount(value: number): string {
   return grouped(value);
 }
 
-/** A number in a few digits. NaN and infinity are written out. */
+/**
+ * A value in its unit, in the words of reports and logs (`tb_activations/records/formatting.py`): three digits, shares in
+ * percent, counts grouped. NaN means that nothing was measured, null that the value was NaN or infinite.
+ */
 export function formatValue(value: number | string | null | undefined, unit = ""): string {
-  if (value === null || value === undefined) return "not finite";
+  if (value === null || value === undefined) return NOT_FINITE;
   if (typeof value === "string") return value;
   if (Number.isNaN(value)) return "no value";
-  if (!Number.isFinite(value)) return value > 0 ? "+\u221e" : `${MINUS}\u221e`;
-  if (isShare(unit)) return formatShare(value);
-  if (unit === "count") return formatCount(value);
-  return numberText(value, plain) + (unit === "" ? "" : ` ${unit}`);
+  if (!Number.isFinite(value)) return NOT_FINITE;
+  return formatMeasured(value, isShare(unit) ? "share" : unit);
 }
 
-function numberText(value: number, usual: (value: number) => string): string {
-  const size = Math.abs(value);
-  const text = size !== 0 && (size < 1e-3 || size >= 1e5) ? scientific(value) : usual(value);
-  return text.replace("-", MINUS).replace("e+", "e");
+const NOT_FINITE = "not finite";
+
+/** Value or threshold of a finding. */
+export function formatMeasured(value: number | null, unit: string): string {
+  if (value === null) return NOT_FINITE;
+  if (!Number.isFinite(value)) return numberText(value);
+  switch (unit) {
+    case "share":
+      return shareText(value);
+    case "count":
+      return formatCount(value);
+    case "":
+      return numberText(value);
+    default:
+      return `${numberText(value)} ${unit}`;
+  }
 }
 
-/** Value or threshold of a finding, with as many digits as in its message and in reports. */
-export function formatMeasured(value: number | null, unit: FindingUnit): string {
-  return value === null || unit !== "" ? formatValue(value, unit) : numberText(value, brief);
+/** Three significant digits: "0.0124", "1230", "1.13e-4". NaN and infinity in words. */
+export function numberText(value: number): string {
+  if (Number.isNaN(value)) return "NaN";
+  if (!Number.isFinite(value)) return value > 0 ? "infinity" : "-infinity";
+  const rounded = threeDigits(value);
+  const size = Math.abs(Number(rounded));
+  // Adding 0 turns -0 into 0.
+  if (size === 0 || (size >= SMALLEST && size < LARGEST)) return String(Number(rounded) + 0);
+  const [mantissa = "", exponent = ""] = rounded.split("e");
+  return `${Number(mantissa)}e${Number(exponent)}`;
+}
+
+/** In scientific notation. A tie goes to the even digit, as in Python. */
+function threeDigits(value: number): string {
+  const isTieAfterEven = /^-?\d\.\d[02468]50*e/.test(value.toExponential(50));
+  const rounded = value.toExponential(DIGITS - 1);
+  return isTieAfterEven ? rounded.replace(/^[^e]*/, value.toExponential(50).slice(0, value < 0 ? 5 : 4)) : rounded;
+}
+
+/** A share below 1 is never rounded to 100%. */
+function shareText(value: number): string {
+  return value < 1 && value >= ALMOST_ALL ? ">99.9%" : `${numberText(value * 100)}%`;
 }
 
 /** The statistic with its unit; the server sends shares without one, so their natural range identifies them. */
@@ -48,13 +77,6 @@ export function withUnit(statistic: Statistic): Statistic {
 /** Whether values of this unit are parts of one and shown in percent. */
 export function isShare(unit: string): boolean {
   return unit === "share" || unit === "fraction" || unit === "%";
-}
-
-function formatShare(value: number): string {
-  if (value !== 0 && Math.abs(value) < 1e-4) return `${scientific(value * 100).replace("-", MINUS)}%`;
-  // Almost all must not read as all.
-  if (value < 1 && value >= ALMOST_ALL) return ">99.9%";
-  return ratio(value).replace("-", MINUS);
 }
 
 export function formatShape(shape: readonly (number | null)[]): string {
@@ -106,5 +128,5 @@ export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return "";
   if (seconds < 90) return `${Math.round(seconds)} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  return `${plain(Math.round(seconds / 360) / 10)} h`;
+  return `${Math.round(seconds / 360) / 10} h`;
 }

@@ -79,7 +79,10 @@ export function decodeFrame<Header extends FrameHeader>(buffer: ArrayBuffer): Fr
   return { header: header as Header, data: readFloats(buffer, start, count) };
 }
 
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
 function readFloats(buffer: ArrayBuffer, start: number, count: number): Float32Array {
+  if (IS_LITTLE_ENDIAN && start % Float32Array.BYTES_PER_ELEMENT === 0) return new Float32Array(buffer, start, count);
   const view = new DataView(buffer, start);
   const values = new Float32Array(count);
   for (let index = 0; index < count; index++) {

@@ -97,3 +97,26 @@ export function unitRows(activity: Float32Array, stepCount: number, order: reado
   });
   return rows;
 }
+
+/** Replaces the activity of a unit that is dead for good; no share of samples is negative. */
+export const DEAD = -1;
+
+/** Marks the steps from which on a unit never was active again, so that death does not look like one silent step. */
+export function markDeaths(
+  rows: Float32Array,
+  steps: readonly number[],
+  lives: readonly UnitLife[],
+  order: readonly number[],
+): Float32Array {
+  const marked = rows.slice();
+  order.forEach((index, row) => {
+    const life = lives[index];
+    if (life === undefined || (life.state !== "died" && life.state !== "born_dead")) return;
+    const since = life.state === "died" ? (life.since_step ?? 0) : Number.NEGATIVE_INFINITY;
+    steps.forEach((step, column) => {
+      const place = row * steps.length + column;
+      if (step >= since && marked[place] === 0) marked[place] = DEAD;
+    });
+  });
+  return marked;
+}

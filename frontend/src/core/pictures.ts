@@ -15,11 +15,15 @@ export function offeredPictures(
   ];
 }
 
-/** The wanted picture, else one of the same kind, else the first. */
+/** The panel of units shows the same, with steps and names. */
+const TOLD_ELSEWHERE = "units";
+
+/** The wanted picture, else one of the same kind, else the first that no other panel shows. */
 export function shownPicture(offered: readonly Picture[], wanted: string | undefined): Picture | null {
   return (
     offered.find(({ tag }) => tag === wanted) ??
     offered.find(({ kind }) => kind === kindOf(wanted)) ??
+    offered.find(({ kind }) => kind !== TOLD_ELSEWHERE) ??
     offered[0] ??
     null
   );

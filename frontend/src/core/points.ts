@@ -2,24 +2,33 @@ import type { ScaleKind } from "./types";
 
 /** One series in a line chart: the line, and the steps whose value is off the axis. */
 export interface PlottedSeries {
-  readonly line: (number | null)[];
+  /** Null interrupts the line; undefined, where nothing was measured, does not. */
+  readonly line: (number | null | undefined)[];
   /** Indices of steps with zero or less on a logarithmic axis. */
   readonly below: readonly number[];
-  /** Indices of steps with an infinite value. */
+  /** Indices of steps with a value that is not finite. */
   readonly infinite: readonly number[];
+  /** Whether so few values were measured that each gets a point. */
+  readonly isSparse: boolean;
 }
 
+/** Lines of up to this many values show each as a point. */
+const FEW = 30;
+
 export function plottedSeries(values: Float32Array, scale: ScaleKind): PlottedSeries {
-  const line: (number | null)[] = [];
+  const line: (number | null | undefined)[] = [];
   const below: number[] = [];
   const infinite: number[] = [];
+  let measured = 0;
   values.forEach((value, index) => {
     const isBelow = scale === "log" && value <= 0;
     if (Math.abs(value) === Number.POSITIVE_INFINITY) infinite.push(index);
     else if (isBelow) below.push(index);
-    line.push(Number.isFinite(value) && !isBelow ? value : null);
+    if (Number.isNaN(value)) line.push(undefined);
+    else line.push(Number.isFinite(value) && !isBelow ? value : null);
+    if (!Number.isNaN(value)) measured += 1;
   });
-  return { line, below, infinite };
+  return { line, below, infinite, isSparse: measured <= FEW };
 }
 
 /** The last index with a value, -1 if there is none. */

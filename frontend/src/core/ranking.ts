@@ -100,3 +100,15 @@ export function matchLayers(ranked: readonly RankedLayer[], text: string): Ranke
 export function baseName({ name, call_site }: Layer): string {
   return call_site > 0 ? name.replace(/@\d+$/, "") : name;
 }
+
+/** Calls that one chart can distinguish. */
+const MOST_CALLS = 5;
+
+/** Names of the single calls of a shared layer, without itself; empty for other layers. */
+export function callsOf(layer: Layer, layers: readonly Layer[]): string[] {
+  const base = baseName(layer);
+  return layers
+    .filter((other) => other.call_site > 0 && other.name !== layer.name && baseName(other) === base)
+    .map(({ name }) => name)
+    .slice(0, MOST_CALLS);
+}

@@ -1,7 +1,8 @@
 import type { StepAxis } from "./axis";
+import type { Cell } from "./coverage";
 import { worseCode } from "./severity";
 
-/** Which recorded steps each column of pixels shows: from `start` up to, not including, `end`. */
+/** Which recorded steps each column of pixels shows: from `start` up to, not including, `end`; none in a gap. */
 export interface PixelColumns {
   readonly start: Int32Array;
   readonly end: Int32Array;
@@ -9,17 +10,28 @@ export interface PixelColumns {
 
 /** Assigns recorded steps to `width` columns of pixels; every step on the axis has at least one column. */
 export function pixelColumns(axis: StepAxis, width: number): PixelColumns {
-  const start = new Int32Array(width);
-  const end = new Int32Array(width);
-  for (let column = 0; column < width; column++) {
-    start[column] = Math.max(0, axis.indexAt(column / width));
-  }
-  const past = axis.indexAt(1) + 1;
-  for (let column = 0; column < width; column++) {
-    const next = column + 1 < width ? (start[column + 1] ?? 0) : past;
-    end[column] = Math.max(next, (start[column] ?? 0) + 1);
-  }
+  const start = new Int32Array(width).fill(-1);
+  const end = new Int32Array(width).fill(-1);
+  const columnOf = (step: number) => Math.round(axis.position(step) * width);
+  axis.cells.forEach((cell, index) => {
+    if (!axis.meets(cell)) return;
+    const least = isIsolated(axis.cells, index) ? LEAST_COLUMNS : 1;
+    const first = Math.max(0, Math.min(width - least, columnOf(cell.from)));
+    const past = Math.min(width, Math.max(columnOf(cell.to), first + least));
+    for (let column = first; column < past; column++) {
+      if ((start[column] ?? -1) < 0) start[column] = index;
+      end[column] = index + 1;
+    }
+  });
   return { start, end };
+}
+
+/** Of a record between two gaps, which would be overlooked otherwise. */
+const LEAST_COLUMNS = 3;
+
+function isIsolated(cells: readonly Cell[], index: number): boolean {
+  const [before, own, after] = [cells[index - 1], cells[index], cells[index + 1]];
+  return (before === undefined || before.to !== own?.from) && (after === undefined || after.from !== own?.to);
 }
 
 /** Chooses between two values that share a pixel. */
@@ -41,7 +53,7 @@ export const reduceSmallest: Reduce = (a, b) => {
   return Math.min(a, b);
 };
 
-/** The value of row `row` in each column of pixels; `values` is `[rows, steps]`. */
+/** The value of row `row` in each column of pixels, NaN in gaps; `values` is `[rows, steps]`. */
 export function rowPixels(
   values: Float32Array,
   stepCount: number,
@@ -54,7 +66,7 @@ export function rowPixels(
   for (let column = 0; column < width; column++) {
     const end = Math.min(columns.end[column] ?? 0, stepCount);
     let value = Number.NaN;
-    for (let index = columns.start[column] ?? 0; index < end; index++) {
+    for (let index = Math.max(0, columns.start[column] ?? 0); index < end; index++) {
       value = reduce(value, values[row * stepCount + index] ?? Number.NaN);
     }
     pixels[column] = value;

@@ -1,4 +1,4 @@
-import type { Theme } from "./color";
+import { PALETTES, standingOut, type Theme } from "./color";
 import type { Run } from "./types";
 
 /** TensorBoard's colors of runs, in the order in which it assigns them. */
@@ -6,10 +6,14 @@ const TENSORBOARD_COLORS = ["#425066", "#12b5cb", "#e52592", "#f9ab00", "#9334e6
 /** Replaces the first one in the dark theme. */
 const SLATE_ON_DARK = "#8e98a3";
 
-/** The color that TensorBoard assigns to a run, by its position among all runs of the log directory. */
+/**
+ * The color that TensorBoard assigns to a run, by its position among all runs of the log directory; darker or lighter
+ * where it would hardly be visible as a line.
+ */
 export function runColor(place: number, theme: Theme): string {
   const index = Math.max(0, place) % TENSORBOARD_COLORS.length;
-  return index === 0 && theme === "dark" ? SLATE_ON_DARK : (TENSORBOARD_COLORS[index] ?? TENSORBOARD_COLORS[0]);
+  const color = index === 0 && theme === "dark" ? SLATE_ON_DARK : (TENSORBOARD_COLORS[index] ?? TENSORBOARD_COLORS[0]);
+  return standingOut(color, PALETTES[theme].surface);
 }
 
 /** Runs that one chart can distinguish. */

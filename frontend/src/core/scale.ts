@@ -73,7 +73,7 @@ export function valueScale(kind: ScaleKind, values: Float32Array, bounds: Extent
 function linear({ low, high }: Extent): ValueScale {
   const diverging = low < 0 && high > 0;
   const reach = Math.max(-low, high);
-  const [from, to] = diverging ? [-reach, reach] : widen(low, high);
+  const [from, to] = roundEnds(diverging ? [-reach, reach] : widen(low, high));
   const scale = scaleLinear([from, to], [0, 1]).clamp(true);
   return {
     kind: "linear",
@@ -86,7 +86,7 @@ function linear({ low, high }: Extent): ValueScale {
 }
 
 function logarithmic({ low, high }: Extent): ValueScale {
-  const [from, to] = low === high ? [low / 10, high * 10] : [low, high];
+  const [from, to] = low === high ? [low / 10, high * 10] : [roundDown(low), roundUp(high)];
   const scale = scaleLog([from, to], [0, 1]).clamp(true);
   return {
     kind: "log",
@@ -103,7 +103,7 @@ const NARROW = 100;
 
 function symmetric({ low, high }: Extent): ValueScale {
   if ((low > 0 && high < low * NARROW) || (high < 0 && low > high * NARROW)) return linear({ low, high });
-  const reach = Math.max(Math.abs(low), Math.abs(high)) || 1;
+  const reach = roundUp(Math.max(Math.abs(low), Math.abs(high)) || 1);
   const diverging = low < 0;
   const constant = reach / 10 ** SYMLOG_DECADES;
   const from = diverging ? -reach : 0;
@@ -111,6 +111,24 @@ function symmetric({ low, high }: Extent): ValueScale {
   const middle = reach / 10 ** (SYMLOG_DECADES / 2);
   const ticks = diverging ? [-reach, -middle, 0, middle, reach] : [0, middle, reach];
   return { kind: "symlog", low: from, high: reach, diverging, position: (value) => scale(value), ticks };
+}
+
+const roundEnds = ([low, high]: [number, number]): [number, number] => {
+  const [from = low, to = high] = scaleLinear([low, high], [0, 1]).nice(TICKS).domain();
+  return [from, to];
+};
+
+/** 1, 2 or 5 times a power of ten. */
+function roundUp(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(value) + 1e-6);
+  const lead = [1, 2, 5].find((each) => value <= each * power * (1 + 1e-6)) ?? 10;
+  return Number((lead * power).toPrecision(3));
+}
+
+function roundDown(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(value) + 1e-6);
+  const lead = [5, 2].find((each) => value >= each * power * (1 - 1e-6)) ?? 1;
+  return Number((lead * power).toPrecision(3));
 }
 
 function widen(low: number, high: number): [number, number] {
@@ -175,4 +193,11 @@ export function indexOfStep(steps: readonly number[], step: number): number {
     else high = middle;
   }
   return steps.length === 0 ? -1 : Math.max(0, low - 1);
+}
+
+/** Index of the recorded step nearest to `step`, the earlier one of two; -1 without steps. */
+export function nearestStep(steps: readonly number[], step: number): number {
+  const before = indexOfStep(steps, step);
+  const [low, high] = [steps[before], steps[before + 1]];
+  return low !== undefined && high !== undefined && high - step < step - low ? before + 1 : before;
 }

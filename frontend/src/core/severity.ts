@@ -5,8 +5,8 @@ import { unreachable } from "./unreachable";
 /** State of a layer at one step; `unobserved` layers have no values at all. */
 export type HealthState = Outcome | "unobserved";
 
-/** Code of a state in the health matrix, by position. */
-export const HEALTH_CODES: readonly Outcome[] = [
+/** Code of a state in the health matrix, by position. The page itself adds the last one, see `judgedRows`. */
+export const HEALTH_CODES: readonly HealthState[] = [
   "ok",
   "note",
   "warning",
@@ -14,37 +14,35 @@ export const HEALTH_CODES: readonly Outcome[] = [
   "not_applicable",
   "insufficient_data",
   "error",
+  "unobserved",
 ];
 
-export function healthOfCode(code: number): Outcome | null {
+export function healthOfCode(code: number): HealthState | null {
   return HEALTH_CODES[code] ?? null;
 }
 
 /** Worst first. A failed rule precedes health, because it may hide a finding. */
 const URGENT = ["problem", "warning", "note", "error"] as const;
 
-/** In lists, layers that were not judged precede healthy ones. */
-const LISTED: readonly HealthState[] = [...URGENT, "unobserved", "insufficient_data", "ok", "not_applicable"];
+/** Among several states the first one wins; the server merges rules in the same order. Unjudged layers are listed last. */
+const MERGED: readonly HealthState[] = [...URGENT, "ok", "insufficient_data", "not_applicable", "unobserved"];
 
-/** Among several outcomes the first one wins; the server merges rules in the same order. */
-const MERGED: readonly Outcome[] = [...URGENT, "ok", "insufficient_data", "not_applicable"];
+/** Rank of each code; smaller wins. */
+const RANKS = HEALTH_CODES.map((state) => MERGED.indexOf(state));
 
 /** Smaller is listed first. */
 export function urgency(state: HealthState): number {
-  return LISTED.indexOf(state);
+  return MERGED.indexOf(state);
 }
 
-export function worstOutcome(outcomes: readonly Outcome[]): Outcome | null {
-  return MERGED.find((candidate) => outcomes.includes(candidate)) ?? null;
+export function worstOutcome(outcomes: readonly Outcome[]): HealthState | null {
+  const known: readonly HealthState[] = outcomes;
+  return MERGED.find((candidate) => known.includes(candidate)) ?? null;
 }
 
 /** The worse of two codes; NaN counts as none. */
 export function worseCode(a: number, b: number): number {
-  const rank = (code: number) => {
-    const outcome = healthOfCode(code);
-    return outcome === null ? MERGED.length : MERGED.indexOf(outcome);
-  };
-  return rank(b) < rank(a) ? b : a;
+  return (RANKS[b] ?? MERGED.length) < (RANKS[a] ?? MERGED.length) ? b : a;
 }
 
 export function layerState(layer: Layer): HealthState {
@@ -133,4 +131,11 @@ function namesOf(layer: Layer, rules: readonly Rule[], outcome: Outcome): string
     .filter((_, index) => layer.outcomes[index] === outcome)
     .map((rule) => rule.title.toLowerCase())
     .join(", ");
+}
+
+/** The states that occur among codes. Counts by code, because a set of a million values takes noticeable time. */
+export function statesIn(values: Float32Array): ReadonlySet<HealthState | null> {
+  const counts = new Uint32Array(HEALTH_CODES.length);
+  for (const code of values) counts[code] = (counts[code] ?? 0) + 1;
+  return new Set(HEALTH_CODES.filter((_, code) => (counts[code] ?? 0) > 0));
 }

@@ -15,7 +15,7 @@ export interface NumberRow {
   /** Unique in the table. */
   readonly name: string | number;
   /** One for each column; NaN = not measured. */
-  readonly values: readonly number[];
+  readonly values: readonly (number | string)[];
 }
 
 /** Enough digits to distinguish any two 32-bit floats. */
@@ -40,7 +40,7 @@ export function toCsv({ rowTitle, columns, rows }: NumberTable): string {
   const head = [rowTitle, ...columns.map(({ title }) => title)].map(textCell);
   const body = rows.map(({ name, values }) => [
     typeof name === "number" ? String(name) : textCell(name),
-    ...values.map(numberCell),
+    ...values.map((value) => (typeof value === "number" ? numberCell(value) : textCell(value))),
   ]);
   return [head, ...body].map((cells) => `${cells.join(",")}\r\n`).join("");
 }
@@ -48,10 +48,10 @@ export function toCsv({ rowTitle, columns, rows }: NumberTable): string {
 const MAX_NAME = 100;
 
 /** A safe file name from arbitrary names. */
-export function fileName(...parts: readonly string[]): string {
+export function fileName(extension: string, ...parts: readonly string[]): string {
   const safe = parts.map((part) => part.replace(/[^\p{L}\p{N}.-]+/gu, "_").replace(/^[_.]+|[_.]+$/g, ""));
   return `${safe
     .filter((part) => part !== "")
     .join("_")
-    .slice(0, MAX_NAME)}.csv`;
+    .slice(0, MAX_NAME)}.${extension}`;
 }

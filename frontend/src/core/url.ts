@@ -15,6 +15,8 @@ export interface Place {
   readonly kind?: "gradient" | undefined;
   readonly picture?: string | undefined;
   readonly x?: "epoch" | "time" | undefined;
+  /** As `writeCurve` writes it. */
+  readonly curve?: string | undefined;
   readonly zoom?: StepWindow | undefined;
   readonly filter?: string | undefined;
   readonly flag?: string | undefined;
@@ -74,6 +76,7 @@ export function readPlace(hash: string): Place {
     kind: oneOf(get("kind"), ["gradient"] as const),
     picture: get("picture"),
     x: oneOf(get("x"), ["epoch", "time"] as const),
+    curve: get("curve"),
     zoom: readWindow(get("zoom")),
     filter: get("filter"),
     flag: get("flag"),

@@ -23,6 +23,7 @@ import { ModelFindings } from "./run/model_findings";
 import { ModelMap } from "./run/model_map";
 import { RootCause } from "./run/root_cause";
 import { RunSettings } from "./run/settings";
+import { StepDock } from "./run/step_dock";
 import { Training } from "./run/training";
 import { VerdictLine } from "./run/verdict";
 import { ThresholdDrawer } from "./thresholds/drawer";
@@ -77,6 +78,7 @@ function RunView({ store, runs }: { readonly store: Store; readonly runs: readon
   return (
     <>
       <Header store={store} runs={runs} />
+      <StepDock store={store} />
       <RunBody store={store} />
     </>
   );
@@ -125,13 +127,13 @@ function RunPanels({ store, run, layers }: RunPanelsProps) {
           <CostPanel store={store} />
         </div>
         <div class="column">
+          <Training store={store} />
           <LayerMatrix store={store} />
           <DepthProfile store={store} />
           <LayerSeries store={store} />
           <Distribution store={store} />
           <UnitLives store={store} />
           <Pictures store={store} />
-          <Training store={store} />
         </div>
       </div>
       {isLarge && <ModelMap store={store} />}

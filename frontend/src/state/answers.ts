@@ -16,9 +16,10 @@ import { queryOf, withNotes } from "../core/browser_mutes";
 import { evidenceOf } from "../core/evidence";
 import { type FailureKind, kindOf } from "../core/failures";
 import type { Frame, HistogramsHeader, MatrixHeader, SeriesHeader, UnitsHeader } from "../core/frame";
+import { withUnobserved } from "../core/judged";
 import { offeredPictures, shownPicture } from "../core/pictures";
 import { relevantStatistics } from "../core/points";
-import { openFindings } from "../core/ranking";
+import { callsOf, openFindings } from "../core/ranking";
 import { type RootCause, rootCause } from "../core/root_cause";
 import { pickOthers, pickRun, selectedRuns } from "../core/runs";
 import { indexOfStep } from "../core/scale";
@@ -40,13 +41,13 @@ import { type Loaded, resource, stable } from "./resource";
 
 /** Statistics of the training itself that are shown. */
 export const TRAINING_STATISTICS: readonly string[] = ["loss", "learning_rate", "reconstruction_error"];
-/** For the horizontal axis. */
-const EPOCH = "epoch";
+/** For the horizontal axis and for the step at the cursor. */
+const ABOUT_STEPS: readonly string[] = ["epoch", "samples"];
 
 /** Seconds between polls for new records while a run seems to be active. */
 const POLL_EVERY = 10;
 /** Seconds after its last record for which a run counts as active. */
-const FRESH = 120;
+export const FRESH = 120;
 
 /** Answers for several runs by name, without runs that are gone or lack the layer. */
 export type ByRun<Value> = ReadonlyMap<string, Value>;
@@ -81,6 +82,8 @@ export interface Answers {
   readonly rootCause: ReadonlySignal<RootCause | null>;
   /** The statistics that show it; empty if it concerns no layer. */
   readonly rootSeries: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
+  /** The same for the single calls of a shared layer, by the name of the call. */
+  readonly callSeries: ReadonlySignal<Loaded<ByRun<Frame<SeriesHeader>>>>;
   readonly training: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
   readonly units: ReadonlySignal<Loaded<Frame<UnitsHeader>>>;
   readonly pictures: ReadonlySignal<Loaded<PictureList>>;
@@ -202,10 +205,14 @@ export function createAnswers(
     const { value } = choices.stat;
     return value === HEALTH || description.value.value === null || statistics.value.includes(value) ? value : HEALTH;
   });
-  const health = ofRun(
+  const sentHealth = ofRun(
     (name) => ({ name }),
     ({ name }, abort) => fetchMatrix(name, HEALTH, abort),
   );
+  const health = computed(() => {
+    const { value, ...rest } = sentHealth.value;
+    return { ...rest, value: value && withUnobserved(value, description.value.value?.layers ?? []) };
+  });
   const matrix = ofRun(
     (name) => (stat.value === HEALTH ? null : { name, id: stat.value }),
     ({ name, id }, abort) => fetchMatrix(name, id, abort),
@@ -241,6 +248,14 @@ export function createAnswers(
     },
     (key, abort) => fetchSeries(key.name, key.layer, key.stats, abort),
   );
+  const callSeries = ofRun(
+    (name) => {
+      const key = seriesKey();
+      const calls = layer.value === null ? [] : callsOf(layer.value, description.value.value?.layers ?? []);
+      return key === null || calls.length === 0 ? null : { name, ...key, calls };
+    },
+    ({ name, stats, calls }, abort) => eachRun(calls, (call) => fetchSeries(name, call, stats, abort)),
+  );
   const otherSeries = ofOthers(
     seriesKey,
     (name, key, abort) => fetchSeries(name, key.layer, key.stats, abort),
@@ -260,7 +275,7 @@ export function createAnswers(
 
   const trainingKey = () => {
     const recorded = description.value.value?.step_statistics.map(({ id }) => id) ?? [];
-    const stats = [...TRAINING_STATISTICS, EPOCH].filter((id) => recorded.includes(id));
+    const stats = [...TRAINING_STATISTICS, ...ABOUT_STEPS].filter((id) => recorded.includes(id));
     return stats.length === 0 ? null : { stats };
   };
   const training = ofRun(
@@ -315,6 +330,7 @@ export function createAnswers(
     series,
     rootCause: cause,
     rootSeries,
+    callSeries,
     training,
     units,
     histograms: ofRun(

@@ -1,5 +1,6 @@
 import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { StepWindow } from "../core/axis";
+import { type Curve, readCurve, writeCurve } from "../core/curve";
 import type { HistogramKind } from "../core/frame";
 import { type RunOrder, readOrder, USUAL_ORDER, writeOrder } from "../core/landing";
 import type { SortOrder } from "../core/ranking";
@@ -25,6 +26,8 @@ export interface Choices {
   readonly picture: Signal<string | undefined>;
   readonly sort: Signal<SortOrder>;
   readonly x: Signal<XKind>;
+  /** Of all line charts. */
+  readonly curve: Signal<Curve>;
   readonly zoom: Signal<StepWindow | null>;
   readonly pinnedStep: Signal<number | null>;
   readonly hoveredStep: Signal<number | null>;
@@ -61,6 +64,7 @@ export function createChoices(host: Host): Choices {
     picture: signal(undefined),
     sort: signal<SortOrder>("severity"),
     x: signal<XKind>("step"),
+    curve: signal<Curve>(readCurve(undefined)),
     zoom: signal<StepWindow | null>(null),
     pinnedStep,
     hoveredStep,
@@ -106,6 +110,7 @@ function goTo(choices: Choices, place: Place): void {
   choices.picture.value = place.picture;
   choices.sort.value = place.sort ?? "severity";
   choices.x.value = place.x ?? "step";
+  choices.curve.value = readCurve(place.curve);
   choices.zoom.value = place.zoom ?? null;
   choices.pinnedStep.value = place.step ?? null;
   choices.filter.value = place.filter ?? "";
@@ -131,6 +136,7 @@ function placeOf(choices: Choices) {
     kind: choices.histogramKind.value === "gradient" ? ("gradient" as const) : undefined,
     picture: choices.picture.value,
     x: choices.x.value === "step" ? undefined : choices.x.value,
+    curve: writeCurve(choices.curve.value),
     zoom: choices.zoom.value ?? undefined,
     filter: unless(choices.filter.value, ""),
     flag: choices.flag.value,

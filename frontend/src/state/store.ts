@@ -1,12 +1,14 @@
 import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
-import { pictureAddress } from "../api";
-import { panTo, type StepWindow } from "../core/axis";
+import { pictureAddress, reportAddress } from "../api";
+import { panTo, type StepWindow, wholeWindow } from "../core/axis";
 import type { Theme } from "../core/color";
+import type { Curve } from "../core/curve";
 import { filterLayers } from "../core/filter";
 import type { Frame, HistogramKind, SeriesHeader } from "../core/frame";
 import type { RunOrder } from "../core/landing";
 import { type RankedLayer, rankLayers, type SortOrder } from "../core/ranking";
 import { runColor, runDash } from "../core/runs";
+import { stepFacts, stepWords } from "../core/step_words";
 import { BY_STEP, type Timeline, timelineOf, type XKind } from "../core/timeline";
 import type { Finding, ScaleKind } from "../core/types";
 import type { StepView } from "../core/view";
@@ -31,6 +33,7 @@ type Chosen = Pick<
   | "picture"
   | "sort"
   | "x"
+  | "curve"
   | "zoom"
   | "pinnedStep"
   | "filter"
@@ -76,6 +79,12 @@ export interface Store
   timelineOfOther(run: string): Timeline;
   pictureAddress(tag: string, step: number): string;
   stockAddress(tab: string, tagPattern: string): string;
+  /** The report of the shown run as a page, for download. */
+  reportAddress(): string;
+  /** The address of what is shown, for other people. */
+  address(): string;
+  /** Calls back with keys that no control takes; returns a cleanup. */
+  listenForKeys(pressed: (event: KeyboardEvent) => void): () => void;
 
   /** Address of a run, for a link. */
   runAddress(name: string): string;
@@ -100,6 +109,7 @@ export interface Store
   choosePicture(kind: string): void;
   chooseSort(order: SortOrder): void;
   chooseX(kind: XKind): void;
+  chooseCurve(curve: Curve): void;
   zoomTo(zoom: StepWindow | null): void;
   filterLayers(text: string): void;
   flagLayers(rule: string | undefined): void;
@@ -152,9 +162,23 @@ export function createStore(host: Host): Store {
   const zoomTo = (zoom: StepWindow | null) => {
     choices.zoom.value = zoom;
   };
+  const timelineOfOther = (name: string) =>
+    timelineIn(choices.x.value, otherTrainings.value.value?.get(name) ?? null) ?? timeline.value ?? BY_STEP;
+  const whole = stable(
+    computed<StepWindow>(() => {
+      const own = timeline.value ?? BY_STEP;
+      const shown = run.value === null ? [] : [run.value.first_step, run.value.last_step];
+      const compared = others.value.flatMap(({ name, first_step, last_step }) =>
+        [first_step, last_step].map((step) => Math.round(own.stepAt(timelineOfOther(name).at(step)))),
+      );
+      return wholeWindow([...shown, ...compared].sort((a, b) => a - b));
+    }),
+  );
   const view = computed<StepView>(() => ({
     timeline: timeline.value ?? BY_STEP,
     zoom: choices.zoom.value,
+    whole: whole.value,
+    stepWords: (step) => stepWords(step, stepFacts(training.peek().value, step)),
     cursor: choices.cursor,
     onPinStep: pinStep,
     onHoverStep: hoverStep,
@@ -198,10 +222,12 @@ export function createStore(host: Host): Store {
     movedFinding,
     hasShortcuts,
     loaded: Object.values(answers).filter(isLoadedSignal),
-    timelineOfOther: (name) =>
-      timelineIn(choices.x.value, otherTrainings.value.value?.get(name) ?? null) ?? view.value.timeline,
+    timelineOfOther,
     pictureAddress: (tag, step) => pictureAddress(run.value?.name ?? "", tag, step),
     stockAddress: host.stockAddress,
+    reportAddress: () => reportAddress(run.value?.name ?? ""),
+    address: host.address,
+    listenForKeys: host.listenForKeys,
     runAddress: (name) => host.placeAddress({ run: name }),
     colorOf,
     openRuns: ([first, ...rest]) =>
@@ -267,6 +293,9 @@ export function createStore(host: Host): Store {
     },
     chooseX: (kind) => {
       choices.x.value = kind;
+    },
+    chooseCurve: (curve) => {
+      choices.curve.value = curve;
     },
     zoomTo,
     filterLayers: (text) => {

@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
 import {
   briefEvidence,
   formatAge,
@@ -14,42 +15,28 @@ import {
 } from "../../src/core/format";
 import { finding, layer } from "../samples";
 
-describe("formatValue", () => {
-  it.each<[number | string | null | undefined, string, string]>([
-    [0, "", "0"],
-    [0.12345, "", "0.1235"],
-    [-0.5, "", "\u22120.5"],
-    [3.04e-9, "", "3.04e\u22129"],
-    [1234567, "", "1.23e6"],
-    [2, "values", "2 values"],
-    [1, "share", "100%"],
-    [0.7812, "share", "78.1%"],
-    [0.9998, "share", ">99.9%"],
-    [0.9994, "share", "99.9%"],
-    [2e-6, "share", "2e\u22124%"],
-    [Number.NaN, "", "no value"],
-    [Number.NEGATIVE_INFINITY, "", "\u2212\u221e"],
-    ["Infinity", "", "Infinity"],
-    [null, "share", "not finite"],
-    [undefined, "", "not finite"],
-    [1234, "count", "1,234"],
-    [0, "count", "0"],
-  ])("of %s in %j is %s", (value, unit, text) => {
-    expect(formatValue(value, unit)).toBe(text);
-  });
+const TEXTS: readonly [number | string, string, string][] = JSON.parse(
+  readFileSync(new URL("../../../tests/records/number_texts.json", import.meta.url), "utf8"),
+);
+
+/** Values that JSON cannot hold, as Python spells them. */
+const SPELLED: Readonly<Record<string, number>> = { nan: Number.NaN, inf: Infinity, "-inf": -Infinity };
+
+it.each(TEXTS)("writes %s in unit %j as reports do: %s", (value, unit, text) => {
+  expect(formatMeasured(SPELLED[value] ?? Number(value), unit)).toBe(text);
 });
 
-it("gives values of findings as many digits as reports do", () => {
-  expect([0.0012345, 12345, 1.13e-4, 0, 3e7].map((value) => formatMeasured(value, ""))).toEqual([
-    "0.00123",
-    "12300",
-    "1.13e\u22124",
-    "0",
-    "3e7",
-  ]);
-  expect(formatMeasured(0.9375, "share")).toBe("93.8%");
-  expect(formatMeasured(12500, "count")).toBe("12,500");
-  expect(formatMeasured(null, "count")).toBe("not finite");
+it.each<[number | string | null | undefined, string, string]>([
+  [2, "values", "2 values"],
+  [0.94, "fraction", "94%"],
+  [Number.NaN, "", "no value"],
+  [Number.NEGATIVE_INFINITY, "", "not finite"],
+  ["Infinity", "", "Infinity"],
+  [null, "share", "not finite"],
+  [undefined, "", "not finite"],
+  [1234, "count", "1,234"],
+])("writes %s at the cursor in unit %j as %s", (value, unit, text) => {
+  expect(formatValue(value, unit)).toBe(text);
 });
 
 it("ends a sentence once", () => {

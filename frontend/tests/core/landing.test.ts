@@ -28,9 +28,9 @@ describe("the order of runs", () => {
       "lr=2",
       "lr=10",
       "gone",
-      "short",
       "lr=0.5",
       "lr=1",
+      "short",
     ]);
   });
 

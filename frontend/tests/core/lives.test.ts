@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { certainty, lifeOrder, lifeSentence, livesSentence, unitRows } from "../../src/core/lives";
+import { certainty, DEAD, lifeOrder, lifeSentence, livesSentence, markDeaths, unitRows } from "../../src/core/lives";
 import type { LifeState, UnitLife } from "../../src/core/types";
 
 const life = (unit: number, state: LifeState, since_step: number | null = 0): UnitLife => ({
@@ -48,4 +48,20 @@ it("says how certain a silence is", () => {
   const silent = { ...life(1, "died", 90), samples: 4096, activity_below: 3 / 4096 };
   expect(certainty(silent)).toBe(": silent on 4,096 samples, so active on less than 0.0732% (95% confidence)");
   expect(certainty(life(0, "alive"))).toBe("");
+});
+
+it("tells a dead unit from one that was silent at a step", () => {
+  const lives = [life(0, "died", 20), life(1, "alive"), life(2, "born_dead", 0)];
+  const rows = Float32Array.from([0, 0.5, 0, 0, 0.5, 0.5, 0, 0, Number.NaN]);
+  expect([...markDeaths(rows, [0, 10, 20], lives, [0, 1, 2])]).toEqual([
+    0,
+    0.5,
+    DEAD,
+    0,
+    0.5,
+    0.5,
+    DEAD,
+    DEAD,
+    Number.NaN,
+  ]);
 });

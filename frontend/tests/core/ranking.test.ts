@@ -41,7 +41,7 @@ describe("rankLayers", () => {
   it("tells the worst open finding in words and counts the rest", () => {
     const [dead, starved] = rankLayers(LAYERS, FINDINGS, RULES, "severity");
     expect(dead?.words).toBe("Dead units since step 1,400: share of units dead 78.1%");
-    expect(starved?.words).toBe("Vanishing gradient since step 5: elasticity 3e−9");
+    expect(starved?.words).toBe("Vanishing gradient since step 5: elasticity 3e-9");
     expect(starved?.more).toBe(1);
   });
 

@@ -16,6 +16,16 @@ describe("pixelColumns", () => {
     });
     expect(shown.size).toBe(steps.length);
   });
+
+  it("shows no record where none is near, and each record as long as those around it", () => {
+    const steps = [0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 500, 510, 520, 530, 540];
+    const columns = pixelColumns(stepAxis(steps), 540);
+    expect([94, 96, 300, 494, 496].map((column) => columns.start[column])).toEqual([9, -1, -1, -1, 10]);
+    const alone = pixelColumns(stepAxis([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10000]), 100);
+    expect([95, 96, 97, 98, 99].map((column) => alone.start[column])).toEqual([-1, -1, 10, 10, 10]);
+    const pixels = rowPixels(new Float32Array(steps.length).fill(1), steps.length, 0, columns, reduceHealth);
+    expect([50, 300].map((column) => pixels[column])).toEqual([1, Number.NaN]);
+  });
 });
 
 describe("rowPixels", () => {
@@ -27,7 +37,7 @@ describe("rowPixels", () => {
     values[1000 + 777] = PROBLEM;
     const pixels = rowPixels(values, 1000, 1, columns, reduceHealth);
     expect(pixels.filter((code) => code === PROBLEM)).toHaveLength(1);
-    expect(pixels[Math.floor(777 / 20)]).toBe(PROBLEM);
+    expect(pixels[Math.round((777 / 999) * 50)]).toBe(PROBLEM);
     expect(rowPixels(values, 1000, 0, columns, reduceHealth).some((code) => code === PROBLEM)).toBe(false);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { contrast, PALETTES, parseColor } from "../../src/core/color";
 import { MOST_RUNS, pickOthers, pickRun, runColor, runDash, selectedRuns } from "../../src/core/runs";
 import { run as sample } from "../samples";
 
@@ -33,7 +34,13 @@ it("tells as many runs apart as there are dashes, in TensorBoard's colors", () =
   const names = many.map(({ name }) => name);
   expect(pickOthers(many, many[0] ?? null, names)).toHaveLength(MOST_RUNS - 1);
   expect(new Set(Array.from({ length: MOST_RUNS }, (_, place) => runDash(place).join())).size).toBe(MOST_RUNS);
-  expect(runColor(1, "light")).toBe("#12b5cb");
-  expect(runColor(8, "light")).toBe("#12b5cb");
+  expect(runColor(2, "light")).toBe("#e52592");
+  expect(runColor(9, "light")).toBe(runColor(2, "light"));
+  for (const theme of ["light", "dark"] as const) {
+    const ground = parseColor(PALETTES[theme].surface);
+    for (let place = 0; place < 7; place++) {
+      expect(contrast(parseColor(runColor(place, theme)), ground)).toBeGreaterThanOrEqual(3);
+    }
+  }
   expect(runColor(0, "dark")).not.toBe(runColor(0, "light"));
 });

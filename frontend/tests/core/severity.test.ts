@@ -64,6 +64,11 @@ it("names the rules that failed, and on how many layers", () => {
   expect(failedRules([layer()], [...RULES, ofTraining])).toBe("does not learn");
 });
 
+it("lists layers that cannot be judged last", () => {
+  const states = ["unobserved", "not_applicable", "insufficient_data", "ok", "note", "problem"] as const;
+  expect([...states].sort((a, b) => urgency(a) - urgency(b))).toEqual([...states].reverse());
+});
+
 describe("worst of several", () => {
   it("follows the order of the health matrix", () => {
     expect(worstOutcome(["not_applicable", "insufficient_data"])).toBe("insufficient_data");

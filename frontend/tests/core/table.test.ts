@@ -32,10 +32,10 @@ describe("fileName", () => {
     [["<img src=x>"], "img_src_x.csv"],
     [["\u5c64 1"], "\u5c64_1.csv"],
   ])("of %j is %s", (parts, name) => {
-    expect(fileName(...parts)).toBe(name);
+    expect(fileName("csv", ...parts)).toBe(name);
   });
 
   it("stays short", () => {
-    expect(fileName("x".repeat(1000)).length).toBeLessThan(120);
+    expect(fileName("svg", "x".repeat(1000)).length).toBeLessThan(120);
   });
 });

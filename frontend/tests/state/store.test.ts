@@ -18,6 +18,8 @@ const HOST: Host = {
   watchClock: () => {},
   hasShortcuts: true,
   keepShortcuts: () => {},
+  address: () => "",
+  listenForKeys: () => () => undefined,
   nameFrame: () => {},
   recall: () => null,
   remember: () => {},

@@ -2,15 +2,17 @@ import { useMemo } from "preact/hooks";
 import { ColorBar, specialValues } from "../../charts/legend";
 import { type LookOf, valueLook } from "../../charts/look";
 import { Ridge } from "../../charts/ridge";
+import { useStepAxis } from "../../charts/step_axis";
 import { PALETTES, type Palette, parseColor } from "../../core/color";
 import { formatCount, formatValue, plural } from "../../core/format";
 import type { Frame, HistogramKind, HistogramsHeader } from "../../core/frame";
 import { bucketBounds, type Histogram, histogramAt, shareRows, type ValueRows, valueRows } from "../../core/histogram";
 import { reduceLargest } from "../../core/raster";
-import { indexOfStep, valueScale } from "../../core/scale";
+import { nearestStep, valueScale } from "../../core/scale";
 import type { NumberTable } from "../../core/table";
 import type { Statistic } from "../../core/types";
 import type { Store } from "../../state/store";
+import { ExportMenu } from "../parts/export_menu";
 import { MainRunNote } from "../parts/main_run_note";
 import { Numbers, useTableChoice } from "../parts/number_table";
 import { Await, Panel } from "../parts/panel";
@@ -53,6 +55,11 @@ export function Distribution({ store }: { readonly store: DistributionStore }) {
         ))}
       </fieldset>
       {button}
+      <ExportMenu
+        subject={`distribution of ${layer.name}`}
+        file={[store.run.value?.name ?? "", layer.name, store.histogramKind.value]}
+        table={() => allHistograms(store.histograms.value.value)}
+      />
     </>
   );
   return (
@@ -65,6 +72,28 @@ export function Distribution({ store }: { readonly store: DistributionStore }) {
   );
 }
 
+/** One row per step and bucket. */
+function allHistograms(frame: Frame<HistogramsHeader> | null): NumberTable | null {
+  if (frame === null) return null;
+  const { steps, shape } = frame.header;
+  const rows = steps.flatMap((step, index) => {
+    const histogram = histogramAt(frame.data, shape[1] ?? 0, index);
+    if (histogram === null) return [];
+    return [...histogram.counts].map((count, bucket) => ({
+      name: step,
+      values: [...bucketBounds(histogram, bucket), count, count / histogram.total],
+    }));
+  });
+  return { rowTitle: "Step", columns: BUCKET_COLUMNS, rows };
+}
+
+const BUCKET_COLUMNS = [
+  { title: "From", unit: "" },
+  { title: "To", unit: "" },
+  { title: "Values", unit: "" },
+  { title: "Share", unit: "share" },
+];
+
 interface ViewProps {
   readonly store: DistributionStore;
   readonly frame: Frame<HistogramsHeader>;
@@ -75,7 +104,7 @@ function DistributionView({ store, frame, isTable }: ViewProps) {
   const { steps, shape, kind } = frame.header;
   const histograms = useMemo(() => steps.map((_, index) => histogramAt(frame.data, shape[1] ?? 0, index)), [frame]);
   const rows = useMemo(() => valueRows(histograms, ROWS), [histograms]);
-  const index = indexOfStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
+  const index = nearestStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
   const words = KINDS.find((each) => each.kind === kind);
   if (steps.length === 0) return <p class="message">No histograms recorded yet.</p>;
   if (rows === null) return <p class="message">No histograms of the {words?.values} of this layer were recorded.</p>;
@@ -106,12 +135,7 @@ function HistogramTable({ store, step, histogram, kind }: TableProps) {
   const layer = store.layer.value?.name ?? "";
   const table: NumberTable = {
     rowTitle: "Bucket",
-    columns: [
-      { title: "From", unit: "" },
-      { title: "To", unit: "" },
-      { title: "Values", unit: "" },
-      { title: "Share", unit: "share" },
-    ],
+    columns: BUCKET_COLUMNS,
     rows: [...histogram.counts].map((count, bucket) => ({
       name: bucket + 1,
       values: [...bucketBounds(histogram, bucket), count, count / histogram.total],
@@ -150,6 +174,7 @@ function Raster({ store, frame, histograms, rows, index }: RasterProps) {
   const heightsAt = (column: number) =>
     [...sharesAt(column)].map((share) => (share > 0 ? (picture.scale?.position(share) ?? 0) : 0));
   const first = useMemo(() => heightsAt(0), [picture]);
+  const axis = useStepAxis(steps, store.view.value);
   const shares = sharesAt(index);
   const step = formatCount(steps[index] ?? 0);
   return (
@@ -182,7 +207,7 @@ function Raster({ store, frame, histograms, rows, index }: RasterProps) {
           </>
         )}
       />
-      <ColorBar scale={picture.scale} statistic={SHARE} specials={picture.specials} />
+      <ColorBar scale={picture.scale} statistic={SHARE} specials={picture.specials} hasGaps={axis.gaps.length > 0} />
       {rows.isSymlog && <p class="about">Symmetric-log axis, because the spread changed a lot.</p>}
     </>
   );

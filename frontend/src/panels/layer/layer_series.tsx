@@ -1,15 +1,18 @@
-import type { StepMarker } from "../../charts/timeseries";
-import { PALETTES, type Palette } from "../../core/color";
+import { PALETTES } from "../../core/color";
 import { openFindings } from "../../core/ranking";
-import type { Finding, RunDescription } from "../../core/types";
+import type { RunDescription } from "../../core/types";
 import type { Store } from "../../state/store";
+import { CurveMenu, type CurveStore } from "../parts/curve_menu";
+import { ExportMenu } from "../parts/export_menu";
+import { findingMarkers } from "../parts/finding_markers";
 import { useTableChoice } from "../parts/number_table";
 import { Await, Panel } from "../parts/panel";
 import { RunKey } from "../parts/run_key";
-import { SeriesGrid, type SeriesStore, SeriesTable } from "../parts/series_grid";
+import { SeriesGrid, type SeriesStore, SeriesTable, seriesTable } from "../parts/series_grid";
 
 type LayerSeriesStore = SeriesStore &
-  Pick<Store, "chooseSeries" | "description" | "findings" | "layer" | "otherSeries" | "series" | "seriesStats">;
+  CurveStore &
+  Pick<Store, "callSeries" | "chooseSeries" | "findings" | "layer" | "otherSeries" | "series" | "seriesStats">;
 
 /** Statistics of the chosen layer over time. */
 export function LayerSeries({ store }: { readonly store: LayerSeriesStore }) {
@@ -19,12 +22,18 @@ export function LayerSeries({ store }: { readonly store: LayerSeriesStore }) {
   if (layer === null || description === null) return null;
   const open = openFindings(store.findings.value.value?.findings ?? [], layer.name);
   const palette = PALETTES[store.theme.value];
-  const markers = findingMarkers(open, palette);
+  const markers = findingMarkers(open, description.rules, palette);
+  const table = () => {
+    const frame = store.series.value.value;
+    return frame === null ? null : seriesTable(frame, description.statistics);
+  };
   const styles = store.runStyles.value;
   const tools = (
     <>
       <SeriesChooser store={store} description={description} />
+      <CurveMenu store={store} />
       {button}
+      <ExportMenu subject={`metrics of ${layer.name}`} file={[store.run.value?.name ?? "", layer.name]} table={table} />
     </>
   );
   return (
@@ -45,6 +54,7 @@ export function LayerSeries({ store }: { readonly store: LayerSeriesStore }) {
               store={store}
               frame={frame}
               others={store.otherSeries.value.value}
+              calls={store.callSeries.value.value}
               statistics={description.statistics}
               markers={markers}
               subject={layer.name}
@@ -54,11 +64,6 @@ export function LayerSeries({ store }: { readonly store: LayerSeriesStore }) {
       </Await>
     </Panel>
   );
-}
-
-/** Marks where findings began. */
-function findingMarkers(findings: readonly Finding[], palette: Palette): StepMarker[] {
-  return findings.map(({ since_step, severity }) => ({ step: since_step, color: palette[severity] }));
 }
 
 function SeriesChooser({

@@ -1,6 +1,7 @@
 import { formatCount, plural } from "../../core/format";
 import { rangeWords } from "../../core/pictures";
-import { indexOfStep } from "../../core/scale";
+import { nearestStep } from "../../core/scale";
+import { fileName } from "../../core/table";
 import type { Picture } from "../../core/types";
 import type { Store } from "../../state/store";
 import { MainRunNote } from "../parts/main_run_note";
@@ -81,25 +82,27 @@ interface PictureProps {
 
 function PictureAtStep({ store, picture }: PictureProps) {
   const { steps, size, tag, kind, subject } = picture;
-  const index = indexOfStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
+  const index = nearestStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
   const step = steps[index];
   if (step === undefined) return <p class="message">No pictures recorded yet.</p>;
   return (
     <>
-      <label class="field picture-step">
+      <div class="field picture-step">
         <span>
           Step {formatCount(step)}, {formatCount(index + 1)} of {plural(steps.length, "picture")}
         </span>
-        <input
-          type="range"
-          min={0}
-          max={steps.length - 1}
-          value={index}
-          aria-label="Step of the picture"
-          aria-valuetext={`step ${formatCount(step)}`}
-          onInput={(event) => store.pinStep(steps[Number(event.currentTarget.value)] ?? null)}
-        />
-      </label>
+        {steps.length > 1 && (
+          <input
+            type="range"
+            min={0}
+            max={steps.length - 1}
+            value={index}
+            aria-label="Step of the picture"
+            aria-valuetext={`step ${formatCount(step)}`}
+            onInput={(event) => store.pinStep(steps[Number(event.currentTarget.value)] ?? null)}
+          />
+        )}
+      </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region is reached with the keyboard */}
       <section class="picture-frame" tabIndex={0} aria-label="Picture">
         <img
@@ -110,6 +113,15 @@ function PictureAtStep({ store, picture }: PictureProps) {
         />
       </section>
       <PictureWords store={store} picture={picture} />
+      <p class="table-foot">
+        <a
+          class="button"
+          href={store.pictureAddress(tag, step)}
+          download={fileName("png", kind, subject, `step-${step}`)}
+        >
+          Download PNG
+        </a>
+      </p>
     </>
   );
 }

@@ -1,28 +1,35 @@
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { ColorBar, specialValues } from "../../charts/legend";
-import { valueLook } from "../../charts/look";
-import { PALETTES } from "../../core/color";
+import { deadLook, type LookOf, valueLook } from "../../charts/look";
+import { useStepAxis } from "../../charts/step_axis";
+import { PALETTES, type Palette } from "../../core/color";
 import { formatCount, formatValue } from "../../core/format";
 import type { Frame, UnitsHeader } from "../../core/frame";
 import {
   certainty,
+  DEAD,
   LIFE_ORDERS,
   type LifeOrder,
   lifeOrder,
   lifeSentence,
   livesSentence,
+  markDeaths,
   unitRows,
 } from "../../core/lives";
 import { reduceSmallest } from "../../core/raster";
-import { extentOf, indexOfStep, valueScale } from "../../core/scale";
+import { extentOf, nearestStep, type ValueScale, valueScale } from "../../core/scale";
+import type { NumberTable } from "../../core/table";
 import type { Statistic, UnitLife } from "../../core/types";
+import { unitsTable } from "../../core/units_table";
 import type { Store } from "../../state/store";
+import { ExportMenu } from "../parts/export_menu";
 import { MainRunNote } from "../parts/main_run_note";
+import { Numbers, useTableChoice } from "../parts/number_table";
 import { Await, Panel } from "../parts/panel";
 import { RowMatrix, type RowMatrixStore } from "../parts/row_matrix";
 
-type UnitsStore = RowMatrixStore & Pick<Store, "cursor" | "layer" | "units" | "runStyles">;
+type UnitsStore = RowMatrixStore & Pick<Store, "cursor" | "layer" | "run" | "units" | "runStyles">;
 
 const ACTIVITY: Statistic = {
   id: "activity",
@@ -38,35 +45,64 @@ const activityBounds = (values: Float32Array) => ({ low: Math.min(0.01, extentOf
 /** Units x steps of the chosen layer: which units died, when, and whether they revived. */
 export function UnitLives({ store }: { readonly store: UnitsStore }) {
   const order = useSignal<LifeOrder>("status");
+  const { isTable, button } = useTableChoice();
   const layer = store.layer.value;
   if (layer === null) return null;
   const idle =
     layer.not_observed === "" ? "The units of this layer are not tracked." : `Not observable: ${layer.not_observed}`;
+  const file = [store.run.value?.name ?? "", layer.name, "units"];
+  const table = () => {
+    const frame = store.units.value.value;
+    return frame === null ? null : tableOf(frame, store.cursor.value, order.value);
+  };
   const tools = layer.units > 0 && (
-    <label class="field">
-      Sort by
-      <select
-        value={order.value}
-        onChange={(event) => {
-          order.value = LIFE_ORDERS.find(({ id }) => id === event.currentTarget.value)?.id ?? "status";
-        }}
-      >
-        {LIFE_ORDERS.map(({ id, word }) => (
-          <option key={id} value={id}>
-            {word}
-          </option>
-        ))}
-      </select>
-    </label>
+    <>
+      <label class="field">
+        Sort by
+        <select
+          value={order.value}
+          onChange={(event) => {
+            order.value = LIFE_ORDERS.find(({ id }) => id === event.currentTarget.value)?.id ?? "status";
+          }}
+        >
+          {LIFE_ORDERS.map(({ id, word }) => (
+            <option key={id} value={id}>
+              {word}
+            </option>
+          ))}
+        </select>
+      </label>
+      {button}
+      <ExportMenu subject={`units of ${layer.name}`} file={file} table={table} />
+    </>
   );
   return (
     <Panel id="units" title={`Units: ${layer.name}`} tools={tools}>
       <MainRunNote store={store} />
       <Await loaded={store.units.value} height={layer.units === 0 ? 20 : 240} idle={idle}>
-        {(frame) => <LifeMap store={store} frame={frame} by={order.value} />}
+        {(frame) =>
+          isTable ? (
+            <>
+              <p class="lives">{livesSentence(frame.header.lives)}</p>
+              <Numbers
+                name={`Table: units of ${layer.name}`}
+                table={tableOf(frame, store.cursor.value, order.value)}
+                file={file}
+              />
+            </>
+          ) : (
+            <LifeMap store={store} frame={frame} by={order.value} />
+          )
+        }
       </Await>
     </Panel>
   );
+}
+
+function tableOf({ header, data }: Frame<UnitsHeader>, cursor: number | null, by: LifeOrder): NumberTable {
+  const { lives, steps, shape } = header;
+  const index = nearestStep(steps, cursor ?? Number.POSITIVE_INFINITY);
+  return unitsTable(lives, lifeOrder(lives, by), (unit) => data[index * (shape[2] ?? 0) + unit] ?? Number.NaN);
 }
 
 interface LifeMapProps {
@@ -82,16 +118,21 @@ function LifeMap({ store, frame, by }: LifeMapProps) {
     const order = lifeOrder(lives, by);
     const activity = frame.data.subarray(0, (shape[1] ?? 0) * (shape[2] ?? 0));
     const values = unitRows(activity, steps.length, order);
+    const marked = markDeaths(values, steps, lives, order);
+    const living = marked.filter((value) => value !== DEAD);
     const scale = valueScale("log", values, activityBounds(values));
     return {
       order,
       values,
+      marked,
       scale,
-      specials: specialValues(values, scale),
+      specials: specialValues(living, scale),
+      hasDead: living.length < marked.length,
       names: order.map((unit) => `unit ${unit}`),
     };
   }, [frame, by]);
-  const lookOf = useMemo(() => valueLook(map.scale, palette), [map, palette]);
+  const lookOf = useMemo(() => lifeLook(map.scale, palette), [map, palette]);
+  const axis = useStepAxis(steps, store.view.value);
   if (steps.length === 0) return <p class="message">No steps recorded yet.</p>;
 
   return (
@@ -103,7 +144,7 @@ function LifeMap({ store, frame, by }: LifeMapProps) {
         name={`Activity of ${lives.length} units over ${steps.length} steps`}
         rowNames={map.names}
         steps={steps}
-        values={map.values}
+        values={map.marked}
         lookOf={lookOf}
         reduce={reduceSmallest}
         maxHeight={260}
@@ -114,9 +155,21 @@ function LifeMap({ store, frame, by }: LifeMapProps) {
           return <LifeReadout store={store} life={life} steps={steps} values={map.values} row={row} />;
         }}
       />
-      <ColorBar scale={map.scale} statistic={ACTIVITY} specials={map.specials} />
+      <ColorBar
+        scale={map.scale}
+        statistic={ACTIVITY}
+        specials={map.specials}
+        hasDead={map.hasDead}
+        hasGaps={axis.gaps.length > 0}
+      />
     </>
   );
+}
+
+function lifeLook(scale: ValueScale | null, palette: Palette): LookOf {
+  const look = valueLook(scale, palette);
+  const dead = deadLook(palette);
+  return (value) => (value === DEAD ? dead : look(value));
 }
 
 interface LifeReadoutProps {
@@ -128,7 +181,7 @@ interface LifeReadoutProps {
 }
 
 function LifeReadout({ store, life, steps, values, row }: LifeReadoutProps) {
-  const index = indexOfStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
+  const index = nearestStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
   return (
     <>
       <b>unit {life.unit}</b>

@@ -134,7 +134,7 @@ function sinceWords({ since_step, opened_step, last_step, closed_step }: Finding
 }
 
 function unitWords(finding: Finding): string {
-  const named = finding.units.slice(0, SHOWN_UNITS).map(formatCount).join(", ");
+  const named = finding.units.slice(0, SHOWN_UNITS).map(String).join(", ");
   const rest = finding.unit_count - Math.min(SHOWN_UNITS, finding.units.length);
   return `${formatCount(finding.unit_count)}: ${named}${rest > 0 ? ` and ${formatCount(rest)} more` : ""}`;
 }

@@ -43,7 +43,9 @@ export function Numbers({ name, table, file }: NumbersProps) {
       <p class="table-foot">
         <button
           type="button"
-          onClick={() => saveFile(new Blob([toCsv(table)], { type: "text/csv;charset=utf-8" }), fileName(...file))}
+          onClick={() =>
+            saveFile(new Blob([toCsv(table)], { type: "text/csv;charset=utf-8" }), fileName("csv", ...file))
+          }
           aria-label={`Download CSV: ${name}`}
         >
           Download CSV

@@ -39,6 +39,7 @@ export function RowMatrix({ store, id, aside, readout, ...picture }: RowMatrixPr
       palette={PALETTES[store.theme.value]}
       readoutId={readoutId}
       selectedRow={selectedRow.value}
+      hoveredRow={hoveredRow.value}
       view={store.view.value}
       onSelectRow={(row) => {
         selectedRow.value = row;

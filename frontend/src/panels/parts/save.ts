@@ -8,3 +8,29 @@ export function saveFile(content: Blob, name: string): void {
   // The browser reads the address only after the current task.
   setTimeout(() => URL.revokeObjectURL(address));
 }
+
+/**
+ * Copies a text. A frame of another origin, as in an editor or a notebook, may not use the clipboard directly; there
+ * the older command works after a click. Resolves to whether it was copied.
+ */
+export async function copyText(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch (error) {
+    // No permission, or no clipboard on a page without TLS.
+    if (error instanceof DOMException || error instanceof TypeError) return copyBySelection(text);
+    throw error;
+  }
+}
+
+function copyBySelection(text: string): boolean {
+  const field = document.createElement("textarea");
+  field.value = text;
+  field.className = "only-read";
+  document.body.append(field);
+  field.select();
+  const isCopied = document.execCommand("copy");
+  field.remove();
+  return isCopied;
+}

@@ -1,8 +1,15 @@
 import { formatCount, formatValue, plural } from "../../core/format";
 import type { Store } from "../../state/store";
+import { ExportMenu } from "../parts/export_menu";
 import { Panel } from "../parts/panel";
 
 type CostStore = Pick<Store, "description" | "run">;
+
+interface Fact {
+  readonly title: string;
+  readonly value: string;
+  readonly note: string;
+}
 
 /** The monitoring overhead of this run. */
 export function CostPanel({ store }: { readonly store: CostStore }) {
@@ -10,13 +17,8 @@ export function CostPanel({ store }: { readonly store: CostStore }) {
   const description = store.description.value.value;
   if (run === null || description === null) return null;
   const { cost, cadence } = description;
-  const budget = cadence.overhead;
-  const facts = [
-    {
-      title: "Share of training time",
-      value: formatValue(cost?.overhead ?? Number.NaN, "share"),
-      note: typeof budget === "number" ? `budget ${formatValue(budget, "share")} for runs longer than a minute` : "",
-    },
+  const facts: Fact[] = [
+    shareOfTime(cost?.overhead ?? Number.NaN, run.last_time - run.start_time, cadence.overhead),
     {
       title: "Per observed step",
       value: formatSeconds(cost?.observation_seconds ?? Number.NaN),
@@ -34,8 +36,22 @@ export function CostPanel({ store }: { readonly store: CostStore }) {
       note: cadence.update_freq === undefined ? "" : `update_freq=${JSON.stringify(cadence.update_freq)}`,
     },
   ];
+  const exporting = (
+    <ExportMenu
+      subject="monitoring overhead"
+      file={[run.name, "overhead"]}
+      table={() => ({
+        rowTitle: "Quantity",
+        columns: [
+          { title: "Value", unit: "" },
+          { title: "Note", unit: "" },
+        ],
+        rows: facts.map(({ title, value, note }) => ({ name: title, values: [value, note] })),
+      })}
+    />
+  );
   return (
-    <Panel id="cost" title="Monitoring overhead">
+    <Panel id="cost" title="Monitoring overhead" tools={exporting}>
       <dl class="facts-grid">
         {facts.map(({ title, value, note }) => (
           <div key={title}>
@@ -48,6 +64,20 @@ export function CostPanel({ store }: { readonly store: CostStore }) {
       </dl>
     </Panel>
   );
+}
+
+/** Seconds before the budget counts; as in `cadence.py`. */
+const FREE_SECONDS = 60;
+
+/** The share in a short training says nothing about a long one, so seconds are shown instead. */
+function shareOfTime(overhead: number, duration: number, budget: unknown): Fact {
+  const share = formatValue(overhead, "share");
+  const limit = typeof budget === "number" ? formatValue(budget, "share") : "";
+  if (duration < FREE_SECONDS && limit !== "") {
+    const note = `of ${formatSeconds(duration)}; after a minute the limit of ${limit} applies`;
+    return { title: "Time spent observing", value: formatSeconds(overhead * duration), note };
+  }
+  return { title: "Share of training time", value: share, note: limit === "" ? "" : `limit ${limit}` };
 }
 
 function intervalWords(interval: number): string {

@@ -5,10 +5,13 @@ import { Profile, type ProfileLine } from "../../charts/profile";
 import { PALETTES } from "../../core/color";
 import { formatCount, formatValue } from "../../core/format";
 import type { Frame, MatrixHeader } from "../../core/frame";
-import { extentOf, indexOfStep, naturalExtent, scaleName, type ValueScale, valueScale } from "../../core/scale";
+import { reduceLargest } from "../../core/raster";
+import { foldedRows, mergedRows, rowOfLayer, rowTitle } from "../../core/rows";
+import { extentOf, naturalExtent, nearestStep, scaleName, type ValueScale, valueScale } from "../../core/scale";
 import type { NumberTable } from "../../core/table";
 import type { RunDescription, Statistic } from "../../core/types";
 import type { RunStyle, Store } from "../../state/store";
+import { ExportMenu } from "../parts/export_menu";
 import { Numbers, useTableChoice } from "../parts/number_table";
 import { Await, Panel } from "../parts/panel";
 import { RunKey } from "../parts/run_key";
@@ -22,6 +25,8 @@ type DepthStore = Pick<
   | "depth"
   | "depthStat"
   | "description"
+  | "fold"
+  | "folded"
   | "layer"
   | "otherDepths"
   | "run"
@@ -44,6 +49,11 @@ export function DepthProfile({ store }: { readonly store: DepthStore }) {
         onChoose={store.chooseDepthStat}
       />
       {button}
+      <ExportMenu
+        subject="depth profile"
+        file={[store.run.value?.name ?? "", store.depthStat.value]}
+        table={() => tableAtCursor(store, description)}
+      />
     </>
   );
   return (
@@ -67,7 +77,7 @@ interface DepthViewProps {
 function DepthView({ store, description, frame, isTable }: DepthViewProps) {
   const { steps, stat, layers: names } = frame.header;
   const statistic = description.statistics.find(({ id }) => id === stat);
-  const index = indexOfStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
+  const index = nearestStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
   const step = steps[index];
   if (step === undefined) return <p class="message">No steps recorded yet.</p>;
   if (statistic === undefined) return <p class="message">The statistics of this run have changed. Reload the page.</p>;
@@ -102,7 +112,7 @@ function runsAt(store: DepthStore, frame: Frame<MatrixHeader>): RunValues[] {
     const source = place === 0 ? frame : others?.get(style.name);
     if (source === undefined) return [];
     const { steps, layers } = source.header;
-    const index = indexOfStep(steps, cursor);
+    const index = nearestStep(steps, cursor);
     const rowOf = source === frame ? null : new Map(layers.map((name, row) => [name, row]));
     const values = Float32Array.from(frame.header.layers, (name, row) => {
       const sourceRow = rowOf === null ? row : rowOf.get(name);
@@ -123,6 +133,13 @@ function tableOf(statistic: Statistic, names: readonly string[], runs: readonly 
   };
 }
 
+function tableAtCursor(store: DepthStore, description: RunDescription): NumberTable | null {
+  const frame = store.depth.value.value;
+  const statistic = description.statistics.find(({ id }) => id === frame?.header.stat);
+  if (frame === null || statistic === undefined) return null;
+  return tableOf(statistic, frame.header.layers, runsAt(store, frame));
+}
+
 interface DepthChartProps {
   readonly store: DepthStore;
   readonly frame: Frame<MatrixHeader>;
@@ -137,9 +154,13 @@ function DepthChart({ store, frame, statistic, runs, step }: DepthChartProps) {
   const others = store.otherDepths.value.value;
   // Over all steps and runs, so that the axis stays fixed while the step moves.
   const scale = useMemo(() => sharedScale(statistic, [frame, ...(others?.values() ?? [])]), [statistic, frame, others]);
-  const selectedRow = names.indexOf(store.layer.value?.name ?? "");
+  const folded = store.folded.value;
+  const rows = useMemo(() => foldedRows(names, folded), [names, folded]);
+  const titles = useMemo(() => rows.map(rowTitle), [rows]);
+  const shownRuns = runs.map(({ style, values }) => ({ style, values: mergedRows(values, 1, rows, reduceLargest) }));
+  const selectedRow = rowOfLayer(rows, names.indexOf(store.layer.value?.name ?? ""));
   const row = hoveredRow.value ?? selectedRow;
-  const lines = runs.map(
+  const lines = shownRuns.map(
     ({ style, values }): ProfileLine => ({
       ...style,
       values,
@@ -148,10 +169,13 @@ function DepthChart({ store, frame, statistic, runs, step }: DepthChartProps) {
   );
   return (
     <>
-      <p class="about">{statistic.about} First layer at the top.</p>
+      <p class="about">
+        {statistic.about} First layer at the top.
+        {rows.some(({ isGroup }) => isGroup) && " A collapsed model shows its largest value."}
+      </p>
       <Profile
-        name={`${statistic.title} of ${names.length} layers at step ${formatCount(step)}`}
-        rowNames={names}
+        name={`${statistic.title} of ${rows.length} layers at step ${formatCount(step)}`}
+        rowNames={titles}
         lines={lines}
         scale={scale}
         unit={statistic.unit}
@@ -160,18 +184,20 @@ function DepthChart({ store, frame, statistic, runs, step }: DepthChartProps) {
         view={store.view.value}
         readoutId="depth-readout"
         onSelectRow={(selected) => {
-          const name = names[selected];
-          if (name !== undefined) store.chooseLayer(name);
+          const wanted = rows[selected];
+          if (wanted?.isGroup === true) store.fold([wanted.name], false);
+          else if (wanted !== undefined) store.chooseLayer(wanted.name);
         }}
+        hoveredRow={hoveredRow.value}
         onHoverRow={(hovered) => {
           hoveredRow.value = hovered;
         }}
       />
       <p class="readout" id="depth-readout" aria-live="polite">
-        {names[row] !== undefined && <b>{names[row]}</b>}
+        {titles[row] !== undefined && <b>{titles[row]}</b>}
         <span>step {formatCount(step)}</span>
-        {names[row] !== undefined &&
-          runs.map(({ style, values }) => (
+        {titles[row] !== undefined &&
+          shownRuns.map(({ style, values }) => (
             <span key={style.name}>
               {runs.length > 1 && `${style.name}: `}
               {formatValue(values[row], statistic.unit)}
@@ -179,7 +205,7 @@ function DepthChart({ store, frame, statistic, runs, step }: DepthChartProps) {
           ))}
       </p>
       <div class="legend">
-        {scale !== null && <span>{scaleName(scale.kind)}</span>}
+        {scale !== null && <span>{scaleName(scale.kind)} scale</span>}
         {runs.length > 1 && runs.map(({ style }) => <RunKey key={style.name} style={style} />)}
         <SpecialLegend specials={specialsOf(runs, scale)} />
       </div>

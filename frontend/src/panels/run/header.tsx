@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { GLYPHS } from "../../charts/look";
-import { panBy, wholeWindow } from "../../core/axis";
+import { panBy } from "../../core/axis";
 import { formatAge, formatCount, formatDuration, plural } from "../../core/format";
 import { filterRuns } from "../../core/landing";
 import { MOST_RUNS } from "../../core/runs";
@@ -10,8 +10,10 @@ import type { Run } from "../../core/types";
 import type { Store } from "../../state/store";
 import { closeOnLeaving } from "../parts/menu";
 import { KeyboardHelp, type KeyboardStore } from "./keyboard_help";
+import { Share, type ShareStore } from "./share";
 
 type HeaderStore = KeyboardStore &
+  ShareStore &
   Pick<
     Store,
     | "chooseOthers"
@@ -28,6 +30,7 @@ type HeaderStore = KeyboardStore &
     | "run"
     | "showAllRuns"
     | "training"
+    | "view"
     | "x"
     | "zoom"
     | "zoomTo"
@@ -64,6 +67,7 @@ export function Header({ store, runs }: { readonly store: HeaderStore; readonly 
       {run?.readable === true && <RunFacts store={store} run={run} />}
       <div class="bar-end">
         <StepField store={store} />
+        <Share store={store} />
         <KeyboardHelp store={store} />
       </div>
     </div>
@@ -139,9 +143,8 @@ function AxisChooser({ store }: { readonly store: HeaderStore }) {
 
 function ZoomField({ store }: { readonly store: HeaderStore }) {
   const zoom = store.zoom.value;
-  const steps = store.health.value.value?.header.steps;
-  if (zoom === null || steps === undefined) return null;
-  const pan = (share: number) => store.zoomTo(panBy(zoom, wholeWindow(steps), share));
+  if (zoom === null) return null;
+  const pan = (share: number) => store.zoomTo(panBy(zoom, store.view.value.whole, share));
   return (
     <span class="zoom-field">
       <button type="button" aria-label="Earlier steps" onClick={() => pan(-0.5)}>
@@ -189,7 +192,7 @@ function StepField({ store }: { readonly store: HeaderStore }) {
   const pinned = store.pinnedStep.value;
   return (
     <p class="step-field">
-      <span>{cursor === null ? "Latest step" : `Step ${formatCount(cursor)}`}</span>
+      <span>{cursor === null ? "Latest step" : store.view.value.stepWords(cursor)}</span>
       {pinned !== null && (
         <button type="button" class="quiet" onClick={() => store.pinStep(null)} title="Return to the latest step">
           Unpin

@@ -5,11 +5,12 @@ import { healthLook } from "../../charts/look";
 import { Matrix } from "../../charts/matrix";
 import { type StepWindow, wholeWindow } from "../../core/axis";
 import { PALETTES } from "../../core/color";
+import { gapsOf, recordCells } from "../../core/coverage";
 import { formatCount } from "../../core/format";
 import type { Frame, MatrixHeader } from "../../core/frame";
 import { reduceHealth } from "../../core/raster";
 import { indexOfStep } from "../../core/scale";
-import { healthOfCode, stateWord } from "../../core/severity";
+import { healthOfCode, statesIn, stateWord } from "../../core/severity";
 import type { RunStyle, Store } from "../../state/store";
 import { Panel } from "../parts/panel";
 import { RunKey } from "../parts/run_key";
@@ -42,6 +43,7 @@ export function HealthLanes({ store }: { readonly store: LanesStore }) {
   const main = store.health.value.value;
   const others = store.otherHealths.value.value;
   const window = useMemo(() => sharedWindow([main, ...(others?.values() ?? [])]), [main, others]);
+  const legend = useMemo(() => shownIn([main, ...(others?.values() ?? [])]), [main, others]);
   if (styles.length < 2) return null;
   return (
     <Panel id="lanes" title="Health of the compared runs">
@@ -49,7 +51,7 @@ export function HealthLanes({ store }: { readonly store: LanesStore }) {
         const frame = place === 0 ? main : (others?.get(style.name) ?? null);
         return <Lane key={style.name} store={store} style={style} isMain={place === 0} frame={frame} window={window} />;
       })}
-      <HealthLegend palette={PALETTES[store.theme.value]} />
+      <HealthLegend palette={PALETTES[store.theme.value]} {...legend} />
     </Panel>
   );
 }
@@ -58,6 +60,17 @@ function sharedWindow(frames: readonly (Health | null)[]): StepWindow | null {
   const windows = frames.flatMap((frame) => (frame === null ? [] : [wholeWindow(frame.header.steps)]));
   if (windows.length === 0) return null;
   return { from: Math.min(...windows.map(({ from }) => from)), to: Math.max(...windows.map(({ to }) => to)) };
+}
+
+/** The states and gaps that the legend explains. */
+function shownIn(frames: readonly (Health | null)[]) {
+  const shown = frames.filter((frame) => frame !== null);
+  const states = new Set(shown.flatMap(({ data }) => [...statesIn(data)]));
+  return { states, hasGaps: shown.some(({ header }) => hasGaps(header.steps)) };
+}
+
+function hasGaps(steps: readonly number[]): boolean {
+  return gapsOf(recordCells(steps), { from: steps[0] ?? 0, to: steps[steps.length - 1] ?? 0 }).length > 0;
 }
 
 interface LaneProps {
@@ -105,6 +118,7 @@ function Lane({ store, style, isMain, frame, window }: LaneProps) {
           selectedRow={canMark(frame) ? frame.header.layers.indexOf(store.layer.value?.name ?? "") : -1}
           view={view}
           onSelectRow={(selected) => store.chooseLayer(frame.header.layers[selected] ?? "")}
+          hoveredRow={hovered.value}
           onHoverRow={(at) => {
             hovered.value = at;
           }}

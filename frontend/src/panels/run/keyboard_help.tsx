@@ -4,7 +4,7 @@ import type { Store } from "../../state/store";
 
 export type KeyboardStore = Pick<
   Store,
-  "allowShortcuts" | "askForFilter" | "findings" | "goToFinding" | "hasShortcuts" | "layer"
+  "allowShortcuts" | "askForFilter" | "findings" | "goToFinding" | "hasShortcuts" | "layer" | "listenForKeys"
 >;
 
 const KEYS: readonly { readonly keys: readonly string[]; readonly words: string; readonly isLetter?: true }[] = [
@@ -53,8 +53,7 @@ export function KeyboardHelp({ store }: { readonly store: KeyboardStore }) {
       }
       event.preventDefault();
     };
-    document.addEventListener("keydown", onKeyDown);
-    return () => document.removeEventListener("keydown", onKeyDown);
+    return store.listenForKeys(onKeyDown);
   }, [store]);
 
   return (
@@ -97,8 +96,11 @@ export function KeyboardHelp({ store }: { readonly store: KeyboardStore }) {
   );
 }
 
+const TYPING: readonly string[] = ["input", "select", "textarea"];
+
 /** Whether the key belongs to the focused element or to the browser. */
 function isTaken(event: KeyboardEvent): boolean {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return true;
-  return event.target instanceof Element && event.target.closest("input, select, textarea") !== null;
+  // By name, because elements of the surrounding page are of its own classes.
+  return event.composedPath().some((target) => TYPING.includes((target as Partial<Element>).localName ?? ""));
 }

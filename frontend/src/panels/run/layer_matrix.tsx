@@ -3,15 +3,21 @@ import { useMemo } from "preact/hooks";
 import { ColorBar, HealthLegend, specialValues } from "../../charts/legend";
 import { healthLook, valueLook } from "../../charts/look";
 import { Matrix } from "../../charts/matrix";
+import { useStepAxis } from "../../charts/step_axis";
 import { PALETTES, type Palette } from "../../core/color";
-import { formatCount, formatValue } from "../../core/format";
+import { formatCount, formatValue, plural } from "../../core/format";
 import type { Frame, MatrixHeader } from "../../core/frame";
-import { pickRows, reduceHealth, reduceLargest } from "../../core/raster";
-import { indexOfStep, naturalExtent, scaleName, valueScale } from "../../core/scale";
-import { healthOfCode, stateWord } from "../../core/severity";
+import { isNeverJudged } from "../../core/judged";
+import { type Reduce, reduceHealth, reduceLargest } from "../../core/raster";
+import { foldedRows, type LayerRows, mergedRows, rowOfLayer, rowTitle } from "../../core/rows";
+import { naturalExtent, nearestStep, scaleName, valueScale } from "../../core/scale";
+import { type HealthState, healthOfCode, statesIn, stateWord } from "../../core/severity";
+import type { NumberTable } from "../../core/table";
 import type { RunDescription, ScaleKind, Statistic } from "../../core/types";
 import { HEALTH } from "../../state/choices";
 import type { Store } from "../../state/store";
+import { ExportMenu } from "../parts/export_menu";
+import { FoldModels } from "../parts/fold_models";
 import { MainRunNote } from "../parts/main_run_note";
 import { Await, Panel } from "../parts/panel";
 import { StatisticChooser } from "../parts/statistic_chooser";
@@ -23,9 +29,12 @@ type MatrixStore = Pick<
   | "chooseStat"
   | "cursor"
   | "description"
+  | "fold"
+  | "folded"
   | "health"
   | "layer"
   | "matrix"
+  | "run"
   | "scale"
   | "shownLayers"
   | "stat"
@@ -42,6 +51,7 @@ export function LayerMatrix({ store }: { readonly store: MatrixStore }) {
   const title = statistic?.title.toLowerCase() ?? "";
   const tools = description !== null && (
     <>
+      <FoldModels store={store} names={description.layers} />
       {statistic !== undefined && <ScaleChooser store={store} usual={statistic.scale} />}
       <StatisticChooser
         id="statistic"
@@ -49,6 +59,11 @@ export function LayerMatrix({ store }: { readonly store: MatrixStore }) {
         value={store.stat.value}
         statistics={[{ id: HEALTH, title: "Health" }, ...description.statistics]}
         onChoose={store.chooseStat}
+      />
+      <ExportMenu
+        subject="timeline"
+        file={[store.run.value?.name ?? "", store.stat.value]}
+        table={() => timelineTable(isHealth ? store.health.value.value : store.matrix.value.value, isHealth)}
       />
     </>
   );
@@ -60,6 +75,21 @@ export function LayerMatrix({ store }: { readonly store: MatrixStore }) {
       </Await>
     </Panel>
   );
+}
+
+/** One row per step, one column per layer; health in words. */
+function timelineTable(frame: Frame<MatrixHeader> | null, isHealth: boolean): NumberTable | null {
+  if (frame === null) return null;
+  const { steps, layers } = frame.header;
+  const cellOf = (layer: number, index: number) => {
+    const value = frame.data[layer * steps.length + index] ?? Number.NaN;
+    return isHealth ? healthWords(value) : value;
+  };
+  return {
+    rowTitle: "Step",
+    columns: layers.map((title) => ({ title, unit: "" })),
+    rows: steps.map((step, index) => ({ name: step, values: layers.map((_, layer) => cellOf(layer, index)) })),
+  };
 }
 
 const SCALES: readonly ScaleKind[] = ["linear", "log", "symlog"];
@@ -99,41 +129,48 @@ function MatrixView({ store, description, frame }: MatrixViewProps) {
   const statistic = description.statistics.find(({ id }) => id === header.stat) ?? null;
   const scaleKind = store.scale.value;
   const picture = useMemo(() => pictureOf(statistic, scaleKind, data, palette), [statistic, scaleKind, data, palette]);
-  // Always in call order, unlike the list.
   const shown = store.shownLayers.value;
-  const rows = useMemo(() => {
-    const names = new Set(shown.map(({ layer }) => layer.name));
-    const kept = header.layers.flatMap((name, row) => (names.has(name) ? [row] : []));
-    return { names: kept.map((row) => header.layers[row] ?? ""), values: pickRows(data, header.steps.length, kept) };
-  }, [shown, frame]);
-  const selectedRow = rows.names.indexOf(store.layer.value?.name ?? "");
+  const folded = store.folded.value;
+  const reduce = statistic === null ? reduceHealth : reduceLargest;
+  const { rows, values, unjudged } = useMemo(
+    () => rowsOf(frame, new Set(shown.map(({ layer }) => layer.name)), folded, statistic === null, reduce),
+    [shown, frame, folded, statistic, reduce],
+  );
+  const names = useMemo(() => rows.map(rowTitle), [rows]);
+  const axis = useStepAxis(header.steps, store.view.value);
+  const selectedRow = rowOfLayer(rows, header.layers.indexOf(store.layer.value?.name ?? ""));
   const selectRow = (row: number) => {
-    const name = rows.names[row];
-    if (name !== undefined) store.chooseLayer(name);
+    const wanted = rows[row];
+    if (wanted?.isGroup === true) store.fold([wanted.name], false);
+    else if (wanted !== undefined) store.chooseLayer(wanted.name);
   };
   if (header.steps.length === 0) return <p class="message">No steps recorded yet.</p>;
-  if (rows.names.length === 0) return <p class="message">No layer matches the filter.</p>;
+  if (rows.length === 0) return <p class="message">No layer matches the filter.</p>;
 
   return (
     <>
       {statistic !== null && <p class="about">{statistic.about}</p>}
-      {rows.names.length < header.layers.length && (
+      {shown.length < header.layers.length && (
         <p class="about">
-          Filtered: {formatCount(rows.names.length)} of {formatCount(header.layers.length)} layers.
+          Filtered: {formatCount(shown.length)} of {formatCount(header.layers.length)} layers.
         </p>
       )}
+      {unjudged > 0 && unjudged < rows.length && (
+        <p class="about">Last: {plural(unjudged, "row")} that no rule can judge.</p>
+      )}
       <Matrix
-        name={`${statistic?.title ?? "Health"} of ${rows.names.length} layers over ${header.steps.length} steps`}
-        rowNames={rows.names}
+        name={`${statistic?.title ?? "Health"} of ${rows.length} layers over ${header.steps.length} steps`}
+        rowNames={names}
         steps={header.steps}
-        values={rows.values}
+        values={values}
         lookOf={picture.lookOf}
-        reduce={statistic === null ? reduceHealth : reduceLargest}
+        reduce={reduce}
         palette={palette}
         readoutId="matrix-readout"
         maxHeight={440}
         maxRowHeight={24}
         selectedRow={selectedRow}
+        hoveredRow={hoveredRow.value}
         view={store.view.value}
         onSelectRow={selectRow}
         onHoverRow={(row) => {
@@ -144,20 +181,45 @@ function MatrixView({ store, description, frame }: MatrixViewProps) {
         <Readout
           store={store}
           steps={header.steps}
-          names={rows.names}
-          values={rows.values}
+          names={names}
+          values={values}
           row={hoveredRow.value ?? selectedRow}
           statistic={statistic}
         />
       </p>
       {statistic === null ? (
-        <HealthLegend palette={palette} />
+        <HealthLegend palette={palette} states={picture.states} hasGaps={axis.gaps.length > 0} />
       ) : (
-        <ColorBar scale={picture.scale} statistic={statistic} specials={picture.specials} />
+        <ColorBar
+          scale={picture.scale}
+          statistic={statistic}
+          specials={picture.specials}
+          hasGaps={axis.gaps.length > 0}
+        />
       )}
     </>
   );
 }
+
+/** In call order, unlike the list; in the health timeline, rows that no rule judges come last. */
+function rowsOf(
+  { header, data }: Frame<MatrixHeader>,
+  shown: ReadonlySet<string>,
+  folded: ReadonlySet<string>,
+  isHealth: boolean,
+  reduce: Reduce,
+) {
+  const inOrder = foldedRows(header.layers, folded, (name) => shown.has(name));
+  const count = header.steps.length;
+  const isUnjudged = ({ members }: LayerRows) => members.every((member) => isNeverJudged(data, count, member));
+  const last = isHealth ? inOrder.filter(isUnjudged) : [];
+  const rows = last.length === 0 ? inOrder : [...inOrder.filter((row) => !last.includes(row)), ...last];
+  return { rows, values: mergedRows(data, count, rows, reduce), unjudged: last.length };
+}
+
+const NO_SPECIALS = { hasBelow: false, hasMissing: false, hasInfinite: false };
+
+const NO_STATES: ReadonlySet<HealthState | null> = new Set();
 
 function pictureOf(
   statistic: Statistic | null,
@@ -165,10 +227,12 @@ function pictureOf(
   values: Float32Array,
   palette: Palette,
 ) {
-  if (statistic === null) return { scale: null, lookOf: healthLook(palette), specials: specialValues(values, null) };
+  if (statistic === null) {
+    return { scale: null, lookOf: healthLook(palette), specials: NO_SPECIALS, states: statesIn(values) };
+  }
   const kind = scaleKind ?? statistic.scale;
   const scale = valueScale(kind, values, kind === "linear" ? naturalExtent(statistic.id) : null);
-  return { scale, lookOf: valueLook(scale, palette), specials: specialValues(values, scale) };
+  return { scale, lookOf: valueLook(scale, palette), specials: specialValues(values, scale), states: NO_STATES };
 }
 
 interface ReadoutProps {
@@ -181,7 +245,7 @@ interface ReadoutProps {
 }
 
 function Readout({ store, steps, names, values, row, statistic }: ReadoutProps) {
-  const index = indexOfStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
+  const index = nearestStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
   const step = steps[index];
   const name = names[row];
   if (step === undefined || name === undefined) return <>Point at a cell to see its value.</>;

@@ -3,9 +3,12 @@ import type { TreeNode } from "../../core/groups";
 import type { RankedLayer } from "../../core/ranking";
 import { isSeverity, urgency } from "../../core/severity";
 import { SPARK_HEIGHT, SPARK_WIDTH } from "../../core/spark";
+import type { Store } from "../../state/store";
 import { Shape } from "../parts/badge";
+import { pure } from "../parts/pure";
 
 interface LayerRowProps {
+  readonly store: Pick<Store, "chooseLayer">;
   readonly entry: RankedLayer;
   /** Number of nested models that contain it. */
   readonly depth: number;
@@ -13,10 +16,9 @@ interface LayerRowProps {
   readonly spark: string | undefined;
   readonly isSelected: boolean;
   readonly isTabStop: boolean;
-  onChoose(): void;
 }
 
-export function LayerRow({ entry, depth, spark, isSelected, isTabStop, onChoose }: LayerRowProps) {
+export const LayerRow = pure(({ store, entry, depth, spark, isSelected, isTabStop }: LayerRowProps) => {
   return (
     <button
       type="button"
@@ -24,7 +26,7 @@ export function LayerRow({ entry, depth, spark, isSelected, isTabStop, onChoose 
       style={indent(depth)}
       aria-current={isSelected ? "true" : undefined}
       tabIndex={isTabStop ? 0 : -1}
-      onClick={onChoose}
+      onClick={() => store.chooseLayer(entry.layer.name)}
     >
       <Shape state={entry.state} />
       <span class="layer-name" title={entry.layer.name}>
@@ -42,7 +44,7 @@ export function LayerRow({ entry, depth, spark, isSelected, isTabStop, onChoose 
       )}
     </button>
   );
-}
+});
 
 interface GroupRowProps {
   readonly group: TreeNode<RankedLayer> & { readonly kind: "group" };

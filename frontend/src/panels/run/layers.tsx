@@ -3,12 +3,15 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import { flagsOf } from "../../core/filter";
 import { plural } from "../../core/format";
 import { allGroups, outline, type TreeNode } from "../../core/groups";
+import { layersTable } from "../../core/layers_table";
 import { frameRow } from "../../core/points";
 import type { RankedLayer, SortOrder } from "../../core/ranking";
 import { naturalExtent, valueScale } from "../../core/scale";
 import { sparkPath } from "../../core/spark";
 import type { RunDescription } from "../../core/types";
 import type { Store } from "../../state/store";
+import { ExportMenu } from "../parts/export_menu";
+import { useGrowing } from "../parts/growing";
 import { Await, Panel } from "../parts/panel";
 import { moveInList } from "../parts/roving";
 import { GroupRow, LayerRow } from "./layer_row";
@@ -29,6 +32,7 @@ type LayersStore = Pick<
   | "folded"
   | "layer"
   | "ranked"
+  | "run"
   | "shownLayers"
   | "sort"
 >;
@@ -56,8 +60,15 @@ export function Layers({ store }: { readonly store: LayersStore }) {
       ))}
     </fieldset>
   );
+  const exporting = (
+    <ExportMenu
+      subject="layers"
+      file={[store.run.value?.name ?? "", "layers"]}
+      table={() => layersTable(store.shownLayers.value)}
+    />
+  );
   return (
-    <Panel id="layers" title="Layers" tools={tools}>
+    <Panel id="layers" title="Layers" tools={[tools, exporting]}>
       <Await loaded={store.description.value} height={360}>
         {(description) => <LayerList store={store} description={description} />}
       </Await>
@@ -84,6 +95,7 @@ function LayerList({ store, description }: ListProps) {
   );
   const sparks = useSparks(store);
   const selected = store.layer.value?.name;
+  const count = useGrowing(rows.length);
   const isSeen = rows.some((row) => row.kind === "item" && row.item.layer.name === selected);
 
   // Scrolls only the list: the page must not move when a layer is chosen in another panel.
@@ -95,7 +107,7 @@ function LayerList({ store, description }: ListProps) {
     const isAbove = top < box.scrollTop;
     const isBelow = top + chosen.offsetHeight > box.scrollTop + box.clientHeight;
     if (isAbove || isBelow) box.scrollTop = top - (isAbove ? 0 : box.clientHeight - chosen.offsetHeight);
-  }, [selected, store.sort.value]);
+  }, [selected, store.sort.value, count]);
 
   const onKeyDown = (event: KeyboardEvent) => {
     const target = moveInList(event, list.current);
@@ -110,7 +122,7 @@ function LayerList({ store, description }: ListProps) {
       {isModelOrder && <FoldAll store={store} names={description.layers.map(({ name }) => name)} />}
       {shown.length === 0 && <NothingMatches store={store} count={description.layers.length} />}
       <ol ref={list} class="layer-list" onKeyDown={onKeyDown}>
-        {rows.map((row, index) => (
+        {rows.slice(0, count).map((row, index) => (
           <li key={row.kind === "group" ? `group ${row.path}` : row.item.layer.name}>
             {row.kind === "group" ? (
               <GroupRow
@@ -120,12 +132,12 @@ function LayerList({ store, description }: ListProps) {
               />
             ) : (
               <LayerRow
+                store={store}
                 entry={row.item}
                 depth={row.depth}
                 spark={sparks?.pathOf(row.item.index)}
                 isSelected={row.item.layer.name === selected}
                 isTabStop={isSeen ? row.item.layer.name === selected : index === 0}
-                onChoose={() => store.chooseLayer(row.item.layer.name)}
               />
             )}
           </li>

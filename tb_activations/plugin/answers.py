@@ -21,8 +21,8 @@ from tb_activations.plugin.bounds import Omissions, clipped, with_clipped_texts
 from tb_activations.plugin.errors import ApiError, ErrorKind
 from tb_activations.plugin.frames import Frame
 from tb_activations.plugin.muted import NOTHING_MUTED, Muted
-from tb_activations.plugin.overview import no_overview
 from tb_activations.plugin.not_finite import layer_values
+from tb_activations.plugin.overview import no_overview
 from tb_activations.records.columns import LAYER_STATISTICS, STEP_STATISTICS
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.mute import NO_MUTES, Mutes, counting, mute_of

@@ -21,7 +21,7 @@ INPUT_FOLDERS = ("scripts", "src")
 MANIFEST = "BUILD.json"
 OUTPUTS = {"index.js", "THIRD_PARTY_LICENSES.md"}
 MAX_COMPRESSED = 100 * 1024
-BUNDLED_PACKAGES = ("preact", "@preact/signals", "uplot", "d3-scale", "d3-format")
+BUNDLED_PACKAGES = ("preact", "@preact/signals", "uplot", "d3-array", "d3-format")
 
 
 def hashes(root: Path, files: list[Path]) -> dict[str, str]:

@@ -1,6 +1,7 @@
-import { scaleLinear } from "d3-scale";
+import { ticks } from "d3-array";
 import { type Cell, gapsOf, recordCells } from "./coverage";
 import { formatCount } from "./format";
+import { linearMapping } from "./mapping";
 import { nearestStep } from "./scale";
 import { BY_STEP, type Timeline, type XKind } from "./timeline";
 
@@ -52,21 +53,21 @@ export function stepAxis(
   const shown = visible ?? wholeWindow(steps);
   const cells = recordCells(steps);
   const [from, to] = [timeline.at(shown.from), timeline.at(shown.to)];
-  const scale = scaleLinear([from, to], [0, 1]).clamp(true);
+  const { position, valueAt } = linearMapping(from, to);
   const unit = unitOf(timeline.kind, to - from);
-  const stepAt = (position: number) => timeline.stepAt(scale.invert(position));
+  const stepAt = (at: number) => timeline.stepAt(valueAt(at));
   return {
     shows: (step) => step >= shown.from && step <= shown.to,
-    position: (step) => scale(timeline.at(step)),
+    position: (step) => position(timeline.at(step)),
     stepAt,
     valueAt: timeline.at,
-    indexAt: (position) => nearestStep(steps, stepAt(position)),
+    indexAt: (at) => nearestStep(steps, stepAt(at)),
     meets: ({ from: start, to: end }) => end > shown.from && start < shown.to,
     cells,
     gaps: gapsOf(cells, shown),
     from,
     to,
-    ticks: ticksOf(from, to, unit).map(({ at, label }) => ({ position: scale(at), label })),
+    ticks: ticksOf(from, to, unit).map(({ at, label }) => ({ position: position(at), label })),
     title: unit.title,
   };
 }
@@ -96,8 +97,7 @@ function unitOf(kind: XKind, span: number): AxisUnit {
 }
 
 function ticksOf(from: number, to: number, { size, isWhole }: AxisUnit) {
-  return scaleLinear([from / size, to / size], [0, 1])
-    .ticks(TICKS)
+  return ticks(from / size, to / size, TICKS)
     .filter((value) => !isWhole || Number.isInteger(value))
     .map((value) => ({ at: value * size, label: formatCount(value) }));
 }

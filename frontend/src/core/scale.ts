@@ -1,4 +1,5 @@
-import { scaleLinear, scaleLog, scaleSymlog } from "d3-scale";
+import { nice, ticks } from "d3-array";
+import { linearMapping, logMapping, symlogMapping } from "./mapping";
 import type { ScaleKind } from "./types";
 import { unreachable } from "./unreachable";
 
@@ -74,26 +75,24 @@ function linear({ low, high }: Extent): ValueScale {
   const diverging = low < 0 && high > 0;
   const reach = Math.max(-low, high);
   const [from, to] = roundEnds(diverging ? [-reach, reach] : widen(low, high));
-  const scale = scaleLinear([from, to], [0, 1]).clamp(true);
   return {
     kind: "linear",
     low: from,
     high: to,
     diverging,
-    position: (value) => scale(value),
-    ticks: scale.ticks(TICKS),
+    position: linearMapping(from, to).position,
+    ticks: ticks(from, to, TICKS),
   };
 }
 
 function logarithmic({ low, high }: Extent): ValueScale {
   const [from, to] = low === high ? [low / 10, high * 10] : [roundDown(low), roundUp(high)];
-  const scale = scaleLog([from, to], [0, 1]).clamp(true);
   return {
     kind: "log",
     low: from,
     high: to,
     diverging: false,
-    position: (value) => scale(value),
+    position: logMapping(from, to).position,
     ticks: powersOfTen(from, to),
   };
 }
@@ -107,16 +106,13 @@ function symmetric({ low, high }: Extent): ValueScale {
   const diverging = low < 0;
   const constant = reach / 10 ** SYMLOG_DECADES;
   const from = diverging ? -reach : 0;
-  const scale = scaleSymlog([from, reach], [0, 1]).constant(constant).clamp(true);
+  const { position } = symlogMapping(from, reach, constant);
   const middle = reach / 10 ** (SYMLOG_DECADES / 2);
-  const ticks = diverging ? [-reach, -middle, 0, middle, reach] : [0, middle, reach];
-  return { kind: "symlog", low: from, high: reach, diverging, position: (value) => scale(value), ticks };
+  const shown = diverging ? [-reach, -middle, 0, middle, reach] : [0, middle, reach];
+  return { kind: "symlog", low: from, high: reach, diverging, position, ticks: shown };
 }
 
-const roundEnds = ([low, high]: [number, number]): [number, number] => {
-  const [from = low, to = high] = scaleLinear([low, high], [0, 1]).nice(TICKS).domain();
-  return [from, to];
-};
+const roundEnds = ([low, high]: [number, number]): [number, number] => nice(low, high, TICKS);
 
 /** 1, 2 or 5 times a power of ten. */
 function roundUp(value: number): number {

@@ -1,6 +1,6 @@
 """Statistics that are computed after the step, from tensors that leave it.
 
-XLA compiles the statistics of every layer anew, which takes several times as long as compiling the step. Computed by
+XLA compiles the statistics of every layer again, which takes several times as long as compiling the step. Computed by
 functions of their own, they are traced once for all layers.
 """
 

@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint docs bench bench-tab bench-networks bench-runs pictures bench-probe bench-long fuzz kills test-versions thorough accuracy compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
+.PHONY: help demo test check lint docs bench bench-tab bench-networks bench-runs bench-judging pictures bench-probe bench-long fuzz kills test-versions thorough accuracy compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench-networks: $(VENV)/.dev ## measure ResNet50 and other deep networks with an
 
 bench-runs: $(VENV)/.dev ## measure the command line and the tab with 1,000 runs, compared with TensorBoard's own list
 	$(BIN)/python -m benchmarks.many_runs
+
+bench-judging: $(VENV)/.dev ## time the rules on records of 1,000 layers with a finding in each
+	$(BIN)/python -m benchmarks.judging
 
 bench-probe: $(VENV)/.dev ## measure `probe` on all layers, compared with the usual recipes
 	$(BIN)/python -m benchmarks.probe_cost

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import Evidence, Judged, Sign, TrainingRule
+from tb_activations.health.rules.base import Evidence, Explanation, Judged, OpenFinding, Sign, Told, TrainingRule
 from tb_activations.health.rules.kernels import kernel_steps
 from tb_activations.health.rules.progress import is_stuck, is_warming_up, recent_loss, untrained_loss
 from tb_activations.health.rules.window import has_learned, medians, trailing
@@ -72,7 +72,7 @@ class LearningRate(TrainingRule):
         "settled": (3, 1e9),
     }
 
-    def judge(self, history: History, earlier: Finding | None, known: Sequence[Finding]) -> Judged:
+    def judge(self, history: History, earlier: OpenFinding | None, known: Sequence[OpenFinding]) -> Judged:
         rates = history.total("learning_rate")
         if not any(layer.trainable for layer in history.spec.layers) or not np.isfinite(rates[-1]):
             return Outcome.NOT_APPLICABLE
@@ -91,7 +91,7 @@ class LearningRate(TrainingRule):
         return self._by_steps(history, steps, earlier, known)
 
     def _by_steps(
-        self, history: History, steps: NDArray[np.float64], earlier: Finding | None, known: Sequence[Finding]
+        self, history: History, steps: NDArray[np.float64], earlier: OpenFinding | None, known: Sequence[OpenFinding]
     ) -> Judged:
         largest = float(np.fmax.reduce(steps, axis=None, initial=np.nan))
         if largest < self.low and not is_warming_up(history) and _has_gradient(history):
@@ -146,7 +146,7 @@ def _usual_cosine(history: History) -> float:
 
 
 def _evidence(
-    history: History, sign: Sign, value: float, threshold: float, began: int, earlier: Finding | None
+    history: History, sign: Sign, value: float, threshold: float, began: int, earlier: OpenFinding | None
 ) -> Evidence:
     rate, peak = history.total("learning_rate")[-1], history.peak_learning_rate
     began = earlier.since_step if earlier and earlier.sign == sign.id else began
@@ -169,6 +169,14 @@ def _evidence(
             f"{number(value)} with the momentum, threshold {number(threshold)})"
         ),
     }[sign.id]
+    words = Explanation(
+        message=(
+            f"{what}, since step {began}. The loss is {number(recent_loss(history))}; without training it is "
+            f"{number(untrained_loss(history))}."
+        ),
+        might_be_wrong="The loss may have a floor that it started at, such as that of targets that are noise.",
+        advice=_advice(sign, value, rate, peak),
+    )
     return Evidence(
         severity=Severity.PROBLEM,
         sign=sign,
@@ -177,12 +185,7 @@ def _evidence(
         samples=int(np.nansum(history.total("samples"))),
         checks=earlier.checks + 1 if earlier else int(np.count_nonzero(history.steps >= began)),
         since_step=began,
-        message=(
-            f"{what}, since step {began}. The loss is {number(recent_loss(history))}; without training it is "
-            f"{number(untrained_loss(history))}."
-        ),
-        might_be_wrong="The loss may have a floor that it started at, such as that of targets that are noise.",
-        advice=_advice(sign, value, rate, peak),
+        explain=Told(words),
     )
 
 

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import Evidence, Judged, LayerRule, Sign
+from tb_activations.health.rules.base import (
+    Answers,
+    Earlier,
+    Evidence,
+    Explanation,
+    LayerRule,
+    OpenFinding,
+    Sign,
+    Told,
+)
 from tb_activations.health.rules.window import has_learned
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent
@@ -80,13 +89,14 @@ class UnfitHead(LayerRule):
     )
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {"out_of_reach": (0, 1), "beside_probabilities": (0, 1e12)}
 
-    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        answers: list[Judged] = [Outcome.NOT_APPLICABLE] * len(history.spec.layers)
-        head = _head(history)
-        if head is not None:
-            misfit = self._misfit(history, history.spec.layers[head])
-            answers[head] = Outcome.OK if misfit is None else _evidence(history, head, misfit, earlier[head])
-        return answers
+    def judge(self, history: History, earlier: Earlier) -> Answers:
+        outcomes = np.full(len(history.spec.layers), Outcome.NOT_APPLICABLE, np.uint8)
+        head = history.once("only head", _head)
+        if head is None:
+            return Answers(outcomes, {})
+        outcomes[head] = Outcome.OK
+        misfit = self._misfit(history, history.spec.layers[head])
+        return Answers(outcomes, {head: _evidence(history, head, misfit, earlier.get(head))} if misfit else {})
 
     def _misfit(self, history: History, layer: LayerSpec) -> _Misfit | None:
         loss, is_logits = history.spec.loss, history.spec.from_logits
@@ -189,9 +199,18 @@ def _range(history: History, kind: str) -> tuple[float, float]:
     return float(np.fmin.reduce(least)), float(np.fmax.reduce(most))
 
 
-def _evidence(history: History, row: int, misfit: _Misfit, earlier: Finding | None) -> Evidence:
+def _evidence(history: History, row: int, misfit: _Misfit, earlier: OpenFinding | None) -> Evidence:
     layer, learned = history.spec.layers[row], has_learned(history)
     began = earlier.since_step if earlier else history.step
+    words = Explanation(
+        message=f"{layer.name} does not fit the targets: {misfit.what}, since step {began}.",
+        might_be_wrong=(
+            "The loss is falling anyway: most samples may lie within reach."
+            if learned
+            else "A custom loss that rescales outputs or targets may fit them to each other."
+        ),
+        advice=misfit.advice,
+    )
     return Evidence(
         severity=Severity.WARNING if learned and misfit.sign != ONE_UNIT else Severity.PROBLEM,
         sign=misfit.sign,
@@ -200,11 +219,5 @@ def _evidence(history: History, row: int, misfit: _Misfit, earlier: Finding | No
         samples=int(np.nansum(history.total("samples"))),
         checks=earlier.checks + 1 if earlier else 1,
         since_step=began,
-        message=f"{layer.name} does not fit the targets: {misfit.what}, since step {began}.",
-        might_be_wrong=(
-            "The loss is falling anyway: most samples may lie within reach."
-            if learned
-            else "A custom loss that rescales outputs or targets may fit them to each other."
-        ),
-        advice=misfit.advice,
+        explain=Told(words),
     )

@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint docs bench bench-tab bench-networks bench-runs bench-judging pictures bench-probe bench-long fuzz kills test-versions thorough accuracy compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
+.PHONY: help demo test check lint docs bench bench-tab bench-networks bench-runs bench-judging pictures bench-probe bench-long fuzz kills test-versions thorough accuracy advice compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ bench: $(VENV)/.dev ## measure the monitoring overhead against the promises of t
 
 accuracy: $(VENV)/.dev ## train networks of known health, score the rules, write docs/accuracy.md
 	$(BIN)/python -m benchmarks.accuracy --markdown docs/accuracy.md
+
+advice: $(VENV)/.dev ## follow the advice for each sick case by script, train again, write docs/advice.md
+	$(BIN)/python -m benchmarks.advice --markdown docs/advice.md
 
 accuracy-seeds: $(VENV)/.dev ## count false alarms over thirty new seeds of ten healthy trainings
 	$(BIN)/python -m benchmarks.accuracy --seeds 30

@@ -31,8 +31,9 @@ from tb_activations.health.rules.base import (
 )
 from tb_activations.health.rules.kernels import layer_maxima
 from tb_activations.health.rules.shares import HYSTERESIS, Shares
+from tb_activations.health.rules.usual_causes import lower_rate, to_standardize
 from tb_activations.records.finding import Finding, Outcome, Severity
-from tb_activations.records.formatting import percent
+from tb_activations.records.formatting import number, percent
 from tb_activations.records.specs import LayerSpec
 
 RELU_FAMILY = frozenset({"relu", "relu6", "hard_silu", "hard_swish", "sparse_plus", "threshold", "rectifier"})
@@ -150,6 +151,7 @@ class DeadUnits(LayerRule):
         # The finding began when the share of silent units reached the threshold.
         since, unborn = deaths.since(row, math.ceil(lowest * layer.units)), deaths.unborn[row]
         own = deaths.dead[history.unit_slices[row]].copy()
+        death = _Death(since, unborn, deaths.starved[row], lower_rate(history), to_standardize(history))
         return Evidence(
             severity=severity,
             sign=DEAD_SHARE,
@@ -158,9 +160,7 @@ class DeadUnits(LayerRule):
             samples=int(deaths.samples[row]),
             checks=deaths.checks[row],
             since_step=since,
-            explain=functools.partial(
-                _explain, self._shares, severity, share, layer, own, since, unborn, deaths.starved[row]
-            ),
+            explain=functools.partial(_explain, self._shares, severity, share, layer, own, death),
             unit_count=deaths.counts[row],
             closing_threshold=closing,
         )
@@ -181,6 +181,24 @@ class DeadUnits(LayerRule):
     @staticmethod
     def explains_others(finding: AnyFinding) -> bool:
         return finding.value == 1
+
+
+class _Death(NamedTuple):
+    """What is known of the death of a layer's units.
+
+    Attributes:
+        since: the step at which the finding began.
+        unborn: how many units were never active.
+        starved: the share of units that no gradient has reached, NaN if unknown.
+        lower_rate: a learning rate to try.
+        to_standardize: advice on the scale of the data.
+    """
+
+    since: int
+    unborn: int
+    starved: float
+    lower_rate: float
+    to_standardize: str
 
 
 class _Deaths(NamedTuple):
@@ -246,23 +264,21 @@ def _explain(
     share: float,
     layer: LayerSpec,
     dead: NDArray[np.bool_],
-    since: int,
-    unborn: int,
-    starved: float,
+    death: _Death,
 ) -> Explanation:
-    indices = np.flatnonzero(dead)
+    indices, unborn = np.flatnonzero(dead), death.unborn
     origin = f"; {unborn} {'was' if unborn == 1 else 'were'} never active" if unborn else ""
     return Explanation(
         message=(
             f"{percent(share)} of the units of {layer.name} ({indices.size} of {layer.units}) output zero "
-            f"for every sample ({shares.in_words(severity, share)}), since step {since}{origin}."
+            f"for every sample ({shares.in_words(severity, share)}), since step {death.since}{origin}."
         ),
-        might_be_wrong=_witness(starved, layer)
+        might_be_wrong=_witness(death.starved, layer)
         or (
             "A unit that responds to one sample in thousands looks the same. Wide or strongly sparse layers can "
             "spare many units; if so, the validation score does not suffer."
         ),
-        advice=_advice(layer, is_born_dead=unborn > indices.size / 2),
+        advice=death.to_standardize + _advice(layer, death, is_born_dead=unborn > indices.size / 2),
         units=tuple(indices[:UNITS_LISTED].tolist()),
     )
 
@@ -277,13 +293,14 @@ def _witness(starved: float, layer: LayerSpec) -> str:
     )
 
 
-def _advice(layer: LayerSpec, *, is_born_dead: bool) -> str:
+def _advice(layer: LayerSpec, death: _Death, *, is_born_dead: bool) -> str:
     if is_born_dead:
         return (
             f"The units were silent from the start. Check the bias and kernel initializers of {layer.name} and the "
             "scale and mean of its inputs; he_normal with zero bias and standardized inputs is the usual remedy."
         )
     return (
-        "The units died during training. Try a smaller learning rate or a warm-up, gradient clipping, batch "
-        f"normalization before {layer.name}, or leaky_relu instead of {layer.activation}: its units can recover."
+        f"The units died during training. Lower the learning rate (try {number(death.lower_rate)}) or warm it up, clip "
+        f"gradients, normalize before {layer.name}, or use leaky_relu instead of {layer.activation}: its units can "
+        "recover."
     )

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from tb_activations.health.rules.base import (
 from tb_activations.health.rules.elasticity import SPREAD_OUT
 from tb_activations.health.rules.kernels import is_grown, kernel_steps
 from tb_activations.health.rules.pull import RECENT, Pull, pull, signal_sizes
+from tb_activations.health.rules.usual_causes import lower_rate, rate_now, to_standardize
 from tb_activations.health.rules.window import has_learned, trailing
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent
@@ -75,6 +76,14 @@ class _Alarm:
     since_step: int
     remark: str = ""
     closing: float = math.nan
+
+
+class _Remedies(NamedTuple):
+    """The learning rate, a lower one to try, and what to standardize first."""
+
+    rate: float
+    lower_rate: float
+    to_standardize: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -329,7 +338,6 @@ def _nearest_to_trouble(history: History, steps: NDArray[np.float64], tension: N
 
 def _evidence(history: History, row: int, alarm: _Alarm, earlier: OpenFinding | None) -> Evidence:
     began = earlier.since_step if earlier else alarm.since_step
-    rate = history.once_a_step("learning rate", lambda _: float(history.total("learning_rate")[-1]))
     return Evidence(
         severity=alarm.severity,
         sign=alarm.sign,
@@ -338,12 +346,18 @@ def _evidence(history: History, row: int, alarm: _Alarm, earlier: OpenFinding | 
         samples=int(history.rows[-1, row]),
         checks=earlier.checks + 1 if earlier else int(np.count_nonzero(history.steps >= began)),
         since_step=began,
-        explain=functools.partial(_explain, history.spec.layers[row], alarm, began, rate),
+        explain=functools.partial(
+            _explain,
+            history.spec.layers[row],
+            alarm,
+            began,
+            _Remedies(rate_now(history), lower_rate(history), to_standardize(history)),
+        ),
         closing_threshold=alarm.closing,
     )
 
 
-def _explain(layer: LayerSpec, alarm: _Alarm, began: int, rate: float) -> Explanation:
+def _explain(layer: LayerSpec, alarm: _Alarm, began: int, remedies: _Remedies) -> Explanation:
     what = {
         STEP.id: f"one step changed a kernel of {layer.name} by {number(alarm.value)} times its norm",
         LOSS.id: f"the loss is {number(alarm.value)} times what it was at the start, and {layer.name} moves most",
@@ -358,25 +372,28 @@ def _explain(layer: LayerSpec, alarm: _Alarm, began: int, rate: float) -> Explan
     return Explanation(
         message=(
             f"The gradient explodes at {layer.name}: {what} (threshold {number(alarm.threshold)}{alarm.remark}), since "
-            f"step {began}. The learning rate is {number(rate)}."
+            f"step {began}. The learning rate is {number(remedies.rate)}."
         ),
         might_be_wrong=(
             "A single bad batch, or weights that start close to zero, can cause one such step and recover. A loss that "
             "starts near zero (fine-tuning) can grow a lot and still be small."
         ),
-        advice=_advice(layer, rate),
+        advice=_advice(layer, alarm.sign, remedies),
     )
 
 
-def _advice(layer: LayerSpec, rate: float) -> str:
+def _advice(layer: LayerSpec, sign: Sign, remedies: _Remedies) -> str:
     recurrent = any(part in layer.class_name for part in ("RNN", "LSTM", "GRU"))
     extra = (
         " Shorter sequences, an orthogonal recurrent initializer or an LSTM keep it bounded in time."
         if recurrent
         else ""
     )
-    return (
-        f"Clip gradients (clipnorm=1.0), lower the learning rate from {number(rate)} (try a tenth), warm it up, use an "
-        f"initializer that keeps the size of the signal in {layer.name} (he_normal for relu, glorot_uniform for tanh), "
-        f"and standardize inputs and targets.{extra}"
+    start = (
+        f"use an initializer that keeps the size of the signal in {layer.name} (he_normal for relu, glorot_uniform for "
+        "tanh)"
     )
+    slower = f"lower the learning rate from {number(remedies.rate)} (try {number(remedies.lower_rate)}) or warm it up"
+    first, second = (start, slower) if sign in (SIGNAL, ELASTICITY) else (slower, start)
+    advice = f"{first[0].upper()}{first[1:]}, clip gradients (clipnorm=1.0), and {second}.{extra}"
+    return remedies.to_standardize + advice

@@ -13,6 +13,7 @@ from tb_activations.health.history import History
 from tb_activations.health.rules.base import Evidence, Explanation, Judged, OpenFinding, Sign, Told, TrainingRule
 from tb_activations.health.rules.kernels import kernel_steps
 from tb_activations.health.rules.progress import is_stuck, is_warming_up, recent_loss, untrained_loss
+from tb_activations.health.rules.usual_causes import lower_rate
 from tb_activations.health.rules.window import has_learned, medians, trailing
 from tb_activations.records.finding import WHOLE, Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent
@@ -175,7 +176,7 @@ def _evidence(
             f"{number(untrained_loss(history))}."
         ),
         might_be_wrong="The loss may have a floor that it started at, such as that of targets that are noise.",
-        advice=_advice(sign, value, rate, peak),
+        advice=_advice(sign, value, rate, peak, lower_rate(history)),
     )
     return Evidence(
         severity=Severity.PROBLEM,
@@ -189,7 +190,7 @@ def _evidence(
     )
 
 
-def _advice(sign: Sign, value: float, rate: float, peak: float) -> str:
+def _advice(sign: Sign, value: float, rate: float, peak: float, lower: float) -> str:
     if sign == ZERO:
         return "Set a learning rate above 0 (Adam: 0.001), and check the schedule and the callbacks that change it."
     if sign == DECAYED:
@@ -198,7 +199,7 @@ def _advice(sign: Sign, value: float, rate: float, peak: float) -> str:
             f"constant {number(peak)}."
         )
     if sign == OVERSHOOT:
-        return f"Lower the learning rate (try {number(rate / 10)}), and the momentum if it is above 0.9."
+        return f"Lower the learning rate (try {number(lower)}), and the momentum if it is above 0.9."
     if sign == TOO_LOW:
         better = f" (here about {number(rate * USUAL_STEP / value)})" if value > 0 else ""
         return f"Raise the learning rate until steps are about 0.001 of the weights{better}; Adam starts at 0.001."

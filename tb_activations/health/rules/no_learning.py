@@ -22,6 +22,7 @@ from tb_activations.health.rules.base import (
     TrainingRule,
 )
 from tb_activations.health.rules.progress import STUCK, constant_loss, is_stuck, recent_loss, untrained_loss
+from tb_activations.health.rules.usual_causes import to_standardize
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
 
@@ -73,7 +74,7 @@ class NoLearning(TrainingRule):
                 "Targets that are noise cannot be learned, adversarial losses do not fall, and a fine-tuned network "
                 "may start at its best."
             ),
-            advice=_advice(has_cause=worst is not None),
+            advice=_advice(to_standardize(history), has_cause=worst is not None),
         )
         return Evidence(
             severity=worst or Severity.NOTE,
@@ -112,10 +113,10 @@ def _worst_cause(known: Sequence[OpenFinding]) -> Severity | None:
     return max(able, key=lambda severity: severity.rank, default=None)
 
 
-def _advice(*, has_cause: bool) -> str:
+def _advice(remedy: str, *, has_cause: bool) -> str:
     if has_cause:
         return "Start with the finding that this one follows from."
-    return (
+    return remedy + (
         "No cause is visible in the layers. Check that inputs and targets belong together (shuffled alike), try to fit "
         "a single batch, and try learning rates ten times larger and smaller."
     )

@@ -22,6 +22,7 @@ from tb_activations.health.rules.base import (
     outcomes_of,
 )
 from tb_activations.health.rules.nan_origin import Origin, Seen, origin_at
+from tb_activations.health.rules.usual_causes import to_standardize
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
 
@@ -278,17 +279,18 @@ def _advice(scene: _Scene, layer: LayerSpec, kind: Sign, origin: Seen | None) ->
             "Check targets and sample weights for NaN or infinity (numpy.isfinite), then the loss: log(0), division by "
             "zero, sqrt(0), norms of zero vectors, 0 * inf."
         )
+    remedy = to_standardize(scene.history)
     if kind == OUTPUTS:
-        return (
+        return remedy + (
             f"Check {layer.name}: NaN in its inputs, log(0), division by zero, square roots of negatives, overflow in "
             "float16. Lower the learning rate if weights grew before."
         )
     if kind == GRADIENTS:
-        return (
+        return remedy + (
             "The forward pass was finite: check for sqrt(0), norms of zero vectors or 0 * inf in the loss and after "
             f"{layer.name}. Clip gradients (clipnorm=1.0) or lower the learning rate."
         )
-    return (
+    return remedy + (
         f"The weights of {layer.name} were lost before this step, and no observed step shows why. Check inputs and "
         "targets for NaN first; update_freq=1 observes the step that breaks them. Restart from an earlier checkpoint; "
         "if a large step was the cause, with a smaller learning rate or clipnorm=1.0."

@@ -178,6 +178,7 @@ class PoorInit(LayerRule):
         learned = state.is_settled and state.has_learned
         is_mild = learned or not (state.is_settled or self._is_clear(alarm))
         size = _input_size(history, row) if alarm.sign == DRIVE else math.nan
+        is_first = bool(history.once("first kernels", _takes_data)[row])
         return Evidence(
             severity=Severity.NOTE if is_mild else Severity.WARNING,
             sign=alarm.sign,
@@ -186,7 +187,9 @@ class PoorInit(LayerRule):
             samples=int(history.rows[-1, row]),
             checks=earlier.checks + 1 if earlier else history.checks,
             since_step=0,
-            explain=functools.partial(_explain, history.spec.layers[row], alarm, size, learned=learned),
+            explain=functools.partial(
+                _explain, history.spec.layers[row], alarm, size, is_first=is_first, learned=learned
+            ),
         )
 
     def _is_clear(self, alarm: _Alarm) -> bool:
@@ -264,6 +267,13 @@ def _alike(history: History, is_zero: NDArray[np.bool_]) -> NDArray[np.int64]:
     return counts
 
 
+def _takes_data(history: History) -> NDArray[np.bool_]:
+    """`[layers]`: whether no layer with weights comes before."""
+    has_weights = np.array([layer.parameters > 0 for layer in history.spec.layers], bool)
+    result: NDArray[np.bool_] = ~history.graph.reaches[has_weights].any(axis=0)
+    return result
+
+
 def _none(history: History) -> NDArray[np.bool_]:
     return np.zeros(len(history.spec.layers), bool)
 
@@ -274,7 +284,7 @@ def _flags(count: int, rows: Sequence[int]) -> NDArray[np.bool_]:
     return flags
 
 
-def _explain(layer: LayerSpec, alarm: _Alarm, size: float, *, learned: bool) -> Explanation:
+def _explain(layer: LayerSpec, alarm: _Alarm, size: float, *, is_first: bool, learned: bool) -> Explanation:
     sign, value, threshold, bound = alarm
     what = {
         GAIN_HIGH.id: f"its kernel has gain {bound}{number(value)} (threshold {number(threshold)})",
@@ -287,7 +297,7 @@ def _explain(layer: LayerSpec, alarm: _Alarm, size: float, *, learned: bool) -> 
     return Explanation(
         message=f"{layer.name} starts badly: {what}, since step 0.",
         might_be_wrong=_doubt(sign, learned=learned),
-        advice=_advice(layer, sign),
+        advice=_advice(layer, sign, is_first=is_first),
     )
 
 
@@ -304,9 +314,14 @@ def _doubt(sign: Sign, *, learned: bool) -> str:
     )
 
 
-def _advice(layer: LayerSpec, sign: Sign) -> str:
+def _advice(layer: LayerSpec, sign: Sign, *, is_first: bool) -> str:
     if sign == EQUAL:
         return f"Initialize {layer.name} randomly: glorot_uniform or he_normal, not zeros, ones or another constant."
+    if sign == DRIVE and not is_first:
+        return (
+            f"Use he_normal (relu) or glorot_uniform (tanh) for the kernels of the layers before {layer.name}, which "
+            "enlarge the signal, and standardize the model's inputs; or normalize before it."
+        )
     if sign == DRIVE:
         return (
             f"Standardize the inputs of {layer.name} (a Normalization layer adapted to the training data, or "

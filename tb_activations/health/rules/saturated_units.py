@@ -28,9 +28,10 @@ from tb_activations.health.rules.base import (
     outcomes_of,
 )
 from tb_activations.health.rules.progress import is_stuck
+from tb_activations.health.rules.usual_causes import lower_rate, to_standardize
 from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
-from tb_activations.records.formatting import percent
+from tb_activations.records.formatting import number, percent
 from tb_activations.records.specs import LayerSpec
 
 HYSTERESIS = 0.85
@@ -118,7 +119,9 @@ class SaturatedUnits(LayerRule):
             samples=int(history.row_sums[row]),
             checks=checks,
             since_step=began,
-            explain=functools.partial(_explain, history.spec.layers[row], share, threshold, began, learned=learned),
+            explain=functools.partial(
+                _explain, history.spec.layers[row], share, threshold, began, _remedy(history, began), learned=learned
+            ),
             closing_threshold=closing,
         )
 
@@ -141,7 +144,16 @@ def _is_judged(history: History) -> NDArray[np.bool_]:
     return result
 
 
-def _explain(layer: LayerSpec, share: float, threshold: float, began: int, *, learned: bool) -> Explanation:
+def _remedy(history: History, began: int) -> str:
+    """What to try first: it depends on whether the units were saturated from the start."""
+    if began <= history.first_step:
+        return to_standardize(history) + "Use glorot_uniform with zero bias for the kernel"
+    return f"{to_standardize(history)}Lower the learning rate (try {number(lower_rate(history))})"
+
+
+def _explain(
+    layer: LayerSpec, share: float, threshold: float, began: int, remedy: str, *, learned: bool
+) -> Explanation:
     limit = limit_in_words(threshold, threshold * HYSTERESIS, is_eased=share < threshold, unit="share")
     return Explanation(
         message=(
@@ -153,13 +165,12 @@ def _explain(layer: LayerSpec, share: float, threshold: float, began: int, *, le
             if learned
             else "Layers that are meant to switch (gates, binary codes) are at their bounds on purpose."
         ),
-        advice=_advice(layer),
+        advice=_advice(layer, remedy),
     )
 
 
-def _advice(layer: LayerSpec) -> str:
+def _advice(layer: LayerSpec, remedy: str) -> str:
     return (
-        f"Bring the inputs of {layer.activation} back to about -1 to 1: standardize the inputs of {layer.name}, use "
-        "glorot_uniform, normalize before the activation, or lower the learning rate. relu and gelu do not saturate "
-        "at the upper end."
+        f"{remedy}, so that the inputs of {layer.activation} return to about -1 to 1. Normalizing before the "
+        f"activation of {layer.name} also does that. relu and gelu do not saturate at the upper end."
     )

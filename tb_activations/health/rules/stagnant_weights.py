@@ -29,6 +29,7 @@ from tb_activations.health.rules.base import (
 )
 from tb_activations.health.rules.kernels import kernel_steps
 from tb_activations.health.rules.progress import is_warming_up
+from tb_activations.health.rules.usual_causes import rate_now
 from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
@@ -43,6 +44,9 @@ STILL = Sign("still", "update-to-weight ratio, largest of the window")
 
 _TOO_FAST = (Cause("exploding_gradient", ANYWHERE), Cause("learning_rate", ANYWHERE))
 """Possible causes of weights that move too fast."""
+
+USUAL_STEP = 1e-3
+"""Update-to-weight ratio that is usual in healthy trainings (CS231n)."""
 
 _ROUNDING = 1e-6
 """Weight norms with a smaller relative difference are equal within the precision of float32."""
@@ -127,7 +131,7 @@ class StagnantWeights(LayerRule):
 
     @staticmethod
     def _still(history: History, row: int, largest: float, limit: float, earlier: OpenFinding | None) -> Evidence:
-        layer, rate = history.spec.layers[row], _rate(history)
+        layer, rate = history.spec.layers[row], rate_now(history)
         closing = limit * HYSTERESIS
         if earlier:
             began, checks = earlier.since_step, earlier.checks + 1
@@ -149,7 +153,7 @@ class StagnantWeights(LayerRule):
     def _restless(
         self, history: History, row: int, ratio: float, earlier: OpenFinding | None, *, learned: bool
     ) -> Evidence:
-        layer, rate = history.spec.layers[row], _rate(history)
+        layer, rate = history.spec.layers[row], rate_now(history)
         closing = self.fast / HYSTERESIS
         if earlier:
             began, checks = earlier.since_step, earlier.checks + 1
@@ -197,10 +201,6 @@ def _moves_unseen(history: History) -> NDArray[np.bool_]:
     return result
 
 
-def _rate(history: History) -> float:
-    return history.once_a_step("learning rate", lambda _: float(history.total("learning_rate")[-1]))
-
-
 def _samples(history: History) -> int:
     return history.once_a_step("samples", lambda _: int(np.nansum(history.total("samples"))))
 
@@ -217,10 +217,7 @@ def _explain_still(layer: LayerSpec, largest: float, limit: float, began: int, r
             "The loss may be as low as possible, or the optimizer skips this layer on purpose. Layers frozen with "
             "trainable=False are not judged."
         ),
-        advice=(
-            f"Check the learning rate ({number(rate)}) and its schedule, whether the optimizer gets the weights of "
-            f"{layer.name}, and whether a gradient reaches it: without one no learning rate helps."
-        ),
+        advice=_faster(layer, largest, rate),
     )
 
 
@@ -241,6 +238,22 @@ def _explain_restless(
         ),
         advice=_slower(layer, rate, ratio),
     )
+
+
+def _faster(layer: LayerSpec, largest: float, rate: float) -> str:
+    if layer.dtype in ("bfloat16", "float16"):
+        return (
+            f"Keep the weights of {layer.name} in float32 (dtype policy mixed_{layer.dtype}): {layer.dtype} loses "
+            "steps smaller than a few thousandths of a weight. Then check the learning rate."
+        )
+    advice = (
+        f"Check the learning rate ({number(rate)}) and its schedule, whether the optimizer gets the weights of "
+        f"{layer.name}, and whether a gradient reaches it: without one no learning rate helps."
+    )
+    if not largest > 0:
+        return advice
+    better = number(rate * USUAL_STEP / largest)
+    return f"Raise the learning rate: {better} makes steps of about 0.001 of the weights. {advice}"
 
 
 def _slower(layer: LayerSpec, rate: float, ratio: float) -> str:

@@ -20,6 +20,7 @@ from tb_activations.health.rules.base import (
     Sign,
     Told,
 )
+from tb_activations.health.rules.usual_causes import DISTANCES
 from tb_activations.health.rules.window import has_learned
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent
@@ -44,18 +45,6 @@ _REACHES = {
     "exponential": (0.0, math.inf),
 }
 """The range of outputs of activation functions that cannot output every number."""
-
-_DISTANCES = frozenset(
-    {
-        "mean_squared_error",
-        "mean_absolute_error",
-        "mean_absolute_percentage_error",
-        "mean_squared_logarithmic_error",
-        "huber",
-        "log_cosh",
-    }
-)
-"""Losses that compare outputs with targets number by number."""
 
 _CLASSES = "sparse_categorical_crossentropy"
 _ELEMENTWISE_PROBABILITIES = frozenset({"binary_crossentropy", "categorical_crossentropy"})
@@ -103,7 +92,7 @@ class UnfitHead(LayerRule):
         if layer.activation == "softmax" and layer.output_shape[-1:] == (1,):
             what = "softmax of 1 unit (it needs at least 2) outputs 1 for every sample"
             return _Misfit(ONE_UNIT, 1, 2, what, "Use sigmoid with one unit, or softmax with one unit per class.")
-        if loss in _DISTANCES:
+        if loss in DISTANCES:
             return self._out_of_reach(history, layer)
         if loss == _CLASSES:
             return _beyond_classes(history, layer) or self._no_probabilities(history, layer, is_logits=is_logits)

@@ -250,7 +250,7 @@ def _advice(layer: LayerSpec, bounded: int) -> str:
     if bounded > 1:
         return (
             f"{bounded} bounded activations lie between {layer.name} and the loss, and each shrinks the gradient. "
-            "Use relu, gelu or selu in hidden layers, residual connections, or batch normalization."
+            "Use relu, gelu or selu with he_normal in hidden layers, residual connections, or batch normalization."
         )
     return (
         "Check the layers between this one and the loss: an initializer that suits the activation (he_normal for "

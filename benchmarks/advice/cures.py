@@ -33,7 +33,7 @@ CURES: Mapping[str, Cure] = {
     "vanishing_everywhere": (START,),
     "vanishing_deep_convolutions": (Activation("relu"), START),
     "vanishing_hidden_softmax": (Activation("relu"), START),
-    "exploding_squares": (ConstantRate(0.003),),
+    "exploding_squares": (ConstantRate(0.01),),
     "exploding_recurrent": (START,),
     "exploding_regression": (ConstantRate(0.03),),
     "exploding_after_jump": (RateAtMost(0.001),),
@@ -139,7 +139,7 @@ CURES: Mapping[str, Cure] = {
     "seven_sigmoid_layers_by_hand": (Activation("relu"), START),
     "speech_frames_through_small_weights": (START,),
     "generator_of_tanh_deconvolutions": (START,),
-    "flowers_embedded_in_one_point": (ConstantRate(0.01),),
+    "flowers_embedded_in_one_point": (ConstantRate(0.03),),
 }
 """By case the changes that undo its known cause."""
 

@@ -69,8 +69,9 @@ class History:
         self.initial_loss = self.initial_size = self.loss = self.peak_learning_rate = float("nan")
         self.gradient_blocks = np.zeros((0, len(spec.layers)))
         self._steps = np.zeros(window, np.int64)
-        self._tables = np.full((window, len(spec.layers), len(LAYER_COLUMNS)), np.nan, np.float32)
-        self._weights = np.full((window, len(spec.weights), len(WEIGHT_COLUMNS)), np.nan, np.float32)
+        # One column after the other, because rules ask for columns.
+        self._tables = np.full((len(LAYER_COLUMNS), window, len(spec.layers)), np.nan, np.float32)
+        self._weights = np.full((len(WEIGHT_COLUMNS), window, len(spec.weights)), np.nan, np.float32)
         self._totals = np.full((window, len(STEP_COLUMNS)), np.nan)
         self._peaks = np.full((PEAK_CHECKS, spec.unit_count), np.nan, np.float32)
         self._common_peaks = np.full((window, len(spec.layers)), np.nan, np.float32)
@@ -103,8 +104,8 @@ class History:
         result.first = self.first and in_rows(self.first, at)
         result.units = self.units.moved(at.units)
         result.gradient_blocks = moved(self.gradient_blocks, at.layers, np.nan, 1)
-        result._tables = moved(self._tables, at.layers, np.nan, 1)
-        result._weights = moved(self._weights, at.weights, np.nan, 1)
+        result._tables = moved(self._tables, at.layers, np.nan, 2)
+        result._weights = moved(self._weights, at.weights, np.nan, 2)
         result._peaks = moved(self._peaks, at.units, np.nan, 1)
         result._common_peaks = moved(self._common_peaks, at.layers, np.nan, 1)
         result._of_step = {}
@@ -116,16 +117,17 @@ class History:
         Raises:
             ValueError: the record does not fit the run's description.
         """
-        if record.layers.shape != self._tables.shape[1:] or len(record.unit_activity) != self.spec.unit_count:
+        expected = (len(self.spec.layers), len(LAYER_COLUMNS))
+        if record.layers.shape != expected or len(record.unit_activity) != self.spec.unit_count:
             raise ValueError(
                 f"record of step {record.step} has layers {record.layers.shape} and {len(record.unit_activity)} units, "
-                f"the run has {self._tables.shape[1:]} and {self.spec.unit_count}"
+                f"the run has {expected} and {self.spec.unit_count}"
             )
         place = self.checks % len(self._steps)
         self._steps[place] = record.step
-        self._tables[place] = record.layers
+        self._tables[:, place] = record.layers.T
         # Stored runs may lack weight statistics.
-        self._weights[place] = record.weights if len(record.weights) else np.nan
+        self._weights[:, place] = record.weights.T if len(record.weights) else np.nan
         self._totals[place] = record.totals
         self._peaks[self.checks % PEAK_CHECKS] = record.unit_peak
         self._common_peaks[place] = self._common(record.unit_peak)
@@ -196,7 +198,7 @@ class History:
     def weight_stat(self, column: str) -> NDArray[np.float32]:
         """`[checks kept, weights]` of one of `WEIGHT_COLUMNS`, oldest first; callers must not modify it."""
         place = WEIGHT_COLUMNS.index(column)
-        return self.once_a_step(("weight", column), lambda _: self._weights[self._kept, :, place])
+        return self.once_a_step(("weight", column), lambda _: self._weights[place, self._kept])
 
     @property
     def recent_peaks(self) -> NDArray[np.float32]:
@@ -216,7 +218,7 @@ class History:
     def stat(self, column: str) -> NDArray[np.float32]:
         """`[checks kept, layers]` of one of `LAYER_COLUMNS`, oldest first; callers must not modify it."""
         place = LAYER_COLUMNS.index(column)
-        return self.once_a_step(("layer", column), lambda _: self._tables[self._kept, :, place])
+        return self.once_a_step(("layer", column), lambda _: self._tables[place, self._kept])
 
     @property
     def rows(self) -> NDArray[np.float64]:
@@ -259,7 +261,7 @@ class History:
 
     def latest(self, column: str) -> NDArray[np.float32]:
         """`[layers]` of one of `LAYER_COLUMNS` at the latest step."""
-        return self._tables[(self.checks - 1) % len(self._steps), :, LAYER_COLUMNS.index(column)]
+        return self._tables[LAYER_COLUMNS.index(column), (self.checks - 1) % len(self._steps)]
 
     def _order(self) -> NDArray[np.int64]:
         """Places of the kept steps in the ring buffers, oldest first."""

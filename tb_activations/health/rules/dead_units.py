@@ -151,7 +151,7 @@ class DeadUnits(LayerRule):
         # The finding began when the share of silent units reached the threshold.
         since, unborn = deaths.since(row, math.ceil(lowest * layer.units)), deaths.unborn[row]
         own = deaths.dead[history.unit_slices[row]].copy()
-        death = _Death(since, unborn, deaths.starved[row], lower_rate(history), to_standardize(history))
+        death = _Death(since, unborn, deaths.starved[row], deaths.lower_rate, deaths.to_standardize)
         return Evidence(
             severity=severity,
             sign=DEAD_SHARE,
@@ -212,6 +212,8 @@ class _Deaths(NamedTuple):
         starved: by layer, the share of units that no gradient has reached according to the optimizer's memory.
         ends: by layer, where its dead units end in `began`.
         began: the steps since which the dead units are silent, layer by layer, the earliest first.
+        lower_rate: a learning rate to try.
+        to_standardize: advice on the scale of the data.
     """
 
     dead: NDArray[np.bool_]
@@ -222,6 +224,8 @@ class _Deaths(NamedTuple):
     starved: list[float]
     ends: list[int]
     began: list[int]
+    lower_rate: float
+    to_standardize: str
 
     def since(self, row: int, units: int) -> int:
         """The step since which this many units of the layer, at least one and at most all dead ones, are silent."""
@@ -249,6 +253,8 @@ def _deaths(history: History, dead: NDArray[np.bool_], counts: NDArray[np.int64]
         layer_maxima(history, "starved_fraction").tolist(),
         np.cumsum(counts).tolist(),
         (keys % steps).tolist(),
+        lower_rate(history),
+        to_standardize(history),
     )
 
 

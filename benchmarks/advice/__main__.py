@@ -2,6 +2,7 @@
 
 python -m benchmarks.advice                        # all cases; those with a stored result are not tried again
 python -m benchmarks.advice --case NAME ...        # only these, again
+python -m benchmarks.advice --stored               # no training: the figures of the stored results
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = sorted(names, key=lambda name: zlib.crc32(name.encode()))
     jobs: list[Job] = [(name, chosen.sick / name, chosen.keep / name) for name in names]
     left = jobs if chosen.case else [job for job in jobs if load(job[2]) is None]
+    left = [] if chosen.stored else left
     began = time.monotonic()
     # TensorFlow keeps the graphs of every model, so a process is replaced after a while.
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=25) as pool:
@@ -54,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--case", nargs="+", choices=CASES, metavar="NAME", help="only these cases, again")
     parser.add_argument("--sick", type=Path, default=Path("logs/accuracy"), help="folder of the sick trainings")
     parser.add_argument("--keep", type=Path, default=Path("logs/advice"), help="folder of the changed trainings")
+    parser.add_argument("--stored", action="store_true", help="train nothing: report the stored results")
     parser.add_argument("--markdown", type=Path, help="also write the page of the documentation to this file")
     return parser
 

@@ -45,6 +45,12 @@ class Change(abc.ABC):
     kind: ClassVar[str]
     rescales: ClassVar[bool] = False
 
+    @property
+    def words(self) -> str:
+        """The change in words."""
+        values = [_in_words(getattr(self, field.name)) for field in dataclasses.fields(self)]
+        return " ".join([self.kind, *filter(None, values)])
+
     @abc.abstractmethod
     def apply(self, training: Training) -> Training:
         """The changed training. It may change the model in place.
@@ -115,6 +121,11 @@ class Initialize(Change):
     gain: float = 1.0
 
     kind: ClassVar[str] = "initialize weights"
+
+    @property
+    def words(self) -> str:
+        size = f" at {self.gain:.3g} times the usual size" if self.gain != 1 else ""
+        return f"{self.kind} {_in_words(self.layers)}{size}"
 
     def apply(self, training: Training) -> Training:
         for layer in layers_called(training, self.layers):
@@ -301,6 +312,12 @@ def build(make: Callable[[], Training], changes: tuple[Change, ...]) -> Training
     for change in changes:
         training = change.apply(training)
     return training
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"of {', '.join(value)}" if value else "of all layers"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _optimizer(training: Training) -> Any:

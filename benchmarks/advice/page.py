@@ -59,12 +59,12 @@ def markdown(results: Results, expected: int) -> str:
     sections = [
         HEAD,
         *(
-            [f"**Unfinished: {left} of {expected} sick cases have not been tried yet**, chosen at random."]
+            [f"**Unfinished: {left} of {expected} sick cases have not been tried yet.** The order is random."]
             if left
             else []
         ),
         _grid(COLUMNS, _rows(results)),
-        f"Goal: {GOAL:.0%} mended. {'Reached.' if is_goal_met(results) else 'Not reached.'}",
+        _judgement(results, left),
         "## Not mended",
         _listed(_failure(result) for _, result in results if _is_counted(result) and not _mended(result)),
         "## Mended",
@@ -79,6 +79,12 @@ def markdown(results: Results, expected: int) -> str:
         _listed(f"`{result.case}`: {_plain(_why(result))}" for _, result in results if not _is_counted(result)),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _judgement(results: Results, left: int) -> str:
+    if left:
+        return f"The goal is {GOAL:.0%} mended. So few cases do not decide whether it is reached."
+    return f"The goal is {GOAL:.0%} mended. It is {'reached' if is_goal_met(results) else 'not reached'}."
 
 
 def _rows(results: Results) -> list[tuple[str, ...]]:

@@ -108,8 +108,8 @@ def investigate(case: Case, stored: Path, folder: Path) -> Result:
     mended, changed = _tried(case, changes, folder / "advice"), _tried(case, random, folder / "control")
     return dataclasses.replace(
         result,
-        changes=tuple(map(_in_words, changes)),
-        control_changes=tuple(map(_in_words, random)),
+        changes=tuple(change.words for change in changes),
+        control_changes=tuple(change.words for change in random),
         advice_trial=mended if isinstance(mended, Trial) else None,
         control_trial=changed if isinstance(changed, Trial) else None,
     )
@@ -161,14 +161,3 @@ def _fits(case: Case, change: Change) -> bool:
 
 def _named(found: Advised) -> str:
     return f"{found.first.rule}, {found.first.sign}, {', '.join(filter(None, found.layers)) or 'the whole'}"
-
-
-def _in_words(change: Change) -> str:
-    values = [_value(getattr(change, field.name)) for field in dataclasses.fields(change)]
-    return " ".join([change.kind, *filter(None, values)])
-
-
-def _value(value: object) -> str:
-    if isinstance(value, tuple):
-        return f"({', '.join(value)})" if value else "of all layers"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -261,7 +261,8 @@ class History:
 
     def latest(self, column: str) -> NDArray[np.float32]:
         """`[layers]` of one of `LAYER_COLUMNS` at the latest step."""
-        return self._tables[LAYER_COLUMNS.index(column), (self.checks - 1) % len(self._steps)]
+        values: NDArray[np.float32] = self._tables[LAYER_COLUMNS.index(column), (self.checks - 1) % len(self._steps)]
+        return values
 
     def _order(self) -> NDArray[np.int64]:
         """Places of the kept steps in the ring buffers, oldest first."""

@@ -2,7 +2,7 @@
 
 python -m benchmarks.advice                        # all cases; those with a stored result are not tried again
 python -m benchmarks.advice --case NAME ...        # only these, again
-python -m benchmarks.advice --stored               # no training: the figures of the stored results
+python -m benchmarks.advice --stored               # no training: reports the stored results
 """
 
 from __future__ import annotations

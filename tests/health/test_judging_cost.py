@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from tb_activations.health.diagnosis import Diagnosis
 from tb_activations.health.graph import layer_graph
 from tb_activations.health.roots import name_roots, worst_first
+from tb_activations.health.rules import dead_units
 from tb_activations.health.rules.base import Explanation
 from tests.health.trainings import chain, random_records, record
 
@@ -48,6 +50,21 @@ def test_words_describe_the_step_that_was_judged_however_late_they_are_read() ->
     records = random_records(SPEC, 60, np.random.default_rng(3))
     kept = [late.judge(entry) for entry in records]
     assert [early.judge(entry).findings for entry in records] == [judgement.findings for judgement in kept]
+
+
+def test_a_rule_that_cannot_describe_its_finding_spoils_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(dead_units, "_advice", lambda *given, **named: 1 / 0)
+    diagnosis = Diagnosis(SPEC)
+    quiet = {"b": {"weight_gradient_norm": 0.0}}
+    for step in range(40):
+        judgement = diagnosis.judge(record(SPEC, step, silent={"a": range(6)}, values=quiet))
+    with caplog.at_level(logging.WARNING):
+        by_rule = {finding.rule: finding for finding in judgement.findings}
+    assert by_rule["dead_units"].message == "dead_units in a: not described."
+    assert "exactly zero" in by_rule["no_gradient"].message
+    assert "dead_units could not describe" in caplog.text
 
 
 @pytest.mark.parametrize("seed", range(3))

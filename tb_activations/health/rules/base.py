@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Literal, NamedTuple
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from tb_activations.health.history import History
 from tb_activations.records.finding import Finding, Outcome, Severity, Unit
 from tb_activations.records.formatting import measured
+
+_LOGGER = logging.getLogger("tb_activations")
 
 
 class Sign(NamedTuple):
@@ -142,9 +145,17 @@ class OpenFinding(NamedTuple):
     def id(self) -> str:
         return f"{self.rule}:{self.layer}:{self.opened_step}"
 
+    def _words(self) -> Explanation:
+        try:
+            return self.evidence.explain()
+        # A rule that fails must not take the findings of others with it.
+        except Exception:
+            _LOGGER.warning("Layer health: rule %s could not describe its finding.", self.rule, exc_info=True)
+            return Explanation(f"{self.rule} in {self.layer or 'the training'}: not described.", "", "")
+
     def told(self, root: str | None = None, closed_step: int | None = None) -> Finding:
         """The finding in words, with this root; closed if `closed_step` is given."""
-        evidence, words = self.evidence, self.evidence.explain()
+        evidence, words = self.evidence, self._words()
         return Finding(
             rule=self.rule,
             layer=self.layer,

@@ -36,11 +36,9 @@ def advised(case: Case, folder: Path) -> Advised | None:
     seen = _first_seen(run, true)
     if seen is None:
         return None
-    place, findings = seen
-    first = findings[0]
-    alike = [
-        one for one in findings if (one.rule, one.sign) == (first.rule, first.sign) and one.root in (None, first.root)
-    ]
+    place, first, findings = seen
+    # A person treats all layers that are listed with the same finding, notes included.
+    alike = [one for one in findings if (one.rule, one.sign) == (first.rule, first.sign)]
     rates = run.step_table[: place + 1, STEP_COLUMNS.index("learning_rate")]
     rates = rates[np.isfinite(rates)]
     layers = [layer for layer in run.spec.layers if not layer.call_site]
@@ -54,19 +52,16 @@ def advised(case: Case, folder: Path) -> Advised | None:
     )
 
 
-def _first_seen(run: Run, true: Container[tuple[str, str]]) -> tuple[int, list[Finding]] | None:
-    """The place of the record at which the verdict is read, and its correct findings in the verdict's order."""
+def _first_seen(run: Run, true: Container[tuple[str, str]]) -> tuple[int, Finding, list[Finding]] | None:
+    """The place of the record at which the verdict is read, its first correct finding, and all open ones."""
     diagnosis, began, seen = Diagnosis(run.spec), None, None
     for place, record in enumerate(run.records()):
-        found = [one for one in diagnosis.judge(record).findings if _is_pressing(one) and (one.rule, one.layer) in true]
+        still_open = [one for one in diagnosis.judge(record).findings if one.closed_step is None]
+        found = [one for one in still_open if one.severity is not Severity.NOTE and (one.rule, one.layer) in true]
         if found and began is None:
             began = place
         if found:
-            seen = place, found
+            seen = place, found[0], still_open
         if began is not None and place >= began + SECOND_LOOK:
             break
     return seen
-
-
-def _is_pressing(finding: Finding) -> bool:
-    return finding.closed_step is None and finding.severity is not Severity.NOTE

@@ -143,7 +143,13 @@ def _saturated(advised: Advised) -> Sequence[Change]:
 
 
 def _collapsed(advised: Advised) -> Sequence[Change]:
-    return [StandardizeInputs(), Initialize(advised.layers)]
+    return [Initialize(), StandardizeInputs()]
+
+
+def _reach(advised: Advised) -> Sequence[Change]:
+    if advised.text.startswith("Scale the targets"):
+        return [TargetsBetween(-1.0 if "range of tanh" in advised.text or "softsign" in advised.text else 0.0, 1.0)]
+    return [Activation("linear", advised.layers)]
 
 
 def _calmer(advised: Advised) -> Sequence[Change]:
@@ -173,7 +179,7 @@ REMEDIES: Mapping[tuple[str, str], Remedy] = {
     ("poor_init", "drive"): _drive,
     ("poor_init", "equal"): _initialize,
     ("unfit_head", "one_unit"): lambda advised: [Activation("sigmoid", advised.layers)],
-    ("unfit_head", "reach"): lambda advised: [Activation("linear", advised.layers)],
+    ("unfit_head", "reach"): _reach,
     ("unfit_head", "classes"): lambda advised: [LabelsFromZero()],
     ("unfit_head", "target_probability"): lambda advised: [TargetsBetween(0.0, 1.0)],
     ("unfit_head", "output_probability"): lambda advised: [FromLogits()],

@@ -187,7 +187,8 @@ def _explain(
 
 def _advice(layer: LayerSpec) -> str:
     return (
-        f"Check the inputs of {layer.name}: inputs that vary less than their mean (standardize them), a kernel of "
-        "zeros, a product with zeros, dead or saturated units before it, or a penalty (weight decay, activity "
-        "regularization) so strong that a constant output is best."
+        f"Initialize {layer.name} and the layers before it so that they keep the size of the signal (he_normal for "
+        "relu, glorot_uniform for tanh), and standardize inputs that vary less than their mean. Otherwise look for a "
+        "kernel of zeros, a product with zeros, dead or saturated units before it, or a penalty (weight decay, "
+        "activity regularization) so strong that a constant output is best."
     )

@@ -24,6 +24,7 @@ from tb_activations.health.rules.base import (
     outcomes_of,
 )
 from tb_activations.health.rules.kernels import fan_in, is_kernel
+from tb_activations.health.rules.usual_causes import to_standardize
 from tb_activations.health.rules.window import has_learned, trailing_all
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
@@ -188,7 +189,13 @@ class PoorInit(LayerRule):
             checks=earlier.checks + 1 if earlier else history.checks,
             since_step=0,
             explain=functools.partial(
-                _explain, history.spec.layers[row], alarm, size, is_first=is_first, learned=learned
+                _explain,
+                history.spec.layers[row],
+                alarm,
+                size,
+                to_standardize(history) if alarm.sign == DRIVE else "",
+                is_first=is_first,
+                learned=learned,
             ),
         )
 
@@ -284,7 +291,9 @@ def _flags(count: int, rows: Sequence[int]) -> NDArray[np.bool_]:
     return flags
 
 
-def _explain(layer: LayerSpec, alarm: _Alarm, size: float, *, is_first: bool, learned: bool) -> Explanation:
+def _explain(
+    layer: LayerSpec, alarm: _Alarm, size: float, remedy: str, *, is_first: bool, learned: bool
+) -> Explanation:
     sign, value, threshold, bound = alarm
     what = {
         GAIN_HIGH.id: f"its kernel has gain {bound}{number(value)} (threshold {number(threshold)})",
@@ -297,7 +306,7 @@ def _explain(layer: LayerSpec, alarm: _Alarm, size: float, *, is_first: bool, le
     return Explanation(
         message=f"{layer.name} starts badly: {what}, since step 0.",
         might_be_wrong=_doubt(sign, learned=learned),
-        advice=_advice(layer, sign, is_first=is_first),
+        advice=remedy + _advice(layer, sign, is_first=is_first),
     )
 
 

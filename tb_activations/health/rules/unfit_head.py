@@ -20,7 +20,7 @@ from tb_activations.health.rules.base import (
     Sign,
     Told,
 )
-from tb_activations.health.rules.usual_causes import DISTANCES
+from tb_activations.health.rules.usual_causes import DISTANCES, LARGE
 from tb_activations.health.rules.window import has_learned
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent
@@ -114,7 +114,7 @@ class UnfitHead(LayerRule):
             self.out_of_reach,
             f"{layer.activation} outputs {reach}, but the targets range from {number(least)} to {number(most)}: "
             f"{percent(share)} of that range is out of reach (threshold {percent(self.out_of_reach)})",
-            f"Use a linear head (activation=None), or scale the targets to the range of {layer.activation}.",
+            _within_reach(layer, is_large=max(-least, most) > LARGE and math.isfinite(high)),
         )
 
     def _targets_beside(self, history: History, loss: str) -> _Misfit | None:
@@ -155,6 +155,12 @@ class UnfitHead(LayerRule):
             TARGET_PROBABILITY.id: "targets are not probabilities",
             OUTPUT_PROBABILITY.id: "outputs are not probabilities",
         }.get(finding.sign, "head does not fit the targets")
+
+
+def _within_reach(layer: LayerSpec, *, is_large: bool) -> str:
+    if is_large:
+        return f"Scale the targets to the range of {layer.activation}, or use a linear head and standardize them."
+    return f"Use a linear head (activation=None), or scale the targets to the range of {layer.activation}."
 
 
 def _head(history: History) -> int | None:

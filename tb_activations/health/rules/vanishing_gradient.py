@@ -37,7 +37,7 @@ from tb_activations.records.specs import LayerSpec
 HYSTERESIS = 2.0
 ELASTICITY = Sign("elasticity", "elasticity of the loss (gradient norm x weight norm / loss)")
 
-_BOUNDED = frozenset({"sigmoid", "tanh", "hard_sigmoid"})
+_BOUNDED = frozenset({"sigmoid", "tanh", "hard_sigmoid", "softmax", "softsign"})
 
 SETTLED = 20
 """Observed steps before a warning opens: some healthy layers get small gradients in the very first steps."""

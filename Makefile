@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint docs bench bench-quick bench-tab bench-networks bench-runs bench-pruning pictures bench-regression bench-probe bench-long fuzz kills test-versions thorough accuracy compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
+.PHONY: help demo test check lint docs bench bench-quick bench-tab bench-networks bench-runs bench-pruning bench-judging pictures bench-regression bench-probe bench-long fuzz kills test-versions thorough accuracy advice compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ bench-quick: $(VENV)/.dev ## measure the overhead of two networks: what a change
 
 accuracy: $(VENV)/.dev ## train networks of known health, score the rules, write docs/accuracy.md
 	$(BIN)/python -m benchmarks.accuracy --markdown docs/accuracy.md
+
+advice: $(VENV)/.dev ## follow the advice for each sick case by script, train again, write docs/advice.md
+	$(BIN)/python -m benchmarks.advice --markdown docs/advice.md
 
 accuracy-seeds: $(VENV)/.dev ## count false alarms over thirty new seeds of ten healthy trainings
 	$(BIN)/python -m benchmarks.accuracy --seeds 30
@@ -61,6 +64,9 @@ bench-runs: $(VENV)/.dev ## measure the command line and the tab with 1,000 runs
 
 bench-regression: $(VENV)/.dev ## repeat a training 20 times, with one and two threads, and change it in nine ways
 	$(BIN)/python -m benchmarks.regression
+
+bench-judging: $(VENV)/.dev ## time the rules on records of 1,000 layers with a finding in each
+	$(BIN)/python -m benchmarks.judging
 
 bench-probe: $(VENV)/.dev ## measure `probe` on all layers, compared with the usual recipes
 	$(BIN)/python -m benchmarks.probe_cost

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from tb_activations.health.graph import LayerGraph
 from tb_activations.health.rules import RULES
-from tb_activations.health.rules.base import ANYWHERE, Cause, Leader, Where
+from tb_activations.health.rules.base import ANYWHERE, AnyFinding, Cause, Leader, Where
 from tb_activations.health.rules.nonfinite import GRADIENTS
-from tb_activations.records.finding import Finding, Severity
+from tb_activations.records.finding import Severity
 
 NONFINITE = "nonfinite"
 
@@ -41,7 +41,7 @@ class _Group(NamedTuple):
         return _Group(*(values[flags] for values in self))
 
 
-def direct_causes(findings: Sequence[Finding], rows: Sequence[int], graph: LayerGraph) -> NDArray[np.int64]:
+def direct_causes(findings: Sequence[AnyFinding], rows: Sequence[int], graph: LayerGraph) -> NDArray[np.int64]:
     """`[findings]`: the place of the direct cause of each finding; the finding's own place if it has no cause.
 
     Two findings may be each other's cause, and longer cycles are possible.
@@ -80,7 +80,7 @@ def _follow_other_rules(
     causes: Sequence[Cause],
     effects: _Group,
     by_rule: Mapping[str, _Group],
-    findings: Sequence[Finding],
+    findings: Sequence[AnyFinding],
     graph: LayerGraph,
     follows: NDArray[np.int64],
 ) -> None:
@@ -122,7 +122,7 @@ def _lies(causes: NDArray[np.int64], effects: NDArray[np.int64], where: Where, g
 
 
 def _follow_leader(
-    rule: str, alike: _Group, findings: Sequence[Finding], graph: LayerGraph, follows: NDArray[np.int64]
+    rule: str, alike: _Group, findings: Sequence[AnyFinding], graph: LayerGraph, follows: NDArray[np.int64]
 ) -> None:
     """Makes the leader of one rule's findings the cause of those that have no cause in another rule."""
     leader = RULES[rule].leader if rule in RULES else None
@@ -142,7 +142,7 @@ def _follow_leader(
     follows[alike.places[spreads]] = first
 
 
-def _precedence(leader: Leader, finding: Finding, row: int) -> tuple[float, ...]:
+def _precedence(leader: Leader, finding: AnyFinding, row: int) -> tuple[float, ...]:
     """Sort key that puts the finding which explains the others first."""
     if leader == "first":
         return (row,)
@@ -152,7 +152,7 @@ def _precedence(leader: Leader, finding: Finding, row: int) -> tuple[float, ...]
     return -finding.severity.rank, finding.since_step, -value
 
 
-def _follow_nonfinite(every: _Group, findings: Sequence[Finding], follows: NDArray[np.int64]) -> None:
+def _follow_nonfinite(every: _Group, findings: Sequence[AnyFinding], follows: NDArray[np.int64]) -> None:
     """Makes the first non-finite value the cause of all others, and of every finding that began with it or later."""
     is_nonfinite = np.array([finding.rule == NONFINITE for finding in findings], bool)
     rows = dict(zip(every.places.tolist(), every.rows.tolist(), strict=True))
@@ -174,7 +174,7 @@ def _follow_nonfinite(every: _Group, findings: Sequence[Finding], follows: NDArr
     follows[first], follows[origin] = origin, origin if origin == first else before
 
 
-def _origin(findings: Sequence[Finding], every: _Group, first: int) -> int:
+def _origin(findings: Sequence[AnyFinding], every: _Group, first: int) -> int:
     """The place of the finding that explains the first non-finite value; `first` itself without one."""
     for rule in _BEFORE_NONFINITE:
         able: list[int] = [

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tb_activations.health.causes import WHOLE_ROW
 from tb_activations.health.history import History
 from tb_activations.health.ledger import Ledger
-from tb_activations.health.roots import name_roots, worst_first
+from tb_activations.health.roots import bearings, root_ids, worst_first
 from tb_activations.health.rules import configure
-from tb_activations.health.rules.base import Evidence, Judged, LayerRule, Rule, TrainingRule
-from tb_activations.records.finding import WHOLE, Finding, Outcome
+from tb_activations.health.rules.base import Evidence, LayerRule, OpenFinding, Rule, TrainingRule
+from tb_activations.records.finding import WHOLE, Finding, Outcome, Severity
 from tb_activations.records.specs import RunSpec
 from tb_activations.records.step_record import StepRecord
 
 _LOGGER = logging.getLogger("tb_activations")
+
+Answer = TypeVar("Answer")
+
+_OF = {severity: severity.outcome for severity in Severity}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,14 +35,19 @@ class Judgement:
     Attributes:
         outcomes: `[layers, layer rules]` uint8 of `Outcome`.
         training: `[training rules]` uint8 of `Outcome`.
-        findings: all of them, open and closed, worst first.
+        tell: gives `findings`; it may be called later.
         changes: those that opened, changed severity or closed at this step, worst first.
     """
 
     outcomes: NDArray[np.uint8]
     training: NDArray[np.uint8]
-    findings: tuple[Finding, ...]
+    tell: Callable[[], tuple[Finding, ...]]
     changes: tuple[Finding, ...]
+
+    @functools.cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """All of them, open and closed, worst first. Put into words when first asked for, which few steps do."""
+        return self.tell()
 
 
 class Diagnosis:
@@ -58,7 +69,8 @@ class Diagnosis:
         self._training_rules = tuple(rule for rule in self._chosen if isinstance(rule, TrainingRule))
         self._history = History(spec)
         self._ledger = Ledger()
-        self._findings: tuple[Finding, ...] = ()
+        self._tell: Callable[[], tuple[Finding, ...]] = tuple
+        self._roots = _Roots([], [])
         self._failed: set[str] = set()
 
     @property
@@ -83,7 +95,8 @@ class Diagnosis:
         names = {WHOLE, *(layer.name for layer in spec.layers)}
         self._spec, self._history = spec, self._history.described(spec)
         self._ledger = self._ledger.of_layers(names)
-        self._findings = tuple(finding for finding in self._findings if finding.layer in names)
+        left = tuple(finding for finding in self._tell() if finding.layer in names)
+        self._tell, self._roots = functools.partial(tuple, left), _Roots([], [])
 
     def judge(self, record: StepRecord) -> Judgement:
         """Judges the next observed step; steps must ascend.
@@ -95,31 +108,52 @@ class Diagnosis:
             ValueError: the record does not fit the run's description.
         """
         self._history.update(record)
-        layers = [layer.name for layer in self._spec.layers]
+        layers = self._spec.layers
         outcomes = np.full((len(layers), len(self._rules)), Outcome.ERROR, np.uint8)
         ledger, changed = self._ledger.copy(), list[tuple[str, str]]()
+        now = {"step": self._history.step, "check": self._history.checks}
         for column, rule in enumerate(self._rules):
-            earlier = ledger.open_of(rule.id, layers)
-            answers = self._answers(rule, rule.judge, earlier, count=len(layers))
-            outcomes[:, column] = [_outcome(answer) for answer in answers]
-            for layer, answer, known in zip(layers, answers, earlier, strict=True):
-                is_news = known is not None or isinstance(answer, Evidence)
-                if is_news and ledger.note(rule, layer, answer, step=self._history.step, check=self._history.checks):
-                    changed.append((rule.id, layer))
+            row_of = self._history.row_of
+            earlier = {row_of[layer]: finding for layer, finding in ledger.open_of(rule.id).items()}
+            answers = self._answers(rule, rule.judge, earlier)
+            if answers is None:
+                continue
+            outcomes[:, column] = answers.outcomes
+            if answers.found:
+                outcomes[list(answers.found), column] = [_OF[one.severity] for one in answers.found.values()]
+            for row in sorted(earlier.keys() | answers.found.keys()):
+                answer = answers.found.get(row) or Outcome(outcomes[row, column])
+                if ledger.note(rule, layers[row].name, answer, **now):
+                    changed.append((rule.id, layers[row].name))
         training = self._judge_training(ledger, changed)
-        findings = worst_first(name_roots(ledger.everything(), self._spec, self._history.graph), self._spec)
-        changed_ids = {ledger.latest(*key).id for key in changed}
-        changes = tuple(finding for finding in findings if finding.id in changed_ids)
-        self._ledger, self._findings = ledger, findings
-        return Judgement(outcomes, training, findings, changes)
+        roots = self._named_roots(ledger.still_open())
+        tell = functools.partial(_told, ledger.still_open(), ledger.closed(), roots.ids, self._spec)
+        judgement = Judgement(outcomes, training, tell, ())
+        if changed:
+            changed_ids = {ledger.latest_id(*key) for key in changed}
+            changes = tuple(finding for finding in judgement.findings if finding.id in changed_ids)
+            judgement = Judgement(outcomes, training, functools.partial(tuple, judgement.findings), changes)
+        self._ledger, self._tell, self._roots = ledger, judgement.tell, roots
+        return judgement
+
+    def _named_roots(self, still_open: Sequence[OpenFinding]) -> _Roots:
+        """The roots of the open findings; found again only if something that decides them has changed."""
+        bearing = bearings(still_open)
+        if bearing == self._roots.bearings:
+            return self._roots
+        rows = {**self._history.row_of, WHOLE: WHOLE_ROW}
+        return _Roots(bearing, root_ids(still_open, rows, self._history.graph))
 
     def _judge_training(self, ledger: Ledger, changed: list[tuple[str, str]]) -> NDArray[np.uint8]:
         """Runs the rules for the training as a whole; notes their findings in `ledger` and `changed`."""
         outcomes = np.full(len(self._training_rules), Outcome.ERROR, np.uint8)
         for place, rule in enumerate(self._training_rules):
-            earlier, known = ledger.open_of(rule.id, [WHOLE])[0], [*self._open_elsewhere(), *ledger.still_open()]
-            [answer] = self._answers(rule, lambda *given, rule=rule: [rule.judge(*given)], earlier, known, count=1)
-            outcomes[place] = _outcome(answer)
+            earlier = ledger.open_of(rule.id).get(WHOLE)
+            known = [*self._open_elsewhere(), *ledger.still_open()]
+            answer = self._answers(rule, rule.judge, earlier, known)
+            if answer is None:
+                continue
+            outcomes[place] = _OF[answer.severity] if isinstance(answer, Evidence) else answer
             if ledger.note(rule, WHOLE, answer, step=self._history.step, check=self._history.checks):
                 changed.append((rule.id, WHOLE))
         return outcomes
@@ -134,9 +168,10 @@ class Diagnosis:
 
     def not_evaluated(self) -> Judgement:
         """The judgement of a step that was recorded but not judged: every outcome `ERROR`, findings as last judged."""
-        return not_evaluated(self._spec, self.rules, self.training_rules, self._findings)
+        return not_evaluated(self._spec, self.rules, self.training_rules, self._tell())
 
-    def _answers(self, rule: Rule, judge: Callable[..., list[Judged]], *given: Any, count: int) -> list[Judged]:
+    def _answers(self, rule: Rule, judge: Callable[..., Answer], *given: Any) -> Answer | None:
+        """What the rule says, None if it failed."""
         try:
             return judge(self._history, *given)
         # Only `Exception`: KeyboardInterrupt and a time limit must get through.
@@ -144,7 +179,22 @@ class Diagnosis:
             if rule.id not in self._failed:
                 self._failed.add(rule.id)
                 _LOGGER.warning("Layer health: rule %s failed; it is not evaluated.", rule.id, exc_info=True)
-            return [Outcome.ERROR] * count
+            return None
+
+
+class _Roots(NamedTuple):
+    """The ids of the roots of open findings, and what decided them."""
+
+    bearings: list[tuple[object, ...]]
+    ids: list[str | None]
+
+
+def _told(
+    still_open: Sequence[OpenFinding], closed: Sequence[Finding], roots: Sequence[str | None], spec: RunSpec
+) -> tuple[Finding, ...]:
+    """All findings in words, worst first."""
+    told = [finding.told(root) for finding, root in zip(still_open, roots, strict=True)]
+    return worst_first([*told, *closed], spec)
 
 
 def not_evaluated(
@@ -154,10 +204,6 @@ def not_evaluated(
     return Judgement(
         np.full((len(spec.layers), len(rules)), Outcome.ERROR, np.uint8),
         np.full(len(training_rules), Outcome.ERROR, np.uint8),
-        findings,
+        functools.partial(tuple, findings),
         (),
     )
-
-
-def _outcome(answer: Judged) -> Outcome:
-    return answer.severity.outcome if isinstance(answer, Evidence) else answer

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping
 
-from tb_activations.health.rules.base import Evidence, Judged, Rule
+from tb_activations.health.rules.base import Evidence, Judged, OpenFinding, Rule
 from tb_activations.records.finding import Finding, Outcome
 
 REOPEN_WITHIN = 5
@@ -24,42 +23,46 @@ class Ledger:
     """Open and closed findings; memory depends only on the number of rules and layers."""
 
     def __init__(self) -> None:
-        self._open: dict[_Key, Finding] = {}
+        self._open: dict[str, dict[str, OpenFinding]] = {}
         self._closed: dict[_Key, tuple[tuple[int, Finding], ...]] = {}
 
     def copy(self) -> Ledger:
         """A copy with the same findings; changes to one do not affect the other."""
         result = copy.copy(self)
-        result._open, result._closed = dict(self._open), dict(self._closed)
+        result._open = {rule: dict(found) for rule, found in self._open.items()}
+        result._closed = dict(self._closed)
         return result
 
     def of_layers(self, names: Container[str]) -> Ledger:
         """The findings of these layers only."""
         result = Ledger()
-        result._open = {key: finding for key, finding in self._open.items() if key[1] in names}
+        result._open = {
+            rule: {layer: finding for layer, finding in found.items() if layer in names}
+            for rule, found in self._open.items()
+        }
         result._closed = {key: kept for key, kept in self._closed.items() if key[1] in names}
         return result
 
-    def open_of(self, rule: str, layers: Sequence[str]) -> list[Finding | None]:
-        """The open finding of this rule for each layer, None for layers without one."""
-        return [self._open.get((rule, layer)) for layer in layers]
+    def open_of(self, rule: str) -> Mapping[str, OpenFinding]:
+        """The open findings of this rule by layer."""
+        return self._open.get(rule, {})
 
-    def still_open(self) -> list[Finding]:
+    def still_open(self) -> list[OpenFinding]:
         """All open findings."""
-        return list(self._open.values())
+        return [finding for found in self._open.values() for finding in found.values()]
 
-    def everything(self) -> list[Finding]:
-        """All open and closed findings."""
-        return [*self._open.values(), *(finding for kept in self._closed.values() for _, finding in kept)]
+    def closed(self) -> list[Finding]:
+        """All closed findings."""
+        return [finding for kept in self._closed.values() for _, finding in kept]
 
-    def latest(self, rule: str, layer: str) -> Finding:
-        """The open finding, otherwise the one that closed last.
+    def latest_id(self, rule: str, layer: str) -> str:
+        """The id of the open finding, otherwise of the one that closed last.
 
         Raises:
             KeyError: the layer never had a finding of this rule.
         """
-        finding = self._open.get((rule, layer))
-        return finding if finding is not None else self._closed[rule, layer][-1][1]
+        finding = self.open_of(rule).get(layer)
+        return finding.id if finding is not None else self._closed[rule, layer][-1][1].id
 
     def note(self, rule: Rule, layer: str, answer: Judged, *, step: int, check: int) -> bool:
         """Opens, keeps or closes the finding of one rule and layer.
@@ -71,38 +74,43 @@ class Ledger:
         Returns:
             Whether the finding opened, closed or changed severity.
         """
-        key = (rule.id, layer)
-        earlier = self._open.get(key)
-        if earlier is not None and isinstance(answer, Evidence) and answer.since_step > earlier.opened_step:
-            # It has become something else: more units died, or a harmless NaN spread. The earlier finding ends in it.
-            earlier = None
+        found = self._open.setdefault(rule.id, {})
+        earlier = found.get(layer)
         if isinstance(answer, Evidence):
-            self._open[key] = self._finding(rule, key, answer, earlier, step, check)
-            return earlier is None or earlier.severity is not answer.severity
+            if earlier is not None and answer.since_step <= earlier.opened_step:
+                found[layer] = _continued(earlier, answer, step)
+                return earlier.evidence.severity is not answer.severity
+            # It is new, or has become something else: more units died, or a harmless NaN spread. Then the earlier
+            # finding ends in it.
+            found[layer] = self._opened(rule, layer, answer, step, check)
+            return True
         # Missing data is not a recovery: only a healthy or not applicable outcome closes a finding.
         if earlier is None or answer not in (Outcome.OK, Outcome.NOT_APPLICABLE):
             return False
-        self._close(key, step, check)
+        self._close(rule.id, layer, step, check)
         return True
 
-    def _close(self, key: _Key, step: int, check: int) -> None:
-        closed = dataclasses.replace(self._open.pop(key), closed_step=step)
-        kept = (*self._closed.get(key, ()), (check, closed))
-        self._closed[key] = kept if len(kept) <= CLOSED_KEPT else (kept[0], *kept[1 - CLOSED_KEPT :])
+    def _close(self, rule: str, layer: str, step: int, check: int) -> None:
+        closed = self._open[rule].pop(layer).told(closed_step=step)
+        kept = (*self._closed.get((rule, layer), ()), (check, closed))
+        self._closed[rule, layer] = kept if len(kept) <= CLOSED_KEPT else (kept[0], *kept[1 - CLOSED_KEPT :])
 
-    def _finding(
-        self, rule: Rule, key: _Key, evidence: Evidence, earlier: Finding | None, step: int, check: int
-    ) -> Finding:
-        opened = step if earlier is None else earlier.opened_step
+    def _opened(self, rule: Rule, layer: str, evidence: Evidence, step: int, check: int) -> OpenFinding:
+        """A new finding, or one that was closed and opens again."""
+        opened, key = step, (rule.id, layer)
         kept = self._closed.get(key, ())
-        if earlier is None and kept:
+        if kept:
             is_resumed = check - kept[-1][0] <= REOPEN_WITHIN
             evidence = rule.again(evidence, kept[0][1], kept[-1][1] if is_resumed else None)
             if is_resumed:
                 opened = kept[-1][1].opened_step
                 self._closed[key] = kept[:-1]
-        shared = {field.name: getattr(evidence, field.name) for field in dataclasses.fields(evidence)}
-        shared |= {"sign": evidence.sign.id, "unit": evidence.sign.unit}
+        return _continued(OpenFinding(rule.id, layer, rule.source, opened, step, evidence), evidence, step)
+
+
+def _continued(earlier: OpenFinding, evidence: Evidence, step: int) -> OpenFinding:
+    """The finding with the evidence of this step."""
+    if evidence.since_step > earlier.opened_step:
         # A finding that reopens keeps the step at which it first opened, and did not begin later than that.
-        shared["since_step"] = min(evidence.since_step, opened)
-        return Finding(rule=rule.id, layer=key[1], opened_step=opened, last_step=step, source=rule.source, **shared)
+        evidence = evidence._replace(since_step=earlier.opened_step)
+    return OpenFinding(earlier.rule, earlier.layer, earlier.source, earlier.opened_step, step, evidence)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tb_activations.health.causes import WHOLE_ROW, direct_causes
 from tb_activations.health.graph import LayerGraph
 from tb_activations.health.rules import EXPLANATORY_ORDER, RULES
+from tb_activations.health.rules.base import AnyFinding, OpenFinding
 from tb_activations.records.finding import WHOLE, Finding, Severity
 from tb_activations.records.specs import RunSpec
 
@@ -52,11 +53,45 @@ def name_roots(findings: Sequence[Finding], spec: RunSpec, graph: LayerGraph) ->
     """
     rows = {WHOLE: WHOLE_ROW, **{layer.name: row for row, layer in enumerate(spec.layers)}}
     judged = [finding for finding in findings if finding.closed_step is None and finding.layer in rows]
-    judged.sort(key=lambda finding: _explains_first(finding, rows))
-    firsts = first_of_groups(direct_causes(judged, [rows[finding.layer] for finding in judged], graph))
-    roots = {judged[place].id: judged[first].id for place, first in enumerate(firsts.tolist()) if place != first}
+    roots = {
+        finding.id: root
+        for finding, root in zip(judged, root_ids(judged, rows, graph), strict=True)
+        if root is not None
+    }
     return [
         _rooted(finding, None if finding.closed_step is not None else roots.get(finding.id)) for finding in findings
+    ]
+
+
+def root_ids(findings: Sequence[AnyFinding], rows: Mapping[str, int], graph: LayerGraph) -> list[str | None]:
+    """The id of the root of each finding, None for a root.
+
+    Args:
+        findings: open ones of layers in `rows`.
+        rows: the row of each layer, `WHOLE_ROW` for the training as a whole.
+    """
+    order = sorted(range(len(findings)), key=lambda place: _explains_first(findings[place], rows))
+    judged = [findings[place] for place in order]
+    firsts = first_of_groups(direct_causes(judged, [rows[finding.layer] for finding in judged], graph)).tolist()
+    roots: list[str | None] = [None] * len(findings)
+    for place, (own, first) in enumerate(zip(order, firsts, strict=True)):
+        roots[own] = None if place == first else judged[first].id
+    return roots
+
+
+def bearings(findings: Iterable[OpenFinding]) -> list[tuple[object, ...]]:
+    """What of open findings decides their roots: these stay the same while it does."""
+    return [
+        (
+            one.rule,
+            one.layer,
+            one.opened_step,
+            one.evidence.since_step,
+            one.evidence.severity,
+            one.evidence.sign,
+            RULES[one.rule].bearing(one.evidence.value) if one.rule in RULES else one.evidence.value,
+        )
+        for one in findings
     ]
 
 
@@ -77,7 +112,7 @@ def first_of_groups(follows: NDArray[np.int64]) -> NDArray[np.int64]:
     return first[ahead]
 
 
-def _explains_first(finding: Finding, rows: Mapping[str, int]) -> tuple[bool, int, int, int, str, int, str]:
+def _explains_first(finding: AnyFinding, rows: Mapping[str, int]) -> tuple[bool, int, int, int, str, int, str]:
     """Sort key that puts likely causes first: no notes, early begin, explanatory rule, then the layer's place."""
     is_note, row = finding.severity is Severity.NOTE, rows[finding.layer]
     rule = RULES.get(finding.rule)

@@ -24,11 +24,7 @@ Result = TypeVar("Result")
 
 
 class Judging:
-    """Judges the records of one run, until that has once taken too long.
-
-    Attributes:
-        findings: all of them so far, open and closed, worst first.
-    """
+    """Judges the records of one run, until that has once taken too long."""
 
     def __init__(
         self,
@@ -42,7 +38,12 @@ class Judging:
         self._bounded = bounded or Bounded(JUDGE_SECONDS)
         self._repeat_bounded = repeat_bounded or Bounded(REPEAT_SECONDS)
         self._is_off = False
-        self.findings: tuple[Finding, ...] = ()
+        self._latest: Judgement | None = None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All of them so far, open and closed, worst first."""
+        return self._latest.findings if self._latest is not None else ()
 
     @property
     def rules(self) -> tuple[str, ...]:
@@ -69,19 +70,19 @@ class Judging:
         judgement = self._within(self._bounded, lambda: self._diagnosis.judge(record), record.step)
         if judgement is None:
             return not_evaluated(self._spec, self.rules, self.training_rules, self.findings)
-        self.findings = tuple(judgement.findings)
+        self._latest = judgement
         return judgement
 
     def repeat(self, records: Iterable[StepRecord]) -> None:
         """Judges the records from before this training again."""
 
-        def judge_all() -> tuple[Finding, ...]:
-            findings: tuple[Finding, ...] = ()
+        def judge_all() -> Judgement | None:
+            judgement = None
             for record in records:
-                findings = tuple(self._diagnosis.judge(record).findings)
-            return findings
+                judgement = self._diagnosis.judge(record)
+            return judgement
 
-        self.findings = self._within(self._repeat_bounded, judge_all, None) or ()
+        self._latest = self._within(self._repeat_bounded, judge_all, None)
         self._repeat_bounded.close()
 
     def rest(self) -> None:

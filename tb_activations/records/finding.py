@@ -26,12 +26,15 @@ class Severity(enum.StrEnum):
     @property
     def rank(self) -> int:
         """0 for a note; higher is worse."""
-        return list(Severity).index(self)
+        return _RANKS[self]
 
     @property
     def outcome(self) -> Outcome:
         """What a rule says of the layer of an open finding."""
         return Outcome[self.name]
+
+
+_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class Outcome(enum.IntEnum):

@@ -3,7 +3,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 import pickle
-from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +12,7 @@ from tb_activations.health.diagnosis import Diagnosis
 from tb_activations.health.history import History
 from tb_activations.health.ledger import CLOSED_KEPT, REOPEN_WITHIN
 from tb_activations.health.rules import RULES, configure
-from tb_activations.health.rules.base import Judged, LayerRule
+from tb_activations.health.rules.base import Answers, Earlier, LayerRule
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.step_record import StepRecord
 from tests.health.trainings import chain, equal, judge, random_records, record, replay, still_open
@@ -104,10 +103,10 @@ class Broken(LayerRule):
     title: ClassVar[str] = "Broken"
     source: ClassVar[str] = ""
 
-    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
+    def judge(self, history: History, earlier: Earlier) -> Answers:
         if history.checks > 2:
             raise ZeroDivisionError("a fault in the rule")
-        return [Outcome.OK] * len(history.spec.layers)
+        return Answers(np.full(len(history.spec.layers), Outcome.OK, np.uint8), {})
 
     @staticmethod
     def headline(finding: Finding) -> str:
@@ -161,10 +160,10 @@ class Endless(LayerRule):
     source: ClassVar[str] = "made up"
     limits: ClassVar[dict[str, tuple[float, float]]] = {}
 
-    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
+    def judge(self, history: History, earlier: Earlier) -> Answers:
         if history.step == 3:
             raise TimeLimitError
-        return [Outcome.OK] * len(earlier)
+        return Answers(np.full(len(history.spec.layers), Outcome.OK, np.uint8), {})
 
     @staticmethod
     def headline(finding: Finding) -> str:

@@ -71,7 +71,13 @@ def test_inputs_in_the_hundreds_are_attributed_to_the_inputs() -> None:
     assert finding.layer == "b"
     assert finding.value == pytest.approx(600)
     assert "its inputs have root mean square 300, which its kernel turns into about 600 (estimated" in finding.message
-    assert "Standardize" in finding.advice
+    assert "layers before b" in finding.advice
+
+
+def test_a_first_layer_with_large_inputs_is_given_standardized_ones() -> None:
+    (finding,) = found(start({"a": 2.0}, values={"a": {"input_rms": 300.0}}))
+    assert finding.layer == "a"
+    assert "Standardize the inputs of a" in finding.advice
 
 
 def test_the_previous_layers_outputs_are_not_taken_for_inputs() -> None:

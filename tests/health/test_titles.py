@@ -12,7 +12,7 @@ from tb_activations.events.json_codec import finding_from_json, finding_to_json
 from tb_activations.health import rules
 from tb_activations.health.diagnosis import Judgement
 from tb_activations.health.rules import RULES
-from tb_activations.health.rules.base import Evidence, LayerRule
+from tb_activations.health.rules.base import Explanation, LayerRule
 from tb_activations.health.verdict import Verdict, verdict
 from tb_activations.records.finding import Finding
 from tests.health.sick_histories import SickHistory, histories
@@ -37,14 +37,13 @@ def of(history: SickHistory, judgement: Judgement) -> Verdict:
 @pytest.fixture
 def mutated(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reverses every title of a rule or sign, and every text that a rule writes."""
-    original = Evidence.__init__
+    original = Explanation.__new__
 
-    def turned(self: Evidence, *args: object, **values: object) -> None:
-        original(self, *args, **values)  # type: ignore[arg-type]
-        for name in TEXTS:
-            object.__setattr__(self, name, getattr(self, name)[::-1])
+    def turned(cls: type[Explanation], message: str, might_be_wrong: str, advice: str, *more: Any, **named: Any) -> Any:
+        texts = (message[::-1], might_be_wrong[::-1], advice[::-1])
+        return original(cls, *texts, *more, **named)
 
-    monkeypatch.setattr(Evidence, "__init__", turned)
+    monkeypatch.setattr(Explanation, "__new__", turned)
     for rule in RULES.values():
         monkeypatch.setattr(rule, "title", rule.title[::-1])
         monkeypatch.setattr(rule, "signs", tuple(sign._replace(title=sign.title[::-1]) for sign in rule.signs))

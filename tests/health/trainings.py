@@ -142,7 +142,7 @@ def replay(spec: RunSpec, records: Iterable[StepRecord], rules: RuleChoice = Non
     diagnosis = Diagnosis(spec, configure(rules))
     undecided = np.full((len(spec.layers), len(diagnosis.rules)), Outcome.INSUFFICIENT_DATA, np.uint8)
     waiting = np.full(len(diagnosis.training_rules), Outcome.INSUFFICIENT_DATA, np.uint8)
-    judgement = Judgement(undecided, waiting, (), ())
+    judgement = Judgement(undecided, waiting, tuple, ())
     for record in records:
         judgement = diagnosis.judge(record)
     return judgement

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tb_activations.health.history import History
 from tb_activations.records.finding import Finding, Outcome, Severity, Unit
 from tb_activations.records.formatting import measured
+
+_LOGGER = logging.getLogger("tb_activations")
 
 
 class Sign(NamedTuple):
@@ -70,9 +76,23 @@ Leader = Literal["first", "nearest_to_loss", "largest"]
 reaches first, or the one with the largest value."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Evidence:
-    """The reasons for a finding at the latest step; the fields have the same meaning as in `Finding`."""
+class Explanation(NamedTuple):
+    """A finding in words; the fields have the same meaning as in `Finding`."""
+
+    message: str
+    might_be_wrong: str
+    advice: str
+    units: tuple[int, ...] = ()
+    follow_up: str = ""
+
+
+class Evidence(NamedTuple):
+    """The reasons for a finding at the latest step; the fields have the same meaning as in `Finding`.
+
+    Attributes:
+        explain: tells them in words. It is called when somebody reads the finding, so it must hold copies of what
+            later steps change.
+    """
 
     severity: Severity
     sign: Sign
@@ -81,18 +101,136 @@ class Evidence:
     samples: int
     checks: int
     since_step: int
-    message: str
-    might_be_wrong: str
-    advice: str
-    units: tuple[int, ...] = ()
+    explain: Callable[[], Explanation]
     unit_count: int = 0
     closing_threshold: float = math.nan
     origin: str = ""
     reopened_step: int | None = None
-    follow_up: str = ""
 
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """An explanation in words that are known already; stands where `Evidence.explain` is expected."""
+
+    explanation: Explanation
+
+    def __call__(self) -> Explanation:
+        return self.explanation
+
+
+class OpenFinding(NamedTuple):
+    """A finding that is open; its properties have the same meaning as in `Finding`.
+
+    Attributes:
+        evidence: of the latest step; its `since_step` is that of the finding.
+    """
+
+    rule: str
+    layer: str
+    source: str
+    opened_step: int
+    last_step: int
+    evidence: Evidence
+
+    @property
+    def severity(self) -> Severity:
+        return self.evidence.severity
+
+    @property
+    def sign(self) -> str:
+        return self.evidence.sign.id
+
+    @property
+    def value(self) -> float:
+        return self.evidence.value
+
+    @property
+    def threshold(self) -> float:
+        return self.evidence.threshold
+
+    @property
+    def checks(self) -> int:
+        return self.evidence.checks
+
+    @property
+    def since_step(self) -> int:
+        return self.evidence.since_step
+
+    @property
+    def id(self) -> str:
+        return f"{self.rule}:{self.layer}:{self.opened_step}"
+
+    def _words(self) -> Explanation:
+        try:
+            return self.evidence.explain()
+        # A rule that fails must not take the findings of others with it.
+        except Exception:
+            _LOGGER.warning("Layer health: rule %s could not describe its finding.", self.rule, exc_info=True)
+            return Explanation(f"{self.rule} in {self.layer or 'the training'}: not described.", "", "")
+
+    def told(self, root: str | None = None, closed_step: int | None = None) -> Finding:
+        """The finding in words, with this root; closed if `closed_step` is given."""
+        evidence, words = self.evidence, self._words()
+        return Finding(
+            rule=self.rule,
+            layer=self.layer,
+            severity=evidence.severity,
+            sign=evidence.sign.id,
+            unit=evidence.sign.unit,
+            value=evidence.value,
+            threshold=evidence.threshold,
+            samples=evidence.samples,
+            checks=evidence.checks,
+            since_step=evidence.since_step,
+            opened_step=self.opened_step,
+            last_step=self.last_step,
+            message=words.message,
+            might_be_wrong=words.might_be_wrong,
+            advice=words.advice,
+            source=self.source,
+            units=words.units,
+            unit_count=evidence.unit_count,
+            closed_step=closed_step,
+            closing_threshold=evidence.closing_threshold,
+            root=root,
+            origin=evidence.origin,
+            reopened_step=evidence.reopened_step,
+            follow_up=words.follow_up,
+        )
+
+
+AnyFinding = Finding | OpenFinding
+
+Earlier = Mapping[int, OpenFinding]
+"""A rule's open findings from the previous step by the row of their layer."""
 
 Judged = Outcome | Evidence
+
+
+class Answers(NamedTuple):
+    """What a rule says of all layers.
+
+    Attributes:
+        outcomes: `[layers]` uint8 of `Outcome`; any value where there is a finding.
+        found: the findings by row.
+    """
+
+    outcomes: NDArray[np.uint8]
+    found: Mapping[int, Evidence]
+
+
+def outcomes_of(*cases: tuple[NDArray[np.bool_], Outcome], otherwise: Outcome = Outcome.OK) -> NDArray[np.uint8]:
+    """`[layers]` outcomes: that of the first case that is true of a layer."""
+    conditions, values = zip(*cases, strict=True)
+    return np.select(list(conditions), [np.uint8(value) for value in values], np.uint8(otherwise))
+
+
+def either(flags: NDArray[np.bool_], earlier: Earlier) -> NDArray[np.bool_]:
+    """`[layers]`: whether the flag is true or the layer has an open finding."""
+    result = flags.copy()
+    if earlier:
+        result[list(earlier)] = True
+    return result
 
 
 def limit_in_words(threshold: float, closing: float, *, is_eased: bool, unit: Unit = "") -> str:
@@ -153,19 +291,25 @@ class Rule(abc.ABC):
         return cls.causes
 
     @staticmethod
-    def can_cause(finding: Finding, effect: str) -> bool:
+    def bearing(value: float) -> float:
+        """What of a finding's value decides causes and roots: they stay the same while this does."""
+        del value
+        return 0.0
+
+    @staticmethod
+    def can_cause(finding: AnyFinding, effect: str) -> bool:
         """Whether a finding of this rule is severe enough to cause findings of the rule `effect`."""
         del effect
         return finding.severity is not Severity.NOTE
 
     @staticmethod
-    def can_follow(finding: Finding, cause: str) -> bool:
+    def can_follow(finding: AnyFinding, cause: str) -> bool:
         """Whether a finding of this rule can be a consequence of one of the rule `cause`."""
         del finding, cause
         return True
 
     @staticmethod
-    def explains_others(finding: Finding) -> bool:
+    def explains_others(finding: AnyFinding) -> bool:
         """Whether it may explain findings of the same rule in other layers; see `leader`."""
         del finding
         return True
@@ -175,12 +319,12 @@ class LayerRule(Rule):
     """A rule that judges each layer."""
 
     @abc.abstractmethod
-    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        """One answer per layer at the latest step of `history`, in the order of its layers.
+    def judge(self, history: History, earlier: Earlier) -> Answers:
+        """The answers at the latest step of `history`, in the order of its layers.
 
         Args:
             history: holds at least one step.
-            earlier: for each layer, this rule's open finding from the previous step, None without one.
+            earlier: this rule's open findings from the previous step.
         """
 
 
@@ -188,7 +332,7 @@ class TrainingRule(Rule):
     """A rule that judges the training as a whole; the layer of its findings is `WHOLE`."""
 
     @abc.abstractmethod
-    def judge(self, history: History, earlier: Finding | None, known: Sequence[Finding]) -> Judged:
+    def judge(self, history: History, earlier: OpenFinding | None, known: Sequence[OpenFinding]) -> Judged:
         """The answer at the latest step of `history`.
 
         Args:
@@ -197,11 +341,3 @@ class TrainingRule(Rule):
             known: the open findings of the rules that have judged this step: those of all layers, then those of the
                 rules for the training that come first in `RULES`.
         """
-
-
-def evidence_of(earlier: Finding, signs: Sequence[Sign]) -> Evidence:
-    """The evidence of the previous step, unchanged."""
-    # A finding that another version stored may have a sign that this version does not know.
-    known = next((sign for sign in signs if sign.id == earlier.sign), Sign(earlier.sign, earlier.sign, earlier.unit))
-    same = {field.name: getattr(earlier, field.name) for field in dataclasses.fields(Evidence)}
-    return Evidence(**{**same, "sign": known})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -14,16 +15,22 @@ from tb_activations.health.rules.base import (
     ANYWHERE,
     FORWARD,
     HERE,
+    Answers,
+    AnyFinding,
     Cause,
+    Earlier,
     Evidence,
-    Judged,
+    Explanation,
     Label,
     LayerRule,
     Leader,
+    OpenFinding,
     Sign,
+    either,
     limit_in_words,
+    outcomes_of,
 )
-from tb_activations.health.rules.window import has_learned, medians, rows_per_unit, since
+from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
 from tb_activations.records.specs import LayerSpec
@@ -76,61 +83,58 @@ class CollapsedLayer(LayerRule):
         "min_rows": Label("Samples needed per step", "samples"),
     }
 
-    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
+    def judge(self, history: History, earlier: Earlier) -> Answers:
         table = _spreads(history)
         values, counts = medians(table)
         has_outputs, rows = np.any(history.stat("elements") > 0, axis=0), np.median(history.rows, axis=0)
-        is_lost = history.has_lost_weights
-        answers: list[Judged] = []
-        for row, layer in enumerate(history.spec.layers):
-            if layer.call_site or not has_outputs[row]:
-                answers.append(Outcome.NOT_APPLICABLE)
-            elif is_lost and earlier[row] is None:
-                answers.append(Outcome.INSUFFICIENT_DATA)
-            elif counts[row] < self.min_checks or rows[row] < self.min_rows:
-                answers.append(Outcome.INSUFFICIENT_DATA)
-            else:
-                limit = self.spread * (HYSTERESIS if earlier[row] else 1)
-                # Without units the spread covers all outputs of the layer: only equal outputs prove a collapse.
-                is_flat = values[row] < limit if layer.units else values[row] == 0
-                answers.append(self._evidence(history, row, table, values, earlier[row]) if is_flat else Outcome.OK)
-        return answers
+        is_judged, is_known = history.is_whole & has_outputs, either(np.zeros(len(values), bool), earlier)
+        is_unsure = (counts < self.min_checks) | (rows < self.min_rows)
+        if history.has_lost_weights:
+            is_unsure |= ~is_known
+        outcomes = outcomes_of((~is_judged, Outcome.NOT_APPLICABLE), (is_unsure, Outcome.INSUFFICIENT_DATA))
+        limits = self.spread * np.where(is_known, HYSTERESIS, 1)
+        # Without units the spread covers all outputs of the layer: only equal outputs prove a collapse.
+        is_flat = np.where(history.units_of > 0, values < limits, values == 0)
+        flat = np.flatnonzero(is_judged & ~is_unsure & is_flat)
+        is_passing = values >= self.spread * HYSTERESIS
+        passes: list[bool] = np.asarray(history.graph.reaches[flat][:, is_passing].any(axis=1)).tolist()
+        learned = has_learned(history)
+        found = {
+            row: self._evidence(
+                history, row, table, float(values[row]), earlier.get(row), passes=passed, learned=learned
+            )
+            for row, passed in zip(flat.tolist(), passes, strict=True)
+        }
+        return Answers(outcomes, found)
 
     def _evidence(
         self,
         history: History,
         row: int,
         table: NDArray[np.float64],
-        values: NDArray[np.float64],
-        earlier: Finding | None,
+        value: float,
+        earlier: OpenFinding | None,
+        *,
+        passes: bool,
+        learned: bool,
     ) -> Evidence:
-        layer, value = history.spec.layers[row], float(values[row])
-        behind = history.graph.reaches[row] & ~np.isnan(values)
+        layer = history.spec.layers[row]
         closing = self.spread * HYSTERESIS if layer.units else self.spread
-        limit = limit_in_words(self.spread, closing, is_eased=value >= self.spread)
-        passes = bool(np.any(values[behind] >= self.spread * HYSTERESIS))
-        flags = table[:, row] < self.spread * HYSTERESIS
-        began = earlier.since_step if earlier else since(history, flags)
+        if earlier:
+            began, checks = earlier.since_step, earlier.checks + 1
+        else:
+            flags = table[:, row] < self.spread * HYSTERESIS
+            began, checks = since(history, flags), int(np.count_nonzero(flags))
         return Evidence(
-            severity=_severity(passes=passes, learned=has_learned(history)),
+            severity=_severity(passes=passes, learned=learned),
             sign=SAMPLE_SPREAD,
             value=value,
             threshold=self.spread,
-            closing_threshold=closing,
-            samples=int(rows_per_unit(history, row).sum()),
-            checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
+            samples=int(history.row_sums[row]),
+            checks=checks,
             since_step=began,
-            message=(
-                f"{layer.name} outputs the same for every sample: outputs differ by {number(value)} of their size "
-                f"({limit}), since step {began}."
-            ),
-            might_be_wrong=(
-                "Later layers do tell samples apart, so the signal takes another path: an intended constant (a learned "
-                "token, a positional code) looks like this."
-                if passes
-                else "Batches of identical samples, or inputs without signal, look the same."
-            ),
-            advice=_advice(layer),
+            explain=functools.partial(_explain, layer, value, self.spread, closing, began, passes=passes),
+            closing_threshold=closing,
         )
 
     @staticmethod
@@ -138,13 +142,17 @@ class CollapsedLayer(LayerRule):
         return f"same output for every sample (spread {number(finding.value)})"
 
     @staticmethod
-    def can_cause(finding: Finding, effect: str) -> bool:
+    def bearing(value: float) -> float:
+        return float(value < ALL_THE_SAME)
+
+    @staticmethod
+    def can_cause(finding: AnyFinding, effect: str) -> bool:
         del effect
         # Outputs that differ a little still carry a signal; equal ones do not.
         return finding.severity is not Severity.NOTE and finding.value < ALL_THE_SAME
 
     @staticmethod
-    def can_follow(finding: Finding, cause: str) -> bool:
+    def can_follow(finding: AnyFinding, cause: str) -> bool:
         # A signal that fades leaves outputs that hardly differ, not equal ones.
         return cause != "vanishing_gradient" or finding.value >= ALL_THE_SAME
 
@@ -164,9 +172,29 @@ def _severity(*, passes: bool, learned: bool) -> Severity:
     return Severity.WARNING if learned else Severity.PROBLEM
 
 
+def _explain(
+    layer: LayerSpec, value: float, threshold: float, closing: float, began: int, *, passes: bool
+) -> Explanation:
+    limit = limit_in_words(threshold, closing, is_eased=value >= threshold)
+    return Explanation(
+        message=(
+            f"{layer.name} outputs the same for every sample: outputs differ by {number(value)} of their size "
+            f"({limit}), since step {began}."
+        ),
+        might_be_wrong=(
+            "Later layers do tell samples apart, so the signal takes another path: an intended constant (a learned "
+            "token, a positional code) looks like this."
+            if passes
+            else "Batches of identical samples, or inputs without signal, look the same."
+        ),
+        advice=_advice(layer),
+    )
+
+
 def _advice(layer: LayerSpec) -> str:
     return (
-        f"Check the inputs of {layer.name}: inputs that vary less than their mean (standardize them), a kernel of "
-        "zeros, a product with zeros, dead or saturated units before it, or a penalty (weight decay, activity "
-        "regularization) so strong that a constant output is best."
+        f"Initialize {layer.name} and the layers before it so that they keep the size of the signal (he_normal for "
+        "relu, glorot_uniform for tanh), and standardize inputs that vary less than their mean. Otherwise look for a "
+        "kernel of zeros, a product with zeros, dead or saturated units before it, or a penalty (weight decay, "
+        "activity regularization) so strong that a constant output is best."
     )

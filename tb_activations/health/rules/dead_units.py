@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +16,25 @@ from tb_activations.health.rules.base import (
     ANYWHERE,
     FORWARD,
     HERE,
+    Answers,
+    AnyFinding,
     Cause,
+    Earlier,
     Evidence,
-    Judged,
+    Explanation,
     Label,
     LayerRule,
     Leader,
+    OpenFinding,
     Sign,
-    evidence_of,
+    either,
+    outcomes_of,
 )
+from tb_activations.health.rules.kernels import layer_maxima
 from tb_activations.health.rules.shares import HYSTERESIS, Shares
+from tb_activations.health.rules.usual_causes import lower_rate, to_standardize
 from tb_activations.records.finding import Finding, Outcome, Severity
-from tb_activations.records.formatting import percent
+from tb_activations.records.formatting import number, percent
 from tb_activations.records.specs import LayerSpec
 
 RELU_FAMILY = frozenset({"relu", "relu6", "hard_silu", "hard_swish", "sparse_plus", "threshold", "rectifier"})
@@ -91,14 +99,33 @@ class DeadUnits(LayerRule):
         "min_span": Label("Silent for at least this part of the training", "share"),
     }
 
-    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        dead, is_lost = self._dead(history), history.has_lost_weights
-        return [
-            Outcome.INSUFFICIENT_DATA
-            if is_lost and earlier[row] is None
-            else self._judge_layer(history, row, dead, earlier[row], is_head=bool(history.graph.is_head[row]))
-            for row in range(len(history.spec.layers))
-        ]
+    def judge(self, history: History, earlier: Earlier) -> Answers:
+        dead, is_judged = self._dead(history), history.once("ReLU layers", _is_judged)
+        is_whole_only = history.graph.is_head | (history.units_of < FEW_UNITS)
+        is_born = history.unit_counts(history.units.born >= 0) > 0
+        counts = history.unit_counts(dead)
+        shares = counts / np.maximum(history.units_of, 1)
+        outcomes = outcomes_of(
+            (~is_judged, Outcome.NOT_APPLICABLE),
+            (~is_born | ~self._is_sure(history), Outcome.INSUFFICIENT_DATA),
+        )
+        has_reached = (shares == 1) | (~is_whole_only & (shares >= self._shares.least))
+        candidates = is_judged & is_born & either(has_reached, earlier)
+        if history.has_lost_weights:
+            known = either(np.zeros(len(shares), bool), earlier)
+            outcomes[~known] = Outcome.INSUFFICIENT_DATA
+            candidates &= known
+        deaths = _deaths(history, dead, counts) if candidates.any() else None
+        found = {}
+        for row in np.flatnonzero(candidates).tolist():
+            share, before = float(shares[row]), earlier.get(row)
+            severity = self._severity(share, before, whole_only=bool(is_whole_only[row]))
+            if severity is not None and deaths is not None:
+                if share == 1 and before is not None and before.value == 1:
+                    found[row] = deaths.repeated(row, before.evidence)
+                else:
+                    found[row] = self._evidence(history, row, share, deaths, severity)
+        return Answers(outcomes, found)
 
     def _dead(self, history: History) -> NDArray[np.bool_]:
         units = history.units
@@ -109,81 +136,42 @@ class DeadUnits(LayerRule):
             & (span >= self.min_span * (history.step - history.first_step))
         )
 
-    def _judge_layer(
-        self, history: History, row: int, dead: NDArray[np.bool_], earlier: Finding | None, *, is_head: bool
-    ) -> Judged:
-        layer = history.spec.layers[row]
-        if layer.call_site or layer.activation not in RELU_FAMILY:
-            return Outcome.NOT_APPLICABLE
-        own = history.unit_slices[row]
-        if layer.units == 0 or not np.any(history.units.born[own] >= 0):
-            return Outcome.INSUFFICIENT_DATA
-        share = float(dead[own].mean())
-        if share == 1 and earlier is not None and earlier.value == 1:
-            return self._repeated(history, own, earlier)
-        severity = self._severity(share, earlier, whole_only=is_head or layer.units < FEW_UNITS)
-        if severity is not None:
-            return self._evidence(history, row, dead[own], severity)
-        return Outcome.OK if self._is_sure(history, own) else Outcome.INSUFFICIENT_DATA
-
-    def _repeated(self, history: History, own: slice, earlier: Finding) -> Evidence:
-        """The evidence for a layer that is still fully dead: only its age has changed."""
-        return dataclasses.replace(
-            evidence_of(earlier, self.signs),
-            samples=int(history.units.silent_samples[own].min()),
-            checks=int(history.units.silent_checks[own].min()),
-        )
-
-    def _severity(self, share: float, earlier: Finding | None, *, whole_only: bool) -> Severity | None:
+    def _severity(self, share: float, earlier: OpenFinding | None, *, whole_only: bool) -> Severity | None:
         if share in (0, 1) or whole_only:
             return Severity.PROBLEM if share == 1 else None
         return self._shares.severity(share, earlier)
 
-    @property
+    @functools.cached_property
     def _shares(self) -> Shares:
         return Shares(self.note_share, self.warning_share, self.problem_share)
 
-    def _is_sure(self, history: History, own: slice) -> bool:
-        """Whether dead units would have been found by now, because few silent units are still undecided."""
-        undecided = (history.units.silent_checks[own] > 0) & (history.units.silent_samples[own] < self.min_samples)
-        return history.checks >= self.min_checks and float(undecided.mean()) < self.warning_share
+    def _is_sure(self, history: History) -> NDArray[np.bool_]:
+        """`[layers]`: whether dead units would have been found by now, because few silent units are undecided."""
+        undecided = (history.units.silent_checks > 0) & (history.units.silent_samples < self.min_samples)
+        shares = history.unit_counts(undecided) / np.maximum(history.units_of, 1)
+        return (shares < self.warning_share) & (history.checks >= self.min_checks)
 
-    def _evidence(self, history: History, row: int, dead: NDArray[np.bool_], severity: Severity) -> Evidence:
-        layer, own = history.spec.layers[row], history.unit_slices[row]
-        units, share = history.units, float(dead.mean())
+    def _evidence(self, history: History, row: int, share: float, deaths: _Deaths, severity: Severity) -> Evidence:
+        layer = history.spec.layers[row]
         threshold = self._shares.threshold(severity)
         closing = math.nan if share == 1 else threshold * HYSTERESIS
         # The units that kept the finding open may be fewer than those that opened it.
         lowest = threshold if share >= threshold else closing
-        began = np.sort(units.silent_since[own][dead])
         # The finding began when the share of silent units reached the threshold.
-        since = int(began[min(max(math.ceil(lowest * layer.units), 1), began.size) - 1])
-        samples = int(units.silent_samples[own][dead].min())
-        checks = int(units.silent_checks[own][dead].min())
-        unborn = int(np.count_nonzero(units.last_active[own][dead] < 0))
-        indices = np.flatnonzero(dead)
-        origin = f"; {unborn} {'was' if unborn == 1 else 'were'} never active" if unborn else ""
+        since, unborn = deaths.since(row, math.ceil(lowest * layer.units)), deaths.unborn[row]
+        own = deaths.dead[history.unit_slices[row]].copy()
+        death = _Death(since, unborn, deaths.starved[row], deaths.lower_rate, deaths.to_standardize)
         return Evidence(
             severity=severity,
             sign=DEAD_SHARE,
             value=share,
             threshold=threshold,
-            closing_threshold=closing,
-            samples=samples,
-            checks=checks,
+            samples=int(deaths.samples[row]),
+            checks=deaths.checks[row],
             since_step=since,
-            message=(
-                f"{percent(share)} of the units of {layer.name} ({indices.size} of {layer.units}) output zero "
-                f"for every sample ({self._shares.in_words(severity, share)}), since step {since}{origin}."
-            ),
-            might_be_wrong=_witness(history, layer)
-            or (
-                "A unit that responds to one sample in thousands looks the same. Wide or strongly sparse layers can "
-                "spare many units; if so, the validation score does not suffer."
-            ),
-            advice=_advice(layer, is_born_dead=unborn > indices.size / 2),
-            units=tuple(int(index) for index in indices[:UNITS_LISTED]),
-            unit_count=int(indices.size),
+            explain=functools.partial(_explain, self._shares, severity, share, layer, own, death),
+            unit_count=deaths.counts[row],
+            closing_threshold=closing,
         )
 
     @staticmethod
@@ -191,35 +179,143 @@ class DeadUnits(LayerRule):
         return f"{percent(finding.value)} of units dead"
 
     @staticmethod
-    def can_cause(finding: Finding, effect: str) -> bool:
+    def bearing(value: float) -> float:
+        return float(value == 1)
+
+    @staticmethod
+    def can_cause(finding: AnyFinding, effect: str) -> bool:
         # Some dead units do not harm other layers, except that they shrink the gradient. A fully dead layer does.
         return finding.severity is not Severity.NOTE and (finding.value == 1 or effect == "vanishing_gradient")
 
     @staticmethod
-    def explains_others(finding: Finding) -> bool:
+    def explains_others(finding: AnyFinding) -> bool:
         return finding.value == 1
 
 
-def _witness(history: History, layer: LayerSpec) -> str:
-    """What the optimizer's memory says about units that never received a gradient; "" if it says nothing."""
-    rows = [row for row in history.weight_rows.get(layer.name, ()) if len(history.spec.weights[row].shape) > 1]
-    shares = history.weight_stat("starved_fraction")[-1, rows].tolist() if rows else []
-    share = max((share for share in shares if share > 0), default=0.0)
-    if not share:
-        return ""
-    return (
-        f"Unlikely for the units that never worked: according to the optimizer's memory, no gradient has ever reached "
-        f"{percent(share)} of the units of {layer.name}."
+class _Death(NamedTuple):
+    """What is known of the death of a layer's units.
+
+    Attributes:
+        since: the step at which the finding began.
+        unborn: how many units were never active.
+        starved: the share of units that no gradient has reached, NaN if unknown.
+        lower_rate: a learning rate to try.
+        to_standardize: advice on the scale of the data.
+    """
+
+    since: int
+    unborn: int
+    starved: float
+    lower_rate: float
+    to_standardize: str
+
+
+class _Deaths(NamedTuple):
+    """What is known of the dead units of all layers.
+
+    Attributes:
+        dead: `[units]`, whether a unit is dead.
+        counts: by layer, number of dead units; 0 in the following ones if there are none.
+        samples, checks: by layer, on how many all of them were silent.
+        unborn: by layer, how many of them were never active.
+        starved: by layer, the share of units that no gradient has reached according to the optimizer's memory.
+        ends: by layer, where its dead units end in `began`.
+        began: the steps since which the dead units are silent, layer by layer, the earliest first.
+        lower_rate: a learning rate to try.
+        to_standardize: advice on the scale of the data.
+    """
+
+    dead: NDArray[np.bool_]
+    counts: list[int]
+    samples: list[float]
+    checks: list[int]
+    unborn: list[int]
+    starved: list[float]
+    ends: list[int]
+    began: list[int]
+    lower_rate: float
+    to_standardize: str
+
+    def since(self, row: int, units: int) -> int:
+        """The step since which this many units of the layer, at least one and at most all dead ones, are silent."""
+        count = self.counts[row]
+        return self.began[self.ends[row] - count + min(max(units, 1), count) - 1]
+
+    def repeated(self, row: int, earlier: Evidence) -> Evidence:
+        """The evidence for a layer that is still fully dead: only its age has changed."""
+        return earlier._replace(samples=int(self.samples[row]), checks=self.checks[row])
+
+
+def _deaths(history: History, dead: NDArray[np.bool_], counts: NDArray[np.int64]) -> _Deaths:
+    units, longest = history.units, np.iinfo(np.int64).max
+    samples = history.of_units(np.minimum, np.where(dead, units.silent_samples, np.inf), 0)
+    checks = history.of_units(np.minimum, np.where(dead, units.silent_checks, longest), 0)
+    # Sorted as one number per unit: the layer first, then the step.
+    steps = history.step + 1
+    keys = np.sort(np.repeat(np.arange(len(counts)), counts) * steps + units.silent_since[dead])
+    return _Deaths(
+        dead,
+        counts.tolist(),
+        samples.tolist(),
+        checks.tolist(),
+        history.unit_counts(dead & (units.last_active < 0)).tolist(),
+        layer_maxima(history, "starved_fraction").tolist(),
+        np.cumsum(counts).tolist(),
+        (keys % steps).tolist(),
+        lower_rate(history),
+        to_standardize(history),
     )
 
 
-def _advice(layer: LayerSpec, *, is_born_dead: bool) -> str:
+def _is_judged(history: History) -> NDArray[np.bool_]:
+    is_relu = np.array([layer.activation in RELU_FAMILY for layer in history.spec.layers], bool)
+    result: NDArray[np.bool_] = is_relu & history.is_whole
+    return result
+
+
+def _explain(
+    shares: Shares,
+    severity: Severity,
+    share: float,
+    layer: LayerSpec,
+    dead: NDArray[np.bool_],
+    death: _Death,
+) -> Explanation:
+    indices, unborn = np.flatnonzero(dead), death.unborn
+    origin = f"; {unborn} {'was' if unborn == 1 else 'were'} never active" if unborn else ""
+    return Explanation(
+        message=(
+            f"{percent(share)} of the units of {layer.name} ({indices.size} of {layer.units}) output zero "
+            f"for every sample ({shares.in_words(severity, share)}), since step {death.since}{origin}."
+        ),
+        might_be_wrong=_witness(death.starved, layer)
+        or (
+            "A unit that responds to one sample in thousands looks the same. Wide or strongly sparse layers can "
+            "spare many units; if so, the validation score does not suffer."
+        ),
+        advice=death.to_standardize + _advice(layer, death, is_born_dead=unborn > indices.size / 2),
+        units=tuple(indices[:UNITS_LISTED].tolist()),
+    )
+
+
+def _witness(starved: float, layer: LayerSpec) -> str:
+    """What the optimizer's memory says about units that never received a gradient; "" if it says nothing."""
+    if not starved > 0:
+        return ""
+    return (
+        f"Unlikely for the units that never worked: according to the optimizer's memory, no gradient has ever reached "
+        f"{percent(starved)} of the units of {layer.name}."
+    )
+
+
+def _advice(layer: LayerSpec, death: _Death, *, is_born_dead: bool) -> str:
     if is_born_dead:
         return (
             f"The units were silent from the start. Check the bias and kernel initializers of {layer.name} and the "
             "scale and mean of its inputs; he_normal with zero bias and standardized inputs is the usual remedy."
         )
     return (
-        "The units died during training. Try a smaller learning rate or a warm-up, gradient clipping, batch "
-        f"normalization before {layer.name}, or leaky_relu instead of {layer.activation}: its units can recover."
+        f"The units died during training. Lower the learning rate (try {number(death.lower_rate)}) or warm it up, clip "
+        f"gradients, normalize before {layer.name}, or use leaky_relu instead of {layer.activation}: its units can "
+        "recover."
     )

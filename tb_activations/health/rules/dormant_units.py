@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+import functools
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import PEAK_CHECKS, History
-from tb_activations.health.rules.base import ANYWHERE, FORWARD, Cause, Evidence, Judged, Label, LayerRule, Sign
+from tb_activations.health.rules.base import (
+    ANYWHERE,
+    FORWARD,
+    Answers,
+    Cause,
+    Earlier,
+    Evidence,
+    Explanation,
+    Label,
+    LayerRule,
+    OpenFinding,
+    Sign,
+    either,
+    outcomes_of,
+)
 from tb_activations.health.rules.dead_units import FEW_UNITS, RELU_FAMILY, UNITS_LISTED
 from tb_activations.health.rules.shares import HYSTERESIS, Shares
-from tb_activations.health.rules.window import rows_per_unit
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent
 from tb_activations.records.specs import LayerSpec
@@ -71,34 +85,32 @@ class DormantUnits(LayerRule):
         "min_samples": Label("Samples needed", "samples"),
     }
 
-    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
+    def judge(self, history: History, earlier: Earlier) -> Answers:
+        is_judged = history.once("fading layers", _is_judged)
+        outcomes = outcomes_of((~is_judged, Outcome.NOT_APPLICABLE), otherwise=Outcome.INSUFFICIENT_DATA)
+        if history.checks < PEAK_CHECKS or not is_judged.any():
+            return Answers(outcomes, {})
         peaks = history.recent_peaks
-        return [
-            self._judge_layer(history, row, peaks[history.unit_slices[row]], earlier[row])
-            for row in range(len(history.spec.layers))
-        ]
-
-    def _judge_layer(self, history: History, row: int, peaks: NDArray[np.float32], earlier: Finding | None) -> Judged:
-        layer = history.spec.layers[row]
-        if layer.call_site or layer.activation not in JUDGED or layer.activation in RELU_FAMILY:
-            return Outcome.NOT_APPLICABLE
-        if layer.units < FEW_UNITS or history.graph.is_head[row]:
-            return Outcome.NOT_APPLICABLE
-        samples = rows_per_unit(history, row)[-PEAK_CHECKS:].sum()
-        known = np.isfinite(peaks)
-        if history.checks < PEAK_CHECKS or samples < self.min_samples or not known.all():
-            return Outcome.INSUFFICIENT_DATA
-        dormant = peaks <= self.tau * peaks.mean()
+        samples = np.ascontiguousarray(history.rows[-PEAK_CHECKS:].T).sum(axis=1)
+        is_known = history.unit_counts(np.isfinite(peaks)) == history.units_of
+        means = history.unit_means(peaks)
+        dormant = peaks <= np.repeat(self.tau * means, history.units_of)
+        counts = history.unit_counts(dormant)
+        is_decided = is_judged & (samples >= self.min_samples) & is_known
+        outcomes[is_decided] = Outcome.OK
         # One huge unit makes all others look small, so a few large units do not define the scale.
-        if np.count_nonzero(~dormant) < max(2, 0.05 * layer.units):
-            return Outcome.OK
-        share = float(dormant.mean())
-        severity = self._shares.severity(share, earlier)
-        if severity is None:
-            return Outcome.OK
-        return self._evidence(history, row, peaks, dormant, severity, int(samples), earlier)
+        is_scaled = history.units_of - counts >= np.maximum(2, 0.05 * history.units_of)
+        shares = counts / np.maximum(history.units_of, 1)
+        found = {}
+        for row in np.flatnonzero(is_decided & is_scaled & either(shares >= self._shares.least, earlier)).tolist():
+            severity = self._shares.severity(float(shares[row]), earlier.get(row))
+            if severity is not None:
+                own = history.unit_slices[row]
+                faint = _Faint(float(shares[row]), peaks[own].copy(), dormant[own].copy(), float(means[row]))
+                found[row] = self._evidence(history, row, faint, severity, int(samples[row]), earlier.get(row))
+        return Answers(outcomes, found)
 
-    @property
+    @functools.cached_property
     def _shares(self) -> Shares:
         return Shares(self.note_share, self.warning_share, self.problem_share)
 
@@ -106,43 +118,61 @@ class DormantUnits(LayerRule):
         self,
         history: History,
         row: int,
-        peaks: NDArray[np.float32],
-        dormant: NDArray[np.bool_],
+        faint: _Faint,
         severity: Severity,
         samples: int,
-        earlier: Finding | None,
+        earlier: OpenFinding | None,
     ) -> Evidence:
-        layer, share = history.spec.layers[row], float(dormant.mean())
         threshold = self._shares.threshold(severity)
         began = earlier.since_step if earlier else int(history.steps[-min(PEAK_CHECKS, history.checks)])
-        indices = np.flatnonzero(dormant)
         return Evidence(
             severity=severity,
             sign=DORMANT_SHARE,
-            value=share,
+            value=faint.share,
             threshold=threshold,
-            closing_threshold=threshold * HYSTERESIS,
             samples=samples,
             checks=earlier.checks + 1 if earlier else PEAK_CHECKS,
             since_step=began,
+            explain=functools.partial(self._explain, history.spec.layers[row], faint, severity, began),
+            unit_count=int(np.count_nonzero(faint.dormant)),
+            closing_threshold=threshold * HYSTERESIS,
+        )
+
+    def _explain(self, layer: LayerSpec, faint: _Faint, severity: Severity, began: int) -> Explanation:
+        indices = np.flatnonzero(faint.dormant)
+        return Explanation(
             message=(
-                f"{percent(share)} of the units of {layer.name} ({indices.size} of {layer.units}) output at most "
-                f"{number(float(peaks[dormant].max()))}, below {number(self.tau)} of the layer's mean "
-                f"{number(float(peaks.mean()))} "
-                f"({self._shares.in_words(severity, share)} of the units), since step {began}."
+                f"{percent(faint.share)} of the units of {layer.name} ({indices.size} of {layer.units}) output at most "
+                f"{number(float(faint.peaks[faint.dormant].max()))}, below {number(self.tau)} of the layer's mean "
+                f"{number(faint.mean)} "
+                f"({self._shares.in_words(severity, faint.share)} of the units), since step {began}."
             ),
             might_be_wrong=(
                 "Next to a few very strong units others look small although they carry signal; a later layer with "
                 "large weights can compensate."
             ),
             advice=_advice(layer),
-            units=tuple(int(index) for index in indices[:UNITS_LISTED]),
-            unit_count=int(indices.size),
+            units=tuple(indices[:UNITS_LISTED].tolist()),
         )
 
     @staticmethod
     def headline(finding: Finding) -> str:
         return f"{percent(finding.value)} of units dormant"
+
+
+class _Faint(NamedTuple):
+    """The share of a layer's units that are dormant, the peaks of all its units, which are dormant, their mean."""
+
+    share: float
+    peaks: NDArray[np.float32]
+    dormant: NDArray[np.bool_]
+    mean: float
+
+
+def _is_judged(history: History) -> NDArray[np.bool_]:
+    fades = np.array([layer.activation in JUDGED - RELU_FAMILY for layer in history.spec.layers], bool)
+    result: NDArray[np.bool_] = fades & history.is_whole & (history.units_of >= FEW_UNITS) & ~history.graph.is_head
+    return result
 
 
 def _advice(layer: LayerSpec) -> str:

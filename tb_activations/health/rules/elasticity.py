@@ -62,13 +62,12 @@ def output_elasticity(history: History) -> NDArray[np.float64]:
 
     It is large if the loss is small relative to the outputs, as in a network that has solved its task; 0 if unknown.
     """
+    heads = history.once("unbounded heads", _unbounded_heads)
     elements, mean, std, gradient = (
-        history.stat(name).astype(np.float64) for name in ("elements", "mean", "std", "gradient_norm")
+        history.stat(name)[:, heads].astype(np.float64) for name in ("elements", "mean", "std", "gradient_norm")
     )
-    is_unbounded = np.array([layer.activation not in _BOUNDED for layer in history.spec.layers], bool)
-    is_judged = history.graph.is_head & is_unbounded
     product = gradient * np.sqrt(elements) * np.hypot(mean, std)
-    product = np.where(is_judged & np.isfinite(product), product, 0.0).max(axis=1, initial=0.0)
+    product = np.where(np.isfinite(product), product, 0.0).max(axis=1, initial=0.0)
     losses = history.losses
     loss = np.maximum(np.abs(losses), _swing(losses))
     result = np.zeros(len(losses))
@@ -76,10 +75,15 @@ def output_elasticity(history: History) -> NDArray[np.float64]:
     return result
 
 
+def _unbounded_heads(history: History) -> NDArray[np.int64]:
+    is_unbounded = np.array([layer.activation not in _BOUNDED for layer in history.spec.layers], bool)
+    return np.flatnonzero(history.graph.is_head & is_unbounded)
+
+
 def rows_of_loss(history: History) -> NDArray[np.float64]:
     """`[checks kept]`: number of samples or positions that the loss was computed over, infinite if unknown."""
-    units = np.maximum([layer.units for layer in history.spec.layers], 1)
-    positions = np.where(history.graph.is_head, history.stat("elements") / units, np.nan)
+    heads = np.flatnonzero(history.graph.is_head)
+    positions = history.stat("elements")[:, heads] / np.maximum(history.units_of[heads], 1)
     rows = np.fmax(np.fmax.reduce(positions, axis=1, initial=np.nan), history.total("samples"))
     return np.where(rows > 0, rows, np.inf)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,26 +14,24 @@ from numpy.typing import NDArray
 from tb_activations.health.history import BLOCKS, History
 from tb_activations.health.rules.base import (
     ANYWHERE,
+    Answers,
     Cause,
+    Earlier,
     Evidence,
-    Judged,
+    Explanation,
     Label,
     LayerRule,
     Leader,
+    OpenFinding,
     Sign,
-    evidence_of,
+    either,
+    outcomes_of,
 )
-from tb_activations.health.rules.elasticity import (
-    SPREAD_OUT,
-    comparable,
-    elasticities,
-    output_elasticity,
-    passes_zero,
-    reached_shares,
-    rows_of_loss,
-)
+from tb_activations.health.rules.elasticity import SPREAD_OUT
 from tb_activations.health.rules.kernels import is_grown, kernel_steps
-from tb_activations.health.rules.window import has_learned, rows_per_unit, trailing
+from tb_activations.health.rules.pull import RECENT, Pull, pull, signal_sizes
+from tb_activations.health.rules.usual_causes import lower_rate, rate_now, to_standardize
+from tb_activations.health.rules.window import has_learned, trailing
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent
 from tb_activations.records.specs import LayerSpec
@@ -42,9 +41,6 @@ LOSS = Sign("loss", "loss relative to its start")
 ELASTICITY = Sign("elasticity", "elasticity of the loss (gradient norm x weight norm / loss)")
 SIGNAL = Sign("signal", "size of the outputs before the first step, relative to the inputs")
 GROWTH = Sign("growth", "growth of the gradient norm over the last windows")
-
-RECENT = 5
-"""Observed steps: the loss must have blown up in all of them, and the elasticity is their median."""
 
 LASTS = 16
 """Observed steps for which one huge update counts: they come in bursts with calm steps in between."""
@@ -65,9 +61,6 @@ _HARMING = frozenset({"step", "loss"})
 AMPLIFIED = 50.0
 """An elasticity below this many times that of the outputs is large only because the loss is small."""
 
-USUAL_WIDTH = 32
-"""Width and height of a kernel up to which its norm needs no correction."""
-
 
 @dataclasses.dataclass(frozen=True)
 class _Alarm:
@@ -86,24 +79,40 @@ class _Alarm:
     closing: float = math.nan
 
 
+class _Remedies(NamedTuple):
+    """The learning rate, a lower one to try, and what to standardize first."""
+
+    rate: float
+    lower_rate: float
+    to_standardize: str
+
+
 @dataclasses.dataclass(frozen=True)
-class _Pull:
-    """How strongly the loss depends on the layers.
+class _Scene:
+    """What is known of the latest step.
 
     Attributes:
-        steps: the observed steps that were used.
-        median: `[layers]` median elasticity over these steps, NaN while there are too few.
-        amplified: `[layers]` median ratio of elasticity to the elasticity of the outputs, infinite if that is unknown.
-            For kernels larger than `USUAL_WIDTH` squared, divided by their width relative to `USUAL_WIDTH`.
-        shares: `[layers]` share of the weights that the gradient reaches at the latest of these steps.
-        is_swinging: whether the loss passes through zero.
+        steps: `[checks, layers]`, the sizes of the latest steps that may be explosions, NaN for the others.
+        largest: `[layers]`, the largest of them.
+        tension: `[layers]`, median elasticity, also of steps with few rows.
+        sizes: `[layers]`, size of the outputs before the first step.
+        growth: `[layers]`, growth of the gradient from block to block where that is an alarm, otherwise NaN.
+        blown_up: the alarm of a blown-up loss; the layer in row `culprit` is blamed for it.
+        is_known: `[layers]`, whether a gradient was measured.
+        has_fallen: whether the loss has fallen, by slack.
     """
 
-    steps: NDArray[np.int64]
-    median: NDArray[np.float64]
-    amplified: NDArray[np.float64]
-    shares: NDArray[np.float64]
-    is_swinging: bool
+    steps: NDArray[np.float64]
+    largest: NDArray[np.float64]
+    pull: Pull
+    tension: NDArray[np.float64]
+    sizes: NDArray[np.float64]
+    growth: NDArray[np.float64]
+    blown_up: _Alarm | None
+    culprit: int
+    is_known: NDArray[np.bool_]
+    has_fallen: Mapping[float, bool]
+    has_learned: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,59 +160,74 @@ class ExplodingGradient(LayerRule):
         "growth": Label("Largest growth from window to window", "times"),
     }
 
-    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        steps = _steps(history)
-        pull, tension = _pull(history, FEW_ROWS), _pull(history, 0).median
-        loss = float(np.median(history.losses[-RECENT:]))
-        sizes = _signal(history)
-        blown_up = self._loss_sign(history)
-        culprit = _nearest_to_trouble(history, steps, tension)
-        may_alarm = self._candidates(history, steps, pull, sizes)
-        if blown_up is not None:
-            may_alarm[culprit] = True
-        is_known = np.isfinite(history.stat("weight_gradient_norm")).sum(axis=0) > 0
-        answers: list[Judged] = []
-        for row, layer in enumerate(history.spec.layers):
-            if layer.call_site or not layer.trainable:
-                answers.append(Outcome.NOT_APPLICABLE)
-                continue
-            if not may_alarm[row] and earlier[row] is None:
-                # Of a thousand layers, few give reason to look closer.
-                answers.append(Outcome.OK if is_known[row] else Outcome.INSUFFICIENT_DATA)
-                continue
-            slack = SLACK if earlier[row] else 1.0
-            has_fallen = _has_fallen(history, loss, slack)
-            # The loss does not depend on the scale of a kernel before a normalization.
-            is_scale_free = history.graph.is_normalized[row]
-            alarms = [
-                self._step_sign(steps[:, row], history),
-                blown_up if row == culprit else None,
-                None if is_scale_free else self._elasticity_sign(pull, row, slack, has_fallen=has_fallen),
-                self._signal_sign(sizes[row], tension[row] * slack),
-                self._growth_sign(history, row),
-            ]
-            answers.append(self._answer(history, row, [alarm for alarm in alarms if alarm], earlier[row]))
-        return answers
+    def judge(self, history: History, earlier: Earlier) -> Answers:
+        scene = self._scene(history)
+        may_alarm = self._candidates(history, scene)
+        if scene.blown_up is not None:
+            may_alarm[scene.culprit] = True
+        outcomes = outcomes_of(
+            (~history.is_trained, Outcome.NOT_APPLICABLE), (~scene.is_known, Outcome.INSUFFICIENT_DATA)
+        )
+        found = {}
+        # Of a thousand layers, few give reason to look closer.
+        for row in np.flatnonzero(history.is_trained & either(may_alarm, earlier)).tolist():
+            evidence = self._answer(
+                history,
+                row,
+                self._alarms(history, row, scene, earlier.get(row)),
+                earlier.get(row),
+                learned=scene.has_learned,
+            )
+            if evidence is not None:
+                found[row] = evidence
+        return Answers(outcomes, found)
 
-    def _candidates(
-        self, history: History, steps: NDArray[np.float64], pull: _Pull, sizes: NDArray[np.float64]
-    ) -> NDArray[np.bool_]:
+    def _scene(self, history: History) -> _Scene:
+        steps, tension = _steps(history), pull(history, 0).median
+        return _Scene(
+            steps=steps,
+            largest=np.fmax.reduce(steps, axis=0, initial=-np.inf),
+            pull=pull(history, FEW_ROWS),
+            tension=tension,
+            sizes=history.once("signal sizes", signal_sizes),
+            growth=self._growth(history),
+            blown_up=self._loss_sign(history),
+            culprit=_nearest_to_trouble(history, steps, tension),
+            is_known=np.isfinite(history.stat("weight_gradient_norm")).sum(axis=0) > 0,
+            has_fallen={slack: _has_fallen(history, slack) for slack in (1.0, SLACK)},
+            has_learned=has_learned(history),
+        )
+
+    def _alarms(self, history: History, row: int, scene: _Scene, earlier: OpenFinding | None) -> list[_Alarm]:
+        slack = SLACK if earlier else 1.0
+        has_fallen = scene.has_fallen[slack]
+        # The loss does not depend on the scale of a kernel before a normalization.
+        is_scale_free = history.graph.is_normalized[row]
+        alarms = [
+            self._step_sign(scene.steps[:, row], history) if scene.largest[row] > self.step else None,
+            scene.blown_up if row == scene.culprit else None,
+            None if is_scale_free else self._elasticity_sign(scene.pull, row, slack, has_fallen=has_fallen),
+            self._signal_sign(float(scene.sizes[row]), scene.tension[row] * slack),
+            self._growth_sign(history, float(scene.growth[row])),
+        ]
+        return [alarm for alarm in alarms if alarm]
+
+    def _candidates(self, history: History, scene: _Scene) -> NDArray[np.bool_]:
         """`[layers]`, false where no sign is possible."""
-        blocks = history.gradient_blocks
-        largest = np.fmax.reduce(steps, axis=0, initial=-np.inf)
-        may_alarm: NDArray[np.bool_] = (pull.median > self.elasticity) | (sizes > self.signal) | (largest > self.step)
-        if len(blocks) >= BLOCKS:
-            may_alarm |= blocks[-1] >= self.growth * blocks[-2]
-        return may_alarm
+        may_alarm: NDArray[np.bool_] = (
+            (scene.pull.median > self.elasticity) | (scene.sizes > self.signal) | (scene.largest > self.step)
+        )
+        return may_alarm | (scene.growth >= self.growth)
 
-    def _answer(self, history: History, row: int, alarms: Sequence[_Alarm], earlier: Finding | None) -> Judged:
+    def _answer(
+        self, history: History, row: int, alarms: Sequence[_Alarm], earlier: OpenFinding | None, *, learned: bool
+    ) -> Evidence | None:
         if alarms:
             worst = max(alarms, key=lambda alarm: alarm.severity is Severity.PROBLEM)
             return _evidence(history, row, worst, earlier)
-        if earlier is not None and earlier.sign in _HARMING and not has_learned(history):
-            return dataclasses.replace(evidence_of(earlier, self.signs), checks=earlier.checks + 1)
-        norms = history.stat("weight_gradient_norm")[:, row]
-        return Outcome.OK if np.any(np.isfinite(norms)) else Outcome.INSUFFICIENT_DATA
+        if earlier is not None and earlier.sign in _HARMING and not learned:
+            return earlier.evidence._replace(checks=earlier.checks + 1)
+        return None
 
     def _step_sign(self, steps: NDArray[np.float64], history: History) -> _Alarm | None:
         if not np.any(steps > self.step):
@@ -235,7 +259,7 @@ class ExplodingGradient(LayerRule):
         began = last - trailing(ratios[: last + 1] > self.loss) + 1
         return _Alarm(LOSS, float(ratios[last]), self.loss, Severity.PROBLEM, int(history.steps[began]))
 
-    def _elasticity_sign(self, pull: _Pull, row: int, slack: float, *, has_fallen: bool) -> _Alarm | None:
+    def _elasticity_sign(self, pull: Pull, row: int, slack: float, *, has_fallen: bool) -> _Alarm | None:
         value, share = float(pull.median[row]), float(pull.shares[row])
         if not slack * value > self.elasticity or not slack * pull.amplified[row] > AMPLIFIED or has_fallen:
             return None
@@ -260,14 +284,24 @@ class ExplodingGradient(LayerRule):
             return None
         return _Alarm(SIGNAL, size, self.signal, Severity.WARNING, 0)
 
-    def _growth_sign(self, history: History, row: int) -> _Alarm | None:
-        norms = history.gradient_blocks[:, row]
-        if len(norms) < BLOCKS or not np.all(norms > 0):
+    def _growth(self, history: History) -> NDArray[np.float64]:
+        """`[layers]`: the smallest growth from one block to the next, NaN where that is no alarm."""
+        norms = history.gradient_blocks
+        if len(norms) < BLOCKS or history.loss < history.initial_loss:
+            return np.full(norms.shape[1], np.nan)
+        factors = np.full((len(norms) - 1, norms.shape[1]), np.nan)
+        np.divide(norms[1:], norms[:-1], out=factors, where=norms[:-1] > 0)
+        is_growing = np.all(norms > 0, axis=0) & np.all(factors >= self.growth, axis=0)
+        return np.where(is_growing, factors.min(axis=0), np.nan)
+
+    def _growth_sign(self, history: History, factor: float) -> _Alarm | None:
+        if math.isnan(factor):
             return None
-        factors = norms[1:] / norms[:-1]
-        if not np.all(factors >= self.growth) or history.loss < history.initial_loss:
-            return None
-        return _Alarm(GROWTH, float(factors.min()), self.growth, Severity.WARNING, int(history.steps[0]))
+        return _Alarm(GROWTH, factor, self.growth, Severity.WARNING, int(history.steps[0]))
+
+    @staticmethod
+    def bearing(value: float) -> float:
+        return value
 
     @staticmethod
     def headline(finding: Finding) -> str:
@@ -292,48 +326,10 @@ def _steps(history: History) -> NDArray[np.float64]:
     return kernel_steps(history, kept, counted)
 
 
-def _pull(history: History, few: int) -> _Pull:
-    """Computed over the latest checks that have at least `few` rows each."""
-    table = elasticities(history)
-    places = np.flatnonzero(rows_of_loss(history) >= few)[-RECENT:]
-    if len(places) < RECENT:
-        unknown = np.full(table.shape[1], np.nan)
-        return _Pull(history.steps[places], unknown, unknown, unknown, is_swinging=False)
-    shares = reached_shares(history)[places]
-    recent, outputs = comparable(table[places], shares), output_elasticity(history)[places, None]
-    ratios = np.full(recent.shape, np.inf)
-    np.divide(recent, outputs, out=ratios, where=outputs > 0)
-    # A gradient has few directions, so the norm of a large kernel overstates how much the gradient can change it.
-    reached = history.weight_elements * np.minimum(shares[-1] / SPREAD_OUT, 1.0)
-    ratios /= np.maximum(np.sqrt(reached) / USUAL_WIDTH, 1.0)
-    # One NaN makes the median NaN: non-finite values are left to another rule.
-    return _Pull(
-        history.steps[places],
-        np.median(recent, axis=0),
-        np.median(ratios, axis=0),
-        shares[-1],
-        is_swinging=passes_zero(history),
-    )
-
-
-def _has_fallen(history: History, loss: float, slack: float) -> bool:
+def _has_fallen(history: History, slack: float) -> bool:
     """Whether the loss has halved; a loss that starts negative must fall by half of its initial size."""
-    start = history.initial_loss
+    loss, start = float(np.median(history.losses[-RECENT:])), history.initial_loss
     return bool(loss < start - abs(start) * (1 - 0.5 / slack))
-
-
-def _signal(history: History) -> NDArray[np.float64]:
-    """`[layers]`: root mean square of the outputs at step 0, relative to the model's first floating-point input.
-
-    NaN if unknown, for heads (the targets set their scale), and for layers whose scale a normalization removes.
-    """
-    first = history.first
-    if first is None or first.step:
-        return np.full(len(history.spec.layers), np.nan)
-    sizes = np.hypot(first.layer("mean").astype(np.float64), first.layer("std").astype(np.float64))
-    is_judged = ~(history.graph.is_head | history.graph.is_normalized)
-    inputs = first.total("input_rms")
-    return np.where(is_judged & (inputs > 0), sizes / (inputs or np.nan), np.nan)
 
 
 def _nearest_to_trouble(history: History, steps: NDArray[np.float64], tension: NDArray[np.float64]) -> int:
@@ -349,9 +345,28 @@ def _nearest_to_trouble(history: History, steps: NDArray[np.float64], tension: N
     return -1
 
 
-def _evidence(history: History, row: int, alarm: _Alarm, earlier: Finding | None) -> Evidence:
-    layer, rate = history.spec.layers[row], history.total("learning_rate")[-1]
+def _evidence(history: History, row: int, alarm: _Alarm, earlier: OpenFinding | None) -> Evidence:
     began = earlier.since_step if earlier else alarm.since_step
+    return Evidence(
+        severity=alarm.severity,
+        sign=alarm.sign,
+        value=alarm.value,
+        threshold=alarm.threshold,
+        samples=int(history.rows[-1, row]),
+        checks=earlier.checks + 1 if earlier else int(np.count_nonzero(history.steps >= began)),
+        since_step=began,
+        explain=functools.partial(
+            _explain,
+            history.spec.layers[row],
+            alarm,
+            began,
+            _Remedies(rate_now(history), lower_rate(history), to_standardize(history)),
+        ),
+        closing_threshold=alarm.closing,
+    )
+
+
+def _explain(layer: LayerSpec, alarm: _Alarm, began: int, remedies: _Remedies) -> Explanation:
     what = {
         STEP.id: f"one step changed a kernel of {layer.name} by {number(alarm.value)} times its norm",
         LOSS.id: f"the loss is {number(alarm.value)} times what it was at the start, and {layer.name} moves most",
@@ -363,36 +378,31 @@ def _evidence(history: History, row: int, alarm: _Alarm, earlier: Finding | None
         GROWTH.id: f"the gradient at {layer.name} has grown {number(alarm.value)} times or more in each of five "
         "windows",
     }[alarm.sign.id]
-    return Evidence(
-        severity=alarm.severity,
-        sign=alarm.sign,
-        value=alarm.value,
-        threshold=alarm.threshold,
-        closing_threshold=alarm.closing,
-        samples=int(rows_per_unit(history, row)[-1]),
-        checks=earlier.checks + 1 if earlier else int(np.count_nonzero(history.steps >= began)),
-        since_step=began,
+    return Explanation(
         message=(
             f"The gradient explodes at {layer.name}: {what} (threshold {number(alarm.threshold)}{alarm.remark}), since "
-            f"step {began}. The learning rate is {number(rate)}."
+            f"step {began}. The learning rate is {number(remedies.rate)}."
         ),
         might_be_wrong=(
             "A single bad batch, or weights that start close to zero, can cause one such step and recover. A loss that "
             "starts near zero (fine-tuning) can grow a lot and still be small."
         ),
-        advice=_advice(layer, rate),
+        advice=_advice(layer, alarm.sign, remedies),
     )
 
 
-def _advice(layer: LayerSpec, rate: float) -> str:
+def _advice(layer: LayerSpec, sign: Sign, remedies: _Remedies) -> str:
     recurrent = any(part in layer.class_name for part in ("RNN", "LSTM", "GRU"))
     extra = (
         " Shorter sequences, an orthogonal recurrent initializer or an LSTM keep it bounded in time."
         if recurrent
         else ""
     )
-    return (
-        f"Clip gradients (clipnorm=1.0), lower the learning rate from {number(rate)} (try a tenth), warm it up, use an "
-        f"initializer that keeps the size of the signal in {layer.name} (he_normal for relu, glorot_uniform for tanh), "
-        f"and standardize inputs and targets.{extra}"
+    start = (
+        f"use an initializer that keeps the size of the signal in {layer.name} (he_normal for relu, glorot_uniform for "
+        "tanh)"
     )
+    slower = f"lower the learning rate from {number(remedies.rate)} (try {number(remedies.lower_rate)}) or warm it up"
+    first, second = (start, slower) if sign in (SIGNAL, ELASTICITY) else (slower, start)
+    advice = f"{first[0].upper()}{first[1:]}, clip gradients (clipnorm=1.0), and {second}.{extra}"
+    return remedies.to_standardize + advice

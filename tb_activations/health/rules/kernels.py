@@ -42,6 +42,11 @@ def is_grown(history: History, checks: int) -> NDArray[np.bool_]:
     """`[checks, weights]`: whether a weight was not near zero before the step, at the last checks."""
     kept = max(min(checks, len(history.steps)), 0)
     norms = history.weight_stat("weight_norm")[len(history.steps) - kept :].astype(np.float64)
+    return norms * history.once("kernel scales", _scales) >= SMALL_GAIN
+
+
+def _scales(history: History) -> NDArray[np.float64]:
+    """`[weights]`: what turns a kernel's norm into its gain, 0 for vectors."""
     classes = {layer.name: layer.class_name for layer in history.spec.layers}
     scales = [
         math.sqrt(fan_in(weight, classes.get(weight.layer, ""))[1] / max(math.prod(weight.shape), 1))
@@ -49,7 +54,7 @@ def is_grown(history: History, checks: int) -> NDArray[np.bool_]:
         else 0.0
         for weight in history.spec.weights
     ]
-    return norms * np.array(scales, np.float64) >= SMALL_GAIN
+    return np.array(scales, np.float64)
 
 
 def kernel_steps(history: History, checks: int, counted: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
@@ -65,9 +70,29 @@ def kernel_steps(history: History, checks: int, counted: NDArray[np.bool_] | Non
     if counted is not None:
         ratios = np.where(counted, ratios, np.nan)
     steps = np.full((kept, len(history.spec.layers)), np.nan)
-    rows = {layer.name: row for row, layer in enumerate(history.spec.layers)}
-    for place, weight in enumerate(history.spec.weights):
-        if len(weight.shape) > 1 and weight.layer in rows:
-            row = rows[weight.layer]
-            steps[:, row] = np.fmax(steps[:, row], ratios[:, place])
+    places, rows, starts = history.once("kernels", _kernels)
+    if len(rows):
+        steps[:, rows] = np.fmax.reduceat(ratios[:, places], starts, axis=1)
     return steps
+
+
+def layer_maxima(history: History, column: str) -> NDArray[np.float64]:
+    """`[layers]`: the largest value of a weight column at the latest step among a layer's kernels, NaN without any."""
+    result = np.full(len(history.spec.layers), np.nan)
+    places, rows, starts = history.once("kernels", _kernels)
+    if len(rows):
+        latest = history.weight_stat(column)[-1, places].astype(np.float64)
+        result[rows] = np.fmax.reduceat(latest, starts)
+    return result
+
+
+def _kernels(history: History) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The places of all kernels, those of a layer side by side; the layers' rows; where each layer's kernels start."""
+    owners = [
+        (history.row_of[weight.layer], place)
+        for place, weight in enumerate(history.spec.weights)
+        if len(weight.shape) > 1 and weight.layer in history.row_of
+    ]
+    table = np.array(sorted(owners), np.int64).reshape(-1, 2)
+    rows, starts = np.unique(table[:, 0], return_index=True)
+    return table[:, 1], rows, starts

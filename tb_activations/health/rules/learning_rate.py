@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import Evidence, Judged, Label, Sign, TrainingRule
+from tb_activations.health.rules.base import Evidence, Explanation, Judged, Label, OpenFinding, Sign, Told, TrainingRule
 from tb_activations.health.rules.kernels import kernel_steps
 from tb_activations.health.rules.progress import is_stuck, is_warming_up, recent_loss, untrained_loss
+from tb_activations.health.rules.usual_causes import lower_rate
 from tb_activations.health.rules.window import has_learned, medians, trailing
 from tb_activations.records.finding import WHOLE, Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent
@@ -80,7 +81,7 @@ class LearningRate(TrainingRule):
         "settled": Label("Observed steps needed for too large", "steps"),
     }
 
-    def judge(self, history: History, earlier: Finding | None, known: Sequence[Finding]) -> Judged:
+    def judge(self, history: History, earlier: OpenFinding | None, known: Sequence[OpenFinding]) -> Judged:
         rates = history.total("learning_rate")
         if not any(layer.trainable for layer in history.spec.layers) or not np.isfinite(rates[-1]):
             return Outcome.NOT_APPLICABLE
@@ -99,7 +100,7 @@ class LearningRate(TrainingRule):
         return self._by_steps(history, steps, earlier, known)
 
     def _by_steps(
-        self, history: History, steps: NDArray[np.float64], earlier: Finding | None, known: Sequence[Finding]
+        self, history: History, steps: NDArray[np.float64], earlier: OpenFinding | None, known: Sequence[OpenFinding]
     ) -> Judged:
         largest = float(np.fmax.reduce(steps, axis=None, initial=np.nan))
         if largest < self.low and not is_warming_up(history) and _has_gradient(history):
@@ -154,7 +155,7 @@ def _usual_cosine(history: History) -> float:
 
 
 def _evidence(
-    history: History, sign: Sign, value: float, threshold: float, began: int, earlier: Finding | None
+    history: History, sign: Sign, value: float, threshold: float, began: int, earlier: OpenFinding | None
 ) -> Evidence:
     rate, peak = history.total("learning_rate")[-1], history.peak_learning_rate
     began = earlier.since_step if earlier and earlier.sign == sign.id else began
@@ -177,6 +178,14 @@ def _evidence(
             f"{number(value)} with the momentum, threshold {number(threshold)})"
         ),
     }[sign.id]
+    words = Explanation(
+        message=(
+            f"{what}, since step {began}. The loss is {number(recent_loss(history))}; without training it is "
+            f"{number(untrained_loss(history))}."
+        ),
+        might_be_wrong="The loss may have a floor that it started at, such as that of targets that are noise.",
+        advice=_advice(sign, value, rate, peak, lower_rate(history)),
+    )
     return Evidence(
         severity=Severity.PROBLEM,
         sign=sign,
@@ -185,16 +194,11 @@ def _evidence(
         samples=int(np.nansum(history.total("samples"))),
         checks=earlier.checks + 1 if earlier else int(np.count_nonzero(history.steps >= began)),
         since_step=began,
-        message=(
-            f"{what}, since step {began}. The loss is {number(recent_loss(history))}; without training it is "
-            f"{number(untrained_loss(history))}."
-        ),
-        might_be_wrong="The loss may have a floor that it started at, such as that of targets that are noise.",
-        advice=_advice(sign, value, rate, peak),
+        explain=Told(words),
     )
 
 
-def _advice(sign: Sign, value: float, rate: float, peak: float) -> str:
+def _advice(sign: Sign, value: float, rate: float, peak: float, lower: float) -> str:
     if sign == ZERO:
         return "Set a learning rate above 0 (Adam: 0.001), and check the schedule and the callbacks that change it."
     if sign == DECAYED:
@@ -203,7 +207,7 @@ def _advice(sign: Sign, value: float, rate: float, peak: float) -> str:
             f"constant {number(peak)}."
         )
     if sign == OVERSHOOT:
-        return f"Lower the learning rate (try {number(rate / 10)}), and the momentum if it is above 0.9."
+        return f"Lower the learning rate (try {number(lower)}), and the momentum if it is above 0.9."
     if sign == TOO_LOW:
         better = f" (here about {number(rate * USUAL_STEP / value)})" if value > 0 else ""
         return f"Raise the learning rate until steps are about 0.001 of the weights{better}; Adam starts at 0.001."

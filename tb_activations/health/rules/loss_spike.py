@@ -10,7 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import ANYWHERE, Cause, Evidence, Judged, Label, Sign, TrainingRule, evidence_of
+from tb_activations.health.rules.base import (
+    ANYWHERE,
+    Cause,
+    Evidence,
+    Explanation,
+    Judged,
+    Label,
+    OpenFinding,
+    Sign,
+    Told,
+    TrainingRule,
+)
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
 
@@ -55,7 +66,7 @@ class LossSpike(TrainingRule):
         "min_checks": Label("Observed steps needed before", "steps"),
     }
 
-    def judge(self, history: History, earlier: Finding | None, known: Sequence[Finding]) -> Judged:
+    def judge(self, history: History, earlier: OpenFinding | None, known: Sequence[OpenFinding]) -> Judged:
         del known
         if earlier is not None:
             return self._lasting(history, earlier)
@@ -79,7 +90,7 @@ class LossSpike(TrainingRule):
         logarithms = np.log(finite)
         return max(limit, float(np.exp(logarithms.mean() + self.deviations * logarithms.std())))
 
-    def _lasting(self, history: History, earlier: Finding) -> Judged:
+    def _lasting(self, history: History, earlier: OpenFinding) -> Judged:
         values = history.losses if earlier.sign == LOSS.id else _gradient_norms(history)
         since = history.steps >= earlier.since_step
         beyond = int(np.count_nonzero(values[since] > earlier.threshold))
@@ -88,18 +99,11 @@ class LossSpike(TrainingRule):
             return Outcome.OK
         is_lasting = earlier.sign == LOSS.id and beyond >= self.lasting and not is_over
         severity = Severity.WARNING if is_lasting else Severity.NOTE
-        return dataclasses.replace(evidence_of(earlier, self.signs), severity=severity, checks=earlier.checks + 1)
+        return earlier.evidence._replace(severity=severity, checks=earlier.checks + 1)
 
     def _spike(self, history: History, sign: Sign, value: float, limit: float) -> Evidence:
         name = _NAMES[sign.id]
-        return Evidence(
-            severity=Severity.NOTE,
-            sign=sign,
-            value=value,
-            threshold=limit,
-            samples=int(np.nan_to_num(history.total("samples")[-1])),
-            checks=1,
-            since_step=history.step,
+        words = Explanation(
             message=(
                 f"The {name} jumped to {number(value)} (threshold {number(limit)}, {number(self.deviations)} "
                 f"standard deviations above its recent history), first seen at step {history.step}."
@@ -109,6 +113,16 @@ class LossSpike(TrainingRule):
                 "If it does not recover: clip gradients (clipnorm=1.0), lower the learning rate, and look at the batch "
                 "of this step for bad samples."
             ),
+        )
+        return Evidence(
+            severity=Severity.NOTE,
+            sign=sign,
+            value=value,
+            threshold=limit,
+            samples=int(np.nan_to_num(history.total("samples")[-1])),
+            checks=1,
+            since_step=history.step,
+            explain=Told(words),
         )
 
     @staticmethod

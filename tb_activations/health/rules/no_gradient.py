@@ -4,20 +4,37 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Container, Iterator, Mapping, Sequence
-from typing import ClassVar
+import functools
+from collections.abc import Container, Iterator, Mapping
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import ANYWHERE, BACKWARD, Cause, Evidence, Judged, Label, LayerRule, Leader, Sign
-from tb_activations.health.rules.window import rows_per_unit, since
+from tb_activations.health.rules.base import (
+    ANYWHERE,
+    BACKWARD,
+    Answers,
+    Cause,
+    Earlier,
+    Evidence,
+    Explanation,
+    Label,
+    LayerRule,
+    Leader,
+    OpenFinding,
+    Sign,
+    outcomes_of,
+)
+from tb_activations.health.rules.window import since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
 
 CUT = Sign("cut", "weights with a gradient", "count")
 ZERO = Sign("zero", "largest gradient norm of the window")
+
+_UNSURE = Outcome.INSUFFICIENT_DATA
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,59 +70,87 @@ class NoGradient(LayerRule):
         "min_zero_checks": Label("Observed steps needed, gradient exactly zero", "steps"),
     }
 
-    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        handed = collections.Counter(weight.layer for weight in history.spec.weights)
-        around = {outer for layer in history.spec.layers for outer in _around(layer.name)}
-        reached = {weight.layer for weight in history.spec.weights if weight.has_gradient}
+    def judge(self, history: History, earlier: Earlier) -> Answers:
+        known = history.once("gradients", _expected)
         # The norm covers finite elements only. Without any it is zero, which does not mean a zero gradient.
         is_lost = history.stat("weight_gradient_nonfinite") > 0
         norms = np.where(is_lost, np.nan, history.stat("weight_gradient_norm"))
-        answers: list[Judged] = []
-        for row, layer in enumerate(history.spec.layers):
-            if layer.call_site or not layer.trainable or _is_counted_elsewhere(layer, around, handed):
-                answers.append(Outcome.NOT_APPLICABLE)
-            elif layer.name not in reached and history.spec.weights:
-                is_early = history.checks < self.min_checks
-                answers.append(Outcome.INSUFFICIENT_DATA if is_early else _cut(history, row, handed, earlier[row]))
-            else:
-                answers.append(self._judge_zero(history, row, norms[:, row], earlier[row]))
-        return answers
-
-    def _judge_zero(self, history: History, row: int, norms: NDArray[np.float32], earlier: Finding | None) -> Judged:
-        known = norms[~np.isnan(norms)]
-        if known.size and np.any(known[-int(self.min_zero_checks) :] > 0):
-            return Outcome.OK
+        is_measured = ~np.isnan(norms)
+        # Places among the measured steps, counted from the latest one.
+        places = np.cumsum(is_measured[::-1], axis=0)[::-1]
+        has_moved = (is_measured & (places <= int(self.min_zero_checks)) & (norms > 0)).any(axis=0)
         # If the loss is exactly zero, there is nothing to learn and a zero gradient is right.
-        if known.size < self.min_zero_checks or not np.any(np.nan_to_num(history.losses) != 0):
-            return Outcome.INSUFFICIENT_DATA
-        layer = history.spec.layers[row]
-        flags = ~(norms > 0)
-        began = earlier.since_step if earlier else since(history, flags)
-        return Evidence(
-            severity=Severity.PROBLEM,
-            sign=ZERO,
-            value=0.0,
-            threshold=0.0,
-            samples=int(rows_per_unit(history, row).sum()),
-            checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
-            since_step=began,
-            message=(
-                f"The gradient of every weight of {layer.name} is exactly zero (threshold: anything above 0), since "
-                f"step {began}."
-            ),
-            might_be_wrong=(
-                "A loss with a flat floor (hinge, clipped) has zero gradient once every sample has cleared it. So has "
-                "a branch that is switched off for a while."
-            ),
-            advice=(
-                f"Check between {layer.name} and the loss for a layer of dead units, a product with zeros, a mask that "
-                "hides everything, rounding, sign or comparison, and saturation at the limits of float32."
-            ),
+        has_loss = bool(np.any(np.nan_to_num(history.losses) != 0))
+        is_sure = (np.count_nonzero(is_measured, axis=0) >= self.min_zero_checks) & has_loss
+        is_connected = known.is_judged & ~known.is_cut
+        outcomes = outcomes_of(
+            (~known.is_judged, Outcome.NOT_APPLICABLE), (is_connected & has_moved, Outcome.OK), otherwise=_UNSURE
         )
+        found = {
+            row: _zero(history, row, norms[:, row], earlier.get(row))
+            for row in np.flatnonzero(is_connected & ~has_moved & is_sure).tolist()
+        }
+        if history.checks >= self.min_checks:
+            cut = np.flatnonzero(known.is_judged & known.is_cut).tolist()
+            found |= {row: _cut(history, row, known.handed, earlier.get(row)) for row in cut}
+        return Answers(outcomes, found)
 
     @staticmethod
     def headline(finding: Finding) -> str:
         return "gradient is exactly zero" if finding.sign == ZERO.id else "no gradient arrives"
+
+
+class _Expected(NamedTuple):
+    """By layer name the number of weights that the optimizer has; `[layers]`, which are judged, which are cut off."""
+
+    handed: Mapping[str, int]
+    is_judged: NDArray[np.bool_]
+    is_cut: NDArray[np.bool_]
+
+
+def _expected(history: History) -> _Expected:
+    layers, weights = history.spec.layers, history.spec.weights
+    handed = collections.Counter(weight.layer for weight in weights)
+    around = {outer for layer in layers for outer in _around(layer.name)}
+    reached = {weight.layer for weight in weights if weight.has_gradient}
+    is_elsewhere = np.array([_is_counted_elsewhere(layer, around, handed) for layer in layers], bool)
+    is_cut = np.array([bool(weights) and layer.name not in reached for layer in layers], bool)
+    return _Expected(handed, history.is_trained & ~is_elsewhere, is_cut)
+
+
+def _zero(history: History, row: int, norms: NDArray[np.float32], earlier: OpenFinding | None) -> Evidence:
+    if earlier:
+        began, checks = earlier.since_step, earlier.checks + 1
+    else:
+        flags = ~(norms > 0)
+        began, checks = since(history, flags), int(np.count_nonzero(flags))
+    return Evidence(
+        severity=Severity.PROBLEM,
+        sign=ZERO,
+        value=0.0,
+        threshold=0.0,
+        samples=int(history.row_sums[row]),
+        checks=checks,
+        since_step=began,
+        explain=functools.partial(_explain_zero, history.spec.layers[row], began),
+    )
+
+
+def _explain_zero(layer: LayerSpec, began: int) -> Explanation:
+    return Explanation(
+        message=(
+            f"The gradient of every weight of {layer.name} is exactly zero (threshold: anything above 0), since "
+            f"step {began}."
+        ),
+        might_be_wrong=(
+            "A loss with a flat floor (hinge, clipped) has zero gradient once every sample has cleared it. So has "
+            "a branch that is switched off for a while."
+        ),
+        advice=(
+            f"Check between {layer.name} and the loss for a layer of dead units, a product with zeros, a mask that "
+            "hides everything, rounding, sign or comparison, and saturation at the limits of float32."
+        ),
+    )
 
 
 def _around(name: str) -> Iterator[str]:
@@ -125,25 +170,30 @@ def _is_counted_elsewhere(layer: LayerSpec, around: Container[str], handed: Mapp
     return layer.name in around or any(outer and outer in handed for outer in _around(layer.name))
 
 
-def _cut(history: History, row: int, handed_to: Mapping[str, int], earlier: Finding | None) -> Evidence:
+def _cut(history: History, row: int, handed_to: Mapping[str, int], earlier: OpenFinding | None) -> Evidence:
     layer = history.spec.layers[row]
     handed = handed_to.get(layer.name, 0)
-    what = (
-        f"none of its {handed} trainable weights has one"
-        if handed
-        else "the training step does not differentiate by its trainable weights"
-    )
     return Evidence(
         # Only a note for weights outside the optimizer: the training step may leave them out on purpose.
         severity=Severity.PROBLEM if handed else Severity.NOTE,
         sign=CUT,
         value=0.0,
         threshold=1.0,
-        samples=int(rows_per_unit(history, row).sum()),
+        samples=int(history.row_sums[row]),
         checks=earlier.checks + 1 if earlier else history.checks,
         since_step=history.first_step,
-        message=f"No gradient reaches {layer.name}: {what} (threshold 1 weight, found 0), since step "
-        f"{history.first_step}.",
+        explain=functools.partial(_explain_cut, layer, handed, history.first_step),
+    )
+
+
+def _explain_cut(layer: LayerSpec, handed: int, began: int) -> Explanation:
+    what = (
+        f"none of its {handed} trainable weights has one"
+        if handed
+        else "the training step does not differentiate by its trainable weights"
+    )
+    return Explanation(
+        message=f"No gradient reaches {layer.name}: {what} (threshold 1 weight, found 0), since step {began}.",
         might_be_wrong=(
             "A layer that is not meant to train, or whose output only serves another loss. Set trainable=False to "
             "clear this finding."

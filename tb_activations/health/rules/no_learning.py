@@ -9,8 +9,21 @@ from typing import ClassVar
 import numpy as np
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import ANYWHERE, Cause, Evidence, Judged, Label, Sign, TrainingRule
+from tb_activations.health.rules.base import (
+    ANYWHERE,
+    AnyFinding,
+    Cause,
+    Evidence,
+    Explanation,
+    Judged,
+    Label,
+    OpenFinding,
+    Sign,
+    Told,
+    TrainingRule,
+)
 from tb_activations.health.rules.progress import STUCK, constant_loss, is_stuck, recent_loss, untrained_loss
+from tb_activations.health.rules.usual_causes import to_standardize
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
 
@@ -49,7 +62,7 @@ class NoLearning(TrainingRule):
         "settled": Label("Observed steps needed for more than a note", "steps"),
     }
 
-    def judge(self, history: History, earlier: Finding | None, known: Sequence[Finding]) -> Judged:
+    def judge(self, history: History, earlier: OpenFinding | None, known: Sequence[OpenFinding]) -> Judged:
         untrained = untrained_loss(history)
         if not np.isfinite(untrained):
             return Outcome.INSUFFICIENT_DATA if history.checks < self.min_checks else Outcome.NOT_APPLICABLE
@@ -57,24 +70,27 @@ class NoLearning(TrainingRule):
             return Outcome.INSUFFICIENT_DATA
         if not is_stuck(history, self.stuck):
             return Outcome.OK
-        cause = _cause(known)
-        if cause is not None and history.checks < self.settled:
+        worst = _worst_cause(known)
+        if worst is not None and history.checks < self.settled:
             return Outcome.INSUFFICIENT_DATA
         loss = recent_loss(history)
+        words = Explanation(
+            message=self._message(history, loss, untrained, earlier.since_step if earlier else history.step),
+            might_be_wrong=(
+                "Targets that are noise cannot be learned, adversarial losses do not fall, and a fine-tuned network "
+                "may start at its best."
+            ),
+            advice=_advice(to_standardize(history), has_cause=worst is not None),
+        )
         return Evidence(
-            severity=cause.severity if cause is not None else Severity.NOTE,
+            severity=worst or Severity.NOTE,
             sign=LOSS,
             value=loss / untrained if untrained > 0 else np.nan,
             threshold=self.stuck,
             samples=int(np.nansum(history.total("samples"))),
             checks=earlier.checks + 1 if earlier else 1,
             since_step=earlier.since_step if earlier else history.step,
-            message=self._message(history, loss, untrained, earlier.since_step if earlier else history.step),
-            might_be_wrong=(
-                "Targets that are noise cannot be learned, adversarial losses do not fall, and a fine-tuned network "
-                "may start at its best."
-            ),
-            advice=_advice(has_cause=cause is not None),
+            explain=Told(words),
         )
 
     def _message(self, history: History, loss: float, untrained: float, since: int) -> str:
@@ -92,21 +108,21 @@ class NoLearning(TrainingRule):
         return "the training does not learn"
 
     @staticmethod
-    def can_cause(finding: Finding, effect: str) -> bool:
+    def can_cause(finding: AnyFinding, effect: str) -> bool:
         del finding, effect
         return False
 
 
-def _cause(known: Sequence[Finding]) -> Finding | None:
-    """The most severe finding that can keep the training from learning, of these the most likely; None without one."""
-    able = [one for one in known if one.rule in _BLOCKING and one.severity is not Severity.NOTE]
-    return min(able, key=lambda one: (-one.severity.rank, _BLOCKING.index(one.rule), one.since_step), default=None)
+def _worst_cause(known: Sequence[OpenFinding]) -> Severity | None:
+    """The severity of the worst finding that can keep the training from learning, None without one above a note."""
+    able = {one.severity for one in known if one.rule in _BLOCKING} - {Severity.NOTE}
+    return max(able, key=lambda severity: severity.rank, default=None)
 
 
-def _advice(*, has_cause: bool) -> str:
+def _advice(remedy: str, *, has_cause: bool) -> str:
     if has_cause:
         return "Start with the finding that this one follows from."
-    return (
+    return remedy + (
         "No cause is visible in the layers. Check that inputs and targets belong together (shuffled alike), try to fit "
         "a single batch, and try learning rates ten times larger and smaller."
     )

@@ -10,8 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import Evidence, Judged, Label, LayerRule, Sign, evidence_of
+from tb_activations.health.rules.base import (
+    Answers,
+    Earlier,
+    Evidence,
+    Explanation,
+    Label,
+    LayerRule,
+    OpenFinding,
+    Sign,
+    Told,
+    outcomes_of,
+)
 from tb_activations.health.rules.nan_origin import Origin, Seen, origin_at
+from tb_activations.health.rules.usual_causes import to_standardize
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
 
@@ -51,7 +63,7 @@ class _Scene:
     history: History
     counts: Mapping[Sign, NDArray[np.float64]]
     reaches_the_loss: bool
-    began: Finding | None
+    began: OpenFinding | None
     _known: dict[int, Seen | None] = dataclasses.field(default_factory=dict)
 
     def origin(self, step: int, *, is_skipped: bool) -> Seen | None:
@@ -89,18 +101,32 @@ class NonFinite(LayerRule):
         "skipped_steps": Label("Overflows in a row under loss scaling until a problem", "steps"),
     }
 
-    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
+    def judge(self, history: History, earlier: Earlier) -> Answers:
         counts = {kind: _counts(history, columns) for kind, columns in _COLUMNS.items()}
         scene = _Scene(history, counts, self._reaches_the_loss(history, counts), _first_seen(earlier))
-        return [self._judge_layer(scene, row, earlier[row]) for row in range(len(history.spec.layers))]
+        table = np.stack([counts[kind] for kind in KINDS])
+        is_floating = history.once("floating", _is_floating)
+        is_unknown: NDArray[np.bool_] = np.asarray(np.isnan(table).all(axis=0))
+        outcomes = outcomes_of(
+            (~history.is_whole | (is_unknown & ~is_floating), Outcome.NOT_APPLICABLE),
+            (is_unknown, Outcome.INSUFFICIENT_DATA),
+        )
+        is_found = history.is_whole & (table > 0).any(axis=0)
+        found = {}
+        for row in np.flatnonzero(is_found).tolist():
+            found[row] = self._judge_layer(scene, row, earlier.get(row))
+        if np.any(counts[WEIGHTS] > 0):
+            found |= {row: known.evidence for row, known in earlier.items() if not is_found[row]}
+        return Answers(outcomes, found)
 
     def again(self, evidence: Evidence, first: Finding, latest: Finding | None) -> Evidence:
         """Keeps naming where NaN was first seen when a finding reopens."""
         if latest is not None and (latest.severity is not Severity.NOTE or evidence.severity is Severity.NOTE):
-            reopened = dataclasses.replace(_first(evidence, latest), reopened_step=evidence.since_step)
-            return _with_follow_up(reopened, latest, has_lost=False)
+            reopened = _first(evidence, latest)._replace(reopened_step=evidence.since_step)
+            return _with_follow_up(reopened, latest.message, latest.follow_up, has_lost=False)
         before = f" Not the first time: {_sign_of(first).title} at step {first.since_step}."
-        return dataclasses.replace(evidence, message=evidence.message + before)
+        words = evidence.explain()
+        return evidence._replace(explain=Told(words._replace(message=words.message + before)))
 
     @staticmethod
     def _reaches_the_loss(history: History, counts: Mapping[Sign, NDArray[np.float64]]) -> bool:
@@ -110,20 +136,10 @@ class NonFinite(LayerRule):
         spread = any(np.any(counts[kind] > 0) for kind in (GRADIENTS, WEIGHTS))
         return bool(spread or last_output or not np.isfinite(history.losses[-1]))
 
-    def _judge_layer(self, scene: _Scene, row: int, earlier: Finding | None) -> Judged:
-        history, counts = scene.history, scene.counts
-        layer = history.spec.layers[row]
-        if layer.call_site:
-            return Outcome.NOT_APPLICABLE
-        own = {kind: float(counts[kind][row]) for kind in KINDS}
+    def _judge_layer(self, scene: _Scene, row: int, earlier: OpenFinding | None) -> Evidence:
+        history, layer = scene.history, scene.history.spec.layers[row]
+        own = {kind: float(scene.counts[kind][row]) for kind in KINDS}
         found = [kind for kind in KINDS if own[kind] > 0]
-        if not found:
-            if earlier and np.any(counts[WEIGHTS] > 0):
-                return evidence_of(earlier, KINDS)
-            if all(np.isnan(value) for value in own.values()):
-                is_floating = "float" in layer.dtype
-                return Outcome.INSUFFICIENT_DATA if is_floating else Outcome.NOT_APPLICABLE
-            return Outcome.OK
         checks = earlier.checks + 1 if earlier else 1
         is_harmless = not scene.reaches_the_loss and found == [OUTPUTS]
         is_skipped = found == [GRADIENTS] and history.loss_scale > 1 and checks < self.skipped_steps
@@ -135,6 +151,7 @@ class NonFinite(LayerRule):
         kind = next((kind for kind in found if not (earlier and kind == OUTPUTS)), found[0])
         seen = _Sighting(kind, own[kind], history.step)
         origin = scene.origin(history.step, is_skipped=is_skipped)
+        words = Explanation(_message(scene, layer, seen, found, origin), doubt, _advice(scene, layer, kind, origin))
         return Evidence(
             severity=severity,
             sign=kind,
@@ -143,36 +160,34 @@ class NonFinite(LayerRule):
             samples=int(np.nan_to_num(history.latest("elements")[row])),
             checks=checks,
             since_step=history.step,
-            message=_message(scene, layer, seen, found, origin),
-            might_be_wrong=doubt,
-            advice=_advice(scene, layer, kind, origin),
+            explain=Told(words),
             origin=origin.origin.value if origin is not None else "",
         )
 
     @staticmethod
     def _lasting(
-        scene: _Scene, layer: LayerSpec, earlier: Finding, severity: Severity, doubt: str, *, has_lost: bool
+        scene: _Scene, layer: LayerSpec, earlier: OpenFinding, severity: Severity, doubt: str, *, has_lost: bool
     ) -> Evidence:
         """Keeps naming what was seen first, because the cause is there and not in what followed."""
-        evidence = dataclasses.replace(
-            evidence_of(earlier, KINDS), severity=severity, might_be_wrong=doubt, checks=earlier.checks + 1
-        )
+        words = earlier.evidence.explain()._replace(might_be_wrong=doubt)
+        evidence = earlier.evidence._replace(severity=severity, explain=Told(words), checks=earlier.checks + 1)
         # The first step cannot tell a NaN from a missing measurement. A later finite value shows that it was measured.
         origin = scene.origin(earlier.since_step, is_skipped=severity is Severity.NOTE)
-        if origin is not None and origin.origin is Origin.DATA and earlier.origin != Origin.DATA.value:
-            seen = _Sighting(_sign_of(earlier), earlier.value, earlier.since_step)
-            evidence = dataclasses.replace(
-                evidence,
+        if origin is not None and origin.origin is Origin.DATA and evidence.origin != Origin.DATA.value:
+            seen = _Sighting(evidence.sign, earlier.value, earlier.since_step)
+            words = words._replace(
                 message=_message(scene, layer, seen, [seen.kind], origin),
                 follow_up="",
                 advice=_advice(scene, layer, seen.kind, origin),
-                origin=origin.origin.value,
             )
-        return _with_follow_up(evidence, evidence, has_lost=has_lost and earlier.sign != WEIGHTS.id)
+            evidence = evidence._replace(explain=Told(words), origin=origin.origin.value)
+        is_lost = has_lost and earlier.sign != WEIGHTS.id
+        return _with_follow_up(evidence, words.message, words.follow_up, has_lost=is_lost)
 
     @staticmethod
     def headline(finding: Finding) -> str:
-        return _sign_of(finding).title
+        # A finding stored by another version may have a sign that this version does not know.
+        return _BY_ID[finding.sign].title if finding.sign in _BY_ID else finding.sign
 
 
 def _counts(history: History, columns: Sequence[str]) -> NDArray[np.float64]:
@@ -181,41 +196,43 @@ def _counts(history: History, columns: Sequence[str]) -> NDArray[np.float64]:
     return np.where(np.all(np.isnan(table), axis=0), np.nan, np.nansum(table, axis=0))
 
 
-def _with_follow_up(evidence: Evidence, earlier: Finding | Evidence, *, has_lost: bool) -> Evidence:
+def _with_follow_up(evidence: Evidence, message: str, follow_up: str, *, has_lost: bool) -> Evidence:
     """The evidence with the message of an earlier finding, followed by what happened later."""
     again = f" Seen again at step {evidence.reopened_step}." if evidence.reopened_step is not None else ""
     lost = " Its weights have been lost since." if has_lost else ""
-    message = earlier.message.removesuffix(earlier.follow_up)
-    return dataclasses.replace(evidence, message=message + again + lost, follow_up=again + lost)
+    words = evidence.explain()._replace(message=message.removesuffix(follow_up) + again + lost, follow_up=again + lost)
+    return evidence._replace(explain=Told(words))
 
 
-def _sign_of(finding: Finding) -> Sign:
-    # A finding stored by another version may have a sign that this version does not know.
-    return _BY_ID.get(finding.sign, Sign(finding.sign, finding.sign, finding.unit))
+def _sign_of(finding: Finding | OpenFinding) -> Sign:
+    return _BY_ID[finding.sign]
 
 
 def _first(evidence: Evidence, first: Finding) -> Evidence:
     """The evidence with the place and time of an earlier finding, where NaN was first seen."""
-    return dataclasses.replace(
-        evidence,
+    return evidence._replace(
         sign=_sign_of(first),
         origin=first.origin,
         value=first.value,
         samples=first.samples,
         since_step=first.since_step,
-        advice=first.advice,
+        explain=Told(evidence.explain()._replace(advice=first.advice)),
     )
 
 
-def _was_harmless(earlier: Finding, severity: Severity) -> bool:
+def _was_harmless(earlier: OpenFinding, severity: Severity) -> bool:
     """Whether non-finite outputs that used to be harmless are harmful now."""
     return earlier.severity is Severity.NOTE and earlier.sign == OUTPUTS.id and severity is not Severity.NOTE
 
 
-def _first_seen(earlier: Sequence[Finding | None]) -> Finding | None:
+def _first_seen(earlier: Earlier) -> OpenFinding | None:
     """The finding of the previous step that names where NaN began, None if there were only notes."""
-    known = [finding for finding in earlier if finding is not None and finding.severity is not Severity.NOTE]
+    known = [earlier[row] for row in sorted(earlier) if earlier[row].severity is not Severity.NOTE]
     return min(known, key=lambda finding: finding.since_step, default=None)
+
+
+def _is_floating(history: History) -> NDArray[np.bool_]:
+    return np.array(["float" in layer.dtype for layer in history.spec.layers], bool)
 
 
 def _message(scene: _Scene, layer: LayerSpec, seen: _Sighting, found: Sequence[Sign], origin: Seen | None) -> str:
@@ -266,17 +283,18 @@ def _advice(scene: _Scene, layer: LayerSpec, kind: Sign, origin: Seen | None) ->
             "Check targets and sample weights for NaN or infinity (numpy.isfinite), then the loss: log(0), division by "
             "zero, sqrt(0), norms of zero vectors, 0 * inf."
         )
+    remedy = to_standardize(scene.history)
     if kind == OUTPUTS:
-        return (
+        return remedy + (
             f"Check {layer.name}: NaN in its inputs, log(0), division by zero, square roots of negatives, overflow in "
             "float16. Lower the learning rate if weights grew before."
         )
     if kind == GRADIENTS:
-        return (
+        return remedy + (
             "The forward pass was finite: check for sqrt(0), norms of zero vectors or 0 * inf in the loss and after "
             f"{layer.name}. Clip gradients (clipnorm=1.0) or lower the learning rate."
         )
-    return (
+    return remedy + (
         f"The weights of {layer.name} were lost before this step, and no observed step shows why. Check inputs and "
         "targets for NaN first; update_freq=1 observes the step that breaks them. Restart from an earlier checkpoint; "
         "if a large step was the cause, with a smaller learning rate or clipnorm=1.0."

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import Evidence, Judged, Sign, TrainingRule, evidence_of
+from tb_activations.health.rules.base import Evidence, Explanation, Judged, OpenFinding, Sign, Told, TrainingRule
 from tb_activations.health.rules.nan_origin import origin_at
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import count
@@ -33,14 +33,14 @@ class NonFiniteData(TrainingRule):
     source: ClassVar[str] = "IEEE 754: NaN spreads through every later operation"
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {}
 
-    def judge(self, history: History, earlier: Finding | None, known: Sequence[Finding]) -> Judged:
+    def judge(self, history: History, earlier: OpenFinding | None, known: Sequence[OpenFinding]) -> Judged:
         counts = {sign: history.total(column)[-1] for sign, column in _COLUMNS.items()}
         found = next((sign for sign, value in counts.items() if value > 0), None)
         if earlier is not None and (found is None or earlier.severity is Severity.PROBLEM):
             # The damage outlasts the batch that caused it.
             is_lasting = earlier.severity is Severity.PROBLEM and np.any(history.latest("weight_nonfinite") > 0)
             if is_lasting or found is not None:
-                return dataclasses.replace(evidence_of(earlier, self.signs), checks=earlier.checks + 1)
+                return earlier.evidence._replace(checks=earlier.checks + 1)
         if found is None:
             return Outcome.OK if any(np.isfinite(value) for value in counts.values()) else Outcome.NOT_APPLICABLE
         return self._evidence(history, found, float(counts[found]))
@@ -52,14 +52,7 @@ class NonFiniteData(TrainingRule):
         seen = origin_at(history, len(history.steps) - 1) if sign == INPUTS else None
         into = f", into {seen.given}" if seen is not None and seen.given else ""
         spoiled = ", and loss or layers with them" if is_harmful else ""
-        return Evidence(
-            severity=Severity.PROBLEM if is_harmful else Severity.NOTE,
-            sign=sign,
-            value=value,
-            threshold=0,
-            samples=int(np.nan_to_num(history.total("samples")[-1])),
-            checks=1,
-            since_step=history.step,
+        words = Explanation(
             message=(
                 f"{count(value)} of the {name} in a batch {'is' if value == 1 else 'are'} NaN or infinite (none "
                 f"allowed){into}{spoiled}, first seen at step {history.step}."
@@ -73,6 +66,16 @@ class NonFiniteData(TrainingRule):
                 f"Find the rows with numpy.isfinite and drop or fill them: here the {name}. Restart from weights saved "
                 "before that step."
             ),
+        )
+        return Evidence(
+            severity=Severity.PROBLEM if is_harmful else Severity.NOTE,
+            sign=sign,
+            value=value,
+            threshold=0,
+            samples=int(np.nan_to_num(history.total("samples")[-1])),
+            checks=1,
+            since_step=history.step,
+            explain=Told(words),
         )
 
     @staticmethod

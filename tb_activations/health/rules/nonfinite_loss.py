@@ -9,7 +9,18 @@ from typing import ClassVar
 import numpy as np
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import ANYWHERE, Cause, Evidence, Judged, Label, Sign, TrainingRule
+from tb_activations.health.rules.base import (
+    ANYWHERE,
+    Cause,
+    Evidence,
+    Explanation,
+    Judged,
+    Label,
+    OpenFinding,
+    Sign,
+    Told,
+    TrainingRule,
+)
 from tb_activations.health.rules.window import trailing
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
@@ -38,7 +49,7 @@ class NonFiniteLoss(TrainingRule):
         "skipped_steps": Label("Overflows in a row under loss scaling until a problem", "steps"),
     }
 
-    def judge(self, history: History, earlier: Finding | None, known: Sequence[Finding]) -> Judged:
+    def judge(self, history: History, earlier: OpenFinding | None, known: Sequence[OpenFinding]) -> Judged:
         flags = history.total("loss_nonfinite")
         if np.isnan(flags[-1]):
             return Outcome.NOT_APPLICABLE
@@ -48,14 +59,7 @@ class NonFiniteLoss(TrainingRule):
         checks = earlier.checks + 1 if earlier else 1
         began = earlier.since_step if earlier else int(history.steps[-trailing(flags == 1)])
         is_skipped = history.loss_scale > 1 and checks < self.skipped_steps
-        return Evidence(
-            severity=Severity.NOTE if is_skipped else Severity.PROBLEM,
-            sign=LOSS,
-            value=checks,
-            threshold=0,
-            samples=int(np.nan_to_num(history.total("samples")[-1])),
-            checks=checks,
-            since_step=began,
+        words = Explanation(
             message=(
                 f"The loss is NaN or infinite in {checks} observed {'step' if checks == 1 else 'steps in a row'} (none "
                 f"allowed), since step {began}, while the outputs, gradients and weights of every layer are finite: it "
@@ -71,6 +75,16 @@ class NonFiniteLoss(TrainingRule):
                 "division by zero and overflow of exp; clip its argument (keras.ops.maximum(value, 1e-7)). Check that "
                 "the targets have the range that the loss expects."
             ),
+        )
+        return Evidence(
+            severity=Severity.NOTE if is_skipped else Severity.PROBLEM,
+            sign=LOSS,
+            value=checks,
+            threshold=0,
+            samples=int(np.nan_to_num(history.total("samples")[-1])),
+            checks=checks,
+            since_step=began,
+            explain=Told(words),
         )
 
     @staticmethod

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tb_activations.health.history import PEAK_CHECKS, History
-from tb_activations.health.rules.base import Evidence, Judged, Label, LayerRule, Sign
+from tb_activations.health.rules.base import (
+    Answers,
+    Earlier,
+    Evidence,
+    Explanation,
+    Label,
+    LayerRule,
+    OpenFinding,
+    Sign,
+    either,
+    outcomes_of,
+)
 from tb_activations.health.rules.kernels import fan_in, is_kernel
-from tb_activations.health.rules.window import has_learned, rows_per_unit, trailing
+from tb_activations.health.rules.usual_causes import to_standardize
+from tb_activations.health.rules.window import has_learned, trailing_all
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
 from tb_activations.records.specs import LayerSpec
@@ -42,6 +56,29 @@ class _Alarm(NamedTuple):
     value: float
     threshold: float
     bound: str = ""
+
+
+class _Start(NamedTuple):
+    """What the weights before the first step say of the layers.
+
+    Attributes:
+        grouped: rows of the layers whose units may be copies of each other.
+        alarms: by row a limit that the kernels of a layer exceed.
+        is_judged: `[layers]`, whether a layer has kernels that are trained.
+        is_zero: `[layers]`, whether all of them are zero.
+    """
+
+    grouped: list[int]
+    alarms: dict[int, _Alarm]
+    is_judged: NDArray[np.bool_]
+    is_zero: NDArray[np.bool_]
+
+
+class _State(NamedTuple):
+    """Whether enough steps were observed to tell whether the network learns, and whether it does."""
+
+    is_settled: bool
+    has_learned: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,34 +129,46 @@ class PoorInit(LayerRule):
         "clear": Label("Unless beyond the limit by this factor", "times"),
     }
 
-    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
+    def judge(self, history: History, earlier: Earlier) -> Answers:
         # A training that resumes shows no initial weights.
         begins = history.first is not None and history.first.step == 0
-        gains = _gains(history) if begins else {}
-        answers: list[Judged] = []
-        for row, layer in enumerate(history.spec.layers):
-            if layer.call_site or not layer.trainable or row not in gains:
-                answers.append(Outcome.NOT_APPLICABLE)
-            else:
-                answers.append(self._judge_layer(history, row, gains[row], earlier[row]))
-        return answers
+        start = history.once(("start", self), self._start) if begins else _Start([], {}, _none(history), _none(history))
+        outcomes = outcomes_of((~start.is_judged, Outcome.NOT_APPLICABLE))
+        state = _State(history.checks > self.judged_until, has_learned(history))
+        found = {
+            row: self._evidence(history, row, alarm, earlier.get(row), state) for row, alarm in start.alarms.items()
+        }
+        if not start.grouped:
+            return Answers(outcomes, found)
+        alike = _alike(history, start.is_zero)
+        if history.checks < self.equal_checks:
+            rows = np.array(start.grouped)
+            outcomes[rows[alike[rows] > 0]] = Outcome.INSUFFICIENT_DATA
+        is_new = (alike >= self.equal_checks) & (alike == history.checks)
+        for row in np.flatnonzero(either(is_new, earlier) & (alike > 0) & _flags(len(alike), start.grouped)).tolist():
+            known = earlier.get(row)
+            value = known.value + 1 if known is not None else float(alike[row])
+            found[row] = self._evidence(history, row, _Alarm(EQUAL, value, self.equal_checks), known, state)
+        return Answers(outcomes, found)
 
-    def _judge_layer(self, history: History, row: int, gains: list[Gain], earlier: Finding | None) -> Judged:
-        layer = history.spec.layers[row]
-        is_zero = all(gain.most == 0 for gain in gains)
-        is_scaled = layer.class_name not in _NOT_SCALED and not history.graph.is_normalized[row]
-        if not is_zero and is_scaled and not _feeds_gates_only(history, row):
-            alarm = self._scale(gains, _input_size(history, row))
-            if alarm is not None:
-                return self._evidence(history, row, alarm, earlier)
-        if history.graph.is_head[row] or layer.units < 2:
-            return Outcome.OK
-        alike = _alike(history, row, is_zero=is_zero)
-        if earlier and alike:
-            return self._evidence(history, row, _Alarm(EQUAL, earlier.value + 1, self.equal_checks), earlier)
-        if alike >= self.equal_checks and history.checks == alike:
-            return self._evidence(history, row, _Alarm(EQUAL, float(alike), self.equal_checks), earlier)
-        return Outcome.OK if history.checks >= self.equal_checks or not alike else Outcome.INSUFFICIENT_DATA
+    def _start(self, history: History) -> _Start:
+        """What the weights before the first step say."""
+        grouped, alarms = [], {}
+        is_judged, is_zero = _none(history), _none(history)
+        for row, gains in _gains(history).items():
+            layer = history.spec.layers[row]
+            if not history.is_trained[row]:
+                continue
+            is_judged[row], is_zero[row] = True, all(gain.most == 0 for gain in gains)
+            is_scaled = layer.class_name not in _NOT_SCALED and not history.graph.is_normalized[row]
+            if not is_zero[row] and is_scaled and not _feeds_gates_only(history, row):
+                alarm = self._scale(gains, _input_size(history, row))
+                if alarm is not None:
+                    alarms[row] = alarm
+                    continue
+            if not history.graph.is_head[row] and layer.units >= 2:
+                grouped.append(row)
+        return _Start(grouped, alarms, is_judged, is_zero)
 
     def _scale(self, gains: list[Gain], size: float) -> _Alarm | None:
         """The limit that the scale of the kernels exceeds, given the size of the inputs (NaN if not measured)."""
@@ -134,36 +183,29 @@ class PoorInit(LayerRule):
         return _Alarm(DRIVE, drive, self.drive) if drive > self.drive else None
 
     def _evidence(
-        self,
-        history: History,
-        row: int,
-        alarm: _Alarm,
-        earlier: Finding | None,
+        self, history: History, row: int, alarm: _Alarm, earlier: OpenFinding | None, state: _State
     ) -> Evidence:
-        sign, value, threshold, bound = alarm
-        layer = history.spec.layers[row]
-        is_settled = history.checks > self.judged_until
-        learned = is_settled and has_learned(history)
-        is_mild = learned or not (is_settled or self._is_clear(alarm))
-        what = {
-            GAIN_HIGH.id: f"its kernel has gain {bound}{number(value)} (threshold {number(threshold)})",
-            GAIN_LOW.id: f"its kernel has gain {bound}{number(value)} (threshold {number(threshold)})",
-            DRIVE.id: f"its inputs have root mean square {number(_input_size(history, row))}, which its kernel "
-            "turns into "
-            f"about {number(value)} (estimated from its gain; threshold {number(threshold)})",
-            EQUAL.id: f"all {layer.units} units output the same in {value:.0f} checks (threshold {number(threshold)})",
-        }[sign.id]
+        learned = state.is_settled and state.has_learned
+        is_mild = learned or not (state.is_settled or self._is_clear(alarm))
+        size = _input_size(history, row) if alarm.sign == DRIVE else math.nan
+        is_first = bool(history.once("first kernels", _takes_data)[row])
         return Evidence(
             severity=Severity.NOTE if is_mild else Severity.WARNING,
-            sign=sign,
-            value=value,
-            threshold=threshold,
-            samples=int(rows_per_unit(history, row)[-1]),
+            sign=alarm.sign,
+            value=alarm.value,
+            threshold=alarm.threshold,
+            samples=int(history.rows[-1, row]),
             checks=earlier.checks + 1 if earlier else history.checks,
             since_step=0,
-            message=f"{layer.name} starts badly: {what}, since step 0.",
-            might_be_wrong=_doubt(sign, learned=learned),
-            advice=_advice(layer, sign),
+            explain=functools.partial(
+                _explain,
+                history.spec.layers[row],
+                alarm,
+                size,
+                to_standardize(history) if alarm.sign == DRIVE else "",
+                is_first=is_first,
+                learned=learned,
+            ),
         )
 
     def _is_clear(self, alarm: _Alarm) -> bool:
@@ -228,17 +270,53 @@ def _input_size(history: History, row: int) -> float:
     return float(history.first.layer("input_rms")[row])
 
 
-def _alike(history: History, row: int, *, is_zero: bool) -> int:
-    """Number of latest checks in a row in which all units were equal; zeros count only for a kernel of zeros."""
-    means, deviations = history.stat("mean")[:, row], history.stat("std")[:, row]
+def _alike(history: History, is_zero: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """`[layers]`: number of latest checks in a row in which all units were equal; zeros count only for `is_zero`."""
+    means, deviations = history.stat("mean"), history.stat("std")
     size = np.hypot(means, deviations).astype(np.float64)
-    spread = history.stat("unit_std")[:, row].astype(np.float64)
-    peaks = history.common_peaks[:, row]
-    if history.latest("saturated_fraction")[row] > SATURATED:
-        return 0
-    if not is_zero and not np.any(peaks[-PEAK_CHECKS:] > 0):
-        return 0
-    return trailing((spread <= EQUAL_WITHIN * size) & np.isfinite(size) & ~np.isnan(peaks))
+    spread = history.stat("unit_std").astype(np.float64)
+    peaks = history.common_peaks
+    is_equal = (spread <= EQUAL_WITHIN * size) & np.isfinite(size) & ~np.isnan(peaks)
+    counts = trailing_all(is_equal)
+    counts[history.latest("saturated_fraction") > SATURATED] = 0
+    counts[~is_zero & ~np.any(peaks[-PEAK_CHECKS:] > 0, axis=0)] = 0
+    return counts
+
+
+def _takes_data(history: History) -> NDArray[np.bool_]:
+    """`[layers]`: whether no layer with weights comes before."""
+    has_weights = np.array([layer.parameters > 0 for layer in history.spec.layers], bool)
+    result: NDArray[np.bool_] = ~history.graph.reaches[has_weights].any(axis=0)
+    return result
+
+
+def _none(history: History) -> NDArray[np.bool_]:
+    return np.zeros(len(history.spec.layers), bool)
+
+
+def _flags(count: int, rows: Sequence[int]) -> NDArray[np.bool_]:
+    flags = np.zeros(count, bool)
+    flags[list(rows)] = True
+    return flags
+
+
+def _explain(
+    layer: LayerSpec, alarm: _Alarm, size: float, remedy: str, *, is_first: bool, learned: bool
+) -> Explanation:
+    sign, value, threshold, bound = alarm
+    what = {
+        GAIN_HIGH.id: f"its kernel has gain {bound}{number(value)} (threshold {number(threshold)})",
+        GAIN_LOW.id: f"its kernel has gain {bound}{number(value)} (threshold {number(threshold)})",
+        DRIVE.id: f"its inputs have root mean square {number(size)}, which its kernel "
+        "turns into "
+        f"about {number(value)} (estimated from its gain; threshold {number(threshold)})",
+        EQUAL.id: f"all {layer.units} units output the same in {value:.0f} checks (threshold {number(threshold)})",
+    }[sign.id]
+    return Explanation(
+        message=f"{layer.name} starts badly: {what}, since step 0.",
+        might_be_wrong=_doubt(sign, learned=learned),
+        advice=remedy + _advice(layer, sign, is_first=is_first),
+    )
 
 
 def _doubt(sign: Sign, *, learned: bool) -> str:
@@ -254,9 +332,14 @@ def _doubt(sign: Sign, *, learned: bool) -> str:
     )
 
 
-def _advice(layer: LayerSpec, sign: Sign) -> str:
+def _advice(layer: LayerSpec, sign: Sign, *, is_first: bool) -> str:
     if sign == EQUAL:
         return f"Initialize {layer.name} randomly: glorot_uniform or he_normal, not zeros, ones or another constant."
+    if sign == DRIVE and not is_first:
+        return (
+            f"Use he_normal (relu) or glorot_uniform (tanh) for the kernels of the layers before {layer.name}, which "
+            "enlarge the signal, and standardize the model's inputs; or normalize before it."
+        )
     if sign == DRIVE:
         return (
             f"Standardize the inputs of {layer.name} (a Normalization layer adapted to the training data, or "

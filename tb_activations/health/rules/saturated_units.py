@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tb_activations.health.history import History
 from tb_activations.health.rules.base import (
     ANYWHERE,
     FORWARD,
     HERE,
+    Answers,
     Cause,
+    Earlier,
     Evidence,
-    Judged,
+    Explanation,
     Label,
     LayerRule,
+    OpenFinding,
     Sign,
+    either,
     limit_in_words,
+    outcomes_of,
 )
 from tb_activations.health.rules.progress import is_stuck
-from tb_activations.health.rules.window import has_learned, medians, rows_per_unit, since
+from tb_activations.health.rules.usual_causes import lower_rate, to_standardize
+from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
-from tb_activations.records.formatting import percent
+from tb_activations.records.formatting import number, percent
 from tb_activations.records.specs import LayerSpec
 
 HYSTERESIS = 0.85
@@ -74,57 +82,54 @@ class SaturatedUnits(LayerRule):
         "min_checks": Label("Observed steps needed", "steps"),
     }
 
-    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
+    def judge(self, history: History, earlier: Earlier) -> Answers:
         shares, counts = medians(history.stat("saturated_fraction")[-LATEST:])
+        is_judged = history.once("no gates", _is_judged) & (counts > 0)
         # The head of a confident network is at its bounds; that of one that does not learn is stuck there.
-        stuck = is_stuck(history)
-        answers: list[Judged] = []
-        for row, layer in enumerate(history.spec.layers):
-            if layer.call_site or layer.is_gate or not counts[row] or (history.graph.is_head[row] and not stuck):
-                answers.append(Outcome.NOT_APPLICABLE)
-            elif counts[row] < self.min_checks:
-                answers.append(Outcome.INSUFFICIENT_DATA)
-            else:
-                answers.append(self._judge_layer(history, row, float(shares[row]), earlier[row]))
-        return answers
+        if not is_stuck(history):
+            is_judged = is_judged & ~history.graph.is_head
+        is_sure = counts >= self.min_checks
+        outcomes = outcomes_of((~is_judged, Outcome.NOT_APPLICABLE), (~is_sure, Outcome.INSUFFICIENT_DATA))
+        least = min(self.note_share, self.warning_share, self.problem_share)
+        learned, found = has_learned(history), {}
+        for row in np.flatnonzero(is_judged & is_sure & either(shares >= least, earlier)).tolist():
+            evidence = self._judge_layer(history, row, float(shares[row]), earlier.get(row), learned=learned)
+            if evidence is not None:
+                found[row] = evidence
+        return Answers(outcomes, found)
 
-    def _judge_layer(self, history: History, row: int, share: float, earlier: Finding | None) -> Judged:
+    def _judge_layer(
+        self, history: History, row: int, share: float, earlier: OpenFinding | None, *, learned: bool
+    ) -> Evidence | None:
         severity, threshold = self._severity(share)
         if earlier:
             eased, eased_threshold = self._severity(share / HYSTERESIS)
             if eased is earlier.severity:
                 severity, threshold = eased, eased_threshold
         if severity is None:
-            return Outcome.OK
-        learned = has_learned(history)
+            return None
         if learned:
             # A confident network drives its units to their bounds, so a falling loss lowers the severity by one.
             milder = {Severity.PROBLEM: (Severity.WARNING, self.warning_share)}
             severity, threshold = milder.get(severity, (Severity.NOTE, self.note_share))
-        layer = history.spec.layers[row]
         closing = threshold * HYSTERESIS
-        limit = limit_in_words(threshold, closing, is_eased=share < threshold, unit="share")
-        flags = history.stat("saturated_fraction")[:, row] >= threshold * HYSTERESIS
-        began = earlier.since_step if earlier else since(history, flags)
+        if earlier:
+            began, checks = earlier.since_step, earlier.checks + 1
+        else:
+            flags = history.stat("saturated_fraction")[:, row] >= closing
+            began, checks = since(history, flags), int(np.count_nonzero(flags))
         return Evidence(
             severity=severity,
             sign=SATURATED_SHARE,
             value=share,
             threshold=threshold,
-            closing_threshold=closing,
-            samples=int(rows_per_unit(history, row).sum()),
-            checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
+            samples=int(history.row_sums[row]),
+            checks=checks,
             since_step=began,
-            message=(
-                f"{percent(share)} of the outputs of {layer.name} are at the bounds of {layer.activation} "
-                f"({limit}), where its gradient is nearly zero, since step {began}."
+            explain=functools.partial(
+                _explain, history.spec.layers[row], share, threshold, began, _remedy(history, began), learned=learned
             ),
-            might_be_wrong=(
-                "The loss is falling anyway: codes and switches are meant to be near their bounds."
-                if learned
-                else "Layers that are meant to switch (gates, binary codes) are at their bounds on purpose."
-            ),
-            advice=_advice(layer),
+            closing_threshold=closing,
         )
 
     def _severity(self, share: float) -> tuple[Severity | None, float]:
@@ -140,9 +145,39 @@ class SaturatedUnits(LayerRule):
         return f"{percent(finding.value)} of outputs saturated"
 
 
-def _advice(layer: LayerSpec) -> str:
+def _is_judged(history: History) -> NDArray[np.bool_]:
+    is_gate = np.array([layer.is_gate for layer in history.spec.layers], bool)
+    result: NDArray[np.bool_] = history.is_whole & ~is_gate
+    return result
+
+
+def _remedy(history: History, began: int) -> str:
+    """What to try first: it depends on whether the units were saturated from the start."""
+    if began <= history.first_step:
+        return to_standardize(history) + "Use glorot_uniform with zero bias for the kernel"
+    return f"{to_standardize(history)}Lower the learning rate (try {number(lower_rate(history))})"
+
+
+def _explain(
+    layer: LayerSpec, share: float, threshold: float, began: int, remedy: str, *, learned: bool
+) -> Explanation:
+    limit = limit_in_words(threshold, threshold * HYSTERESIS, is_eased=share < threshold, unit="share")
+    return Explanation(
+        message=(
+            f"{percent(share)} of the outputs of {layer.name} are at the bounds of {layer.activation} "
+            f"({limit}), where its gradient is nearly zero, since step {began}."
+        ),
+        might_be_wrong=(
+            "The loss is falling anyway: codes and switches are meant to be near their bounds."
+            if learned
+            else "Layers that are meant to switch (gates, binary codes) are at their bounds on purpose."
+        ),
+        advice=_advice(layer, remedy),
+    )
+
+
+def _advice(layer: LayerSpec, remedy: str) -> str:
     return (
-        f"Bring the inputs of {layer.activation} back to about -1 to 1: standardize the inputs of {layer.name}, use "
-        "glorot_uniform, normalize before the activation, or lower the learning rate. relu and gelu do not saturate "
-        "at the upper end."
+        f"{remedy}, so that the inputs of {layer.activation} return to about -1 to 1. Normalizing before the "
+        f"activation of {layer.name} also does that. relu and gelu do not saturate at the upper end."
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from tb_activations.health.rules.base import limit_in_words
-from tb_activations.records.finding import Finding, Severity
+from tb_activations.health.rules.base import OpenFinding, limit_in_words
+from tb_activations.records.finding import Severity
 
 HYSTERESIS = 0.8
 """An open finding keeps its severity down to this share of the threshold, so that it does not open and close often."""
@@ -19,7 +19,12 @@ class Shares:
     warning: float
     problem: float
 
-    def severity(self, share: float, earlier: Finding | None = None) -> Severity | None:
+    @property
+    def least(self) -> float:
+        """The lowest share that has a severity."""
+        return min(self.note, self.warning, self.problem)
+
+    def severity(self, share: float, earlier: OpenFinding | None = None) -> Severity | None:
         """The severity of this share, None if it is below all thresholds. `earlier` is the open finding, if any."""
         if earlier and share and self._plain(share / HYSTERESIS) is earlier.severity:
             return earlier.severity

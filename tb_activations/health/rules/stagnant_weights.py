@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -14,16 +15,22 @@ from tb_activations.health.rules.base import (
     ANYWHERE,
     BACKWARD,
     HERE,
+    Answers,
     Cause,
+    Earlier,
     Evidence,
-    Judged,
+    Explanation,
     Label,
     LayerRule,
+    OpenFinding,
     Sign,
+    either,
     limit_in_words,
+    outcomes_of,
 )
 from tb_activations.health.rules.kernels import kernel_steps
 from tb_activations.health.rules.progress import is_warming_up
+from tb_activations.health.rules.usual_causes import rate_now
 from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
@@ -38,6 +45,9 @@ STILL = Sign("still", "update-to-weight ratio, largest of the window")
 
 _TOO_FAST = (Cause("exploding_gradient", ANYWHERE), Cause("learning_rate", ANYWHERE))
 """Possible causes of weights that move too fast."""
+
+USUAL_STEP = 1e-3
+"""Update-to-weight ratio that is usual in healthy trainings (CS231n)."""
 
 _ROUNDING = 1e-6
 """Weight norms with a smaller relative difference are equal within the precision of float32."""
@@ -101,101 +111,74 @@ class StagnantWeights(LayerRule):
         "decayed": Label("Lowered on purpose: rate below this part of its peak", "share"),
     }
 
-    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        _, counts = medians(history.stat("update_ratio"))
+    def judge(self, history: History, earlier: Earlier) -> Answers:
+        steps = history.stat("update_ratio")
         ratios, _ = medians(_usual_steps(history))
-        answers: list[Judged] = []
-        for row, layer in enumerate(history.spec.layers):
-            if layer.call_site or not layer.trainable:
-                answers.append(Outcome.NOT_APPLICABLE)
-            elif counts[row] < self.min_checks or not np.isfinite(ratios[row]):
-                answers.append(Outcome.INSUFFICIENT_DATA)
-            else:
-                answers.append(self._judge_layer(history, row, float(ratios[row]), earlier[row]))
-        return answers
-
-    def _judge_layer(self, history: History, row: int, ratio: float, earlier: Finding | None) -> Judged:
-        slack = HYSTERESIS if earlier else 1
-        if ratio > self.fast / slack and history.checks >= self.settled:
-            return self._restless(history, row, ratio, earlier)
-        learned = has_learned(history)
-        limit = (self.still_learned if learned else self.still) * slack
-        largest = float(np.nanmax(history.stat("update_ratio")[:, row]))
-        if largest >= limit or self._moves_unseen(history, row):
-            return Outcome.OK
+        is_sure = (np.count_nonzero(~np.isnan(steps), axis=0) >= self.min_checks) & np.isfinite(ratios)
+        is_judged, is_known = history.is_trained & is_sure, either(np.zeros(len(ratios), bool), earlier)
+        outcomes = outcomes_of((~history.is_trained, Outcome.NOT_APPLICABLE), (~is_sure, Outcome.INSUFFICIENT_DATA))
+        slack, learned = np.where(is_known, HYSTERESIS, 1), has_learned(history)
+        is_fast = is_judged & (ratios > self.fast / slack) & (history.checks >= self.settled)
+        limit = self.still_learned if learned else self.still
+        largest = np.fmax.reduce(steps, axis=0).astype(np.float64)
+        is_still = is_judged & ~is_fast & ~((largest >= limit * slack) | _moves_unseen(history))
+        found = {}
+        for row in np.flatnonzero(is_fast).tolist():
+            found[row] = self._restless(history, row, float(ratios[row]), earlier.get(row), learned=learned)
         if self._is_on_purpose(history):
-            return Outcome.NOT_APPLICABLE
-        if is_warming_up(history):
-            return Outcome.INSUFFICIENT_DATA
-        return self._still(history, row, largest, limit / slack, earlier)
-
-    @staticmethod
-    def _moves_unseen(history: History, row: int) -> bool:
-        """Whether the weights changed between observed steps but not in them, as with gradient accumulation."""
-        norms = history.stat("weight_norm")[:, row].astype(np.float64)
-        return bool(np.nanmax(norms) - np.nanmin(norms) > _ROUNDING * np.nanmax(norms))
+            outcomes[is_still] = Outcome.NOT_APPLICABLE
+        elif is_warming_up(history):
+            outcomes[is_still] = Outcome.INSUFFICIENT_DATA
+        else:
+            for row in np.flatnonzero(is_still).tolist():
+                found[row] = self._still(history, row, float(largest[row]), limit, earlier.get(row))
+        return Answers(outcomes, found)
 
     def _is_on_purpose(self, history: History) -> bool:
         rates = history.total("learning_rate")
         return bool(np.nanmax(rates, initial=0.0) < self.decayed * np.nan_to_num(history.peak_learning_rate))
 
-    def _still(self, history: History, row: int, largest: float, limit: float, earlier: Finding | None) -> Evidence:
-        layer, rate = history.spec.layers[row], history.total("learning_rate")[-1]
+    @staticmethod
+    def _still(history: History, row: int, largest: float, limit: float, earlier: OpenFinding | None) -> Evidence:
+        layer, rate = history.spec.layers[row], rate_now(history)
         closing = limit * HYSTERESIS
-        words = limit_in_words(limit, closing, is_eased=largest >= limit)
-        flags = history.stat("update_ratio")[:, row] < closing
-        began = earlier.since_step if earlier else since(history, flags)
+        if earlier:
+            began, checks = earlier.since_step, earlier.checks + 1
+        else:
+            flags = history.stat("update_ratio")[:, row] < closing
+            began, checks = since(history, flags), int(np.count_nonzero(flags))
         return Evidence(
             severity=Severity.PROBLEM if largest == 0 else Severity.WARNING,
             sign=STILL,
             value=largest,
             threshold=limit,
-            closing_threshold=closing,
-            samples=int(np.nansum(history.total("samples"))),
-            checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
+            samples=_samples(history),
+            checks=checks,
             since_step=began,
-            message=(
-                f"The weights of {layer.name} do not move: no step changed them by more than {number(largest)} of "
-                "their "
-                f"norm ({words}), since step {began}. The learning rate is {number(rate)}."
-            ),
-            might_be_wrong=(
-                "The loss may be as low as possible, or the optimizer skips this layer on purpose. Layers frozen with "
-                "trainable=False are not judged."
-            ),
-            advice=(
-                f"Check the learning rate ({number(rate)}) and its schedule, whether the optimizer gets the weights of "
-                f"{layer.name}, and whether a gradient reaches it: without one no learning rate helps."
-            ),
+            explain=functools.partial(_explain_still, layer, largest, limit, began, rate),
+            closing_threshold=closing,
         )
 
-    def _restless(self, history: History, row: int, ratio: float, earlier: Finding | None) -> Evidence:
-        layer, rate = history.spec.layers[row], history.total("learning_rate")[-1]
+    def _restless(
+        self, history: History, row: int, ratio: float, earlier: OpenFinding | None, *, learned: bool
+    ) -> Evidence:
+        layer, rate = history.spec.layers[row], rate_now(history)
         closing = self.fast / HYSTERESIS
-        words = limit_in_words(self.fast, closing, is_eased=ratio <= self.fast)
-        flags = history.stat("update_ratio")[:, row] > closing
-        began = earlier.since_step if earlier else since(history, flags)
-        learned = has_learned(history)
+        if earlier:
+            began, checks = earlier.since_step, earlier.checks + 1
+        else:
+            flags = history.stat("update_ratio")[:, row] > closing
+            began, checks = since(history, flags), int(np.count_nonzero(flags))
         return Evidence(
             severity=Severity.NOTE if learned else Severity.WARNING,
             sign=RESTLESS,
             value=ratio,
             threshold=self.fast,
-            closing_threshold=closing,
-            samples=int(np.nansum(history.total("samples"))),
-            checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
+            samples=_samples(history),
+            checks=checks,
             since_step=began,
-            message=(
-                f"The weights of {layer.name} move too fast: half of the steps changed them by {number(ratio)} of "
-                "their "
-                f"norm or more ({words}), since step {began}. The learning rate is {number(rate)}."
-            ),
-            might_be_wrong=(
-                "The loss is falling anyway. Small weights that grow from zero take large steps for a while."
-                if learned
-                else "Small weights that grow from zero (zero-initialized branches) take large steps for a while."
-            ),
-            advice=_slower(layer, rate, ratio),
+            explain=functools.partial(_explain_restless, layer, ratio, self.fast, began, rate, learned=learned),
+            closing_threshold=closing,
         )
 
     @staticmethod
@@ -216,6 +199,70 @@ def _usual_steps(history: History) -> NDArray[np.float64]:
     """
     steps: NDArray[np.float64] = np.fmin(kernel_steps(history, LATEST), history.stat("update_ratio")[-LATEST:])
     return steps
+
+
+def _moves_unseen(history: History) -> NDArray[np.bool_]:
+    """`[layers]`: whether weights changed between observed steps but not in them, as with gradient accumulation."""
+    norms = history.stat("weight_norm").astype(np.float64)
+    most, least = np.fmax.reduce(norms, axis=0), np.fmin.reduce(norms, axis=0)
+    with np.errstate(invalid="ignore"):
+        result: NDArray[np.bool_] = most - least > _ROUNDING * most
+    return result
+
+
+def _samples(history: History) -> int:
+    return history.once_a_step("samples", lambda _: int(np.nansum(history.total("samples"))))
+
+
+def _explain_still(layer: LayerSpec, largest: float, limit: float, began: int, rate: float) -> Explanation:
+    words = limit_in_words(limit, limit * HYSTERESIS, is_eased=largest >= limit)
+    return Explanation(
+        message=(
+            f"The weights of {layer.name} do not move: no step changed them by more than {number(largest)} of "
+            "their "
+            f"norm ({words}), since step {began}. The learning rate is {number(rate)}."
+        ),
+        might_be_wrong=(
+            "The loss may be as low as possible, or the optimizer skips this layer on purpose. Layers frozen with "
+            "trainable=False are not judged."
+        ),
+        advice=_faster(layer, largest, rate),
+    )
+
+
+def _explain_restless(
+    layer: LayerSpec, ratio: float, limit: float, began: int, rate: float, *, learned: bool
+) -> Explanation:
+    words = limit_in_words(limit, limit / HYSTERESIS, is_eased=ratio <= limit)
+    return Explanation(
+        message=(
+            f"The weights of {layer.name} move too fast: half of the steps changed them by {number(ratio)} of "
+            "their "
+            f"norm or more ({words}), since step {began}. The learning rate is {number(rate)}."
+        ),
+        might_be_wrong=(
+            "The loss is falling anyway. Small weights that grow from zero take large steps for a while."
+            if learned
+            else "Small weights that grow from zero (zero-initialized branches) take large steps for a while."
+        ),
+        advice=_slower(layer, rate, ratio),
+    )
+
+
+def _faster(layer: LayerSpec, largest: float, rate: float) -> str:
+    if layer.dtype in ("bfloat16", "float16"):
+        return (
+            f"Keep the weights of {layer.name} in float32 (dtype policy mixed_{layer.dtype}): {layer.dtype} loses "
+            "steps smaller than a few thousandths of a weight. Then check the learning rate."
+        )
+    advice = (
+        f"Check the learning rate ({number(rate)}) and its schedule, whether the optimizer gets the weights of "
+        f"{layer.name}, and whether a gradient reaches it: without one no learning rate helps."
+    )
+    if not largest > 0:
+        return advice
+    better = number(rate * USUAL_STEP / largest)
+    return f"Raise the learning rate: {better} makes steps of about 0.001 of the weights. {advice}"
 
 
 def _slower(layer: LayerSpec, rate: float, ratio: float) -> str:

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import Evidence, Judged, Label, LayerRule, Sign
+from tb_activations.health.rules.base import (
+    Answers,
+    Earlier,
+    Evidence,
+    Explanation,
+    Label,
+    LayerRule,
+    OpenFinding,
+    Sign,
+    Told,
+)
+from tb_activations.health.rules.usual_causes import DISTANCES, LARGE
 from tb_activations.health.rules.window import has_learned
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent
@@ -35,18 +46,6 @@ _REACHES = {
     "exponential": (0.0, math.inf),
 }
 """The range of outputs of activation functions that cannot output every number."""
-
-_DISTANCES = frozenset(
-    {
-        "mean_squared_error",
-        "mean_absolute_error",
-        "mean_absolute_percentage_error",
-        "mean_squared_logarithmic_error",
-        "huber",
-        "log_cosh",
-    }
-)
-"""Losses that compare outputs with targets number by number."""
 
 _CLASSES = "sparse_categorical_crossentropy"
 _ELEMENTWISE_PROBABILITIES = frozenset({"binary_crossentropy", "categorical_crossentropy"})
@@ -84,20 +83,21 @@ class UnfitHead(LayerRule):
         "beside_probabilities": Label("Outside 0 to 1 by at least"),
     }
 
-    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        answers: list[Judged] = [Outcome.NOT_APPLICABLE] * len(history.spec.layers)
-        head = _head(history)
-        if head is not None:
-            misfit = self._misfit(history, history.spec.layers[head])
-            answers[head] = Outcome.OK if misfit is None else _evidence(history, head, misfit, earlier[head])
-        return answers
+    def judge(self, history: History, earlier: Earlier) -> Answers:
+        outcomes = np.full(len(history.spec.layers), Outcome.NOT_APPLICABLE, np.uint8)
+        head = history.once("only head", _head)
+        if head is None:
+            return Answers(outcomes, {})
+        outcomes[head] = Outcome.OK
+        misfit = self._misfit(history, history.spec.layers[head])
+        return Answers(outcomes, {head: _evidence(history, head, misfit, earlier.get(head))} if misfit else {})
 
     def _misfit(self, history: History, layer: LayerSpec) -> _Misfit | None:
         loss, is_logits = history.spec.loss, history.spec.from_logits
         if layer.activation == "softmax" and layer.output_shape[-1:] == (1,):
             what = "softmax of 1 unit (it needs at least 2) outputs 1 for every sample"
             return _Misfit(ONE_UNIT, 1, 2, what, "Use sigmoid with one unit, or softmax with one unit per class.")
-        if loss in _DISTANCES:
+        if loss in DISTANCES:
             return self._out_of_reach(history, layer)
         if loss == _CLASSES:
             return _beyond_classes(history, layer) or self._no_probabilities(history, layer, is_logits=is_logits)
@@ -119,7 +119,7 @@ class UnfitHead(LayerRule):
             self.out_of_reach,
             f"{layer.activation} outputs {reach}, but the targets range from {number(least)} to {number(most)}: "
             f"{percent(share)} of that range is out of reach (threshold {percent(self.out_of_reach)})",
-            f"Use a linear head (activation=None), or scale the targets to the range of {layer.activation}.",
+            _within_reach(layer, is_large=max(-least, most) > LARGE and math.isfinite(high)),
         )
 
     def _targets_beside(self, history: History, loss: str) -> _Misfit | None:
@@ -162,6 +162,12 @@ class UnfitHead(LayerRule):
         }.get(finding.sign, "head does not fit the targets")
 
 
+def _within_reach(layer: LayerSpec, *, is_large: bool) -> str:
+    if is_large:
+        return f"Scale the targets to the range of {layer.activation}, or use a linear head and standardize them."
+    return f"Use a linear head (activation=None), or scale the targets to the range of {layer.activation}."
+
+
 def _head(history: History) -> int | None:
     """The row of the layer that the model's only output comes from; None if there are several or it is unknown."""
     graph = history.graph
@@ -193,9 +199,18 @@ def _range(history: History, kind: str) -> tuple[float, float]:
     return float(np.fmin.reduce(least)), float(np.fmax.reduce(most))
 
 
-def _evidence(history: History, row: int, misfit: _Misfit, earlier: Finding | None) -> Evidence:
+def _evidence(history: History, row: int, misfit: _Misfit, earlier: OpenFinding | None) -> Evidence:
     layer, learned = history.spec.layers[row], has_learned(history)
     began = earlier.since_step if earlier else history.step
+    words = Explanation(
+        message=f"{layer.name} does not fit the targets: {misfit.what}, since step {began}.",
+        might_be_wrong=(
+            "The loss is falling anyway: most samples may lie within reach."
+            if learned
+            else "A custom loss that rescales outputs or targets may fit them to each other."
+        ),
+        advice=misfit.advice,
+    )
     return Evidence(
         severity=Severity.WARNING if learned and misfit.sign != ONE_UNIT else Severity.PROBLEM,
         sign=misfit.sign,
@@ -204,11 +219,5 @@ def _evidence(history: History, row: int, misfit: _Misfit, earlier: Finding | No
         samples=int(np.nansum(history.total("samples"))),
         checks=earlier.checks + 1 if earlier else 1,
         since_step=began,
-        message=f"{layer.name} does not fit the targets: {misfit.what}, since step {began}.",
-        might_be_wrong=(
-            "The loss is falling anyway: most samples may lie within reach."
-            if learned
-            else "A custom loss that rescales outputs or targets may fit them to each other."
-        ),
-        advice=misfit.advice,
+        explain=Told(words),
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+import functools
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +14,20 @@ from tb_activations.health.history import History
 from tb_activations.health.rules.base import (
     ANYWHERE,
     BACKWARD,
+    Answers,
     Cause,
+    Earlier,
     Evidence,
+    Explanation,
     Judged,
     Label,
     LayerRule,
     Leader,
+    OpenFinding,
     Sign,
+    either,
     limit_in_words,
+    outcomes_of,
 )
 from tb_activations.health.rules.elasticity import comparable, elasticities, reached_shares
 from tb_activations.health.rules.window import has_learned, medians, since
@@ -31,7 +38,7 @@ from tb_activations.records.specs import LayerSpec
 HYSTERESIS = 2.0
 ELASTICITY = Sign("elasticity", "elasticity of the loss (gradient norm x weight norm / loss)")
 
-_BOUNDED = frozenset({"sigmoid", "tanh", "hard_sigmoid"})
+_BOUNDED = frozenset({"sigmoid", "tanh", "hard_sigmoid", "softmax", "softsign"})
 
 SETTLED = 20
 """Observed steps before a warning opens: some healthy layers get small gradients in the very first steps."""
@@ -97,25 +104,32 @@ class VanishingGradient(LayerRule):
         "loss_fallen": Label("Only a note once the loss is below this part of its start", "share"),
     }
 
-    def judge(self, history: History, earlier: Sequence[Finding | None]) -> list[Judged]:
-        table = elasticities(history)
+    def judge(self, history: History, earlier: Earlier) -> Answers:
+        table = history.once_a_step("elasticities", elasticities)
         values, counts = medians(table)
-        reference = _nearer_the_loss(medians(comparable(table, reached_shares(history)))[0], history)
-        learned, bounded = has_learned(history, self.loss_fallen), _bounded_ahead(history.spec.layers)
-        answers: list[Judged] = []
-        for row, layer in enumerate(history.spec.layers):
-            if layer.call_site or not layer.trainable:
-                answers.append(Outcome.NOT_APPLICABLE)
-            elif counts[row] < self.min_checks:
-                answers.append(Outcome.INSUFFICIENT_DATA)
+        is_sure = counts >= self.min_checks
+        outcomes = outcomes_of((~history.is_trained, Outcome.NOT_APPLICABLE), (~is_sure, Outcome.INSUFFICIENT_DATA))
+        # An open finding closes only well above the threshold, so that it does not open and close often.
+        slack = np.where(either(np.zeros(len(values), bool), earlier), HYSTERESIS, 1)
+        allowed = history.once("attention", _allowances)
+        largest = np.maximum(allowed * self.warning_elasticity, self.uniform)
+        candidates = np.flatnonzero(history.is_trained & is_sure & (values < slack * largest))
+        if not candidates.size:
+            return Answers(outcomes, {})
+        reached = medians(comparable(table, history.once_a_step("reached", reached_shares)))[0]
+        reference = _nearer_the_loss(reached, history, candidates)
+        is_behind = values[candidates] < slack[candidates] * allowed[candidates] * self.relative * reference
+        learned, found = has_learned(history, self.loss_fallen), {}
+        samples, bounded = _samples(history).tolist(), history.once("bounded ahead", _bounded_ahead).tolist()
+        for row, nearer, behind in zip(candidates.tolist(), reference.tolist(), is_behind.tolist(), strict=True):
+            own = int(samples[row]), bounded[row]
+            course = _Course(table[:, row], float(values[row]), nearer, float(allowed[row]), behind, *own)
+            answer = self._judge_layer(history, row, course, earlier.get(row), learned=learned)
+            if isinstance(answer, Evidence):
+                found[row] = answer
             else:
-                measured = float(values[row]), float(reference[row])
-                course, ahead = table[:, row], int(bounded[row])
-                answer = self._judge_layer(history, row, course, ahead, *measured, earlier[row], learned=learned)
-                is_new = isinstance(answer, Evidence) and earlier[row] is None
-                is_waking = is_new and self._is_waking(table[:, row])
-                answers.append(Outcome.INSUFFICIENT_DATA if is_waking else answer)
-        return answers
+                outcomes[row] = answer
+        return Answers(outcomes, found)
 
     def _is_waking(self, table: NDArray[np.float64]) -> bool:
         """Whether elasticity grows over the window, as in a branch that starts from zero."""
@@ -124,56 +138,46 @@ class VanishingGradient(LayerRule):
         return bool(last > self.problem_elasticity and last > WAKING * first)
 
     def _judge_layer(
-        self,
-        history: History,
-        row: int,
-        course: NDArray[np.float64],
-        bounded: int,
-        elasticity: float,
-        reference: float,
-        earlier: Finding | None,
-        *,
-        learned: bool,
+        self, history: History, row: int, course: _Course, earlier: OpenFinding | None, *, learned: bool
     ) -> Judged:
-        # An open finding closes only well above the threshold, so that it does not open and close often.
-        slack = HYSTERESIS if earlier else 1
-        allowed = ATTENTION if _forms_attention(history.spec.layers[row]) else 1.0
-        is_behind = elasticity < slack * allowed * self.relative * reference
-        threshold = allowed * self.warning_elasticity if is_behind else self.uniform
+        slack, elasticity = HYSTERESIS if earlier else 1, course.elasticity
+        threshold = course.allowed * self.warning_elasticity if course.is_behind else self.uniform
         if not elasticity < slack * threshold:
             return Outcome.OK
-        layer = history.spec.layers[row]
-        began = earlier.since_step if earlier else since(history, course < slack * threshold)
-        checks = earlier.checks + 1 if earlier else int(np.count_nonzero(history.steps >= began))
-        severe = allowed * self.problem_elasticity if is_behind else self.uniform / 10
+        if earlier:
+            began, checks = earlier.since_step, earlier.checks + 1
+        else:
+            began = since(history, course.values < slack * threshold)
+            checks = int(np.count_nonzero(history.steps >= began))
+        severe = course.allowed * self.problem_elasticity if course.is_behind else self.uniform / 10
         is_severe = elasticity < severe * (slack if earlier and earlier.severity is Severity.PROBLEM else 1)
         severity = Severity.NOTE if learned else Severity.PROBLEM if is_severe else Severity.WARNING
         if severity is Severity.WARNING and earlier is None and history.checks < SETTLED:
             return Outcome.INSUFFICIENT_DATA
+        if earlier is None and self._is_waking(course.values):
+            return Outcome.INSUFFICIENT_DATA
         threshold = severe if severity is Severity.PROBLEM else threshold
         closing = HYSTERESIS * threshold
-        limit = limit_in_words(threshold, closing, is_eased=elasticity >= threshold)
-        compared = f", {number(elasticity / reference)} of the layers nearer the loss" if reference > 0 else ""
+        explain = functools.partial(
+            _explain,
+            history.spec.layers[row],
+            elasticity,
+            threshold,
+            course.nearer,
+            began,
+            course.bounded,
+            learned=learned,
+        )
         return Evidence(
             severity=severity,
             sign=ELASTICITY,
-            value=float(elasticity),
+            value=elasticity,
             threshold=threshold,
-            closing_threshold=closing,
-            samples=int(np.nansum(history.stat("elements")[:, row]) / max(layer.units, 1)),
+            samples=course.samples,
             checks=checks,
             since_step=began,
-            message=(
-                f"The gradient vanishes at {layer.name}: elasticity {number(elasticity)} "
-                f"({limit}{compared}), since step {began}."
-            ),
-            might_be_wrong=(
-                "The loss has fallen, so the network is learning; this layer may not need a larger gradient."
-                if learned
-                else "A layer that starts switched off (zero-initialized residual branch, adapter) or that few inputs "
-                "reach looks the same for a while. So does a converged network whose loss has a floor above zero."
-            ),
-            advice=_advice(layer, bounded),
+            explain=explain,
+            closing_threshold=closing,
         )
 
     @staticmethod
@@ -181,29 +185,81 @@ class VanishingGradient(LayerRule):
         return f"gradient vanishes (elasticity {number(finding.value)})"
 
 
+class _Course(NamedTuple):
+    """What is known of a layer.
+
+    Attributes:
+        values: its elasticity over the window; `elasticity` is their median.
+        nearer: the largest median nearer the loss.
+        allowed: factor of the thresholds.
+        is_behind: whether the median is also small compared with the layers nearer the loss.
+        samples: number of samples over the window.
+        bounded: number of bounded activations in the layer and all later ones.
+    """
+
+    values: NDArray[np.float64]
+    elasticity: float
+    nearer: float
+    allowed: float
+    is_behind: bool
+    samples: int
+    bounded: int
+
+
+def _allowances(history: History) -> NDArray[np.float64]:
+    """`[layers]`: factor of the thresholds, smaller for the query and key projections of attention layers of Keras."""
+    return np.array([ATTENTION if _forms_attention(layer) else 1.0 for layer in history.spec.layers], np.float64)
+
+
 def _forms_attention(layer: LayerSpec) -> bool:
-    """Whether it is the query or key projection of an attention layer of Keras."""
     return layer.class_name == "EinsumDense" and layer.name.endswith(("/query", "/key"))
 
 
-def _nearer_the_loss(medians: NDArray[np.float64], history: History) -> NDArray[np.float64]:
-    """`[layers]`: the largest median among later layers, 0 without any."""
+def _nearer_the_loss(medians: NDArray[np.float64], history: History, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """`[rows]`: the largest median among the layers that come later than each of `rows`, 0 without any."""
     known = np.where(np.isnan(medians), 0, medians)
-    result: NDArray[np.float64] = np.where(history.graph.reaches, known, 0).max(axis=1, initial=0)
+    result: NDArray[np.float64] = np.where(history.graph.reaches[rows], known, 0).max(axis=1, initial=0)
     return result
 
 
-def _bounded_ahead(layers: Sequence[LayerSpec]) -> NDArray[np.int64]:
+def _bounded_ahead(history: History) -> NDArray[np.int64]:
     """`[layers]`: number of bounded activations in the layer and all later ones."""
-    is_bounded = np.array([layer.activation in _BOUNDED for layer in layers], np.int64)
+    is_bounded = np.array([layer.activation in _BOUNDED for layer in history.spec.layers], np.int64)
     return np.cumsum(is_bounded[::-1])[::-1]
+
+
+def _samples(history: History) -> NDArray[np.float32]:
+    """`[layers]`: number of samples (times positions) over all kept steps."""
+    elements = np.nansum(np.ascontiguousarray(history.stat("elements").T), axis=1)
+    seen: NDArray[np.float32] = elements / np.maximum(history.units_of, 1).astype(np.float32)
+    return seen
+
+
+def _explain(
+    layer: LayerSpec, elasticity: float, threshold: float, nearer: float, began: int, bounded: int, *, learned: bool
+) -> Explanation:
+    limit = limit_in_words(threshold, HYSTERESIS * threshold, is_eased=elasticity >= threshold)
+    compared = f", {number(elasticity / nearer)} of the layers nearer the loss" if nearer > 0 else ""
+    return Explanation(
+        message=(
+            f"The gradient vanishes at {layer.name}: elasticity {number(elasticity)} "
+            f"({limit}{compared}), since step {began}."
+        ),
+        might_be_wrong=(
+            "The loss has fallen, so the network is learning; this layer may not need a larger gradient."
+            if learned
+            else "A layer that starts switched off (zero-initialized residual branch, adapter) or that few inputs "
+            "reach looks the same for a while. So does a converged network whose loss has a floor above zero."
+        ),
+        advice=_advice(layer, bounded),
+    )
 
 
 def _advice(layer: LayerSpec, bounded: int) -> str:
     if bounded > 1:
         return (
             f"{bounded} bounded activations lie between {layer.name} and the loss, and each shrinks the gradient. "
-            "Use relu, gelu or selu in hidden layers, residual connections, or batch normalization."
+            "Use relu, gelu or selu with he_normal in hidden layers, residual connections, or batch normalization."
         )
     return (
         "Check the layers between this one and the loss: an initializer that suits the activation (he_normal for "

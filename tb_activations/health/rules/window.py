@@ -18,8 +18,9 @@ def medians(table: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[n
     if not len(table):
         return result, counts
     # `np.nanmedian` uses masked arrays, which are slower than everything else in a rule. NaN sorts to the end.
-    ordered, columns = np.sort(table, axis=0), np.arange(table.shape[1])
-    low, high = ordered[np.maximum(counts - 1, 0) // 2, columns], ordered[counts // 2 % len(table), columns]
+    ordered = np.sort(np.ascontiguousarray(table.T), axis=1)
+    rows = np.arange(table.shape[1])
+    low, high = ordered[rows, np.maximum(counts - 1, 0) // 2], ordered[rows, counts // 2 % len(table)]
     known = counts > 0
     result[known] = np.where(counts % 2 == 1, low, (low + high) / 2)[known]
     return result, counts
@@ -36,12 +37,15 @@ def since(history: History, flags: NDArray[np.bool_]) -> int:
     return int(history.steps[-max(trailing(flags), 1)])
 
 
+def trailing_all(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The same for each column of a table of flags."""
+    if not len(flags):
+        return np.zeros(flags.shape[1], np.int64)
+    counts: NDArray[np.int64] = np.where(flags.all(axis=0), len(flags), np.argmin(flags[::-1], axis=0))
+    return counts
+
+
 def has_learned(history: History, share: float = LEARNED) -> bool:
     """Whether the loss is below `share` of its start; one that starts below zero must fall as far from there."""
     start = history.initial_loss
     return history.loss < (share * start if start > 0 else start - (1 - share) * abs(start))
-
-
-def rows_per_unit(history: History, row: int) -> NDArray[np.float64]:
-    """`[checks kept]`: number of samples (times positions) behind a layer's statistics."""
-    return history.rows[:, row]

@@ -1,0 +1,1 @@
+"""Applies the advice of findings to the sick cases by script, and trains again."""

@@ -1,0 +1,199 @@
+"""The advice of a finding as changes that a script can make."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from benchmarks.advice.changes import (
+    Activation,
+    Change,
+    CleanData,
+    ClipNorm,
+    ConstantRate,
+    Initialize,
+    LabelsFromZero,
+    NotPossible,
+    RateAtMost,
+    SinglePrecision,
+    StandardizeInputs,
+    StandardizeTargets,
+    TargetsBetween,
+)
+from benchmarks.advice.losses import FromLogits, SafeLoss
+from tb_activations.records.finding import Finding
+
+
+@dataclasses.dataclass(frozen=True)
+class Advised:
+    """Findings of one rule and sign, which share an advice.
+
+    Attributes:
+        first: the one that is followed.
+        layers: of all of them.
+        weighted: names of the run's layers with weights.
+        activations: names of the run's layers with an activation.
+        rate: the learning rate when the first one was found, NaN if unknown.
+        peak_rate: the largest learning rate until then.
+    """
+
+    first: Finding
+    layers: tuple[str, ...]
+    weighted: tuple[str, ...]
+    activations: tuple[str, ...]
+    rate: float
+    peak_rate: float
+
+    @property
+    def text(self) -> str:
+        return self.first.advice
+
+
+Remedy = Callable[[Advised], Sequence[Change]]
+
+
+def remedy(advised: Advised) -> tuple[Change, ...]:
+    """What the advice says first, as changes: alternatives that it names later are not tried.
+
+    Raises:
+        NotPossible: only a person can follow the advice.
+    """
+    # Data that are far from standardized come first in the advice of any rule.
+    data = [*_inputs(advised.text), *_targets(advised.text)]
+    if data:
+        return tuple(data)
+    return tuple(REMEDIES[advised.first.rule, advised.first.sign](advised))
+
+
+def _inputs(text: str) -> list[Change]:
+    return [StandardizeInputs()] if re.match(r"Standardize (the inputs \(|the inputs of )", text) else []
+
+
+def _targets(text: str) -> list[Change]:
+    return [StandardizeTargets()] if re.match(r"Standardize [^:]*the targets \(", text) else []
+
+
+def _slower(advised: Advised) -> Sequence[Change]:
+    """The learning rate that the text names."""
+    named = re.search(r"\(try ([0-9.e-]+)\)", advised.text)
+    return [RateAtMost(float(named.group(1)) if named else _known(advised.rate) / 10)]
+
+
+def _usual_step(advised: Advised) -> Sequence[Change]:
+    """The learning rate that makes steps of a thousandth of the weights."""
+    if "float32 (dtype policy" in advised.text:
+        return [SinglePrecision()]
+    value = advised.first.value
+    return [ConstantRate(_known(advised.rate) * 1e-3 / value if value > 0 else 1e-3)]
+
+
+def _known(rate: float) -> float:
+    if not math.isfinite(rate):
+        raise NotPossible("the learning rate is unknown")
+    return rate
+
+
+def _initialize(advised: Advised) -> Sequence[Change]:
+    return [Initialize(advised.layers)]
+
+
+def _drive(advised: Advised) -> Sequence[Change]:
+    if "of the layers before" in advised.text:
+        return [Initialize(), StandardizeInputs()]
+    return [StandardizeInputs()]
+
+
+def _by_hand(reason: str) -> Remedy:
+    def refuse(advised: Advised) -> Sequence[Change]:
+        raise NotPossible(reason)
+
+    return refuse
+
+
+def _dead(advised: Advised) -> Sequence[Change]:
+    if "silent from the start" in advised.text:
+        return [Initialize(advised.layers), StandardizeInputs()]
+    return _slower(advised)
+
+
+def _vanishing(advised: Advised) -> Sequence[Change]:
+    if "bounded activations" in advised.text:
+        return [Activation("relu"), Initialize()]
+    return [Initialize()]
+
+
+def _exploding(advised: Advised) -> Sequence[Change]:
+    if advised.first.sign in ("signal", "elasticity"):
+        return [Initialize(advised.layers), ClipNorm(1.0)]
+    return [*_slower(advised), ClipNorm(1.0)]
+
+
+def _nonfinite(advised: Advised) -> Sequence[Change]:
+    if advised.first.origin == "data":
+        return [CleanData()]
+    if advised.first.origin == "loss":
+        return [SafeLoss()]
+    return [ClipNorm(1.0), *_slower(advised)]
+
+
+def _saturated(advised: Advised) -> Sequence[Change]:
+    return [Initialize(advised.layers)] if "glorot_uniform with zero bias" in advised.text else _slower(advised)
+
+
+def _collapsed(advised: Advised) -> Sequence[Change]:
+    return [Initialize(), StandardizeInputs()]
+
+
+def _reach(advised: Advised) -> Sequence[Change]:
+    if advised.text.startswith("Scale the targets"):
+        return [TargetsBetween(-1.0 if "range of tanh" in advised.text or "softsign" in advised.text else 0.0, 1.0)]
+    return [Activation("linear", advised.layers)]
+
+
+def _calmer(advised: Advised) -> Sequence[Change]:
+    return [ClipNorm(1.0), *_slower(advised)]
+
+
+REMEDIES: Mapping[tuple[str, str], Remedy] = {
+    ("dead_units", "dead_share"): _dead,
+    ("dormant_units", "dormant_share"): _initialize,
+    ("vanishing_gradient", "elasticity"): _vanishing,
+    ("exploding_gradient", "step"): _exploding,
+    ("exploding_gradient", "loss"): _exploding,
+    ("exploding_gradient", "elasticity"): _exploding,
+    ("exploding_gradient", "signal"): _exploding,
+    ("exploding_gradient", "growth"): _exploding,
+    ("nonfinite", "outputs"): _nonfinite,
+    ("nonfinite", "gradients"): _nonfinite,
+    ("nonfinite", "weights"): _nonfinite,
+    ("saturated_units", "saturated_share"): _saturated,
+    ("stagnant_weights", "still"): _usual_step,
+    ("stagnant_weights", "restless"): _usual_step,
+    ("no_gradient", "cut"): _by_hand("the path of the gradient is code"),
+    ("no_gradient", "zero"): _by_hand("the path of the gradient is code"),
+    ("collapsed_layer", "sample_spread"): _collapsed,
+    ("poor_init", "gain_high"): _initialize,
+    ("poor_init", "gain_low"): _initialize,
+    ("poor_init", "drive"): _drive,
+    ("poor_init", "equal"): _initialize,
+    ("unfit_head", "one_unit"): lambda advised: [Activation("sigmoid", advised.layers)],
+    ("unfit_head", "reach"): _reach,
+    ("unfit_head", "classes"): lambda advised: [LabelsFromZero()],
+    ("unfit_head", "target_probability"): lambda advised: [TargetsBetween(0.0, 1.0)],
+    ("unfit_head", "output_probability"): lambda advised: [FromLogits()],
+    ("nonfinite_data", "inputs"): lambda advised: [CleanData()],
+    ("nonfinite_data", "targets"): lambda advised: [CleanData()],
+    ("nonfinite_data", "sample_weights"): lambda advised: [CleanData()],
+    ("nonfinite_loss", "loss"): lambda advised: [SafeLoss()],
+    ("learning_rate", "zero"): lambda advised: [ConstantRate(1e-3)],
+    ("learning_rate", "too_low"): _usual_step,
+    ("learning_rate", "decayed"): lambda advised: [ConstantRate(advised.peak_rate)],
+    ("learning_rate", "too_high"): _usual_step,
+    ("learning_rate", "overshoot"): _slower,
+    ("no_learning", "loss"): _by_hand("no cause is visible"),
+    ("loss_spike", "loss"): _calmer,
+    ("loss_spike", "gradient"): _calmer,
+}
+"""By rule and sign."""

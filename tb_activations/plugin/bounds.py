@@ -24,6 +24,8 @@ LONGEST_RULE = 200
 """Characters in the id of a rule."""
 LARGEST_LIST = 16 * 2**20
 """Bytes of JSON per list in an answer."""
+LARGEST_REPORT = 32 * 2**20
+"""Bytes of a page."""
 LARGEST_SETTINGS = 2**18
 """Bytes of JSON per settings object of a run."""
 

@@ -20,7 +20,7 @@ from tb_activations.events.run import Run
 from tb_activations.events.schema import PLUGIN_NAME
 from tb_activations.pictures.kinds import read_details
 from tb_activations.plugin import answers, bounds, parameters, pictures, store
-from tb_activations.plugin.errors import ApiError, BadMethodError, CannotReadError
+from tb_activations.plugin.errors import ApiError, BadMethodError, CannotReadError, TooLargeError
 from tb_activations.plugin.frames import Frame, to_json
 from tb_activations.plugin.judging import Judging
 from tb_activations.plugin.muted import Muted
@@ -138,7 +138,9 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
     def _report(self, request: Request) -> Response:
         name = parameters.text(request.args, "run")
         run = self._store.read(self._source(request), name, frozenset(schema.COLUMNS))
-        page = report_page([judged(run)]).encode("utf-8", "backslashreplace")
+        page = report_page([judged(run, mutes=self._muting.of(name)[0])]).encode("utf-8", "backslashreplace")
+        if len(page) > bounds.LARGEST_REPORT:
+            raise TooLargeError(f"the report has {len(page):,} bytes; use `tb-activations report` in a shell")
         headers = [("Content-Disposition", f"attachment; filename*=UTF-8''{quote(_file_name(name), safe='')}")]
         return _response(request, page, "text/html", headers=headers)
 

@@ -40,7 +40,7 @@ def test_check_fails_for_what_is_left(sick: Path, call: Call) -> None:
     write_mutes(sick, mutes_of([ROOT_CAUSE]))
     answer = call("check", sick)
     assert answer.status == 1
-    assert answer.out.splitlines()[0] == "◆ sick: 2 findings, 1 muted"
+    assert answer.out.splitlines()[0] == "◆ sick: 1 cause, 1 more finding, 1 muted"
     # Without the root, each of them stands for itself.
     assert "follows from" not in answer.out
 

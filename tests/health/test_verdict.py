@@ -88,7 +88,7 @@ def test_a_finding_of_an_unknown_rule_is_described() -> None:
     judgement = judge(SPEC, [record(SPEC, step, silent={"b": range(8)}) for step in range(20)], RULES)[-1]
     strange = dataclasses.replace(judgement.findings[0], rule="melted", sign="share molten", layer="elsewhere")
     result = verdict(SPEC, [strange], judgement.outcomes, list(RULES), {})
-    assert result.sentence.startswith("elsewhere: melted: share molten 0.8 since step 0.")
+    assert result.sentence.startswith("elsewhere: melted: share molten 80% since step 0.")
 
 
 def test_mismatched_outcomes_are_rejected() -> None:

@@ -72,7 +72,7 @@ def test_the_contract_states_a_bound_of_every_route() -> None:
         *(LONGEST_REASON, LARGEST_MAX_STEPS, LARGEST_LIST),
     ]
     assert [count for count in counts if f"{count:,}" not in table] == []
-    sizes = (bounds.LARGEST_LIST, pictures.LARGEST_PICTURE, store.TEXT_BYTES, LARGEST_JSON)
+    sizes = (bounds.LARGEST_LIST, bounds.LARGEST_REPORT, pictures.LARGEST_PICTURE, store.TEXT_BYTES, LARGEST_JSON)
     assert [size for size in sizes if f"{size // 2**20} MiB" not in table] == []
     assert f"{bounds.LARGEST_SETTINGS // 2**10} KiB" in table
 

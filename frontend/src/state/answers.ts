@@ -14,7 +14,6 @@ import {
 } from "../api";
 import { queryOf, withNotes } from "../core/browser_mutes";
 import { evidenceOf } from "../core/evidence";
-import { type FailureKind, kindOf } from "../core/failures";
 import type { Frame, HistogramsHeader, MatrixHeader, SeriesHeader, UnitsHeader } from "../core/frame";
 import { withUnobserved } from "../core/judged";
 import { offeredPictures, shownPicture } from "../core/pictures";
@@ -35,6 +34,7 @@ import type {
   RunList,
 } from "../core/types";
 import type { Host } from "../host";
+import { type ByRun, eachRun } from "./by_run";
 import { type Choices, HEALTH } from "./choices";
 import type { Muting } from "./muting";
 import { type Loaded, resource, stable } from "./resource";
@@ -48,9 +48,6 @@ const ABOUT_STEPS: readonly string[] = ["epoch", "samples"];
 const POLL_EVERY = 10;
 /** Seconds after its last record for which a run counts as active. */
 export const FRESH = 120;
-
-/** Answers for several runs by name, without runs that are gone or lack the layer. */
-export type ByRun<Value> = ReadonlyMap<string, Value>;
 
 /** The server's answers for the current choices. */
 export interface Answers {
@@ -374,23 +371,6 @@ function pollWhileFresh(run: ReadonlySignal<Run | null>, now: ReadonlySignal<num
     last = now.value;
     look();
   });
-}
-
-const GONE: readonly (FailureKind | null)[] = ["unknown_run", "unknown_layer"];
-
-/** Leaves out a run that is gone or lacks the layer; any other failure fails all. */
-async function eachRun<Value>(names: readonly string[], load: (name: string) => Promise<Value>): Promise<ByRun<Value>> {
-  const answers = await Promise.all(
-    names.map(async (name): Promise<readonly [string, Value] | null> => {
-      try {
-        return [name, await load(name)];
-      } catch (error) {
-        if (error instanceof Error && GONE.includes(kindOf(error))) return null;
-        throw error;
-      }
-    }),
-  );
-  return new Map(answers.filter((answer) => answer !== null));
 }
 
 /** The requested layer; else the one in the verdict; else the first. */

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from tb_activations.health.rules.base import (
     outcomes_of,
 )
 from tb_activations.health.rules.elasticity import SPREAD_OUT
+from tb_activations.health.rules.explosion import Alarm, Remedies, Scene
 from tb_activations.health.rules.kernels import is_grown, kernel_steps
 from tb_activations.health.rules.pull import RECENT, Pull, pull, signal_sizes
 from tb_activations.health.rules.usual_causes import lower_rate, rate_now, to_standardize
@@ -60,59 +61,6 @@ _HARMING = frozenset({"step", "loss"})
 
 AMPLIFIED = 50.0
 """An elasticity below this many times that of the outputs is large only because the loss is small."""
-
-
-@dataclasses.dataclass(frozen=True)
-class _Alarm:
-    """One sign of an exploding gradient in a layer.
-
-    Attributes:
-        remark: how the value was computed, if that is unusual; begins with a comma.
-    """
-
-    sign: Sign
-    value: float
-    threshold: float
-    severity: Severity
-    since_step: int
-    remark: str = ""
-    closing: float = math.nan
-
-
-class _Remedies(NamedTuple):
-    """The learning rate, a lower one to try, and what to standardize first."""
-
-    rate: float
-    lower_rate: float
-    to_standardize: str
-
-
-@dataclasses.dataclass(frozen=True)
-class _Scene:
-    """What is known of the latest step.
-
-    Attributes:
-        steps: `[checks, layers]`, the sizes of the latest steps that may be explosions, NaN for the others.
-        largest: `[layers]`, the largest of them.
-        tension: `[layers]`, median elasticity, also of steps with few rows.
-        sizes: `[layers]`, size of the outputs before the first step.
-        growth: `[layers]`, growth of the gradient from block to block where that is an alarm, otherwise NaN.
-        blown_up: the alarm of a blown-up loss; the layer in row `culprit` is blamed for it.
-        is_known: `[layers]`, whether a gradient was measured.
-        has_fallen: whether the loss has fallen, by slack.
-    """
-
-    steps: NDArray[np.float64]
-    largest: NDArray[np.float64]
-    pull: Pull
-    tension: NDArray[np.float64]
-    sizes: NDArray[np.float64]
-    growth: NDArray[np.float64]
-    blown_up: _Alarm | None
-    culprit: int
-    is_known: NDArray[np.bool_]
-    has_fallen: Mapping[float, bool]
-    has_learned: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,9 +130,9 @@ class ExplodingGradient(LayerRule):
                 found[row] = evidence
         return Answers(outcomes, found)
 
-    def _scene(self, history: History) -> _Scene:
+    def _scene(self, history: History) -> Scene:
         steps, tension = _steps(history), pull(history, 0).median
-        return _Scene(
+        return Scene(
             steps=steps,
             largest=np.fmax.reduce(steps, axis=0, initial=-np.inf),
             pull=pull(history, FEW_ROWS),
@@ -198,7 +146,7 @@ class ExplodingGradient(LayerRule):
             has_learned=has_learned(history),
         )
 
-    def _alarms(self, history: History, row: int, scene: _Scene, earlier: OpenFinding | None) -> list[_Alarm]:
+    def _alarms(self, history: History, row: int, scene: Scene, earlier: OpenFinding | None) -> list[Alarm]:
         slack = SLACK if earlier else 1.0
         has_fallen = scene.has_fallen[slack]
         # The loss does not depend on the scale of a kernel before a normalization.
@@ -212,7 +160,7 @@ class ExplodingGradient(LayerRule):
         ]
         return [alarm for alarm in alarms if alarm]
 
-    def _candidates(self, history: History, scene: _Scene) -> NDArray[np.bool_]:
+    def _candidates(self, history: History, scene: Scene) -> NDArray[np.bool_]:
         """`[layers]`, false where no sign is possible."""
         may_alarm: NDArray[np.bool_] = (
             (scene.pull.median > self.elasticity) | (scene.sizes > self.signal) | (scene.largest > self.step)
@@ -220,7 +168,7 @@ class ExplodingGradient(LayerRule):
         return may_alarm | (scene.growth >= self.growth)
 
     def _answer(
-        self, history: History, row: int, alarms: Sequence[_Alarm], earlier: OpenFinding | None, *, learned: bool
+        self, history: History, row: int, alarms: Sequence[Alarm], earlier: OpenFinding | None, *, learned: bool
     ) -> Evidence | None:
         if alarms:
             worst = max(alarms, key=lambda alarm: alarm.severity is Severity.PROBLEM)
@@ -229,13 +177,13 @@ class ExplodingGradient(LayerRule):
             return earlier.evidence._replace(checks=earlier.checks + 1)
         return None
 
-    def _step_sign(self, steps: NDArray[np.float64], history: History) -> _Alarm | None:
+    def _step_sign(self, steps: NDArray[np.float64], history: History) -> Alarm | None:
         if not np.any(steps > self.step):
             return None
         began = int(history.steps[-len(steps) :][steps > self.step][0])
-        return _Alarm(STEP, float(np.nanmax(steps)), self.step, Severity.PROBLEM, began)
+        return Alarm(STEP, float(np.nanmax(steps)), self.step, Severity.PROBLEM, began)
 
-    def _loss_sign(self, history: History) -> _Alarm | None:
+    def _loss_sign(self, history: History) -> Alarm | None:
         recent = history.losses[-RECENT:]
         if history.total("loss_nonfinite")[-1] == 1:
             return self._overflow_sign(history)
@@ -247,9 +195,9 @@ class ExplodingGradient(LayerRule):
         if ratio <= self.loss:
             return None
         severity = Severity.PROBLEM if ratio > 10 * self.loss else Severity.WARNING
-        return _Alarm(LOSS, ratio, self.loss, severity, int(history.steps[-RECENT]))
+        return Alarm(LOSS, ratio, self.loss, severity, int(history.steps[-RECENT]))
 
-    def _overflow_sign(self, history: History) -> _Alarm | None:
+    def _overflow_sign(self, history: History) -> Alarm | None:
         """A loss that grew without bound until it was no longer finite, faster than `RECENT` steps."""
         losses, first = np.abs(history.losses), abs(history.first.total("loss")) if history.first else np.nan
         ratios = losses / first if first > 0 else np.full(len(losses), np.nan)
@@ -257,9 +205,9 @@ class ExplodingGradient(LayerRule):
         if last < 0 or not ratios[last] > self.loss:
             return None
         began = last - trailing(ratios[: last + 1] > self.loss) + 1
-        return _Alarm(LOSS, float(ratios[last]), self.loss, Severity.PROBLEM, int(history.steps[began]))
+        return Alarm(LOSS, float(ratios[last]), self.loss, Severity.PROBLEM, int(history.steps[began]))
 
-    def _elasticity_sign(self, pull: Pull, row: int, slack: float, *, has_fallen: bool) -> _Alarm | None:
+    def _elasticity_sign(self, pull: Pull, row: int, slack: float, *, has_fallen: bool) -> Alarm | None:
         value, share = float(pull.median[row]), float(pull.shares[row])
         if not slack * value > self.elasticity or not slack * pull.amplified[row] > AMPLIFIED or has_fallen:
             return None
@@ -269,7 +217,7 @@ class ExplodingGradient(LayerRule):
             remarks.append(f"estimated for the {percent(share)} of its weights that the gradient reaches")
         if pull.is_swinging:
             remarks.append("relative to the range of a loss that passes through zero")
-        return _Alarm(
+        return Alarm(
             ELASTICITY,
             value,
             self.elasticity,
@@ -279,10 +227,10 @@ class ExplodingGradient(LayerRule):
             closing,
         )
 
-    def _signal_sign(self, size: float, tension: float) -> _Alarm | None:
+    def _signal_sign(self, size: float, tension: float) -> Alarm | None:
         if not (size > self.signal and tension > self.strained):
             return None
-        return _Alarm(SIGNAL, size, self.signal, Severity.WARNING, 0)
+        return Alarm(SIGNAL, size, self.signal, Severity.WARNING, 0)
 
     def _growth(self, history: History) -> NDArray[np.float64]:
         """`[layers]`: the smallest growth from one block to the next, NaN where that is no alarm."""
@@ -294,10 +242,10 @@ class ExplodingGradient(LayerRule):
         is_growing = np.all(norms > 0, axis=0) & np.all(factors >= self.growth, axis=0)
         return np.where(is_growing, factors.min(axis=0), np.nan)
 
-    def _growth_sign(self, history: History, factor: float) -> _Alarm | None:
+    def _growth_sign(self, history: History, factor: float) -> Alarm | None:
         if math.isnan(factor):
             return None
-        return _Alarm(GROWTH, factor, self.growth, Severity.WARNING, int(history.steps[0]))
+        return Alarm(GROWTH, factor, self.growth, Severity.WARNING, int(history.steps[0]))
 
     @staticmethod
     def bearing(value: float) -> float:
@@ -345,7 +293,7 @@ def _nearest_to_trouble(history: History, steps: NDArray[np.float64], tension: N
     return -1
 
 
-def _evidence(history: History, row: int, alarm: _Alarm, earlier: OpenFinding | None) -> Evidence:
+def _evidence(history: History, row: int, alarm: Alarm, earlier: OpenFinding | None) -> Evidence:
     began = earlier.since_step if earlier else alarm.since_step
     return Evidence(
         severity=alarm.severity,
@@ -360,13 +308,13 @@ def _evidence(history: History, row: int, alarm: _Alarm, earlier: OpenFinding | 
             history.spec.layers[row],
             alarm,
             began,
-            _Remedies(rate_now(history), lower_rate(history), to_standardize(history)),
+            Remedies(rate_now(history), lower_rate(history), to_standardize(history)),
         ),
         closing_threshold=alarm.closing,
     )
 
 
-def _explain(layer: LayerSpec, alarm: _Alarm, began: int, remedies: _Remedies) -> Explanation:
+def _explain(layer: LayerSpec, alarm: Alarm, began: int, remedies: Remedies) -> Explanation:
     what = {
         STEP.id: f"one step changed a kernel of {layer.name} by {number(alarm.value)} times its norm",
         LOSS.id: f"the loss is {number(alarm.value)} times what it was at the start, and {layer.name} moves most",
@@ -391,7 +339,7 @@ def _explain(layer: LayerSpec, alarm: _Alarm, began: int, remedies: _Remedies) -
     )
 
 
-def _advice(layer: LayerSpec, sign: Sign, remedies: _Remedies) -> str:
+def _advice(layer: LayerSpec, sign: Sign, remedies: Remedies) -> str:
     recurrent = any(part in layer.class_name for part in ("RNN", "LSTM", "GRU"))
     extra = (
         " Shorter sequences, an orthogonal recurrent initializer or an LSTM keep it bounded in time."

@@ -12,7 +12,7 @@ import { runDash } from "../../core/runs";
 import { type Extent, lineScale, naturalExtent, nearestStep, scaleName } from "../../core/scale";
 import type { NumberTable } from "../../core/table";
 import type { ScaleKind, Statistic } from "../../core/types";
-import type { ByRun } from "../../state/answers";
+import type { ByRun } from "../../state/by_run";
 import type { Store } from "../../state/store";
 import { Numbers } from "./number_table";
 

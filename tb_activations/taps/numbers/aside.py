@@ -34,7 +34,22 @@ def aside(tensor: tf.Tensor) -> tf.Tensor:
 
     Call it when the step is complete: it must know everything that reads the tensor.
     """
-    return _again(tensor) if not isinstance(tensor, tf.__internal__.EagerTensor) and _is_merged(tensor) else tensor
+    if isinstance(tensor, tf.__internal__.EagerTensor):
+        return tensor
+    source = _source(tensor)
+    return _again(source) if _is_merged(source) else tensor
+
+
+_HANDING_ON = frozenset({"Identity", "IdentityN"})
+"""Operations that the graph optimizer removes; functions with a custom gradient end in one."""
+
+
+def _source(tensor: tf.Tensor) -> tf.Tensor:
+    """The tensor whose values are only handed on until they are these."""
+    # Terminates: inputs were created before their operation.
+    while tensor.op.type in _HANDING_ON:
+        tensor = tensor.op.inputs[tensor.value_index]
+    return tensor
 
 
 def _is_merged(tensor: tf.Tensor) -> bool:
@@ -66,8 +81,9 @@ def _readers(tensor: tf.Tensor) -> list[Any]:
     """The operations that read the values of a tensor, directly or through one that only hands them on; each once."""
     readers = []
     for operation in tensor.consumers():
-        if operation.type == "Identity":
-            readers += _readers(operation.outputs[0])
+        if operation.type in _HANDING_ON:
+            for given, output in zip(operation.inputs, operation.outputs, strict=True):
+                readers += _readers(output) if given is tensor else []
         elif operation.type not in _OF_SHAPES:
             readers.append(operation)
     return list(dict.fromkeys(readers))

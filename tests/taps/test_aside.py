@@ -103,3 +103,22 @@ def test_a_sum_that_only_another_sum_reads_is_added_again() -> None:
 def test_eager_values_are_returned_as_they_are() -> None:
     value = tf.constant([1.0])
     assert aside(value) is value
+
+
+def test_values_that_an_identity_hands_on_are_those_of_their_source() -> None:
+    @tf.custom_gradient
+    def product(value: Any) -> Any:
+        return value * tf.sigmoid(value), lambda gradient: gradient
+
+    def step(x: Any) -> Any:
+        value = product(x)
+        scaled = value * 2.0
+        again = aside(value)
+        kinds.append((value.op.type, again.op.type, again.op.inputs[1].op.name))
+        return scaled, again
+
+    kinds: list[tuple[str, str, str]] = []
+    scaled, again = tf.function(step, autograph=False)(tf.constant([1.0, -2.0]))
+    # The sigmoid is computed again as well: one that two products read would not be merged.
+    assert kinds == [("IdentityN", "Mul", "layer_health_aside")]
+    np.testing.assert_allclose(again, scaled / 2)

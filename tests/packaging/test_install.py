@@ -161,10 +161,10 @@ def test_tensorboard_serves_the_tab(viewer: Path, logs: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "status", "says"),
     [
-        ("tb-activations diff logs/run-1 logs/run-1", 0, "Equal within"),
+        ("tb-activations diff logs/run-1 logs/run-1", 0, "Equal at "),
         ("tb-activations report logs", 0, "PROBLEM dense_2"),
         ("tb-activations report logs --format html --output report.html", 0, ""),
-        ("tb-activations check logs --fail-on problem", 1, "run-1: 1 finding"),
+        ("tb-activations check logs --fail-on problem", 1, "run-1: 1 cause"),
     ],
 )
 def test_the_command_line_is_there(viewer: Path, logs: Path, command: str, status: int, says: str) -> None:

@@ -17,7 +17,7 @@ from tests.browser.test_accessibility import violations
 from tests.judged_run import LAYER, PLAN, write_judged_run
 from tests.live_server import Server, serve
 
-FOUND = f"{LAYER}: 60% of units dead since step 100. 1 of 4 layers needs attention."
+FOUND = f"Start with {LAYER}: 60% of units dead since step 100. 1 of 4 layers needs attention."
 SILENT = "No problems found in 4 layers; 3 rules checked, 1 not applicable."
 
 

@@ -129,8 +129,8 @@ def test_every_compared_run_has_a_lane_of_its_health(open_tab: OpenTab, server: 
     assert box is not None
     row = box["height"] / 8
     plot.hover(position={"x": box["width"] * 0.75, "y": 2.5 * row})
-    expect(lanes.nth(2).locator(".lane-head")).to_contain_text("dense_2: Problem, step 9")
-    expect(lanes.nth(0).locator(".lane-head")).to_contain_text("OK, step 9")
+    expect(lanes.nth(2).locator(".lane-head")).to_contain_text("dense_2: Problem, step 890")
+    expect(lanes.nth(0).locator(".lane-head")).to_contain_text("OK, step 890")
     plot.click(position={"x": 10, "y": 1.5 * row})
     expect(tab.selected_layer).to_have_text("dense_1")
 

@@ -9,6 +9,15 @@ export interface Fix {
   readonly code: string;
 }
 
+/** The learning rate at the last step, and the lowest one before; null if unknown. */
+export interface Rates {
+  readonly last: number | null;
+  readonly lowest: number | null;
+}
+
+/** A learning rate that has risen by this factor is set back; the rules do the same. */
+const RISEN = 10;
+
 const ACTIVATION_LAYERS: Readonly<Record<string, string>> = { ReLU: "relu", Activation: "activation" };
 const RELU_LIKE = ["relu", "leaky_relu", "elu", "gelu", "silu", "swish", "mish", "relu6"];
 
@@ -16,12 +25,12 @@ const RELU_LIKE = ["relu", "leaky_relu", "elu", "gelu", "silu", "swish", "mish",
  * The change to try first, for Keras; null where only looking helps.
  *
  * @param layer null for the training as a whole.
- * @param rate the last learning rate; null if unknown.
+ * @param rates of the run.
  */
-export function fixOf(finding: Finding, layer: Layer | null, rate: number | null): Fix | null {
+export function fixOf(finding: Finding, layer: Layer | null, rates: Rates): Fix | null {
   switch (finding.rule) {
     case "dead_units":
-      return layer === null ? null : deadUnits(finding, layer, rate);
+      return layer === null ? null : deadUnits(finding, layer, rates);
     case "dormant_units":
     case "collapsed_layer":
       return layer === null ? null : normalizedBefore(layer);
@@ -32,15 +41,15 @@ export function fixOf(finding: Finding, layer: Layer | null, rate: number | null
       return layer === null ? null : initialized(layer);
     case "exploding_gradient":
     case "loss_spike":
-      return clipped(rate);
+      return clipped(rates);
     case "nonfinite":
-      return finding.origin === "data" ? finiteRows() : clipped(rate);
+      return finding.origin === "data" ? finiteRows() : clipped(rates);
     case "nonfinite_data":
       return finiteRows();
     case "stagnant_weights":
-      return learningRate(rate, finding.sign === "still" ? 10 : 0.1);
+      return learningRate(rates, finding.sign === "still" ? 10 : 0.1);
     case "learning_rate":
-      return learningRate(rate, finding.sign === "too_low" || finding.sign === "zero" ? 10 : 0.1);
+      return learningRate(rates, finding.sign === "too_low" || finding.sign === "zero" ? 10 : 0.1);
     case "no_learning":
       return { about: "See whether the network can fit a single batch", code: "model.fit(x[:32], y[:32], epochs=200)" };
     case "unfit_head":
@@ -52,9 +61,9 @@ export function fixOf(finding: Finding, layer: Layer | null, rate: number | null
   }
 }
 
-function deadUnits(finding: Finding, layer: Layer, rate: number | null): Fix {
+function deadUnits(finding: Finding, layer: Layer, rates: Rates): Fix {
   if (finding.since_step === 0) return initialized(layer);
-  const lower = learningRate(rate, 0.1);
+  const lower = learningRate(rates, 0.1);
   const leaky =
     layer.class_name in ACTIVATION_LAYERS
       ? `keras.layers.LeakyReLU(negative_slope=0.1, name=${name(layer)})`
@@ -96,9 +105,12 @@ function normalizedBefore(layer: Layer): Fix {
   };
 }
 
-function learningRate(rate: number | null, factor: number): Fix {
+function learningRate({ last: rate, lowest }: Rates, factor: number): Fix {
   const known = rate !== null && rate > 0 && Number.isFinite(rate);
-  const value = known ? `${Number((rate * factor).toPrecision(3))}` : `${factor} * model.optimizer.learning_rate`;
+  const isRisen = known && factor < 1 && lowest !== null && lowest * RISEN <= rate;
+  const value = known
+    ? `${Number((isRisen ? lowest : rate * factor).toPrecision(3))}`
+    : `${factor} * model.optimizer.learning_rate`;
   const was = known ? `  # was ${formatValue(rate)}` : "";
   return {
     about: factor < 1 ? "Lower the learning rate" : "Raise the learning rate",
@@ -106,10 +118,10 @@ function learningRate(rate: number | null, factor: number): Fix {
   };
 }
 
-function clipped(rate: number | null): Fix {
+function clipped(rates: Rates): Fix {
   return {
     about: "Clip gradients and lower the learning rate, before fit",
-    code: `model.optimizer.clipnorm = 1.0\n${learningRate(rate, 0.1).code}`,
+    code: `model.optimizer.clipnorm = 1.0\n${learningRate(rates, 0.1).code}`,
   };
 }
 

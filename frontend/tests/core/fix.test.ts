@@ -2,8 +2,10 @@ import { describe, expect, it } from "vitest";
 import { fixOf } from "../../src/core/fix";
 import { finding, layer, RULES } from "../samples";
 
-const codeOf = (changes: Parameters<typeof finding>[0], of = layer(), rate: number | null = 0.3) =>
-  fixOf(finding(changes), of, rate)?.code;
+const codeOf = (changes: Parameters<typeof finding>[0], of = layer(), last: number | null = 0.3, lowest = last) =>
+  fixOf(finding(changes), of, { last, lowest })?.code;
+
+const UNKNOWN = { last: null, lowest: null };
 
 describe("the suggested change", () => {
   it("lowers the rate and makes dying units leaky", () => {
@@ -13,6 +15,12 @@ describe("the suggested change", () => {
     expect(codeOf({}, layer({ class_name: "ReLU", name: "net/block/out@2" }), null)).toBe(
       'model.optimizer.learning_rate = 0.1 * model.optimizer.learning_rate\n\n# if units still die:\nkeras.layers.LeakyReLU(negative_slope=0.1, name="out")',
     );
+  });
+
+  it("sets a rate back that has risen", () => {
+    const lowered = "model.optimizer.learning_rate = 0.001  # was 0.1";
+    expect(codeOf({}, layer(), Math.fround(0.1), Math.fround(0.001))).toContain(lowered);
+    expect(codeOf({}, layer(), 0.1, 0.02)).toContain("learning_rate = 0.01  # was 0.1");
   });
 
   it("initializes units that were dead from the start", () => {
@@ -35,8 +43,8 @@ describe("the suggested change", () => {
   });
 
   it("is none where only looking helps, and for a rule of a later version", () => {
-    expect(fixOf(finding({ rule: "no_gradient" }), layer(), 0.1)).toBeNull();
-    expect(fixOf(finding({ rule: "later" }), layer(), 0.1)).toBeNull();
-    for (const { id } of RULES) expect(() => fixOf(finding({ rule: id, layer: "" }), null, null)).not.toThrow();
+    expect(fixOf(finding({ rule: "no_gradient" }), layer(), UNKNOWN)).toBeNull();
+    expect(fixOf(finding({ rule: "later" }), layer(), UNKNOWN)).toBeNull();
+    for (const { id } of RULES) expect(() => fixOf(finding({ rule: id, layer: "" }), null, UNKNOWN)).not.toThrow();
   });
 });

@@ -9,6 +9,7 @@ import type { Frame, SeriesHeader } from "../../core/frame";
 import { frameRow, lastMeasured } from "../../core/points";
 import { ruleTitle } from "../../core/ranking";
 import type { RootCause as Cause, Consequence } from "../../core/root_cause";
+import { extentOf } from "../../core/scale";
 import type { Finding, Rule, RunDescription } from "../../core/types";
 import type { Store } from "../../state/store";
 import { Shape } from "../parts/badge";
@@ -214,7 +215,8 @@ function FixCode({ store, finding, description }: FixProps) {
   const rates = rowOf(store.training.value.value, "learning_rate");
   const last = rates === null ? -1 : lastMeasured(rates);
   const layer = description.layers.find(({ name }) => name === finding.layer) ?? null;
-  const fix = fixOf(finding, layer, rates === null ? null : (rates[last] ?? null));
+  const lowest = rates === null ? null : (extentOf(rates, 0)?.low ?? null);
+  const fix = fixOf(finding, layer, { last: rates?.[last] ?? null, lowest });
   if (fix === null) return null;
   const copy = () =>
     navigator.clipboard.writeText(fix.code).then(

@@ -15,7 +15,7 @@ _MERGING = {
     **dict.fromkeys(_PRODUCTS, _SUMS | _FUNCTIONS),
     **dict.fromkeys(_BATCHED, _SUMS | _FUNCTIONS | {"Mul"}),
     **dict.fromkeys(_SUMS | {"AddN"}, _SUMS | {"AddN"}),
-    **dict.fromkeys(("Mul",), _SUMS | {"AddN", "Maximum", "Mul", "RealDiv"}),
+    **dict.fromkeys(("Mul", "RealDiv"), _SUMS | {"AddN", "Maximum", "Mul", "RealDiv"}),
     # The parts of swish, mish and hard swish, which oneDNN computes at once.
     "Sigmoid": frozenset({"Mul"}),
     "Relu6": frozenset({"Mul"}),
@@ -54,8 +54,8 @@ def _source(tensor: tf.Tensor) -> tf.Tensor:
 
 def _is_merged(tensor: tf.Tensor) -> bool:
     kind = tensor.op.type
-    if kind == "RealDiv":
-        # A division by a constant may become a product, however many operations read it.
+    if kind == "RealDiv" and tensor.op.inputs[0].op.type in _SPREADING:
+        # The gradient of a mean: divided before it is spread, however many operations read it.
         return True
     if kind not in _MERGING:
         return False
@@ -73,6 +73,7 @@ def _is_sum_with_product(operation: Any) -> bool:
     )
 
 
+_SPREADING = frozenset({"BroadcastTo", "Tile"})
 _OF_SHAPES = frozenset({"Shape", "ShapeN", "Size", "Rank"})
 """Operations that need no values: the graph optimizer replaces them before it merges others."""
 

@@ -9,15 +9,14 @@ import pytest
 
 from tb_activations.taps.numbers.values import StepValues
 from tb_activations.taps.step.packing import Packing
-from tests.training.models import sequential, train
+from tests.training.models import functional, sequential, train
 from tests.training.observe import Observe
-
-EXACT = ("zero_fraction", "elements", "nonfinite")
 
 
 def observed(**compiled: Any) -> tuple[list[tuple[int, StepValues]], list[np.ndarray]]:
     observe = Observe(update_freq=3)
-    model = train(sequential, [observe], epochs=1, **compiled)
+    # Without dropout: XLA draws other random numbers.
+    model = train(functional, [observe], epochs=1, **compiled)
     return observe.seen, model.get_weights()
 
 

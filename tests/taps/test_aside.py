@@ -106,7 +106,7 @@ def test_eager_values_are_returned_as_they_are() -> None:
 
 
 def test_values_that_an_identity_hands_on_are_those_of_their_source() -> None:
-    @tf.custom_gradient
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
     def product(value: Any) -> Any:
         return value * tf.sigmoid(value), lambda gradient: gradient
 

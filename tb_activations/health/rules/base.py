@@ -17,6 +17,8 @@ from tb_activations.records.finding import Finding, Outcome, Severity, Unit
 from tb_activations.records.formatting import measured
 
 _LOGGER = logging.getLogger("tb_activations")
+_undescribed: set[str] = set()
+"""Rules whose failure to describe a finding has been logged: words are read again at every record."""
 
 
 class Sign(NamedTuple):
@@ -165,7 +167,9 @@ class OpenFinding(NamedTuple):
             return self.evidence.explain()
         # A rule that fails must not take the findings of others with it.
         except Exception:
-            _LOGGER.warning("Layer health: rule %s could not describe its finding.", self.rule, exc_info=True)
+            if self.rule not in _undescribed:
+                _undescribed.add(self.rule)
+                _LOGGER.warning("Layer health: rule %s could not describe its finding.", self.rule, exc_info=True)
             return Explanation(f"{self.rule} in {self.layer or 'the training'}: not described.", "", "")
 
     def told(self, root: str | None = None, closed_step: int | None = None) -> Finding:

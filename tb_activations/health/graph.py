@@ -52,14 +52,14 @@ def layer_graph(layers: Sequence[LayerSpec]) -> LayerGraph:
     # Rows are in call order: going backward, everything that a layer feeds is complete before the layer itself.
     for row in range(len(layers) - 1, -1, -1):
         reaches[row] |= reaches[direct[row]].any(axis=0)
-    weighted = np.array([layer.parameters > 0 and not layer.call_site for layer in layers], bool)
+    weighted = np.array([layer.parameters > 0 and layer.is_whole for layer in layers], bool)
     behind = reaches & weighted & ~_is_inside(layers)
     normalizing = np.array([layer.class_name in NORMALIZATIONS for layer in layers], bool)
     return LayerGraph(direct, reaches, ~behind.any(axis=1), (direct & normalizing).any(axis=1))
 
 
 def _direct(layers: Sequence[LayerSpec]) -> NDArray[np.bool_]:
-    rows = {layer.name: row for row, layer in enumerate(layers) if not layer.call_site}
+    rows = {layer.name: row for row, layer in enumerate(layers) if layer.is_whole}
     direct = np.zeros((len(layers), len(layers)), bool)
     order = list(rows.values())
     if any(layer.inputs for layer in layers):

@@ -42,7 +42,7 @@ class History:
     Attributes:
         graph: of the run's layers.
         row_of: the row of each layer by its name.
-        is_whole: `[layers]`, whether the row is a layer and not a single call of one.
+        is_whole: `[layers]`, whether the row is a layer, not a single call or a part of one.
         is_trained: `[layers]`, whether it is also trainable.
         units_of: `[layers]`, number of units.
         checks: number of observed steps so far.
@@ -83,7 +83,7 @@ class History:
         self.spec = spec
         self.graph = layer_graph(spec.layers)
         self.units_of = np.array([layer.units for layer in spec.layers], np.int64)
-        self.is_whole = np.array([not layer.call_site for layer in spec.layers], bool)
+        self.is_whole = np.array([layer.is_whole for layer in spec.layers], bool)
         self.is_trained = self.is_whole & np.array([layer.trainable for layer in spec.layers], bool)
         self.row_of = rows = {layer.name: row for row, layer in enumerate(spec.layers)}
         self._of_run: dict[Hashable, Any] = {}

@@ -149,7 +149,7 @@ def _counted(spec: RunSpec, affected: set[str]) -> list[int]:
     return [
         row
         for row, layer in enumerate(spec.layers)
-        if layer.name in affected or not (layer.call_site or layer.not_observed)
+        if layer.name in affected or (layer.is_whole and not layer.not_observed)
     ]
 
 

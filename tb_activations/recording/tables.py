@@ -107,6 +107,7 @@ def _layer_spec(row: Row) -> LayerSpec:
         trainable=call.trainable,
         inputs=call.inputs,
         is_gate=call.is_gate,
+        part_of=call.part_of,
         not_observed=row.not_observed,
     )
 

@@ -25,6 +25,8 @@ class LayerSpec:
         inputs: names of the layers whose outputs this one was computed from, directly or through plain operations;
             empty where that is unknown (eager steps) or the data come from outside.
         is_gate: whether the output is multiplied with that of another layer, as in squeeze-and-excite blocks.
+        part_of: name of the layer that this is a part of (a cell of a recurrent layer, a gate of a cell); "" for
+            a layer.
         not_observed: why the layer has no statistics ("" if it has).
     """
 
@@ -39,7 +41,13 @@ class LayerSpec:
     trainable: bool = False
     inputs: tuple[str, ...] = ()
     is_gate: bool = False
+    part_of: str = ""
     not_observed: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the row is a layer: neither a single call nor a part of one."""
+        return not self.call_site and not self.part_of
 
 
 @dataclasses.dataclass(frozen=True)

@@ -31,7 +31,8 @@ class NamedLayer:
 def find_layers(model: keras.Model) -> list[NamedLayer]:
     """Every layer below `model`; a layer precedes the layers inside it.
 
-    Input layers are left out. Models, `model` included, are listed only if they hold weights directly. A layer that
+    Input layers are left out. Models, `model` included, and stacks of cells are listed only if they hold weights
+    directly. A layer that
     is reachable on several paths is listed once. Repeated names get the suffixes "~2", "~3", ...
     """
     found: list[NamedLayer] = []
@@ -39,7 +40,7 @@ def find_layers(model: keras.Model) -> list[NamedLayer]:
     cells: set[int] = set()
     for name, layer in [(model.name, model), *_walk(model, "", {id(model)})]:
         is_model = isinstance(layer, keras.Model)
-        if is_model and not own_weights(layer):
+        if (is_model or isinstance(layer, keras.layers.StackedRNNCells)) and not own_weights(layer):
             continue
         taken[name] = taken.get(name, 0) + 1
         if isinstance(layer, keras.layers.RNN):

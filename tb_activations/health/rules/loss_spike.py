@@ -133,6 +133,6 @@ class LossSpike(TrainingRule):
 def _gradient_norms(history: History) -> NDArray[np.float64]:
     """`[checks kept]`: norm of the gradient of all observed weights, NaN if not measured."""
     norms = history.stat("weight_gradient_norm").astype(np.float64)
-    whole = np.array([not layer.call_site for layer in history.spec.layers], bool)
+    whole = np.array([layer.is_whole for layer in history.spec.layers], bool)
     squares = np.nansum(np.square(norms[:, whole]), axis=1)
     return np.where(squares > 0, np.sqrt(squares), np.nan)

@@ -174,7 +174,7 @@ def _head(history: History) -> int | None:
     rows = [
         row
         for row, layer in enumerate(history.spec.layers)
-        if graph.is_head[row] and not (layer.call_site or layer.not_observed) and not graph.direct[row].any()
+        if graph.is_head[row] and layer.is_whole and not layer.not_observed and not graph.direct[row].any()
     ]
     return rows[0] if len(rows) == 1 else None
 

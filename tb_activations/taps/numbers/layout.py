@@ -54,6 +54,7 @@ class Call:
         units: length of the unit axis; 0 without statistics per unit.
         inputs: names of the observed layers whose outputs the call was computed from.
         is_gate: whether the output is multiplied by the output of another layer.
+        part_of: name of the layer that this is a part of, such as the recurrent layer of a cell; "" for a layer.
         input_place: what the size of the call's input is known from: the place of the call whose output it is, or, from
             the number of calls on, of an input that was measured on its own; None if it is unknown.
         map_shape: (samples, height, width, channels) of the feature maps that the step returns; empty for none.
@@ -70,6 +71,7 @@ class Call:
     trainable: bool
     inputs: tuple[str, ...] = ()
     is_gate: bool = False
+    part_of: str = ""
     input_place: int | None = None
     map_shape: tuple[int, ...] = ()
 

@@ -10,16 +10,16 @@ import keras
 import tensorflow as tf
 
 from tb_activations.taps import taps
-from tb_activations.taps.step.seen import SeenCall
+from tb_activations.taps.step.seen import Seen, SeenCall
 
-Receive = Callable[[SeenCall, tf.Tensor], None]
+Receive = Callable[[Seen, tf.Tensor], None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
     """Tensors whose gradients a backward pass is to compute as well, each with the call that it belongs to."""
 
-    points: Sequence[tuple[SeenCall, tf.Tensor]] = ()
+    points: Sequence[tuple[Seen, tf.Tensor]] = ()
     receive: Receive = lambda *_: None
 
     @property
@@ -34,7 +34,7 @@ class Wanted:
 
 
 def wanted(
-    calls: Sequence[SeenCall], models: frozenset[str], receive: Receive, sources: Sequence[Any], *, is_filled: bool
+    calls: Sequence[Seen], models: frozenset[str], receive: Receive, sources: Sequence[Any], *, is_filled: bool
 ) -> Wanted:
     """The outputs of these calls, for a backward pass to weights of `models`.
 
@@ -49,7 +49,7 @@ def wanted(
         is_filled: whether the pass returns zeros for tensors without a gradient. Zeros must not hide the gradient of
             the logits, so only that is asked for.
     """
-    points = []
+    points: list[tuple[Seen, tf.Tensor]] = []
     depending = _depending_on(sources)
     for seen in calls:
         if seen.is_reached_by(models) and (depending is None or seen.value.op in depending):

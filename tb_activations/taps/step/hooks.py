@@ -7,9 +7,12 @@ be created in the middle of a step. In a thread without a listener they only cal
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
+import importlib
+import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import keras
@@ -19,11 +22,33 @@ from tb_activations.taps import taps
 from tb_activations.taps.step.gradients import Wanted
 
 
+@dataclasses.dataclass(frozen=True)
+class LoopCall:
+    """The arguments of the function with which Keras runs the loop of a recurrent layer.
+
+    Attributes:
+        step: takes the inputs of one time step and the states; returns the output and the new states.
+        inputs: `[batch, time, ...]`.
+        states: before the first time step.
+        options: all other arguments by name.
+        tapes: the tapes that record the call.
+    """
+
+    step: Callable[[Any, Any], tuple[Any, Any]]
+    inputs: Any
+    states: Any
+    options: Mapping[str, Any]
+    tapes: tuple[tf.GradientTape, ...]
+
+
 class Listener(Protocol):
     """Receives the calls, gradients and updates of one step."""
 
     def entering(self, layer: keras.layers.Layer) -> None:
         """Called before a layer or model is built and called."""
+
+    def looping(self, run: Callable[..., Any], layer: keras.layers.RNN, call: LoopCall) -> Any:
+        """Runs the loop of a recurrent layer: `run` with the arguments of `call`, or with others."""
 
     def differentiating(self, target: Any, sources: Any, is_filled: bool) -> contextlib.AbstractContextManager[Wanted]:
         """Wraps the backward pass from `target` to `sources`, which is to compute more gradients.
@@ -50,13 +75,13 @@ _installed = contextlib.ExitStack()
 @contextlib.contextmanager
 def listening(listener: Listener) -> Iterator[None]:
     """Reports to `listener` what this thread calls, differentiates and applies while the block runs."""
-    before = getattr(_local, "listener", None)
+    before, tapes = getattr(_local, "listener", None), _tapes()
     _enter()
-    _local.listener = listener
+    _local.listener, _local.tapes = listener, ()
     try:
         yield
     finally:
-        _local.listener = before
+        _local.listener, _local.tapes = before, tapes
         _leave()
 
 
@@ -79,6 +104,9 @@ def _leave() -> None:
 def _taps() -> Iterator[taps.Tap]:
     yield taps.Tap(keras.layers.Layer, "__call__", _hooked_call(keras.layers.Layer.__call__))
     yield taps.Tap(tf.GradientTape, "gradient", _hooked_gradient(tf.GradientTape.gradient))
+    yield taps.Tap(tf.GradientTape, "__enter__", _hooked_enter(tf.GradientTape.__enter__))
+    yield taps.Tap(tf.GradientTape, "__exit__", _hooked_exit(tf.GradientTape.__exit__))
+    yield from _on_loops()
     for kind in _classes_with("apply", keras.optimizers.Optimizer):
         yield taps.Tap(kind, "apply", _hooked_apply(vars(kind)["apply"]))
 
@@ -110,11 +138,76 @@ def _hooked_call(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def call(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
         listener: Listener | None = getattr(_local, "listener", None)
-        if listener is not None:
-            listener.entering(layer)
-        return original(layer, *args, **kwargs)
+        if listener is None:
+            return original(layer, *args, **kwargs)
+        listener.entering(layer)
+        if not isinstance(layer, keras.layers.RNN):
+            return original(layer, *args, **kwargs)
+        before = getattr(_local, "recurrent", None)
+        _local.recurrent = layer
+        try:
+            return original(layer, *args, **kwargs)
+        finally:
+            _local.recurrent = before
 
     return call
+
+
+def _on_loops() -> Iterator[taps.Tap]:
+    """The tap on the function with which Keras runs loops; none if this release of Keras has it elsewhere."""
+    try:
+        backend = importlib.import_module("keras.src.backend")
+        loop = backend.rnn
+        signature = inspect.signature(loop)
+    except (ImportError, AttributeError, ValueError):
+        return
+    if {"step_function", "inputs", "initial_states"} <= set(signature.parameters):
+        yield taps.Tap(backend, "rnn", _hooked_loop(loop, signature))
+
+
+def _hooked_loop(original: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def rnn(*args: Any, **kwargs: Any) -> Any:
+        listener: Listener | None = getattr(_local, "listener", None)
+        layer = getattr(_local, "recurrent", None)
+        if listener is None or layer is None:
+            return original(*args, **kwargs)
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        options = dict(bound.arguments)
+        step, inputs, states = (options.pop(name) for name in ("step_function", "inputs", "initial_states"))
+        # A layer inside a cell may be recurrent, too; only the loop of the layer itself is its own.
+        _local.recurrent = None
+        try:
+            return listener.looping(original, layer, LoopCall(step, inputs, states, options, _tapes()))
+        finally:
+            _local.recurrent = layer
+
+    return rnn
+
+
+def _tapes() -> tuple[tf.GradientTape, ...]:
+    """The tapes that record in this thread."""
+    return tuple(getattr(_local, "tapes", ()))
+
+
+def _hooked_enter(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def enter(tape: tf.GradientTape) -> Any:
+        result = original(tape)
+        _local.tapes = (*_tapes(), tape)
+        return result
+
+    return enter
+
+
+def _hooked_exit(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def leave(tape: tf.GradientTape, *error: Any) -> Any:
+        _local.tapes = tuple(other for other in _tapes() if other is not tape)
+        return original(tape, *error)
+
+    return leave
 
 
 def _hooked_gradient(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -17,7 +17,8 @@ from tb_activations.taps.numbers import feature_maps, statistics
 from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.later import Measure, now
 from tb_activations.taps.numbers.layout import MAX_UNITS, Call
-from tb_activations.taps.step.seen import NONE, SeenCall
+from tb_activations.taps.owners import parameters_of
+from tb_activations.taps.step.seen import NONE, SeenCall, SeenPart
 
 _EAGER_SIZES = 8
 """Tensors of an eager step whose size is remembered; each of them is kept in memory."""
@@ -95,6 +96,30 @@ class Measuring:
             self._remember(tensor, id(call))
         return Measured(spec, activation, input_size, maps)
 
+    def measure_part(self, part: SeenPart) -> Measured:
+        """The statistics of a part of a layer."""
+        layer, value = part.entry.layer, tf.stop_gradient(aside(part.value))
+        is_channels_first = getattr(layer, "data_format", None) == "channels_first"
+        axis: int | None = 2 if is_channels_first and value.shape.rank != 3 else value.shape.rank - 1
+        units = value.shape[axis]
+        if not units or units > MAX_UNITS:
+            axis, units = None, 0
+        measured = self._measure(_activation, value, part.mask, axis, self._wanted, part.activation)
+        spec = Call(
+            name=part.name,
+            class_name=part.class_name,
+            number=part.number,
+            shape=(None, *value.shape[1:]),
+            dtype=value.dtype.name,
+            units=units,
+            activation=part.activation,
+            parameters=0 if part.part else parameters_of(part.entry),
+            trainable=False,
+            is_gate=part.is_gate,
+            part_of=part.layer,
+        )
+        return Measured(spec, measured, None, None)
+
     def place_of_input(self, measured: Measured, places: Mapping[int, int]) -> int | None:
         """`Call.input_place`; `places` are those of the calls by their `id`."""
         size = measured.input_size
@@ -136,6 +161,25 @@ def own_function(call: SeenCall, stops: frozenset[Any], taken: Container[Any]) -
     given = frozenset(value.ref() for value in call.inputs)
     found = calls.chain(call.value, (stops - {call.value.ref()}) | given)
     return None if found.after.ref() in taken else found.function
+
+
+def _activation(
+    value: tf.Tensor, mask: tf.Tensor | None, axis: int | None, wanted: tf.Tensor | None, name: str | None
+) -> statistics.Activation:
+    """`statistics.activation` of `[batch, time, ...]` without padding."""
+    return statistics.activation(*unpadded(value, mask, axis), wanted, name)
+
+
+def gradient_without_padding(value: tf.Tensor, mask: tf.Tensor, wanted: tf.Tensor | None) -> statistics.Gradient:
+    """`statistics.gradient` of `[batch, time, ...]` without padding."""
+    return statistics.gradient(tf.boolean_mask(value, mask), wanted)
+
+
+def unpadded(value: tf.Tensor, mask: tf.Tensor | None, axis: int | None) -> tuple[tf.Tensor, int | None]:
+    """`[samples, ...]` where the mask `[batch, time]` is true, and the unit axis in it; as given without a mask."""
+    if mask is None:
+        return value, axis
+    return tf.boolean_mask(value, mask), None if axis is None else axis - 1
 
 
 def _trusted_name(call: SeenCall) -> str | None:

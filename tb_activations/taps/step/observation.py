@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from tb_activations.taps import taps
 from tb_activations.taps.finder import LayerFinder
-from tb_activations.taps.functions.between import Applied, Between
 from tb_activations.taps.functions.eager import Waiting
-from tb_activations.taps.functions.recognition import Function
 from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import NamedLayer, is_moving
-from tb_activations.taps.numbers import feature_maps, histograms, statistics
 from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.later import Measure, now
-from tb_activations.taps.numbers.layout import GRADIENT_STATISTICS, Layout, Unobserved, Weight
+from tb_activations.taps.numbers.layout import Layout, Unobserved, Weight
 from tb_activations.taps.owners import innermost, parameters_of
 from tb_activations.taps.step import gradients
-from tb_activations.taps.step.measuring import Measured, Measuring, own_function
+from tb_activations.taps.step.hooks import LoopCall
+from tb_activations.taps.step.loops import Loop, cells_of
 from tb_activations.taps.step.moments import Clipping
 from tb_activations.taps.step.packing import Packing
-from tb_activations.taps.step.seen import SeenCall, floats
+from tb_activations.taps.step.results import Results
+from tb_activations.taps.step.seen import Seen, SeenCall, SeenPart, floats
 from tb_activations.taps.step.step_data import StepData
 from tb_activations.taps.step.wiring import Wiring
 
@@ -35,6 +36,7 @@ _LOGGER = logging.getLogger("tb_activations")
 _ELSEWHERE = "it is called inside a loop, a condition or a separate function, which its values cannot leave"
 _NOT_CALLED = "no training step called it, or only inside a function that was compiled earlier"
 _CONTAINER = "only its own weights are observed; the layers inside it have their own rows"
+_IN_ONE_KERNEL = "cuDNN runs the whole loop at once; use_cudnn=False in the recurrent layer makes its cell observable"
 _NO_FLOATS = "its output has no floating-point tensor"
 
 
@@ -78,21 +80,21 @@ class Observation:
         self._targets: list[Any] = []
         self._losses: list[tf.Tensor] = []
         self._differentiated: tuple[int, frozenset[str]] | None = None
-        self._wanted = with_histograms if options.with_histograms else None
-        self._measuring = Measuring(self._wanted, measure)
-        self._mapped: set[int] = set()
         self._options = options
         self._graph = taps.current_graph()
         self._wiring = Wiring()
         self._calls: list[SeenCall] = []
-        self._measured: dict[int, Measured] = {}
+        self._parts: list[SeenPart] = []
+        self._rows: list[Seen] = []
+        self._loop: Loop | None = None
         self._open: list[Begun] = []
         self._waiting = Waiting()
         self._returned: list[tf.Tensor] = []
         self._further: set[Any] = set()
         self._weights: dict[int, tuple[Weight, Any]] = {}
         self._reasons: dict[str, str] = {}
-        self._none: statistics.Gradient | None = None
+        wanted = with_histograms if options.with_histograms else None
+        self._results = Results(wanted, measure, self._reasons, with_maps=options.with_maps)
         self.loss: tf.Tensor | None = None
         self.learning_rate: tf.Tensor = tf.constant(math.nan)
         self.loss_scale: tf.Tensor = tf.constant(1.0)
@@ -125,6 +127,8 @@ class Observation:
             del self._open[self._open.index(begun) :]
         if taps.is_inferring_shapes():
             return outputs
+        if self._loop is not None and self._loop.is_at(entry):
+            return self._loop.see(entry, outputs)
         if entry.is_cell or not self.is_here():
             self._reasons[entry.name] = self._known_reasons[entry.name] = _ELSEWHERE
             return outputs
@@ -137,6 +141,28 @@ class Observation:
         if self._graph is not None:
             self._further |= {value.ref() for value in floats(outputs)}
         return outputs
+
+    def see_loop(self, run: Callable[..., Any], layer: keras.layers.RNN, call: LoopCall) -> Any:
+        """Runs the loop of a recurrent layer with `run` and records its cells and gates."""
+        plain = functools.partial(run, call.step, call.inputs, call.states, **call.options)
+        if not self.is_here() or self._differentiated is not None or taps.is_inferring_shapes():
+            return plain()
+        cells = [(self._finder.entry(cell), states) for cell, states in cells_of(layer, call.states)]
+        own = self._finder.entry(layer)
+        outer, self._loop = self._loop, None
+        try:
+            self._loop = Loop(own.name if own else "", [(entry, one) for entry, one in cells if entry], call)
+            result, parts = self._loop.run(run)
+        except Exception as error:  # The layer itself can still be observed.
+            self._reasons |= {entry.name: f"its loop cannot be observed ({gist(error)})" for entry, _ in cells if entry}
+            self._loop = None
+            return plain()
+        finally:
+            self._loop = outer
+        for part in parts:
+            number = 1 + sum(part.name == other.name for other in self._parts)
+            self._parts.append(dataclasses.replace(part, number=number))
+        return result
 
     def see_returned(self, outputs: Any) -> None:
         """Records the outputs of a model: an activation function may follow its last layer."""
@@ -179,7 +205,7 @@ class Observation:
             self.samples = tf.cast(tf.shape(value)[0], tf.float32)
         if self._graph is None:
             for ready, applied in self._waiting.add(seen):
-                self._measure(ready, applied, None)
+                self._results.measure(ready, applied, None)
         return seen.output
 
     def _tap(self, seen: SeenCall) -> None:
@@ -192,46 +218,6 @@ class Observation:
         if seen.is_composite or value.ref() in self._further or any(value is given for given in seen.inputs):
             seen.output = taps.apart(value)
         seen.points = gradients.points(seen.output)
-
-    def _settle(self) -> None:
-        """Measures all calls, once the functions after every layer are known."""
-        if self._graph is None:
-            for seen, applied in self._waiting.rest():
-                self._measure(seen, applied, None)
-            return
-        found, stops = self._between()
-        stacks = [id(seen) for seen in self._calls if feature_maps.is_stack(seen.value)]
-        self._mapped = set(feature_maps.spread(stacks)) if self._options.with_maps else set()
-        origins = {applied.origin.ref() for applied in found.values()}
-        for seen in self._calls:
-            own = None
-            with self._only_logged(seen.entry):
-                own = own_function(seen, stops, origins)
-            self._measure(seen, found.get(id(seen)), own)
-
-    def _between(self) -> tuple[dict[int, Applied], frozenset[Any]]:
-        stops = frozenset(self._further) | {seen.output.ref() for seen in self._calls}
-        try:
-            return Between(self._calls, stops).applied(self._returned), stops
-        except Exception as error:  # The layers themselves can still be measured.
-            _LOGGER.warning("Layer health: cannot recognize activation functions between layers (%s).", gist(error))
-            return {}, stops
-
-    def _measure(self, seen: SeenCall, applied: Applied | None, own: Function | None) -> None:
-        try:
-            with_maps = self._takes_maps(seen)
-            self._measured[id(seen)] = self._measuring.measure(seen, applied, own, with_maps=with_maps)
-        except Exception as error:  # A missing statistic must not stop the training.
-            self._reasons[seen.entry.name] = f"its statistics could not be computed ({gist(error)})"
-            self._calls = [other for other in self._calls if other is not seen]
-        if self._graph is None:
-            seen.release()
-
-    def _takes_maps(self, seen: SeenCall) -> bool:
-        if self._graph is not None or not self._options.with_maps:
-            return id(seen) in self._mapped
-        # An eager step measures each call as it ends, so how many follow is unknown.
-        return sum(one.maps is not None for one in self._measured.values()) < feature_maps.MOST_LAYERS
 
     @contextlib.contextmanager
     def _only_logged(self, entry: NamedLayer) -> Iterator[None]:
@@ -257,7 +243,8 @@ class Observation:
             return
         self._differentiated = (self._place(target, bool(models)), models)
         try:
-            yield gradients.wanted(self._calls, models, self._see_gradient, sources, is_filled=is_filled)
+            seen = [*self._calls, *self._parts]
+            yield gradients.wanted(seen, models, self._see_gradient, sources, is_filled=is_filled)
         finally:
             self._differentiated = None
 
@@ -273,32 +260,13 @@ class Observation:
                 self._losses += [value for value in tf.nest.flatten(target) if isinstance(value, tf.Tensor)]
         return place
 
-    def _see_gradient(self, seen: SeenCall, gradient: tf.Tensor) -> None:
+    def _see_gradient(self, seen: Seen, gradient: tf.Tensor) -> None:
         if not self.is_here():
             return
         place, models = self._differentiated or (0, seen.models)
         if seen.is_reached_by(models):
             # Measured only when the step is packed: an outer backward pass must not differentiate the statistics.
             seen.gradients[place] = gradient
-
-    def _gradient_values(self, seen: SeenCall) -> Any:
-        if not seen.gradients:
-            return self._no_gradient()
-        try:
-            # A gather downstream returns IndexedSlices. Gradients of losses that are differentiated one by one add up.
-            parts = [aside(tf.convert_to_tensor(gradient)) for gradient in seen.gradients.values()]
-            whole = parts[0] if len(parts) == 1 else tf.add_n(parts)
-            return self.measure(statistics.gradient, whole, self._wanted)
-        except Exception as error:  # A missing statistic must not stop the training.
-            _LOGGER.warning("Layer health: cannot observe the gradient at layer %r (%s).", seen.entry.name, gist(error))
-            return self._no_gradient()
-
-    def _no_gradient(self) -> statistics.Gradient:
-        if self._none is None:
-            self._none = statistics.Gradient(
-                tf.fill([len(GRADIENT_STATISTICS)], math.nan), tf.fill([histograms.LENGTH], math.nan)
-            )
-        return self._none
 
     def see_weight(self, key: int, spec: Weight, values: Any) -> None:
         """Records `[WEIGHT_STATISTICS]` of one weight's update.
@@ -309,25 +277,24 @@ class Observation:
 
     def layout(self) -> Layout:
         """The order in which `packing` has the values. Ends the observation: call it once, before `packing`."""
-        self._settle()
-        self._calls = [seen for seen in self._calls if self._reasons[seen.entry.name] != _ELSEWHERE]
-        called = {seen.entry.name for seen in self._calls}
-        places = {id(seen): place for place, seen in enumerate(self._calls)}
-        gates = self._wiring.gates
+        if self._graph is None:
+            for ready, applied in self._waiting.rest():
+                self._results.measure(ready, applied, None)
+        else:
+            self._results.measure_all(self._calls, self._returned, self._further)
+        for part in self._parts:
+            self._results.measure_part(part)
+        here = [seen for seen in self._calls if self._reasons[seen.entry.name] != _ELSEWHERE]
+        self._rows = self._results.known([*self._parts, *here])
+        called = {seen.name for seen in self._rows}
+        whole = {seen.name for seen in self._rows if not isinstance(seen, SeenPart)}
         return Layout(
-            calls=tuple(
-                dataclasses.replace(
-                    self._measured[id(seen)].spec,
-                    is_gate=seen.entry.name in gates,
-                    input_place=self._measuring.place_of_input(self._measured[id(seen)], places),
-                )
-                for seen in self._calls
-            ),
+            calls=self._results.specs(self._rows, self._wiring.gates),
             weights=tuple(
-                dataclasses.replace(spec, layer=innermost(spec.layer, called)) for spec, _ in self._weights.values()
+                dataclasses.replace(spec, layer=innermost(spec.layer, whole)) for spec, _ in self._weights.values()
             ),
             unobserved=tuple(self._unobserved(entry) for entry in self._finder.named if entry.name not in called),
-            inputs=len(self._measuring.inputs),
+            inputs=len(self._results.inputs),
             loss=self.data.loss.name,
             from_logits=self.data.loss.from_logits,
             clipnorm=self.clipping.each,
@@ -335,7 +302,7 @@ class Observation:
         )
 
     def _unobserved(self, entry: NamedLayer) -> Unobserved:
-        default = _CONTAINER if entry.is_container else _NOT_CALLED
+        default = _CONTAINER if entry.is_container else _IN_ONE_KERNEL if entry.is_cell else _NOT_CALLED
         return Unobserved(
             entry.name,
             type(entry.layer).__name__,
@@ -357,12 +324,12 @@ class Observation:
             self.input_rms,
             self.data.constant_loss(loss),
         ]
-        measured = [self._measured[id(seen)] for seen in self._calls]
-        backward = [self._gradient_values(seen) for seen in self._calls]
+        measured = [self._results.measured[id(seen)] for seen in self._rows]
+        backward = [self._results.gradient(seen) for seen in self._rows]
         return Packing(
             head=[tf.stack([tf.cast(value, tf.float32) for value in header]), self.data.packed()],
             calls=[(one.activation, two, one.spec.units > 0) for one, two in zip(measured, backward, strict=True)],
-            inputs=self._measuring.inputs,
+            inputs=self._results.inputs,
             weights=[values for _, values in self._weights.values()],
             maps=[one.maps for one in measured if one.maps is not None],
             with_histograms=self._options.with_histograms,

@@ -1,4 +1,4 @@
-"""A layer's call within an observed step, as the taps saw it."""
+"""What the taps saw in an observed step: calls of layers, and parts of layers such as cells and gates."""
 
 from __future__ import annotations
 
@@ -14,44 +14,89 @@ NONE = (None, "linear")
 """Activation names of layers without an activation function."""
 
 
-@dataclasses.dataclass(eq=False)
-class SeenCall:
-    """The inputs and the output of one call of a layer.
+@dataclasses.dataclass(eq=False, kw_only=True)
+class Seen:
+    """Values of one forward pass, and the gradients at them.
 
     Attributes:
         entry: the layer.
-        number: 1 for the layer's first call in the step.
-        inputs: the floating-point tensors among the arguments, in order.
-        value: the first floating-point tensor that the layer returned.
-        output: the tensor that other layers receive: `value`, or the same values as another tensor.
-        sources: names of the layers that it was computed from.
+        value: a floating-point tensor.
         models: names of the models that hold the layer.
-        is_composite: whether other observed layers were called within the call.
-        points: the tensors whose gradient a backward pass is asked for, in a graph.
-        repeats: the outputs of calls within a backward pass that repeat this one, in a graph.
-        gradients: the gradient at `output` for each differentiated loss, by the loss's index.
+        points: the tensors whose gradient a backward pass is asked for.
+        gradients: the gradient for each differentiated loss, by the loss's index.
     """
 
     entry: NamedLayer
+    value: tf.Tensor
+    models: frozenset[str]
+    points: tuple[tf.Tensor, ...] = ()
+    gradients: dict[int, tf.Tensor] = dataclasses.field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Of the row in the layer table."""
+        return self.entry.name
+
+    def is_reached_by(self, models: frozenset[str]) -> bool:
+        """Whether a backward pass to weights of these models counts for these values."""
+        return not self.models or bool(self.models & models)
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class SeenPart(Seen):
+    """A part of a layer with a row of its own: the cell of a recurrent layer, or a gate in it.
+
+    Attributes:
+        value: `[batch, time, ...]`, in the order in which the loop ran.
+        layer: name of the layer that it is a part of.
+        part: its name in the layer `entry`, "" for `entry` itself.
+        class_name: what kind of part it is.
+        activation: name of the function that it ends in; None for none.
+        is_gate: whether other values are multiplied by it.
+        mask: `[batch, time]`, false where the values are padding; None without a mask.
+        number: 1 for the layer's first call in the step.
+    """
+
+    layer: str
+    part: str
+    class_name: str
+    activation: str | None
+    is_gate: bool
+    mask: tf.Tensor | None = None
+    number: int = 1
+
+    @property
+    def name(self) -> str:
+        """Of the row in the layer table."""
+        return f"{self.entry.name}/{self.part}" if self.part else self.entry.name
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class SeenCall(Seen):
+    """The inputs and the output of one call of a layer.
+
+    Attributes:
+        value: the first floating-point tensor that the layer returned.
+        number: 1 for the layer's first call in the step.
+        inputs: the floating-point tensors among the arguments, in order.
+        output: the tensor that other layers receive: `value`, or the same values as another tensor.
+        sources: names of the layers that it was computed from.
+        is_composite: whether other observed layers were called within the call.
+        points: empty in eager code.
+        repeats: the outputs of calls within a backward pass that repeat this one, in a graph.
+    """
+
     number: int
     inputs: tuple[tf.Tensor, ...]
-    value: tf.Tensor
     output: tf.Tensor
     sources: tuple[str, ...]
-    models: frozenset[str]
     is_composite: bool
-    points: tuple[tf.Tensor, ...] = ()
     repeats: list[tf.Tensor] = dataclasses.field(default_factory=list)
-    gradients: dict[int, tf.Tensor] = dataclasses.field(default_factory=dict)
 
     def release(self) -> None:
         """Drops the tensors, which an eager step would otherwise keep in memory."""
         self.inputs = ()
         self.value = self.output = tf.zeros([0])
-
-    def is_reached_by(self, models: frozenset[str]) -> bool:
-        """Whether a backward pass to weights of these models counts for this call."""
-        return not self.models or bool(self.models & models)
 
     @property
     def own_activation(self) -> str | None:

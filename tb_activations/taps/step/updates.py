@@ -20,6 +20,7 @@ from tb_activations.taps.numbers.layout import Weight
 from tb_activations.taps.numbers.vectors import is_short, updated_together
 from tb_activations.taps.numbers.weights import Before, before, updated
 from tb_activations.taps.step.gradients import Wanted
+from tb_activations.taps.step.hooks import LoopCall
 from tb_activations.taps.step.moments import clipping_of, moments_of
 from tb_activations.taps.step.observation import Observation
 
@@ -81,6 +82,10 @@ class Updates:
         flat = keras.tree.flatten(sources)
         with self._observation.differentiating(target, models, flat, is_filled=is_filled) as wanted:
             yield wanted
+
+    def looping(self, run: Callable[..., Any], layer: keras.layers.RNN, call: LoopCall) -> Any:
+        """Runs the loop of a recurrent layer."""
+        return self._observation.see_loop(run, layer, call)
 
     def repeating(self) -> Wanted:
         """What a backward pass within a backward pass is to compute as well."""

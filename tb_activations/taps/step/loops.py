@@ -1,0 +1,200 @@
+"""The loop of a recurrent layer: values of its cells and gates at every time step, and the gradients at them.
+
+Values leave the loop as further outputs of each time step. Gradients leave it through zeros that are further inputs of
+each time step: the gradient at such a zero, added to the output of a cell, is the gradient at that output.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from tb_activations.taps import taps
+from tb_activations.taps.layers import NamedLayer, activation_name
+from tb_activations.taps.numbers.statistics import SAMPLED
+from tb_activations.taps.step.gates import Gate, SeeGate, gate_taps
+from tb_activations.taps.step.hooks import LoopCall
+from tb_activations.taps.step.seen import SeenPart
+
+_USUAL_LENGTH = 128
+"""Time steps of a sequence whose length is unknown."""
+
+
+class WithZeros(NamedTuple):
+    """The inputs of a loop, `[batch, time, ...]`, and a zero for each output of each cell."""
+
+    inputs: Any
+    zeros: tuple[tf.Tensor, ...]
+
+    @property
+    def shape(self) -> tf.TensorShape:
+        """That of the inputs, which Keras asks for."""
+        return self.inputs.shape
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """A cell, or one of its gates."""
+
+    entry: NamedLayer
+    gate: Gate | None = None
+
+
+class Loop:
+    """One run of the loop of a recurrent layer.
+
+    Args:
+        layer: name of the recurrent layer.
+        cells: its observed cells, each with the states that belong to it.
+        call: what Keras passes to the loop.
+    """
+
+    def __init__(self, layer: str, cells: Sequence[tuple[NamedLayer, Any]], call: LoopCall) -> None:
+        self._layer = layer
+        self._call = call
+        self._cells = {id(entry.layer): entry for entry, _ in cells}
+        self._zeros = _zeros(cells, call) if call.tapes else {}
+        self._graph: Any = None
+        self._at_step: dict[int, tf.Tensor] = {}
+        self._parts: list[_Part] = []
+        self._values: list[tf.Tensor] = []
+
+    def is_at(self, entry: NamedLayer) -> bool:
+        """Whether a time step of this loop calls the layer now."""
+        return id(entry.layer) in self._cells and taps.current_graph() is self._graph
+
+    def see(self, entry: NamedLayer, outputs: Any) -> Any:
+        """Records what a cell returns at a time step; returns what to use instead."""
+        value = next((value for value in keras.tree.flatten(outputs) if _is_float(value)), None)
+        if value is None:
+            return outputs
+        zero = self._at_step.pop(id(entry.layer), None)
+        seen = value
+        if zero is not None and zero.shape.is_compatible_with(value.shape) and zero.dtype == value.dtype:
+            seen = value + zero
+        self._add(_Part(entry), value)
+        # The first state is usually the output itself.
+        return keras.tree.map_structure(lambda one: seen if one is value else one, outputs)
+
+    def run(self, original: Any) -> tuple[Any, list[SeenPart]]:
+        """What Keras' loop returns, and the parts that were seen in it."""
+        result, sequences = self._unrolled(original) if self._call.options.get("unroll") else self._rolled(original)
+        mask = self._mask()
+        parts = [self._part(part, value, mask) for part, value in zip(self._parts, sequences, strict=True)]
+        return result, parts
+
+    def _rolled(self, original: Any) -> tuple[Any, Sequence[tf.Tensor]]:
+        call, order = self._call, list(self._zeros)
+
+        def step(given: Any, states: Any) -> tuple[Any, Any]:
+            zeros = dict(zip(order, given.zeros, strict=True)) if order else {}
+            with self._time_step(zeros):
+                output, new_states = call.step(given.inputs if order else given, states)
+            return (output, tuple(self._values)), new_states
+
+        inputs = WithZeros(call.inputs, tuple(self._zeros.values())) if order else call.inputs
+        # The values are those of all time steps, whatever the layer returns.
+        options = {**call.options, "return_all_outputs": True}
+        (last, _), (outputs, sequences), states = original(step, inputs, call.states, **options)
+        if not call.options.get("return_all_outputs", True):
+            outputs = keras.tree.map_structure(lambda one: one[:, -1:], outputs)
+        return (last, outputs, states), sequences
+
+    def _unrolled(self, original: Any) -> tuple[Any, Sequence[tf.Tensor]]:
+        call = self._call
+        zeros = {key: iter(tf.unstack(zero, axis=1)) for key, zero in self._zeros.items()}
+        kept: list[list[tf.Tensor]] = []
+
+        def step(given: Any, states: Any) -> tuple[Any, Any]:
+            with self._time_step({key: next(steps) for key, steps in zeros.items()}):
+                result = call.step(given, states)
+            kept.append(list(self._values))
+            return result
+
+        result = original(step, call.inputs, call.states, **call.options)
+        return result, [tf.stack(steps, axis=1) for steps in zip(*kept, strict=True)]
+
+    @contextlib.contextmanager
+    def _time_step(self, zeros: dict[int, tf.Tensor]) -> Iterator[None]:
+        self._graph, self._at_step, self._parts, self._values = taps.current_graph(), zeros, [], []
+        with taps.installed(
+            tap for entry in self._cells.values() for tap in gate_taps(entry.layer, self._see_gate(entry))
+        ):
+            yield
+
+    def _see_gate(self, entry: NamedLayer) -> SeeGate:
+        def see(gate: Gate, value: tf.Tensor) -> None:
+            if taps.current_graph() is self._graph:
+                self._add(_Part(entry, gate), value[: self._wanted_rows(value)])
+
+        return see
+
+    def _wanted_rows(self, value: tf.Tensor) -> int:
+        """How many samples of a gate are kept: statistics of more would come from a sample of them anyway."""
+        each = (self._call.inputs.shape[1] or _USUAL_LENGTH) * (value.shape[1:].num_elements() or 1)
+        return max(SAMPLED // each, 1)
+
+    def _add(self, part: _Part, value: tf.Tensor) -> None:
+        self._parts.append(part)
+        self._values.append(tf.stop_gradient(value))
+
+    def _mask(self) -> tf.Tensor | None:
+        """`[batch, time]` in the order in which the loop runs."""
+        mask = self._call.options.get("mask")
+        if mask is None:
+            return None
+        mask = tf.cast(mask, tf.bool)
+        mask = tf.reshape(mask, tf.shape(mask)[:2]) if mask.shape.rank != 2 else mask
+        return tf.reverse(mask, [1]) if self._call.options.get("go_backwards") else mask
+
+    def _part(self, part: _Part, value: tf.Tensor, mask: tf.Tensor | None) -> SeenPart:
+        entry, gate, layer = part.entry, part.gate, part.entry.layer
+        zero = None if gate else self._zeros.get(id(layer))
+        return SeenPart(
+            entry=entry,
+            value=value,
+            models=frozenset(),
+            points=() if zero is None else (zero,),
+            layer=entry.name if gate else self._layer,
+            part=gate.name if gate else "",
+            class_name=gate.class_name if gate else type(layer).__name__,
+            activation=gate.activation if gate else _activation(layer),
+            is_gate=gate is not None and gate.is_switch,
+            mask=mask if mask is None or gate is None else mask[: tf.shape(value)[0]],
+        )
+
+
+def _activation(cell: keras.layers.Layer) -> str | None:
+    """The function that a cell's output ends in; that of a cell with gates is a product."""
+    return activation_name(cell) if isinstance(cell, keras.layers.SimpleRNNCell) else None
+
+
+def cells_of(layer: keras.layers.RNN, states: Any) -> list[tuple[keras.layers.Layer, Any]]:
+    """The cells of a recurrent layer, each with its part of the layer's states."""
+    if isinstance(layer.cell, keras.layers.StackedRNNCells):
+        return list(zip(layer.cell.cells, states, strict=True))
+    return [(layer.cell, states)]
+
+
+def _zeros(cells: Sequence[tuple[NamedLayer, Any]], call: LoopCall) -> dict[int, tf.Tensor]:
+    """`[batch, time, ...]` zeros for each cell, watched by the tapes. A cell's first state has its output's shape."""
+    leading = call.inputs.shape[:2]
+    dynamic = tf.shape(call.inputs)
+    found = {}
+    for entry, states in cells:
+        state = keras.tree.flatten(states)[0]
+        shape = [*(dynamic[axis] if leading[axis] is None else leading[axis] for axis in range(2)), *state.shape[1:]]
+        zeros = tf.zeros(shape, state.dtype)
+        for tape in call.tapes:
+            tape.watch(zeros)
+        found[id(entry.layer)] = zeros
+    return found
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, tf.Tensor) and value.dtype.is_floating

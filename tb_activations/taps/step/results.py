@@ -1,0 +1,166 @@
+"""The statistics of everything that the taps saw in one step."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+from collections.abc import Container, Iterable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tb_activations.taps import taps
+from tb_activations.taps.functions.between import Applied, Between
+from tb_activations.taps.functions.recognition import Function
+from tb_activations.taps.gist import gist
+from tb_activations.taps.numbers import feature_maps, histograms, statistics
+from tb_activations.taps.numbers.aside import aside
+from tb_activations.taps.numbers.later import Measure
+from tb_activations.taps.numbers.layout import GRADIENT_STATISTICS, Call
+from tb_activations.taps.step.measuring import Measured, Measuring, gradient_without_padding, own_function
+from tb_activations.taps.step.seen import Seen, SeenCall, SeenPart
+
+_LOGGER = logging.getLogger("tb_activations")
+
+
+class Results:
+    """Measures calls and parts of layers. A failure is noted as the reason why the layer has no statistics.
+
+    Args:
+        wanted_histograms: boolean scalar, whether to fill histograms; None for no histograms.
+        measure: calls the functions that compute statistics, now or after the step.
+        reasons: gets why a layer has no statistics.
+        with_maps: whether feature maps are returned too.
+
+    Attributes:
+        measured: by the `id` of what was seen.
+    """
+
+    def __init__(
+        self, wanted_histograms: tf.Tensor | None, measure: Measure, reasons: dict[str, str], *, with_maps: bool
+    ) -> None:
+        self.measured: dict[int, Measured] = {}
+        self._wanted = wanted_histograms
+        self._measure = measure
+        self._reasons = reasons
+        self._with_maps = with_maps
+        self._is_eager = taps.current_graph() is None
+        self._measuring = Measuring(wanted_histograms, measure)
+        self._mapped: set[int] = set()
+        self._none: statistics.Gradient | None = None
+
+    @property
+    def inputs(self) -> list[Any]:
+        """`statistics.norm` of inputs that are not the output of a measured call."""
+        return self._measuring.inputs
+
+    def measure_all(self, calls: Sequence[SeenCall], returned: Iterable[tf.Tensor], further: Iterable[Any]) -> None:
+        """Measures the calls of a traced step, once the functions after every layer are known.
+
+        Args:
+            calls: in order.
+            returned: outputs of models.
+            further: references of all outputs of layers.
+        """
+        stops = frozenset(further) | {seen.output.ref() for seen in calls}
+        found = _functions_between(calls, stops, returned)
+        stacks = [id(seen) for seen in calls if feature_maps.is_stack(seen.value)]
+        self._mapped = set(feature_maps.spread(stacks)) if self._with_maps else set()
+        origins = {applied.origin.ref() for applied in found.values()}
+        for seen in calls:
+            self.measure(seen, found.get(id(seen)), _own(seen, stops, origins))
+
+    def measure(self, seen: SeenCall, applied: Applied | None, own: Function | None) -> None:
+        """Measures a call; see `Measuring.measure`."""
+        try:
+            with_maps = self._takes_maps(seen)
+            self.measured[id(seen)] = self._measuring.measure(seen, applied, own, with_maps=with_maps)
+        except Exception as error:  # A missing statistic must not stop the training.
+            self._fail(seen, error)
+        if self._is_eager:
+            seen.release()
+
+    def measure_part(self, part: SeenPart) -> None:
+        """Measures a part of a layer."""
+        try:
+            self.measured[id(part)] = self._measuring.measure_part(part)
+        except Exception as error:  # A missing statistic must not stop the training.
+            self._fail(part, error)
+
+    def gradient(self, seen: Seen) -> Any:
+        """The statistics of the gradient, NaN without one."""
+        if not seen.gradients:
+            return self._no_gradient()
+        try:
+            # A gather downstream returns IndexedSlices. Gradients of losses that are differentiated one by one add up.
+            parts = [aside(tf.convert_to_tensor(gradient)) for gradient in seen.gradients.values()]
+            whole = parts[0] if len(parts) == 1 else tf.add_n(parts)
+            mask = seen.mask if isinstance(seen, SeenPart) else None
+            if mask is not None:
+                return self._measure(gradient_without_padding, whole, mask, self._wanted)
+            return self._measure(statistics.gradient, whole, self._wanted)
+        except Exception as error:  # A missing statistic must not stop the training.
+            _LOGGER.warning("Layer health: cannot observe the gradient at layer %r (%s).", seen.name, gist(error))
+            return self._no_gradient()
+
+    def known(self, seen: Sequence[Seen]) -> list[Seen]:
+        """Those that were measured, in call order: parts of a layer just before it."""
+        measured = [one for one in seen if id(one) in self.measured]
+        parts = [one for one in measured if isinstance(one, SeenPart)]
+        rows: list[Seen] = []
+        for one in measured:
+            if isinstance(one, SeenCall):
+                rows += [part for part in parts if _belongs(part, one) and part not in rows]
+                rows.append(one)
+        return [*rows, *(part for part in parts if part not in rows)]
+
+    def specs(self, rows: Sequence[Seen], gates: Container[str]) -> tuple[Call, ...]:
+        """The descriptions of these rows; `gates` are names of layers whose output others are multiplied by."""
+        places = {id(seen): place for place, seen in enumerate(rows)}
+        return tuple(self._spec(self.measured[id(seen)], seen.name in gates, places) for seen in rows)
+
+    def _spec(self, measured: Measured, is_gate: bool, places: dict[int, int]) -> Call:
+        return dataclasses.replace(
+            measured.spec,
+            is_gate=is_gate or measured.spec.is_gate,
+            input_place=self._measuring.place_of_input(measured, places),
+        )
+
+    def _fail(self, seen: Seen, error: Exception) -> None:
+        self._reasons[seen.entry.name] = f"its statistics could not be computed ({gist(error)})"
+
+    def _takes_maps(self, seen: SeenCall) -> bool:
+        if not self._is_eager or not self._with_maps:
+            return id(seen) in self._mapped
+        # An eager step measures each call as it ends, so how many follow is unknown.
+        return sum(one.maps is not None for one in self.measured.values()) < feature_maps.MOST_LAYERS
+
+    def _no_gradient(self) -> statistics.Gradient:
+        if self._none is None:
+            self._none = statistics.Gradient(
+                tf.fill([len(GRADIENT_STATISTICS)], math.nan), tf.fill([histograms.LENGTH], math.nan)
+            )
+        return self._none
+
+
+def _belongs(part: SeenPart, call: SeenCall) -> bool:
+    return bool(part.layer) and (call.name == part.layer or part.layer.startswith(f"{call.name}/"))
+
+
+def _functions_between(
+    calls: Sequence[SeenCall], stops: frozenset[Any], returned: Iterable[tf.Tensor]
+) -> dict[int, Applied]:
+    try:
+        return Between(calls, stops).applied(returned)
+    except Exception as error:  # The layers themselves can still be measured.
+        _LOGGER.warning("Layer health: cannot recognize activation functions between layers (%s).", gist(error))
+        return {}
+
+
+def _own(seen: SeenCall, stops: frozenset[Any], origins: Container[Any]) -> Function | None:
+    try:
+        return own_function(seen, stops, origins)
+    except Exception as error:  # The layer itself can still be measured.
+        _LOGGER.debug("Cannot recognize the activation function of layer %r (%s).", seen.name, gist(error))
+        return None

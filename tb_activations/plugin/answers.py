@@ -217,7 +217,10 @@ def _layer(layer: LayerSpec, outcomes: NDArray[np.uint8], muted: Sequence[int]) 
     counted = [outcome for place, outcome in enumerate(known) if place not in muted]
     worst = _worst([_SEVERITIES[outcome] for outcome in counted if outcome in _SEVERITIES])
     words = [outcome.name.lower() for outcome in known[: bounds.MOST_RULES]]
-    return {**with_clipped_texts(dataclasses.asdict(layer)), "severity": worst, "outcomes": words, "muted": muted}
+    members = with_clipped_texts(dataclasses.asdict(layer))
+    # The tab does not show it.
+    del members["config"]
+    return {**members, "severity": worst, "outcomes": words, "muted": muted}
 
 
 def _muted_rules(run: Run, mutes: Mutes) -> dict[str, list[int]]:

@@ -45,6 +45,9 @@ class OpenRun:
         steps: numbers the steps of the run.
         spacing: decides which records are written.
         with_stock: whether TensorBoard's own tabs get scalars, histograms and pictures too.
+
+    Attributes:
+        sick_steps: number of steps in a row, up to the last one, with an open problem.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class OpenRun:
         self._epochs = EpochLog()
         self._record: StepRecord | None = None
         self._judgement: Judgement | None = None
+        self.sick_steps = 0
 
     @property
     def spec(self) -> RunSpec:
@@ -111,6 +115,7 @@ class OpenRun:
         """
         record = self._record = self._tables.record(step, epoch, values)
         judgement = self._judgement = self._judging.judge(record)
+        self.sick_steps = self.sick_steps + 1 if judgement.has_problem else 0
         self._remember_units(record)
         if judgement.changes or values.histograms is not None or self._spacing.is_due(step):
             histograms = self._tables.layer_rows(values.histograms) if values.histograms is not None else None

@@ -77,6 +77,11 @@ class Recording:
         return self._run.verdict if self._run is not None else None
 
     @property
+    def sick_steps(self) -> int:
+        """Number of steps in a row, up to the last one, with an open problem; 0 before the first record."""
+        return self._run.sick_steps if self._run is not None else 0
+
+    @property
     def log_dir(self) -> str:
         """The folder of the run, "" if nothing is written."""
         return self._output.log_dir

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from tb_activations.records.specs import Config
+
 DATA_KINDS = ("input", "target", "output", "sample_weight")
 """The data of a step whose range is measured: minimum, maximum and number of values that are not finite."""
 
@@ -57,6 +59,7 @@ class Call:
         part_of: name of the layer that this is a part of, such as the recurrent layer of a cell; "" for a layer.
         input_place: what the size of the call's input is known from: the place of the call whose output it is, or, from
             the number of calls on, of an input that was measured on its own; None if it is unknown.
+        config: what the layer was made with.
         map_shape: (samples, height, width, channels) of the feature maps that the step returns; empty for none.
     """
 
@@ -74,6 +77,7 @@ class Call:
     part_of: str = ""
     input_place: int | None = None
     map_shape: tuple[int, ...] = ()
+    config: Config = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +99,7 @@ class Unobserved:
     parameters: int
     trainable: bool
     reason: str
+    config: Config = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,6 +113,7 @@ class Layout:
         inputs: number of inputs that were measured on their own.
         loss: name of the compiled loss function, "" if it is unknown or not the only one.
         from_logits: whether that loss takes logits.
+        optimizer: what the optimizer was made with.
         clipnorm, global_clipnorm: norms to which the optimizer clips the gradient of each weight, and of all together.
     """
 
@@ -117,5 +123,6 @@ class Layout:
     inputs: int = 0
     loss: str = ""
     from_logits: bool = False
+    optimizer: Config = dataclasses.field(default_factory=dict)
     clipnorm: float | None = None
     global_clipnorm: float | None = None

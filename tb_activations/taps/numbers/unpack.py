@@ -74,6 +74,7 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
         peak=peak,
         loss=layout.loss,
         from_logits=layout.from_logits,
+        optimizer=layout.optimizer,
     )
 
 
@@ -136,7 +137,9 @@ def _rows(calls: Sequence[Call]) -> Iterator[tuple[Row, list[int]]]:
 
 
 def _unobserved_row(layer: Unobserved) -> tuple[Row, list[int]]:
-    call = Call(layer.name, layer.class_name, 1, (), "", 0, None, layer.parameters, layer.trainable)
+    call = Call(
+        layer.name, layer.class_name, 1, (), "", 0, None, layer.parameters, layer.trainable, config=layer.config
+    )
     return Row(call, 0, 0, layer.reason), []
 
 

@@ -14,13 +14,14 @@ import keras
 import tensorflow as tf
 
 from tb_activations.taps import taps
+from tb_activations.taps.configuration import optimizer_configuration
 from tb_activations.taps.finder import LayerFinder
 from tb_activations.taps.functions.eager import Waiting
 from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import NamedLayer, is_moving
 from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.later import Measure, now
-from tb_activations.taps.numbers.layout import Layout, Unobserved, Weight
+from tb_activations.taps.numbers.layout import Call, Layout, Unobserved, Weight
 from tb_activations.taps.owners import innermost, parameters_of
 from tb_activations.taps.step import gradients
 from tb_activations.taps.step.hooks import LoopCall
@@ -102,6 +103,7 @@ class Observation:
         self.input_rms: tf.Tensor = tf.constant(math.nan)
         self.data = StepData()
         self.clipping = Clipping()
+        self.optimizer: Any = None
 
     def is_here(self) -> bool:
         """Whether values computed now can leave the step."""
@@ -288,8 +290,9 @@ class Observation:
         self._rows = self._results.known([*self._parts, *here])
         called = {seen.name for seen in self._rows}
         whole = {seen.name for seen in self._rows if not isinstance(seen, SeenPart)}
+        calls = self._results.specs(self._rows, self._wiring.gates)
         return Layout(
-            calls=self._results.specs(self._rows, self._wiring.gates),
+            calls=tuple(self._configured(seen, call) for seen, call in zip(self._rows, calls, strict=True)),
             weights=tuple(
                 dataclasses.replace(spec, layer=innermost(spec.layer, whole)) for spec, _ in self._weights.values()
             ),
@@ -297,9 +300,14 @@ class Observation:
             inputs=len(self._results.inputs),
             loss=self.data.loss.name,
             from_logits=self.data.loss.from_logits,
+            optimizer={} if self.optimizer is None else optimizer_configuration(self.optimizer),
             clipnorm=self.clipping.each,
             global_clipnorm=self.clipping.together,
         )
+
+    def _configured(self, seen: Seen, call: Call) -> Call:
+        is_inner = isinstance(seen, SeenPart) and seen.part
+        return call if is_inner else dataclasses.replace(call, config=self._finder.configuration(seen.entry.layer))
 
     def _unobserved(self, entry: NamedLayer) -> Unobserved:
         default = _CONTAINER if entry.is_container else _IN_ONE_KERNEL if entry.is_cell else _NOT_CALLED
@@ -309,6 +317,7 @@ class Observation:
             parameters_of(entry),
             bool(entry.layer._trainable_variables if entry.is_container else entry.layer.trainable_weights),
             self._reasons.get(entry.name, self._known_reasons.get(entry.name, default)),
+            self._finder.configuration(entry.layer),
         )
 
     def packing(self, layout_number: int) -> Packing:

@@ -26,7 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(threads, "1")
 
-TRIALS, EPOCHS, BATCH, SEED = 60, 40, 32, 0
+TRIALS, EPOCHS, BATCH, SEED = 60, 60, 32, 0
 PROMISED = 0.30
 """Share of the time that the pruner must save."""
 LEARNED = 0.5

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as arrow
 import pytest
 from pyarrow import parquet
 
-from tb_activations import load
 from tb_activations.report.tables.run_tables import RUN_TABLES
 from tests.cli.conftest import Call
 
@@ -57,12 +55,6 @@ def test_types_are_kept(table: str, sick: Path, tmp_path: Path, call: Call) -> N
     for name, kind in zip(schema.names, schema.types, strict=True):
         wanted = {"step": arrow.int64(), "epoch": arrow.int64(), "wall_time": arrow.float64()}
         assert kind == wanted.get(name, arrow.string() if name in TEXTS else arrow.float32()), name
-
-
-def test_a_data_frame_of_the_file_is_that_of_the_run(sick: Path, tmp_path: Path, call: Call) -> None:
-    exported(sick, "layers", tmp_path, call)
-    frame = pd.read_parquet(tmp_path / "layers.parquet")
-    pd.testing.assert_frame_equal(frame, load(sick).to_dataframe("layers"), check_dtype=False)
 
 
 @pytest.mark.parametrize("writer", ["lightning", "keras/train"])

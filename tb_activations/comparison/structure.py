@@ -77,7 +77,7 @@ def _properties(pairing: Pairing) -> Iterator[Difference]:
                 yield Difference(name, *values, layer=layer.name, cause=cause)
         if layer.class_name == partner.class_name:
             known = {name for name in _PROPERTIES + _HYPERPARAMETERS if getattr(layer, name) != getattr(partner, name)}
-            for name, *changed in _changed(layer.config, partner.config):
+            for name, changed in _changed(layer.config, partner.config):
                 if _SHOWN_BY.get(name, name) not in known:
                     yield Difference(name, *changed, layer=layer.name, cause=Cause.HYPERPARAMETER)
 
@@ -88,11 +88,11 @@ def _optimizer(expected: Config, actual: Config) -> Iterator[Difference]:
         # Another optimizer has other arguments.
         yield Difference("optimizer", *kinds, cause=Cause.HYPERPARAMETER)
         return
-    for name, *values in _changed(expected, actual):
+    for name, values in _changed(expected, actual):
         yield Difference(f"optimizer {name}", *values, cause=Cause.HYPERPARAMETER)
 
 
-def _changed(expected: Config, actual: Config) -> Iterator[tuple[str, object, object]]:
+def _changed(expected: Config, actual: Config) -> Iterator[tuple[str, tuple[object, object]]]:
     """Members with other values; None for one that is not set. Nothing if a run has no configuration."""
     if not expected or not actual:
         return
@@ -100,7 +100,7 @@ def _changed(expected: Config, actual: Config) -> Iterator[tuple[str, object, ob
     for name in dict.fromkeys([*expected, *actual]):
         values = expected.get(name), actual.get(name)
         if name != CUT and values[0] != values[1] and (is_whole or None not in values):
-            yield name, *values
+            yield name, values
 
 
 def _weights(pairing: Pairing) -> Iterator[Difference]:

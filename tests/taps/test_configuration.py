@@ -106,7 +106,7 @@ def test_layers_that_cannot_be_described_are_left_out() -> None:
     class Arrays(layers.Layer):
         def get_config(self) -> dict[str, Any]:
             warnings.warn("cannot be saved", stacklevel=1)
-            return {"weights": np.zeros(9), "rate": np.float32(0.5), "nan": float("nan"), "any": object(), 3: [1, None]}
+            return {"weights": np.zeros(9), "rate": np.float32(0.5), "nan": float("nan"), "any": object(), "some": [1, None]}
 
     assert layer_configuration(Broken()) == layer_configuration(Odd()) == {}
     assert layer_configuration(Arrays()) == {"rate": 0.5, "nan": "nan"}
@@ -122,12 +122,9 @@ def test_a_variable_is_read_within_a_graph() -> None:
         def get_config(self) -> dict[str, Any]:
             return {"scale": float(self.scale.numpy())}
 
-    layer, found = Scaled(), {}
+    layer, found = Scaled(), dict[str, Any]()
 
-    @tf.function(autograph=False)
-    def step() -> None:
-        found.update(layer_configuration(layer))
-
+    step = tf.function(lambda: found.update(layer_configuration(layer)), autograph=False)
     step()
     assert found == {"scale": 0.25}
     assert not [one for one in step.get_concrete_function().graph.get_operations() if "Read" in one.type]

@@ -106,7 +106,13 @@ def test_layers_that_cannot_be_described_are_left_out() -> None:
     class Arrays(layers.Layer):
         def get_config(self) -> dict[str, Any]:
             warnings.warn("cannot be saved", stacklevel=1)
-            return {"weights": np.zeros(9), "rate": np.float32(0.5), "nan": float("nan"), "any": object(), "some": [1, None]}
+            return {
+                "weights": np.zeros(9),
+                "rate": np.float32(0.5),
+                "nan": float("nan"),
+                "any": object(),
+                "some": [1, None],
+            }
 
     assert layer_configuration(Broken()) == layer_configuration(Odd()) == {}
     assert layer_configuration(Arrays()) == {"rate": 0.5, "nan": "nan"}

@@ -22,7 +22,8 @@ class LayerHealthPruner(Stopping):
         trial: the trial of Optuna; None for Keras Tuner.
         patience: 0 (default) stops a trial once five observed steps in a row, or the last one of an epoch, show a
             problem; N >= 1 stops it once N epochs in a row have ended with a problem.
-        **settings: of `LayerHealth`. By default, no histograms, pictures and stock summaries are made.
+        **settings: of `LayerHealth`. By default, `update_freq` is "sparse", and there are no histograms, pictures and
+            stock summaries.
 
     Attributes:
         pruned: the finding that the trial was stopped for, None if it was not stopped.

@@ -10,8 +10,9 @@ from tb_activations.records.arguments import invalid
 from tb_activations.records.finding import Finding, Severity
 
 CONFIRMED = 5
-"""Observed steps in a row with a problem that end a training within an epoch. Until then, "auto" observes nearly every
-step, so a training that is sick from the start ends before its plain step is compiled."""
+"""Observed steps in a row with a problem that end a training within an epoch. "sparse" observes the first twenty steps,
+so a training that is sick from the start ends before its plain step is compiled."""
+_LIGHT = {"update_freq": "sparse", "histogram_freq": 0, "image_freq": 0, "stock_summaries": False}
 
 
 class Stopping(LayerHealth):
@@ -32,7 +33,7 @@ class Stopping(LayerHealth):
     def __init__(self, log_dir: str | os.PathLike[str], patience: int, **settings: Any) -> None:
         if isinstance(patience, bool) or not isinstance(patience, int) or patience < 0:
             raise invalid("patience", repr(patience), "a whole number >= 0")
-        super().__init__(log_dir, **{"histogram_freq": 0, "image_freq": 0, "stock_summaries": False, **settings})
+        super().__init__(log_dir, **{**_LIGHT, **settings})
         self._patience, self._sick_epochs = patience, 0
         self.pruned: Finding | None = None
 

@@ -52,7 +52,7 @@ class Recording:
         self._settings = settings
         self._output = output
         self._make_judging = judging
-        self._spacing = Spacing(is_auto=settings.cadence.get("update_freq") == "auto")
+        self._spacing = Spacing(is_auto=settings.cadence.get("update_freq") in ("auto", "sparse"))
         self._steps = Steps()
         self._run: OpenRun | None = None
         self._earlier: Run | None = None

@@ -365,7 +365,12 @@ class Observation:
         measured = [self._results.measured[id(seen)] for seen in self._rows]
         backward = [self._results.gradient(seen) for seen in self._rows]
         return Packing(
-            head=[tf.stack([tf.cast(value, tf.float32) for value in header]), self.data.packed()],
+            head=[
+                tf.stack([tf.cast(value, tf.float32) for value in header]),
+                self.data.packed(),
+                self.data.bad_rows(),
+                self._results.largest_row(self._calls),
+            ],
             calls=[(one.activation, two, one.spec.units > 0) for one, two in zip(measured, backward, strict=True)],
             inputs=self._results.inputs,
             weights=[values for _, values in self._weights.values()],

@@ -14,7 +14,7 @@ from tb_activations.taps import taps
 from tb_activations.taps.functions.between import Applied, Between
 from tb_activations.taps.functions.recognition import Function
 from tb_activations.taps.gist import gist
-from tb_activations.taps.numbers import feature_maps, histograms, statistics
+from tb_activations.taps.numbers import batch_rows, feature_maps, histograms, statistics
 from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.later import Measure
 from tb_activations.taps.numbers.layout import GRADIENT_STATISTICS, Call
@@ -115,6 +115,18 @@ class Results:
         except Exception as error:  # A missing statistic must not stop the training.
             _LOGGER.warning("Layer health: cannot observe the gradient at layer %r (%s).", seen.name, gist(error))
             return self._no_gradient()
+
+    def largest_row(self, calls: Sequence[SeenCall]) -> Any:
+        """`batch_rows.LARGEST` of the gradient at the last of these calls that has one, NaN without one."""
+        last = next((seen for seen in reversed(calls) if seen.gradients), None)
+        try:
+            if last is not None:
+                gradient = tf.convert_to_tensor(next(iter(last.gradients.values())))
+                if gradient.shape.rank:
+                    return self._measure(batch_rows.largest, aside(gradient))
+        except Exception as error:  # A missing statistic must not stop the training.
+            _LOGGER.debug("Cannot find the row with the largest gradient (%s).", gist(error))
+        return tf.fill([len(batch_rows.LARGEST)], math.nan)
 
     def known(self, seen: Sequence[Seen]) -> list[Seen]:
         """Those that were measured, in the given order; parts of a layer just before it."""

@@ -21,7 +21,7 @@ from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import NamedLayer, is_moving
 from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.later import Measure, now
-from tb_activations.taps.numbers.layout import Call, Layout, Unobserved, Weight
+from tb_activations.taps.numbers.layout import Layout, Unobserved, Weight
 from tb_activations.taps.owners import innermost, parameters_of
 from tb_activations.taps.step import gradients, hooks, inside
 from tb_activations.taps.step.hooks import LoopCall
@@ -320,9 +320,8 @@ class Observation:
         self._rows = self._results.known([*self._parts, *self._in_order()])
         called = {seen.name for seen in self._rows}
         whole = {seen.name for seen in self._rows if not isinstance(seen, SeenPart)}
-        calls = self._results.specs(self._rows, self._wiring.gates)
         return Layout(
-            calls=tuple(self._configured(seen, call) for seen, call in zip(self._rows, calls, strict=True)),
+            calls=self._results.specs(self._rows, self._wiring.gates, self._finder.configuration),
             weights=tuple(
                 dataclasses.replace(spec, layer=innermost(spec.layer, whole)) for spec, _ in self._weights.values()
             ),
@@ -334,10 +333,6 @@ class Observation:
             clipnorm=self.clipping.each,
             global_clipnorm=self.clipping.together,
         )
-
-    def _configured(self, seen: Seen, call: Call) -> Call:
-        is_inner = isinstance(seen, SeenPart) and seen.part
-        return call if is_inner else dataclasses.replace(call, config=self._finder.configuration(seen.entry.layer))
 
     def _in_order(self) -> list[Seen]:
         order: list[tuple[int, Seen]] = [(one.place, one) for one in self._inside]

@@ -100,13 +100,11 @@ def _value(given: Any) -> ConfigValue | None:
     if isinstance(given, Mapping):
         return _object(given)
     if isinstance(given, list | tuple):
-        numbers = tuple(_plain(item) for item in given)
-        return tuple(one for one in numbers if one is not None) if _is_short(numbers) else None
+        # A vocabulary may have a million words.
+        plain = tuple(_plain(item) for item in given[:_MOST_NUMBERS])
+        kept = tuple(one for one in plain if one is not None)
+        return kept if len(kept) == len(given) > 0 else None
     return _plain(given)
-
-
-def _is_short(values: tuple[Any, ...]) -> bool:
-    return 0 < len(values) <= _MOST_NUMBERS and None not in values
 
 
 def _plain(given: Any) -> bool | int | float | str | None:

@@ -70,6 +70,14 @@ def test_the_row_survives_the_file(tmp_path: Path) -> None:
     assert stored[0].message.endswith("Its id is digit 105.")
 
 
+def test_the_image_is_kept(tmp_path: Path) -> None:
+    x, y = planted(3 * BATCH + 9)
+    findings_in(tmp_path / "run", x, y)
+    run = load(tmp_path / "run")
+    (tag,) = [tag for tag in run.image_tags if tag.startswith("bad_samples/")]
+    assert (tag, [image.step for image in run.images(tag)]) == ("bad_samples/nonfinite_data", [3])
+
+
 def test_ids_come_from_the_batch_of_the_step(tmp_path: Path) -> None:
     seen: list[tuple[Any, int]] = []
 

@@ -15,7 +15,7 @@ from tb_activations.health.diagnosis import Judgement
 from tb_activations.health.verdict import Verdict, verdict
 from tb_activations.pictures import kinds
 from tb_activations.pictures.growing import Growing
-from tb_activations.recording import stock
+from tb_activations.recording import sample_pictures, stock
 from tb_activations.recording.epochs import EpochLog, readable_metrics
 from tb_activations.recording.judging import Judging
 from tb_activations.recording.output import Output
@@ -135,6 +135,9 @@ class OpenRun:
         if judgement.changes or values.histograms is not None or self._spacing.is_due(step):
             histograms = self._tables.layer_rows(values.histograms) if values.histograms is not None else None
             self._write(record, judgement, histograms, cost)
+        if self._with_stock:
+            drawn = sample_pictures.pictures(judgement.changes, step, batch)
+            self._write_stock([stock.picture(tag, picture) for tag, picture in drawn.items()], step)
         return judgement.changes
 
     def write_histograms(self, histograms: Array) -> None:

@@ -236,5 +236,8 @@ def pipeline_for(settings: Settings, model: str, output: Output, stop: Callable[
     announcer = Announcer(settings.on_problem, stop)
     worker: Worker = Background() if settings.on_problem == "warn" and clocks.is_real else Inline()
     recording = Recording(run, output, sample_id=settings.sample_id)
-    histograms, needs_batch = Thinning(settings.histogram_freq), settings.sample_id is not None
+    histograms, needs_batch = (
+        Thinning(settings.histogram_freq),
+        settings.sample_id is not None or settings.stock_summaries,
+    )
     return Pipeline(recording, announcer, histograms, worker, clocks.clock, needs_batch=needs_batch)

@@ -70,6 +70,14 @@ def test_the_row_survives_the_file(tmp_path: Path) -> None:
     assert stored[0].message.endswith("Its id is digit 105.")
 
 
+def test_the_image_is_kept(tmp_path: Path) -> None:
+    x, y = planted(3 * BATCH + 9)
+    findings_in(tmp_path / "run", x, y)
+    run = load(tmp_path / "run")
+    (tag,) = [tag for tag in run.image_tags if tag.startswith("bad_samples/")]
+    assert (tag, [image.step for image in run.images(tag)]) == ("bad_samples/nonfinite_data", [3])
+
+
 def test_ids_come_from_the_batch_of_the_step(tmp_path: Path) -> None:
     seen: list[tuple[Any, int]] = []
 
@@ -85,7 +93,7 @@ def test_ids_come_from_the_batch_of_the_step(tmp_path: Path) -> None:
 
 def test_a_function_that_fails_costs_only_the_ids(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "tb_activations"):
-        findings = findings_in(tmp_path / "run", *planted(70), sample_id=lambda batch, row: {}["id"])
+        findings = findings_in(tmp_path / "run", *planted(70), sample_id=lambda batch, row: batch["id"])
     assert [one.sample_row for one in findings if one.rule == "nonfinite_data"] == [6]
     assert sum("sample_id failed" in message for message in caplog.messages) == 1
 

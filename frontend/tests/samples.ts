@@ -43,6 +43,7 @@ export function layer(changes: Partial<Layer> = {}): Layer {
     parameters: 272,
     trainable: true,
     is_gate: false,
+    part_of: "",
     not_observed: "",
     inputs: [],
     severity: null,

@@ -7,16 +7,17 @@ import dataclasses
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tb_activations.events.run import Run
 from tb_activations.health.rejudging import Change, Standing, changes, rejudge
-from tb_activations.health.rules import RULES, Rule, configure
+from tb_activations.health.rules import Rule
 from tb_activations.health.rules.base import TrainingRule
 from tb_activations.health.verdict import headline, verdict
 from tb_activations.plugin import bounds
 from tb_activations.plugin.bounds import Omissions, clipped, with_clipped_texts
+from tb_activations.plugin.own_rules import own_rules
 from tb_activations.plugin.turns import Turns
 from tb_activations.records.mute import Mutes, counting
 from tb_activations.records.step_record import StepRecord
@@ -93,28 +94,10 @@ class Judging:
         return standing
 
 
-def own_rules(run: Run) -> dict[str, Rule]:
-    """The rules that judged the run, as far as this version knows them, with the thresholds of that time."""
-    stored = {rule: RULES[rule] for rule in (*run.rules, *run.training_rules) if rule in RULES}
-    chosen = {name: _allowed(rule, run.spec.thresholds.get(name, {})) for name, rule in stored.items()}
-    return {rule.id: rule for rule in configure(chosen)}
-
-
 def standing_of(run: Run) -> Standing:
     """How the training itself judged the run."""
     columns = dict(zip(run.rules, run.last_outcomes.T, strict=True))
     return Standing(run.spec, run.findings, columns, run.last_training)
-
-
-def _allowed(rule: type[Rule], stored: Mapping[str, object]) -> dict[str, float]:
-    """The thresholds that this version has and allows; a file may hold anything."""
-    return {
-        name: float(value)
-        for name, value in stored.items()
-        if name in rule.limits
-        and isinstance(value, int | float)
-        and rule.limits[name][0] <= value <= rule.limits[name][1]
-    }
 
 
 def _with_training(changed: Sequence[Rule], rules: Sequence[Rule]) -> list[Rule]:

@@ -1,6 +1,7 @@
 import { computed, effect, type ReadonlySignal, signal, untracked } from "@preact/signals";
 import {
   fetchDescription,
+  fetchEpochs,
   fetchFindings,
   fetchHistograms,
   fetchMatrix,
@@ -82,6 +83,8 @@ export interface Answers {
   /** The same for the single calls of a shared layer, by the name of the call. */
   readonly callSeries: ReadonlySignal<Loaded<ByRun<Frame<SeriesHeader>>>>;
   readonly training: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
+  /** Metrics at the ends of epochs. */
+  readonly epochs: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
   readonly units: ReadonlySignal<Loaded<Frame<UnitsHeader>>>;
   readonly pictures: ReadonlySignal<Loaded<PictureList>>;
   /** The pictures to choose from for the chosen layer. */
@@ -95,6 +98,7 @@ export interface Answers {
   readonly otherDepths: ReadonlySignal<Loaded<ByRun<Frame<MatrixHeader>>>>;
   readonly otherSeries: ReadonlySignal<Loaded<ByRun<Frame<SeriesHeader>>>>;
   readonly otherTrainings: ReadonlySignal<Loaded<ByRun<Frame<SeriesHeader>>>>;
+  readonly otherEpochs: ReadonlySignal<Loaded<ByRun<Frame<SeriesHeader>>>>;
 }
 
 interface ListedRuns extends RunList {
@@ -203,8 +207,9 @@ export function createAnswers(
     return value === HEALTH || description.value.value === null || statistics.value.includes(value) ? value : HEALTH;
   });
   const sentHealth = ofRun(
-    (name) => ({ name }),
-    ({ name }, abort) => fetchMatrix(name, HEALTH, abort),
+    withMutes,
+    ({ name, muted }, abort) => fetchMatrix(name, HEALTH, abort, muted),
+    ({ name }) => name,
   );
   const health = computed(() => {
     const { value, ...rest } = sentHealth.value;
@@ -263,9 +268,10 @@ export function createAnswers(
   const rootSeries = ofRun(
     (name) => {
       const root = cause.value?.finding;
-      const stats = root === undefined ? [] : evidenceOf(root).layerStats;
+      const evidence = root === undefined ? null : evidenceOf(root);
       const isKnown = description.value.value?.layers.some((each) => each.name === root?.layer) === true;
-      return root === undefined || stats.length === 0 || !isKnown ? null : { name, layer: root.layer, stats };
+      if (root === undefined || evidence?.isOfLayer !== true || !isKnown) return null;
+      return { name, layer: root.layer, stats: [evidence.statistic] };
     },
     (key, abort) => fetchSeries(key.name, key.layer, key.stats, abort),
   );
@@ -329,6 +335,10 @@ export function createAnswers(
     rootSeries,
     callSeries,
     training,
+    epochs: ofRun(
+      (name) => ({ name }),
+      ({ name }, abort) => fetchEpochs(name, abort),
+    ),
     units,
     histograms: ofRun(
       (name) =>
@@ -355,11 +365,15 @@ export function createAnswers(
     ),
     otherHealths: ofOthers(
       () => ({}),
-      (name, _, abort) => fetchMatrix(name, HEALTH, abort),
+      (name, _, abort) => fetchMatrix(name, HEALTH, abort, queryOf(untracked(() => mutesOf(name)))),
     ),
     otherDepths,
     otherSeries,
     otherTrainings,
+    otherEpochs: ofOthers(
+      () => ({}),
+      (name, _, abort) => fetchEpochs(name, abort),
+    ),
   };
 }
 

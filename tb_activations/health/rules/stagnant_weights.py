@@ -110,6 +110,7 @@ class StagnantWeights(LayerRule):
         "settled": Label("Observed steps needed for thrashing", "steps"),
         "decayed": Label("Lowered on purpose: rate below this part of its peak", "share"),
     }
+    lines: ClassVar[Mapping[str, tuple[str, ...]]] = {"update_ratio": ("still", "fast")}
 
     def judge(self, history: History, earlier: Earlier) -> Answers:
         steps = history.stat("update_ratio")

@@ -103,6 +103,7 @@ class VanishingGradient(LayerRule):
         "min_checks": Label("Observed steps needed", "steps"),
         "loss_fallen": Label("Only a note once the loss is below this part of its start", "share"),
     }
+    lines: ClassVar[Mapping[str, tuple[str, ...]]] = {"elasticity": ("warning_elasticity", "problem_elasticity")}
 
     def judge(self, history: History, earlier: Earlier) -> Answers:
         table = history.once_a_step("elasticities", elasticities)
@@ -130,6 +131,9 @@ class VanishingGradient(LayerRule):
             else:
                 outcomes[row] = answer
         return Answers(outcomes, found)
+
+    def line_factor(self, layer: LayerSpec) -> float:
+        return ATTENTION if _forms_attention(layer) else 1.0
 
     def _is_waking(self, table: NDArray[np.float64]) -> bool:
         """Whether elasticity grows over the window, as in a branch that starts from zero."""
@@ -208,7 +212,8 @@ class _Course(NamedTuple):
 
 def _allowances(history: History) -> NDArray[np.float64]:
     """`[layers]`: factor of the thresholds, smaller for the query and key projections of attention layers of Keras."""
-    return np.array([ATTENTION if _forms_attention(layer) else 1.0 for layer in history.spec.layers], np.float64)
+    rule = VanishingGradient()
+    return np.array([rule.line_factor(layer) for layer in history.spec.layers], np.float64)
 
 
 def _forms_attention(layer: LayerSpec) -> bool:

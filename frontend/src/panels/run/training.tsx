@@ -9,12 +9,14 @@ import { findingMarkers } from "../parts/finding_markers";
 import { useTableChoice } from "../parts/number_table";
 import { Await, Panel } from "../parts/panel";
 import { SeriesGrid, type SeriesStore, SeriesTable, seriesTable } from "../parts/series_grid";
+import { EpochMetrics, type EpochStore } from "./epoch_metrics";
 import { Heartbeat, type HeartbeatStore } from "./heartbeat";
 
 type TrainingStore = SeriesStore &
   CurveStore &
   HeartbeatStore &
-  Pick<Store, "findings" | "otherTrainings" | "training">;
+  EpochStore &
+  Pick<Store, "description" | "findings" | "otherTrainings" | "training">;
 
 /** Measured only for autoencoders; other runs need no empty chart. */
 const RARELY_MEASURED = "reconstruction_error";
@@ -64,6 +66,7 @@ export function Training({ store }: { readonly store: TrainingStore }) {
           )
         }
       </Await>
+      <EpochMetrics store={store} isTable={isTable} />
     </Panel>
   );
 }

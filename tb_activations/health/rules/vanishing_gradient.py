@@ -38,7 +38,7 @@ from tb_activations.records.specs import LayerSpec
 HYSTERESIS = 2.0
 ELASTICITY = Sign("elasticity", "elasticity of the loss (gradient norm x weight norm / loss)")
 
-_BOUNDED = frozenset({"sigmoid", "tanh", "hard_sigmoid", "softmax", "softsign"})
+BOUNDED = frozenset({"sigmoid", "tanh", "hard_sigmoid", "softmax", "softsign"})
 
 SETTLED = 20
 """Observed steps before a warning opens: some healthy layers get small gradients in the very first steps."""
@@ -229,7 +229,7 @@ def _nearer_the_loss(medians: NDArray[np.float64], history: History, rows: NDArr
 
 def _bounded_ahead(history: History) -> NDArray[np.int64]:
     """`[layers]`: number of bounded activations in the layer and all later ones."""
-    is_bounded = np.array([layer.activation in _BOUNDED for layer in history.spec.layers], np.int64)
+    is_bounded = np.array([layer.activation in BOUNDED for layer in history.spec.layers], np.int64)
     return np.cumsum(is_bounded[::-1])[::-1]
 
 

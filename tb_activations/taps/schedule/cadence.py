@@ -13,11 +13,11 @@ FREE_SECONDS = 60.0
 could not judge a short training."""
 _DENSE_STEPS = 10
 """The schedule observes every one of the first steps, because initialization problems show there."""
-_GROWTH = 1.12
+GROWTH = 1.12
 """Ratio of one scheduled step to the one before."""
 _EPOCH_END_SHARE = 1 / 50
 """The end of an epoch is observed if the last observation is at least this share of all steps ago."""
-_FINEST_SHARE = 1 / 150
+FINEST_SHARE = 1 / 150
 """Observations are at least this share of all steps apart, so that the number of records grows only slowly."""
 LONGEST_GAP = 20.0
 """Seconds after which a live training is observed again, however little it has to spend: whoever watches it wants to
@@ -127,7 +127,7 @@ class Cadence:
             return is_end or clock.step >= self._scheduled
         if now - self._due_at >= max(LONGEST_GAP, self._next_cost() / self._allowed):
             return True
-        return since >= max(1.0, clock.step * _FINEST_SHARE) and self._is_affordable(now)
+        return since >= max(1.0, clock.step * FINEST_SHARE) and self._is_affordable(now)
 
     def _next_cost(self) -> float:
         host = statistics.median(self._host) if self._host else 0.0
@@ -179,7 +179,7 @@ class Cadence:
         self.observations += 1
         # An unscheduled observation (the end of an epoch) leaves the schedule as it is.
         if step >= self._scheduled:
-            self._scheduled = max(step + 1, int(step * _GROWTH)) if step >= _DENSE_STEPS else step + 1
+            self._scheduled = max(step + 1, int(step * GROWTH)) if step >= _DENSE_STEPS else step + 1
         self.last_interval = step - self._last if self._last is not None else 0
         self._last = step
         self._dense_left = max(self._dense_left - 1, 0)

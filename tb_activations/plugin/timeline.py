@@ -16,11 +16,20 @@ MUTED = "muted"
 CODES = (*(outcome.name.lower() for outcome in Outcome), MUTED, *(f"early_{severity}" for severity in Severity))
 """The state of a layer at a step by its code: an outcome, only muted findings, or a finding that was confirmed later."""
 
-_OUTRANKED = np.isin(
-    np.arange(len(CODES)),
-    [Outcome.OK, Outcome.NOT_APPLICABLE, Outcome.INSUFFICIENT_DATA, *range(len(Outcome), len(CODES))],
-)
-"""`[codes]`: whether a mark takes the place of this code."""
+_QUIET = (Outcome.NOT_APPLICABLE, Outcome.INSUFFICIENT_DATA, Outcome.OK)
+_MILD_TO_BAD = [
+    *(outcome.name.lower() for outcome in _QUIET),
+    MUTED,
+    "early_note",
+    "error",
+    "note",
+    "early_warning",
+    "warning",
+    "early_problem",
+    "problem",
+]
+_RANKS = np.array([_MILD_TO_BAD.index(code) for code in CODES])
+"""`[codes]`: a mark takes the place of codes with a lower one."""
 
 
 class _Mark(NamedTuple):
@@ -35,8 +44,8 @@ class _Mark(NamedTuple):
 def health_codes(run: Run, rows: int, indices: NDArray[np.int64], mutes: Mutes = NO_MUTES) -> NDArray[np.uint8]:
     """`[rows, shown steps]`: codes of the first layers over the steps that each shown step represents.
 
-    The worst finding counts at every step. Where no finding is confirmed, the worst of those that were confirmed later
-    and had begun by then shows, then muted ones.
+    The worst finding counts at every step, from the one at which it had begun. If it was confirmed later, its code says
+    so. Muted findings show where there is no other.
 
     Args:
         indices: as returned by `shown`.
@@ -57,7 +66,7 @@ def health_codes(run: Run, rows: int, indices: NDArray[np.int64], mutes: Mutes =
             continue
         places = slice(*np.searchsorted(indices, [begun, ended - 1]) + [0, 1])
         shown = codes[row_of[layer], places]
-        shown[_OUTRANKED[shown]] = code
+        shown[_RANKS[shown] < _RANKS[code]] = code
     return codes
 
 

@@ -25,15 +25,18 @@ export function healthOfCode(code: number): HealthState | null {
   return HEALTH_CODES[code] ?? null;
 }
 
-/** Worst first. A failed rule precedes health, because it may hide a finding. */
-const URGENT = ["problem", "warning", "note", "error"] as const;
-
-const EARLY = ["early_problem", "early_warning", "early_note"] as const;
-
-/** Among several states the first one wins; the server merges rules in the same order. Unjudged layers are listed last. */
+/**
+ * Worst first: among several states the first one wins; the server merges in the same order. A failed rule precedes
+ * health, because it may hide a finding. Unjudged layers are listed last.
+ */
 const MERGED: readonly HealthState[] = [
-  ...URGENT,
-  ...EARLY,
+  "problem",
+  "early_problem",
+  "warning",
+  "early_warning",
+  "note",
+  "error",
+  "early_note",
   "muted",
   "ok",
   "insufficient_data",

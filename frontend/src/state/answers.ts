@@ -38,17 +38,13 @@ import type { Host } from "../host";
 import { type ByRun, eachRun } from "./by_run";
 import { type Choices, HEALTH } from "./choices";
 import type { Muting } from "./muting";
+import { pollWhileFresh } from "./polling";
 import { type Loaded, resource, stable } from "./resource";
 
 /** Statistics of the training itself that are shown. */
 export const TRAINING_STATISTICS: readonly string[] = ["loss", "learning_rate", "reconstruction_error"];
 /** For the horizontal axis and for the step at the cursor. */
 const ABOUT_STEPS: readonly string[] = ["epoch", "samples"];
-
-/** Seconds between polls for new records while a run seems to be active. */
-const POLL_EVERY = 10;
-/** Seconds after its last record for which a run counts as active. */
-export const FRESH = 120;
 
 /** The server's answers for the current choices. */
 export interface Answers {
@@ -375,16 +371,6 @@ export function createAnswers(
       (name, _, abort) => fetchEpochs(name, abort),
     ),
   };
-}
-
-function pollWhileFresh(run: ReadonlySignal<Run | null>, now: ReadonlySignal<number>, look: () => void): void {
-  let last = now.peek();
-  effect(() => {
-    const isFresh = run.value !== null && now.value - run.value.last_time < FRESH;
-    if (!isFresh || now.value - last < POLL_EVERY) return;
-    last = now.value;
-    look();
-  });
 }
 
 /** The requested layer; else the one in the verdict; else the first. */

@@ -18,7 +18,11 @@ export function EpochMetrics({ store, isTable }: EpochProps) {
   const frame = store.epochs.value.value;
   const others = store.otherEpochs.value.value;
   const isAlone = store.runStyles.value.length < 2;
-  const parts = useMemo(() => (frame === null ? null : validationApart(frame, isAlone)), [frame, isAlone]);
+  const first = store.run.value?.first_step ?? 0;
+  const parts = useMemo(
+    () => (frame === null ? null : validationApart(frame, first, isAlone)),
+    [frame, first, isAlone],
+  );
   if (frame === null || parts === null || frame.header.steps.length === 0) return null;
   if (isTable) {
     return <SeriesTable store={store} frame={frame} statistics={describedBy(frame)} subject="epochs" />;
@@ -46,7 +50,8 @@ function describedBy({ header }: Frame<SeriesHeader>): Statistic[] {
 const PREFIX = "val_";
 
 /** Metrics that have one of the validation, which is apart then. */
-function validationApart(frame: Frame<SeriesHeader>, isApart: boolean) {
+function validationApart(answer: Frame<SeriesHeader>, first: number, isApart: boolean) {
+  const frame = fromTheStart(answer, first);
   const { stats } = frame.header;
   const twin = (id: string) => (isApart ? stats.indexOf(PREFIX + id) : -1);
   const isTwin = (id: string) => isApart && id.startsWith(PREFIX) && stats.includes(id.slice(PREFIX.length));
@@ -55,6 +60,14 @@ function validationApart(frame: Frame<SeriesHeader>, isApart: boolean) {
   const calls: ByRun<Frame<SeriesHeader>> =
     paired.length === 0 ? new Map() : new Map([["validation", picked(frame, paired, (id) => twin(id))]]);
   return { frame: picked(frame, own, (id) => stats.indexOf(id)), calls };
+}
+
+/** With the first step of the run, so that the steps before the end of the first epoch do not look as if they were not recorded. */
+function fromTheStart({ header, data }: Frame<SeriesHeader>, first: number): Frame<SeriesHeader> {
+  const { steps, stats } = header;
+  if (steps[0] === undefined || steps[0] <= first) return { header, data };
+  const rows = stats.flatMap((_, row) => [Number.NaN, ...frameRow(data, row, steps.length)]);
+  return { header: { ...header, steps: [first, ...steps] }, data: Float32Array.from(rows) };
 }
 
 /** Some rows of the frame under these names. */

@@ -341,7 +341,13 @@ class LayerRule(Rule):
 
 
 class TrainingRule(Rule):
-    """A rule that judges the training as a whole; the layer of its findings is `WHOLE`."""
+    """A rule that judges the training as a whole; the layer of its findings is `WHOLE`.
+
+    Attributes:
+        hears_others: whether its answer depends on the findings of other rules.
+    """
+
+    hears_others: ClassVar[bool] = True
 
     @abc.abstractmethod
     def judge(self, history: History, earlier: OpenFinding | None, known: Sequence[OpenFinding]) -> Judged:

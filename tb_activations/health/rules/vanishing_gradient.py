@@ -106,8 +106,7 @@ class VanishingGradient(LayerRule):
     lines: ClassVar[Mapping[str, tuple[str, ...]]] = {"elasticity": ("warning_elasticity", "problem_elasticity")}
 
     def judge(self, history: History, earlier: Earlier) -> Answers:
-        table = history.once_a_step("elasticities", elasticities)
-        values, counts = medians(table)
+        values, counts = history.once_a_step("median elasticities", _median_elasticities)
         is_sure = counts >= self.min_checks
         outcomes = outcomes_of((~history.is_trained, Outcome.NOT_APPLICABLE), (~is_sure, Outcome.INSUFFICIENT_DATA))
         # An open finding closes only well above the threshold, so that it does not open and close often.
@@ -117,7 +116,8 @@ class VanishingGradient(LayerRule):
         candidates = np.flatnonzero(history.is_trained & is_sure & (values < slack * largest))
         if not candidates.size:
             return Answers(outcomes, {})
-        reached = medians(comparable(table, history.once_a_step("reached", reached_shares)))[0]
+        table = history.once_a_step("elasticities", elasticities)
+        reached = history.once_a_step("median elasticities of reached weights", _median_of_reached)
         reference = _nearer_the_loss(reached, history, candidates)
         is_behind = values[candidates] < slack[candidates] * allowed[candidates] * self.relative * reference
         learned, found = has_learned(history, self.loss_fallen), {}
@@ -208,6 +208,15 @@ class _Course(NamedTuple):
     is_behind: bool
     samples: int
     bounded: int
+
+
+def _median_elasticities(history: History) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    return medians(history.once_a_step("elasticities", elasticities))
+
+
+def _median_of_reached(history: History) -> NDArray[np.float64]:
+    table = history.once_a_step("elasticities", elasticities)
+    return medians(comparable(table, history.once_a_step("reached", reached_shares)))[0]
 
 
 def _allowances(history: History) -> NDArray[np.float64]:

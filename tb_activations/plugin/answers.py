@@ -21,9 +21,9 @@ from tb_activations.plugin.bounds import Omissions, clipped, with_clipped_texts
 from tb_activations.plugin.errors import ApiError, ErrorKind
 from tb_activations.plugin.frames import Frame
 from tb_activations.plugin.muted import NOTHING_MUTED, Muted
-from tb_activations.plugin.own_rules import own_rules
 from tb_activations.plugin.overview import no_overview
-from tb_activations.plugin.series import LAYER_SERIES, STATISTICS, drawn_values, epoch_table, lines
+from tb_activations.plugin.own_rules import own_rules
+from tb_activations.plugin.series import STATISTICS, drawn_values, epoch_table, lines
 from tb_activations.plugin.timeline import health_codes
 from tb_activations.records.columns import STEP_STATISTICS
 from tb_activations.records.finding import Finding, Outcome, Severity

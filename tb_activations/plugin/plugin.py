@@ -26,6 +26,7 @@ from tb_activations.plugin.judging import Judging
 from tb_activations.plugin.muted import Muted
 from tb_activations.plugin.muting import Muting, check_page
 from tb_activations.plugin.overview import Overviews
+from tb_activations.plugin.series import LAYER_SERIES
 from tb_activations.plugin.source import Source
 from tb_activations.records.columns import HISTOGRAM_KINDS, STEP_COLUMNS
 from tb_activations.records.mute import NO_MUTES
@@ -115,7 +116,7 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
 
     def _matrix(self, request: Request) -> Response:
         run = self._read(request, store.TABLES)
-        stat = parameters.choice(request.args, "stat", (answers.HEALTH, *answers.LAYER_SERIES))
+        stat = parameters.choice(request.args, "stat", (answers.HEALTH, *LAYER_SERIES))
         mutes = self._muted(request).all if stat == answers.HEALTH else NO_MUTES
         return _respond(request, answers.matrix(run, stat, parameters.max_steps(request.args), mutes))
 
@@ -183,7 +184,7 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
 
 def _series(run: Run, query: Query) -> object:
     layer = query.get("layer") or None
-    stats = parameters.choices(query, "stats", STEP_COLUMNS if layer is None else answers.LAYER_SERIES)
+    stats = parameters.choices(query, "stats", STEP_COLUMNS if layer is None else LAYER_SERIES)
     return answers.series(run, layer, stats, parameters.max_steps(query))
 
 

@@ -38,11 +38,11 @@ def elasticity_over_time(
         gradient, weights: `[steps, layers]` norms.
         losses: `[steps]`.
     """
-    losses = losses.astype(np.float64)
-    swings = np.zeros(len(losses))
-    if np.any(losses <= 0):
-        swings[:] = [_swing(losses[max(0, past - WINDOW) : past]) for past in range(1, len(losses) + 1)]
-    return _quotients(gradient, weights, losses, swings)
+    totals: NDArray[np.float64] = losses.astype(np.float64)
+    swings = np.zeros(len(totals))
+    if np.any(totals <= 0):
+        swings[:] = [_swing(totals[max(0, past - WINDOW) : past]) for past in range(1, len(totals) + 1)]
+    return _quotients(gradient, weights, totals, swings)
 
 
 def _quotients(

@@ -20,6 +20,7 @@ from tb_activations.health.rules.nonfinite_loss import NonFiniteLoss
 from tb_activations.health.rules.poor_init import PoorInit
 from tb_activations.health.rules.saturated_units import SaturatedUnits
 from tb_activations.health.rules.stagnant_weights import StagnantWeights
+from tb_activations.health.rules.stuck_gates import StuckGates
 from tb_activations.health.rules.unfit_head import UnfitHead
 from tb_activations.health.rules.vanishing_gradient import VanishingGradient
 from tb_activations.records.arguments import invalid
@@ -41,6 +42,7 @@ RULES: dict[str, type[Rule]] = {
         CollapsedLayer,
         PoorInit,
         UnfitHead,
+        StuckGates,
         NonFiniteData,
         NonFiniteLoss,
         LearningRate,
@@ -60,6 +62,7 @@ EXPLANATORY_ORDER = (
     "exploding_gradient",
     "dead_units",
     "saturated_units",
+    "stuck_gates",
     "vanishing_gradient",
     "collapsed_layer",
     "dormant_units",

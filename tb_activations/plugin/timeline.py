@@ -14,7 +14,7 @@ from tb_activations.records.thinning import health
 
 MUTED = "muted"
 CODES = (*(outcome.name.lower() for outcome in Outcome), MUTED, *(f"early_{severity}" for severity in Severity))
-"""The state of a layer at a step by its code: an outcome, only muted findings, or a finding that was confirmed later."""
+"""The state of a layer at a step by its code: an outcome, muted findings only, or a finding that was confirmed later."""
 
 _QUIET = (Outcome.NOT_APPLICABLE, Outcome.INSUFFICIENT_DATA, Outcome.OK)
 _MILD_TO_BAD = [
@@ -64,8 +64,8 @@ def health_codes(run: Run, rows: int, indices: NDArray[np.int64], mutes: Mutes =
         begun, ended = np.searchsorted(run.steps, [first, past]).tolist()
         if layer not in row_of or begun >= ended:
             continue
-        places = slice(*np.searchsorted(indices, [begun, ended - 1]) + [0, 1])
-        shown = codes[row_of[layer], places]
+        start, end = np.searchsorted(indices, [begun, ended - 1]).tolist()
+        shown = codes[row_of[layer], start : end + 1]
         shown[_RANKS[shown] < _RANKS[code]] = code
     return codes
 

@@ -14,7 +14,7 @@ from tb_activations.records.thinning import health
 
 MUTED = "muted"
 CODES = (*(outcome.name.lower() for outcome in Outcome), MUTED, *(f"early_{severity}" for severity in Severity))
-"""The state of a layer at a step by its code: an outcome, muted findings only, or a finding that was confirmed later."""
+"""The state of a layer at a step by its code: an outcome, muted findings only, a finding that was confirmed later."""
 
 _QUIET = (Outcome.NOT_APPLICABLE, Outcome.INSUFFICIENT_DATA, Outcome.OK)
 _MILD_TO_BAD = [

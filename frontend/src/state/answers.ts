@@ -42,7 +42,12 @@ import { pollWhileFresh } from "./polling";
 import { type Loaded, resource, stable } from "./resource";
 
 /** Statistics of the training itself that are shown. */
-export const TRAINING_STATISTICS: readonly string[] = ["loss", "learning_rate", "reconstruction_error"];
+export const TRAINING_STATISTICS: readonly string[] = [
+  "loss",
+  "learning_rate",
+  "first_learning_rate",
+  "reconstruction_error",
+];
 /** For the horizontal axis and for the step at the cursor. */
 const ABOUT_STEPS: readonly string[] = ["epoch", "samples"];
 

@@ -18,8 +18,8 @@ type TrainingStore = SeriesStore &
   EpochStore &
   Pick<Store, "description" | "findings" | "otherTrainings" | "training">;
 
-/** Measured only for autoencoders; other runs need no empty chart. */
-const RARELY_MEASURED = "reconstruction_error";
+/** Measured only for autoencoders and with several optimizers; other runs need no empty chart. */
+const RARELY_MEASURED = ["reconstruction_error", "first_learning_rate"];
 
 /** Metrics of the training itself, with the steps at which findings began. Every recorded series gets a chart. */
 export function Training({ store }: { readonly store: TrainingStore }) {
@@ -59,7 +59,7 @@ export function Training({ store }: { readonly store: TrainingStore }) {
               store={store}
               frame={frame}
               others={store.otherTrainings.value.value}
-              statistics={statistics.filter(({ id }) => id !== RARELY_MEASURED || isMeasured(frame, id))}
+              statistics={statistics.filter(({ id }) => !RARELY_MEASURED.includes(id) || isMeasured(frame, id))}
               markers={markers}
               subject="training"
             />

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -56,9 +57,9 @@ def health_codes(run: Run, rows: int, indices: NDArray[np.int64], mutes: Mutes =
     row_of = {layer: row for row, layer in enumerate(run.layers[:rows])}
     marks = [_Mark(CODES.index(MUTED), one.layer, min(one.since_step, one.opened_step), np.inf) for one in muted]
     marks += [
-        _Mark(CODES.index(f"early_{one.severity}"), one.layer, one.since_step, one.opened_step)
+        _Mark(CODES.index(f"early_{one.severity}"), one.layer, one.since_step, _confirmed(run, one, row_of))
         for one in run.findings
-        if one.since_step < one.opened_step and one not in muted
+        if one.since_step < one.opened_step and one.layer in row_of and one not in muted
     ]
     for code, layer, first, past in sorted(marks):
         begun, ended = np.searchsorted(run.steps, [first, past]).tolist()
@@ -68,6 +69,16 @@ def health_codes(run: Run, rows: int, indices: NDArray[np.int64], mutes: Mutes =
         shown = codes[row_of[layer], start : end + 1]
         shown[_RANKS[shown] < _RANKS[code]] = code
     return codes
+
+
+def _confirmed(run: Run, finding: Finding, row_of: Mapping[str, int]) -> int:
+    """The step at which the finding became as bad as it is; that at which it opened if the outcomes do not tell."""
+    opened = int(np.searchsorted(run.steps, finding.opened_step))
+    if finding.rule not in run.rules:
+        return finding.opened_step
+    outcomes = run.outcomes[opened:, row_of[finding.layer], run.rules.index(finding.rule)]
+    is_as_bad = np.isin(outcomes, [one.outcome for one in Severity if one.rank >= finding.severity.rank])
+    return int(run.steps[opened + int(np.argmax(is_as_bad))]) if is_as_bad.any() else finding.opened_step
 
 
 def _without(run: Run, rows: int, muted: list[Finding]) -> NDArray[np.uint8]:

@@ -55,6 +55,15 @@ def test_it_takes_the_place_of_what_is_milder_only(run: Run) -> None:
     assert words(mild, ROW)[5:9] == ["early_note", "note", "problem", "error"]
 
 
+def test_a_finding_that_grows_worse_is_early_until_it_is_as_bad(run: Run) -> None:
+    outcomes = run.outcomes.copy()
+    outcomes[DEATH : DEATH + 2, ROW, 0], outcomes[DEATH + 2 : DEATH + 4, ROW, 0] = 1, 2
+    grown = dataclasses.replace(begun(run, PLAN.step(5)), outcomes=outcomes)
+    assert words(grown, ROW)[4:] == ["ok"] + ["early_problem"] * (DEATH - 1) + ["problem"] * 24
+    outcomes[:, ROW, 0] = 0
+    assert words(dataclasses.replace(grown, outcomes=outcomes), ROW)[5:] == ["early_problem"] * (DEATH - 5) + ["ok"] * 28
+
+
 def test_no_early_stretch_is_lost_among_fewer_columns(run: Run) -> None:
     assert words(begun(run, PLAN.step(DEATH - 1)), ROW, limit=8).count("early_problem") == 1
     assert len(words(run, ROW, limit=8)) == 8

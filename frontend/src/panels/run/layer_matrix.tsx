@@ -116,6 +116,11 @@ function ScaleChooser({ store, usual }: { readonly store: MatrixStore; readonly 
   );
 }
 
+const HEIGHT = 440;
+/** Rows up to which the picture grows so that each has a name, and the height of such a row in pixels. */
+const MOST_NAMED = 45;
+const NAMED_ROW = 13;
+
 interface MatrixViewProps {
   readonly store: MatrixStore;
   readonly description: RunDescription;
@@ -167,7 +172,7 @@ function MatrixView({ store, description, frame }: MatrixViewProps) {
         reduce={reduce}
         palette={palette}
         readoutId="matrix-readout"
-        maxHeight={440}
+        maxHeight={Math.max(HEIGHT, Math.min(rows.length, MOST_NAMED) * NAMED_ROW)}
         maxRowHeight={24}
         selectedRow={selectedRow}
         hoveredRow={hoveredRow.value}

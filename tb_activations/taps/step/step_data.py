@@ -12,10 +12,15 @@ import tensorflow as tf
 
 from tb_activations.taps import taps
 from tb_activations.taps.gist import gist
+from tb_activations.taps.numbers.batch_rows import BAD, first_bad
 from tb_activations.taps.numbers.extents import EXTENT, constant_loss, extent
 from tb_activations.taps.numbers.layout import DATA_KINDS
 
 _LOGGER = logging.getLogger("tb_activations")
+
+
+_WITH_ROWS = ("input", "output")
+"""Data of which the first bad row is searched."""
 
 
 class LossFunction(NamedTuple):
@@ -36,6 +41,7 @@ class StepData:
 
     def __init__(self) -> None:
         self._extents: dict[str, tf.Tensor] = {}
+        self._rows: dict[str, tf.Tensor] = {}
         self.loss = LossFunction()
         self.constant: tf.Tensor = tf.constant(math.nan)
         self.compiled: tf.Tensor = tf.constant(math.nan)
@@ -49,6 +55,8 @@ class StepData:
         ]
         if numeric:
             self._extents[kind] = extent(numeric)
+            if kind in _WITH_ROWS:
+                self._rows[kind] = first_bad(numeric, self._extents[kind][EXTENT.index("nonfinite")])
 
     def see_batch(self, data: Any) -> None:
         """Measures what `fit` passes to a train step."""
@@ -75,6 +83,11 @@ class StepData:
         """`[DATA_KINDS x EXTENT]` float32."""
         unknown = tf.fill([len(EXTENT)], math.nan)
         return tf.concat([self._extents.get(kind, unknown) for kind in DATA_KINDS], 0)
+
+    def bad_rows(self) -> tf.Tensor:
+        """`batch_rows.BAD` of the inputs, then of the model's outputs; NaN if unknown."""
+        unknown = tf.fill([len(BAD)], math.nan)
+        return tf.concat([self._rows.get(kind, unknown) for kind in _WITH_ROWS], 0)
 
     def constant_loss(self, loss: Any) -> tf.Tensor:
         """The step's loss if its compiled part were that of the best constant prediction."""

@@ -81,6 +81,8 @@ export function finding(changes: Partial<Finding> = {}): Finding {
     origin: "",
     reopened_step: null,
     follow_up: "",
+    sample_row: null,
+    sample_id: "",
     mute: null,
     ...changes,
   };

@@ -24,7 +24,7 @@ POLICY = "default-src 'unsafe-inline'; frame-src http: https:"
 NO_STORAGE = """
 if (location.pathname.includes("plugin_entry"))
   for (const name of ["localStorage", "sessionStorage"])
-    Object.defineProperty(window, name, { get() { throw new DOMException("Access is denied.", "SecurityError"); } });
+    Object.defineProperty(window, name, { get() { throw new DOMException("denied", "SecurityError"); } });
 """
 """Only for the tab: TensorBoard itself does not start without storage, so an editor has to give it some."""
 

@@ -1,4 +1,4 @@
-"""What is drawn beside the recorded columns: elasticity, lines at thresholds, metrics of epochs."""
+"""What is drawn in addition to the recorded columns: elasticity, lines at thresholds, metrics of epochs."""
 
 from __future__ import annotations
 

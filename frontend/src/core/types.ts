@@ -200,6 +200,9 @@ export interface Finding {
   readonly root: string | null;
   /** Where a non-finite value came from; "" where unknown. */
   readonly origin: string;
+  /** The sample that it comes from: its row in the batch, null if it comes from no single one; its id, "" if unknown. */
+  readonly sample_row: number | null;
+  readonly sample_id: string;
   /** The step at which it reappeared after it was resolved; null if it never did. */
   readonly reopened_step: number | null;
   /** The last part of `message`, about what happened later. */

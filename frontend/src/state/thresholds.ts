@@ -22,7 +22,7 @@ export interface Thresholds {
   readonly draft: ReadonlySignal<Draft>;
   /** What they find; nothing while they are those of the run. */
   readonly judgement: ReadonlySignal<Loaded<Judgement>>;
-  /** Whether the answer takes so long that the page should say so. */
+  /** Whether the answer takes so long that the page should show it. */
   readonly isJudgingSlow: ReadonlySignal<boolean>;
 
   openDrawer(rule: string | null): void;

@@ -27,6 +27,7 @@ from tb_activations.taps.step.hooks import LoopCall
 from tb_activations.taps.step.loops import Loop, cells_of
 from tb_activations.taps.step.moments import Clipping
 from tb_activations.taps.step.packing import Packing
+from tb_activations.taps.step.rates import Rates
 from tb_activations.taps.step.results import Results
 from tb_activations.taps.step.seen import Seen, SeenCall, SeenInside, SeenPart, floats
 from tb_activations.taps.step.step_data import StepData
@@ -98,9 +99,7 @@ class Observation:
         wanted = with_histograms if options.with_histograms else None
         self._results = Results(wanted, measure, self._reasons, with_maps=options.with_maps)
         self.loss: tf.Tensor | None = None
-        self.learning_rate: tf.Tensor = tf.constant(math.nan)
-        self._first_rate: tuple[Any, tf.Tensor] | None = None
-        self._last_optimizer: Any = None
+        self.rates = Rates()
         self.loss_scale: tf.Tensor = tf.constant(1.0)
         self.samples: tf.Tensor | None = None
         self.input_rms: tf.Tensor = tf.constant(math.nan)
@@ -358,12 +357,12 @@ class Observation:
             float(layout_number),
             is_seen,
             loss,
-            self.learning_rate,
+            self.rates.last,
             self.loss_scale,
             math.nan if self.samples is None else self.samples,
             self.input_rms,
             self.data.constant_loss(loss),
-            self._rate_of_first(),
+            self.rates.first,
         ]
         measured = [self._results.measured[id(seen)] for seen in self._rows]
         backward = [self._results.gradient(seen) for seen in self._rows]
@@ -380,17 +379,6 @@ class Observation:
             maps=[one.maps for one in measured if one.maps is not None],
             with_histograms=self._options.with_histograms,
         )
-
-    def see_rate(self, optimizer: Any, rate: tf.Tensor) -> None:
-        """Takes in the learning rate of an optimizer that is applied; the first and the last one of the step count."""
-        self._first_rate = self._first_rate or (optimizer, rate)
-        self._last_optimizer, self.learning_rate = optimizer, rate
-
-    def _rate_of_first(self) -> float | tf.Tensor:
-        """The learning rate of the first optimizer; NaN if it is also the last one."""
-        if self._first_rate is None or self._first_rate[0] is self._last_optimizer:
-            return math.nan
-        return self._first_rate[1]
 
     def _loss(self) -> tuple[float, float | tf.Tensor]:
         """Whether a loss was seen, and its value: that of `compute_loss`, else the sum of the differentiated losses.

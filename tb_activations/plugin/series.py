@@ -1,4 +1,4 @@
-"""What is drawn over time in addition to the recorded columns: elasticity, the metrics of epochs, lines at thresholds."""
+"""What is drawn in addition to the recorded columns: elasticity, the metrics of epochs, lines at thresholds."""
 
 from __future__ import annotations
 

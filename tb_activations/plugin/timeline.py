@@ -45,8 +45,8 @@ class _Mark(NamedTuple):
 def health_codes(run: Run, rows: int, indices: NDArray[np.int64], mutes: Mutes = NO_MUTES) -> NDArray[np.uint8]:
     """`[rows, shown steps]`: codes of the first layers over the steps that each shown step represents.
 
-    The worst finding counts at every step, from the one at which it had begun. If it was confirmed later, it has a code of
-    its own until then. Muted findings show where there is no other.
+    The worst finding counts at every step, from the one at which it had begun. Until it was confirmed it has a code of
+    its own. Muted findings show where there is no other.
 
     Args:
         indices: as returned by `shown`.

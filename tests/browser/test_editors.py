@@ -19,7 +19,7 @@ from tests.live_server import Server
 SICK = "#layer_health&p.layer_health.run=relu_dies"
 NOTEBOOK = "allow-scripts allow-same-origin allow-forms allow-downloads"
 EDITOR = "allow-scripts allow-forms allow-same-origin allow-pointer-lock"
-"""What the TensorBoard extension of VS Code allows: no downloads, no new windows, no navigation of the page around it."""
+"""What the TensorBoard extension of VS Code allows: no downloads, no windows, no navigation of the page around it."""
 POLICY = "default-src 'unsafe-inline'; frame-src http: https:"
 NO_STORAGE = """
 if (location.pathname.includes("plugin_entry"))

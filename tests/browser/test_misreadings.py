@@ -153,6 +153,4 @@ def test_thresholds_are_lines_with_words(tab: Tab) -> None:
         field.click()
     thresholds = tab.frame.locator(".facts-table", has_text="Thresholds")
     expect(thresholds).to_contain_text("Dormant units: dormant below this part of the layer's mean output")
-        "Dormant units: dormant below this part of the layer’s mean output".replace("’", "'")
-    )
     expect(thresholds).not_to_contain_text(re.compile(r"\btau\b|warning_share"))

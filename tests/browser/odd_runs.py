@@ -1,4 +1,4 @@
-"""Runs of what is easily misread: NaN in a layer, layers that no rule judges first, values recorded once an epoch."""
+"""A run that is easily misread: NaN in a layer, a layer that no rule judges, values once an epoch, pictures."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from tensorboard.compat.proto.event_pb2 import Event
 
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.reader import load
+from tb_activations.pictures.kinds import feature_maps
+from tb_activations.recording.stock import image
 from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS
 from tb_activations.records.epoch_metrics import EpochMetrics
 from tb_activations.records.finding import Outcome
@@ -46,6 +48,10 @@ def write_odd(folder: Path, scratch: Path) -> None:
         totals[STEP_COLUMNS.index(RARE)] = 1 / (index + 1) if is_end else np.nan
         changed = dataclasses.replace(record, layers=table, weights=record.weights[1:], totals=totals)
         summary = encoder.record(changed, outcomes=outcomes, rules=RULES, findings=[])
+        if is_end:
+            maps = feature_maps(np.zeros((1, 4, 4, 1), np.float32))
+            for tag in (f"units/{NAN}", "reconstruction/output"):
+                encoder.add(summary, [image(tag, maps.png, maps.width, maps.height, "")])
         time = START_TIME + index + 1
         events.append(Event(wall_time=time, step=record.step, summary=summary))
         if is_end:

@@ -67,6 +67,11 @@ def test_nan_zero_and_no_value_never_look_the_same(tab: Tab) -> None:
     expect(depth.locator(".readout")).to_have_text(re.compile(rf"^{DEAD}step 390$"))
 
 
+def test_the_picture_of_units_does_not_hide_the_reconstruction(tab: Tab) -> None:
+    choose(tab, "odd", NAN)
+    expect(tab.panel("pictures").get_by_role("combobox")).to_have_value("reconstruction/output")
+
+
 def test_rows_that_no_rule_judges_come_last_and_say_so_everywhere(tab: Tab) -> None:
     expect(tab.layers.last).to_contain_text(FROZEN)
     expect(tab.layers.last).to_contain_text("Not applicable")

@@ -17,9 +17,11 @@ from tb_activations.records.epoch_metrics import EpochMetrics
 from tb_activations.records.finding import Outcome
 from tests.synthetic import RULES, START_TIME, Plan, write_events, write_run
 
-PLAN = Plan(layers=6, steps=40, units=8, sick=False, stock=False, interval=1)
+PLAN = Plan(layers=10, steps=40, units=8, sick=False, stock=False, interval=1)
 NAN, DEAD, FROZEN = "dense_1", "dense_2", "dense_0"
 """A layer whose values are NaN, one without a gradient, and one that no rule judges and that is not trained."""
+JUDGED = 5
+"""Layers after the first one that rules judge."""
 EPOCH = 10
 RARE = "reconstruction_error"
 
@@ -34,7 +36,7 @@ def write_odd(folder: Path, scratch: Path) -> None:
     weights = tuple(weight for weight in plain.spec.weights if weight.layer != FROZEN)
     spec = dataclasses.replace(plain.spec, layers=layers, weights=weights)
     outcomes = np.zeros((PLAN.layers, len(RULES)), np.uint8)
-    outcomes[0] = Outcome.NOT_APPLICABLE
+    outcomes[0] = outcomes[JUDGED + 1 :] = Outcome.NOT_APPLICABLE
     nan, dead = (spec.layer_index(name) for name in (NAN, DEAD))
     encoder = Encoder()
     events = [Event(wall_time=START_TIME, summary=encoder.run(spec))]

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.conftest import DEADLINE, Tab
-from tests.browser.odd_runs import DEAD, EPOCH, FROZEN, NAN, PLAN, write_odd
+from tests.browser.odd_runs import DEAD, EPOCH, FROZEN, JUDGED, NAN, PLAN, write_odd
 from tests.judged_run import LAYER as JUDGED_LAYER
 from tests.judged_run import write_judged_run
 from tests.live_server import serve
@@ -73,10 +73,14 @@ def test_the_picture_of_units_does_not_hide_the_reconstruction(tab: Tab) -> None
 
 
 def test_rows_that_no_rule_judges_come_last_and_say_so_everywhere(tab: Tab) -> None:
-    expect(tab.layers.last).to_contain_text(FROZEN)
-    expect(tab.layers.last).to_contain_text("Not applicable")
-    expect(tab.panel("matrix").locator(".matrix-name").last).to_have_text(FROZEN)
-    expect(tab.panel("matrix")).to_contain_text("Last: 1 row that no rule can judge.")
+    expect(tab.layers.nth(JUDGED)).to_contain_text(FROZEN)
+    expect(tab.layers.nth(JUDGED)).to_contain_text("Not applicable")
+    names = tab.panel("matrix").locator(".matrix-name")
+    expect(names).to_have_count(JUDGED)
+    expect(tab.panel("matrix")).to_contain_text("5 rows that no rule can judge are hidden.")
+    tab.panel("matrix").get_by_role("button", name="Show", exact=True).click()
+    expect(names.nth(JUDGED)).to_have_text(FROZEN)
+    expect(tab.panel("matrix")).to_contain_text("Last: 5 rows that no rule can judge.")
     expect(tab.panel("matrix").locator(".legend")).to_contain_text("Not applicable")
     expect(tab.panel("map").locator(".map-row", has_text=FROZEN)).to_contain_text("Not applicable")
 

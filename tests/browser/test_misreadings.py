@@ -88,8 +88,8 @@ def test_rows_that_no_rule_judges_come_last_and_say_so_everywhere(tab: Tab) -> N
 def test_values_recorded_once_an_epoch_are_seen(tab: Tab) -> None:
     rare = tab.panel("training").locator("figure", has_text="Reconstruction error")
     assert colors(rare) > 4 * 12, "four values are no points of one pixel"
-    expect(tab.panel("training")).to_contain_text("At the ends of epochs; dashed: validation")
-    losses = tab.panel("training").locator("figure", has_text=re.compile(r"^loss0\."))
+    expect(tab.panel("training")).to_contain_text("Epoch: at its end; dashed: validation")
+    losses = tab.panel("training").locator("figure", has_text=re.compile(r"^epoch loss0\."))
     plot = losses.locator(".u-over")
     width, height = plot.evaluate("plot => [plot.clientWidth, plot.clientHeight]")
     plot.hover(position={"x": width * (2 * EPOCH - 1) / (PLAN.steps - 1), "y": height / 2})

@@ -208,7 +208,7 @@ def test_header_tells_how_fresh_the_run_is(open_tab: OpenTab, start_server: Star
 def test_training_metrics_are_shown(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, place=SICK)
     charts = tab.panel("training").locator("figure")
-    expect(charts.locator("figcaption > span")).to_have_text(["Loss", "Learning rate", "loss", "accuracy"])
+    expect(charts.locator("figcaption > span")).to_have_text(["Loss", "Learning rate", "epoch loss", "epoch accuracy"])
     expect(charts.locator("canvas")).to_have_count(4)
     expect(tab.panel("training")).to_contain_text("Learning rate")
 

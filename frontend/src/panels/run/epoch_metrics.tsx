@@ -29,7 +29,6 @@ export function EpochMetrics({ store, isTable }: EpochProps) {
   }
   return (
     <>
-      <p class="about">At the ends of epochs{parts.calls.size > 0 && "; dashed: validation"}</p>
       <SeriesGrid
         store={store}
         frame={parts.frame}
@@ -39,12 +38,13 @@ export function EpochMetrics({ store, isTable }: EpochProps) {
         markers={[]}
         subject="training"
       />
+      <p class="about">Epoch: at its end{parts.calls.size > 0 && "; dashed: validation"}</p>
     </>
   );
 }
 
 function describedBy({ header }: Frame<SeriesHeader>): Statistic[] {
-  return header.stats.map((id) => ({ id, title: id, about: "", unit: "", scale: "linear" }));
+  return header.stats.map((id) => ({ id, title: `epoch ${id}`, about: "", unit: "", scale: "linear" }));
 }
 
 const PREFIX = "val_";

@@ -46,27 +46,29 @@ export function Training({ store }: { readonly store: TrainingStore }) {
     <Panel id="training" title="Training" tools={tools}>
       <Heartbeat store={store} />
       <Await loaded={store.training.value} height={150} idle="This run has no training metrics.">
-        {(frame) =>
-          isTable ? (
-            <SeriesTable
-              store={store}
-              frame={frame}
-              statistics={recorded.filter(({ id }) => frame.header.stats.includes(id))}
-              subject="training"
-            />
-          ) : (
-            <SeriesGrid
-              store={store}
-              frame={frame}
-              others={store.otherTrainings.value.value}
-              statistics={statistics.filter(({ id }) => !RARELY_MEASURED.includes(id) || isMeasured(frame, id))}
-              markers={markers}
-              subject="training"
-            />
-          )
-        }
+        {(frame) => (
+          <div class="training-charts">
+            {isTable ? (
+              <SeriesTable
+                store={store}
+                frame={frame}
+                statistics={recorded.filter(({ id }) => frame.header.stats.includes(id))}
+                subject="training"
+              />
+            ) : (
+              <SeriesGrid
+                store={store}
+                frame={frame}
+                others={store.otherTrainings.value.value}
+                statistics={statistics.filter(({ id }) => !RARELY_MEASURED.includes(id) || isMeasured(frame, id))}
+                markers={markers}
+                subject="training"
+              />
+            )}
+            <EpochMetrics store={store} isTable={isTable} />
+          </div>
+        )}
       </Await>
-      <EpochMetrics store={store} isTable={isTable} />
     </Panel>
   );
 }

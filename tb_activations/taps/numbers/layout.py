@@ -11,6 +11,7 @@ DATA_KINDS = ("input", "target", "output", "sample_weight")
 
 HEADER = (
     *("layout", "loss_seen", "loss", "learning_rate", "loss_scale", "samples", "input_rms", "constant_loss"),
+    "first_learning_rate",
     *(f"{kind}_{name}" for kind in DATA_KINDS for name in ("min", "max", "nonfinite")),
 )
 BATCH_ROWS = (

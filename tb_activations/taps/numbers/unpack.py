@@ -55,6 +55,7 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
         "samples": float(values[:, HEADER.index("samples")].sum()),
         "input_rms": rms(values[:, HEADER.index("input_rms")], values[:, HEADER.index("samples")]),
         "learning_rate": float(header["learning_rate"]),
+        "first_learning_rate": float(header["first_learning_rate"]),
         "loss_scale": float(scale),
         **_extents(values),
     }

@@ -13,14 +13,14 @@ FREE_SECONDS = 60.0
 could not judge a short training."""
 _DENSE_STEPS = 10
 """The schedule observes every one of the first steps, because initialization problems show there."""
-_GROWTH = 1.12
+GROWTH = 1.12
 """Ratio of one scheduled step to the one before."""
 _SPARSE_DENSE_STEPS, _SPARSE_GROWTH = 20, 1.25
 """The same for "sparse". The more steps in a row are observed first, the later the plain step is compiled, which a
 training that ends for a problem then never needs."""
 _EPOCH_END_SHARE = 1 / 50
 """The end of an epoch is observed if the last observation is at least this share of all steps ago."""
-_FINEST_SHARE = 1 / 150
+FINEST_SHARE = 1 / 150
 """Observations are at least this share of all steps apart, so that the number of records grows only slowly."""
 LONGEST_GAP = 20.0
 """Seconds after which a live training is observed again, however little it has to spend: whoever watches it wants to
@@ -92,7 +92,7 @@ class Cadence:
         self._freq = 1 if update_freq == "batch" else update_freq
         self._allowed = float(overhead)
         is_sparse = update_freq == "sparse"
-        self._dense, self._growth = (_SPARSE_DENSE_STEPS, _SPARSE_GROWTH) if is_sparse else (_DENSE_STEPS, _GROWTH)
+        self._dense, self._growth = (_SPARSE_DENSE_STEPS, _SPARSE_GROWTH) if is_sparse else (_DENSE_STEPS, GROWTH)
         self._last: int | None = None
         self._scheduled = 0
         self._began: float | None = None
@@ -139,7 +139,7 @@ class Cadence:
             return is_end or clock.step >= self._scheduled
         if now - self._due_at >= max(LONGEST_GAP, self._next_cost() / self._allowed):
             return True
-        return since >= max(1.0, clock.step * _FINEST_SHARE) and self._is_affordable(now)
+        return since >= max(1.0, clock.step * FINEST_SHARE) and self._is_affordable(now)
 
     def _next_cost(self) -> float:
         host = statistics.median(self._host) if self._host else 0.0

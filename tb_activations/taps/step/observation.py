@@ -28,6 +28,7 @@ from tb_activations.taps.step.hooks import LoopCall
 from tb_activations.taps.step.loops import Loop, cells_of
 from tb_activations.taps.step.moments import Clipping
 from tb_activations.taps.step.packing import Packing
+from tb_activations.taps.step.rates import Rates
 from tb_activations.taps.step.results import Results
 from tb_activations.taps.step.seen import Seen, SeenCall, SeenInside, SeenPart, floats
 from tb_activations.taps.step.step_data import StepData
@@ -99,7 +100,7 @@ class Observation:
         wanted = with_histograms if options.with_histograms else None
         self._results = Results(wanted, measure, self._reasons, with_maps=options.with_maps)
         self.loss: tf.Tensor | None = None
-        self.learning_rate: tf.Tensor = tf.constant(math.nan)
+        self.rates = Rates()
         self.loss_scale: tf.Tensor = tf.constant(1.0)
         self.samples: tf.Tensor | None = None
         self.input_rms: tf.Tensor = tf.constant(math.nan)
@@ -360,11 +361,12 @@ class Observation:
             float(layout_number),
             is_seen,
             loss,
-            self.learning_rate,
+            self.rates.last,
             self.loss_scale,
             math.nan if self.samples is None else self.samples,
             self.input_rms,
             self.data.constant_loss(loss),
+            self.rates.first,
         ]
         measured = [self._results.measured[id(seen)] for seen in self._rows]
         backward = [self._results.gradient(seen) for seen in self._rows]

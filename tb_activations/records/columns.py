@@ -137,6 +137,33 @@ LAYER_STATISTICS = (
     Statistic(
         "input_rms", "Input RMS", "Root mean square of the first floating-point tensor the layer was given.", "", "log"
     ),
+    Statistic(
+        "logit_max",
+        "Largest attention logit",
+        "Largest absolute logit of any head before the softmax, keys that are masked left out.",
+        "",
+        "log",
+    ),
+    Statistic(
+        "attention_entropy",
+        "Attention entropy",
+        "Entropy of the attention weights as a share of the largest possible one, mean over queries and heads: 1 if a "
+        "query attends to all keys alike, 0 if to a single one.",
+        "",
+        "linear",
+    ),
+    Statistic(
+        "heaviest_key", "Heaviest key", "Largest attention weight of a query, mean over queries and heads.", "", "linear"
+    ),
+    Statistic(
+        "head_similarity",
+        "Head similarity",
+        "How alike the logits of the two most similar heads are: 1 if they are equal, 0 if they are unrelated.",
+        "",
+        "linear",
+    ),
+    Statistic("similar_head", "Similar head", "Number of the first of the two most similar heads.", "", "linear"),
+    Statistic("similar_other", "Similar other head", "Number of the second of them.", "", "linear"),
 )
 """Columns of the layer table. New ones are appended, never inserted: event files store them by place.
 

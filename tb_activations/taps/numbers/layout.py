@@ -23,6 +23,15 @@ ACTIVATION_STATISTICS = (
     "unit_std",
     "saturated",
 )
+HEAD_STATISTICS = (
+    "logit_max",
+    "attention_entropy",
+    "heaviest_key",
+    "head_similarity",
+    "similar_head",
+    "similar_other",
+)
+"""Of attention, in addition to `ACTIVATION_STATISTICS`."""
 GRADIENT_STATISTICS = ("elements", "norm", "abs_sum", "nonfinite")
 WEIGHT_STATISTICS = (
     "elements",
@@ -58,6 +67,7 @@ class Call:
         input_place: what the size of the call's input is known from: the place of the call whose output it is, or, from
             the number of calls on, of an input that was measured on its own; None if it is unknown.
         map_shape: (samples, height, width, channels) of the feature maps that the step returns; empty for none.
+        has_heads: whether the units are the heads of attention, so that `HEAD_STATISTICS` follow.
     """
 
     name: str
@@ -74,6 +84,7 @@ class Call:
     part_of: str = ""
     input_place: int | None = None
     map_shape: tuple[int, ...] = ()
+    has_heads: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,8 +112,8 @@ class Unobserved:
 class Layout:
     """The order of everything in the packed vectors: header, calls, inputs, weights.
 
-    Each call has the statistics of its output, those of the gradient at its output, and per unit the active share and
-    the peak. Each input has its number of finite elements and their norm.
+    Each call has the statistics of its output, those of heads if it has them, those of the gradient at its output, and
+    per unit the active share and the peak. Each input has its number of finite elements and their norm.
 
     Attributes:
         inputs: number of inputs that were measured on their own.

@@ -12,6 +12,7 @@ from tb_activations.taps.numbers.layout import (
     ACTIVATION_STATISTICS,
     DATA_KINDS,
     GRADIENT_STATISTICS,
+    HEAD_STATISTICS,
     HEADER,
     WEIGHT_STATISTICS,
     Call,
@@ -100,7 +101,7 @@ def _extents(values: Vector) -> dict[str, float]:
 def _split_calls(values: Vector, layout: Layout) -> tuple[list[Part], Vector]:
     pieces = []
     for call in layout.calls:
-        sizes = (_ACTIVATION, _GRADIENT, call.units, call.units)
+        sizes = (_ACTIVATION, len(HEAD_STATISTICS) if call.has_heads else 0, _GRADIENT, call.units, call.units)
         edges = list(itertools.accumulate(sizes))
         pieces.append(np.split(values[:, : edges[-1]], edges[:-1], axis=1))
         values = values[:, edges[-1] :]

@@ -23,6 +23,7 @@ from tb_activations.taps.numbers.later import Measure, now
 from tb_activations.taps.numbers.layout import Layout, Unobserved, Weight
 from tb_activations.taps.owners import innermost, parameters_of
 from tb_activations.taps.step import gradients
+from tb_activations.taps.step.attention import HEADS, Products, Scores, seen_heads
 from tb_activations.taps.step.hooks import LoopCall
 from tb_activations.taps.step.loops import Loop, cells_of
 from tb_activations.taps.step.moments import Clipping
@@ -163,6 +164,20 @@ class Observation:
             number = 1 + sum(part.name == other.name for other in self._parts)
             self._parts.append(dataclasses.replace(part, number=number))
         return result
+
+    def see_attention(self, layer: keras.layers.Layer, attention: Scores | Products) -> None:
+        """Records the heads of an attention layer, before it computes its attention."""
+        if not self.is_here() or self._differentiated is not None or taps.is_inferring_shapes():
+            return
+        entry = self._finder.entry(layer)
+        number = 1 + sum(part.entry is entry and part.part == HEADS for part in self._parts)
+        heads = seen_heads(entry, attention, number) if entry is not None else None
+        if heads is None:
+            return
+        self._parts.append(heads)
+        if self._graph is None:
+            self._results.measure_part(heads)
+            heads.release()
 
     def see_returned(self, outputs: Any) -> None:
         """Records the outputs of a model: an activation function may follow its last layer."""

@@ -124,7 +124,7 @@ def _head_count(layer: keras.layers.Layer, scores: Scores) -> int | None:
 def _of_scores(scores: Scores, heads: int) -> tuple[tf.Tensor, tf.Tensor | None]:
     value, mask, rank = tf.stop_gradient(aside(scores.value)), scores.mask, scores.value.shape.rank
     if mask is not None:
-        mask = tf.cast(mask, tf.bool) if mask.dtype == tf.bool else mask > 0.5
+        mask = mask if mask.dtype == tf.bool else tf.cast(mask, tf.float32) > 0.5
         mask = tf.reshape(mask, tf.concat([tf.ones([rank - mask.shape.rank], tf.int32), tf.shape(mask)], 0))
     if rank != 4 or scores.key_axes != 1 or value.shape[1] != heads:
         mask = None if mask is None else _four_axes(tf.broadcast_to(mask, tf.shape(value)), scores.key_axes, heads)

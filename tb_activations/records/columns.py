@@ -206,6 +206,15 @@ STEP_STATISTICS = (
         "",
         "linear",
     ),
+    Statistic(
+        "log_z",
+        "Log Z, mean",
+        "Logarithm of the denominator of the head's softmax, mean over the samples of the step.",
+        "",
+        "symlog",
+    ),
+    Statistic("log_z_max", "Log Z, max", "Largest of these logarithms.", "", "symlog"),
+    Statistic("logit_rms", "Logit RMS", "Root mean square of the logits of a softmax head.", "", "log"),
 )
 """Columns of the totals of a step. New ones are appended: stored runs without them read as NaN."""
 

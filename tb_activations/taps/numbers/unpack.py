@@ -20,7 +20,7 @@ from tb_activations.taps.numbers.layout import (
     Unobserved,
     Weight,
 )
-from tb_activations.taps.numbers.outputs import OUTPUT_VALUES, Part, outputs, ratio, ratios, rms
+from tb_activations.taps.numbers.outputs import OUTPUT_VALUES, Part, average, outputs, ratio, ratios, rms
 from tb_activations.taps.numbers.values import Array, Row, StepValues, Vector
 
 MAX_CALL_ROWS = 16
@@ -56,6 +56,7 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
         "learning_rate": float(header["learning_rate"]),
         "loss_scale": float(scale),
         **_extents(values),
+        **_logits(values),
     }
     calls, rest = _split_calls(values[:, len(HEADER) :], layout)
     weights = _weight_columns(rest[0].reshape(-1, _WEIGHT), scale)
@@ -96,6 +97,14 @@ def _extents(values: Vector) -> dict[str, float]:
             column = f"{kind}_{name}"
             merged[column] = float(merge.reduce(values[:, HEADER.index(column)]))
     return merged
+
+
+def _logits(values: Vector) -> dict[str, float]:
+    """The size of the head's logits over all replicas."""
+    mean, largest, size, samples = (
+        values[:, HEADER.index(name)] for name in ("log_z", "log_z_max", "logit_rms", "samples")
+    )
+    return {"log_z": average(mean, samples), "log_z_max": float(largest.max()), "logit_rms": rms(size, samples)}
 
 
 def _split_calls(values: Vector, layout: Layout) -> tuple[list[Part], Vector]:

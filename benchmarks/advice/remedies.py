@@ -142,6 +142,10 @@ def _saturated(advised: Advised) -> Sequence[Change]:
     return [Initialize(advised.layers)] if "glorot_uniform with zero bias" in advised.text else _slower(advised)
 
 
+def _gates(advised: Advised) -> Sequence[Change]:
+    return [Initialize(tuple(dict.fromkeys(name.rpartition("/")[0] for name in advised.layers)))]
+
+
 def _collapsed(advised: Advised) -> Sequence[Change]:
     return [Initialize(), StandardizeInputs()]
 
@@ -169,6 +173,9 @@ REMEDIES: Mapping[tuple[str, str], Remedy] = {
     ("nonfinite", "gradients"): _nonfinite,
     ("nonfinite", "weights"): _nonfinite,
     ("saturated_units", "saturated_share"): _saturated,
+    ("stuck_gates", "closed"): _gates,
+    ("stuck_gates", "open"): _gates,
+    ("stuck_gates", "constant"): _gates,
     ("stagnant_weights", "still"): _usual_step,
     ("stagnant_weights", "restless"): _usual_step,
     ("no_gradient", "cut"): _by_hand("the path of the gradient is code"),

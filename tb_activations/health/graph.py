@@ -27,6 +27,8 @@ NORMALIZATIONS = frozenset(
 class LayerGraph:
     """The layers of a run as a graph; single calls of a shared layer have no edges.
 
+    A part of a layer, such as a gate, has no direct edges; it reaches what its layer reaches.
+
     Attributes:
         direct: `[layers, layers]`, whether the row's layer feeds the column's directly.
         reaches: `[layers, layers]`, whether outputs of the row's layer flow into the column's, directly or through
@@ -55,7 +57,24 @@ def layer_graph(layers: Sequence[LayerSpec]) -> LayerGraph:
     weighted = np.array([layer.parameters > 0 and layer.is_whole for layer in layers], bool)
     behind = reaches & weighted & ~_is_inside(layers)
     normalizing = np.array([layer.class_name in NORMALIZATIONS for layer in layers], bool)
+    _place_parts(layers, reaches)
     return LayerGraph(direct, reaches, ~behind.any(axis=1), (direct & normalizing).any(axis=1))
+
+
+def _place_parts(layers: Sequence[LayerSpec], reaches: NDArray[np.bool_]) -> None:
+    """Puts the parts of a layer where the layer is: they feed it, and what it reaches."""
+    rows = {layer.name: row for row, layer in enumerate(layers) if not layer.call_site}
+    for row, layer in enumerate(layers):
+        whole = layer
+        # Terminates: each name is a part of one that is looked at once at most.
+        for _ in range(len(layers)):
+            if not whole.part_of or whole.part_of not in rows:
+                break
+            whole = layers[rows[whole.part_of]]
+        if layer.part_of and whole.is_whole:
+            at = rows[whole.name]
+            reaches[row], reaches[:, row] = reaches[at], reaches[:, at]
+            reaches[row, at] = reaches[at, row] = True
 
 
 def _direct(layers: Sequence[LayerSpec]) -> NDArray[np.bool_]:

@@ -57,6 +57,18 @@ def from_start(history: SickHistory) -> SickHistory:
     return dataclasses.replace(history, records=records, since=0)
 
 
+def gate(name: str, sign: str, **values: float) -> SickHistory:
+    """A gate of the sick layer has these values from the start."""
+    is_switch = name != "candidate"
+    activation, kind = ("sigmoid", "Gate") if is_switch else ("tanh", "Candidate")
+    part = LayerSpec(f"{SICK}/{name}", kind, units=10, activation=activation, is_gate=is_switch, part_of=SICK)
+    spec = chain(*LAYERS)
+    spec = dataclasses.replace(spec, layers=(*spec.layers, part))
+    sick = {"saturated_fraction": 0.0, **values}
+    records = [record(spec, step, values={part.name: sick}) for step in STEPS]
+    return SickHistory(spec, records, sign, since=0, layer=part.name)
+
+
 def silent(units: Sequence[int]) -> SickHistory:
     spec = chain(*LAYERS)
     records = [record(spec, step, silent={SICK: units} if step >= ONSET else None) for step in STEPS]
@@ -178,6 +190,11 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
         ],
         "saturated_units": [
             from_onset("saturated_share", activation="tanh", saturated_fraction=share) for share in (0.38, 0.57, 0.93)
+        ],
+        "stuck_gates": [
+            gate("input_gate", "closed", saturated_fraction=0.97, mean=0.01),
+            gate("update_gate", "open", saturated_fraction=0.98, mean=0.99),
+            gate("candidate", "constant", sample_std=3.7e-5),
         ],
         "stagnant_weights": [
             from_onset("still", update_ratio=4.3e-8),

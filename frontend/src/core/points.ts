@@ -50,6 +50,7 @@ const RELEVANT: Readonly<Record<string, readonly string[]>> = {
   no_gradient: ["weight_gradient_norm", "gradient_norm", "update_ratio", "std"],
   exploding_gradient: ["weight_gradient_norm", "update_ratio", "gradient_norm", "max"],
   nonfinite: ["nonfinite", "gradient_nonfinite", "weight_nonfinite", "max"],
+  stuck_gates: ["saturated_fraction", "mean", "sample_std", "std"],
   saturated_units: ["saturated_fraction", "std", "max", "gradient_norm"],
   stagnant_weights: ["update_ratio", "weight_gradient_norm", "weight_norm", "gradient_norm"],
   poor_init: ["std", "sample_std", "gradient_norm", "weight_norm"],

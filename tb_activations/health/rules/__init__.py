@@ -23,6 +23,7 @@ from tb_activations.health.rules.outliers import Outliers
 from tb_activations.health.rules.poor_init import PoorInit
 from tb_activations.health.rules.saturated_units import SaturatedUnits
 from tb_activations.health.rules.stagnant_weights import StagnantWeights
+from tb_activations.health.rules.stuck_gates import StuckGates
 from tb_activations.health.rules.unfit_head import UnfitHead
 from tb_activations.health.rules.vanishing_gradient import VanishingGradient
 from tb_activations.records.arguments import invalid
@@ -44,6 +45,7 @@ RULES: dict[str, type[Rule]] = {
         CollapsedLayer,
         PoorInit,
         UnfitHead,
+        StuckGates,
         AttentionLogits,
         AttentionCollapse,
         Outliers,
@@ -67,6 +69,7 @@ EXPLANATORY_ORDER = (
     "attention_logits",
     "dead_units",
     "saturated_units",
+    "stuck_gates",
     "vanishing_gradient",
     "collapsed_layer",
     "attention_collapse",

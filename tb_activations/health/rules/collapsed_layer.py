@@ -65,6 +65,7 @@ class CollapsedLayer(LayerRule):
         Cause("poor_init", FORWARD),
         Cause("dead_units", FORWARD),
         Cause("saturated_units", FORWARD),
+        Cause("stuck_gates", FORWARD),
         Cause("vanishing_gradient", ANYWHERE),
     )
     leader: ClassVar[Leader | None] = "first"

@@ -57,6 +57,7 @@ class NoGradient(LayerRule):
         # A layer whose inputs are all zero has no gradient for its kernel either.
         Cause("dead_units", ANYWHERE),
         Cause("saturated_units", BACKWARD),
+        Cause("stuck_gates", BACKWARD),
         Cause("collapsed_layer", BACKWARD),
     )
     leader: ClassVar[Leader | None] = "nearest_to_loss"

@@ -31,7 +31,15 @@ LOSS = Sign("loss", "loss relative to that without training")
 
 _BLOCKING = (
     *("nonfinite_data", "nonfinite", "nonfinite_loss", "unfit_head", "learning_rate", "exploding_gradient"),
-    *("poor_init", "no_gradient", "dead_units", "saturated_units", "vanishing_gradient", "collapsed_layer"),
+    *(
+        "poor_init",
+        "no_gradient",
+        "dead_units",
+        "saturated_units",
+        "stuck_gates",
+        "vanishing_gradient",
+        "collapsed_layer",
+    ),
     *("stagnant_weights", "dormant_units"),
 )
 """Rules whose findings can keep a training from learning, the most likely first."""

@@ -86,6 +86,7 @@ class StagnantWeights(LayerRule):
         Cause("poor_init", BACKWARD),
         Cause("dead_units", BACKWARD),
         Cause("saturated_units", BACKWARD),
+        Cause("stuck_gates", BACKWARD),
         Cause("collapsed_layer", BACKWARD),
         Cause("no_gradient", HERE),
         Cause("vanishing_gradient", HERE),

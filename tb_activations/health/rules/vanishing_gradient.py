@@ -81,6 +81,7 @@ class VanishingGradient(LayerRule):
         Cause("poor_init", ANYWHERE),
         Cause("dead_units", BACKWARD),
         Cause("saturated_units", BACKWARD),
+        Cause("stuck_gates", BACKWARD),
         Cause("collapsed_layer", BACKWARD),
     )
     leader: ClassVar[Leader | None] = "nearest_to_loss"

@@ -64,12 +64,12 @@ class Loop:
         self._parts: list[_Part] = []
         self._values: list[tf.Tensor] = []
 
-    def is_at(self, entry: NamedLayer) -> bool:
-        """Whether a time step of this loop calls the layer now."""
-        return id(entry.layer) in self._cells and taps.current_graph() is self._graph
+    def is_here(self) -> bool:
+        """Whether values computed now belong to a time step of this loop."""
+        return taps.current_graph() is self._graph
 
     def see(self, entry: NamedLayer, outputs: Any) -> Any:
-        """Records what a cell returns at a time step; returns what to use instead."""
+        """Records what a cell, or a layer inside one, returns at a time step; returns what to use instead."""
         value = next((value for value in keras.tree.flatten(outputs) if _is_float(value)), None)
         if value is None:
             return outputs
@@ -129,7 +129,7 @@ class Loop:
 
     def _see_gate(self, entry: NamedLayer) -> SeeGate:
         def see(gate: Gate, value: tf.Tensor) -> None:
-            if taps.current_graph() is self._graph:
+            if self.is_here():
                 self._add(_Part(entry, gate), value[: self._wanted_rows(value)])
 
         return see
@@ -142,6 +142,16 @@ class Loop:
     def _add(self, part: _Part, value: tf.Tensor) -> None:
         self._parts.append(part)
         self._values.append(tf.stop_gradient(value))
+
+    def _around(self, entry: NamedLayer) -> str:
+        """Name of the cell that calls the layer."""
+        names = [cell.name for cell in self._cells.values() if entry.name.startswith(f"{cell.name}/")]
+        return max(names, key=len, default=self._layer)
+
+    def _activation(self, layer: keras.layers.Layer) -> str | None:
+        """The function that an output ends in; that of a cell with gates is a product."""
+        is_plain = id(layer) not in self._cells or isinstance(layer, keras.layers.SimpleRNNCell)
+        return activation_name(layer) if is_plain else None
 
     def _mask(self) -> tf.Tensor | None:
         """`[batch, time]` in the order in which the loop runs."""
@@ -160,18 +170,13 @@ class Loop:
             value=value,
             models=frozenset(),
             points=() if zero is None else (zero,),
-            layer=entry.name if gate else self._layer,
+            layer=entry.name if gate else self._layer if id(layer) in self._cells else self._around(entry),
             part=gate.name if gate else "",
             class_name=gate.class_name if gate else type(layer).__name__,
-            activation=gate.activation if gate else _activation(layer),
+            activation=gate.activation if gate else self._activation(layer),
             is_gate=gate is not None and gate.is_switch,
             mask=mask if mask is None or gate is None else mask[: tf.shape(value)[0]],
         )
-
-
-def _activation(cell: keras.layers.Layer) -> str | None:
-    """The function that a cell's output ends in; that of a cell with gates is a product."""
-    return activation_name(cell) if isinstance(cell, keras.layers.SimpleRNNCell) else None
 
 
 def cells_of(layer: keras.layers.RNN, states: Any) -> list[tuple[keras.layers.Layer, Any]]:

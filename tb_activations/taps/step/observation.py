@@ -110,7 +110,8 @@ class Observation:
 
     def begin_call(self, entry: NamedLayer, args: Any, kwargs: Any) -> Begun | None:
         """Begins a layer's call with these arguments; pass the result to `see_call` together with the outputs."""
-        if entry.is_cell or not self.is_here() or self._differentiated is not None:
+        is_in_loop = entry.is_cell or self._loop is not None
+        if is_in_loop or not self.is_here() or self._differentiated is not None:
             return None
         for outer in self._open:
             outer.is_composite = True
@@ -128,7 +129,7 @@ class Observation:
             del self._open[self._open.index(begun) :]
         if taps.is_inferring_shapes():
             return outputs
-        if self._loop is not None and self._loop.is_at(entry):
+        if self._loop is not None and self._loop.is_here():
             return self._loop.see(entry, outputs)
         if entry.is_cell or not self.is_here():
             self._reasons[entry.name] = self._known_reasons[entry.name] = _ELSEWHERE
@@ -146,11 +147,15 @@ class Observation:
     def see_loop(self, run: Callable[..., Any], layer: keras.layers.RNN, call: LoopCall) -> Any:
         """Runs the loop of a recurrent layer with `run` and records its cells and gates."""
         plain = functools.partial(run, call.step, call.inputs, call.states, **call.options)
-        if not self.is_here() or self._differentiated is not None or taps.is_inferring_shapes():
-            return plain()
+        outer, self._loop = self._loop, None
+        # A loop within the time step of another one is not observed.
+        if outer is not None or not self.is_here() or self._differentiated is not None or taps.is_inferring_shapes():
+            try:
+                return plain()
+            finally:
+                self._loop = outer
         cells = [(self._finder.entry(cell), states) for cell, states in cells_of(layer, call.states)]
         own = self._finder.entry(layer)
-        outer, self._loop = self._loop, None
         try:
             self._loop = Loop(own.name if own else "", [(entry, one) for entry, one in cells if entry], call)
             result, parts = self._loop.run(run)
@@ -159,7 +164,7 @@ class Observation:
             self._loop = None
             return plain()
         finally:
-            self._loop = outer
+            self._loop = None
         for part in parts:
             number = 1 + sum(part.name == other.name for other in self._parts)
             self._parts.append(dataclasses.replace(part, number=number))

@@ -30,6 +30,16 @@ const ELASTICITY: Evidence = {
   combine: ([gradient = Number.NaN, weight = Number.NaN, loss = Number.NaN]) => (gradient * weight) / Math.abs(loss),
 };
 const UPDATE_RATIO = direct("update_ratio", "Update-to-weight ratio", "", "log");
+const RANGE: Evidence = {
+  layerStats: ["min", "max", "mean", "std"],
+  stepStats: [],
+  title: "Largest output over the root mean square",
+  unit: "",
+  scale: "log",
+  hasThreshold: true,
+  combine: ([min = Number.NaN, max = Number.NaN, mean = Number.NaN, std = Number.NaN]) =>
+    Math.max(Math.abs(min), Math.abs(max)) / Math.hypot(mean, std),
+};
 const LOSS: Evidence = {
   layerStats: [],
   stepStats: ["loss"],
@@ -48,6 +58,10 @@ const BY_SIGN: Readonly<Record<string, Evidence>> = {
   closed: direct("saturated_fraction", "Share of gate values at the ends", "share", "linear"),
   open: direct("saturated_fraction", "Share of gate values at the ends", "share", "linear"),
   constant: direct("sample_std", "Spread over samples", "", "log"),
+  logit: direct("logit_max", "Largest attention logit", "", "log"),
+  entropy: direct("attention_entropy", "Attention entropy", "share", "linear"),
+  similarity: direct("head_similarity", "Head similarity", "", "linear"),
+  range: RANGE,
   sample_spread: direct("sample_std", "Spread over samples", "", "log", false),
   elasticity: ELASTICITY,
   step: UPDATE_RATIO,

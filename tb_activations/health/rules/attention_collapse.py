@@ -91,6 +91,8 @@ class AttentionCollapse(LayerRule):
         entropies, alike = history.stat("attention_entropy"), history.stat("head_similarity")
         entropy, counts = medians(entropies[-LATEST:])
         similarity, pairs = medians(alike[-LATEST:])
+        # Trained heads may come to resemble each other; those that began alike cannot part.
+        began_alike = _at_first(history) >= self.similarity
         outcomes = outcomes_of(*attention_of(is_judged, np.count_nonzero(~np.isnan(entropies), axis=0), self.min_checks))
         # Heads that choose one key each are what a trained network may need.
         is_lost = is_stuck(history) or not has_learned(history) or _is_worse(history)
@@ -99,7 +101,7 @@ class AttentionCollapse(LayerRule):
             known = earlier.get(row)
             was_sharp = known is not None and known.sign == ENTROPY.id
             is_sharp = entropy[row] < self.entropy * (HYSTERESIS if was_sharp else 1)
-            is_same = similarity[row] >= self.similarity
+            is_same = began_alike[row] and similarity[row] >= self.similarity
             if is_same and min(pairs[row], len(history.steps)) >= min(self.min_checks, LATEST):
                 flags = alike[:, row] >= self.similarity
                 found[row] = self._same(history, row, float(similarity[row]), flags, _of_sign(known, SIMILARITY))
@@ -112,6 +114,7 @@ class AttentionCollapse(LayerRule):
         self, history: History, row: int, value: float, flags: NDArray[np.bool_], earlier: OpenFinding | None
     ) -> Evidence:
         heads = int(history.units_of[row])
+        began = earlier.since_step if earlier else since(history, flags)
         return Evidence(
             severity=Severity.PROBLEM if is_stuck(history) else Severity.WARNING,
             sign=ENTROPY,
@@ -119,9 +122,9 @@ class AttentionCollapse(LayerRule):
             threshold=self.entropy,
             samples=int(history.row_sums[row]),
             checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
-            since_step=earlier.since_step if earlier else since(history, flags),
+            since_step=began,
             explain=functools.partial(
-                _explain_sharp, history.spec.layers[row], value, self.entropy, heads, lower_rate(history)
+                _explain_sharp, history.spec.layers[row], value, self.entropy, heads, lower_rate(history), began
             ),
             unit_count=heads,
             closing_threshold=self.entropy * HYSTERESIS,
@@ -130,6 +133,7 @@ class AttentionCollapse(LayerRule):
     def _same(
         self, history: History, row: int, value: float, flags: NDArray[np.bool_], earlier: OpenFinding | None
     ) -> Evidence:
+        began = earlier.since_step if earlier else since(history, flags)
         pair = tuple(history.latest(column)[row] for column in ("similar_head", "similar_other"))
         return Evidence(
             severity=Severity.WARNING,
@@ -138,13 +142,14 @@ class AttentionCollapse(LayerRule):
             threshold=self.similarity,
             samples=int(history.row_sums[row]),
             checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
-            since_step=earlier.since_step if earlier else since(history, flags),
+            since_step=began,
             explain=functools.partial(
                 _explain_same,
                 history.spec.layers[row],
                 value,
                 self.similarity,
                 tuple(int(head) for head in pair if np.isfinite(head)),
+                began,
             ),
             unit_count=int(history.units_of[row]),
             closing_threshold=self.similarity,
@@ -161,6 +166,12 @@ def _of_sign(earlier: OpenFinding | None, sign: Sign) -> OpenFinding | None:
     return earlier if earlier is not None and earlier.sign == sign.id else None
 
 
+def _at_first(history: History) -> NDArray[np.float32]:
+    """`[layers]` similarity of heads at the first observed step, NaN if unknown."""
+    none = np.full(len(history.spec.layers), np.nan, np.float32)
+    return none if history.first is None else history.first.layer("head_similarity")
+
+
 def _is_worse(history: History) -> bool:
     """Whether the loss of the latest observed steps is above that of the first ones in the window."""
     losses = history.losses[np.isfinite(history.losses)]
@@ -170,12 +181,14 @@ def _is_worse(history: History) -> bool:
     return late - early > (_RISEN - 1) * abs(early)
 
 
-def _explain_sharp(layer: LayerSpec, value: float, threshold: float, heads: int, rate: float) -> Explanation:
+def _explain_sharp(
+    layer: LayerSpec, value: float, threshold: float, heads: int, rate: float, began: int
+) -> Explanation:
     limit = limit_in_words(threshold, threshold * HYSTERESIS, is_eased=value >= threshold, unit="share")
     return Explanation(
         message=(
-            f"All {heads} heads of {layer.part_of or layer.name} look at single keys: the entropy of their attention is "
-            f"{percent(value)} of the largest possible one ({limit}), and the loss does not fall."
+            f"All {heads} heads of {layer.name} look at single keys: the entropy of their attention is {percent(value)} "
+            f"of the largest possible one ({limit}), and the loss does not fall, since step {began}."
         ),
         might_be_wrong="A task in which each query needs exactly one key looks like this, once it is learned.",
         advice=(
@@ -186,12 +199,14 @@ def _explain_sharp(layer: LayerSpec, value: float, threshold: float, heads: int,
     )
 
 
-def _explain_same(layer: LayerSpec, value: float, threshold: float, pair: tuple[int, ...]) -> Explanation:
-    heads = " and ".join(map(str, pair)) or "of one pair"
+def _explain_same(
+    layer: LayerSpec, value: float, threshold: float, pair: tuple[int, ...], began: int
+) -> Explanation:
+    which = f"Heads {' and '.join(map(str, pair))}" if pair else "Two heads"
     return Explanation(
         message=(
-            f"Heads {heads} of {layer.part_of or layer.name} attend alike: the similarity of their logits is "
-            f"{number(value, 5)} (threshold {number(threshold, 5)})."
+            f"{which} of {layer.name} attend alike: the similarity of their logits is {number(value)} (threshold "
+            f"{number(threshold)}), since step {began}."
         ),
         might_be_wrong="Heads that share their query and key kernels on purpose are alike.",
         advice=(

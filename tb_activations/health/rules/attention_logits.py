@@ -34,7 +34,7 @@ from tb_activations.records.specs import LayerSpec
 HYSTERESIS = 0.8
 LOGIT = Sign("logit", "largest attention logit")
 
-LATEST = 4
+LATEST = 3
 """Observed steps whose median is judged: a runaway takes few steps from large to overflow."""
 _ENDS = 8
 """Observed steps at either end of the window that tell whether logits still rise."""
@@ -45,7 +45,7 @@ _SMALL = 1.0
 
 @dataclasses.dataclass(frozen=True)
 class AttentionLogits(LayerRule):
-    """Thresholds of the largest logit of a layer's heads, as a median over the last 4 checks.
+    """Thresholds of the largest logit of a layer's heads, as a median over the last 3 checks.
 
     Attributes:
         large: warning from here, if the logits have grown.
@@ -120,6 +120,7 @@ class AttentionLogits(LayerRule):
         closing = threshold * HYSTERESIS
         flags = table[:, row] >= closing
         peaks = peaks_of(history, row)
+        began = earlier.since_step if earlier else since(history, flags)
         return Evidence(
             severity=severity,
             sign=LOGIT,
@@ -127,7 +128,7 @@ class AttentionLogits(LayerRule):
             threshold=threshold,
             samples=int(history.row_sums[row]),
             checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
-            since_step=earlier.since_step if earlier else since(history, flags),
+            since_step=began,
             explain=functools.partial(
                 _explain,
                 history.spec.layers[row],
@@ -136,6 +137,7 @@ class AttentionLogits(LayerRule):
                 float(_first(history, table)[row]),
                 int(np.nanargmax(peaks)) if np.isfinite(peaks).any() else None,
                 lower_rate(history),
+                began,
                 is_settled=is_settled,
             ),
             unit_count=len(peaks),
@@ -164,15 +166,23 @@ def _is_rising(table: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _explain(
-    layer: LayerSpec, value: float, threshold: float, first: float, head: int | None, rate: float, *, is_settled: bool
+    layer: LayerSpec,
+    value: float,
+    threshold: float,
+    first: float,
+    head: int | None,
+    rate: float,
+    began: int,
+    *,
+    is_settled: bool,
 ) -> Explanation:
     limit = limit_in_words(threshold, threshold * HYSTERESIS, is_eased=value < threshold)
     overflow = "; float16 overflows at 65,504" if layer.dtype == "float16" else ""
     where = f" in head {head}" if head is not None else ""
     return Explanation(
         message=(
-            f"The logits of {layer.part_of or layer.name} have grown from {number(first)} to {number(value)}{where} "
-            f"({limit}{overflow})."
+            f"The logits of {layer.name} have grown from {number(first)} to {number(value)}{where} "
+            f"({limit}{overflow}), since step {began}."
         ),
         might_be_wrong=(
             "They have stopped growing, and the loss has fallen: heads that choose one key on purpose look like this."
@@ -180,9 +190,9 @@ def _explain(
             else "Heads of a trained network may be sharp on purpose; then the logits stop growing."
         ),
         advice=(
-            f"Normalize queries and keys before their product (LayerNormalization or RMSNormalization over the head), "
-            f"or lower the learning rate (try {number(rate)}); weight decay on the query and key kernels also holds "
-            "the logits back."
+            f"Lower the learning rate (try {number(rate)}), or normalize queries and keys before their product "
+            "(LayerNormalization or RMSNormalization over each head); weight decay on the query and key kernels also "
+            "holds the logits back."
         ),
         units=() if head is None else (head,),
     )

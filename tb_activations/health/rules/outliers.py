@@ -55,7 +55,7 @@ class Outliers(LayerRule):
 
     id: ClassVar[str] = "outliers"
     title: ClassVar[str] = "Outliers"
-    why: ClassVar[str] = "Training goes on, but numbers of 8 bits that reach the outliers are too coarse for the rest."
+    why: ClassVar[str] = "The training is fine, but numbers of 8 bits that reach the outliers are too coarse for the rest."
     signs: ClassVar[tuple[Sign, ...]] = (RANGE,)
     source: ClassVar[str] = (
         "Dettmers et al. 2022 (LLM.int8()); Bondarenko et al. 2021; at 64 a typical output is 2 of the 127 steps of 8 "
@@ -84,6 +84,7 @@ class Outliers(LayerRule):
         self, history: History, row: int, ranges: NDArray[np.float64], value: float, earlier: OpenFinding | None
     ) -> Evidence:
         flags = ranges >= self.ratio * HYSTERESIS
+        began = earlier.since_step if earlier else since(history, flags)
         return Evidence(
             severity=Severity.NOTE,
             sign=RANGE,
@@ -91,8 +92,8 @@ class Outliers(LayerRule):
             threshold=self.ratio,
             samples=int(history.row_sums[row]),
             checks=earlier.checks + 1 if earlier else int(np.count_nonzero(flags)),
-            since_step=earlier.since_step if earlier else since(history, flags),
-            explain=functools.partial(_explain, history.spec.layers[row], value, self.ratio),
+            since_step=began,
+            explain=functools.partial(_explain, history.spec.layers[row], value, self.ratio, began),
             closing_threshold=self.ratio * HYSTERESIS,
         )
 
@@ -120,12 +121,13 @@ def _is_judged(history: History) -> NDArray[np.bool_]:
     return result
 
 
-def _explain(layer: LayerSpec, value: float, threshold: float) -> Explanation:
+def _explain(layer: LayerSpec, value: float, threshold: float, began: int) -> Explanation:
     limit = limit_in_words(threshold, threshold * HYSTERESIS, is_eased=value < threshold)
     return Explanation(
         message=(
-            f"The largest outputs of {layer.name} are {number(value)} times their root mean square ({limit}): of the "
-            f"{_LEVELS} steps of 8-bit numbers that reach them, a typical output is {number(_LEVELS / value)}."
+            f"The largest outputs of {layer.name} are {number(value)} times their root mean square ({limit}), since step "
+            f"{began}. A typical output is {number(_LEVELS / value)} of the {_LEVELS} steps of 8-bit numbers that reach "
+            "them."
         ),
         might_be_wrong="Nothing is wrong with the training; a layer that is never quantized, or by groups, does not mind.",
         advice=(

@@ -163,7 +163,7 @@ def _of_products(given: Products) -> tuple[tf.Tensor, tf.Tensor | None]:
 
 
 class Listener(Protocol):
-    """Is told of attention."""
+    """Learns of attention."""
 
     def attending(self, layer: keras.layers.Layer, attention: Scores | Products) -> None:
         """Called before a layer computes its attention."""
@@ -173,7 +173,7 @@ _local = threading.local()
 
 
 def attention_taps(listener: Callable[[], Listener | None]) -> Iterator[taps.Tap]:
-    """Taps that tell `listener()` of attention; none for what this release of Keras has elsewhere."""
+    """Taps that show attention to `listener()`; none for what this release of Keras has elsewhere."""
     original = keras.layers.Layer.__call__
     yield taps.Tap(keras.layers.Layer, "__call__", _hooked_call(original, listener))
     with contextlib.suppress(ImportError, AttributeError, ValueError):

@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from tb_activations.taps.numbers.attention import MOST_QUERIES, heads, places
+from tb_activations.taps.numbers.attention import MOST_QUERIES, heads, places, unmasked
 from tb_activations.taps.numbers.layout import ACTIVATION_STATISTICS
 from tests.training.observe import Observe, value_of
 
@@ -68,10 +68,9 @@ def _truth(logits: Array, mask: Array) -> dict[str, Any]:
     """From float64 logits `[batch, heads, queries, keys]` and their mask, one query after the other."""
     entropy, heaviest, peak = [], [], []
     for head in range(logits.shape[1]):
-        rows = [row[keys] for row, keys in zip(logits[:, head], mask[:, head], strict=True)]
-        assert rows
         spreads, shares = [], []
-        for row, keys in zip(logits[:, head].reshape(-1, logits.shape[3]), mask[:, head].reshape(-1, logits.shape[3])):
+        rows = (table[:, head].reshape(-1, table.shape[3]) for table in (logits, mask))
+        for row, keys in zip(*rows, strict=True):
             if keys.sum() > 1:
                 weights = np.exp(row[keys] - row[keys].max())
                 weights /= weights.sum()
@@ -199,7 +198,7 @@ def test_attention_to_one_key_has_entropy_zero() -> None:
     logits[..., 3] = 500.0
     values, entropy, _ = _values(logits)
     np.testing.assert_array_equal(entropy, 0.0)
-    assert values["heaviest"] == 1.0
+    assert values["heaviest"] == pytest.approx(1.0)
     assert values["similarity"] == pytest.approx(1.0)
 
 
@@ -250,7 +249,7 @@ def test_nan_and_infinity_stay_visible_in_their_head() -> None:
 def test_a_mask_that_was_added_to_the_logits_is_recognized() -> None:
     logits = np.random.default_rng(0).normal(size=(1, 2, 3, 4))
     added = logits + np.array([0, 0, -1e9, -np.inf])
-    (values, entropy, peak), (masked, again, largest) = _values(added), _values(logits[..., :2])
+    (values, entropy, peak), (masked, again, largest) = _values(added, unmasked(added)), _values(logits[..., :2])
     np.testing.assert_allclose(entropy, again, rtol=1e-6)
     np.testing.assert_allclose(peak, largest)
     assert values["similarity"] == pytest.approx(masked["similarity"], rel=1e-5)

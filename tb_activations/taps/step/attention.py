@@ -24,7 +24,7 @@ from tb_activations.taps import taps
 from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import NamedLayer
 from tb_activations.taps.numbers.aside import aside
-from tb_activations.taps.numbers.attention import places, taken
+from tb_activations.taps.numbers.attention import places, taken, unmasked
 from tb_activations.taps.step.seen import SeenPart
 
 _LOGGER = logging.getLogger("tb_activations")
@@ -131,7 +131,7 @@ def _of_scores(scores: Scores, heads: int) -> tuple[tf.Tensor, tf.Tensor | None]
         value = _four_axes(value, scores.key_axes, heads)
     at = places(tf.shape(value)[0], tf.shape(value)[2])
     value = taken(taken(value, at.rows, 0), at.queries, 2)
-    return value, None if mask is None else taken(taken(mask, at.rows, 0), at.queries, 2)
+    return value, unmasked(value) if mask is None else taken(taken(mask, at.rows, 0), at.queries, 2)
 
 
 def _four_axes(value: tf.Tensor, key_axes: int, heads: int) -> tf.Tensor:
@@ -153,13 +153,13 @@ def _of_products(given: Products) -> tuple[tf.Tensor, tf.Tensor | None]:
     if given.bias is not None:
         bias = tf.stop_gradient(tf.convert_to_tensor(given.bias))
         logits += tf.cast(taken(taken(bias, at.rows, 0), at.queries, 2), tf.float32)
-    mask = None
+    mask = None if given.bias is None else unmasked(logits)
     if given.mask is not None:
         mask = taken(taken(tf.cast(given.mask, tf.bool), at.rows, 0), at.queries, 2)
     if given.is_causal:
         before = at.queries[None, None, :, None] >= tf.range(tf.shape(key)[1])[None, None, None, :]
         mask = before if mask is None else mask & before
-    return logits, tf.ones([1, 1, 1, 1], tf.bool) if mask is None and given.bias is None else mask
+    return logits, mask
 
 
 class Listener(Protocol):

@@ -75,7 +75,9 @@ class Encoder:
             self._numbers(schema.STEP, record.totals),
         ]
         if record.unit_activity.size:
-            values.append(self._value(schema.UNITS, _packed_tensor(self._units.pack(record, keeps_peaks, keeps_shares))))
+            values.append(
+                self._value(schema.UNITS, _packed_tensor(self._units.pack(record, keeps_peaks, keeps_shares)))
+            )
         if outcomes is not None:
             _check_shape("outcomes", outcomes, (layers, len(rules)))
             values.append(self._value(schema.OUTCOMES, _packed_tensor(pack(outcomes)), columns=rules))

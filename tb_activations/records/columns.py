@@ -152,9 +152,7 @@ LAYER_STATISTICS = (
         "",
         "linear",
     ),
-    Statistic(
-        "heaviest_key", "Heaviest key", "Largest attention weight of a query, mean over queries and heads.", "", "linear"
-    ),
+    Statistic("heaviest_key", "Heaviest key", "Largest weight of a query, mean over queries and heads.", "", "linear"),
     Statistic(
         "head_similarity",
         "Head similarity",

@@ -237,7 +237,9 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
         ],
         "attention_collapse": [
             heads("entropy", lambda step: {"attention_entropy": 0.8 if step < ONSET else 0.017}, slack=4),
-            heads("similarity", lambda step: {"head_similarity": 0.9999, "similar_head": 1, "similar_other": 3}, since=0),
+            heads(
+                "similarity", lambda step: {"head_similarity": 0.9999, "similar_head": 1, "similar_other": 3}, since=0
+            ),
         ],
         "outliers": [dataclasses.replace(from_onset("range", max=150.0), slack=6)],
         "nonfinite_data": [

@@ -93,7 +93,9 @@ class AttentionCollapse(LayerRule):
         similarity, pairs = medians(alike[-LATEST:])
         # Trained heads may come to resemble each other; those that began alike cannot part.
         began_alike = _at_first(history) >= self.similarity
-        outcomes = outcomes_of(*attention_of(is_judged, np.count_nonzero(~np.isnan(entropies), axis=0), self.min_checks))
+        outcomes = outcomes_of(
+            *attention_of(is_judged, np.count_nonzero(~np.isnan(entropies), axis=0), self.min_checks)
+        )
         # Heads that choose one key each are what a trained network may need.
         is_lost = is_stuck(history) or not has_learned(history) or _is_worse(history)
         found = {}
@@ -187,8 +189,8 @@ def _explain_sharp(
     limit = limit_in_words(threshold, threshold * HYSTERESIS, is_eased=value >= threshold, unit="share")
     return Explanation(
         message=(
-            f"All {heads} heads of {layer.name} look at single keys: the entropy of their attention is {percent(value)} "
-            f"of the largest possible one ({limit}), and the loss does not fall, since step {began}."
+            f"All {heads} heads of {layer.name} look at single keys: the entropy of their attention is "
+            f"{percent(value)} of the largest possible one ({limit}), and the loss does not fall, since step {began}."
         ),
         might_be_wrong="A task in which each query needs exactly one key looks like this, once it is learned.",
         advice=(
@@ -199,9 +201,7 @@ def _explain_sharp(
     )
 
 
-def _explain_same(
-    layer: LayerSpec, value: float, threshold: float, pair: tuple[int, ...], began: int
-) -> Explanation:
+def _explain_same(layer: LayerSpec, value: float, threshold: float, pair: tuple[int, ...], began: int) -> Explanation:
     which = f"Heads {' and '.join(map(str, pair))}" if pair else "Two heads"
     return Explanation(
         message=(
@@ -211,8 +211,8 @@ def _explain_same(
         might_be_wrong="Heads that share their query and key kernels on purpose are alike.",
         advice=(
             f"Initialize the heads of {layer.part_of or layer.name} differently (a random initializer such as "
-            "glorot_uniform for the query and key kernels, not a constant or the same slice for each head): equal heads "
-            "get equal gradients and stay equal."
+            "glorot_uniform for the query and key kernels, not a constant or the same slice for each head): equal "
+            "heads get equal gradients and stay equal."
         ),
         units=pair,
     )

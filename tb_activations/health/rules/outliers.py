@@ -55,7 +55,9 @@ class Outliers(LayerRule):
 
     id: ClassVar[str] = "outliers"
     title: ClassVar[str] = "Outliers"
-    why: ClassVar[str] = "The training is fine, but numbers of 8 bits that reach the outliers are too coarse for the rest."
+    why: ClassVar[str] = (
+        "The training is fine, but numbers of 8 bits that reach the outliers are too coarse for the rest."
+    )
     signs: ClassVar[tuple[Sign, ...]] = (RANGE,)
     source: ClassVar[str] = (
         "Dettmers et al. 2022 (LLM.int8()); Bondarenko et al. 2021; at 64 a typical output is 2 of the 127 steps of 8 "
@@ -112,7 +114,8 @@ def _ranges(history: History) -> NDArray[np.float64]:
     low, high, mean, std = (history.stat(name).astype(np.float64) for name in ("min", "max", "mean", "std"))
     size = np.hypot(mean, std)
     result = np.full(size.shape, np.nan)
-    return np.divide(np.fmax(np.abs(low), np.abs(high)), size, out=result, where=np.isfinite(size) & (size > 0))
+    np.divide(np.fmax(np.abs(low), np.abs(high)), size, out=result, where=np.isfinite(size) & (size > 0))
+    return result
 
 
 def _is_judged(history: History) -> NDArray[np.bool_]:
@@ -125,13 +128,13 @@ def _explain(layer: LayerSpec, value: float, threshold: float, began: int) -> Ex
     limit = limit_in_words(threshold, threshold * HYSTERESIS, is_eased=value < threshold)
     return Explanation(
         message=(
-            f"The largest outputs of {layer.name} are {number(value)} times their root mean square ({limit}), since step "
-            f"{began}. A typical output is {number(_LEVELS / value)} of the {_LEVELS} steps of 8-bit numbers that reach "
-            "them."
+            f"The largest outputs of {layer.name} are {number(value)} times their root mean square ({limit}), since "
+            f"step {began}. A typical output is {number(_LEVELS / value)} of the {_LEVELS} steps of 8-bit numbers that "
+            "reach them."
         ),
-        might_be_wrong="Nothing is wrong with the training; a layer that is never quantized, or by groups, does not mind.",
+        might_be_wrong="Nothing is wrong with the training, and a layer that is never quantized does not mind.",
         advice=(
-            f"Before quantizing the model, check {layer.name}: keep it in 16 bits, quantize it by channels, or clip its "
-            "largest outputs. Attention that cannot attend to nothing causes outliers; a gate or a sink lets it."
+            f"Before quantizing the model, check {layer.name}: keep it in 16 bits, quantize it by channels, or clip "
+            "its largest outputs. Attention that cannot attend to nothing causes outliers; a gate lets it."
         ),
     )

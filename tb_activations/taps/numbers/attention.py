@@ -142,9 +142,7 @@ def _mean_over_queries(values: tf.Tensor, is_judged: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.where(is_judged, values, 0.0), 1) / tf.reduce_sum(tf.cast(is_judged, tf.float32), 1)
 
 
-def _most_alike(
-    logits: _Logits, kept: tf.Tensor, sizes: tf.Tensor
-) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
+def _most_alike(logits: _Logits, kept: tf.Tensor, sizes: tf.Tensor) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
     """How alike the two heads are whose logits resemble each other most, and which; NaN if no two can be compared.
 
     2 ab / (a² + b²) of their logits, each query's mean subtracted: 1 if they are equal, 0 if they are unrelated. A

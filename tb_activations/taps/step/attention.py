@@ -80,7 +80,10 @@ class SeenHeads(SeenPart):
     heads: int
 
     def logits(self) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """Those of some queries, `[samples, heads, queries, keys]`, and their mask; call it when the step is complete."""
+        """Those of some queries, `[samples, heads, queries, keys]`, and their mask; None without one.
+
+        Call it when the step is complete.
+        """
         if isinstance(self.attention, Scores):
             return _of_scores(self.attention, self.heads)
         return _of_products(self.attention)

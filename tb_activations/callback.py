@@ -14,6 +14,7 @@ from tb_activations.recording.announce import OnProblem
 from tb_activations.recording.pipeline import Pipeline, pipeline_for
 from tb_activations.recording.recording import Recording
 from tb_activations.recording.run_output import RunOutput
+from tb_activations.recording.sample_ids import SampleId
 from tb_activations.recording.session import Session
 from tb_activations.recording.settings import Clocks, EpochFreq, checked_settings
 from tb_activations.records.finding import Finding
@@ -67,6 +68,9 @@ class LayerHealth(keras.callbacks.Callback):
             once), "stop" ends the training after this step, "raise" raises `LayerHealthError`, a function is called
             with the finding.
         stock_summaries: whether TensorBoard's own tabs get gradient scalars, histograms and pictures too.
+        sample_id: function that takes the data of a step and a row in it and returns that sample's id, such as
+            `lambda batch, row: batch[0]["id"][row]`. Findings that come from a single sample name its row, and with
+            this function its id. Called only for such findings, from another thread.
 
     Raises:
         TypeError, ValueError: when made or when training begins, for arguments that are not allowed.
@@ -87,6 +91,7 @@ class LayerHealth(keras.callbacks.Callback):
         rules: RuleChoice = None,
         on_problem: OnProblem = "warn",
         stock_summaries: bool = True,
+        sample_id: SampleId = None,
     ) -> None:
         super().__init__()
         self._settings = checked_settings(
@@ -99,6 +104,7 @@ class LayerHealth(keras.callbacks.Callback):
             rules=rules,
             on_problem=on_problem,
             stock_summaries=stock_summaries,
+            sample_id=sample_id,
         )
         self._snapshot_settings = watch_settings(probe_data, images, image_scale)
         self._images_due, self._states_due = Thinning(self._settings.image_freq), Thinning("auto")

@@ -20,6 +20,7 @@ from tb_activations.recording.output import NoOutput
 from tb_activations.recording.pipeline import pipeline_for
 from tb_activations.recording.recording import Recording
 from tb_activations.recording.run_output import RunOutput
+from tb_activations.recording.sample_ids import SampleId
 from tb_activations.recording.settings import Clocks, EpochFreq, check_count, checked_settings
 from tb_activations.records.arguments import invalid
 from tb_activations.records.finding import Finding
@@ -78,6 +79,8 @@ class Recorder:
         rules: ids of the rules to judge by, or a mapping from id to thresholds; None for all.
         on_problem: as for `LayerHealth`, but "stop" sets `stop_training`, which the loop has to check.
         stock_summaries: whether TensorBoard's own tabs get scalars, histograms and pictures too.
+        sample_id: as for `LayerHealth`; the data of a step are the arguments `(args, kwargs)` of the recorded function.
+            Loops that use `step` have none.
         steps_per_epoch: length of an epoch, if known; otherwise the loop calls `end_epoch`.
         initial_step: number of the first step, for a training that continues from a checkpoint.
 
@@ -104,6 +107,7 @@ class Recorder:
         rules: RuleChoice = None,
         on_problem: OnProblem = "warn",
         stock_summaries: bool = True,
+        sample_id: SampleId = None,
         steps_per_epoch: int | None = None,
         initial_step: int = 0,
     ) -> None:
@@ -117,6 +121,7 @@ class Recorder:
             rules=rules,
             on_problem=on_problem,
             stock_summaries=stock_summaries,
+            sample_id=sample_id,
         )
         self._models = _named(models)
         self._snapshot_settings = watch_settings(probe_data, images, image_scale, self._models)
@@ -269,7 +274,7 @@ class Recorder:
         except Exception as error:
             self._give_up(gist(error))
             return function.plain(*args, **kwargs)
-        self._process(PackedStep(step, vectors, loop, has_histograms), loop)
+        self._process(PackedStep(step, vectors, loop, has_histograms, batch=(args, kwargs)), loop)
         return outputs
 
     def _begin(self) -> ObservedLoop | None:

@@ -117,6 +117,8 @@ def finding_from_json(text: str | bytes) -> Finding:
         origin=_optional(_to_text, members, "origin") or "",
         reopened_step=_optional(_to_whole, members, "reopened_step"),
         follow_up=_optional(_to_text, members, "follow_up") or "",
+        sample_row=_optional(_to_whole, members, "sample_row"),
+        sample_id=_optional(_to_text, members, "sample_id") or "",
     )
 
 

@@ -15,10 +15,11 @@ from tb_activations.health.diagnosis import Judgement
 from tb_activations.health.verdict import Verdict, verdict
 from tb_activations.pictures import kinds
 from tb_activations.pictures.growing import Growing
-from tb_activations.recording import stock
+from tb_activations.recording import sample_pictures, stock
 from tb_activations.recording.epochs import EpochLog, readable_metrics
 from tb_activations.recording.judging import Judging
 from tb_activations.recording.output import Output
+from tb_activations.recording.sample_ids import SampleIds
 from tb_activations.recording.spacing import Spacing
 from tb_activations.recording.steps import Steps
 from tb_activations.recording.tables import Tables, kept_peaks, kept_shares
@@ -44,17 +45,27 @@ class OpenRun:
         output: where they are written.
         steps: numbers the steps of the run.
         spacing: decides which records are written.
+        samples: names the samples that findings point at.
         with_stock: whether TensorBoard's own tabs get scalars, histograms and pictures too.
     """
 
     def __init__(
-        self, tables: Tables, judging: Judging, output: Output, steps: Steps, spacing: Spacing, *, with_stock: bool
+        self,
+        tables: Tables,
+        judging: Judging,
+        output: Output,
+        steps: Steps,
+        spacing: Spacing,
+        samples: SampleIds,
+        *,
+        with_stock: bool,
     ) -> None:
         self._tables = tables
         self._judging = judging
         self._output = output
         self._steps = steps
         self._spacing = spacing
+        self._samples = samples
         self._with_stock = with_stock
         self._lives: dict[str, Growing] = {}
         self._epochs = EpochLog()
@@ -68,7 +79,7 @@ class OpenRun:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        return self._judging.findings
+        return self._samples.named(self._judging.findings)
 
     @property
     def verdict(self) -> Verdict | None:
@@ -104,17 +115,24 @@ class OpenRun:
         if first <= last:
             self._output.restart(first)
 
-    def add(self, step: int, epoch: int, values: StepValues, cost: Array) -> tuple[Finding, ...]:
+    def add(self, step: int, epoch: int, values: StepValues, cost: Array, batch: Any = None) -> tuple[Finding, ...]:
         """Judges a step of the run, and writes it if it has news or histograms or is due.
 
         Returns what opened, changed or closed.
         """
         record = self._record = self._tables.record(step, epoch, values)
-        judgement = self._judgement = self._judging.judge(record)
+        self._samples.see(step, batch)
+        judged = self._judging.judge(record)
+        judgement = self._judgement = dataclasses.replace(
+            judged, changes=self._samples.named(judged.changes), tell=lambda: self._samples.named(judged.findings)
+        )
         self._remember_units(record)
         if judgement.changes or values.histograms is not None or self._spacing.is_due(step):
             histograms = self._tables.layer_rows(values.histograms) if values.histograms is not None else None
             self._write(record, judgement, histograms, cost)
+        if self._with_stock:
+            drawn = sample_pictures.pictures(judgement.changes, step, batch)
+            self._write_stock([stock.picture(tag, picture) for tag, picture in drawn.items()], step)
         return judgement.changes
 
     def write_histograms(self, histograms: Array) -> None:

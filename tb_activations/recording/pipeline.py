@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -39,6 +40,7 @@ class Pipeline:
         histograms: when stock histograms are due.
         worker: records observed steps.
         clock: seconds.
+        needs_batch: whether the data of an observed step are kept until it is judged.
     """
 
     def __init__(
@@ -48,12 +50,15 @@ class Pipeline:
         histograms: Thinning,
         worker: Worker,
         clock: Callable[[], float],
+        *,
+        needs_batch: bool = False,
     ) -> None:
         self._recording = recording
         self._announcer = announcer
         self._histograms_due = histograms
         self._worker = worker
         self._clock = clock
+        self._needs_batch = needs_batch
         self._last: PackedStep | None = None
         self._last_histograms: Array | None = None
         self._is_broken = self._has_checked_layers = False
@@ -74,8 +79,10 @@ class Pipeline:
 
     def process(self, packed: PackedStep, epoch: int, cadence: Cadence) -> None:
         """Records a step; announces what opened, changed or closed with it."""
+        if not self._needs_batch:
+            packed = dataclasses.replace(packed, batch=None)
         cost = [cadence.share(self._clock()), cadence.last_cost, cadence.last_interval, cadence.one_time]
-        self._last = packed
+        self._last = dataclasses.replace(packed, batch=None)
         if packed.has_histograms:
             self._recording.note_histograms(packed.step)
 
@@ -99,7 +106,7 @@ class Pipeline:
             if values.histograms is not None:
                 self._last_histograms = values.histograms
             self._warn_of_missing_layers(values.rows)
-            changes = recording.add(packed.step, epoch, values, cost)
+            changes = recording.add(packed.step, epoch, values, cost, batch=packed.batch)
 
         self._guarded(record)
         if self._recording.runs != self._announced_run:
@@ -222,4 +229,9 @@ def pipeline_for(settings: Settings, model: str, output: Output, stop: Callable[
     run = RunSettings(model, settings.rules, settings.cadence, settings.stock_summaries)
     announcer = Announcer(settings.on_problem, stop)
     worker: Worker = Background() if settings.on_problem == "warn" and clocks.is_real else Inline()
-    return Pipeline(Recording(run, output), announcer, Thinning(settings.histogram_freq), worker, clocks.clock)
+    recording = Recording(run, output, sample_id=settings.sample_id)
+    histograms, needs_batch = (
+        Thinning(settings.histogram_freq),
+        settings.sample_id is not None or settings.stock_summaries,
+    )
+    return Pipeline(recording, announcer, histograms, worker, clocks.clock, needs_batch=needs_batch)

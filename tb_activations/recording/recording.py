@@ -15,6 +15,7 @@ from tb_activations.recording.folder.choice import Fits
 from tb_activations.recording.judging import Judging
 from tb_activations.recording.open_run import OpenRun
 from tb_activations.recording.output import Output
+from tb_activations.recording.sample_ids import SampleId, SampleIds
 from tb_activations.recording.spacing import Spacing
 from tb_activations.recording.steps import Steps
 from tb_activations.recording.tables import RunSettings, Tables, run_spec
@@ -38,6 +39,7 @@ class Recording:
         settings: what a run is described with.
         output: where the records go.
         judging: makes what judges the records of a run, from its description and the rules.
+        sample_id: see `SampleIds`.
 
     Attributes:
         runs: new runs begun so far.
@@ -48,10 +50,12 @@ class Recording:
         settings: RunSettings,
         output: Output,
         judging: Callable[[RunSpec, tuple[Rule, ...]], Judging] = Judging,
+        sample_id: SampleId = None,
     ) -> None:
         self._settings = settings
         self._output = output
         self._make_judging = judging
+        self._sample_id = sample_id
         self._spacing = Spacing(is_auto=settings.cadence.get("update_freq") == "auto")
         self._steps = Steps()
         self._run: OpenRun | None = None
@@ -102,14 +106,14 @@ class Recording:
         """Takes note that this step, which will be added, has histograms."""
         self._spacing.note_histograms(step + self._steps.shift)
 
-    def add(self, step: int, epoch: int, values: StepValues, cost: Array) -> tuple[Finding, ...]:
+    def add(self, step: int, epoch: int, values: StepValues, cost: Array, *, batch: Any = None) -> tuple[Finding, ...]:
         """Judges one observed step and writes it if it is due; returns what opened, changed or closed with it.
 
-        A step that the run is already past is left out.
+        A step that the run is already past is left out. `batch` holds the data of the step, if they are known.
         """
         run = self._run_for(values)
         number = self._steps.advance(step)
-        return run.add(number, epoch, values, cost) if number is not None else ()
+        return run.add(number, epoch, values, cost, batch) if number is not None else ()
 
     def remember_state(self, state: TrainingState) -> None:
         """Stores the state of the training, so that another one can continue it."""
@@ -175,7 +179,13 @@ class Recording:
         tables.make_room(spec, is_new_training=True)
         judging = self._make_judging(tables.spec, self._settings.rules)
         run = OpenRun(
-            tables, judging, self._output, self._steps, self._spacing, with_stock=self._settings.stock_summaries
+            tables,
+            judging,
+            self._output,
+            self._steps,
+            self._spacing,
+            SampleIds(self._sample_id),
+            with_stock=self._settings.stock_summaries,
         )
         self._output.is_described = False
         if earlier is not None:

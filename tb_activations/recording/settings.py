@@ -11,6 +11,7 @@ from typing import Any, Literal
 from tb_activations.health.rules import Rule, RuleChoice, configure
 from tb_activations.recording.announce import OnProblem, check_on_problem
 from tb_activations.recording.folder.path import check_log_dir, resolved_log_dir
+from tb_activations.recording.sample_ids import SampleId, check_sample_id
 from tb_activations.records.arguments import invalid
 from tb_activations.taps.layers import LayerChoice, check_choice
 from tb_activations.taps.schedule.cadence import UpdateFreq, check_cadence
@@ -52,6 +53,7 @@ class Settings:
     rules: tuple[Rule, ...]
     on_problem: OnProblem
     stock_summaries: bool
+    sample_id: SampleId = None
 
     @property
     def cadence(self) -> Mapping[str, Any]:
@@ -75,6 +77,7 @@ def checked_settings(
     rules: RuleChoice,
     on_problem: OnProblem,
     stock_summaries: bool,
+    sample_id: SampleId = None,
 ) -> Settings:
     """The settings in these arguments.
 
@@ -86,6 +89,7 @@ def checked_settings(
     check_cadence(update_freq, overhead)
     check_choice(layers)
     check_on_problem(on_problem)
+    check_sample_id(sample_id)
     return Settings(
         log_dir=resolved,
         update_freq=update_freq,
@@ -96,6 +100,7 @@ def checked_settings(
         rules=configure(rules),
         on_problem=on_problem,
         stock_summaries=stock_summaries,
+        sample_id=sample_id,
     )
 
 

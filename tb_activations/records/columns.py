@@ -204,6 +204,16 @@ STEP_STATISTICS = (
         "",
         "linear",
     ),
+    Statistic("input_row", "Bad input row", "First row of the batch with an input that is not finite.", "", "linear"),
+    Statistic("output_row", "Bad output row", "First row whose output of the model is not finite.", "", "linear"),
+    Statistic("gradient_row", "Largest gradient row", "Row with the largest gradient at the output.", "", "linear"),
+    Statistic(
+        "gradient_row_share",
+        "Largest gradient share",
+        "Share of that row in the squared norm of the gradient at the output.",
+        "",
+        "linear",
+    ),
     Statistic(
         "log_z",
         "Log Z, mean",

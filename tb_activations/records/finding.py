@@ -92,6 +92,8 @@ class Finding:
         origin: id of where a value that is not finite came from: "data", "loss", "unseen", or "" where unknown.
         reopened_step: the observed step at which it was seen again after it had closed, None if it never closed.
         follow_up: the end of `message`, from its leading space on, that tells what happened later.
+        sample_row: row of the batch that stood out at `since_step`, counted from 0; None where none did.
+        sample_id: what `LayerHealth(sample_id=)` returned for that row, "" without it.
     """
 
     rule: str
@@ -118,6 +120,8 @@ class Finding:
     origin: str = ""
     reopened_step: int | None = None
     follow_up: str = ""
+    sample_row: int | None = None
+    sample_id: str = ""
 
     @property
     def id(self) -> str:

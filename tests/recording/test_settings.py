@@ -22,6 +22,7 @@ SHARED = {
     "images",
     "image_scale",
     "rules",
+    "sample_id",
     "on_problem",
     "stock_summaries",
 }

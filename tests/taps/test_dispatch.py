@@ -137,29 +137,6 @@ def test_only_the_layer_whose_statistics_fail_is_left_out(monkeypatch: pytest.Mo
         np.testing.assert_array_equal(one, other)
 
 
-def test_layers_inside_a_condition_are_reported_as_unobserved() -> None:
-    class Sometimes(layers.Layer):
-        def __init__(self) -> None:
-            super().__init__(name="sometimes")
-            self.inner = layers.Dense(10, name="inner")
-
-        def build(self, shape: Any) -> None:
-            self.inner.build(shape)
-
-        def call(self, x: Any) -> Any:
-            return tf.cond(tf.reduce_sum(x) > 0, lambda: self.inner(x), lambda: tf.zeros([tf.shape(x)[0], 10]))
-
-    def make() -> Trainable:
-        _, x, y = small()
-        return keras.Sequential([layers.Input((8, 8, 1)), layers.Flatten(), Sometimes()]), x, y
-
-    observe = Observe()
-    train(make, [observe], epochs=1)
-    rows = {row.call.name: row.not_observed for row in observe.seen[-1][1].rows}
-    assert "condition" in rows["sometimes/inner"]
-    assert rows["sometimes"] == ""
-
-
 def test_a_custom_train_step_with_two_optimizers_is_observed() -> None:
     class Two(keras.Model):
         def __init__(self) -> None:

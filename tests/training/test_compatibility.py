@@ -19,13 +19,8 @@ from tests.thorough import mostly
 
 ROOT = Path(__file__).parents[2]
 NOT_OBSERVED = {
-    "Bidirectional": {"lstm_cell"},
-    "RNN cells": {"stacked_rnn_cells", "lstm_cell", "gru_cell", "simple_rnn_cell"},
-    "masked input": {"lstm_cell"},
-    "sequences of any length": {"gru_cell"},
     # Keras computes attention in one fused operation if it can.
     "attention": {"softmax", "dropout"},
-    "under tf.cond": {"dense_1"},
 }
 """Layers that are reported as unobserved, by the last part of their names."""
 ROUNDED = {"separate activations": 1e-6}

@@ -293,10 +293,12 @@ def test_layers_whose_outputs_stay_inside_a_function_are_told(tmp_path: Path, ca
             self.hidden.build((None, 8))
             self.head.build((None, 8))
 
-        call = tf.function(OwnOptimizer.call)
+        call = tf.function(OwnOptimizer.call, jit_compile=True)
 
     with caplog.at_level(logging.WARNING, "tb_activations"):
         run = observed(fitted(without_optimizer(Inner)), tmp_path)
     assert np.isfinite(run.stat("weight_norm")).all()
     (message,) = [record.message for record in caplog.records]
-    assert message.startswith("Layer health: no layer's outputs can be observed (hidden: it is called inside a loop,")
+    assert message.startswith(
+        "Layer health: no layer's outputs can be observed (hidden: it is called inside a function,"
+    )

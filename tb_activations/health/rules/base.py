@@ -108,6 +108,7 @@ class Evidence(NamedTuple):
     closing_threshold: float = math.nan
     origin: str = ""
     reopened_step: int | None = None
+    sample_row: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,6 +201,7 @@ class OpenFinding(NamedTuple):
             origin=evidence.origin,
             reopened_step=evidence.reopened_step,
             follow_up=words.follow_up,
+            sample_row=evidence.sample_row,
         )
 
 

@@ -27,6 +27,7 @@ from tb_activations.health.rules.base import (
     either,
     outcomes_of,
 )
+from tb_activations.health.rules.batch_row import dominant_row, dominant_row_in_words
 from tb_activations.health.rules.elasticity import SPREAD_OUT
 from tb_activations.health.rules.explosion import Alarm, Remedies, Scene
 from tb_activations.health.rules.kernels import is_grown, kernel_steps
@@ -295,6 +296,8 @@ def _nearest_to_trouble(history: History, steps: NDArray[np.float64], tension: N
 
 def _evidence(history: History, row: int, alarm: Alarm, earlier: OpenFinding | None) -> Evidence:
     began = earlier.since_step if earlier else alarm.since_step
+    is_sudden = alarm.sign in (STEP, LOSS)
+    sample = earlier.evidence.sample_row if earlier else dominant_row(history) if is_sudden else None
     return Evidence(
         severity=alarm.severity,
         sign=alarm.sign,
@@ -309,12 +312,14 @@ def _evidence(history: History, row: int, alarm: Alarm, earlier: OpenFinding | N
             alarm,
             began,
             Remedies(rate_now(history), lower_rate(history), to_standardize(history)),
+            sample,
         ),
+        sample_row=sample,
         closing_threshold=alarm.closing,
     )
 
 
-def _explain(layer: LayerSpec, alarm: Alarm, began: int, remedies: Remedies) -> Explanation:
+def _explain(layer: LayerSpec, alarm: Alarm, began: int, remedies: Remedies, sample: int | None) -> Explanation:
     what = {
         STEP.id: f"one step changed a kernel of {layer.name} by {number(alarm.value)} times its norm",
         LOSS.id: f"the loss is {number(alarm.value)} times what it was at the start, and {layer.name} moves most",
@@ -329,7 +334,7 @@ def _explain(layer: LayerSpec, alarm: Alarm, began: int, remedies: Remedies) -> 
     return Explanation(
         message=(
             f"The gradient explodes at {layer.name}: {what} (threshold {number(alarm.threshold)}{alarm.remark}), since "
-            f"step {began}. The learning rate is {number(remedies.rate)}."
+            f"step {began}. The learning rate is {number(remedies.rate)}.{dominant_row_in_words(sample)}"
         ),
         might_be_wrong=(
             "A single bad batch, or weights that start close to zero, can cause one such step and recover. A loss that "

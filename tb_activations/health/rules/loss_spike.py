@@ -22,6 +22,7 @@ from tb_activations.health.rules.base import (
     Told,
     TrainingRule,
 )
+from tb_activations.health.rules.batch_row import dominant_row, dominant_row_in_words
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
 
@@ -102,11 +103,12 @@ class LossSpike(TrainingRule):
         return earlier.evidence._replace(severity=severity, checks=earlier.checks + 1)
 
     def _spike(self, history: History, sign: Sign, value: float, limit: float) -> Evidence:
-        name = _NAMES[sign.id]
+        name, row = _NAMES[sign.id], dominant_row(history)
         words = Explanation(
             message=(
                 f"The {name} jumped to {number(value)} (threshold {number(limit)}, {number(self.deviations)} "
                 f"standard deviations above its recent history), first seen at step {history.step}."
+                f"{dominant_row_in_words(row)}"
             ),
             might_be_wrong="A single unusual batch looks the same, and most spikes recover by themselves.",
             advice=(
@@ -123,6 +125,7 @@ class LossSpike(TrainingRule):
             checks=1,
             since_step=history.step,
             explain=Told(words),
+            sample_row=row,
         )
 
     @staticmethod

@@ -22,6 +22,7 @@ from tb_activations.health.rules.base import (
     Told,
     outcomes_of,
 )
+from tb_activations.health.rules.batch_row import bad_row, bad_row_in_words
 from tb_activations.health.rules.nan_origin import Origin, Seen, origin_at
 from tb_activations.health.rules.usual_causes import to_standardize
 from tb_activations.records.finding import Finding, Outcome, Severity
@@ -151,7 +152,9 @@ class NonFinite(LayerRule):
         kind = next((kind for kind in found if not (earlier and kind == OUTPUTS)), found[0])
         seen = _Sighting(kind, own[kind], history.step)
         origin = scene.origin(history.step, is_skipped=is_skipped)
-        words = Explanation(_message(scene, layer, seen, found, origin), doubt, _advice(scene, layer, kind, origin))
+        sample = bad_row(history) if kind != WEIGHTS else None
+        message = _message(scene, layer, seen, found, origin) + bad_row_in_words(sample)
+        words = Explanation(message, doubt, _advice(scene, layer, kind, origin))
         return Evidence(
             severity=severity,
             sign=kind,
@@ -162,6 +165,7 @@ class NonFinite(LayerRule):
             since_step=history.step,
             explain=Told(words),
             origin=origin.origin.value if origin is not None else "",
+            sample_row=sample,
         )
 
     @staticmethod
@@ -176,7 +180,7 @@ class NonFinite(LayerRule):
         if origin is not None and origin.origin is Origin.DATA and evidence.origin != Origin.DATA.value:
             seen = _Sighting(evidence.sign, earlier.value, earlier.since_step)
             words = words._replace(
-                message=_message(scene, layer, seen, [seen.kind], origin),
+                message=_message(scene, layer, seen, [seen.kind], origin) + bad_row_in_words(evidence.sample_row),
                 follow_up="",
                 advice=_advice(scene, layer, seen.kind, origin),
             )
@@ -215,6 +219,7 @@ def _first(evidence: Evidence, first: Finding) -> Evidence:
         origin=first.origin,
         value=first.value,
         samples=first.samples,
+        sample_row=first.sample_row,
         since_step=first.since_step,
         explain=Told(evidence.explain()._replace(advice=first.advice)),
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from tb_activations.health.history import History
 from tb_activations.health.rules.base import Evidence, Explanation, Judged, OpenFinding, Sign, Told, TrainingRule
+from tb_activations.health.rules.batch_row import bad_row, bad_row_in_words
 from tb_activations.health.rules.nan_origin import origin_at
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import count
@@ -50,12 +51,14 @@ class NonFiniteData(TrainingRule):
         is_harmful = _has_spread(history)
         name = _NAMES[sign.id]
         seen = origin_at(history, len(history.steps) - 1) if sign == INPUTS else None
+        row = bad_row(history) if sign == INPUTS else None
         into = f", into {seen.given}" if seen is not None and seen.given else ""
         spoiled = ", and loss or layers with them" if is_harmful else ""
         words = Explanation(
             message=(
                 f"{count(value)} of the {name} in a batch {'is' if value == 1 else 'are'} NaN or infinite (none "
                 f"allowed){into}{spoiled}, first seen at step {history.step}."
+                f"{bad_row_in_words(row)}"
             ),
             might_be_wrong=(
                 "Values that the model masks out are harmless, as long as loss and gradients stay finite."
@@ -76,6 +79,7 @@ class NonFiniteData(TrainingRule):
             checks=1,
             since_step=history.step,
             explain=Told(words),
+            sample_row=row,
         )
 
     @staticmethod

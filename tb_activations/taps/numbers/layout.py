@@ -12,6 +12,11 @@ HEADER = (
     *(f"{kind}_{name}" for kind in DATA_KINDS for name in ("min", "max", "nonfinite")),
     *("log_z", "log_z_max", "logit_rms"),
 )
+BATCH_ROWS = (
+    *("input_row", "input_rows", "output_row", "output_rows"),
+    *("gradient_row", "gradient_norm", "gradient_whole", "gradient_rows"),
+)
+"""Which rows of the batch stand out; these values follow the header."""
 ACTIVATION_STATISTICS = (
     "elements",
     "mean",

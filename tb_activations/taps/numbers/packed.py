@@ -29,6 +29,7 @@ class PackedStep:
         layouts: holds the layout of the vectors.
         has_histograms: whether histograms were requested; they are NaN otherwise.
         loss: the loss that the step returned, used if the taps saw no loss; None if it returned none.
+        batch: the data of the step, if somebody asks for ids of samples.
     """
 
     step: int
@@ -36,6 +37,7 @@ class PackedStep:
     layouts: Layouts
     has_histograms: bool
     loss: float | None = None
+    batch: Any = None
 
     def unpack(self) -> StepValues:
         """Waits for the device and unpacks everything but feature maps."""

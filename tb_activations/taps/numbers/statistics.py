@@ -40,7 +40,7 @@ BOUNDS = {
     "soft_sign": (-1.0, 1.0),
 }
 """Activations that level off on both sides, and their bounds."""
-_OUTER = 0.95
+OUTER = 0.95
 """An output beyond this share of the way from the middle of its range to a bound is saturated."""
 
 ANY = tf.TensorSpec(None, tf.float32)
@@ -173,7 +173,7 @@ def _spreads(sampled: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 def _outer_share(sampled: tf.Tensor, bounds: tf.Tensor) -> tf.Tensor:
     low, high = bounds[0], bounds[1]
-    outer = (high - low) / 2 * _OUTER
+    outer = (high - low) / 2 * OUTER
     return tf.reduce_mean(tf.cast(tf.abs(sampled - (low + high) / 2) > outer, tf.float32))
 
 

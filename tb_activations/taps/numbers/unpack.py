@@ -10,6 +10,7 @@ import numpy as np
 
 from tb_activations.taps.numbers.layout import (
     ACTIVATION_STATISTICS,
+    BATCH_ROWS,
     DATA_KINDS,
     GRADIENT_STATISTICS,
     HEAD_STATISTICS,
@@ -21,6 +22,7 @@ from tb_activations.taps.numbers.layout import (
     Weight,
 )
 from tb_activations.taps.numbers.outputs import OUTPUT_VALUES, Part, average, outputs, ratio, ratios, rms
+from tb_activations.taps.numbers.standing_out import standing_out
 from tb_activations.taps.numbers.values import Array, Row, StepValues, Vector
 
 MAX_CALL_ROWS = 16
@@ -58,7 +60,9 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
         **_extents(values),
         **_logits(values),
     }
-    calls, rest = _split_calls(values[:, len(HEADER) :], layout)
+    start = len(HEADER) + len(BATCH_ROWS)
+    totals |= standing_out(values[:, len(HEADER) : start], values[:, HEADER.index("samples")])
+    calls, rest = _split_calls(values[:, start:], layout)
     weights = _weight_columns(rest[0].reshape(-1, _WEIGHT), scale)
     totals["clipped"] = _clipped(weights["gradient_norm"], layout)
     rows = [*_rows(layout.calls), *(_unobserved_row(entry) for entry in layout.unobserved)]

@@ -247,8 +247,9 @@ class Dispatcher:
         self._next = max(iterations(self._model), first + 1)
         self._pace.observed(first - self._first)
         if first == self._first and len(batches) > 1 and start:
-            self._deliver(first, {}, PackedStep(first, start, self._step(), False))
-        return self._deliver(self._next - 1, logs, PackedStep(first, end, self._step(), has_histograms))
+            self._deliver(first, {}, PackedStep(first, start, self._step(), False, batch=batches[0]))
+        packed = PackedStep(first, end, self._step(), has_histograms, batch=batches[-1])
+        return self._deliver(self._next - 1, logs, packed)
 
     def _is_partial(self, batch: Any) -> bool:
         """Whether a batch has fewer rows than the largest one observed, and another may be observed instead."""
@@ -260,7 +261,7 @@ class Dispatcher:
     def _see(self, first: int, is_epoch_end: bool, batch: Any, iterator: Any) -> tuple[_Logs, PackedStep]:
         has_histograms = self._wants_histograms(first, is_epoch_end)
         logs, vectors = self._step()(batch, getattr(iterator, "element_spec", None), has_histograms)
-        return logs, PackedStep(first, vectors, self._step(), has_histograms)
+        return logs, PackedStep(first, vectors, self._step(), has_histograms, batch=batch)
 
     def _step(self) -> ObservedStep:
         if self._observed is None:

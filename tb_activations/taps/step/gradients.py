@@ -52,7 +52,7 @@ def wanted(
     points: list[tuple[Seen, tf.Tensor]] = []
     depending = _depending_on(sources)
     for seen in calls:
-        if seen.is_reached_by(models) and (depending is None or seen.value.op in depending):
+        if seen.is_reached_by(models) and (depending is None or any(one in depending for one in seen.operations)):
             points += [(seen, tensor) for tensor in (seen.points[:1] if is_filled else seen.points)]
     return Wanted(points, receive)
 

@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import importlib
 import inspect
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
@@ -19,8 +20,10 @@ import keras
 import tensorflow as tf
 
 from tb_activations.taps import taps
+from tb_activations.taps.gist import gist
 from tb_activations.taps.step.attention import Products, Scores, attention_taps
 from tb_activations.taps.step.gradients import Wanted
+from tb_activations.taps.step.inlining import as_part_of_caller
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +63,9 @@ class Listener(Protocol):
         `is_filled` is true if the pass returns zeros for sources without a gradient.
         """
 
+    def inlines(self, function: Any) -> bool:
+        """Whether a `tf.function` that the step calls is to be traced as a part of the step."""
+
     def repeating(self) -> Wanted:
         """Returns what a backward pass within a backward pass is to compute as well."""
 
@@ -70,6 +76,11 @@ class Listener(Protocol):
         """Called before the optimizer changes the variables; the function it returns is called afterwards."""
 
 
+_LOGGER = logging.getLogger("tb_activations")
+
+_COMPILED = type(tf.function(lambda: None))
+"""The class of a `tf.function`."""
+
 _local = threading.local()
 _lock = threading.Lock()
 _listening = 0
@@ -79,13 +90,13 @@ _installed = contextlib.ExitStack()
 @contextlib.contextmanager
 def listening(listener: Listener) -> Iterator[None]:
     """Reports to `listener` what this thread calls, differentiates and applies while the block runs."""
-    before, tapes = getattr(_local, "listener", None), _tapes()
+    before, recording = getattr(_local, "listener", None), tapes()
     _enter()
     _local.listener, _local.tapes = listener, ()
     try:
         yield
     finally:
-        _local.listener, _local.tapes = before, tapes
+        _local.listener, _local.tapes = before, recording
         _leave()
 
 
@@ -112,6 +123,7 @@ def _taps() -> Iterator[taps.Tap]:
     yield taps.Tap(tf.GradientTape, "__exit__", _hooked_exit(tf.GradientTape.__exit__))
     yield from _on_loops()
     yield from attention_taps(lambda: getattr(_local, "listener", None))
+    yield taps.Tap(_COMPILED, "__call__", _hooked_function(_COMPILED.__call__))
     for kind in _classes_with("apply", keras.optimizers.Optimizer):
         yield taps.Tap(kind, "apply", _hooked_apply(vars(kind)["apply"]))
 
@@ -158,6 +170,22 @@ def _hooked_call(original: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def _hooked_function(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def call(function: Any, *args: Any, **kwargs: Any) -> Any:
+        listener: Listener | None = getattr(_local, "listener", None)
+        if listener is None or not listener.inlines(function):
+            return original(function, *args, **kwargs)
+        try:
+            part = as_part_of_caller(function)
+        except Exception as error:  # Layers in it stay unobserved.
+            _LOGGER.debug("Cannot trace a tf.function as a part of the step (%s).", gist(error))
+            return original(function, *args, **kwargs)
+        return part(*args, **kwargs)
+
+    return call
+
+
 def _on_loops() -> Iterator[taps.Tap]:
     """The tap on the function with which Keras runs loops; none if this release of Keras has it elsewhere."""
     try:
@@ -184,14 +212,14 @@ def _hooked_loop(original: Callable[..., Any], signature: inspect.Signature) -> 
         # A layer inside a cell may be recurrent, too; only the loop of the layer itself is its own.
         _local.recurrent = None
         try:
-            return listener.looping(original, layer, LoopCall(step, inputs, states, options, _tapes()))
+            return listener.looping(original, layer, LoopCall(step, inputs, states, options, tapes()))
         finally:
             _local.recurrent = layer
 
     return rnn
 
 
-def _tapes() -> tuple[tf.GradientTape, ...]:
+def tapes() -> tuple[tf.GradientTape, ...]:
     """The tapes that record in this thread."""
     return tuple(getattr(_local, "tapes", ()))
 
@@ -200,7 +228,7 @@ def _hooked_enter(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def enter(tape: tf.GradientTape) -> Any:
         result = original(tape)
-        _local.tapes = (*_tapes(), tape)
+        _local.tapes = (*tapes(), tape)
         return result
 
     return enter
@@ -209,7 +237,7 @@ def _hooked_enter(original: Callable[..., Any]) -> Callable[..., Any]:
 def _hooked_exit(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def leave(tape: tf.GradientTape, *error: Any) -> Any:
-        _local.tapes = tuple(other for other in _tapes() if other is not tape)
+        _local.tapes = tuple(other for other in tapes() if other is not tape)
         return original(tape, *error)
 
     return leave

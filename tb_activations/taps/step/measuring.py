@@ -13,13 +13,13 @@ from tb_activations.taps.functions import calls
 from tb_activations.taps.functions.between import Applied
 from tb_activations.taps.functions.recognition import NAMES, Function
 from tb_activations.taps.layers import has_known_activation, unit_axis
-from tb_activations.taps.numbers import attention, feature_maps, statistics
+from tb_activations.taps.numbers import attention, feature_maps, statistics, sums
 from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.later import Measure, now
 from tb_activations.taps.numbers.layout import MAX_UNITS, Call
 from tb_activations.taps.owners import parameters_of
 from tb_activations.taps.step.attention import SeenHeads
-from tb_activations.taps.step.seen import NONE, SeenCall, SeenPart
+from tb_activations.taps.step.seen import NONE, SeenCall, SeenInside, SeenPart
 
 _EAGER_SIZES = 8
 """Tensors of an eager step whose size is remembered; each of them is kept in memory."""
@@ -140,6 +140,25 @@ class Measuring:
             has_heads=True,
         )
         return Measured(spec, measured, None, None)
+
+    def measure_inside(self, seen: SeenInside) -> tuple[Measured, Any]:
+        """The statistics of a call in a condition or loop, and those of its gradient."""
+        whole = seen.whole_sums()
+        activation = self._measure(sums.activation_of, whole, seen.units, seen.is_bounded, self._wanted)
+        layer = seen.entry.layer
+        spec = Call(
+            name=seen.name,
+            class_name=type(layer).__name__,
+            number=seen.number,
+            shape=(None, *seen.shape[1:]) if seen.shape.rank else (),
+            dtype=seen.dtype,
+            units=seen.units,
+            activation=seen.activation,
+            parameters=parameters_of(seen.entry),
+            trainable=bool(layer.trainable_weights),
+            inputs=seen.sources,
+        )
+        return Measured(spec, activation, None, None), self._measure(sums.gradient_of, whole, self._wanted)
 
     def place_of_input(self, measured: Measured, places: Mapping[int, int]) -> int | None:
         """`Call.input_place`; `places` are those of the calls by their `id`."""

@@ -20,24 +20,22 @@ from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import NamedLayer, is_moving
 from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.later import Measure, now
-from tb_activations.taps.numbers.layout import Layout, Unobserved, Weight
-from tb_activations.taps.owners import innermost, parameters_of
-from tb_activations.taps.step import gradients
+from tb_activations.taps.numbers.layout import Layout, Weight
+from tb_activations.taps.owners import innermost
+from tb_activations.taps.step import gradients, hooks, inside
 from tb_activations.taps.step.attention import HEADS, Products, Scores, seen_heads
 from tb_activations.taps.step.hooks import LoopCall
 from tb_activations.taps.step.loops import Loop, cells_of
 from tb_activations.taps.step.moments import Clipping
 from tb_activations.taps.step.packing import Packing
 from tb_activations.taps.step.results import Results
-from tb_activations.taps.step.seen import Seen, SeenCall, SeenPart, floats
+from tb_activations.taps.step.seen import Seen, SeenCall, SeenInside, SeenPart, floats
 from tb_activations.taps.step.step_data import StepData
+from tb_activations.taps.step.unobserved import unobserved
 from tb_activations.taps.step.wiring import Wiring
 
 _LOGGER = logging.getLogger("tb_activations")
-_ELSEWHERE = "it is called inside a loop, a condition or a separate function, which its values cannot leave"
-_NOT_CALLED = "no training step called it, or only inside a function that was compiled earlier"
-_CONTAINER = "only its own weights are observed; the layers inside it have their own rows"
-_IN_ONE_KERNEL = "cuDNN runs the whole loop at once; use_cudnn=False in the recurrent layer makes its cell observable"
+_NOT_DIFFERENTIATED = "it is called inside a condition or loop, and the loss does not depend on its output"
 _NO_FLOATS = "its output has no floating-point tensor"
 
 
@@ -86,6 +84,8 @@ class Observation:
         self._wiring = Wiring()
         self._calls: list[SeenCall] = []
         self._parts: list[SeenPart] = []
+        self._inside: list[SeenInside] = []
+        self._elsewhere: set[str] = set()
         self._rows: list[Seen] = []
         self._loop: Loop | None = None
         self._open: list[Begun] = []
@@ -108,11 +108,16 @@ class Observation:
         """Whether values computed now can leave the step."""
         return taps.current_graph() is self._graph
 
+    def is_traced_here(self) -> bool:
+        """Whether operations of the step are being added to its graph."""
+        return self._graph is not None and self.is_here()
+
     def begin_call(self, entry: NamedLayer, args: Any, kwargs: Any) -> Begun | None:
         """Begins a layer's call with these arguments; pass the result to `see_call` together with the outputs."""
-        is_in_loop = entry.is_cell or self._loop is not None
-        if is_in_loop or not self.is_here() or self._differentiated is not None:
+        if entry.is_cell or self._loop is not None or self._differentiated is not None:
             return None
+        if not self.is_here():
+            return Begun(floats((args, kwargs)))
         for outer in self._open:
             outer.is_composite = True
         begun = Begun(floats((args, kwargs)))
@@ -132,8 +137,7 @@ class Observation:
         if self._loop is not None and self._loop.is_here():
             return self._loop.see(entry, outputs)
         if entry.is_cell or not self.is_here():
-            self._reasons[entry.name] = self._known_reasons[entry.name] = _ELSEWHERE
-            return outputs
+            return self._see_elsewhere(entry, outputs, begun)
         if self._differentiated is not None:
             return self._see_again(entry, outputs)
         self._reasons.setdefault(entry.name, _NO_FLOATS)
@@ -143,6 +147,24 @@ class Observation:
         if self._graph is not None:
             self._further |= {value.ref() for value in floats(outputs)}
         return outputs
+
+    def _see_elsewhere(self, entry: NamedLayer, outputs: Any, begun: Begun | None) -> Any:
+        """Records a call in a condition or loop, as far as its statistics can leave that."""
+        if self._graph is None or self._differentiated is not None or not inside.is_within(self._graph):
+            self._reasons[entry.name] = self._known_reasons[entry.name] = inside.reason(self._graph)
+            self._elsewhere.add(entry.name)
+            return outputs
+        self._reasons[entry.name] = _NOT_DIFFERENTIATED
+        given = [*(begun.inputs if begun else ()), *(tensor for outer in self._open for tensor in outer.inputs)]
+        sources = self._wiring.sources(inside.from_outside(given, self._graph))
+        return taps.map_first_float(outputs, lambda value: self._see_inside(entry, value, sources))
+
+    def _see_inside(self, entry: NamedLayer, value: tf.Tensor, sources: tuple[str, ...]) -> tf.Tensor:
+        tapped, seen = inside.see(entry, value, self._graph, hooks.tapes())
+        number = 1 + sum(seen.name == other.name for other in [*self._calls, *self._inside])
+        place = len(self._calls)
+        self._inside.append(dataclasses.replace(seen, number=number, sources=sources, place=place))
+        return tapped
 
     def see_loop(self, run: Callable[..., Any], layer: keras.layers.RNN, call: LoopCall) -> Any:
         """Runs the loop of a recurrent layer with `run` and records its cells and gates."""
@@ -263,7 +285,7 @@ class Observation:
             return
         self._differentiated = (self._place(target, bool(models)), models)
         try:
-            seen = [*self._calls, *self._parts]
+            seen = [*self._calls, *self._parts, *self._inside]
             yield gradients.wanted(seen, models, self._see_gradient, sources, is_filled=is_filled)
         finally:
             self._differentiated = None
@@ -304,16 +326,18 @@ class Observation:
             self._results.measure_all(self._calls, self._returned, self._further)
         for part in self._parts:
             self._results.measure_part(part)
-        here = [seen for seen in self._calls if self._reasons[seen.entry.name] != _ELSEWHERE]
-        self._rows = self._results.known([*self._parts, *here])
+        for seen in self._inside:
+            self._results.measure_inside(seen)
+        self._rows = self._results.known([*self._parts, *self._in_order()])
         called = {seen.name for seen in self._rows}
         whole = {seen.name for seen in self._rows if not isinstance(seen, SeenPart)}
+        reasons = self._known_reasons | self._reasons
         return Layout(
             calls=self._results.specs(self._rows, self._wiring.gates),
             weights=tuple(
                 dataclasses.replace(spec, layer=innermost(spec.layer, whole)) for spec, _ in self._weights.values()
             ),
-            unobserved=tuple(self._unobserved(entry) for entry in self._finder.named if entry.name not in called),
+            unobserved=tuple(unobserved(entry, reasons) for entry in self._finder.named if entry.name not in called),
             inputs=len(self._results.inputs),
             loss=self.data.loss.name,
             from_logits=self.data.loss.from_logits,
@@ -321,15 +345,13 @@ class Observation:
             global_clipnorm=self.clipping.together,
         )
 
-    def _unobserved(self, entry: NamedLayer) -> Unobserved:
-        default = _CONTAINER if entry.is_container else _IN_ONE_KERNEL if entry.is_cell else _NOT_CALLED
-        return Unobserved(
-            entry.name,
-            type(entry.layer).__name__,
-            parameters_of(entry),
-            bool(entry.layer._trainable_variables if entry.is_container else entry.layer.trainable_weights),
-            self._reasons.get(entry.name, self._known_reasons.get(entry.name, default)),
-        )
+    def _in_order(self) -> list[Seen]:
+        order: list[tuple[int, Seen]] = [(one.place, one) for one in self._inside]
+        for place, call in enumerate(self._calls):
+            if call.entry.name not in self._elsewhere:
+                order.append((place, call))
+        # Stable: what a condition holds comes before the call that ended next.
+        return [one for _, one in sorted(order, key=lambda pair: pair[0])]
 
     def packing(self, layout_number: int) -> Packing:
         """What leaves the step."""
@@ -347,7 +369,12 @@ class Observation:
         measured = [self._results.measured[id(seen)] for seen in self._rows]
         backward = [self._results.gradient(seen) for seen in self._rows]
         return Packing(
-            head=[tf.stack([tf.cast(value, tf.float32) for value in header]), self.data.packed()],
+            head=[
+                tf.stack([tf.cast(value, tf.float32) for value in header]),
+                self.data.packed(),
+                self.data.bad_rows(),
+                self._results.largest_row(self._calls),
+            ],
             calls=[(one.activation, two, one.spec.units > 0) for one, two in zip(measured, backward, strict=True)],
             inputs=self._results.inputs,
             weights=[values for _, values in self._weights.values()],

@@ -14,12 +14,12 @@ from tb_activations.taps import taps
 from tb_activations.taps.functions.between import Applied, Between
 from tb_activations.taps.functions.recognition import Function
 from tb_activations.taps.gist import gist
-from tb_activations.taps.numbers import feature_maps, histograms, statistics
+from tb_activations.taps.numbers import batch_rows, feature_maps, histograms, statistics
 from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.later import Measure
 from tb_activations.taps.numbers.layout import GRADIENT_STATISTICS, Call
 from tb_activations.taps.step.measuring import Measured, Measuring, gradient_without_padding, own_function
-from tb_activations.taps.step.seen import Seen, SeenCall, SeenPart
+from tb_activations.taps.step.seen import Seen, SeenCall, SeenInside, SeenPart
 
 _LOGGER = logging.getLogger("tb_activations")
 
@@ -41,6 +41,7 @@ class Results:
         self, wanted_histograms: tf.Tensor | None, measure: Measure, reasons: dict[str, str], *, with_maps: bool
     ) -> None:
         self.measured: dict[int, Measured] = {}
+        self._gradients: dict[int, Any] = {}
         self._wanted = wanted_histograms
         self._measure = measure
         self._reasons = reasons
@@ -90,8 +91,19 @@ class Results:
         except Exception as error:  # A missing statistic must not stop the training.
             self._fail(part, error)
 
+    def measure_inside(self, seen: SeenInside) -> None:
+        """Measures a call in a condition or loop, if a backward pass has brought its statistics out."""
+        if not seen.gradients:
+            return
+        try:
+            self.measured[id(seen)], self._gradients[id(seen)] = self._measuring.measure_inside(seen)
+        except Exception as error:  # A missing statistic must not stop the training.
+            self._fail(seen, error)
+
     def gradient(self, seen: Seen) -> Any:
         """The statistics of the gradient, NaN without one."""
+        if id(seen) in self._gradients:
+            return self._gradients[id(seen)]
         if not seen.gradients:
             return self._no_gradient()
         try:
@@ -106,13 +118,25 @@ class Results:
             _LOGGER.warning("Layer health: cannot observe the gradient at layer %r (%s).", seen.name, gist(error))
             return self._no_gradient()
 
+    def largest_row(self, calls: Sequence[SeenCall]) -> Any:
+        """`batch_rows.LARGEST` of the gradient at the last of these calls that has one, NaN without one."""
+        last = next((seen for seen in reversed(calls) if seen.gradients), None)
+        try:
+            if last is not None:
+                gradient = tf.convert_to_tensor(next(iter(last.gradients.values())))
+                if gradient.shape.rank:
+                    return self._measure(batch_rows.largest, aside(gradient))
+        except Exception as error:  # A missing statistic must not stop the training.
+            _LOGGER.debug("Cannot find the row with the largest gradient (%s).", gist(error))
+        return tf.fill([len(batch_rows.LARGEST)], math.nan)
+
     def known(self, seen: Sequence[Seen]) -> list[Seen]:
-        """Those that were measured, in call order: parts of a layer just before it."""
+        """Those that were measured, in the given order; parts of a layer just before it."""
         measured = [one for one in seen if id(one) in self.measured]
         parts = [one for one in measured if isinstance(one, SeenPart)]
         rows: list[Seen] = []
         for one in measured:
-            if isinstance(one, SeenCall):
+            if not isinstance(one, SeenPart):
                 rows += [part for part in parts if _belongs(part, one) and part not in rows]
                 rows.append(one)
         return [*rows, *(part for part in parts if part not in rows)]
@@ -146,7 +170,7 @@ class Results:
         return self._none
 
 
-def _belongs(part: SeenPart, call: SeenCall) -> bool:
+def _belongs(part: SeenPart, call: Seen) -> bool:
     return bool(part.layer) and (call.name == part.layer or part.layer.startswith(f"{call.name}/"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -37,6 +38,11 @@ class Seen:
         """Of the row in the layer table."""
         return self.entry.name
 
+    @property
+    def operations(self) -> Sequence[Any]:
+        """Those in the graph of the step that the values come from."""
+        return [self.value.op]
+
     def is_reached_by(self, models: frozenset[str]) -> bool:
         """Whether a backward pass to weights of these models counts for these values."""
         return not self.models or bool(self.models & models)
@@ -69,6 +75,41 @@ class SeenPart(Seen):
     def name(self) -> str:
         """Of the row in the layer table."""
         return f"{self.entry.name}/{self.part}" if self.part else self.entry.name
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class SeenInside(Seen):
+    """A call in a condition or loop; its statistics arrive as the gradient at `value`, a slot of zeros outside.
+
+    Attributes:
+        shape: of the output.
+        dtype: of the output.
+        units: number of units, 0 for none.
+        activation: name of the layer's activation function.
+        is_bounded: whether that function has bounds.
+        number: 1 for the layer's first call in the step.
+        sources: names of the layers that it was computed from.
+        place: how many calls outside had ended before.
+    """
+
+    shape: tf.TensorShape
+    dtype: str
+    units: int
+    activation: str | None
+    is_bounded: bool
+    number: int = 1
+    sources: tuple[str, ...] = ()
+    place: int = 0
+
+    def whole_sums(self) -> tf.Tensor:
+        """Those of the output and of its gradient; with several losses, the gradient of the first."""
+        return next(iter(self.gradients.values()))
+
+    @property
+    def operations(self) -> Sequence[Any]:
+        """The conditions and loops that take the slot."""
+        found: Sequence[Any] = self.value.consumers()
+        return found
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)

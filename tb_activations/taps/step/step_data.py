@@ -13,6 +13,7 @@ import tensorflow as tf
 from tb_activations.taps import taps
 from tb_activations.taps.gist import gist
 from tb_activations.taps.numbers.aside import aside
+from tb_activations.taps.numbers.batch_rows import BAD, first_bad
 from tb_activations.taps.numbers.extents import EXTENT, constant_loss, extent
 from tb_activations.taps.numbers.head_logits import head_logits
 from tb_activations.taps.numbers.layout import DATA_KINDS
@@ -21,6 +22,10 @@ _LOGGER = logging.getLogger("tb_activations")
 
 _OF_SOFTMAX = frozenset({"categorical_crossentropy", "sparse_categorical_crossentropy"})
 """Losses that take the logarithm of a softmax."""
+
+
+_WITH_ROWS = ("input", "output")
+"""Data of which the first bad row is searched."""
 
 
 class LossFunction(NamedTuple):
@@ -41,6 +46,7 @@ class StepData:
 
     def __init__(self) -> None:
         self._extents: dict[str, tf.Tensor] = {}
+        self._rows: dict[str, tf.Tensor] = {}
         self.loss = LossFunction()
         self.constant: tf.Tensor = tf.constant(math.nan)
         self.compiled: tf.Tensor = tf.constant(math.nan)
@@ -55,6 +61,8 @@ class StepData:
         ]
         if numeric:
             self._extents[kind] = extent(numeric)
+            if kind in _WITH_ROWS:
+                self._rows[kind] = first_bad(numeric, self._extents[kind][EXTENT.index("nonfinite")])
 
     def see_batch(self, data: Any) -> None:
         """Measures what `fit` passes to a train step."""
@@ -84,6 +92,11 @@ class StepData:
         unknown = tf.fill([len(EXTENT)], math.nan)
         logits = unknown if self._logits is None else head_logits(aside(self._logits))
         return tf.concat([*(self._extents.get(kind, unknown) for kind in DATA_KINDS), logits], 0)
+
+    def bad_rows(self) -> tf.Tensor:
+        """`batch_rows.BAD` of the inputs, then of the model's outputs; NaN if unknown."""
+        unknown = tf.fill([len(BAD)], math.nan)
+        return tf.concat([self._rows.get(kind, unknown) for kind in _WITH_ROWS], 0)
 
     def constant_loss(self, loss: Any) -> tf.Tensor:
         """The step's loss if its compiled part were that of the best constant prediction."""

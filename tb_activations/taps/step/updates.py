@@ -21,6 +21,7 @@ from tb_activations.taps.numbers.vectors import is_short, updated_together
 from tb_activations.taps.numbers.weights import Before, before, updated
 from tb_activations.taps.step.gradients import Wanted
 from tb_activations.taps.step.hooks import LoopCall
+from tb_activations.taps.step.inlining import is_plain
 from tb_activations.taps.step.moments import clipping_of, moments_of
 from tb_activations.taps.step.observation import Observation
 
@@ -87,6 +88,10 @@ class Updates:
     def looping(self, run: Callable[..., Any], layer: keras.layers.RNN, call: LoopCall) -> Any:
         """Runs the loop of a recurrent layer."""
         return self._observation.see_loop(run, layer, call)
+
+    def inlines(self, function: Any) -> bool:
+        """Whether a `tf.function` is to be traced as a part of the step: values cannot leave it otherwise."""
+        return self._observation.is_traced_here() and is_plain(function)
 
     def repeating(self) -> Wanted:
         """What a backward pass within a backward pass is to compute as well."""

@@ -1,0 +1,107 @@
+"""Layers that are called in conditions and loops of the traced step, which their values cannot leave.
+
+Their statistics leave it as a gradient. A tap is an identity with a second input, a slot of zeros from outside that
+the output does not depend on. Its gradient function returns statistics as the gradient at the slot. TensorFlow carries
+that out of `tf.cond` and `tf.while_loop` and adds up the calls. What the loss does not depend on has no gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tb_activations.taps import taps
+from tb_activations.taps.layers import NamedLayer, activation_name, unit_axis
+from tb_activations.taps.numbers import sums
+from tb_activations.taps.numbers.layout import MAX_UNITS
+from tb_activations.taps.numbers.statistics import BOUNDS
+from tb_activations.taps.step.seen import SeenInside
+
+_GRADIENT = "LayerHealthInside"
+_OF_THE_STEP = frozenset({"CondBranchFuncGraph", "WhileBodyFuncGraph"})
+"""Graphs that belong to the step; those of a `tf.function` are kept for later steps, so they must not hold taps."""
+
+
+@tf.RegisterGradient(_GRADIENT)  # type: ignore[untyped-decorator]
+def _gradient(operation: Any, gradient: Any, *_: Any) -> list[Any]:
+    forward = operation.inputs[1]
+    return [gradient, None, tf.concat([forward, sums.backward(gradient)], 0)]
+
+
+def is_within(graph: Any) -> bool:
+    """Whether the current graph is that of a condition or loop in this one."""
+    current = taps.current_graph()
+    # Terminates: the outermost graph has no outer one.
+    while current is not None and current is not graph:
+        if type(current).__name__ not in _OF_THE_STEP:
+            return False
+        current = getattr(current, "outer_graph", None)
+    return current is not None
+
+
+def reason(graph: Any) -> str:
+    """Why a call in the current graph cannot be observed, and what to do; `graph` is that of the step."""
+    if graph is None:
+        return "it is called inside a tf.function of an eager step; train without run_eagerly to observe it"
+    if is_within(graph):
+        return "it is called in a backward pass, a cell, or a loop in a loop; call it outside to observe it"
+    return (
+        "it is called inside a function, which its values cannot leave: a tf.function with jit_compile or attributes, "
+        "tf.vectorized_map or the like; call the layer outside, or remove jit_compile, to observe it"
+    )
+
+
+def from_outside(tensors: Sequence[tf.Tensor], graph: Any) -> list[tf.Tensor]:
+    """The tensors of this graph that the given ones, of graphs within it, were computed from, as far as known."""
+    found: list[tf.Tensor] = []
+    seen: set[Any] = set()
+    waiting = list(tensors)
+    # Terminates: each tensor is looked at once.
+    while waiting:
+        tensor = waiting.pop()
+        if tensor.ref() in seen:
+            continue
+        seen.add(tensor.ref())
+        own = tensor.graph
+        if own is graph:
+            found.append(tensor)
+            continue
+        outer = [given for given, taken in getattr(own, "captures", ()) if taken is tensor]
+        waiting += outer or list(tensor.op.inputs)
+    return found
+
+
+def see(entry: NamedLayer, value: tf.Tensor, graph: Any, tapes: Sequence[tf.GradientTape]) -> tuple[Any, SeenInside]:
+    """Taps an output; returns what to use instead, and what was seen.
+
+    Args:
+        entry: the layer.
+        value: the output.
+        graph: of the step.
+        tapes: those that record the step.
+    """
+    name = activation_name(entry.layer)
+    axis = unit_axis(entry.layer, value.shape.rank)
+    units = 0 if axis is None else value.shape[axis] or 0
+    if not units or units > MAX_UNITS:
+        axis, units = None, 0
+    with graph.as_default(), tf.control_dependencies(None):
+        slot = tf.zeros([sums.length(units)], tf.float64)
+    for tape in tapes:
+        tape.watch(slot)
+    forward = tf.stop_gradient(sums.forward(value, axis, name))
+    with taps.current_graph().gradient_override_map({"IdentityN": _GRADIENT}):
+        tapped, *_ = tf.identity_n([value, forward, slot])
+    return tapped, SeenInside(
+        entry=entry,
+        value=slot,
+        models=frozenset(),
+        points=(slot,),
+        shape=value.shape,
+        dtype=value.dtype.name,
+        units=units,
+        activation=name,
+        is_bounded=name in BOUNDS,
+    )

@@ -162,6 +162,14 @@ LAYER_STATISTICS = (
     ),
     Statistic("similar_head", "Similar head", "Number of the first of the two most similar heads.", "", "linear"),
     Statistic("similar_other", "Similar other head", "Number of the second of them.", "", "linear"),
+    Statistic(
+        "kurtosis",
+        "Kurtosis",
+        "Mean fourth power of the outputs over their squared mean square: 3 for a normal distribution around 0, large "
+        "if few outputs are far larger than the others.",
+        "",
+        "log",
+    ),
 )
 """Columns of the layer table. New ones are appended, never inserted: event files store them by place.
 

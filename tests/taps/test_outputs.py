@@ -20,7 +20,7 @@ def part(draw: st.DrawFn, units: int) -> Part:
     elements = draw(counts)
     lost = min(draw(counts), elements)
     moments = [draw(st.floats(0.001, 1000)) for _ in range(4)]
-    rest = [draw(number) for _ in range(3)]
+    rest = [draw(number) for _ in range(4)]
     activation = [elements, *moments, min(draw(counts), elements), lost, *rest]
     gradient = draw(st.sampled_from([[np.nan] * 4, [4.0, 2.0, 3.0, 1.0], [2.0, 0.0, 0.0, 2.0]]))
     vectors = [np.array([[draw(number) for _ in range(units)]]) for _ in range(2)]

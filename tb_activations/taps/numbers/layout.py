@@ -28,6 +28,7 @@ ACTIVATION_STATISTICS = (
     "sample_std",
     "unit_std",
     "saturated",
+    "kurtosis",
 )
 HEAD_STATISTICS = (
     "logit_max",

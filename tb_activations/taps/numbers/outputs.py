@@ -40,6 +40,7 @@ OUTPUT_VALUES = (
     "saturated_fraction",
     "input_rms",
     *HEAD_STATISTICS,
+    "kurtosis",
 )
 
 
@@ -76,7 +77,7 @@ def _fill_single(
     units: Sequence[int],
     scale: float,
 ) -> None:
-    elements, mean, std, low, high, nonzero, nonfinite, sample_std, unit_std, saturated = np.concatenate(
+    elements, mean, std, low, high, nonzero, nonfinite, sample_std, unit_std, saturated, kurtosis = np.concatenate(
         [part.activation for part in parts]
     ).T
     is_finite, is_some = elements > nonfinite, elements > 0
@@ -91,6 +92,7 @@ def _fill_single(
         "sample_std": np.where(is_some, sample_std, np.nan),
         "unit_std": np.where(is_some & (np.array([units[row] for row in rows]) > 1), unit_std, np.nan),
         "saturated_fraction": np.where(is_some, saturated, np.nan),
+        "kurtosis": np.where(is_some, kurtosis, np.nan),
         "input_rms": np.where(is_some, np.concatenate([part.input_rms for part in parts])[:, 0], np.nan),
     }
     length, norm, abs_sum, lost = np.concatenate([part.gradient for part in parts]).T
@@ -116,7 +118,7 @@ def _columns(parts: Sequence[Part], units: int, scale: float) -> tuple[dict[str,
     if not parts:
         return dict.fromkeys(OUTPUT_VALUES, np.nan), np.zeros(0), np.zeros(0)
     activation = np.concatenate([part.activation for part in parts])
-    elements, mean, std, low, high, nonzero, nonfinite, sample_std, unit_std, saturated = activation.T
+    elements, mean, std, low, high, nonzero, nonfinite, sample_std, unit_std, saturated, kurtosis = activation.T
     count = elements.sum()
     finite = elements - nonfinite
     kept = finite > 0
@@ -134,6 +136,7 @@ def _columns(parts: Sequence[Part], units: int, scale: float) -> tuple[dict[str,
         "sample_std": rms(sample_std, elements),
         "unit_std": rms(unit_std, elements) if units > 1 else np.nan,
         "saturated_fraction": average(saturated, elements),
+        "kurtosis": average(kurtosis, elements),
         "input_rms": rms(np.concatenate([part.input_rms for part in parts])[:, 0], elements),
     }
     columns |= _of_heads(parts)

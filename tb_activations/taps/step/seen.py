@@ -48,12 +48,27 @@ class Seen:
         return not self.models or bool(self.models & models)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Gates:
+    """The gates of one cell.
+
+    Attributes:
+        values: `[batch, time, gates, ...]`; of large cells, only the first samples.
+        mask: `[batch, time]`, false where the values are padding; None without a mask.
+        names: of their activation functions, "" for none.
+    """
+
+    values: tf.Tensor
+    mask: tf.Tensor | None
+    names: tuple[str, ...]
+
+
 @dataclasses.dataclass(eq=False, kw_only=True)
 class SeenPart(Seen):
     """A part of a layer with a row of its own: the cell of a recurrent layer, or a gate in it.
 
     Attributes:
-        value: `[batch, time, ...]`, in the order in which the loop ran.
+        value: `[batch, time, ...]`, in the order in which the loop ran; of a gate, that of all gates together.
         layer: name of the layer that it is a part of.
         part: its name in the layer `entry`, "" for `entry` itself.
         class_name: what kind of part it is.
@@ -61,6 +76,7 @@ class SeenPart(Seen):
         is_gate: whether other values are multiplied by it.
         mask: `[batch, time]`, false where the values are padding; None without a mask.
         number: 1 for the layer's first call in the step.
+        gates: all gates of the cell, and the place of this one among them; None for what is no gate.
     """
 
     layer: str
@@ -70,6 +86,7 @@ class SeenPart(Seen):
     is_gate: bool
     mask: tf.Tensor | None = None
     number: int = 1
+    gates: tuple[Gates, int] | None = None
 
     @property
     def name(self) -> str:

@@ -49,6 +49,7 @@ class Encoder:
         histograms: NDArray[np.float32] | None = None,
         cost: NDArray[np.float32] | None = None,
         keeps_peaks: NDArray[np.bool_] | None = None,
+        keeps_shares: NDArray[np.bool_] | None = None,
     ) -> Summary:
         """Everything measured at one observed step; arguments that are None are not written.
 
@@ -62,6 +63,7 @@ class Encoder:
             cost: `[COST_COLUMNS]` float32.
             keeps_peaks: `[units]`, of which units the peak is written although the record has no full table of its
                 units; None for a full table.
+            keeps_shares: `[units]`, of which units the activity is written as well; None for none.
 
         Raises:
             ValueError: an array does not have this shape.
@@ -73,7 +75,9 @@ class Encoder:
             self._numbers(schema.STEP, record.totals),
         ]
         if record.unit_activity.size:
-            values.append(self._value(schema.UNITS, _packed_tensor(self._units.pack(record, keeps_peaks))))
+            values.append(
+                self._value(schema.UNITS, _packed_tensor(self._units.pack(record, keeps_peaks, keeps_shares)))
+            )
         if outcomes is not None:
             _check_shape("outcomes", outcomes, (layers, len(rules)))
             values.append(self._value(schema.OUTCOMES, _packed_tensor(pack(outcomes)), columns=rules))

@@ -22,7 +22,7 @@ from tb_activations.recording.output import Output
 from tb_activations.recording.sample_ids import SampleIds
 from tb_activations.recording.spacing import Spacing
 from tb_activations.recording.steps import Steps
-from tb_activations.recording.tables import Tables, kept_peaks
+from tb_activations.recording.tables import Tables, kept_peaks, kept_shares
 from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS
 from tb_activations.records.descriptions import Places, in_rows
 from tb_activations.records.epoch_metrics import EpochMetrics
@@ -202,6 +202,7 @@ class OpenRun:
             histograms=histograms,
             cost=cost,
             keeps_peaks=None if with_units else kept_peaks(self.spec, record),
+            keeps_shares=kept_shares(self.spec),
         )
         if with_scalars:
             output.encoder.add(summary, stock.gradient_scalars(self.spec, record))

@@ -13,6 +13,7 @@ HEADER = (
     *("layout", "loss_seen", "loss", "learning_rate", "loss_scale", "samples", "input_rms", "constant_loss"),
     "first_learning_rate",
     *(f"{kind}_{name}" for kind in DATA_KINDS for name in ("min", "max", "nonfinite")),
+    *("log_z", "log_z_max", "logit_rms"),
 )
 BATCH_ROWS = (
     *("input_row", "input_rows", "output_row", "output_rows"),
@@ -30,7 +31,17 @@ ACTIVATION_STATISTICS = (
     "sample_std",
     "unit_std",
     "saturated",
+    "kurtosis",
 )
+HEAD_STATISTICS = (
+    "logit_max",
+    "attention_entropy",
+    "heaviest_key",
+    "head_similarity",
+    "similar_head",
+    "similar_other",
+)
+"""Of attention, in addition to `ACTIVATION_STATISTICS`."""
 GRADIENT_STATISTICS = ("elements", "norm", "abs_sum", "nonfinite")
 WEIGHT_STATISTICS = (
     "elements",
@@ -67,6 +78,7 @@ class Call:
             the number of calls on, of an input that was measured on its own; None if it is unknown.
         config: what the layer was made with.
         map_shape: (samples, height, width, channels) of the feature maps that the step returns; empty for none.
+        has_heads: whether the units are the heads of attention, so that `HEAD_STATISTICS` follow.
     """
 
     name: str
@@ -84,6 +96,7 @@ class Call:
     input_place: int | None = None
     map_shape: tuple[int, ...] = ()
     config: Config = dataclasses.field(default_factory=dict)
+    has_heads: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,8 +125,8 @@ class Unobserved:
 class Layout:
     """The order of everything in the packed vectors: header, calls, inputs, weights.
 
-    Each call has the statistics of its output, those of the gradient at its output, and per unit the active share and
-    the peak. Each input has its number of finite elements and their norm.
+    Each call has the statistics of its output, those of heads if it has them, those of the gradient at its output, and
+    per unit the active share and the peak. Each input has its number of finite elements and their norm.
 
     Attributes:
         inputs: number of inputs that were measured on their own.

@@ -84,7 +84,9 @@ class Results:
             seen.release()
 
     def measure_part(self, part: SeenPart) -> None:
-        """Measures a part of a layer."""
+        """Measures a part of a layer; once, however often it is called."""
+        if id(part) in self.measured:
+            return
         try:
             self.measured[id(part)] = self._measuring.measure_part(part)
         except Exception as error:  # A missing statistic must not stop the training.

@@ -73,6 +73,7 @@ class Updates:
         self._owners = Owners.now(finder)
         self._by_hand: dict[int, _ByHand] = {}
         self.entering = enter
+        self.attending = observation.see_attention
 
     @contextlib.contextmanager
     def differentiating(self, target: Any, sources: Any, is_filled: bool) -> Iterator[Wanted]:

@@ -97,7 +97,11 @@ class Loop:
                 output, new_states = call.step(given.inputs if order else given, states)
             return (output, tuple(self._values)), new_states
 
-        inputs = WithZeros(call.inputs, tuple(self._zeros.values())) if order else call.inputs
+        zeros = list(self._zeros.values())
+        if call.options.get("go_backwards"):
+            # Keras reverses all inputs; the gradients are wanted in the order in which the loop runs.
+            zeros = [tf.reverse(zero, [1]) for zero in zeros]
+        inputs = WithZeros(call.inputs, tuple(zeros)) if order else call.inputs
         # The values are those of all time steps, whatever the layer returns.
         options = {**call.options, "return_all_outputs": True}
         (last, _), (outputs, sequences), states = original(step, inputs, call.states, **options)
@@ -176,6 +180,7 @@ class Loop:
             activation=gate.activation if gate else self._activation(layer),
             is_gate=gate is not None and gate.is_switch,
             mask=mask if mask is None or gate is None else mask[: tf.shape(value)[0]],
+            is_cell=gate is None and id(layer) in self._cells,
         )
 
 

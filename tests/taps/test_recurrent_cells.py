@@ -126,9 +126,7 @@ def test_cells_are_measured_at_every_time_step(
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_cells_are_measured_over_time(
-    kind: str, seen_and_truth: tuple[StepValues, dict[str, tuple[Any, Any]]]
-) -> None:
+def test_cells_are_measured_over_time(kind: str, seen_and_truth: tuple[StepValues, dict[str, tuple[Any, Any]]]) -> None:
     seen, truth = seen_and_truth
     assert seen.sequences is not None
     (place,) = [place for place, row in enumerate(seen.rows) if row.call.part_of == kind]

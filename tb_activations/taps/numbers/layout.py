@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from tb_activations.records.columns import TIME_BINS
+
 DATA_KINDS = ("input", "target", "output", "sample_weight")
 """The data of a step whose range is measured: minimum, maximum and number of values that are not finite."""
 
@@ -45,8 +47,6 @@ WEIGHT_STATISTICS = (
 HISTOGRAM_EDGES, HISTOGRAM_BUCKETS = 2, 30
 """A packed histogram holds its lowest and highest edge, then the counts."""
 
-TIME_BINS = 64
-"""The time steps of longer sequences share as many bins."""
 SEQUENCE_VALUES = 1 + 4 * TIME_BINS
 """Of a cell over time: number of time steps; elements and root mean square of each bin, of outputs and gradients."""
 

@@ -6,7 +6,7 @@ import math
 
 import tensorflow as tf
 
-from tb_activations.taps.numbers.layout import TIME_BINS
+from tb_activations.records.columns import TIME_BINS
 from tb_activations.taps.numbers.statistics import ANY, once
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tb_activations.taps.numbers.layout import SEQUENCE_VALUES, TIME_BINS, Call
+from tb_activations.records.columns import TIME_BINS
+from tb_activations.taps.numbers.layout import SEQUENCE_VALUES, Call
 from tb_activations.taps.numbers.values import Array, Row
 
 

@@ -93,7 +93,7 @@ def test_ids_come_from_the_batch_of_the_step(tmp_path: Path) -> None:
 
 def test_a_function_that_fails_costs_only_the_ids(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "tb_activations"):
-        findings = findings_in(tmp_path / "run", *planted(70), sample_id=lambda batch, row: {}["id"])
+        findings = findings_in(tmp_path / "run", *planted(70), sample_id=lambda batch, row: batch["id"])
     assert [one.sample_row for one in findings if one.rule == "nonfinite_data"] == [6]
     assert sum("sample_id failed" in message for message in caplog.messages) == 1
 

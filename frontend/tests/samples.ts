@@ -43,6 +43,7 @@ export function layer(changes: Partial<Layer> = {}): Layer {
     parameters: 272,
     trainable: true,
     is_gate: false,
+    part_of: "",
     not_observed: "",
     inputs: [],
     severity: null,
@@ -80,6 +81,8 @@ export function finding(changes: Partial<Finding> = {}): Finding {
     origin: "",
     reopened_step: null,
     follow_up: "",
+    sample_row: null,
+    sample_id: "",
     mute: null,
     ...changes,
   };

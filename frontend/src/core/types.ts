@@ -77,6 +77,8 @@ export interface Layer {
   /** Whether its output multiplies that of another layer, as in squeeze-and-excite blocks. */
   readonly is_gate: boolean;
   readonly not_observed: string;
+  /** The layer that it is a part of, such as the recurrent layer of a cell; "" for a layer. */
+  readonly part_of: string;
   /** Names of the layers whose outputs feed it; empty if unknown. */
   readonly inputs: readonly string[];
   readonly severity: Severity | null;
@@ -193,6 +195,9 @@ export interface Finding {
   readonly root: string | null;
   /** Where a non-finite value came from; "" where unknown. */
   readonly origin: string;
+  /** The sample that it comes from: its row in the batch, null if it comes from no single one; its id, "" if unknown. */
+  readonly sample_row: number | null;
+  readonly sample_id: string;
   /** The step at which it reappeared after it was resolved; null if it never did. */
   readonly reopened_step: number | null;
   /** The last part of `message`, about what happened later. */

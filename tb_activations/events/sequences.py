@@ -47,12 +47,15 @@ class Sequences(NamedTuple):
         values = gradient[measured]
         if not values.any():
             return "No gradient reaches any time step."
-        many = ("first time step", "last one") if sizes[0] == 1 else (f"first {sizes[0]} time steps", "last ones")
+        first, last = ("time step" if size == 1 else f"{size} time steps" for size in sizes[[0, -1]].tolist())
         if not values[-1]:
-            return f"The gradient at the {many[1].replace('one', 'time step')} is 0."
-        start = f"The gradient at the {many[0]} is {number(values[0] / values[-1])} times that at the {many[1]}"
+            return f"The gradient at the last {last} is 0."
+        reference = "one" if sizes[-1] == 1 else str(sizes[-1])
+        start = (
+            f"The gradient at the first {first} is {number(values[0] / values[-1])} times that at the last {reference}"
+        )
         if not values[0]:
-            start = f"No gradient reaches the {many[0]}"
+            start = f"No gradient reaches the first {first}"
         back = _last_half(values, sizes)
         return f"{start}; half of its squared norm comes from the last {back} of {sizes.sum()} steps."
 

@@ -37,7 +37,7 @@ def reading(length: int, gradient: Any) -> str:
         (
             128,
             [1e-30] * 63 + [1e-29],
-            "The gradient at the first 2 time steps is 0.1 times that at the last ones; half of its squared norm comes "
+            "The gradient at the first 2 time steps is 0.1 times that at the last 2; half of its squared norm comes "
             "from the last 2 of 128 steps.",
         ),
         (

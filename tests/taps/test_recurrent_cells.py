@@ -99,8 +99,8 @@ def step_by_step(model: keras.Model, kind: str) -> tuple[Any, Any]:
         last = tf.reduce_mean(tf.stack(kept, 1), 1) if layer.return_sequences else kept[-1]
         loss = tf.reduce_sum(tf.square(head(last) - Y))
     gradients = tape.gradient(loss, outputs, unconnected_gradients="zero")
-    kept = mask[:, ::-1] if layer.go_backwards else mask
-    return tuple(np.where(kept[..., None], np.stack(one, 1), np.nan) for one in (outputs, gradients))
+    real = (mask[:, ::-1] if layer.go_backwards else mask)[..., None]
+    return np.where(real, np.stack(outputs, 1), np.nan), np.where(real, np.stack(gradients, 1), np.nan)
 
 
 @pytest.mark.parametrize("kind", list(KINDS))

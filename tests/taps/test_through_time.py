@@ -18,8 +18,8 @@ RANDOM = np.random.default_rng(0)
 
 def measured(value: Any, gradient: Any = None, mask: Any = None, *, wanted: bool = True) -> Any:
     """`[SEQUENCE_VALUES]`."""
-    given = [None if one is None else tf.constant(one) for one in (value, gradient, mask)]
-    return profile(*given, tf.constant(wanted)).numpy()
+    backward, kept = (None if one is None else tf.constant(one) for one in (gradient, mask))
+    return profile(tf.constant(value), backward, kept, tf.constant(wanted)).numpy()
 
 
 def rms(values: Any) -> Any:

@@ -13,12 +13,12 @@ from tb_activations.taps.functions import calls
 from tb_activations.taps.functions.between import Applied
 from tb_activations.taps.functions.recognition import NAMES, Function
 from tb_activations.taps.layers import has_known_activation, unit_axis
-from tb_activations.taps.numbers import feature_maps, statistics, sums
+from tb_activations.taps.numbers import feature_maps, gate_values, statistics, sums
 from tb_activations.taps.numbers.aside import aside
-from tb_activations.taps.numbers.later import Measure, now
+from tb_activations.taps.numbers.later import Measure, items, now
 from tb_activations.taps.numbers.layout import MAX_UNITS, Call
 from tb_activations.taps.owners import parameters_of
-from tb_activations.taps.step.seen import NONE, SeenCall, SeenInside, SeenPart
+from tb_activations.taps.step.seen import NONE, Gates, SeenCall, SeenInside, SeenPart
 
 _EAGER_SIZES = 8
 """Tensors of an eager step whose size is remembered; each of them is kept in memory."""
@@ -53,6 +53,7 @@ class Measuring:
         self._wanted = wanted_histograms
         self._measure = measure
         self._sizes: collections.OrderedDict[Any, int] = collections.OrderedDict()
+        self._gates: dict[int, list[Any]] = {}
         self.inputs: list[Any] = []
 
     def measure(self, call: SeenCall, applied: Applied | None, own: Function | None, *, with_maps: bool) -> Measured:
@@ -99,17 +100,22 @@ class Measuring:
     def measure_part(self, part: SeenPart) -> Measured:
         """The statistics of a part of a layer."""
         layer, value = part.entry.layer, tf.stop_gradient(aside(part.value))
-        is_channels_first = getattr(layer, "data_format", None) == "channels_first"
-        axis: int | None = 2 if is_channels_first and value.shape.rank != 3 else value.shape.rank - 1
+        is_channels_first = getattr(layer, "data_format", None) == "channels_first" and value.shape.rank > 4
+        first = 2 if part.gates is None else 3
+        axis: int = first if is_channels_first else value.shape.rank - 1
         units = value.shape[axis]
-        if not units or units > MAX_UNITS:
-            axis, units = None, 0
-        measured = self._measure(_activation, value, part.mask, axis, self._wanted, part.activation)
+        if part.gates is not None:
+            measured = self._gate(*part.gates, axis)
+        else:
+            units = units if units and units <= MAX_UNITS else 0
+            measured = self._measure(
+                _activation, value, part.mask, axis if units else None, self._wanted, part.activation
+            )
         spec = Call(
             name=part.name,
             class_name=part.class_name,
             number=part.number,
-            shape=(None, *value.shape[1:]),
+            shape=(None, *value.shape[1:first], *value.shape[3 if part.gates else first :]),
             dtype=value.dtype.name,
             units=units,
             activation=part.activation,
@@ -120,6 +126,13 @@ class Measuring:
             is_cell=part.is_cell,
         )
         return Measured(spec, measured, None, None)
+
+    def _gate(self, gates: Gates, place: int, axis: int) -> Any:
+        """The statistics of one of these gates; all of them are measured when the first one is asked for."""
+        if id(gates) not in self._gates:
+            measured = self._measure(gate_values.activations, gates.values, gates.mask, axis, gates.names, self._wanted)
+            self._gates[id(gates)] = items(measured, len(gates.names))
+        return self._gates[id(gates)][place]
 
     def measure_inside(self, seen: SeenInside) -> tuple[Measured, Any]:
         """The statistics of a call in a condition or loop, and those of its gradient."""

@@ -180,7 +180,7 @@ class Observation:
         cells = [(self._finder.entry(cell), states) for cell, states in cells_of(layer, call.states)]
         own = self._finder.entry(layer)
         try:
-            self._loop = Loop(own.name if own else "", [(entry, one) for entry, one in cells if entry], call)
+            self._loop = Loop(layer, own.name if own else "", [(entry, one) for entry, one in cells if entry], call)
             result, parts = self._loop.run(run)
         except Exception as error:  # The layer itself can still be observed.
             self._reasons |= {entry.name: f"its loop cannot be observed ({gist(error)})" for entry, _ in cells if entry}

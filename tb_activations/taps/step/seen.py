@@ -48,12 +48,27 @@ class Seen:
         return not self.models or bool(self.models & models)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Gates:
+    """The gates of one cell.
+
+    Attributes:
+        values: `[batch, time, gates, ...]`; of large cells, only the first samples.
+        mask: `[batch, time]`, false where the values are padding; None without a mask.
+        names: of their activation functions, "" for none.
+    """
+
+    values: tf.Tensor
+    mask: tf.Tensor | None
+    names: tuple[str, ...]
+
+
 @dataclasses.dataclass(eq=False, kw_only=True)
 class SeenPart(Seen):
     """A part of a layer with a row of its own: the cell of a recurrent layer, or a gate in it.
 
     Attributes:
-        value: `[batch, time, ...]`, in the order in which the loop ran.
+        value: `[batch, time, ...]`, in the order in which the loop ran; of a gate, that of all gates together.
         layer: name of the layer that it is a part of.
         part: its name in the layer `entry`, "" for `entry` itself.
         class_name: what kind of part it is.
@@ -62,6 +77,7 @@ class SeenPart(Seen):
         mask: `[batch, time]`, false where the values are padding; None without a mask.
         number: 1 for the layer's first call in the step.
         is_cell: whether it is a cell itself, and not a gate or a layer in one.
+        gates: all gates of the cell, and the place of this one among them; None for what is no gate.
     """
 
     layer: str
@@ -72,6 +88,7 @@ class SeenPart(Seen):
     mask: tf.Tensor | None = None
     number: int = 1
     is_cell: bool = False
+    gates: tuple[Gates, int] | None = None
 
     @property
     def name(self) -> str:

@@ -388,6 +388,7 @@ class Observation:
             inputs=self._results.inputs,
             weights=[values for _, values in self._weights.values()],
             maps=[one.maps for one in measured if one.maps is not None],
+            sequences=self._results.sequences(self._rows),
             with_histograms=self._options.with_histograms,
         )
 

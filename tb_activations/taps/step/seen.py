@@ -15,6 +15,14 @@ NONE = (None, "linear")
 """Activation names of layers without an activation function."""
 
 
+@dataclasses.dataclass(eq=False)
+class Begun:
+    """A call in progress: the floating-point tensors among its arguments, and whether other layers run within it."""
+
+    inputs: tuple[tf.Tensor, ...]
+    is_composite: bool = False
+
+
 @dataclasses.dataclass(eq=False, kw_only=True)
 class Seen:
     """Values of one forward pass, and the gradients at them.

@@ -44,7 +44,8 @@ class LayerHealth(keras.callbacks.Callback):
             continued if the state of the model continues it. Otherwise, and while another training records there, a
             sibling folder is used (`run-1-2` for `run-1`) and a warning logged.
         update_freq: which steps are observed. "auto" observes many steps at first and then as many as `overhead`
-            allows; "batch" every step; "epoch" the last step of every epoch; a number N every N steps.
+            allows; "sparse" the first twenty steps and then fewer and fewer, whatever the clock, for short trainings in
+            large numbers; "batch" every step; "epoch" the last step of every epoch; a number N every N steps.
         overhead: share of the training time, above 0 and at most 1, that monitoring may take; only for "auto".
         layers: layers to observe: names, a regular expression, or a function from a layer to a bool. None: all.
         histogram_freq: histograms of activations and gradients at the end of every N-th epoch; 0 for none, also in
@@ -58,10 +59,10 @@ class LayerHealth(keras.callbacks.Callback):
             mutable table, is not called, and a warning names them. Python code in a `call` that changes something,
             such as a counter, runs with each of these calls and is not undone. With None, the default, the model is
             never called outside its training step, and pictures show the first samples of the last observed step.
-        images: which pictures are drawn: any of "feature_maps", "mean_activation", "units", and with `probe_data`
-            "saliency", "maximized_input" and "reconstruction". None draws all but "maximized_input", which is
-            expensive. "reconstruction" is drawn for models whose targets are their inputs, or, if named here, for all
-            whose outputs have the shape of their inputs.
+        images: which pictures are drawn: any of "feature_maps", "mean_activation", "units", "through_time", and with
+            `probe_data` "saliency", "maximized_input" and "reconstruction". None draws all but "maximized_input", which
+            is expensive. "reconstruction" is drawn for models whose targets are their inputs, or, if named here, for
+            all whose outputs have the shape of their inputs.
         image_scale: "common" for one scale for all maps of a picture, "each" for a separate scale for each.
         rules: ids of the rules to judge by, or a mapping from id to thresholds; None for all with their defaults.
         on_problem: what to do when a finding of severity "problem" opens. "warn" logs it (as it does every finding,
@@ -218,7 +219,12 @@ class LayerHealth(keras.callbacks.Callback):
             return
         self._images_due.done(epoch)
         session.cadence.look(snapshot.seconds)
-        recording.write_pictures(snapshot.pictures, step=session.next_step - 1, with_units=self._watch.draws("units"))
+        recording.write_pictures(
+            snapshot.pictures,
+            step=session.next_step - 1,
+            with_units=self._watch.draws("units"),
+            with_sequences=self._watch.draws("through_time"),
+        )
         recording.write_snapshot(snapshot.mode_difference, snapshot.reconstruction_error)
 
     def _stop(self) -> None:

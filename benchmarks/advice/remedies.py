@@ -142,7 +142,8 @@ def _saturated(advised: Advised) -> Sequence[Change]:
     return [Initialize(advised.layers)] if "glorot_uniform with zero bias" in advised.text else _slower(advised)
 
 
-def _gates(advised: Advised) -> Sequence[Change]:
+def _whole(advised: Advised) -> Sequence[Change]:
+    """For parts of layers: the layers themselves."""
     return [Initialize(tuple(dict.fromkeys(name.rpartition("/")[0] for name in advised.layers)))]
 
 
@@ -173,9 +174,9 @@ REMEDIES: Mapping[tuple[str, str], Remedy] = {
     ("nonfinite", "gradients"): _nonfinite,
     ("nonfinite", "weights"): _nonfinite,
     ("saturated_units", "saturated_share"): _saturated,
-    ("stuck_gates", "closed"): _gates,
-    ("stuck_gates", "open"): _gates,
-    ("stuck_gates", "constant"): _gates,
+    ("stuck_gates", "closed"): _whole,
+    ("stuck_gates", "open"): _whole,
+    ("stuck_gates", "constant"): _whole,
     ("stagnant_weights", "still"): _usual_step,
     ("stagnant_weights", "restless"): _usual_step,
     ("no_gradient", "cut"): _by_hand("the path of the gradient is code"),
@@ -190,6 +191,10 @@ REMEDIES: Mapping[tuple[str, str], Remedy] = {
     ("unfit_head", "classes"): lambda advised: [LabelsFromZero()],
     ("unfit_head", "target_probability"): lambda advised: [TargetsBetween(0.0, 1.0)],
     ("unfit_head", "output_probability"): lambda advised: [FromLogits()],
+    ("attention_logits", "logit"): _slower,
+    ("attention_collapse", "entropy"): _slower,
+    ("attention_collapse", "similarity"): _whole,
+    ("outliers", "range"): _by_hand("the training is not at fault"),
     ("nonfinite_data", "inputs"): lambda advised: [CleanData()],
     ("nonfinite_data", "targets"): lambda advised: [CleanData()],
     ("nonfinite_data", "sample_weights"): lambda advised: [CleanData()],

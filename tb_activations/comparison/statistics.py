@@ -34,6 +34,13 @@ FORWARD_COLUMNS = (
     "nonfinite",
     "silent_fraction",
     "saturated_fraction",
+    "kurtosis",
+    "logit_max",
+    "attention_entropy",
+    "heaviest_key",
+    "head_similarity",
+    "similar_head",
+    "similar_other",
 )
 """Statistics of a layer's forward pass and of the weights it used, before the update."""
 _BACKWARD_COLUMNS = tuple(column for column in LAYER_COLUMNS if column not in FORWARD_COLUMNS)

@@ -30,12 +30,18 @@ class UnitPacker:
     def __init__(self) -> None:
         self._silent = np.zeros(0, bool)
 
-    def pack(self, record: StepRecord, keeps_peaks: NDArray[np.bool_] | None) -> bytes:
+    def pack(
+        self,
+        record: StepRecord,
+        keeps_peaks: NDArray[np.bool_] | None,
+        keeps_shares: NDArray[np.bool_] | None = None,
+    ) -> bytes:
         """The units of a record.
 
         Args:
             record: at a later step than the one before.
             keeps_peaks: `[units]`, whose peaks are kept; None for a full table.
+            keeps_shares: `[units]`, whose activity is kept as well; None for none.
         """
         activity, peak = quantize_activity(record.unit_activity), quantize_peak(record.unit_peak)
         before, self._silent = self._silent, activity == 0
@@ -43,6 +49,8 @@ class UnitPacker:
             return pack(np.stack([activity, peak, np.ones_like(peak)]))
         # The share of a unit that was silent cannot be repeated.
         known = self._silent | before | (activity == NOT_MEASURED)
+        if keeps_shares is not None:
+            known |= keeps_shares
         return pack(
             np.stack(
                 [np.where(known, activity, TOP), np.where(keeps_peaks, peak, NOT_MEASURED), known.astype(np.uint8)]

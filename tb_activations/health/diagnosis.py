@@ -45,6 +45,11 @@ class Judgement:
     tell: Callable[[], tuple[Finding, ...]]
     changes: tuple[Finding, ...]
 
+    @property
+    def has_problem(self) -> bool:
+        """Whether a rule reports a problem at this step."""
+        return bool((self.outcomes == Outcome.PROBLEM).any() or (self.training == Outcome.PROBLEM).any())
+
     @functools.cached_property
     def findings(self) -> tuple[Finding, ...]:
         """All of them, open and closed, worst first. Put into words when first asked for, which few steps do."""

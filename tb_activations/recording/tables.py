@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tb_activations.events.unit_coding import quantize_activity, quantize_peak, restore_activity, restore_peak
 from tb_activations.health.rules import Rule
 from tb_activations.health.rules.dormant_units import JUDGED as FADING
+from tb_activations.health.rules.heads import CLASS as HEADS
 from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS
 from tb_activations.records.descriptions import Places, in_rows, joined, moved
 from tb_activations.records.specs import LayerSpec, RunSpec, WeightSpec
@@ -82,6 +83,7 @@ def run_spec(values: StepValues, settings: RunSettings) -> RunSpec:
         versions={name: _version(name) for name in PACKAGES},
         loss=values.loss,
         from_logits=values.from_logits,
+        optimizer=values.optimizer,
     )
 
 
@@ -109,6 +111,7 @@ def _layer_spec(row: Row) -> LayerSpec:
         is_gate=call.is_gate,
         part_of=call.part_of,
         not_observed=row.not_observed,
+        config={} if row.call_site else call.config,
     )
 
 
@@ -127,7 +130,10 @@ def step_record(step: int, epoch: int, values: StepValues) -> StepRecord:
 
 
 def kept_peaks(spec: RunSpec, record: StepRecord) -> NDArray[np.bool_]:
-    """`[units]`: those whose peaks the rules need at every record: of layers whose units may fade or all be alike."""
+    """`[units]`: those whose peaks the rules need at every record.
+
+    They are those of heads and of layers whose units may fade or all be alike.
+    """
     kept = np.zeros(spec.unit_count, bool)
     start = 0
     for layer in spec.layers:
@@ -135,5 +141,10 @@ def kept_peaks(spec: RunSpec, record: StepRecord) -> NDArray[np.bool_]:
         start = own.stop
         if layer.units:
             peaks = record.unit_peak[own]
-            kept[own] = layer.activation in FADING or bool((peaks == peaks[0]).all())
+            kept[own] = layer.activation in FADING or layer.class_name == HEADS or bool((peaks == peaks[0]).all())
     return kept
+
+
+def kept_shares(spec: RunSpec) -> NDArray[np.bool_]:
+    """`[units]`: those whose activity is stored at every record: the heads of attention, which are few."""
+    return np.repeat([layer.class_name == HEADS for layer in spec.layers], [layer.units for layer in spec.layers])

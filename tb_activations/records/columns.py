@@ -137,6 +137,39 @@ LAYER_STATISTICS = (
     Statistic(
         "input_rms", "Input RMS", "Root mean square of the first floating-point tensor the layer was given.", "", "log"
     ),
+    Statistic(
+        "logit_max",
+        "Largest attention logit",
+        "Largest absolute logit of any head before the softmax, keys that are masked left out.",
+        "",
+        "log",
+    ),
+    Statistic(
+        "attention_entropy",
+        "Attention entropy",
+        "Entropy of the attention weights as a share of the largest possible one, mean over queries and heads: 1 if a "
+        "query attends to all keys alike, 0 if to a single one.",
+        "",
+        "linear",
+    ),
+    Statistic("heaviest_key", "Heaviest key", "Largest weight of a query, mean over queries and heads.", "", "linear"),
+    Statistic(
+        "head_similarity",
+        "Head similarity",
+        "How alike the logits of the two most similar heads are: 1 if they are equal, 0 if they are unrelated.",
+        "",
+        "linear",
+    ),
+    Statistic("similar_head", "Similar head", "Number of the first of the two most similar heads.", "", "linear"),
+    Statistic("similar_other", "Similar other head", "Number of the second of them.", "", "linear"),
+    Statistic(
+        "kurtosis",
+        "Kurtosis",
+        "Mean fourth power of the outputs over their squared mean square: 3 for a normal distribution around 0, large "
+        "if few outputs are far larger than the others.",
+        "",
+        "log",
+    ),
 )
 """Columns of the layer table. New ones are appended, never inserted: event files store them by place.
 
@@ -202,6 +235,15 @@ STEP_STATISTICS = (
         "",
         "log",
     ),
+    Statistic(
+        "log_z",
+        "Log Z, mean",
+        "Logarithm of the denominator of the head's softmax, mean over the samples of the step.",
+        "",
+        "symlog",
+    ),
+    Statistic("log_z_max", "Log Z, max", "Largest of these logarithms.", "", "symlog"),
+    Statistic("logit_rms", "Logit RMS", "Root mean square of the logits of a softmax head.", "", "log"),
 )
 """Columns of the totals of a step. New ones are appended: stored runs without them read as NaN."""
 
@@ -222,3 +264,6 @@ WEIGHT_COLUMNS = (
 
 HISTOGRAM_KINDS = ("activation", "gradient")
 HISTOGRAM_BUCKETS = 30
+
+TIME_BINS = 64
+"""Of sequences: time steps of longer ones share as many bins."""

@@ -166,6 +166,17 @@ def moving(sign: str, ratio: float, rate: Callable[[int], float], since: int = 0
     return whole(sign, records, since, history.spec)
 
 
+def heads(
+    sign: str, values: Callable[[int], Mapping[str, float]], *, since: int = ONSET, slack: int = 0
+) -> SickHistory:
+    """The heads of the sick layer have these values by step."""
+    part = LayerSpec(f"{SICK}/heads", "AttentionHeads", units=4, part_of=SICK)
+    spec = chain(*LAYERS)
+    spec = dataclasses.replace(spec, layers=(*spec.layers, part))
+    records = [record(spec, step, values={part.name: values(step)}) for step in STEPS]
+    return SickHistory(spec, records, sign, since=since, slack=slack, layer=part.name)
+
+
 def histories() -> Mapping[str, Sequence[SickHistory]]:
     """The synthetic trainings by rule id."""
     steep = [record(chain(*LAYERS), step, values={SICK: {"weight_gradient_norm": 9.0}}) for step in STEPS]
@@ -220,6 +231,17 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
             misfit("target_probability", "sigmoid", "binary_crossentropy", target_min=-1.7, target_max=1.0),
             misfit("output_probability", "linear", "binary_crossentropy", output_min=-2.3, output_max=1.0),
         ],
+        "attention_logits": [
+            heads("logit", lambda step: {"logit_max": 3.0 if step < ONSET else 137.0}, slack=2),
+            heads("logit", lambda step: {"logit_max": 3.0 if step < ONSET else 4300.0}, slack=2),
+        ],
+        "attention_collapse": [
+            heads("entropy", lambda step: {"attention_entropy": 0.8 if step < ONSET else 0.017}, slack=4),
+            heads(
+                "similarity", lambda step: {"head_similarity": 0.9999, "similar_head": 1, "similar_other": 3}, since=0
+            ),
+        ],
+        "outliers": [dataclasses.replace(from_onset("range", max=150.0), slack=6)],
         "nonfinite_data": [
             whole(name, totals({f"{column}_nonfinite": 7.0}, loss=math.nan))
             for name, column in (("inputs", "input"), ("targets", "target"), ("sample_weights", "sample_weight"))

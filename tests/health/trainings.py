@@ -17,6 +17,7 @@ from tb_activations.records.step_record import StepRecord
 
 BATCH = 100
 HEALTHY = {
+    **dict.fromkeys(LAYER_COLUMNS, float("nan")),
     "mean": 0.5,
     "std": 1.0,
     "min": 0.0,
@@ -33,10 +34,8 @@ HEALTHY = {
     "weight_norm": 5.0,
     "weight_nonfinite": 0.0,
     "update_ratio": 1e-3,
-    "mode_difference": float("nan"),
     "sample_std": 1.0,
     "unit_std": 0.5,
-    "saturated_fraction": float("nan"),
     "input_rms": 1.0,
 }
 

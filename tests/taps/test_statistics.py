@@ -85,7 +85,7 @@ def test_activation_statistics_equal_numpy(run: Runner, name: str) -> None:
 
 def spreads(values: Any) -> dict[str, float]:
     named = dict(zip((*ACTIVATION_STATISTICS,), values.numpy().tolist(), strict=True))
-    return {name: named[name] for name in ("sample_std", "unit_std", "saturated")}
+    return {name: named[name] for name in ("sample_std", "unit_std", "saturated", "kurtosis")}
 
 
 @pytest.mark.parametrize("name", ["relu maps", "far from zero", "zeros", "half precision"])
@@ -96,6 +96,9 @@ def test_spreads_equal_numpy(run: Runner, name: str) -> None:
     assert seen["sample_std"] == pytest.approx(np.sqrt(((rows - rows.mean(0)) ** 2).mean()), rel=1e-3, abs=1e-9)
     assert seen["unit_std"] == pytest.approx(rows.mean(0).std(), rel=1e-3, abs=1e-9)
     assert np.isnan(seen["saturated"])
+    square = (rows**2).mean()
+    kurtosis = (rows**4).mean() / square**2 if square else np.nan
+    assert seen["kurtosis"] == pytest.approx(kurtosis, rel=1e-3, nan_ok=True)
 
 
 def test_spread_of_equal_samples_is_exactly_zero(run: Runner) -> None:

@@ -1,6 +1,7 @@
 import { format } from "d3-format";
 import { naturalExtent } from "./scale";
 import type { Finding, Layer, Statistic } from "./types";
+import { unitWords } from "./unit_words";
 
 const DIGITS = 3;
 const SMALLEST = 1e-3;
@@ -109,7 +110,7 @@ export function layerFacts(layer: Layer): string {
   const facts = [layer.class_name];
   if (layer.output_shape.length > 0) facts.push(formatShape(layer.output_shape), layer.dtype);
   if (layer.activation !== null) facts.push(`activation ${layer.activation}`);
-  if (layer.units > 0) facts.push(plural(layer.units, "unit"));
+  if (layer.units > 0) facts.push(plural(layer.units, unitWords(layer).one));
   if (layer.parameters > 0) facts.push(`${plural(layer.parameters, "weight")}${layer.trainable ? "" : " (frozen)"}`);
   if (layer.call_site > 0) facts.push(`call ${layer.call_site}`);
   return facts.join(" \u00b7 ");

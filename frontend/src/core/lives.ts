@@ -31,12 +31,12 @@ export function countLives(lives: readonly UnitLife[]): LifeCounts {
 }
 
 /** "64 units: 12 never active, 3 dead, 49 active." */
-export function livesSentence(lives: readonly UnitLife[]): string {
+export function livesSentence(lives: readonly UnitLife[], word = "unit"): string {
   const counts = countLives(lives);
   const told = LIFE_STATES.filter((state) => counts[state] > 0).map(
     (state) => `${formatCount(counts[state])} ${lifeWord(state)}`,
   );
-  const total = plural(lives.length, "unit");
+  const total = plural(lives.length, word);
   return told.length === 0 ? `${total}.` : `${total}: ${told.join(", ")}.`;
 }
 

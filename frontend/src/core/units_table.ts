@@ -1,22 +1,24 @@
 import { lifeWord } from "./lives";
 import type { NumberTable } from "./table";
 import type { UnitLife } from "./types";
+import type { UnitWords } from "./unit_words";
 
 /** Every unit with its state and since when. `activityAt` gives the share of samples on which a unit is active. */
 export function unitsTable(
   lives: readonly UnitLife[],
   order: readonly number[],
   activityAt: (index: number) => number,
+  { one, statistic }: UnitWords,
 ): NumberTable {
   return {
-    rowTitle: "Unit",
+    rowTitle: one.charAt(0).toUpperCase() + one.slice(1),
     columns: [
       { title: "State", unit: "" },
       { title: "Since step", unit: "count" },
       { title: "Revived, times", unit: "count" },
       { title: "Silent samples", unit: "count" },
       { title: "Active on less than (95% confidence)", unit: "share" },
-      { title: "Active on samples at the step", unit: "share" },
+      { title: `${statistic.title} at the step`, unit: "share" },
     ],
     rows: order.flatMap((index) => {
       const life = lives[index];

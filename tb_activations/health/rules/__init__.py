@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from tb_activations.health.rules.attention_collapse import AttentionCollapse
+from tb_activations.health.rules.attention_logits import AttentionLogits
 from tb_activations.health.rules.base import Rule
 from tb_activations.health.rules.collapsed_layer import CollapsedLayer
 from tb_activations.health.rules.dead_units import DeadUnits
@@ -17,6 +19,7 @@ from tb_activations.health.rules.no_learning import NoLearning
 from tb_activations.health.rules.nonfinite import NonFinite
 from tb_activations.health.rules.nonfinite_data import NonFiniteData
 from tb_activations.health.rules.nonfinite_loss import NonFiniteLoss
+from tb_activations.health.rules.outliers import Outliers
 from tb_activations.health.rules.poor_init import PoorInit
 from tb_activations.health.rules.saturated_units import SaturatedUnits
 from tb_activations.health.rules.stagnant_weights import StagnantWeights
@@ -43,6 +46,9 @@ RULES: dict[str, type[Rule]] = {
         PoorInit,
         UnfitHead,
         StuckGates,
+        AttentionLogits,
+        AttentionCollapse,
+        Outliers,
         NonFiniteData,
         NonFiniteLoss,
         LearningRate,
@@ -60,14 +66,17 @@ EXPLANATORY_ORDER = (
     "learning_rate",
     "poor_init",
     "exploding_gradient",
+    "attention_logits",
     "dead_units",
     "saturated_units",
     "stuck_gates",
     "vanishing_gradient",
     "collapsed_layer",
+    "attention_collapse",
     "dormant_units",
     "no_gradient",
     "stagnant_weights",
+    "outliers",
     "loss_spike",
     "no_learning",
 )

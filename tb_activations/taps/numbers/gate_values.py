@@ -18,7 +18,7 @@ def activations(
     names: Sequence[str],
     with_histogram: tf.Tensor | None,
 ) -> list[Activation]:
-    """`statistics.activation` of each gate; without histograms.
+    """`statistics.activation` of each gate; without histograms and kurtosis.
 
     Args:
         values: `[batch, time, gates, ...]`, floating point.
@@ -68,5 +68,6 @@ def _measured(values: tf.Tensor, bounds: tf.Tensor) -> tuple[tf.Tensor, tf.Tenso
         tf.sqrt(tf.math.divide_no_nan(within, total)),
         tf.math.reduce_std(means, 1),
         tf.where(tf.math.is_nan(bounds[:, 0]), bounds[:, 0], outer),
+        tf.fill(tf.shape(total), math.nan),
     ]
     return tf.stack(table, 1), tf.reduce_mean(nonzero, 0), tf.reduce_max(tf.abs(kept), 0)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from tb_activations.records.columns import TIME_BINS
+from tb_activations.records.specs import Config
+
 DATA_KINDS = ("input", "target", "output", "sample_weight")
 """The data of a step whose range is measured: minimum, maximum and number of values that are not finite."""
 
@@ -11,6 +14,7 @@ HEADER = (
     *("layout", "loss_seen", "loss", "learning_rate", "loss_scale", "samples", "input_rms", "constant_loss"),
     "first_learning_rate",
     *(f"{kind}_{name}" for kind in DATA_KINDS for name in ("min", "max", "nonfinite")),
+    *("log_z", "log_z_max", "logit_rms"),
 )
 BATCH_ROWS = (
     *("input_row", "input_rows", "output_row", "output_rows"),
@@ -28,7 +32,17 @@ ACTIVATION_STATISTICS = (
     "sample_std",
     "unit_std",
     "saturated",
+    "kurtosis",
 )
+HEAD_STATISTICS = (
+    "logit_max",
+    "attention_entropy",
+    "heaviest_key",
+    "head_similarity",
+    "similar_head",
+    "similar_other",
+)
+"""Of attention, in addition to `ACTIVATION_STATISTICS`."""
 GRADIENT_STATISTICS = ("elements", "norm", "abs_sum", "nonfinite")
 WEIGHT_STATISTICS = (
     "elements",
@@ -46,6 +60,9 @@ WEIGHT_STATISTICS = (
 HISTOGRAM_EDGES, HISTOGRAM_BUCKETS = 2, 30
 """A packed histogram holds its lowest and highest edge, then the counts."""
 
+SEQUENCE_VALUES = 1 + 4 * TIME_BINS
+"""Of a cell over time: number of time steps; elements and root mean square of each bin, of outputs and gradients."""
+
 MAX_UNITS = 16_384
 """Layers with more units than this (large vocabularies) have statistics of the whole layer only, none per unit."""
 
@@ -61,9 +78,12 @@ class Call:
         inputs: names of the observed layers whose outputs the call was computed from.
         is_gate: whether the output is multiplied by the output of another layer.
         part_of: name of the layer that this is a part of, such as the recurrent layer of a cell; "" for a layer.
+        is_cell: whether it runs at every time step of a recurrent layer, and so has values over time.
         input_place: what the size of the call's input is known from: the place of the call whose output it is, or, from
             the number of calls on, of an input that was measured on its own; None if it is unknown.
+        config: what the layer was made with.
         map_shape: (samples, height, width, channels) of the feature maps that the step returns; empty for none.
+        has_heads: whether the units are the heads of attention, so that `HEAD_STATISTICS` follow.
     """
 
     name: str
@@ -78,8 +98,11 @@ class Call:
     inputs: tuple[str, ...] = ()
     is_gate: bool = False
     part_of: str = ""
+    is_cell: bool = False
     input_place: int | None = None
     map_shape: tuple[int, ...] = ()
+    config: Config = dataclasses.field(default_factory=dict)
+    has_heads: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,19 +124,21 @@ class Unobserved:
     parameters: int
     trainable: bool
     reason: str
+    config: Config = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
     """The order of everything in the packed vectors: header, calls, inputs, weights.
 
-    Each call has the statistics of its output, those of the gradient at its output, and per unit the active share and
-    the peak. Each input has its number of finite elements and their norm.
+    Each call has the statistics of its output, those of heads if it has them, those of the gradient at its output, and
+    per unit the active share and the peak. Each input has its number of finite elements and their norm.
 
     Attributes:
         inputs: number of inputs that were measured on their own.
         loss: name of the compiled loss function, "" if it is unknown or not the only one.
         from_logits: whether that loss takes logits.
+        optimizer: what the optimizer was made with.
         clipnorm, global_clipnorm: norms to which the optimizer clips the gradient of each weight, and of all together.
     """
 
@@ -123,5 +148,6 @@ class Layout:
     inputs: int = 0
     loss: str = ""
     from_logits: bool = False
+    optimizer: Config = dataclasses.field(default_factory=dict)
     clipnorm: float | None = None
     global_clipnorm: float | None = None

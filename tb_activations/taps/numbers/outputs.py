@@ -7,15 +7,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tb_activations.taps.numbers.layout import HEAD_STATISTICS
 from tb_activations.taps.numbers.values import Vector
 
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """One call on all replicas: `[replicas, ...]` each."""
+    """One call on all replicas: `[replicas, ...]` each. Only attention has statistics of `heads`."""
 
     activation: Vector
     input_rms: Vector
+    heads: Vector
     gradient: Vector
     active: Vector
     peak: Vector
@@ -37,6 +39,8 @@ OUTPUT_VALUES = (
     "unit_std",
     "saturated_fraction",
     "input_rms",
+    *HEAD_STATISTICS,
+    "kurtosis",
 )
 
 
@@ -73,7 +77,7 @@ def _fill_single(
     units: Sequence[int],
     scale: float,
 ) -> None:
-    elements, mean, std, low, high, nonzero, nonfinite, sample_std, unit_std, saturated = np.concatenate(
+    elements, mean, std, low, high, nonzero, nonfinite, sample_std, unit_std, saturated, kurtosis = np.concatenate(
         [part.activation for part in parts]
     ).T
     is_finite, is_some = elements > nonfinite, elements > 0
@@ -88,6 +92,7 @@ def _fill_single(
         "sample_std": np.where(is_some, sample_std, np.nan),
         "unit_std": np.where(is_some & (np.array([units[row] for row in rows]) > 1), unit_std, np.nan),
         "saturated_fraction": np.where(is_some, saturated, np.nan),
+        "kurtosis": np.where(is_some, kurtosis, np.nan),
         "input_rms": np.where(is_some, np.concatenate([part.input_rms for part in parts])[:, 0], np.nan),
     }
     length, norm, abs_sum, lost = np.concatenate([part.gradient for part in parts]).T
@@ -98,6 +103,9 @@ def _fill_single(
     }
     for name, values in columns.items():
         table[name][rows] = values
+    for row, part in zip(rows, parts, strict=True):
+        for name, value in _of_heads([part]).items():
+            table[name][row] = value
     for row, part, count in zip(rows, parts, elements, strict=True):
         if units[row]:
             activity[row], peak[row] = (
@@ -110,7 +118,7 @@ def _columns(parts: Sequence[Part], units: int, scale: float) -> tuple[dict[str,
     if not parts:
         return dict.fromkeys(OUTPUT_VALUES, np.nan), np.zeros(0), np.zeros(0)
     activation = np.concatenate([part.activation for part in parts])
-    elements, mean, std, low, high, nonzero, nonfinite, sample_std, unit_std, saturated = activation.T
+    elements, mean, std, low, high, nonzero, nonfinite, sample_std, unit_std, saturated, kurtosis = activation.T
     count = elements.sum()
     finite = elements - nonfinite
     kept = finite > 0
@@ -128,8 +136,10 @@ def _columns(parts: Sequence[Part], units: int, scale: float) -> tuple[dict[str,
         "sample_std": rms(sample_std, elements),
         "unit_std": rms(unit_std, elements) if units > 1 else np.nan,
         "saturated_fraction": average(saturated, elements),
+        "kurtosis": average(kurtosis, elements),
         "input_rms": rms(np.concatenate([part.input_rms for part in parts])[:, 0], elements),
     }
+    columns |= _of_heads(parts)
     gradient = np.concatenate([part.gradient for part in parts])
     columns |= _gradient_columns(gradient[~np.isnan(gradient[:, 0])], scale)
     if not units:
@@ -139,6 +149,21 @@ def _columns(parts: Sequence[Part], units: int, scale: float) -> tuple[dict[str,
     activity = np.average(np.concatenate([part.active for part in parts]), axis=0, weights=elements)
     peak = np.concatenate([part.peak for part in parts]).max(axis=0)
     return columns | {"silent_fraction": float((activity == 0).mean())}, activity, peak
+
+
+def _of_heads(parts: Sequence[Part]) -> dict[str, float]:
+    """Those of `HEAD_STATISTICS`; none for a layer that is not attention. The pair is that of the most alike heads."""
+    if any(not part.heads.shape[1] for part in parts):
+        return {}
+    table = np.concatenate([part.heads for part in parts])
+    elements = np.concatenate([part.activation for part in parts])[:, 0]
+    logit_max, entropy, heaviest, similarity, *_ = table.T
+    # NaN is kept: a logit that is not a number is no small one.
+    columns = {"logit_max": float(logit_max.max())}
+    for name, values in (("attention_entropy", entropy), ("heaviest_key", heaviest)):
+        columns[name] = average(values[~np.isnan(values)], elements[~np.isnan(values)])
+    pair = table[0 if np.isnan(similarity).all() else int(np.nanargmax(similarity)), 3:].tolist()
+    return columns | dict(zip(HEAD_STATISTICS[3:], pair, strict=True))
 
 
 def _gradient_columns(gradient: Vector, scale: float) -> dict[str, float]:

@@ -117,7 +117,7 @@ def _activation_of(has_histogram: bool, has_bounds: bool, has_units: bool) -> Ca
         moments, active, peak = _activation_values(rows)
         sampled = sampled_rows(rows)
         saturated = _outer_share(sampled, more[-1]) if has_bounds else float("nan")
-        results = [tf.concat([moments, [*_spreads(sampled), saturated]], 0)]
+        results = [tf.concat([moments, [*_spreads(sampled), saturated, _kurtosis(sampled)]], 0)]
         if has_units:
             results += [active, peak]
         if has_histogram:
@@ -169,6 +169,11 @@ def _spreads(sampled: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     means = tf.reduce_mean(sampled, 0)
     # Computed from differences: for equal outputs, a difference of squares would leave rounding errors instead of 0.
     return tf.sqrt(tf.reduce_mean(tf.square(sampled - means))), tf.math.reduce_std(means)
+
+
+def _kurtosis(sampled: tf.Tensor) -> tf.Tensor:
+    squares = tf.square(sampled)
+    return tf.reduce_mean(tf.square(squares)) / tf.square(tf.reduce_mean(squares))
 
 
 def _outer_share(sampled: tf.Tensor, bounds: tf.Tensor) -> tf.Tensor:

@@ -57,7 +57,7 @@ def backward(gradient: tf.Tensor) -> tf.Tensor:
 
 
 def activation_of(sums: tf.Tensor, units: int, is_bounded: bool, with_histogram: tf.Tensor | None) -> Activation:
-    """`statistics.activation` from sums; without extremes, and with an empty or unknown histogram."""
+    """`statistics.activation` from sums; without extremes and kurtosis, and with an empty or unknown histogram."""
     columns = max(units, 1)
     elements, finite, saturated = tf.unstack(sums[: len(FORWARD)])
     per_unit = tf.reshape(sums[len(FORWARD) : -len(BACKWARD)], [len(PER_UNIT), columns])
@@ -76,6 +76,7 @@ def activation_of(sums: tf.Tensor, units: int, is_bounded: bool, with_histogram:
         tf.sqrt(tf.reduce_mean(variances)),
         tf.math.reduce_std(means),
         saturated / elements if is_bounded else math.nan,
+        math.nan,
     ]
     known = tf.stack([tf.cast(value, tf.float32) for value in values])
     active = tf.cast(per_unit[2] / (elements / columns), tf.float32)

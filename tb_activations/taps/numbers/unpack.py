@@ -13,6 +13,7 @@ from tb_activations.taps.numbers.layout import (
     BATCH_ROWS,
     DATA_KINDS,
     GRADIENT_STATISTICS,
+    HEAD_STATISTICS,
     HEADER,
     WEIGHT_STATISTICS,
     Call,
@@ -20,7 +21,7 @@ from tb_activations.taps.numbers.layout import (
     Unobserved,
     Weight,
 )
-from tb_activations.taps.numbers.outputs import OUTPUT_VALUES, Part, outputs, ratio, ratios, rms
+from tb_activations.taps.numbers.outputs import OUTPUT_VALUES, Part, average, outputs, ratio, ratios, rms
 from tb_activations.taps.numbers.standing_out import standing_out
 from tb_activations.taps.numbers.values import Array, Row, StepValues, Vector
 
@@ -58,6 +59,7 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
         "first_learning_rate": float(header["first_learning_rate"]),
         "loss_scale": float(scale),
         **_extents(values),
+        **_logits(values),
     }
     start = len(HEADER) + len(BATCH_ROWS)
     totals |= standing_out(values[:, len(HEADER) : start], values[:, HEADER.index("samples")])
@@ -79,6 +81,7 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
         peak=peak,
         loss=layout.loss,
         from_logits=layout.from_logits,
+        optimizer=layout.optimizer,
     )
 
 
@@ -102,10 +105,18 @@ def _extents(values: Vector) -> dict[str, float]:
     return merged
 
 
+def _logits(values: Vector) -> dict[str, float]:
+    """The size of the head's logits over all replicas."""
+    mean, largest, size, samples = (
+        values[:, HEADER.index(name)] for name in ("log_z", "log_z_max", "logit_rms", "samples")
+    )
+    return {"log_z": average(mean, samples), "log_z_max": float(largest.max()), "logit_rms": rms(size, samples)}
+
+
 def _split_calls(values: Vector, layout: Layout) -> tuple[list[Part], Vector]:
     pieces = []
     for call in layout.calls:
-        sizes = (_ACTIVATION, _GRADIENT, call.units, call.units)
+        sizes = (_ACTIVATION, len(HEAD_STATISTICS) if call.has_heads else 0, _GRADIENT, call.units, call.units)
         edges = list(itertools.accumulate(sizes))
         pieces.append(np.split(values[:, : edges[-1]], edges[:-1], axis=1))
         values = values[:, edges[-1] :]
@@ -141,7 +152,9 @@ def _rows(calls: Sequence[Call]) -> Iterator[tuple[Row, list[int]]]:
 
 
 def _unobserved_row(layer: Unobserved) -> tuple[Row, list[int]]:
-    call = Call(layer.name, layer.class_name, 1, (), "", 0, None, layer.parameters, layer.trainable)
+    call = Call(
+        layer.name, layer.class_name, 1, (), "", 0, None, layer.parameters, layer.trainable, config=layer.config
+    )
     return Row(call, 0, 0, layer.reason), []
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from tb_activations.records.specs import Config
 from tb_activations.taps.numbers.layout import Call, Weight
 
 Vector = NDArray[np.float64]
@@ -39,7 +40,10 @@ class StepValues:
             absolute output.
         histograms: `[rows, 2, 32]` float32: activation, then gradient; lowest edge, highest edge and 30 counts. None
             for a step without histograms.
-        loss, from_logits: the compiled loss, see `Layout`.
+        sequences: `[rows, 1 + 2 * 64]` float32: number of time steps of a cell, then the root mean squares of its
+            outputs and of the gradients at them in each bin of time. NaN in other rows; None for a step without
+            histograms.
+        loss, from_logits, optimizer: see `Layout`.
     """
 
     rows: tuple[Row, ...]
@@ -50,5 +54,7 @@ class StepValues:
     activity: Vector
     peak: Vector
     histograms: Array | None = None
+    sequences: Array | None = None
     loss: str = ""
     from_logits: bool = False
+    optimizer: Config = dataclasses.field(default_factory=dict)

@@ -21,6 +21,7 @@ import tensorflow as tf
 
 from tb_activations.taps import taps
 from tb_activations.taps.gist import gist
+from tb_activations.taps.step.attention import Products, Scores, attention_taps
 from tb_activations.taps.step.gradients import Wanted
 from tb_activations.taps.step.inlining import as_part_of_caller
 
@@ -52,6 +53,9 @@ class Listener(Protocol):
 
     def looping(self, run: Callable[..., Any], layer: keras.layers.RNN, call: LoopCall) -> Any:
         """Runs the loop of a recurrent layer: `run` with the arguments of `call`, or with others."""
+
+    def attending(self, layer: keras.layers.Layer, attention: Scores | Products) -> None:
+        """Called before a layer computes its attention."""
 
     def differentiating(self, target: Any, sources: Any, is_filled: bool) -> contextlib.AbstractContextManager[Wanted]:
         """Wraps the backward pass from `target` to `sources`, which is to compute more gradients.
@@ -118,6 +122,7 @@ def _taps() -> Iterator[taps.Tap]:
     yield taps.Tap(tf.GradientTape, "__enter__", _hooked_enter(tf.GradientTape.__enter__))
     yield taps.Tap(tf.GradientTape, "__exit__", _hooked_exit(tf.GradientTape.__exit__))
     yield from _on_loops()
+    yield from attention_taps(lambda: getattr(_local, "listener", None))
     yield taps.Tap(_COMPILED, "__call__", _hooked_function(_COMPILED.__call__))
     for kind in _classes_with("apply", keras.optimizers.Optimizer):
         yield taps.Tap(kind, "apply", _hooked_apply(vars(kind)["apply"]))

@@ -13,11 +13,12 @@ from tb_activations.taps.functions import calls
 from tb_activations.taps.functions.between import Applied
 from tb_activations.taps.functions.recognition import NAMES, Function
 from tb_activations.taps.layers import has_known_activation, unit_axis
-from tb_activations.taps.numbers import feature_maps, gate_values, statistics, sums
+from tb_activations.taps.numbers import attention, feature_maps, gate_values, statistics, sums
 from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.later import Measure, items, now
 from tb_activations.taps.numbers.layout import MAX_UNITS, Call
 from tb_activations.taps.owners import parameters_of
+from tb_activations.taps.step.attention import SeenHeads
 from tb_activations.taps.step.seen import NONE, Gates, SeenCall, SeenInside, SeenPart
 
 _EAGER_SIZES = 8
@@ -99,6 +100,8 @@ class Measuring:
 
     def measure_part(self, part: SeenPart) -> Measured:
         """The statistics of a part of a layer."""
+        if isinstance(part, SeenHeads):
+            return self._measure_heads(part)
         layer, value = part.entry.layer, tf.stop_gradient(aside(part.value))
         is_channels_first = getattr(layer, "data_format", None) == "channels_first" and value.shape.rank > 4
         first = 2 if part.gates is None else 3
@@ -123,6 +126,25 @@ class Measuring:
             trainable=False,
             is_gate=part.is_gate,
             part_of=part.layer,
+            is_cell=part.is_cell,
+        )
+        return Measured(spec, measured, None, None)
+
+    def _measure_heads(self, part: SeenHeads) -> Measured:
+        logits, mask = part.logits()
+        measured = self._measure(attention.heads, logits, mask, self._wanted)
+        spec = Call(
+            name=part.name,
+            class_name=part.class_name,
+            number=part.number,
+            shape=(None, part.heads, None, logits.shape[3]),
+            dtype=part.value.dtype.name,
+            units=part.heads,
+            activation=None,
+            parameters=0,
+            trainable=False,
+            part_of=part.layer,
+            has_heads=True,
         )
         return Measured(spec, measured, None, None)
 

@@ -14,29 +14,29 @@ import keras
 import tensorflow as tf
 
 from tb_activations.taps import taps
+from tb_activations.taps.configuration import optimizer_configuration
 from tb_activations.taps.finder import LayerFinder
 from tb_activations.taps.functions.eager import Waiting
 from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import NamedLayer, is_moving
 from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.later import Measure, now
-from tb_activations.taps.numbers.layout import Layout, Unobserved, Weight
-from tb_activations.taps.owners import innermost, parameters_of
+from tb_activations.taps.numbers.layout import Layout, Weight
+from tb_activations.taps.owners import innermost
 from tb_activations.taps.step import gradients, hooks, inside
+from tb_activations.taps.step.attention import HEADS, Products, Scores, seen_heads
 from tb_activations.taps.step.hooks import LoopCall
 from tb_activations.taps.step.loops import Loop, cells_of
 from tb_activations.taps.step.moments import Clipping
 from tb_activations.taps.step.packing import Packing
 from tb_activations.taps.step.rates import Rates
 from tb_activations.taps.step.results import Results
-from tb_activations.taps.step.seen import Seen, SeenCall, SeenInside, SeenPart, floats
+from tb_activations.taps.step.seen import Begun, Seen, SeenCall, SeenInside, SeenPart, floats
 from tb_activations.taps.step.step_data import StepData
+from tb_activations.taps.step.unobserved import unobserved
 from tb_activations.taps.step.wiring import Wiring
 
 _LOGGER = logging.getLogger("tb_activations")
-_NOT_CALLED = "no training step called it, or only inside a function that was compiled earlier"
-_CONTAINER = "only its own weights are observed; the layers inside it have their own rows"
-_IN_ONE_KERNEL = "cuDNN runs the whole loop at once; use_cudnn=False in the recurrent layer makes its cell observable"
 _NOT_DIFFERENTIATED = "it is called inside a condition or loop, and the loss does not depend on its output"
 _NO_FLOATS = "its output has no floating-point tensor"
 
@@ -47,14 +47,6 @@ class Options:
 
     with_histograms: bool
     with_maps: bool
-
-
-@dataclasses.dataclass(eq=False)
-class Begun:
-    """A call in progress: the floating-point tensors among its arguments, and whether other layers run within it."""
-
-    inputs: tuple[tf.Tensor, ...]
-    is_composite: bool = False
 
 
 class Observation:
@@ -105,6 +97,7 @@ class Observation:
         self.input_rms: tf.Tensor = tf.constant(math.nan)
         self.data = StepData()
         self.clipping = Clipping()
+        self.optimizer: Any = None
 
     def is_here(self) -> bool:
         """Whether values computed now can leave the step."""
@@ -193,6 +186,20 @@ class Observation:
             number = 1 + sum(part.name == other.name for other in self._parts)
             self._parts.append(dataclasses.replace(part, number=number))
         return result
+
+    def see_attention(self, layer: keras.layers.Layer, attention: Scores | Products) -> None:
+        """Records the heads of an attention layer, before it computes its attention."""
+        if not self.is_here() or self._differentiated is not None or taps.is_inferring_shapes():
+            return
+        entry = self._finder.entry(layer)
+        number = 1 + sum(part.entry is entry and part.part == HEADS for part in self._parts)
+        heads = seen_heads(entry, attention, number) if entry is not None else None
+        if heads is None:
+            return
+        self._parts.append(heads)
+        if self._graph is None:
+            self._results.measure_part(heads)
+            heads.release()
 
     def see_returned(self, outputs: Any) -> None:
         """Records the outputs of a model: an activation function may follow its last layer."""
@@ -319,15 +326,21 @@ class Observation:
         self._rows = self._results.known([*self._parts, *self._in_order()])
         called = {seen.name for seen in self._rows}
         whole = {seen.name for seen in self._rows if not isinstance(seen, SeenPart)}
+        reasons = self._known_reasons | self._reasons
         return Layout(
-            calls=self._results.specs(self._rows, self._wiring.gates),
+            calls=self._results.specs(self._rows, self._wiring.gates, self._finder.configuration),
             weights=tuple(
                 dataclasses.replace(spec, layer=innermost(spec.layer, whole)) for spec, _ in self._weights.values()
             ),
-            unobserved=tuple(self._unobserved(entry) for entry in self._finder.named if entry.name not in called),
+            unobserved=tuple(
+                unobserved(entry, reasons, self._finder.configuration(entry.layer))
+                for entry in self._finder.named
+                if entry.name not in called
+            ),
             inputs=len(self._results.inputs),
             loss=self.data.loss.name,
             from_logits=self.data.loss.from_logits,
+            optimizer={} if self.optimizer is None else optimizer_configuration(self.optimizer),
             clipnorm=self.clipping.each,
             global_clipnorm=self.clipping.together,
         )
@@ -339,16 +352,6 @@ class Observation:
                 order.append((place, call))
         # Stable: what a condition holds comes before the call that ended next.
         return [one for _, one in sorted(order, key=lambda pair: pair[0])]
-
-    def _unobserved(self, entry: NamedLayer) -> Unobserved:
-        default = _CONTAINER if entry.is_container else _IN_ONE_KERNEL if entry.is_cell else _NOT_CALLED
-        return Unobserved(
-            entry.name,
-            type(entry.layer).__name__,
-            parameters_of(entry),
-            bool(entry.layer._trainable_variables if entry.is_container else entry.layer.trainable_weights),
-            self._reasons.get(entry.name, self._known_reasons.get(entry.name, default)),
-        )
 
     def packing(self, layout_number: int) -> Packing:
         """What leaves the step."""
@@ -377,6 +380,7 @@ class Observation:
             inputs=self._results.inputs,
             weights=[values for _, values in self._weights.values()],
             maps=[one.maps for one in measured if one.maps is not None],
+            sequences=self._results.sequences(self._rows),
             with_histograms=self._options.with_histograms,
         )
 

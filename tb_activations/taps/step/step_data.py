@@ -12,11 +12,16 @@ import tensorflow as tf
 
 from tb_activations.taps import taps
 from tb_activations.taps.gist import gist
+from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.batch_rows import BAD, first_bad
 from tb_activations.taps.numbers.extents import EXTENT, constant_loss, extent
+from tb_activations.taps.numbers.head_logits import head_logits
 from tb_activations.taps.numbers.layout import DATA_KINDS
 
 _LOGGER = logging.getLogger("tb_activations")
+
+_OF_SOFTMAX = frozenset({"categorical_crossentropy", "sparse_categorical_crossentropy"})
+"""Losses that take the logarithm of a softmax."""
 
 
 _WITH_ROWS = ("input", "output")
@@ -45,6 +50,7 @@ class StepData:
         self.loss = LossFunction()
         self.constant: tf.Tensor = tf.constant(math.nan)
         self.compiled: tf.Tensor = tf.constant(math.nan)
+        self._logits: tf.Tensor | None = None
 
     def see(self, kind: str, values: Any) -> None:
         """Measures one of `DATA_KINDS`: a nest of tensors, None where the step has none."""
@@ -74,15 +80,18 @@ class StepData:
             return
         self.loss = loss_function(model.loss)
         self.compiled = tf.cast(tf.stop_gradient(value), tf.float32)
+        if self.loss.name in _OF_SOFTMAX and tf.is_tensor(flat[1][0]):
+            self._logits = flat[1][0] if self.loss.from_logits else taps.logits(flat[1][0])
         if sample_weight is None and tf.is_tensor(flat[0][0]):
             constant = constant_loss(self.loss.name, flat[0][0], flat[1][0].shape[-1])
             # Keras divides the loss of each replica by their number, so that the sum is the mean.
             self.constant = constant / _replicas()
 
     def packed(self) -> tf.Tensor:
-        """`[DATA_KINDS x EXTENT]` float32."""
+        """`[DATA_KINDS x EXTENT + 3]` float32, ending in `head_logits`; call it when the step is complete."""
         unknown = tf.fill([len(EXTENT)], math.nan)
-        return tf.concat([self._extents.get(kind, unknown) for kind in DATA_KINDS], 0)
+        logits = unknown if self._logits is None else head_logits(aside(self._logits))
+        return tf.concat([*(self._extents.get(kind, unknown) for kind in DATA_KINDS), logits], 0)
 
     def bad_rows(self) -> tf.Tensor:
         """`batch_rows.BAD` of the inputs, then of the model's outputs; NaN if unknown."""

@@ -73,6 +73,7 @@ class Updates:
         self._owners = Owners.now(finder)
         self._by_hand: dict[int, _ByHand] = {}
         self.entering = enter
+        self.attending = observation.see_attention
 
     @contextlib.contextmanager
     def differentiating(self, target: Any, sources: Any, is_filled: bool) -> Iterator[Wanted]:
@@ -186,6 +187,7 @@ def _flat_like(sources: Any, gradients: Any) -> list[Any]:
 def _see_optimizer(observation: Observation, optimizer: keras.optimizers.Optimizer) -> None:
     observation.rates.see(optimizer, tf.cast(tf.convert_to_tensor(optimizer.learning_rate), tf.float32))
     observation.clipping = clipping_of(optimizer)
+    observation.optimizer = optimizer
     observation.loss_scale = tf.cast(tf.convert_to_tensor(optimizer.scale_loss(1.0)), tf.float32)
 
 

@@ -20,7 +20,8 @@ import {
 import { reduceSmallest } from "../../core/raster";
 import { extentOf, nearestStep, type ValueScale, valueScale } from "../../core/scale";
 import type { NumberTable } from "../../core/table";
-import type { Statistic, UnitLife } from "../../core/types";
+import type { UnitLife } from "../../core/types";
+import { type UnitWords, unitWords } from "../../core/unit_words";
 import { unitsTable } from "../../core/units_table";
 import type { Store } from "../../state/store";
 import { ExportMenu } from "../parts/export_menu";
@@ -31,14 +32,6 @@ import { RowMatrix, type RowMatrixStore } from "../parts/row_matrix";
 
 type UnitsStore = RowMatrixStore & Pick<Store, "cursor" | "layer" | "run" | "units" | "runStyles">;
 
-const ACTIVITY: Statistic = {
-  id: "activity",
-  title: "Activity",
-  about: "Share of samples with a nonzero output of the unit. Point at a unit to see its history.",
-  unit: "share",
-  scale: "log",
-};
-
 /** From 1% or less up to 100%, so that layers are comparable. */
 const activityBounds = (values: Float32Array) => ({ low: Math.min(0.01, extentOf(values, 0)?.low ?? 0.01), high: 1 });
 
@@ -48,12 +41,13 @@ export function UnitLives({ store }: { readonly store: UnitsStore }) {
   const { isTable, button } = useTableChoice();
   const layer = store.layer.value;
   if (layer === null) return null;
+  const words = unitWords(layer);
   const idle =
     layer.not_observed === "" ? "The units of this layer are not tracked." : `Not observable: ${layer.not_observed}`;
   const file = [store.run.value?.name ?? "", layer.name, "units"];
   const table = () => {
     const frame = store.units.value.value;
-    return frame === null ? null : tableOf(frame, store.cursor.value, order.value);
+    return frame === null ? null : tableOf(frame, store.cursor.value, order.value, words);
   };
   const tools = layer.units > 0 && (
     <>
@@ -77,21 +71,21 @@ export function UnitLives({ store }: { readonly store: UnitsStore }) {
     </>
   );
   return (
-    <Panel id="units" title={`Units: ${layer.name}`} tools={tools}>
+    <Panel id="units" title={`${words.title}: ${layer.name}`} tools={tools}>
       <MainRunNote store={store} />
       <Await loaded={store.units.value} height={layer.units === 0 ? 20 : 240} idle={idle}>
         {(frame) =>
           isTable ? (
             <>
-              <p class="lives">{livesSentence(frame.header.lives)}</p>
+              <p class="lives">{livesSentence(frame.header.lives, words.one)}</p>
               <Numbers
                 name={`Table: units of ${layer.name}`}
-                table={tableOf(frame, store.cursor.value, order.value)}
+                table={tableOf(frame, store.cursor.value, order.value, words)}
                 file={file}
               />
             </>
           ) : (
-            <LifeMap store={store} frame={frame} by={order.value} />
+            <LifeMap store={store} frame={frame} by={order.value} words={words} />
           )
         }
       </Await>
@@ -99,19 +93,26 @@ export function UnitLives({ store }: { readonly store: UnitsStore }) {
   );
 }
 
-function tableOf({ header, data }: Frame<UnitsHeader>, cursor: number | null, by: LifeOrder): NumberTable {
+function tableOf(
+  { header, data }: Frame<UnitsHeader>,
+  cursor: number | null,
+  by: LifeOrder,
+  words: UnitWords,
+): NumberTable {
   const { lives, steps, shape } = header;
   const index = nearestStep(steps, cursor ?? Number.POSITIVE_INFINITY);
-  return unitsTable(lives, lifeOrder(lives, by), (unit) => data[index * (shape[2] ?? 0) + unit] ?? Number.NaN);
+  const activityAt = (unit: number) => data[index * (shape[2] ?? 0) + unit] ?? Number.NaN;
+  return unitsTable(lives, lifeOrder(lives, by), activityAt, words);
 }
 
 interface LifeMapProps {
   readonly store: UnitsStore;
   readonly frame: Frame<UnitsHeader>;
   readonly by: LifeOrder;
+  readonly words: UnitWords;
 }
 
-function LifeMap({ store, frame, by }: LifeMapProps) {
+function LifeMap({ store, frame, by, words }: LifeMapProps) {
   const { lives, steps, shape } = frame.header;
   const palette = PALETTES[store.theme.value];
   const map = useMemo(() => {
@@ -128,20 +129,20 @@ function LifeMap({ store, frame, by }: LifeMapProps) {
       scale,
       specials: specialValues(living, scale),
       hasDead: living.length < marked.length,
-      names: order.map((unit) => `unit ${unit}`),
+      names: order.map((unit) => `${words.one} ${unit}`),
     };
-  }, [frame, by]);
+  }, [frame, by, words]);
   const lookOf = useMemo(() => lifeLook(map.scale, palette), [map, palette]);
   const axis = useStepAxis(steps, store.view.value);
   if (steps.length === 0) return <p class="message">No steps recorded yet.</p>;
 
   return (
     <>
-      <p class="lives">{livesSentence(lives)}</p>
+      <p class="lives">{livesSentence(lives, words.one)}</p>
       <RowMatrix
         store={store}
         id="units"
-        name={`Activity of ${lives.length} units over ${steps.length} steps`}
+        name={`${words.statistic.title} of ${lives.length} ${words.one}s over ${steps.length} steps`}
         rowNames={map.names}
         steps={steps}
         values={map.marked}
@@ -151,13 +152,13 @@ function LifeMap({ store, frame, by }: LifeMapProps) {
         maxRowHeight={14}
         readout={(row) => {
           const life = lives[map.order[row] ?? -1];
-          if (life === undefined) return ACTIVITY.about;
-          return <LifeReadout store={store} life={life} steps={steps} values={map.values} row={row} />;
+          if (life === undefined) return words.statistic.about;
+          return <LifeReadout store={store} life={life} steps={steps} values={map.values} row={row} words={words} />;
         }}
       />
       <ColorBar
         scale={map.scale}
-        statistic={ACTIVITY}
+        statistic={words.statistic}
         specials={map.specials}
         hasDead={map.hasDead}
         hasGaps={axis.gaps.length > 0}
@@ -178,19 +179,22 @@ interface LifeReadoutProps {
   readonly steps: readonly number[];
   readonly values: Float32Array;
   readonly row: number;
+  readonly words: UnitWords;
 }
 
-function LifeReadout({ store, life, steps, values, row }: LifeReadoutProps) {
+function LifeReadout({ store, life, steps, values, row, words }: LifeReadoutProps) {
   const index = nearestStep(steps, store.cursor.value ?? Number.POSITIVE_INFINITY);
   return (
     <>
-      <b>unit {life.unit}</b>
+      <b>
+        {words.one} {life.unit}
+      </b>
       <span>
         {lifeSentence(life)}
         {certainty(life)}
       </span>
       <span>step {formatCount(steps[index] ?? 0)}</span>
-      <span>active on {formatValue(values[row * steps.length + index], "share")} of samples</span>
+      <span>{words.told(formatValue(values[row * steps.length + index], "share"))}</span>
     </>
   );
 }

@@ -39,6 +39,7 @@ import type { Host } from "../host";
 import { type ByRun, eachRun } from "./by_run";
 import { type Choices, HEALTH } from "./choices";
 import type { Muting } from "./muting";
+import { pickLayer } from "./pick_layer";
 import { pollWhileFresh } from "./polling";
 import { type Loaded, resource, stable } from "./resource";
 
@@ -387,19 +388,4 @@ export function createAnswers(
       (name, _, abort) => fetchEpochs(name, abort),
     ),
   };
-}
-
-/** The requested layer; else the one in the verdict; else the first. */
-function pickLayer(
-  description: RunDescription | null,
-  findings: Findings | null,
-  isLoading: boolean,
-  name: string | undefined,
-): Layer | null {
-  if (description === null) return null;
-  const byName = (wanted: string | null | undefined) => description.layers.find((layer) => layer.name === wanted);
-  const asked = byName(name);
-  if (asked !== undefined) return asked;
-  if (findings === null && isLoading) return null;
-  return byName(findings?.verdict.layer) ?? description.layers[0] ?? null;
 }

@@ -44,7 +44,8 @@ class LayerHealth(keras.callbacks.Callback):
             continued if the state of the model continues it. Otherwise, and while another training records there, a
             sibling folder is used (`run-1-2` for `run-1`) and a warning logged.
         update_freq: which steps are observed. "auto" observes many steps at first and then as many as `overhead`
-            allows; "batch" every step; "epoch" the last step of every epoch; a number N every N steps.
+            allows; "sparse" the first twenty steps and then fewer and fewer, whatever the clock, for short trainings in
+            large numbers; "batch" every step; "epoch" the last step of every epoch; a number N every N steps.
         overhead: share of the training time, above 0 and at most 1, that monitoring may take; only for "auto".
         layers: layers to observe: names, a regular expression, or a function from a layer to a bool. None: all.
         histogram_freq: histograms of activations and gradients at the end of every N-th epoch; 0 for none, also in

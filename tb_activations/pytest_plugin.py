@@ -75,7 +75,7 @@ class LayerHealthGolden:
         tolerances: Tolerances | None = None,
         match: Literal["step", "epoch"] = "step",
         include: Collection[str] = (),
-        update_freq: int | Literal["auto", "batch", "epoch"] = 1,
+        update_freq: int | Literal["auto", "sparse", "batch", "epoch"] = 1,
         **arguments: Any,
     ) -> Iterator[LayerHealth]:
         """Gives the callback to train with; compares its run with the golden when the block ends.
@@ -96,7 +96,7 @@ class LayerHealthGolden:
         from tb_activations.callback import LayerHealth
 
         if update_freq == "auto":
-            raise ValueError('update_freq="auto" depends on the clock; give a number, "batch" or "epoch"')
+            raise ValueError('update_freq="auto" depends on the clock; give a number, "sparse", "batch" or "epoch"')
         golden = self._golden(name, rtol, atol, tolerances, match, include)
         settings = {"image_freq": 0, "histogram_freq": 0, "stock_summaries": False, **arguments}
         log_dir = self._tmp_path / FOLDER / (name or "run")

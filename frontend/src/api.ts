@@ -144,8 +144,14 @@ function withMuted(parameters: Parameters, muted: string): Parameters {
   return muted === "" ? parameters : { ...parameters, muted };
 }
 
-export function fetchMatrix(run: string, stat: string, signal: AbortSignal): Promise<Frame<MatrixHeader>> {
-  return getFrame("matrix", { run, stat, max_steps: MAX_STEPS }, signal);
+/** @param muted only for health. */
+export function fetchMatrix(run: string, stat: string, signal: AbortSignal, muted = ""): Promise<Frame<MatrixHeader>> {
+  return getFrame("matrix", withMuted({ run, stat, max_steps: MAX_STEPS }, muted), signal);
+}
+
+/** Metrics at the ends of epochs. */
+export function fetchEpochs(run: string, signal: AbortSignal): Promise<Frame<SeriesHeader>> {
+  return getFrame("epochs", { run, max_steps: MAX_STEPS }, signal);
 }
 
 export function fetchSeries(

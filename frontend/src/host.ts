@@ -12,6 +12,8 @@ export interface Host {
   readonly selection: HostSelection;
   /** Address of one of TensorBoard's own tabs, filtered by tag; to be opened in the surrounding page. */
   stockAddress(tab: string, tagPattern: string): string;
+  /** Opens such an address. A link of this page could not in a sandboxed frame, which may not lead the page around it. */
+  openStock(address: string): void;
   /** Writes the place into the address: as a new entry of the browser's history, or in place of the last one. */
   keepPlace(place: Place, isNewEntry: boolean): void;
   /** Calls back with the place when the user goes back or forward in the browser's history. */
@@ -57,6 +59,11 @@ export function connectHost(): Host {
     stockAddress: (tab, tagPattern) => {
       const { pathname, search } = outer.location;
       return `${pathname}${search}#${tab}&tagFilter=${encodeURIComponent(tagPattern)}`;
+    },
+    openStock: (address) => {
+      const link = outer.document.createElement("a");
+      link.href = address;
+      link.click();
     },
     keepPlace: (place, isNewEntry) => keepPlace(outer, place, isNewEntry),
     watchPlace: (changed) => {

@@ -20,6 +20,6 @@ describe("the server's answers", () => {
   });
 
   it("use the codes of health that the page knows", () => {
-    expect(HEALTH_CODES).toEqual([...answers.outcomeValues, "unobserved"]);
+    expect(HEALTH_CODES).toEqual([...answers.healthCodeValues, "unobserved"]);
   });
 });

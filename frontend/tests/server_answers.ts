@@ -5,6 +5,7 @@ import type {
   ErrorKind,
   Findings,
   FindingUnit,
+  HealthCode,
   Judgement,
   LifeState,
   Outcome,
@@ -21,7 +22,7 @@ type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
 
 export const runList: RunList = {"runs": [{"name": "sick", "readable": true, "kind": null, "reason": "", "records": 12, "layers": 5, "first_step": 0, "last_step": 110, "start_time": 1795219200.0, "last_time": 1795219206.0, "severity": "problem", "sentence": "…", "layer": "dense_2", "headline": "…", "since_step": 30, "layers_affected": 3, "health": "0----0----0-----33333333333333333333333333333333333333333333", "epoch": 2, "metrics": {"loss": 1.6339360475540161, "accuracy": 0.3796599393248906, "val_loss": 1.9607232570648192, "val_accuracy": 0.337755309488592}}], "left_out": {}};
 
-export const runDescription: RunDescription = {"run": "sick", "model": "synthetic", "schema_version": 2, "layers": [{"name": "head_4", "class_name": "Dense", "call_site": 0, "output_shape": [null, 2], "dtype": "float32", "units": 2, "activation": "softmax", "parameters": 6, "trainable": true, "inputs": [], "is_gate": false, "part_of": "", "not_observed": "", "severity": null, "outcomes": ["not_applicable", "not_applicable", "ok"], "muted": []}], "weights": [{"name": "head_4/kernel", "layer": "head_4", "shape": [2, 2], "has_gradient": true}], "rules": [{"id": "nonfinite", "title": "…", "why": "…", "outcome": null, "thresholds": [{"id": "skipped_steps", "title": "…", "unit": "steps", "default": 10.0, "low": 1, "high": 1000000.0, "scale": "linear", "start": 1, "end": 40.0, "step": 1, "is_whole": true, "value": 10.0}]}], "statistics": [{"id": "kurtosis", "title": "Kurtosis", "about": "…", "unit": "", "scale": "log"}], "step_statistics": [{"id": "logit_rms", "title": "…", "about": "…", "unit": "", "scale": "log"}], "thresholds": {"dead_units": {"share": 0.5}, "vanishing_gradient": {"share": 0.5}, "nonfinite": {"share": 0.5}}, "cadence": {"update_freq": 10}, "versions": {"tb_activations": "0.0.0"}, "cost": {"overhead": 0.013000000268220901, "observation_seconds": 0.03999999910593033, "interval": 10.0, "one_time_seconds": 3.5}, "left_out": {}};
+export const runDescription: RunDescription = {"run": "sick", "model": "synthetic", "schema_version": 2, "layers": [{"name": "head_4", "class_name": "Dense", "call_site": 0, "output_shape": [null, 2], "dtype": "float32", "units": 2, "activation": "softmax", "parameters": 6, "trainable": true, "inputs": [], "is_gate": false, "part_of": "", "not_observed": "", "severity": null, "outcomes": ["not_applicable", "not_applicable", "ok"], "muted": []}], "weights": [{"name": "head_4/kernel", "layer": "head_4", "shape": [2, 2], "has_gradient": true}], "rules": [{"id": "nonfinite", "title": "…", "why": "…", "outcome": null, "thresholds": [{"id": "skipped_steps", "title": "…", "unit": "steps", "default": 10.0, "low": 1, "high": 1000000.0, "scale": "linear", "start": 1, "end": 40.0, "step": 1, "is_whole": true, "value": 10.0}]}], "statistics": [{"id": "elasticity", "title": "…", "about": "…", "unit": "", "scale": "log"}], "step_statistics": [{"id": "first_learning_rate", "title": "…", "about": "…", "unit": "", "scale": "log"}], "thresholds": {"dead_units": {"share": 0.5}, "vanishing_gradient": {"share": 0.5}, "nonfinite": {"share": 0.5}}, "cadence": {"update_freq": 10}, "versions": {"tb_activations": "0.0.0"}, "cost": {"overhead": 0.013000000268220901, "observation_seconds": 0.03999999910593033, "interval": 10.0, "one_time_seconds": 3.5}, "left_out": {}};
 
 export const findings: Findings = {"run": "sick", "verdict": {"severity": "warning", "sentence": "…", "layer": "dense_0", "layers_affected": 2, "layers_total": 5, "rules_checked": 3, "rules_not_applicable": 0, "muted": 1}, "findings": [{"id": "vanishing_gradient:dense_1:30", "quantity": "…", "rule": "vanishing_gradient", "layer": "dense_1", "severity": "warning", "sign": "elasticity", "unit": "", "value": 0.0, "threshold": 0.0001, "samples": 288, "checks": 9, "since_step": 30, "opened_step": 30, "last_step": 110, "message": "…", "might_be_wrong": "…", "advice": "…", "source": "synthetic", "units": [], "unit_count": 0, "closed_step": null, "closing_threshold": null, "root": "dead_units:dense_2:30", "origin": "", "reopened_step": null, "follow_up": "", "sample_row": null, "sample_id": "", "mute": null}], "mutes": {"stored": "browser", "why": "…", "problem": ""}, "left_out": {}};
 
@@ -37,9 +38,9 @@ export const matrixHeader: MatrixHeader = {"run": "sick", "stat": "mean", "layer
 
 export const matrixHeaderFrame = "HAEAAHsicnVuIjogInNpY2siLCAic3RhdCI6ICJtZWFuIiwgImxheWVycyI6IFsiZGVuc2VfMCIsICJkZW5zZV8xIiwgImRlbnNlXzIiLCAiYmF0Y2hfbm9ybWFsaXphdGlvbl8zIiwgImhlYWRfNCJdLCAic3RlcHMiOiBbMCwgMTEwXSwgInJlY29yZGVkX3N0ZXBzIjogMTIsICJ3YWxsX3RpbWVzIjogWzE3OTUyMTkyMDAuNSwgMTc5NTIxOTIwNi4wXSwgImxvdyI6IDAuMzY0Nzc5MTE0NzIzMjA1NTcsICJoaWdoIjogMC40Mzc4MjE2MjY2NjMyMDgsICJsZWZ0X291dCI6IHt9LCAic2hhcGUiOiBbNSwgMl19KCrgPjn23j4FvM4+f8HGPhwgvj4l1No+VMS6PtBivT4Yo8M+rxTWPg==";
 
-export const seriesHeader: SeriesHeader = {"run": "sick", "layer": "dense_2", "stats": ["mean", "std"], "steps": [0, 110], "recorded_steps": 12, "wall_times": [1795219200.5, 1795219206.0], "shape": [2, 2]};
+export const seriesHeader: SeriesHeader = {"run": "sick", "layer": "dense_2", "stats": ["mean", "silent_fraction"], "lines": {"mean": [], "silent_fraction": [{"value": 0.5, "words": "Dead units: warning from"}, {"value": 0.7, "words": "Dead units: problem from"}]}, "steps": [0, 110], "recorded_steps": 12, "wall_times": [1795219200.5, 1795219206.0], "shape": [2, 2]};
 
-export const seriesHeaderFrame = "pAAAAHsicnVuIjogInNpY2siLCAibGF5ZXIiOiAiZGVuc2VfMiIsICJzdGF0cyI6IFsibWVhbiIsICJzdGQiXSwgInN0ZXBzIjogWzAsIDExMF0sICJyZWNvcmRlZF9zdGVwcyI6IDEyLCAid2FsbF90aW1lcyI6IFsxNzk1MjE5MjAwLjUsIDE3OTUyMTkyMDYuMF0sICJzaGFwZSI6IFsyLCAyXX0gHCC+PiXU2j4cID4/JdRaPw==";
+export const seriesHeaderFrame = "SAEAAHsicnVuIjogInNpY2siLCAibGF5ZXIiOiAiZGVuc2VfMiIsICJzdGF0cyI6IFsibWVhbiIsICJzaWxlbnRfZnJhY3Rpb24iXSwgImxpbmVzIjogeyJtZWFuIjogW10sICJzaWxlbnRfZnJhY3Rpb24iOiBbeyJ2YWx1ZSI6IDAuNSwgIndvcmRzIjogIkRlYWQgdW5pdHM6IHdhcm5pbmcgZnJvbSJ9LCB7InZhbHVlIjogMC43LCAid29yZHMiOiAiRGVhZCB1bml0czogcHJvYmxlbSBmcm9tIn1dfSwgInN0ZXBzIjogWzAsIDExMF0sICJyZWNvcmRlZF9zdGVwcyI6IDEyLCAid2FsbF90aW1lcyI6IFsxNzk1MjE5MjAwLjUsIDE3OTUyMTkyMDYuMF0sICJzaGFwZSI6IFsyLCAyXX0gICAcIL4+JdTaPgAAAAAAAIA/";
 
 export const unitsHeader: UnitsHeader = {"run": "sick", "layer": "dense_2", "steps": [0, 110], "recorded_steps": 12, "lives": [{"unit": 0, "state": "died", "since_step": 20, "revivals": 0, "samples": 320, "activity_below": 0.009375}, {"unit": 1, "state": "died", "since_step": 30, "revivals": 0, "samples": 288, "activity_below": 0.010416666666666666}], "left_out": {}, "shape": [2, 2, 2]};
 
@@ -56,6 +57,10 @@ export const severityValuesAreDeclared: Same<(typeof severityValues)[number], Se
 export const outcomeValues = ["ok", "note", "warning", "problem", "not_applicable", "insufficient_data", "error"] as const;
 
 export const outcomeValuesAreDeclared: Same<(typeof outcomeValues)[number], Outcome> = true;
+
+export const healthCodeValues = ["ok", "note", "warning", "problem", "not_applicable", "insufficient_data", "error", "muted", "early_note", "early_warning", "early_problem"] as const;
+
+export const healthCodeValuesAreDeclared: Same<(typeof healthCodeValues)[number], HealthCode> = true;
 
 export const errorKindValues = ["bad_parameter", "forbidden", "read_only", "unknown_run", "unknown_layer", "unknown_finding", "untracked_units", "unknown_picture", "bad_method", "newer_schema", "superseded", "too_large", "too_slow", "damaged_run"] as const;
 

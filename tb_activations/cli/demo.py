@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+SHOWN, CANNOT_SHOW = 0, 2
 EPOCHS = 8
 RUNS = ("healthy", "relu_dies", "deep_sigmoid")
 NEEDED = ("tensorflow", "keras", "sklearn")
@@ -36,20 +37,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     guide(
         parser,
         examples=["tb-activations demo", "tb-activations demo --no-serve --logdir logs/demo"],
-        statuses={0: "the networks were trained", 2: "a package is missing, or an argument is invalid"},
+        statuses={
+            0: "the networks were trained",
+            2: "a package is missing, TensorBoard does not start, or an argument is invalid",
+        },
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Trains, then serves until interrupted. Returns 2 if a package is missing or the port is invalid."""
+    """Trains, then serves until interrupted. Returns 2 if that cannot be done."""
+    from tb_activations.cli.complaint import complain
+
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        print(f"The demo needs {', '.join(missing)}: pip install 'tb-activations[demo]'")
-        return 2
+        complain("Cannot train", f"the demo needs {', '.join(missing)}: pip install 'tb-activations[demo]'")
+        return CANNOT_SHOW
     if not 0 <= arguments.port <= 65535:
-        print(f"--port must be between 0 (any free port) and 65535, got {arguments.port}")
-        return 2
+        complain("Cannot show", f"--port must be between 0 (any free port) and 65535, got {arguments.port}")
+        return CANNOT_SHOW
     logdir = Path(os.path.expanduser(arguments.logdir or tempfile.mkdtemp(prefix="layer-health-")))
+    try:
+        logdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        complain("Cannot train", f"--logdir must be a directory that can be written: {error}")
+        return CANNOT_SHOW
     for name in RUNS:
         print(f"Training {name} ...", flush=True)
         shutil.rmtree(logdir / name, ignore_errors=True)
@@ -57,14 +68,22 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"  {_sentence(logdir / name)}")
     print(f"Runs: {logdir}")
     if arguments.no_serve:
-        return 0
+        return SHOWN
+    try:
+        return _serve(logdir, arguments.port)
+    except RuntimeError as error:
+        complain("Cannot show", str(error))
+        return CANNOT_SHOW
+
+
+def _serve(logdir: Path, port: int) -> int:
     # A service manager that stops this process must stop TensorBoard too, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with serving(logdir, arguments.port) as (process, url):
+    with serving(logdir, port) as (process, url):
         print(f"Layer Health: {url} (stop with Ctrl-C)", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             process.wait()
-    return 0
+    return SHOWN
 
 
 @contextlib.contextmanager
@@ -95,6 +114,7 @@ def _address(process: subprocess.Popen[str]) -> str:
             threading.Thread(target=process.stderr.read, daemon=True).start()
             port = address.split("/")[0].rsplit(":", 1)[1]
             return f"http://localhost:{port}/#layer_health"
+    process.stderr.close()
     raise RuntimeError("TensorBoard did not start:\n" + "".join(lines))
 
 

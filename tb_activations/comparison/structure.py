@@ -1,4 +1,4 @@
-"""Differences between the descriptions of two runs: the loss, layers, weights, observed steps."""
+"""Differences between the descriptions of two runs: layers and their configuration, loss, optimizer, weights, steps."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from tb_activations.comparison.axis import Axis
 from tb_activations.comparison.difference import Cause, Difference
 from tb_activations.comparison.pairing import Pairing, weight_key
 from tb_activations.events.run import Run
+from tb_activations.records.specs import CUT, Config
 
 _HYPERPARAMETERS = ("activation", "dtype", "trainable")
 _PROPERTIES = ("class_name", "call_site", "output_shape", "units", "parameters")
+_SHOWN_BY = {"filters": "units"}
+"""Members of a configuration that change a property of another name."""
 _TIMED = 'update_freq="auto" depends on the clock after the first minute; use a number to compare runs'
 PRESENT, ABSENT = "present", "absent"
 
 
 def structure(pairing: Pairing) -> Iterator[Difference]:
-    """What differs in the descriptions, in call order; layers first, then weights, then the loss."""
+    """What differs in the descriptions, in call order; layers first, then weights, the loss and the optimizer."""
     yield from _layers(pairing)
     yield from _properties(pairing)
     yield from _weights(pairing)
@@ -26,6 +29,7 @@ def structure(pairing: Pairing) -> Iterator[Difference]:
         values = getattr(pairing.expected, name), getattr(pairing.actual, name)
         if values[0] != values[1]:
             yield Difference(name, *values, cause=Cause.HYPERPARAMETER)
+    yield from _optimizer(pairing.expected.optimizer, pairing.actual.optimizer)
 
 
 def observed_steps(axis: Axis, expected: Run, actual: Run) -> Iterator[Difference]:
@@ -71,6 +75,32 @@ def _properties(pairing: Pairing) -> Iterator[Difference]:
             if values[0] != values[1]:
                 cause = Cause.HYPERPARAMETER if name in _HYPERPARAMETERS else Cause.LAYER
                 yield Difference(name, *values, layer=layer.name, cause=cause)
+        if layer.class_name == partner.class_name:
+            known = {name for name in _PROPERTIES + _HYPERPARAMETERS if getattr(layer, name) != getattr(partner, name)}
+            for name, changed in _changed(layer.config, partner.config):
+                if _SHOWN_BY.get(name, name) not in known:
+                    yield Difference(name, *changed, layer=layer.name, cause=Cause.HYPERPARAMETER)
+
+
+def _optimizer(expected: Config, actual: Config) -> Iterator[Difference]:
+    kinds = expected.get("class_name"), actual.get("class_name")
+    if None not in kinds and kinds[0] != kinds[1]:
+        # Another optimizer has other arguments.
+        yield Difference("optimizer", *kinds, cause=Cause.HYPERPARAMETER)
+        return
+    for name, values in _changed(expected, actual):
+        yield Difference(f"optimizer {name}", *values, cause=Cause.HYPERPARAMETER)
+
+
+def _changed(expected: Config, actual: Config) -> Iterator[tuple[str, tuple[object, object]]]:
+    """Members with other values; None for one that is not set. Nothing if a run has no configuration."""
+    if not expected or not actual:
+        return
+    is_whole = CUT not in expected and CUT not in actual
+    for name in dict.fromkeys([*expected, *actual]):
+        values = expected.get(name), actual.get(name)
+        if name != CUT and values[0] != values[1] and (is_whole or None not in values):
+            yield name, values
 
 
 def _weights(pairing: Pairing) -> Iterator[Difference]:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from tb_activations.events.errors import UnreadableRunError
 from tb_activations.events.old_signs import sign_of
 from tb_activations.records.finding import UNITS, Finding, Severity, Unit
-from tb_activations.records.specs import LayerSpec, RunSpec, WeightSpec
+from tb_activations.records.specs import Config, LayerSpec, RunSpec, WeightSpec
 
 T = TypeVar("T")
 
@@ -78,6 +78,7 @@ def run_from_json(text: str | bytes) -> RunSpec:
         versions={name: str(value) for name, value in _object(members.get("versions", {}), "versions").items()},
         loss=str(members.get("loss", "")),
         from_logits=bool(members.get("from_logits", False)),
+        optimizer=_config(members, "optimizer"),
     )
 
 
@@ -153,6 +154,7 @@ def _layer(members: Mapping[str, Any]) -> LayerSpec:
         is_gate=_flag({"is_gate": False, **members}, "is_gate"),
         part_of=_text({"part_of": "", **members}, "part_of"),
         not_observed=_text(members, "not_observed"),
+        config=_config(members, "config"),
     )
 
 
@@ -163,6 +165,19 @@ def _weight(members: Mapping[str, Any]) -> WeightSpec:
         shape=tuple(_to_count(size, "shape") for size in _list(members, "shape")),
         has_gradient=_flag(members, "has_gradient"),
     )
+
+
+def _config(members: Mapping[str, Any], name: str) -> Config:
+    """Values of other types, which a later version may write, are left out."""
+    found = _object(members.get(name, {}), name)
+    read = {key: tuple(value) if isinstance(value, list) else value for key, value in found.items()}
+    return {
+        key: value for key, value in read.items() if all(map(_is_plain, value if isinstance(value, tuple) else [value]))
+    }
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _members(text: str | bytes, what: str) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from tb_activations.events.run import Run
 from tb_activations.health.verdict import headline, verdict
 from tb_activations.records.finding import Finding
 from tb_activations.records.formatting import number
-from tb_activations.records.specs import LayerSpec
+from tb_activations.records.specs import CUT, Config, LayerSpec
 from tb_activations.records.thinning import shown
 from tb_activations.report import words
 
@@ -20,6 +20,8 @@ TRAINING_ROWS = 9
 TRAINING = ("loss", "learning_rate", "samples")
 LAYER = ("mean", "std", "silent_fraction", "gradient_norm", "weight_norm", "update_ratio")
 _NARROWEST = 8
+_ELSEWHERE = ("activation", "units", "filters", "use_bias", "data_format", CUT)
+"""Members of a configuration that are shown otherwise, or that hardly change."""
 
 
 def golden_summary(run: Run, title: str) -> str:
@@ -36,6 +38,9 @@ def _head(run: Run, title: str) -> Iterator[str]:
     yield ""
     yield f"model: {len(run.layers)} layers, {sum(_parameters(run)):,} parameters"
     yield f"loss: {run.spec.loss or 'unknown'}{' from logits' if run.spec.from_logits else ''}"
+    if run.spec.optimizer:
+        kind, *arguments = _listed(run.spec.optimizer)
+        yield f"optimizer: {', '.join([kind.removeprefix('class_name '), *arguments])}"
     steps = f"{len(run.steps)}, {run.steps[0]} to {run.steps[-1]}" if len(run.steps) else "none"
     yield f"observed steps: {steps}"
     yield from (f"{name}: {version}" for name, version in sorted(run.spec.versions.items()))
@@ -89,7 +94,12 @@ def _described(layer: LayerSpec) -> str:
     shape = " x ".join("·" if size is None else str(size) for size in layer.output_shape)
     parts = [f"{layer.class_name} {shape}".strip(), layer.activation or "", f"{layer.parameters:,} parameters"]
     parts.append("trainable" if layer.trainable else "frozen" if layer.parameters else "")
+    parts += _listed(layer.config)
     return f"layer {words.printable(layer.name)}: {', '.join(filter(None, parts))}"
+
+
+def _listed(config: Config) -> list[str]:
+    return [words.printable(f"{name} {value}") for name, value in config.items() if name not in _ELSEWHERE]
 
 
 def _row(step: str, cells: Sequence[str], columns: Sequence[str]) -> str:

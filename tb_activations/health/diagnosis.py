@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tb_activations.health.causes import WHOLE_ROW
 from tb_activations.health.history import History
 from tb_activations.health.ledger import Ledger
+from tb_activations.health.replay import StoredHistory
 from tb_activations.health.roots import bearings, root_ids, worst_first
 from tb_activations.health.rules import configure
 from tb_activations.health.rules.base import Evidence, LayerRule, OpenFinding, Rule, TrainingRule
@@ -43,6 +44,11 @@ class Judgement:
     training: NDArray[np.uint8]
     tell: Callable[[], tuple[Finding, ...]]
     changes: tuple[Finding, ...]
+
+    @property
+    def has_problem(self) -> bool:
+        """Whether a rule reports a problem at this step."""
+        return bool((self.outcomes == Outcome.PROBLEM).any() or (self.training == Outcome.PROBLEM).any())
 
     @functools.cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -108,9 +114,39 @@ class Diagnosis:
             ValueError: the record does not fit the run's description.
         """
         self._history.update(record)
+        ledger, changed = self._ledger.copy(), list[tuple[str, str]]()
+        outcomes = self._judge_layers(ledger, changed)
+        training = self._judge_training(ledger, changed)
+        roots = self._named_roots(ledger.still_open())
+        tell = functools.partial(_told, ledger.still_open(), ledger.closed(), roots.ids, self._spec)
+        judgement = Judgement(outcomes, training, tell, ())
+        if changed:
+            changed_ids = {ledger.latest_id(*key) for key in changed}
+            changes = tuple(finding for finding in judgement.findings if finding.id in changed_ids)
+            judgement = Judgement(outcomes, training, functools.partial(tuple, judgement.findings), changes)
+        self._ledger, self._tell, self._roots = ledger, judgement.tell, roots
+        return judgement
+
+    def judge_stored(self, history: StoredHistory, check: Callable[[], None]) -> Judgement | None:
+        """The judgement after the last step of a stored run, without roots; None if it has no step.
+
+        Args:
+            check: called before every step; may raise to end it.
+        """
+        self._history, last = history, None
+        for _ in history:
+            check()
+            last = self._judge_layers(self._ledger, []), self._judge_training(self._ledger, [])
+        if last is None:
+            return None
+        still_open = self._ledger.still_open()
+        told = functools.partial(_told, still_open, self._ledger.closed(), [None] * len(still_open), self._spec)
+        return Judgement(*last, told, ())
+
+    def _judge_layers(self, ledger: Ledger, changed: list[tuple[str, str]]) -> NDArray[np.uint8]:
+        """Runs the rules for layers; notes their findings in `ledger` and `changed`."""
         layers = self._spec.layers
         outcomes = np.full((len(layers), len(self._rules)), Outcome.ERROR, np.uint8)
-        ledger, changed = self._ledger.copy(), list[tuple[str, str]]()
         now = {"step": self._history.step, "check": self._history.checks}
         for column, rule in enumerate(self._rules):
             row_of = self._history.row_of
@@ -125,16 +161,7 @@ class Diagnosis:
                 answer = answers.found.get(row) or Outcome(outcomes[row, column])
                 if ledger.note(rule, layers[row].name, answer, **now):
                     changed.append((rule.id, layers[row].name))
-        training = self._judge_training(ledger, changed)
-        roots = self._named_roots(ledger.still_open())
-        tell = functools.partial(_told, ledger.still_open(), ledger.closed(), roots.ids, self._spec)
-        judgement = Judgement(outcomes, training, tell, ())
-        if changed:
-            changed_ids = {ledger.latest_id(*key) for key in changed}
-            changes = tuple(finding for finding in judgement.findings if finding.id in changed_ids)
-            judgement = Judgement(outcomes, training, functools.partial(tuple, judgement.findings), changes)
-        self._ledger, self._tell, self._roots = ledger, judgement.tell, roots
-        return judgement
+        return outcomes
 
     def _named_roots(self, still_open: Sequence[OpenFinding]) -> _Roots:
         """The roots of the open findings; found again only if something that decides them has changed."""
@@ -147,9 +174,10 @@ class Diagnosis:
     def _judge_training(self, ledger: Ledger, changed: list[tuple[str, str]]) -> NDArray[np.uint8]:
         """Runs the rules for the training as a whole; notes their findings in `ledger` and `changed`."""
         outcomes = np.full(len(self._training_rules), Outcome.ERROR, np.uint8)
+        elsewhere = self._open_elsewhere() if self._training_rules else []
         for place, rule in enumerate(self._training_rules):
             earlier = ledger.open_of(rule.id).get(WHOLE)
-            known = [*self._open_elsewhere(), *ledger.still_open()]
+            known = [*elsewhere, *ledger.still_open()] if rule.hears_others else []
             answer = self._answers(rule, rule.judge, earlier, known)
             if answer is None:
                 continue

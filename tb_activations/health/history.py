@@ -131,14 +131,8 @@ class History:
         self._totals[place] = record.totals
         self._peaks[self.checks % PEAK_CHECKS] = record.unit_peak
         self._common_peaks[place] = self._common(record.unit_peak)
-        loss = record.total("loss")
-        if len(self._initial_losses) < INITIAL_LOSSES and np.isfinite(loss):
-            self._initial_losses.append(loss)
-            self.initial_loss = float(np.mean(self._initial_losses))
-            self.initial_size = float(np.mean(np.abs(self._initial_losses)))
-        self.peak_learning_rate = float(np.fmax(self.peak_learning_rate, record.total("learning_rate")))
-        samples = record.layer("elements") / np.maximum(self.units_of, 1)
-        self.units.update(record.step, record.unit_activity, np.repeat(samples, self.units_of))
+        self.note_totals(record.total("loss"), record.total("learning_rate"))
+        self._take_units(self.units, record)
         self.first = self.first or record
         self.first_step = self.first.step
         self.step = record.step
@@ -146,11 +140,25 @@ class History:
         self._kept, self._of_step = self._order(), {}
         finite = self.losses[np.isfinite(self.losses)]
         self.loss = float(np.median(finite)) if finite.size else float("nan")
-        if self.checks % BLOCK == 0:
-            self._close_block()
+        self.close_block(self.stat("weight_gradient_norm"))
 
-    def _close_block(self) -> None:
-        norms = self.stat("weight_gradient_norm")[-BLOCK:].astype(np.float64)
+    def note_totals(self, loss: float, learning_rate: float) -> None:
+        """Adds what is kept of them over the whole training."""
+        if len(self._initial_losses) < INITIAL_LOSSES and np.isfinite(loss):
+            self._initial_losses.append(loss)
+            self.initial_loss = float(np.mean(self._initial_losses))
+            self.initial_size = float(np.mean(np.abs(self._initial_losses)))
+        self.peak_learning_rate = float(np.fmax(self.peak_learning_rate, learning_rate))
+
+    def _take_units(self, units: UnitHistory, record: StepRecord) -> None:
+        samples = record.layer("elements") / np.maximum(self.units_of, 1)
+        units.update(record.step, record.unit_activity, np.repeat(samples, self.units_of))
+
+    def close_block(self, latest: NDArray[np.float32]) -> None:
+        """Summarizes the latest steps after every `BLOCK` of them; `latest` holds `[steps, layers]` gradient norms."""
+        if self.checks % BLOCK:
+            return
+        norms = latest[-BLOCK:].astype(np.float64)
         # One NaN makes the median of the block NaN. Such a block proves no growth.
         median: NDArray[np.float64] = np.median(np.where(np.isfinite(norms), norms, np.nan), axis=0)
         self.gradient_blocks = np.vstack([self.gradient_blocks, median])[-BLOCKS:]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.diagnosis import Diagnosis
 from tb_activations.health.graph import layer_graph
+from tb_activations.health.replay import Replay
 from tb_activations.health.roots import name_roots, worst_first
 from tb_activations.health.rules import Rule
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import RunSpec
-from tb_activations.records.step_record import StepRecord
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,19 +63,20 @@ class Change:
     after: Severity | None
 
 
-def rejudge(standing: Standing, records: Iterable[StepRecord], rules: Sequence[Rule]) -> Standing:
+def rejudge(
+    standing: Standing, replay: Replay, rules: Sequence[Rule], check: Callable[[], None] = lambda: None
+) -> Standing:
     """The same training with these rules judged over its records, in place of what `standing` has of them.
 
     Rules for the training as a whole see the kept findings with their last severity.
 
     Args:
-        records: all stored ones, in order.
+        replay: of all stored records.
+        check: called before every step; may raise to end it.
     """
     kept = standing.without({rule.id for rule in rules})
     diagnosis = Diagnosis(standing.spec, tuple(rules), kept.findings)
-    last = None
-    for record in records:
-        last = diagnosis.judge(record)
+    last = diagnosis.judge_stored(replay.history(), check)
     nothing = np.full((len(standing.spec.layers), len(diagnosis.rules)), Outcome.INSUFFICIENT_DATA, np.uint8)
     outcomes = nothing if last is None else last.outcomes
     training = [int(Outcome.INSUFFICIENT_DATA)] * len(diagnosis.training_rules)

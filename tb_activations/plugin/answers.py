@@ -21,13 +21,15 @@ from tb_activations.plugin.bounds import Omissions, clipped, with_clipped_texts
 from tb_activations.plugin.errors import ApiError, ErrorKind
 from tb_activations.plugin.frames import Frame
 from tb_activations.plugin.muted import NOTHING_MUTED, Muted
-from tb_activations.plugin.not_finite import layer_values
 from tb_activations.plugin.overview import no_overview
-from tb_activations.records.columns import LAYER_STATISTICS, STEP_STATISTICS
+from tb_activations.plugin.own_rules import own_rules
+from tb_activations.plugin.series import STATISTICS, drawn_values, epoch_table, lines
+from tb_activations.plugin.timeline import health_codes
+from tb_activations.records.columns import STEP_STATISTICS
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.mute import NO_MUTES, Mutes, counting, mute_of
 from tb_activations.records.specs import LayerSpec, WeightSpec
-from tb_activations.records.thinning import health, shown
+from tb_activations.records.thinning import shown
 from tb_activations.records.unit_lives import UnitHistory
 
 HEALTH = "health"
@@ -96,7 +98,7 @@ def description(run: Run, mutes: Mutes = NO_MUTES) -> dict[str, Any]:
         ],
         "weights": left_out.fitting("weights", weights, len(run.spec.weights), bounds.MOST_LAYERS),
         "rules": [_rule(rule, run) for rule in rules[: bounds.MOST_RULES]],
-        "statistics": [dataclasses.asdict(statistic) for statistic in LAYER_STATISTICS],
+        "statistics": [dataclasses.asdict(statistic) for statistic in STATISTICS],
         "step_statistics": [dataclasses.asdict(statistic) for statistic in STEP_STATISTICS],
         "thresholds": left_out.settings("thresholds", run.spec.thresholds),
         "cadence": left_out.settings("cadence", run.spec.cadence),
@@ -122,13 +124,13 @@ def findings(run: Run, muted: Muted = NOTHING_MUTED) -> dict[str, Any]:
     }
 
 
-def matrix(run: Run, stat: str, max_steps: int) -> Frame:
-    """The answer of `matrix`; `stat` is "health" or in `LAYER_COLUMNS`."""
+def matrix(run: Run, stat: str, max_steps: int, mutes: Mutes = NO_MUTES) -> Frame:
+    """The answer of `matrix`; `stat` is "health" or in `LAYER_SERIES`."""
     rows = bounds.shown_layers(run)
     left_out = Omissions()
     left_out.note("layers", len(run.layers) - rows)
     indices = shown(len(run.steps), max_steps, width=rows)
-    data = health(run.outcomes[:, :rows], indices) if stat == HEALTH else layer_values(run, stat)[indices, :rows].T
+    data = health_codes(run, rows, indices, mutes) if stat == HEALTH else drawn_values(run, stat)[indices, :rows].T
     data = data.astype(np.float32)
     measured = data[np.isfinite(data)]
     header = {
@@ -144,19 +146,45 @@ def matrix(run: Run, stat: str, max_steps: int) -> Frame:
 
 
 def series(run: Run, layer: str | None, stats: Sequence[str], max_steps: int) -> Frame:
-    """The answer of `series`; `stats` are in `LAYER_COLUMNS`, or in `STEP_COLUMNS` if `layer` is None.
+    """The answer of `series`; `stats` are in `LAYER_SERIES`, or in `STEP_COLUMNS` if `layer` is None.
 
     Raises:
         ApiError: the run has no such layer.
     """
     indices = shown(len(run.steps), max_steps, width=len(stats))
-    if layer is None:
+    position = None if layer is None else _layer_position(run, layer)
+    if position is None:
         rows = [run.step_stat(stat)[indices] for stat in stats]
     else:
-        position = _layer_position(run, layer)
-        rows = [layer_values(run, stat)[indices, position] for stat in stats]
-    header = {"run": run.name, "layer": layer, "stats": list(stats), **_step_axis(run, indices)}
+        rows = [drawn_values(run, stat)[indices, position] for stat in stats]
+    judged_by = lines(run, position, stats, list(own_rules(run).values()))
+    header = {
+        "run": run.name,
+        "layer": layer,
+        "stats": list(stats),
+        "lines": judged_by,
+        **_step_axis(run, indices),
+    }
     return Frame(header, np.stack(rows).astype(np.float32))
+
+
+def epochs(run: Run, max_steps: int) -> Frame:
+    """The answer of `epochs`: like `series`, with the metrics at the ends of epochs."""
+    indices = shown(len(run.epoch_metrics), max_steps)
+    told = [run.epoch_metrics[index] for index in indices.tolist()]
+    names, table = epoch_table(told)
+    ends = np.array([epoch.step for epoch in told], np.int64)
+    records = np.searchsorted(run.steps, ends, "right") - 1
+    header = {
+        "run": run.name,
+        "layer": None,
+        "stats": [clipped(name) for name in names],
+        "lines": {},
+        "steps": ends.tolist(),
+        "recorded_steps": len(run.epoch_metrics),
+        "wall_times": run.wall_times[np.maximum(records, 0)].tolist() if len(run.steps) else [],
+    }
+    return Frame(header, table)
 
 
 def units(run: Run, layer: str, max_steps: int) -> Frame:
@@ -217,7 +245,10 @@ def _layer(layer: LayerSpec, outcomes: NDArray[np.uint8], muted: Sequence[int]) 
     counted = [outcome for place, outcome in enumerate(known) if place not in muted]
     worst = _worst([_SEVERITIES[outcome] for outcome in counted if outcome in _SEVERITIES])
     words = [outcome.name.lower() for outcome in known[: bounds.MOST_RULES]]
-    return {**with_clipped_texts(dataclasses.asdict(layer)), "severity": worst, "outcomes": words, "muted": muted}
+    members = with_clipped_texts(dataclasses.asdict(layer))
+    # The tab does not show it.
+    del members["config"]
+    return {**members, "severity": worst, "outcomes": words, "muted": muted}
 
 
 def _muted_rules(run: Run, mutes: Mutes) -> dict[str, list[int]]:

@@ -7,19 +7,20 @@ import dataclasses
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tb_activations.events.run import Run
 from tb_activations.health.rejudging import Change, Standing, changes, rejudge
-from tb_activations.health.rules import RULES, Rule, configure
+from tb_activations.health.replay import Replay, Tables
+from tb_activations.health.rules import Rule
 from tb_activations.health.rules.base import TrainingRule
 from tb_activations.health.verdict import headline, verdict
 from tb_activations.plugin import bounds
 from tb_activations.plugin.bounds import Omissions, clipped, with_clipped_texts
+from tb_activations.plugin.own_rules import own_rules
 from tb_activations.plugin.turns import Turns
 from tb_activations.records.mute import Mutes, counting
-from tb_activations.records.step_record import StepRecord
 
 BASES_KEPT = 8
 HINT = "save the rules and run tb-activations check --thresholds instead"
@@ -31,6 +32,7 @@ class Judging:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._turns = Turns(clock)
         self._bases: collections.OrderedDict[object, tuple[weakref.ref[Run], Standing]] = collections.OrderedDict()
+        self._replay: tuple[weakref.ref[Run], Replay] | None = None
         self._guard = threading.Lock()
 
     def answer(
@@ -60,7 +62,7 @@ class Judging:
             if judged:
                 # A newer request needs this part, too.
                 before = self._base(experiment, run, {rule.id for rule in judged}, turn.check_time)
-                after = rejudge(before.without(gone), _watched(run, turn.check), judged)
+                after = rejudge(before.without(gone), self._replay_of(run), judged, turn.check)
             else:
                 after = before.without(gone)
         found = changes(before.findings, after.findings)
@@ -85,19 +87,18 @@ class Judging:
                 self._bases.move_to_end(key)
                 return kept[1]
         rules = [rule for rule in own_rules(run).values() if rule.id in ids]
-        standing = rejudge(standing_of(run), _watched(run, check), rules)
+        standing = rejudge(standing_of(run), self._replay_of(run), rules, check)
         with self._guard:
             self._bases[key] = weakref.ref(run), standing
             while len(self._bases) > BASES_KEPT:
                 self._bases.popitem(last=False)
         return standing
 
-
-def own_rules(run: Run) -> dict[str, Rule]:
-    """The rules that judged the run, as far as this version knows them, with the thresholds of that time."""
-    stored = {rule: RULES[rule] for rule in (*run.rules, *run.training_rules) if rule in RULES}
-    chosen = {name: _allowed(rule, run.spec.thresholds.get(name, {})) for name, rule in stored.items()}
-    return {rule.id: rule for rule in configure(chosen)}
+    def _replay_of(self, run: Run) -> Replay:
+        """That of the run judged last is kept. Called in a turn, so by one request at a time."""
+        if self._replay is None or self._replay[0]() is not run:
+            self._replay = weakref.ref(run), replay_of(run)
+        return self._replay[1]
 
 
 def standing_of(run: Run) -> Standing:
@@ -106,26 +107,14 @@ def standing_of(run: Run) -> Standing:
     return Standing(run.spec, run.findings, columns, run.last_training)
 
 
-def _allowed(rule: type[Rule], stored: Mapping[str, object]) -> dict[str, float]:
-    """The thresholds that this version has and allows; a file may hold anything."""
-    return {
-        name: float(value)
-        for name, value in stored.items()
-        if name in rule.limits
-        and isinstance(value, int | float)
-        and rule.limits[name][0] <= value <= rule.limits[name][1]
-    }
-
-
 def _with_training(changed: Sequence[Rule], rules: Sequence[Rule]) -> list[Rule]:
-    """The changed rules, and those for the training as a whole, which look at the findings of the others."""
-    return [rule for rule in rules if rule in changed or isinstance(rule, TrainingRule)]
+    """The changed rules, and those for the training as a whole that look at the findings of the others."""
+    return [rule for rule in rules if rule in changed or (isinstance(rule, TrainingRule) and rule.hears_others)]
 
 
-def _watched(run: Run, check: Callable[[], None]) -> Iterator[StepRecord]:
-    for record in run.records():
-        check()
-        yield record
+def replay_of(run: Run) -> Replay:
+    """The records of the run, to be judged again."""
+    return Replay(run.spec, Tables(run.steps, run.layer_table, run.weight_table, run.step_table), run.records)
 
 
 def _change(change: Change) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import weakref
 from typing import Any
@@ -58,7 +59,7 @@ def overview(run: Run, latest: Run, mutes: Mutes = NO_MUTES) -> dict[str, Any]:
         "headline": "" if first is None else clipped(headline(first), LONGEST_SENTENCE),
         "since_step": None if first is None else first.since_step,
         "layers_affected": judged.layers_affected,
-        "health": health_over_time(run, is_judged=judged.rules_checked > 0),
+        "health": health_over_time(dataclasses.replace(run, findings=findings), is_judged=judged.rules_checked > 0),
         **latest_metrics(run),
     }
 

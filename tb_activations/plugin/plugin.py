@@ -26,8 +26,10 @@ from tb_activations.plugin.judging import Judging
 from tb_activations.plugin.muted import Muted
 from tb_activations.plugin.muting import Muting, check_page
 from tb_activations.plugin.overview import Overviews
+from tb_activations.plugin.series import LAYER_SERIES
 from tb_activations.plugin.source import Source
-from tb_activations.records.columns import HISTOGRAM_KINDS, LAYER_COLUMNS, STEP_COLUMNS
+from tb_activations.records.columns import HISTOGRAM_KINDS, STEP_COLUMNS
+from tb_activations.records.mute import NO_MUTES
 from tb_activations.report.page import report_page
 from tb_activations.report.stored import judged
 
@@ -74,8 +76,9 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
             "/findings": _application(self._findings),
             "/judge": _application(self._judge),
             "/mute": _application(self._mute, WRITING),
-            "/matrix": self._of_run(store.TABLES, _matrix),
+            "/matrix": _application(self._matrix),
             "/series": self._of_run(store.TABLES, _series),
+            "/epochs": self._of_run(store.EPOCHS, _epochs),
             "/units": self._of_run(store.UNITS, _units),
             "/histograms": self._of_run(store.HISTOGRAMS, _histograms),
             "/report": _application(self._report),
@@ -110,6 +113,12 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
     def _findings(self, request: Request) -> Response:
         run = self._read(request, store.TABLES)
         return _respond(request, answers.findings(run, self._muted(request)))
+
+    def _matrix(self, request: Request) -> Response:
+        run = self._read(request, store.TABLES)
+        stat = parameters.choice(request.args, "stat", (answers.HEALTH, *LAYER_SERIES))
+        mutes = self._muted(request).all if stat == answers.HEALTH else NO_MUTES
+        return _respond(request, answers.matrix(run, stat, parameters.max_steps(request.args), mutes))
 
     def _judge(self, request: Request) -> Response:
         name, rules = parameters.text(request.args, "run"), parameters.rules(request.args)
@@ -173,15 +182,14 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
         return _application(respond)
 
 
-def _matrix(run: Run, query: Query) -> object:
-    stat = parameters.choice(query, "stat", (answers.HEALTH, *LAYER_COLUMNS))
-    return answers.matrix(run, stat, parameters.max_steps(query))
-
-
 def _series(run: Run, query: Query) -> object:
     layer = query.get("layer") or None
-    stats = parameters.choices(query, "stats", STEP_COLUMNS if layer is None else LAYER_COLUMNS)
+    stats = parameters.choices(query, "stats", STEP_COLUMNS if layer is None else LAYER_SERIES)
     return answers.series(run, layer, stats, parameters.max_steps(query))
+
+
+def _epochs(run: Run, query: Query) -> object:
+    return answers.epochs(run, parameters.max_steps(query))
 
 
 def _units(run: Run, query: Query) -> object:

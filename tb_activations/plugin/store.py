@@ -39,6 +39,7 @@ TABLES = frozenset(
     }
 )
 UNITS = frozenset({schema.STEP, schema.UNITS})
+EPOCHS = frozenset({schema.STEP, schema.EPOCH})
 HISTOGRAMS = frozenset({schema.STEP, schema.HISTOGRAMS})
 """Tags that each group of routes reads, so that no route waits for tags it does not show. Of `LATEST` only the last
 point is read."""

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import os
 from pathlib import PurePosixPath
-from typing import cast
+from typing import Any, overload
 
 from tb_activations.events.paths import local_path
 from tb_activations.events.reader import load as load_one
 from tb_activations.events.reader import run_names
 from tb_activations.reading.one import read_files, read_folder
-from tb_activations.reading.recorded_run import RecordedRun
+from tb_activations.reading.recorded_run import RecordedRun, recorded
 from tb_activations.reading.runs import Runs
 
 
-def load(path: str | os.PathLike[str], run: str | None = None) -> RecordedRun:
+@overload
+def load(path: str | os.PathLike[str], run: str) -> RecordedRun: ...
+
+
+# `Any` is `Runs`. As `Runs` it would make everybody who loads one run rule out that there are several.
+@overload
+def load(path: str | os.PathLike[str], run: None = None) -> RecordedRun | Any: ...
+
+
+def load(path: str | os.PathLike[str], run: str | None = None) -> RecordedRun | Runs:
     """Read a run, a folder of runs, or a single event file; needs no TensorFlow.
 
     Several event files of a folder are read in the order of their names. Reading a file stops at a damaged or
@@ -27,8 +36,10 @@ def load(path: str | os.PathLike[str], run: str | None = None) -> RecordedRun:
         run: name of the run below `path`, to read one of several.
 
     Returns:
-        The run. For a folder with several runs (and no argument `run`) a mapping from names to runs, `Runs`, which type
-        checkers cannot know.
+        The run. For a folder with several runs (and no argument `run`) a mapping from names to runs, `Runs`.
+
+        For a type checker, `load(path, run)` is a `RecordedRun`, and `load(path)` is one unless `isinstance(..., Runs)`
+        says otherwise. `tb_activations.runs(path)` lists the runs of a folder, however many there are.
 
     Raises:
         FileNotFoundError: there is no such run.
@@ -48,10 +59,10 @@ def load(path: str | os.PathLike[str], run: str | None = None) -> RecordedRun:
             return found
     names = run_names(top) if run is None else []
     if len(names) > 1:
-        return cast(RecordedRun, Runs(top, names))
+        return Runs(top, names)
     found = read_folder(top / names[0], names[0]) if names else None
     # What remains are mistakes, which `load_one` explains.
-    return found if found is not None else cast(RecordedRun, load_one(path, run))
+    return found if found is not None else recorded(load_one(path, run), top)
 
 
 def _is_below(run: str) -> bool:

@@ -47,6 +47,9 @@ class OpenRun:
         spacing: decides which records are written.
         samples: names the samples that findings point at.
         with_stock: whether TensorBoard's own tabs get scalars, histograms and pictures too.
+
+    Attributes:
+        sick_steps: number of steps in a row, up to the last one, with an open problem.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class OpenRun:
         self._epochs = EpochLog()
         self._record: StepRecord | None = None
         self._judgement: Judgement | None = None
+        self.sick_steps = 0
 
     @property
     def spec(self) -> RunSpec:
@@ -123,6 +127,7 @@ class OpenRun:
         record = self._record = self._tables.record(step, epoch, values)
         self._samples.see(step, batch)
         judged = self._judging.judge(record)
+        self.sick_steps = self.sick_steps + 1 if judged.has_problem else 0
         judgement = self._judgement = dataclasses.replace(
             judged, changes=self._samples.named(judged.changes), tell=lambda: self._samples.named(judged.findings)
         )

@@ -71,6 +71,12 @@ class Pipeline:
         self._finish_steps()
         return self._recording.findings
 
+    @property
+    def sick_steps(self) -> int:
+        """Number of observed steps in a row, up to the last one, with an open problem."""
+        self._finish_steps()
+        return self._recording.sick_steps
+
     def open(self, first_step: int, state: TrainingState) -> None:
         """Begins a training whose first step has this number, from this state of the model."""
         self._finish_steps()

@@ -56,7 +56,7 @@ class Recording:
         self._output = output
         self._make_judging = judging
         self._sample_id = sample_id
-        self._spacing = Spacing(is_auto=settings.cadence.get("update_freq") == "auto")
+        self._spacing = Spacing(is_auto=settings.cadence.get("update_freq") in ("auto", "sparse"))
         self._steps = Steps()
         self._run: OpenRun | None = None
         self._earlier: Run | None = None
@@ -79,6 +79,11 @@ class Recording:
     def verdict(self) -> Verdict | None:
         """The verdict on the run after its last step, None before the first record."""
         return self._run.verdict if self._run is not None else None
+
+    @property
+    def sick_steps(self) -> int:
+        """Number of steps in a row, up to the last one, with an open problem; 0 before the first record."""
+        return self._run.sick_steps if self._run is not None else 0
 
     @property
     def log_dir(self) -> str:

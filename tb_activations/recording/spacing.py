@@ -19,7 +19,7 @@ class Spacing:
     """Keeps the records of a run apart.
 
     Args:
-        is_auto: whether the cadence is "auto"; otherwise the user chose the steps, and every one is written.
+        is_auto: whether the cadence is "auto" or "sparse"; otherwise the user chose the steps, and all are written.
     """
 
     def __init__(self, *, is_auto: bool) -> None:

@@ -83,6 +83,7 @@ def run_spec(values: StepValues, settings: RunSettings) -> RunSpec:
         versions={name: _version(name) for name in PACKAGES},
         loss=values.loss,
         from_logits=values.from_logits,
+        optimizer=values.optimizer,
     )
 
 
@@ -110,6 +111,7 @@ def _layer_spec(row: Row) -> LayerSpec:
         is_gate=call.is_gate,
         part_of=call.part_of,
         not_observed=row.not_observed,
+        config={} if row.call_site else call.config,
     )
 
 

@@ -177,7 +177,13 @@ Where an activation function is applied outside of its layer, the layer's output
 
 STEP_STATISTICS = (
     Statistic("loss", "Loss", "Training loss of the step's batch.", "", "linear"),
-    Statistic("learning_rate", "Learning rate", "The optimizer's learning rate in the step.", "", "log"),
+    Statistic(
+        "learning_rate",
+        "Learning rate",
+        "The optimizer's learning rate in the step; of several optimizers, that of the last one applied.",
+        "",
+        "log",
+    ),
     Statistic("epoch", "Epoch", "Number of the epoch, counted from 0.", "", "linear"),
     Statistic("samples", "Batch size", "Rows in the step's batch, of all replicas.", "samples", "linear"),
     Statistic("loss_scale", "Loss scale", "Factor the loss was multiplied by against underflow in float16.", "", "log"),
@@ -221,6 +227,13 @@ STEP_STATISTICS = (
         "Share of that row in the squared norm of the gradient at the output.",
         "",
         "linear",
+    ),
+    Statistic(
+        "first_learning_rate",
+        "Learning rate, first optimizer",
+        "Learning rate of the first optimizer applied in the step, where there are several, as in a GAN.",
+        "",
+        "log",
     ),
     Statistic(
         "log_z",

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
+
+ConfigValue: TypeAlias = bool | int | float | str | tuple[bool | int | float | str, ...]
+Config: TypeAlias = Mapping[str, ConfigValue]
+"""What a layer or an optimizer was made with, by the names of its `get_config`."""
+CUT = "..."
+"""A member that is true if others were left out for lack of room."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +34,8 @@ class LayerSpec:
         part_of: name of the layer that this is a part of (a cell of a recurrent layer, a gate of a cell); "" for
             a layer.
         not_observed: why the layer has no statistics ("" if it has).
+        config: what the layer was made with, such as its initializers and rates; empty for single calls of a layer,
+            for models, where it is unknown, and in runs of version 0.8 and earlier.
     """
 
     name: str
@@ -43,6 +51,7 @@ class LayerSpec:
     is_gate: bool = False
     part_of: str = ""
     not_observed: str = ""
+    config: Config = dataclasses.field(default_factory=dict)
 
     @property
     def is_whole(self) -> bool:
@@ -77,6 +86,8 @@ class RunSpec:
         versions: name of a package to its version.
         loss: name of the compiled loss in `keras.losses`, "" if it is unknown or not the only one.
         from_logits: whether that loss takes logits.
+        optimizer: `class_name` and configuration of the optimizer, without a constant learning rate; of several, the
+            last one of a step. Empty where it is unknown.
     """
 
     model: str
@@ -87,6 +98,7 @@ class RunSpec:
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     loss: str = ""
     from_logits: bool = False
+    optimizer: Config = dataclasses.field(default_factory=dict)
 
     def layer_index(self, name: str) -> int:
         """Row of the layer called `name`. Raises KeyError naming the layers there are."""

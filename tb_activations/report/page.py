@@ -103,12 +103,16 @@ def _of(statistics: Sequence[Statistic], names: Sequence[str]) -> list[Statistic
 
 
 def _recorded(run: Run) -> str:
+    """When the run was recorded; "" without records, and for times that a damaged file makes up."""
     if not len(run.wall_times):
         return ""
-    first, last = (
-        datetime.datetime.fromtimestamp(float(time), datetime.UTC).strftime("%Y-%m-%d %H:%M")
-        for time in (run.wall_times[0], run.wall_times[-1])
-    )
+    try:
+        first, last = (
+            datetime.datetime.fromtimestamp(float(time), datetime.UTC).strftime("%Y-%m-%d %H:%M")
+            for time in (run.wall_times[0], run.wall_times[-1])
+        )
+    except (OverflowError, ValueError, OSError):
+        return ""
     return f"{first} UTC" if first == last else f"{first} to {last} UTC"
 
 

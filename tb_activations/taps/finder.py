@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import keras
 
+from tb_activations.records.specs import Config
+from tb_activations.taps.configuration import layer_configuration
 from tb_activations.taps.layers import LayerChoice, NamedLayer, filter_layers, find_layers_of, weight_key, weight_owners
 
 Models = Mapping[str, keras.Model]
@@ -25,6 +27,7 @@ class LayerFinder:
         self._by_layer: dict[int, NamedLayer] = {}
         self._models_by_layer: dict[int, frozenset[str]] = {}
         self._unlisted: set[int] = set()
+        self._configurations: dict[int, Config] = {}
         self.named: Sequence[NamedLayer] = ()
         self.look()
 
@@ -55,6 +58,13 @@ class LayerFinder:
         return _gathered(
             [(weight_key(weight), name) for name, model in self._models.items() for weight in model.weights]
         )
+
+    def configuration(self, layer: keras.layers.Layer) -> Config:
+        """What a layer was made with; read once, since an eager step asks for it each time."""
+        key = id(layer)
+        if key not in self._configurations:
+            self._configurations[key] = layer_configuration(layer)
+        return self._configurations[key]
 
     def models_of(self, layer: keras.layers.Layer) -> frozenset[str]:
         """Names of the models that hold this layer."""

@@ -93,6 +93,9 @@ def test_a_mute_survives_a_reload_and_is_honored_by_check(
     expect(folded.locator("summary")).to_contain_text("Sparse <b>on purpose</b>")
     expect(folded.locator("article")).not_to_be_visible()
     expect(tab.layers.filter(has_text=LAYER)).to_contain_text("1 muted")
+    expect(tab.panel("matrix").locator(".readout")).to_have_text(f"{LAYER}step 390Muted")
+    expect(tab.panel("matrix").locator(".legend")).to_contain_text("Muted")
+    expect(tab.panel("map").locator(".map-row", has_text=LAYER)).to_contain_text("Muted")
     assert [mute.note for mute in read_mutes(logs / "train").values()] == ["Sparse <b>on purpose</b>"]
     assert main(["check", str(logs)]) == 0
     assert "train: no warning or problem, 1 muted." in capsys.readouterr().out
@@ -116,4 +119,5 @@ def test_behind_a_proxy_mutes_are_kept_in_the_browser(open_tab: OpenTab, server:
     tab.wait_until_loaded()
     expect(tab.verdict).to_have_text(f"{SILENT} 1 finding muted.")
     expect(card.locator(".muted-finding summary")).to_contain_text("mine")
+    expect(tab.panel("matrix").locator(".readout")).to_have_text(f"{LAYER}step 390Muted")
     assert read_mutes(logs / "train") == {}

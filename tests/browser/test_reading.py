@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import csv
-import functools
-import http.server
 import re
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, expect
 
-from tests.browser.conftest import DEADLINE, OpenTab
+from tests.browser.conftest import OpenTab
 from tests.live_server import Server, serve
 from tests.synthetic import START_TIME, write_run
 
@@ -253,51 +250,3 @@ def test_narrow_page_shows_charts_before_prose_and_menus_stay_on_it(open_tab: Op
         summary.click()
     overflow = tab.frame.locator("html").evaluate("root => root.scrollWidth - root.clientWidth")
     assert overflow == 0
-
-
-@pytest.fixture
-def editor(browser: Browser, server: Server, tmp_path: Path) -> Iterator[Page]:
-    """The tab in a sandboxed frame of a page of another origin, as in an editor or a notebook."""
-    sandbox = "allow-scripts allow-same-origin allow-forms allow-downloads"
-    frame = f'src="{server.url}#layer_health{SICK}" width="990" height="700"'
-    (tmp_path / "index.html").write_text(f'<textarea></textarea><iframe sandbox="{sandbox}" {frame}></iframe>')
-    # A real server of the same site: the browser lets only local pages embed local ones, and gives others no storage.
-    handler = functools.partial(QuietHandler, directory=str(tmp_path))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as around:
-        serving = threading.Thread(target=around.serve_forever)
-        serving.start()
-        context = browser.new_context(viewport={"width": 1000, "height": 800})
-        context.set_default_timeout(DEADLINE)
-        page = context.new_page()
-        page.goto(f"http://localhost:{around.server_port}/")
-        yield page
-        context.close()
-        around.shutdown()
-        serving.join()
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *arguments: object) -> None:
-        pass
-
-
-def test_keys_copying_and_downloads_work_in_a_sandboxed_frame(editor: Page) -> None:
-    page, tab = editor, editor.frame_locator("iframe").frame_locator("iframe")
-    expect(tab.locator("#series figure").first).to_be_visible()
-    with page.expect_download() as saving:
-        tab.get_by_role("link", name="Save report").click()
-    assert saving.value.suggested_filename == "relu_dies_health.html"
-    panel = tab.locator("#training")
-    panel.locator("summary", has_text="Export").click()
-    with page.expect_download() as saving:
-        panel.get_by_role("button", name="PNG").click()
-    assert saving.value.suggested_filename == "relu_dies_training.png"
-    panel.locator("summary", has_text="Export").click()
-    panel.get_by_role("button", name="Copy CSV").click()
-    expect(panel.get_by_role("status")).to_have_text("Copied.")
-    panel.locator("h2").click()
-    page.keyboard.press("n")
-    expect(tab.locator("article:focus")).to_have_count(1)
-    page.locator("textarea").focus()
-    page.keyboard.press("Control+V")
-    expect(page.locator("textarea")).to_have_value(re.compile("^Step,Loss,Learning rate"))

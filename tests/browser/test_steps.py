@@ -85,7 +85,7 @@ def test_keys_zoom_and_the_window_follows_the_step(open_tab: OpenTab, server: Se
 
 
 def test_only_what_was_dragged_far_enough_zooms(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+    tab = open_tab(server, height=1200, place=SICK)
     drag(tab, "#matrix .matrix-plot", 0.5, 0.502)
     expect(tab.frame.locator(".step-field")).to_contain_text("Step 60")
     expect(tab.frame.locator(".zoom-field")).to_have_count(0)

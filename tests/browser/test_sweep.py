@@ -59,6 +59,7 @@ def test_three_tasks_take_few_clicks(open_tab: OpenTab, sweep: Server) -> None:
     expect(comparison.get_by_role("button", name="dense_2 since step 120")).to_be_visible()
     expect(tab.panel("lanes").locator("canvas")).to_have_count(2)
     assert clicks.count == 2
+    expect(tab.panel("matrix").locator(".matrix-name")).to_have_count(35)
 
     # Which units of dense_2 are dead, and since when? It is the layer that the page opens at.
     expect(tab.selected_layer).to_have_text("dense_2")

@@ -42,6 +42,10 @@ def with_spec(run: Run, **layers: dict[str, Any]) -> Run:
     return dataclasses.replace(run, spec=dataclasses.replace(run.spec, layers=tuple(changed)))
 
 
+def with_optimizer(run: Run, config: dict[str, Any]) -> Run:
+    return dataclasses.replace(run, spec=dataclasses.replace(run.spec, optimizer=config))
+
+
 def test_every_difference_is_reported_once_with_its_first_and_largest_step(run: Run) -> None:
     other = with_layers(run, ((slice(3, 9), 1), "mean", 1.1), ((7, 1), "mean", 3), ((5, 4), "std", 1.2))
     one, two = compare(run, other).differences
@@ -64,6 +68,49 @@ def test_differences_are_grouped_by_cause(run: Run) -> None:
         Cause.LAYER: ["parameters"],
         Cause.STATISTIC: ["max"],
     }
+
+
+def test_changed_configurations_are_named(run: Run) -> None:
+    dense = {"units": 4, "kernel_initializer": "he_normal", "kernel_regularizer": "l2(l2=0.01)"}
+    one = with_spec(run, dense_0={"config": dense}, dense_1={"config": {"rate": 0.2}})
+    other = with_spec(
+        run,
+        dense_0={"config": {"units": 4, "kernel_initializer": "zeros"}},
+        dense_1={"config": {"rate": 0.5}},
+        dense_2={"config": dense},
+    )
+    adam = {"class_name": "Adam", "beta_1": 0.9}
+    one = with_optimizer(one, adam)
+    sentences = [str(one) for one in compare(one, with_optimizer(other, {**adam, "beta_1": 0.5})).differences]
+    # A run of an earlier version says nothing of its configuration.
+    assert sentences == [
+        "layer 'dense_0': kernel_initializer expected he_normal, got zeros",
+        "layer 'dense_0': kernel_regularizer expected l2(l2=0.01), got None",
+        "layer 'dense_1': rate expected 0.2, got 0.5",
+        "optimizer beta_1 expected 0.9, got 0.5",
+    ]
+    (other_kind,) = compare(one, with_optimizer(one, {"class_name": "SGD", "momentum": 0.9})).differences
+    assert str(other_kind) == "optimizer expected Adam, got SGD"
+    assert other_kind.cause is Cause.HYPERPARAMETER
+    assert compare(one, with_optimizer(one, {})).is_equal
+
+
+def test_what_a_cut_configuration_leaves_out_is_no_difference(run: Run) -> None:
+    one = with_spec(run, dense_0={"config": {"rate": 0.2, "unroll": False}})
+    cut = with_spec(run, dense_0={"config": {"rate": 0.3, "...": True}})
+    for pair in ((one, cut), (cut, one)):
+        assert [found.what for found in compare(*pair).differences] == ["rate"]
+
+
+def test_a_change_is_named_once(run: Run) -> None:
+    config = {"activation": "relu", "filters": 4}
+    one = with_spec(run, dense_0={"config": config, "activation": "relu"})
+    other = {"config": {"activation": "gelu", "filters": 8}, "activation": "gelu", "units": 8}
+    names = [found.what for found in compare(one, with_spec(run, dense_0=other)).differences]
+    assert names == ["units", "activation"]
+    # Another class has another configuration.
+    other = {"config": {"rate": 0.2}, "class_name": "Dropout"}
+    assert [found.what for found in compare(one, with_spec(one, dense_0=other)).differences] == ["class_name"]
 
 
 def test_the_first_line_is_the_first_step_then_the_first_layer(run: Run) -> None:

@@ -14,6 +14,8 @@ from tb_activations.records.specs import LayerSpec, RunSpec, WeightSpec
 STEPS = st.integers(0, 2**62)
 NUMBERS = st.floats(allow_nan=False)
 
+CONFIG_VALUES = st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+CONFIGS = st.dictionaries(st.text(), CONFIG_VALUES | st.lists(CONFIG_VALUES, max_size=3).map(tuple), max_size=3)
 LAYERS = st.builds(
     LayerSpec,
     name=st.text(),
@@ -26,6 +28,7 @@ LAYERS = st.builds(
     parameters=st.integers(0, 2**62),
     trainable=st.booleans(),
     not_observed=st.text(),
+    config=CONFIGS,
 )
 WEIGHTS = st.builds(
     WeightSpec,
@@ -51,6 +54,7 @@ RUNS = st.builds(
     thresholds=st.dictionaries(st.text(), st.dictionaries(st.text(), NUMBERS)),
     cadence=st.dictionaries(st.text(), JSON, max_size=3),
     versions=st.dictionaries(st.text(), st.text(), max_size=3),
+    optimizer=CONFIGS,
 )
 FINDINGS = st.builds(
     Finding,
@@ -148,6 +152,7 @@ def test_what_is_no_description_is_refused(text: str | bytes) -> None:
         ({"units": -1}, "units must not be negative"),
         ({"output_shape": [None, "8"]}, "output_shape must be a 64-bit integer"),
         ({"trainable": 1}, "trainable must be true or false"),
+        ({"config": [1]}, "config must be a JSON object"),
     ],
 )
 def test_a_damaged_layer_is_refused_by_name(change: dict[str, object], message: str) -> None:
@@ -155,6 +160,15 @@ def test_a_damaged_layer_is_refused_by_name(change: dict[str, object], message: 
     members["layers"][0] |= change
     with pytest.raises(UnreadableRunError, match=message):
         run_from_json(json.dumps(members))
+
+
+def test_values_of_a_configuration_that_a_later_version_writes_are_left_out() -> None:
+    members = json.loads(run_to_json(RunSpec("m", (LayerSpec("a", "Dense"),))))
+    members["layers"][0]["config"] = {"rate": 0.5, "nested": {"a": 1}, "lists": [[1], 2], "none": None}
+    members["optimizer"] = {"class_name": "Adam", "large": 1e400}
+    spec = run_from_json(json.dumps(members).replace("Infinity", "1e999"))
+    assert spec.layers[0].config == {"rate": 0.5}
+    assert spec.optimizer == {"class_name": "Adam"}
 
 
 def test_cadence_must_be_json() -> None:

@@ -58,12 +58,12 @@ def train(change: str, callback: keras.callbacks.Callback) -> None:
 
 
 CHANGES: dict[str, tuple[str, str]] = {
-    "initializer": ("second", ""),
+    "initializer": ("second", "kernel_initializer"),
     "learning rate": ("head", "learning_rate"),
     "activation": ("second", "activation"),
     "layer order": ("second", "layer at place 2"),
     "library flag": ("second", "dtype"),
-    "dropout rate": ("dropout", ""),
+    "dropout rate": ("dropout", "rate"),
     "batch size": ("flatten", "samples"),
     "data order": ("flatten", ""),
     "frozen layer": ("first", "trainable"),

@@ -95,6 +95,21 @@ def test_the_summary_names_verdict_findings_and_versions(tmp_path: Path) -> None
     assert "tb_activations: 0.0.0" in lines
 
 
+def test_the_summary_names_what_layers_and_optimizer_were_made_with(tmp_path: Path) -> None:
+    run = synthetic(tmp_path / "run")
+    first = dataclasses.replace(run.spec.layers[0], config={"units": 3, "kernel_initializer": "zeros", "rate": 0.2})
+    spec = dataclasses.replace(
+        run.spec, layers=(first, *run.spec.layers[1:]), optimizer={"class_name": "SGD", "momentum": 0.9}
+    )
+    write_golden(dataclasses.replace(run, spec=spec), tmp_path / "golden", "a test")
+    lines = (tmp_path / "golden" / SUMMARY).read_text("utf-8").splitlines()
+    assert "optimizer: SGD, momentum 0.9" in lines
+    assert any(
+        line.startswith("layer dense_0: ") and line.endswith(", kernel_initializer zeros, rate 0.2") for line in lines
+    )
+    assert load(tmp_path / "golden").spec == spec
+
+
 def test_a_golden_that_matches_is_not_written_again(tmp_path: Path) -> None:
     synthetic(tmp_path / "run")
     golden = Golden(tmp_path / "golden", "a test", Tolerances())

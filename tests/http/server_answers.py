@@ -19,6 +19,7 @@ from tensorboard.backend.event_processing import data_provider, plugin_event_mul
 from werkzeug.test import Client
 
 from tb_activations.plugin.errors import ErrorKind
+from tb_activations.plugin.timeline import CODES
 from tb_activations.records.columns import HISTOGRAM_KINDS, Scale
 from tb_activations.records.finding import UNITS, Outcome, Severity
 from tb_activations.records.unit_lives import LifeState
@@ -42,20 +43,22 @@ JSON_ROUTES = {
 """A route by the TypeScript type of its answer."""
 FRAME_ROUTES = {
     "MatrixHeader": "matrix?run=sick&stat=mean&max_steps=2",
-    "SeriesHeader": f"series?run=sick&layer={LAYER}&stats=mean,std&max_steps=2",
+    "SeriesHeader": f"series?run=sick&layer={LAYER}&stats=mean,silent_fraction&max_steps=2",
     "UnitsHeader": f"units?run=sick&layer={LAYER}&max_steps=2",
     "HistogramsHeader": f"histograms?run=sick&layer={LAYER}&kind=gradient&max_steps=2",
 }
 ENUMERATIONS: Mapping[str, tuple[str, ...]] = {
     "Severity": tuple(Severity),
     "Outcome": tuple(outcome.name.lower() for outcome in Outcome),
+    "HealthCode": CODES,
     "ErrorKind": tuple(ErrorKind),
     "ScaleKind": get_args(Scale),
     "LifeState": get_args(LifeState),
     "HistogramKind": HISTOGRAM_KINDS,
     "FindingUnit": UNITS,
 }
-"""All values by the TypeScript type that lists them. `Outcome` is in the order of its codes."""
+"""All values by the TypeScript type that lists them. `Outcome` and `HealthCode` are in the order of
+their codes."""
 HEADER = """// Written by `python -m tests.http.server_answers` from real answers of the server. Do not edit.
 import type { HistogramKind, HistogramsHeader, MatrixHeader, SeriesHeader, UnitsHeader } from "../src/core/frame";
 import type {
@@ -63,6 +66,7 @@ import type {
   ErrorKind,
   Findings,
   FindingUnit,
+  HealthCode,
   Judgement,
   LifeState,
   Outcome,

@@ -172,14 +172,16 @@ def test_a_run_that_takes_too_long_is_refused_with_what_to_do(logs: Path) -> Non
 
 def test_the_own_thresholds_are_judged_once_per_run(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = load(logs, "train")
-    judging, judged = Judging(Clock()), list[tuple[str, ...]]()
+    judging, judged, replays = Judging(Clock()), list[tuple[str, ...]](), set[Any]()
 
-    def counted(standing: Any, records: Any, rules: Any) -> Any:
+    def counted(standing: Any, replay: Any, rules: Any, check: Any) -> Any:
         judged.append(tuple(rule.id for rule in rules))
-        return rejudge(standing, records, rules)
+        replays.add(replay)
+        return rejudge(standing, replay, rules, check)
 
     monkeypatch.setattr("tb_activations.plugin.judging.rejudge", counted)
     for share in (0.2, 0.3, 0.4):
         judging.answer("", "train", lambda: run, configure({"dead_units": {"note_share": share}, **OTHERS}), {})
-    # Only what changed and the rules for the training, and the thresholds of the run only at first.
-    assert judged == [("dead_units", "loss_spike")] * 4
+    # Only what changed, as `loss_spike` hears of no other rule, and the thresholds of the run only at first.
+    assert judged == [("dead_units",)] * 4
+    assert len(replays) == 1, "the columns of the run are prepared once"

@@ -110,7 +110,7 @@ def test_layers_describe_the_run(server: Server) -> None:
     assert answer["layers"][4]["severity"] is None
     assert [rule["id"] for rule in answer["rules"]] == ["dead_units", "vanishing_gradient", "nonfinite"]
     assert all(rule["why"].endswith(".") for rule in answer["rules"])
-    assert [statistic["id"] for statistic in answer["statistics"]] == list(LAYER_COLUMNS)
+    assert [statistic["id"] for statistic in answer["statistics"]] == [*LAYER_COLUMNS, "elasticity"]
     assert [statistic["id"] for statistic in answer["step_statistics"]] == list(STEP_COLUMNS)
     assert answer["weights"][0]["layer"] == "dense_0"
     assert answer["cost"]["interval"] == 10

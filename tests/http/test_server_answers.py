@@ -11,7 +11,7 @@ import pytest
 from tests.http.fuzzing import CONTRACT
 from tests.http.server_answers import PATH, Answers, answers, header_of, typescript
 
-SETTINGS = ("thresholds", "cadence", "versions", "left_out", "metrics")
+SETTINGS = ("thresholds", "cadence", "versions", "left_out", "metrics", "lines")
 """Objects whose members come from the run."""
 
 

@@ -53,6 +53,20 @@ def test_a_live_training_is_never_unobserved_for_long(plain: float, extra: float
     assert longest <= max(LONGEST_GAP, extra / 0.02) + plain + extra
 
 
+@pytest.mark.parametrize("plain", [0.001, 0.1, 10.0])
+def test_sparse_observes_the_same_few_steps_whatever_the_clock(plain: float) -> None:
+    observed, _ = simulate(Cadence("sparse", 0.02), 20_001, plain=plain, extra=1.0, epoch=40)
+    assert observed[:26] == [*range(21), 25, 31, 38, 47, 58]
+    assert all(later <= 1.25 * earlier for earlier, later in itertools.pairwise(observed[21:]))
+    assert observed[-1] == 20_000
+    assert len(observed) <= 22 + 4.5 * math.log(20_000 / 20)
+
+
+def test_sparse_observes_the_ends_of_epochs_if_looks_are_asked_for() -> None:
+    observed, _ = simulate(Cadence("sparse", 0.02, has_asked_looks=True), 400, plain=0.1, extra=0.1, epoch=50)
+    assert set(range(49, 400, 50)) <= set(observed)
+
+
 def test_a_short_run_gets_enough_observations_and_the_ends_of_epochs() -> None:
     observed, _ = simulate(Cadence("auto", 0.02), 120, plain=0.01, extra=0.05, epoch=40)
     assert observed[:10] == list(range(10))
@@ -93,7 +107,7 @@ def test_batch_is_every_step_and_epoch_the_last_step_of_each_epoch() -> None:
 
 @pytest.mark.parametrize("value", ["often", 0, -3, 2.5, True, None])
 def test_an_invalid_update_freq_is_named(value: Any) -> None:
-    with pytest.raises(ValueError, match=r'`update_freq`.*"auto", "batch", "epoch"'):
+    with pytest.raises(ValueError, match=r'`update_freq`.*"auto", "sparse", "batch", "epoch"'):
         check_cadence(value, 0.02)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -62,6 +63,7 @@ def test_statistics_equal_a_step_by_hand(jit_compile: bool) -> None:
     assert step == 0
     assert seen.totals["loss"] == pytest.approx(expected["loss"], rel=1e-5)
     assert seen.totals["learning_rate"] == pytest.approx(0.5)
+    assert math.isnan(seen.totals["first_learning_rate"]), "there is only one optimizer"
     assert seen.totals["samples"] == 32
     assert value_of(seen, "hidden", "mean") == pytest.approx(hidden.mean(), rel=1e-4)
     assert value_of(seen, "hidden", "std") == pytest.approx(hidden.std(), rel=1e-4)

@@ -197,7 +197,7 @@ class TestArguments:
         ("arguments", "message"),
         [
             ({"overhead": -1}, "`overhead`.*-1.*above 0"),
-            ({"update_freq": "often"}, '`update_freq`.*\'often\'.*"auto", "batch", "epoch"'),
+            ({"update_freq": "often"}, '`update_freq`.*\'often\'.*"auto", "sparse", "batch", "epoch"'),
             ({"histogram_freq": -2}, "`histogram_freq`.*-2.*number of epochs"),
             ({"image_freq": "never"}, "`image_freq`.*'never'.*0 for never"),
             ({"rules": ["dead_unit"]}, "`rules`.*'dead_unit'.*dead_units"),

@@ -110,6 +110,8 @@ def test_both_models_of_a_gan_are_recorded(log_dir: str) -> None:
         assert (run.stat("weight_gradient_norm")[:, run.layers.index(name)] > 0).all(), name
         assert (run.stat("gradient_norm")[:, run.layers.index(name)] > 0).all(), name
     np.testing.assert_allclose(run.step_stat("loss"), [float(a + b) for a, b in losses], rtol=1e-5)
+    np.testing.assert_allclose(run.step_stat("first_learning_rate"), 1e-2, rtol=1e-6)
+    np.testing.assert_allclose(run.step_stat("learning_rate"), 1e-3, rtol=1e-6)
 
 
 def test_gradients_of_another_models_loss_do_not_count(log_dir: str) -> None:

@@ -133,6 +133,10 @@ const HEALTH_LEGEND: readonly HealthState[] = [
   "problem",
   "warning",
   "note",
+  "early_problem",
+  "early_warning",
+  "early_note",
+  "muted",
   "ok",
   "insufficient_data",
   "not_applicable",
@@ -140,7 +144,7 @@ const HEALTH_LEGEND: readonly HealthState[] = [
   "error",
 ];
 
-const PLAIN: readonly HealthState[] = ["ok", "not_applicable", "insufficient_data", "unobserved"];
+const GLYPHED: readonly HealthState[] = ["problem", "warning", "note", "error"];
 
 interface HealthLegendProps {
   readonly palette: Palette;
@@ -159,7 +163,7 @@ export function HealthLegend({ palette, states, hasGaps }: HealthLegendProps) {
             style={{ backgroundColor: stateFill(state, palette) }}
             aria-hidden="true"
           >
-            {PLAIN.includes(state) ? "" : GLYPHS[state]}
+            {GLYPHED.includes(state) && GLYPHS[state]}
           </span>
           {stateWord(state)}
         </span>

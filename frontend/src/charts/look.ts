@@ -1,9 +1,9 @@
 import { mapColor, type Palette, parseColor, type Rgb, stateFill } from "../core/color";
 import type { ValueScale } from "../core/scale";
-import { type HealthState, healthOfCode } from "../core/severity";
+import { type HealthState, healthOfCode, severityToCome } from "../core/severity";
 
 /** Hatching is kept for steps without a record. */
-export type Pattern = "none" | "hatch" | "cross" | "dots" | "line" | "dashes";
+export type Pattern = "none" | "hatch" | "rise" | "cross" | "dots" | "line" | "dashes" | "bars";
 
 /** How one value of a matrix is drawn. */
 export interface CellLook {
@@ -23,6 +23,10 @@ export const GLYPHS: Readonly<Record<HealthState, string>> = {
   not_applicable: "\u2013",
   insufficient_data: "\u2026",
   error: "!",
+  muted: "\u2298",
+  early_problem: "\u25b3",
+  early_warning: "\u25c7",
+  early_note: "\u25cc",
   unobserved: "\u00d7",
 };
 
@@ -64,6 +68,12 @@ export function healthLook(palette: Palette): LookOf {
         return { fill, pattern: "line", glyph: "", ink: palette.hatch };
       case "unobserved":
         return { fill, pattern: "dashes", glyph: "", ink: palette.hatch };
+      case "muted":
+        return { fill, pattern: "bars", glyph: "", ink: palette.hatch };
+      case "early_problem":
+      case "early_warning":
+      case "early_note":
+        return { fill, pattern: "rise", glyph: "", ink: palette[`${severityToCome(state)}-fill`] };
       case "ok":
         return { fill, pattern: "none", glyph: "", ink: null };
       default: {

@@ -155,7 +155,7 @@ export function drawPattern(
   context.rect(left, top, width, height);
   context.clip();
   context.strokeStyle = ink;
-  context.lineWidth = pixelRatio * (pattern === "hatch" || pattern === "cross" ? 0.75 : 1);
+  context.lineWidth = pixelRatio * (["hatch", "rise", "cross"].includes(pattern) ? 0.75 : 1);
   context.beginPath();
   switch (pattern) {
     case "none":
@@ -174,12 +174,21 @@ export function drawPattern(
         context.lineTo(left + width, y);
       }
       break;
+    case "bars":
+      for (let x = Math.ceil(left / spacing) * spacing; x < left + width; x += spacing) {
+        context.moveTo(x + 0.5, top);
+        context.lineTo(x + 0.5, top + height);
+      }
+      break;
     case "hatch":
+    case "rise":
     case "cross": {
       const first = Math.floor((left - (top + height)) / spacing) * spacing;
       for (let offset = first; offset < left + width + top + height; offset += spacing) {
-        context.moveTo(offset + top, top);
-        context.lineTo(offset + top + height, top + height);
+        if (pattern !== "rise") {
+          context.moveTo(offset + top, top);
+          context.lineTo(offset + top + height, top + height);
+        }
         if (pattern === "hatch") continue;
         context.moveTo(offset - top, top);
         context.lineTo(offset - top - height, top + height);

@@ -190,7 +190,7 @@ function attachCursor(chart: uPlot, props: TimeSeriesProps, axis: StepAxis): () 
 /** Markers within this share of the axis are shown with the step. */
 const NEAR = 0.015;
 
-function tipText({ lines, unit, view, markers }: TimeSeriesProps, axis: StepAxis, step: number): TipText {
+function tipText({ lines, unit, view, markers, thresholds }: TimeSeriesProps, axis: StepAxis, step: number): TipText {
   return {
     title: view.stepWords(step),
     rows: lines.map((line) => ({
@@ -199,8 +199,9 @@ function tipText({ lines, unit, view, markers }: TimeSeriesProps, axis: StepAxis
       name: line.name,
       value: formatValue(valueOfLine(line, view.timeline, step), unit),
     })),
-    notes: markers
-      .filter((marker) => Math.abs(axis.position(marker.step) - axis.position(step)) < NEAR)
-      .map((marker) => marker.words),
+    notes: [
+      ...markers.filter((marker) => Math.abs(axis.position(marker.step) - axis.position(step)) < NEAR),
+      ...thresholds.map(({ value, words }) => ({ words: `${words} ${formatValue(value, unit)}` })),
+    ].map(({ words }) => words),
   };
 }

@@ -1,4 +1,4 @@
-import type { HealthState } from "./severity";
+import { type HealthState, severityToCome } from "./severity";
 
 /** Red, green and blue from 0 to 255. */
 export type Rgb = readonly [number, number, number];
@@ -85,6 +85,9 @@ export const PALETTES: Readonly<Record<Theme, Palette>> = {
   },
 };
 
+/** Of the color of a severity in that of findings which were not confirmed yet. */
+const FAINT = 0.25;
+
 export function stateFill(state: HealthState, palette: Palette): string {
   switch (state) {
     case "problem":
@@ -98,14 +101,25 @@ export function stateFill(state: HealthState, palette: Palette): string {
     case "not_applicable":
     case "insufficient_data":
     case "unobserved":
+    case "muted":
       return palette["quiet-fill"];
     case "error":
       return palette["alarm-ground"];
+    case "early_problem":
+    case "early_warning":
+    case "early_note":
+      return mixed(palette["quiet-fill"], palette[`${severityToCome(state)}-fill`], FAINT);
     default: {
       const never: never = state;
       return never;
     }
   }
+}
+
+function mixed(color: string, other: string, share: number): string {
+  const target = parseColor(other);
+  const parts = parseColor(color).map((value, part) => Math.round(value + ((target[part] ?? 0) - value) * share));
+  return `rgb(${parts.join(", ")})`;
 }
 
 /** Parses "#rrggbb" and "rgb(r, g, b)". Throws on anything else. */

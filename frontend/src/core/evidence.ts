@@ -1,54 +1,22 @@
 import type { Finding, ScaleKind } from "./types";
 
-/** What shows a finding over time. */
+/** What shows a finding over time: a statistic of its layer, or of the training. */
 export interface Evidence {
-  /** The columns to load, of the layer or of the training. */
-  readonly layerStats: readonly string[];
-  readonly stepStats: readonly string[];
+  readonly statistic: string;
+  readonly isOfLayer: boolean;
   readonly title: string;
   readonly unit: string;
   readonly scale: ScaleKind;
   /** Whether the finding's threshold is one of this quantity. */
   readonly hasThreshold: boolean;
-  /** The quantity at one step, from the values of `layerStats` and then `stepStats`. */
-  combine(values: readonly number[]): number;
 }
-
-const only = ([value = Number.NaN]: readonly number[]) => value;
 
 function direct(id: string, title: string, unit: string, scale: ScaleKind, hasThreshold = true): Evidence {
-  return { layerStats: [id], stepStats: [], title, unit, scale, hasThreshold, combine: only };
+  return { statistic: id, isOfLayer: true, title, unit, scale, hasThreshold };
 }
 
-const ELASTICITY: Evidence = {
-  layerStats: ["weight_gradient_norm", "weight_norm"],
-  stepStats: ["loss"],
-  title: "Elasticity of the loss",
-  unit: "",
-  scale: "log",
-  hasThreshold: true,
-  combine: ([gradient = Number.NaN, weight = Number.NaN, loss = Number.NaN]) => (gradient * weight) / Math.abs(loss),
-};
 const UPDATE_RATIO = direct("update_ratio", "Update-to-weight ratio", "", "log");
-const RANGE: Evidence = {
-  layerStats: ["min", "max", "mean", "std"],
-  stepStats: [],
-  title: "Largest output over the root mean square",
-  unit: "",
-  scale: "log",
-  hasThreshold: true,
-  combine: ([min = Number.NaN, max = Number.NaN, mean = Number.NaN, std = Number.NaN]) =>
-    Math.max(Math.abs(min), Math.abs(max)) / Math.hypot(mean, std),
-};
-const LOSS: Evidence = {
-  layerStats: [],
-  stepStats: ["loss"],
-  title: "Loss",
-  unit: "",
-  scale: "linear",
-  hasThreshold: false,
-  combine: only,
-};
+const LOSS: Evidence = { ...direct("loss", "Loss", "", "linear", false), isOfLayer: false };
 
 /** By what the rule saw. A quantity that is not recorded is replaced by a related one without threshold. */
 const BY_SIGN: Readonly<Record<string, Evidence>> = {
@@ -61,9 +29,9 @@ const BY_SIGN: Readonly<Record<string, Evidence>> = {
   logit: direct("logit_max", "Largest attention logit", "", "log"),
   entropy: direct("attention_entropy", "Attention entropy", "share", "linear"),
   similarity: direct("head_similarity", "Head similarity", "", "linear"),
-  range: RANGE,
+  range: direct("max", "Activation max", "", "symlog", false),
   sample_spread: direct("sample_std", "Spread over samples", "", "log", false),
-  elasticity: ELASTICITY,
+  elasticity: direct("elasticity", "Elasticity of the loss", "", "log"),
   step: UPDATE_RATIO,
   still: UPDATE_RATIO,
   restless: UPDATE_RATIO,

@@ -1,3 +1,4 @@
+import constants from "./constants.json";
 import { formatValue } from "./format";
 import type { Finding, Layer } from "./types";
 
@@ -15,11 +16,9 @@ export interface Rates {
   readonly lowest: number | null;
 }
 
-/** A learning rate that has risen by this factor is set back; the rules do the same. */
-const RISEN = 10;
+const LOWER = 1 / constants.risen;
 
 const ACTIVATION_LAYERS: Readonly<Record<string, string>> = { ReLU: "relu", Activation: "activation" };
-const RELU_LIKE = ["relu", "leaky_relu", "elu", "gelu", "silu", "swish", "mish", "relu6"];
 
 /**
  * The change to try first, for Keras; null where only looking helps.
@@ -47,9 +46,9 @@ export function fixOf(finding: Finding, layer: Layer | null, rates: Rates): Fix 
     case "nonfinite_data":
       return finiteRows();
     case "stagnant_weights":
-      return learningRate(rates, finding.sign === "still" ? 10 : 0.1);
+      return learningRate(rates, finding.sign === "still" ? 10 : LOWER);
     case "learning_rate":
-      return learningRate(rates, finding.sign === "too_low" || finding.sign === "zero" ? 10 : 0.1);
+      return learningRate(rates, finding.sign === "too_low" || finding.sign === "zero" ? 10 : LOWER);
     case "no_learning":
       return { about: "See whether the network can fit a single batch", code: "model.fit(x[:32], y[:32], epochs=200)" };
     case "unfit_head":
@@ -63,7 +62,7 @@ export function fixOf(finding: Finding, layer: Layer | null, rates: Rates): Fix 
 
 function deadUnits(finding: Finding, layer: Layer, rates: Rates): Fix {
   if (finding.since_step === 0) return initialized(layer);
-  const lower = learningRate(rates, 0.1);
+  const lower = learningRate(rates, LOWER);
   const leaky =
     layer.class_name in ACTIVATION_LAYERS
       ? `keras.layers.LeakyReLU(negative_slope=0.1, name=${name(layer)})`
@@ -75,7 +74,7 @@ function deadUnits(finding: Finding, layer: Layer, rates: Rates): Fix {
 }
 
 function initialized(layer: Layer): Fix {
-  const initializer = RELU_LIKE.includes(layer.activation ?? "") ? "he_normal" : "glorot_uniform";
+  const initializer = constants.forHe.includes(layer.activation ?? "") ? "he_normal" : "glorot_uniform";
   const kernel = `kernel_initializer="${layer.activation === "selu" ? "lecun_normal" : initializer}"`;
   if (layer.class_name in ACTIVATION_LAYERS) {
     return {
@@ -90,8 +89,9 @@ function initialized(layer: Layer): Fix {
 }
 
 function freed(layer: Layer): Fix {
-  const isBounded = ["sigmoid", "tanh", "hard_sigmoid", "softsign"].includes(layer.activation ?? "");
-  if (!isBounded) return normalizedBefore(layer);
+  // A softmax belongs where it is.
+  const isReplaced = constants.bounded.includes(layer.activation ?? "") && layer.activation !== "softmax";
+  if (!isReplaced) return normalizedBefore(layer);
   return {
     about: "Replace the bounded activation",
     code: called(layer, ["...", 'activation="relu"', 'kernel_initializer="he_normal"']),
@@ -107,7 +107,7 @@ function normalizedBefore(layer: Layer): Fix {
 
 function learningRate({ last: rate, lowest }: Rates, factor: number): Fix {
   const known = rate !== null && rate > 0 && Number.isFinite(rate);
-  const isRisen = known && factor < 1 && lowest !== null && lowest * RISEN <= rate;
+  const isRisen = known && factor < 1 && lowest !== null && lowest * constants.risen <= rate;
   const value = known
     ? `${Number((isRisen ? lowest : rate * factor).toPrecision(3))}`
     : `${factor} * model.optimizer.learning_rate`;
@@ -121,7 +121,7 @@ function learningRate({ last: rate, lowest }: Rates, factor: number): Fix {
 function clipped(rates: Rates): Fix {
   return {
     about: "Clip gradients and lower the learning rate, before fit",
-    code: `model.optimizer.clipnorm = 1.0\n${learningRate(rates, 0.1).code}`,
+    code: `model.optimizer.clipnorm = 1.0\n${learningRate(rates, LOWER).code}`,
   };
 }
 

@@ -28,6 +28,14 @@ export interface SeriesHeader extends FrameHeader {
   readonly layer: string | null;
   readonly stats: readonly string[];
   readonly wall_times: readonly number[];
+  /** By statistic the thresholds that its values are compared with. */
+  readonly lines: Readonly<Record<string, readonly Line[]>>;
+}
+
+/** A threshold: its value, and what it is in words. */
+export interface Line {
+  readonly value: number;
+  readonly words: string;
 }
 
 export interface UnitsHeader extends FrameHeader {

@@ -48,15 +48,29 @@ export function valueRows(histograms: readonly (Histogram | null)[], count: numb
   const reaches = Float32Array.from(known.map((each) => Math.max(Math.abs(each.low), Math.abs(each.high))));
   const usual = medianSize(reaches);
   const isSymlog = Math.max(Math.abs(low), Math.abs(high)) > UNEVEN * usual;
+  if (!isSymlog) return { edges: roundEdges(low, high, count), isSymlog };
   const constant = usual * BEND;
-  const bend = (value: number) => (isSymlog ? Math.sign(value) * Math.log1p(Math.abs(value) / constant) : value);
-  const straighten = (place: number) => (isSymlog ? Math.sign(place) * constant * Math.expm1(Math.abs(place)) : place);
+  const bend = (value: number) => Math.sign(value) * Math.log1p(Math.abs(value) / constant);
+  const straighten = (place: number) => Math.sign(place) * constant * Math.expm1(Math.abs(place));
   const [from, to] = [bend(low), bend(high)];
   const edges = Array.from({ length: count + 1 }, (_, index) => straighten(from + ((to - from) * index) / count));
   // Rounding must not leave the ends outside.
   edges[0] = low;
   edges[count] = high;
   return { edges, isSymlog };
+}
+
+/** Heights of a row whose multiples by five are round, too; the power of ten is apart. */
+const ROUND = [1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20];
+const ROUNDING = 1e-9;
+
+/** Edges of equal rows at multiples of a round height, so that the labels are round. */
+function roundEdges(low: number, high: number, count: number): number[] {
+  const power = 10 ** Math.floor(Math.log10((high - low) / count));
+  const firstOf = (height: number) => Math.floor(low / height + ROUNDING);
+  const heights = ROUND.map((part) => part * power);
+  const height = heights.find((each) => Math.ceil(high / each - ROUNDING) - firstOf(each) <= count) ?? high - low;
+  return Array.from({ length: count + 1 }, (_, index) => (firstOf(height) + index) * height);
 }
 
 function widened(low: number, high: number) {

@@ -1,3 +1,4 @@
+import constants from "./constants.json";
 import { formatCount, formatDuration } from "./format";
 
 /** What is known about a training that may still be running. */
@@ -20,11 +21,6 @@ export interface NextRecord {
   readonly seconds: number;
 }
 
-/** Seconds for which "auto" observes on a fixed schedule, and between records at most; as in `cadence.py`. */
-const FREE_SECONDS = 60;
-const LONGEST_GAP = 20;
-const SCHEDULE_GROWTH = 0.12;
-const FINEST_SHARE = 1 / 150;
 /** Records from which the speed is measured. */
 const RECENT = 12;
 
@@ -51,12 +47,12 @@ function at(interval: number, last: number, speed: number): NextRecord {
 function autoInterval(progress: Progress, last: number, speed: number): number {
   const { wallTimes, budget, overhead, observationSeconds } = progress;
   const elapsed = (wallTimes[wallTimes.length - 1] ?? 0) - (wallTimes[0] ?? 0);
-  if (elapsed < FREE_SECONDS) return SCHEDULE_GROWTH * last;
+  if (elapsed < constants.freeSeconds) return Math.floor(constants.scheduleGrowth * last) - last;
   const cost = observationSeconds ?? 0;
-  if (typeof budget !== "number" || !(budget > 0)) return FINEST_SHARE * last;
+  if (typeof budget !== "number" || !(budget > 0)) return constants.finestShare * last;
   const untilPaid = ((overhead ?? 0) * elapsed + cost) / budget - elapsed;
-  const seconds = Math.min(Math.max(0, untilPaid), Math.max(LONGEST_GAP, cost / budget));
-  return Math.max(FINEST_SHARE * last, seconds * speed);
+  const seconds = Math.min(Math.max(0, untilPaid), Math.max(constants.longestGap, cost / budget));
+  return Math.max(constants.finestShare * last, seconds * speed);
 }
 
 /** A record that is this many times later than expected, and by this many seconds, is overdue. */

@@ -1,9 +1,9 @@
 import { plural } from "./format";
-import type { Layer, Outcome, Rule, RunDescription, Severity } from "./types";
+import type { Early, HealthCode, Layer, Outcome, Rule, RunDescription, Severity } from "./types";
 import { unreachable } from "./unreachable";
 
 /** State of a layer at one step; `unobserved` layers have no values at all. */
-export type HealthState = Outcome | "unobserved";
+export type HealthState = HealthCode | "unobserved";
 
 /** Code of a state in the health matrix, by position. The page itself adds the last one, see `judgedRows`. */
 export const HEALTH_CODES: readonly HealthState[] = [
@@ -14,6 +14,10 @@ export const HEALTH_CODES: readonly HealthState[] = [
   "not_applicable",
   "insufficient_data",
   "error",
+  "muted",
+  "early_note",
+  "early_warning",
+  "early_problem",
   "unobserved",
 ];
 
@@ -21,11 +25,24 @@ export function healthOfCode(code: number): HealthState | null {
   return HEALTH_CODES[code] ?? null;
 }
 
-/** Worst first. A failed rule precedes health, because it may hide a finding. */
-const URGENT = ["problem", "warning", "note", "error"] as const;
-
-/** Among several states the first one wins; the server merges rules in the same order. Unjudged layers are listed last. */
-const MERGED: readonly HealthState[] = [...URGENT, "ok", "insufficient_data", "not_applicable", "unobserved"];
+/**
+ * Worst first: among several states the first one wins; the server merges in the same order. A failed rule precedes
+ * health, because it may hide a finding. Unjudged layers are listed last.
+ */
+const MERGED: readonly HealthState[] = [
+  "problem",
+  "early_problem",
+  "warning",
+  "early_warning",
+  "note",
+  "error",
+  "early_note",
+  "muted",
+  "ok",
+  "insufficient_data",
+  "not_applicable",
+  "unobserved",
+];
 
 /** Rank of each code; smaller wins. */
 const RANKS = HEALTH_CODES.map((state) => MERGED.indexOf(state));
@@ -60,8 +77,19 @@ export function isSeverity(state: HealthState): state is Severity {
   return state === "note" || state === "warning" || state === "problem";
 }
 
+/** The severity of a finding that was not confirmed yet. */
+export function severityToCome(early: Early): Severity {
+  return early.slice("early_".length) as Severity;
+}
+
 export function stateWord(state: HealthState): string {
   switch (state) {
+    case "early_problem":
+    case "early_warning":
+    case "early_note":
+      return `${stateWord(severityToCome(state))}, not yet confirmed`;
+    case "muted":
+      return "Muted";
     case "problem":
       return "Problem";
     case "warning":
@@ -112,7 +140,7 @@ export function stateSentence(layer: Layer, rules: readonly Rule[]): string {
       return `OK: ${plural(count("ok"), "check")} passed${waiting > 0 ? `, ${waiting} waiting for data` : ""}${muted}`;
     }
     default:
-      return unreachable(state);
+      return stateWord(state);
   }
 }
 

@@ -7,6 +7,11 @@ export type Severity = "note" | "warning" | "problem";
 
 export type Outcome = "ok" | Severity | "not_applicable" | "insufficient_data" | "error";
 
+/** State of a layer at a step: an outcome, muted findings only, or a finding that was confirmed later. */
+export type HealthCode = Outcome | "muted" | Early;
+
+export type Early = `early_${Severity}`;
+
 export type ScaleKind = "linear" | "log" | "symlog";
 
 export type FindingUnit = "share" | "count" | "";

@@ -1,6 +1,7 @@
 import { computed, effect, type ReadonlySignal, signal, untracked } from "@preact/signals";
 import {
   fetchDescription,
+  fetchEpochs,
   fetchFindings,
   fetchHistograms,
   fetchMatrix,
@@ -37,17 +38,18 @@ import type { Host } from "../host";
 import { type ByRun, eachRun } from "./by_run";
 import { type Choices, HEALTH } from "./choices";
 import type { Muting } from "./muting";
+import { pollWhileFresh } from "./polling";
 import { type Loaded, resource, stable } from "./resource";
 
 /** Statistics of the training itself that are shown. */
-export const TRAINING_STATISTICS: readonly string[] = ["loss", "learning_rate", "reconstruction_error"];
+export const TRAINING_STATISTICS: readonly string[] = [
+  "loss",
+  "learning_rate",
+  "first_learning_rate",
+  "reconstruction_error",
+];
 /** For the horizontal axis and for the step at the cursor. */
 const ABOUT_STEPS: readonly string[] = ["epoch", "samples"];
-
-/** Seconds between polls for new records while a run seems to be active. */
-const POLL_EVERY = 10;
-/** Seconds after its last record for which a run counts as active. */
-export const FRESH = 120;
 
 /** The server's answers for the current choices. */
 export interface Answers {
@@ -82,6 +84,8 @@ export interface Answers {
   /** The same for the single calls of a shared layer, by the name of the call. */
   readonly callSeries: ReadonlySignal<Loaded<ByRun<Frame<SeriesHeader>>>>;
   readonly training: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
+  /** Metrics at the ends of epochs. */
+  readonly epochs: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
   readonly units: ReadonlySignal<Loaded<Frame<UnitsHeader>>>;
   readonly pictures: ReadonlySignal<Loaded<PictureList>>;
   /** The pictures to choose from for the chosen layer. */
@@ -95,6 +99,7 @@ export interface Answers {
   readonly otherDepths: ReadonlySignal<Loaded<ByRun<Frame<MatrixHeader>>>>;
   readonly otherSeries: ReadonlySignal<Loaded<ByRun<Frame<SeriesHeader>>>>;
   readonly otherTrainings: ReadonlySignal<Loaded<ByRun<Frame<SeriesHeader>>>>;
+  readonly otherEpochs: ReadonlySignal<Loaded<ByRun<Frame<SeriesHeader>>>>;
 }
 
 interface ListedRuns extends RunList {
@@ -203,8 +208,9 @@ export function createAnswers(
     return value === HEALTH || description.value.value === null || statistics.value.includes(value) ? value : HEALTH;
   });
   const sentHealth = ofRun(
-    (name) => ({ name }),
-    ({ name }, abort) => fetchMatrix(name, HEALTH, abort),
+    withMutes,
+    ({ name, muted }, abort) => fetchMatrix(name, HEALTH, abort, muted),
+    ({ name }) => name,
   );
   const health = computed(() => {
     const { value, ...rest } = sentHealth.value;
@@ -263,9 +269,10 @@ export function createAnswers(
   const rootSeries = ofRun(
     (name) => {
       const root = cause.value?.finding;
-      const stats = root === undefined ? [] : evidenceOf(root).layerStats;
+      const evidence = root === undefined ? null : evidenceOf(root);
       const isKnown = description.value.value?.layers.some((each) => each.name === root?.layer) === true;
-      return root === undefined || stats.length === 0 || !isKnown ? null : { name, layer: root.layer, stats };
+      if (root === undefined || evidence?.isOfLayer !== true || !isKnown) return null;
+      return { name, layer: root.layer, stats: [evidence.statistic] };
     },
     (key, abort) => fetchSeries(key.name, key.layer, key.stats, abort),
   );
@@ -329,6 +336,10 @@ export function createAnswers(
     rootSeries,
     callSeries,
     training,
+    epochs: ofRun(
+      (name) => ({ name }),
+      ({ name }, abort) => fetchEpochs(name, abort),
+    ),
     units,
     histograms: ofRun(
       (name) =>
@@ -355,22 +366,16 @@ export function createAnswers(
     ),
     otherHealths: ofOthers(
       () => ({}),
-      (name, _, abort) => fetchMatrix(name, HEALTH, abort),
+      (name, _, abort) => fetchMatrix(name, HEALTH, abort, queryOf(untracked(() => mutesOf(name)))),
     ),
     otherDepths,
     otherSeries,
     otherTrainings,
+    otherEpochs: ofOthers(
+      () => ({}),
+      (name, _, abort) => fetchEpochs(name, abort),
+    ),
   };
-}
-
-function pollWhileFresh(run: ReadonlySignal<Run | null>, now: ReadonlySignal<number>, look: () => void): void {
-  let last = now.peek();
-  effect(() => {
-    const isFresh = run.value !== null && now.value - run.value.last_time < FRESH;
-    if (!isFresh || now.value - last < POLL_EVERY) return;
-    last = now.value;
-    look();
-  });
 }
 
 /** The requested layer; else the one in the verdict; else the first. */

@@ -79,6 +79,7 @@ export interface Store
   timelineOfOther(run: string): Timeline;
   pictureAddress(tag: string, step: number): string;
   stockAddress(tab: string, tagPattern: string): string;
+  openStock(address: string): void;
   /** The report of the shown run as a page, for download. */
   reportAddress(): string;
   /** The address of what is shown, for other people. */
@@ -225,6 +226,7 @@ export function createStore(host: Host): Store {
     timelineOfOther,
     pictureAddress: (tag, step) => pictureAddress(run.value?.name ?? "", tag, step),
     stockAddress: host.stockAddress,
+    openStock: host.openStock,
     reportAddress: () => reportAddress(run.value?.name ?? ""),
     address: host.address,
     listenForKeys: host.listenForKeys,

@@ -5,12 +5,12 @@ import { type Draft, isChanged, knownRules, NO_DRAFT, rulesFile, withRule, withV
 import { kindOf } from "../core/failures";
 import type { Judgement, Threshold } from "../core/types";
 import type { Answers } from "./answers";
-import { debounced } from "./debounced";
 import type { Muting } from "./muting";
+import { lasting, paced } from "./pace";
 import { type Loaded, resource, stable } from "./resource";
 
-/** Milliseconds without a change before the run is judged again. */
-const PAUSE = 250;
+/** Milliseconds after which the page says that it waits. */
+const SLOW = 300;
 /** Requests can overtake each other on their way, and then the latest one is replaced by an older one. */
 const REPEATS = 3;
 
@@ -22,6 +22,8 @@ export interface Thresholds {
   readonly draft: ReadonlySignal<Draft>;
   /** What they find; nothing while they are those of the run. */
   readonly judgement: ReadonlySignal<Loaded<Judgement>>;
+  /** Whether the answer takes so long that the page should show it. */
+  readonly isJudgingSlow: ReadonlySignal<boolean>;
 
   openDrawer(rule: string | null): void;
   closeDrawer(): void;
@@ -69,12 +71,17 @@ export function createThresholds(answers: Pick<Answers, "run" | "description">, 
     }),
   );
   const records = computed(() => `${answers.run.value?.records} ${tries.value}`);
+  const { sent, follow } = paced(key);
+  const judgement = resource(sent, records, judge, ({ run }) => run);
+  const isLoading = computed(() => judgement.value.isLoading);
+  follow(isLoading);
 
   return {
     isDrawerOpen,
     drawerRule,
     draft,
-    judgement: resource(debounced(key, PAUSE), records, judge, ({ run }) => run),
+    judgement,
+    isJudgingSlow: lasting(isLoading, SLOW),
     openDrawer: (rule) => {
       drawerRule.value = rule;
       isDrawerOpen.value = true;

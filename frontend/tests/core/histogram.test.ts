@@ -32,6 +32,22 @@ describe("valueRows", () => {
     });
   });
 
+  it("has round edges, whatever the values", () => {
+    const rows = valueRows(read(answer([-0.1764, 5.31, 1, 1])), 40);
+    expect(rows?.edges.slice(0, 3).map((edge) => Number(edge.toFixed(9)))).toEqual([-0.32, -0.16, 0]);
+    expect(rows?.edges[40]).toBeGreaterThanOrEqual(5.31);
+    for (const [low, high] of [
+      [1e-9, 7e-9],
+      [-3, 1e5],
+      [-41.7, -41.6],
+    ] as const) {
+      const { edges } = valueRows(read(answer([low, high, 1, 1])), 40) ?? { edges: [] };
+      expect(edges).toHaveLength(41);
+      expect(edges[0]).toBeLessThanOrEqual(low + 1e-6 * (high - low));
+      expect(edges[40]).toBeGreaterThanOrEqual(high - 1e-6 * (high - low));
+    }
+  });
+
   it("goes over to a logarithmic axis when one step is far wider than the others", () => {
     const rows = valueRows(read(answer([-1, 1, 1, 1], [-1, 1, 1, 1], [-1000, 1000, 1, 1])), 4);
     expect(rows?.isSymlog).toBe(true);

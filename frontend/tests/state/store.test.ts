@@ -10,6 +10,7 @@ const HOST: Host = {
   place: {},
   selection: { ticked: {}, pattern: "" },
   stockAddress: () => "",
+  openStock: () => undefined,
   keepPlace: () => {},
   watchPlace: () => {},
   placeAddress: () => "",

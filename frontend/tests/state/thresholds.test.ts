@@ -44,7 +44,7 @@ describe("trying thresholds", () => {
     expect(asked).toEqual([]);
   });
 
-  it("asks once for the last of several moves, with the mutes of the browser", () => {
+  it("asks once for the last of several moves at once, with the mutes of the browser", () => {
     for (const value of [0.6, 0.7, 0.8]) thresholds.tryThreshold("dead_units", SHARE, value);
     vi.advanceTimersByTime(1000);
     expect(asked.map((query) => Object.fromEntries(query))).toEqual([
@@ -70,6 +70,43 @@ describe("trying thresholds", () => {
     vi.advanceTimersByTime(1000);
     expect(thresholds.draft.value).toEqual({ values: {}, off: [] });
     expect(asked).toEqual([]);
+  });
+
+  it("follows a slider answer by answer, and gives up only what takes long", async () => {
+    const answers: (() => void)[] = [];
+    const given: boolean[] = [];
+    vi.stubGlobal("fetch", (address: string, { signal: abort }: RequestInit) => {
+      asked.push(new URLSearchParams(address.split("?")[1]));
+      const place = given.push(false) - 1;
+      abort?.addEventListener("abort", () => {
+        given[place] = true;
+      });
+      return new Promise((resolve) => {
+        answers.push(() =>
+          resolve(new Response('{"changes": []}', { headers: { "Content-Type": "application/json" } })),
+        );
+      });
+    });
+    const move = async (value: number) => {
+      thresholds.tryThreshold("dead_units", SHARE, value);
+      await vi.advanceTimersByTimeAsync(20);
+    };
+    for (const value of [0.6, 0.61, 0.62]) await move(value);
+    expect(asked).toHaveLength(1);
+    answers[0]?.();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(asked.map((query) => query.get("rules"))).toEqual([
+      '{"dead_units":{"warning_share":0.6}}',
+      '{"dead_units":{"warning_share":0.62}}',
+    ]);
+    expect(thresholds.isJudgingSlow.value).toBe(false);
+    await vi.advanceTimersByTimeAsync(301);
+    expect(thresholds.isJudgingSlow.value).toBe(true);
+    await move(0.7);
+    expect(given[1]).toBe(false);
+    await vi.advanceTimersByTimeAsync(300);
+    expect(asked).toHaveLength(3);
+    expect(given.slice(1)).toEqual([true, false]);
   });
 
   it("repeats a request that an older one has overtaken, but not for ever", async () => {

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tb_activations.health.history import History
 from tb_activations.records.finding import Finding, Outcome, Severity, Unit
 from tb_activations.records.formatting import measured
+from tb_activations.records.specs import LayerSpec
 
 _LOGGER = logging.getLogger("tb_activations")
 _undescribed: set[str] = set()
@@ -257,6 +258,7 @@ class Rule(abc.ABC):
         limits: lowest and highest allowed value of each threshold.
         labels: the name of each threshold for people.
         signs: all quantities that it measures.
+        lines: by statistic of a layer the thresholds that its values are compared with.
         causes: possible causes of a finding, the most likely first. Two rules may cause each other, in other layers.
         leader: the layer that explains the findings in other layers; None if none does.
     """
@@ -267,6 +269,7 @@ class Rule(abc.ABC):
     source: ClassVar[str]
     limits: ClassVar[Mapping[str, tuple[float, float]]]
     labels: ClassVar[Mapping[str, Label]] = {}
+    lines: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     signs: ClassVar[tuple[Sign, ...]]
     causes: ClassVar[tuple[Cause, ...]] = ()
     leader: ClassVar[Leader | None] = None
@@ -274,6 +277,11 @@ class Rule(abc.ABC):
     @property
     def thresholds(self) -> dict[str, float]:
         return {field.name: float(getattr(self, field.name)) for field in dataclasses.fields(self)}
+
+    def line_factor(self, layer: LayerSpec) -> float:
+        """What the thresholds in `lines` are multiplied by for this layer."""
+        del layer
+        return 1.0
 
     def again(self, evidence: Evidence, first: Finding, latest: Finding | None) -> Evidence:
         """Adapts the evidence for a layer in which an earlier finding of this rule has closed.
@@ -335,7 +343,13 @@ class LayerRule(Rule):
 
 
 class TrainingRule(Rule):
-    """A rule that judges the training as a whole; the layer of its findings is `WHOLE`."""
+    """A rule that judges the training as a whole; the layer of its findings is `WHOLE`.
+
+    Attributes:
+        hears_others: whether its answer depends on the findings of other rules.
+    """
+
+    hears_others: ClassVar[bool] = True
 
     @abc.abstractmethod
     def judge(self, history: History, earlier: OpenFinding | None, known: Sequence[OpenFinding]) -> Judged:

@@ -98,6 +98,7 @@ class DeadUnits(LayerRule):
         "min_checks": Label("Silent observed steps needed", "steps"),
         "min_span": Label("Silent for at least this part of the training", "share"),
     }
+    lines: ClassVar[Mapping[str, tuple[str, ...]]] = {"silent_fraction": ("warning_share", "problem_share")}
 
     def judge(self, history: History, earlier: Earlier) -> Answers:
         dead, is_judged = self._dead(history), history.once("ReLU layers", _is_judged)

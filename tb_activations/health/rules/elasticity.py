@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_activations.health.history import History
+from tb_activations.health.history import WINDOW, History
 
 SPREAD_OUT = 0.1
 """If the gradient reaches a smaller share of a layer's weights, it leaves rows untouched, as in an embedding. The norm
@@ -25,10 +25,34 @@ def elasticities(history: History) -> NDArray[np.float64]:
     reach zero, the range of their middle half replaces smaller losses: any gradient is huge compared with a loss that
     passes through zero.
     """
-    gradient = history.stat("weight_gradient_norm").astype(np.float64)
-    weights = history.stat("weight_norm").astype(np.float64)
     losses = history.losses
-    loss = np.where(losses == 0, 0.0, np.maximum(np.abs(losses), _swing(losses)))[:, None]
+    return _quotients(history.stat("weight_gradient_norm"), history.stat("weight_norm"), losses, _swing(losses))
+
+
+def elasticity_over_time(
+    gradient: NDArray[np.floating], weights: NDArray[np.floating], losses: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """`[steps, layers]`: the elasticity of every layer at each step of a stored run; see `elasticities`.
+
+    Args:
+        gradient, weights: `[steps, layers]` norms.
+        losses: `[steps]`.
+    """
+    totals: NDArray[np.float64] = losses.astype(np.float64)
+    swings = np.zeros(len(totals))
+    if np.any(totals <= 0):
+        swings[:] = [_swing(totals[max(0, past - WINDOW) : past]) for past in range(1, len(totals) + 1)]
+    return _quotients(gradient, weights, totals, swings)
+
+
+def _quotients(
+    gradient: NDArray[np.floating],
+    weights: NDArray[np.floating],
+    losses: NDArray[np.float64],
+    swing: NDArray[np.float64] | float,
+) -> NDArray[np.float64]:
+    gradient, weights = gradient.astype(np.float64), weights.astype(np.float64)
+    loss = np.where(losses == 0, 0.0, np.maximum(np.abs(losses), swing))[:, None]
     usable = np.isfinite(gradient) & np.isfinite(weights) & np.isfinite(loss) & (loss > 0)
     table = np.full(gradient.shape, np.nan)
     np.divide(gradient * weights, loss, out=table, where=usable)

@@ -108,6 +108,7 @@ class ExplodingGradient(LayerRule):
         "strained": Label("Outputs count only above this elasticity"),
         "growth": Label("Largest growth from window to window", "times"),
     }
+    lines: ClassVar[Mapping[str, tuple[str, ...]]] = {"update_ratio": ("step",), "elasticity": ("elasticity",)}
 
     def judge(self, history: History, earlier: Earlier) -> Answers:
         scene = self._scene(history)

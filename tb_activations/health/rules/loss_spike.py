@@ -56,6 +56,7 @@ class LossSpike(TrainingRule):
     signs: ClassVar[tuple[Sign, ...]] = (LOSS, GRADIENT)
     causes: ClassVar[tuple[Cause, ...]] = (Cause("exploding_gradient", ANYWHERE), Cause("learning_rate", ANYWHERE))
     source: ClassVar[str] = "six standard deviations of the recent history, as OLMo and MaxText define spikes"
+    hears_others: ClassVar[bool] = False
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {
         "deviations": (1, 1e6),
         "lasting": (1, 32),

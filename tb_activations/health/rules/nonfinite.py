@@ -295,6 +295,13 @@ def _advice(scene: _Scene, layer: LayerSpec, kind: Sign, origin: Seen | None) ->
             "float16. Lower the learning rate if weights grew before."
         )
     if kind == GRADIENTS:
+        spoiled = np.flatnonzero(scene.counts[OUTPUTS] > 0)
+        if spoiled.size:
+            return remedy + (
+                f"Outputs of {scene.history.spec.layers[spoiled[0]].name} were not finite in that step either: begin "
+                "there, with log(0), division by zero, square roots of negatives or overflow in float16. If they are "
+                "masked on purpose, replace them before the loss with values that have a finite gradient."
+            )
         return remedy + (
             "The forward pass was finite: check for sqrt(0), norms of zero vectors or 0 * inf in the loss and after "
             f"{layer.name}. Clip gradients (clipnorm=1.0) or lower the learning rate."

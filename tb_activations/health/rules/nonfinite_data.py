@@ -32,6 +32,7 @@ class NonFiniteData(TrainingRule):
     why: ClassVar[str] = "One such value spoils every weight that its batch updates."
     signs: ClassVar[tuple[Sign, ...]] = (INPUTS, TARGETS, SAMPLE_WEIGHTS)
     source: ClassVar[str] = "IEEE 754: NaN spreads through every later operation"
+    hears_others: ClassVar[bool] = False
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {}
 
     def judge(self, history: History, earlier: OpenFinding | None, known: Sequence[OpenFinding]) -> Judged:

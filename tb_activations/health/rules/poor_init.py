@@ -42,7 +42,7 @@ EQUAL_WITHIN = 1e-5
 SATURATED = 0.5
 """With a larger saturated share, units may be equal only because they are at the same bound."""
 
-_FOR_HE = frozenset(
+FOR_HE = frozenset(
     ("relu", "relu6", "rectifier", "leaky_relu", "elu", "gelu", "silu", "mish", "hard_silu", "smooth rectifier")
 )
 
@@ -345,5 +345,5 @@ def _advice(layer: LayerSpec, sign: Sign, *, is_first: bool) -> str:
             f"Standardize the inputs of {layer.name} (a Normalization layer adapted to the training data, or "
             "normalization before it): the size comes from the inputs, not from the kernel."
         )
-    name = "he_normal" if layer.activation in _FOR_HE else "glorot_uniform"
+    name = "he_normal" if layer.activation in FOR_HE else "glorot_uniform"
     return f"Use {name} for the kernel of {layer.name}: it keeps the size of the signal from layer to layer."

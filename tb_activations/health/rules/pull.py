@@ -47,6 +47,10 @@ class Pull:
 
 def pull(history: History, few: int) -> Pull:
     """Computed over the latest checks that have at least `few` rows each."""
+    return history.once_a_step(("pull", few), lambda _: _pull(history, few))
+
+
+def _pull(history: History, few: int) -> Pull:
     table = history.once_a_step("elasticities", elasticities)
     places = np.flatnonzero(history.once_a_step("rows of loss", rows_of_loss) >= few)[-RECENT:]
     if len(places) < RECENT:

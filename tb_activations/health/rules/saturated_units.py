@@ -81,6 +81,7 @@ class SaturatedUnits(LayerRule):
         "problem_share": Label("Problem from", "share"),
         "min_checks": Label("Observed steps needed", "steps"),
     }
+    lines: ClassVar[Mapping[str, tuple[str, ...]]] = {"saturated_fraction": ("warning_share", "problem_share")}
 
     def judge(self, history: History, earlier: Earlier) -> Answers:
         shares, counts = medians(history.stat("saturated_fraction")[-LATEST:])

@@ -111,10 +111,11 @@ class StagnantWeights(LayerRule):
         "settled": Label("Observed steps needed for thrashing", "steps"),
         "decayed": Label("Lowered on purpose: rate below this part of its peak", "share"),
     }
+    lines: ClassVar[Mapping[str, tuple[str, ...]]] = {"update_ratio": ("still", "fast")}
 
     def judge(self, history: History, earlier: Earlier) -> Answers:
         steps = history.stat("update_ratio")
-        ratios, _ = medians(_usual_steps(history))
+        ratios, _ = history.once_a_step("median steps", lambda _: medians(_usual_steps(history)))
         is_sure = (np.count_nonzero(~np.isnan(steps), axis=0) >= self.min_checks) & np.isfinite(ratios)
         is_judged, is_known = history.is_trained & is_sure, either(np.zeros(len(ratios), bool), earlier)
         outcomes = outcomes_of((~history.is_trained, Outcome.NOT_APPLICABLE), (~is_sure, Outcome.INSUFFICIENT_DATA))

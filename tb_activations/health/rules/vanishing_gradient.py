@@ -38,7 +38,7 @@ from tb_activations.records.specs import LayerSpec
 HYSTERESIS = 2.0
 ELASTICITY = Sign("elasticity", "elasticity of the loss (gradient norm x weight norm / loss)")
 
-_BOUNDED = frozenset({"sigmoid", "tanh", "hard_sigmoid", "softmax", "softsign"})
+BOUNDED = frozenset({"sigmoid", "tanh", "hard_sigmoid", "softmax", "softsign"})
 
 SETTLED = 20
 """Observed steps before a warning opens: some healthy layers get small gradients in the very first steps."""
@@ -104,10 +104,10 @@ class VanishingGradient(LayerRule):
         "min_checks": Label("Observed steps needed", "steps"),
         "loss_fallen": Label("Only a note once the loss is below this part of its start", "share"),
     }
+    lines: ClassVar[Mapping[str, tuple[str, ...]]] = {"elasticity": ("warning_elasticity", "problem_elasticity")}
 
     def judge(self, history: History, earlier: Earlier) -> Answers:
-        table = history.once_a_step("elasticities", elasticities)
-        values, counts = medians(table)
+        values, counts = history.once_a_step("median elasticities", _median_elasticities)
         is_sure = counts >= self.min_checks
         outcomes = outcomes_of((~history.is_trained, Outcome.NOT_APPLICABLE), (~is_sure, Outcome.INSUFFICIENT_DATA))
         # An open finding closes only well above the threshold, so that it does not open and close often.
@@ -117,7 +117,8 @@ class VanishingGradient(LayerRule):
         candidates = np.flatnonzero(history.is_trained & is_sure & (values < slack * largest))
         if not candidates.size:
             return Answers(outcomes, {})
-        reached = medians(comparable(table, history.once_a_step("reached", reached_shares)))[0]
+        table = history.once_a_step("elasticities", elasticities)
+        reached = history.once_a_step("median elasticities of reached weights", _median_of_reached)
         reference = _nearer_the_loss(reached, history, candidates)
         is_behind = values[candidates] < slack[candidates] * allowed[candidates] * self.relative * reference
         learned, found = has_learned(history, self.loss_fallen), {}
@@ -131,6 +132,9 @@ class VanishingGradient(LayerRule):
             else:
                 outcomes[row] = answer
         return Answers(outcomes, found)
+
+    def line_factor(self, layer: LayerSpec) -> float:
+        return ATTENTION if _forms_attention(layer) else 1.0
 
     def _is_waking(self, table: NDArray[np.float64]) -> bool:
         """Whether elasticity grows over the window, as in a branch that starts from zero."""
@@ -207,9 +211,19 @@ class _Course(NamedTuple):
     bounded: int
 
 
+def _median_elasticities(history: History) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    return medians(history.once_a_step("elasticities", elasticities))
+
+
+def _median_of_reached(history: History) -> NDArray[np.float64]:
+    table = history.once_a_step("elasticities", elasticities)
+    return medians(comparable(table, history.once_a_step("reached", reached_shares)))[0]
+
+
 def _allowances(history: History) -> NDArray[np.float64]:
     """`[layers]`: factor of the thresholds, smaller for the query and key projections of attention layers of Keras."""
-    return np.array([ATTENTION if _forms_attention(layer) else 1.0 for layer in history.spec.layers], np.float64)
+    rule = VanishingGradient()
+    return np.array([rule.line_factor(layer) for layer in history.spec.layers], np.float64)
 
 
 def _forms_attention(layer: LayerSpec) -> bool:
@@ -225,7 +239,7 @@ def _nearer_the_loss(medians: NDArray[np.float64], history: History, rows: NDArr
 
 def _bounded_ahead(history: History) -> NDArray[np.int64]:
     """`[layers]`: number of bounded activations in the layer and all later ones."""
-    is_bounded = np.array([layer.activation in _BOUNDED for layer in history.spec.layers], np.int64)
+    is_bounded = np.array([layer.activation in BOUNDED for layer in history.spec.layers], np.int64)
     return np.cumsum(is_bounded[::-1])[::-1]
 
 

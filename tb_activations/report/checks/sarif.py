@@ -46,7 +46,7 @@ def _result(checked: Checked, cause: Cause, rules: Sequence[str], logdir: str) -
     finding, name = cause.finding, checked.name
     advice = f" Try: {finding.advice}" if finding.advice else ""
     layer = [] if finding.layer == WHOLE else [{"name": printable(finding.layer), "kind": "module"}]
-    folder = logdir.rstrip("/") if name == "." else f"{logdir.rstrip('/')}/{name}"
+    folder = logdir.rstrip("/") if name == "." else f"{logdir.rstrip('/')}/{name}".removeprefix("./")
     return {
         "ruleId": finding.rule,
         "ruleIndex": rules.index(finding.rule),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
+from tb_activations.records.specs import Config
+
 DATA_KINDS = ("input", "target", "output", "sample_weight")
 """The data of a step whose range is measured: minimum, maximum and number of values that are not finite."""
 
 HEADER = (
     *("layout", "loss_seen", "loss", "learning_rate", "loss_scale", "samples", "input_rms", "constant_loss"),
+    "first_learning_rate",
     *(f"{kind}_{name}" for kind in DATA_KINDS for name in ("min", "max", "nonfinite")),
     *("log_z", "log_z_max", "logit_rms"),
 )
@@ -73,6 +76,7 @@ class Call:
         part_of: name of the layer that this is a part of, such as the recurrent layer of a cell; "" for a layer.
         input_place: what the size of the call's input is known from: the place of the call whose output it is, or, from
             the number of calls on, of an input that was measured on its own; None if it is unknown.
+        config: what the layer was made with.
         map_shape: (samples, height, width, channels) of the feature maps that the step returns; empty for none.
         has_heads: whether the units are the heads of attention, so that `HEAD_STATISTICS` follow.
     """
@@ -91,6 +95,7 @@ class Call:
     part_of: str = ""
     input_place: int | None = None
     map_shape: tuple[int, ...] = ()
+    config: Config = dataclasses.field(default_factory=dict)
     has_heads: bool = False
 
 
@@ -113,6 +118,7 @@ class Unobserved:
     parameters: int
     trainable: bool
     reason: str
+    config: Config = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +132,7 @@ class Layout:
         inputs: number of inputs that were measured on their own.
         loss: name of the compiled loss function, "" if it is unknown or not the only one.
         from_logits: whether that loss takes logits.
+        optimizer: what the optimizer was made with.
         clipnorm, global_clipnorm: norms to which the optimizer clips the gradient of each weight, and of all together.
     """
 
@@ -135,5 +142,6 @@ class Layout:
     inputs: int = 0
     loss: str = ""
     from_logits: bool = False
+    optimizer: Config = dataclasses.field(default_factory=dict)
     clipnorm: float | None = None
     global_clipnorm: float | None = None

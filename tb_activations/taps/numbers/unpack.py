@@ -56,6 +56,7 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
         "samples": float(values[:, HEADER.index("samples")].sum()),
         "input_rms": rms(values[:, HEADER.index("input_rms")], values[:, HEADER.index("samples")]),
         "learning_rate": float(header["learning_rate"]),
+        "first_learning_rate": float(header["first_learning_rate"]),
         "loss_scale": float(scale),
         **_extents(values),
         **_logits(values),
@@ -80,6 +81,7 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
         peak=peak,
         loss=layout.loss,
         from_logits=layout.from_logits,
+        optimizer=layout.optimizer,
     )
 
 
@@ -150,7 +152,9 @@ def _rows(calls: Sequence[Call]) -> Iterator[tuple[Row, list[int]]]:
 
 
 def _unobserved_row(layer: Unobserved) -> tuple[Row, list[int]]:
-    call = Call(layer.name, layer.class_name, 1, (), "", 0, None, layer.parameters, layer.trainable)
+    call = Call(
+        layer.name, layer.class_name, 1, (), "", 0, None, layer.parameters, layer.trainable, config=layer.config
+    )
     return Row(call, 0, 0, layer.reason), []
 
 

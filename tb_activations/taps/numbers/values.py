@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from tb_activations.records.specs import Config
 from tb_activations.taps.numbers.layout import Call, Weight
 
 Vector = NDArray[np.float64]
@@ -39,7 +40,7 @@ class StepValues:
             absolute output.
         histograms: `[rows, 2, 32]` float32: activation, then gradient; lowest edge, highest edge and 30 counts. None
             for a step without histograms.
-        loss, from_logits: the compiled loss, see `Layout`.
+        loss, from_logits, optimizer: see `Layout`.
     """
 
     rows: tuple[Row, ...]
@@ -52,3 +53,4 @@ class StepValues:
     histograms: Array | None = None
     loss: str = ""
     from_logits: bool = False
+    optimizer: Config = dataclasses.field(default_factory=dict)

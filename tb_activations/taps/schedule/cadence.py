@@ -13,11 +13,14 @@ FREE_SECONDS = 60.0
 could not judge a short training."""
 _DENSE_STEPS = 10
 """The schedule observes every one of the first steps, because initialization problems show there."""
-_GROWTH = 1.12
+GROWTH = 1.12
 """Ratio of one scheduled step to the one before."""
+_SPARSE_DENSE_STEPS, _SPARSE_GROWTH = 20, 1.25
+"""The same for "sparse". The more steps in a row are observed first, the later the plain step is compiled, which a
+training that ends for a problem then never needs."""
 _EPOCH_END_SHARE = 1 / 50
 """The end of an epoch is observed if the last observation is at least this share of all steps ago."""
-_FINEST_SHARE = 1 / 150
+FINEST_SHARE = 1 / 150
 """Observations are at least this share of all steps apart, so that the number of records grows only slowly."""
 LONGEST_GAP = 20.0
 """Seconds after which a live training is observed again, however little it has to spend: whoever watches it wants to
@@ -42,8 +45,10 @@ class StepClock:
 def check_cadence(update_freq: UpdateFreq, overhead: float) -> None:
     """Raises ValueError or TypeError, naming the argument, for values that are not allowed."""
     is_count = isinstance(update_freq, int) and not isinstance(update_freq, bool)
-    if not (is_count and int(update_freq) > 0) and update_freq not in ("auto", "batch", "epoch"):
-        raise invalid("update_freq", repr(update_freq), '"auto", "batch", "epoch" or an integer of at least 1')
+    if not (is_count and int(update_freq) > 0) and update_freq not in ("auto", "sparse", "batch", "epoch"):
+        raise invalid(
+            "update_freq", repr(update_freq), '"auto", "sparse", "batch", "epoch" or an integer of at least 1'
+        )
     share = "a number above 0, at most 1"
     if isinstance(overhead, bool) or not isinstance(overhead, int | float):
         raise invalid("overhead", repr(overhead), share, TypeError)
@@ -59,6 +64,9 @@ class Cadence:
     if the time spent on all observations, this one included, stays below the share `overhead` of the training time, at
     most about `150 (1 + ln(steps / 150))` times; and whenever the last observation is `LONGEST_GAP` ago, or as long as
     an observation costs over `overhead`. The last step is observed if it is known.
+
+    Mode "sparse" has a fixed schedule without a clock: the first twenty steps, then steps at intervals that grow by a
+    quarter, and the last one.
 
     What is paid once, the first observation with its tracing and the first look, is counted apart.
 
@@ -83,6 +91,8 @@ class Cadence:
         self._is_timed = is_timed
         self._freq = 1 if update_freq == "batch" else update_freq
         self._allowed = float(overhead)
+        is_sparse = update_freq == "sparse"
+        self._dense, self._growth = (_SPARSE_DENSE_STEPS, _SPARSE_GROWTH) if is_sparse else (_DENSE_STEPS, GROWTH)
         self._last: int | None = None
         self._scheduled = 0
         self._began: float | None = None
@@ -120,6 +130,8 @@ class Cadence:
         since = clock.step - (self._last if self._last is not None else -1)
         if clock.is_last or (self._has_asked_looks and clock.is_epoch_end):
             return True
+        if self._freq == "sparse":
+            return clock.step >= self._scheduled
         if self._dense_left and self._is_affordable(now):
             return True
         if not self._is_timed or now - self._began < FREE_SECONDS:
@@ -127,7 +139,7 @@ class Cadence:
             return is_end or clock.step >= self._scheduled
         if now - self._due_at >= max(LONGEST_GAP, self._next_cost() / self._allowed):
             return True
-        return since >= max(1.0, clock.step * _FINEST_SHARE) and self._is_affordable(now)
+        return since >= max(1.0, clock.step * FINEST_SHARE) and self._is_affordable(now)
 
     def _next_cost(self) -> float:
         host = statistics.median(self._host) if self._host else 0.0
@@ -179,7 +191,7 @@ class Cadence:
         self.observations += 1
         # An unscheduled observation (the end of an epoch) leaves the schedule as it is.
         if step >= self._scheduled:
-            self._scheduled = max(step + 1, int(step * _GROWTH)) if step >= _DENSE_STEPS else step + 1
+            self._scheduled = max(step + 1, int(step * self._growth)) if step >= self._dense else step + 1
         self.last_interval = step - self._last if self._last is not None else 0
         self._last = step
         self._dense_left = max(self._dense_left - 1, 0)

@@ -14,6 +14,7 @@ import keras
 import tensorflow as tf
 
 from tb_activations.taps import taps
+from tb_activations.taps.configuration import optimizer_configuration
 from tb_activations.taps.finder import LayerFinder
 from tb_activations.taps.functions.eager import Waiting
 from tb_activations.taps.gist import gist
@@ -28,6 +29,7 @@ from tb_activations.taps.step.hooks import LoopCall
 from tb_activations.taps.step.loops import Loop, cells_of
 from tb_activations.taps.step.moments import Clipping
 from tb_activations.taps.step.packing import Packing
+from tb_activations.taps.step.rates import Rates
 from tb_activations.taps.step.results import Results
 from tb_activations.taps.step.seen import Seen, SeenCall, SeenInside, SeenPart, floats
 from tb_activations.taps.step.step_data import StepData
@@ -97,12 +99,13 @@ class Observation:
         wanted = with_histograms if options.with_histograms else None
         self._results = Results(wanted, measure, self._reasons, with_maps=options.with_maps)
         self.loss: tf.Tensor | None = None
-        self.learning_rate: tf.Tensor = tf.constant(math.nan)
+        self.rates = Rates()
         self.loss_scale: tf.Tensor = tf.constant(1.0)
         self.samples: tf.Tensor | None = None
         self.input_rms: tf.Tensor = tf.constant(math.nan)
         self.data = StepData()
         self.clipping = Clipping()
+        self.optimizer: Any = None
 
     def is_here(self) -> bool:
         """Whether values computed now can leave the step."""
@@ -333,14 +336,19 @@ class Observation:
         whole = {seen.name for seen in self._rows if not isinstance(seen, SeenPart)}
         reasons = self._known_reasons | self._reasons
         return Layout(
-            calls=self._results.specs(self._rows, self._wiring.gates),
+            calls=self._results.specs(self._rows, self._wiring.gates, self._finder.configuration),
             weights=tuple(
                 dataclasses.replace(spec, layer=innermost(spec.layer, whole)) for spec, _ in self._weights.values()
             ),
-            unobserved=tuple(unobserved(entry, reasons) for entry in self._finder.named if entry.name not in called),
+            unobserved=tuple(
+                unobserved(entry, reasons, self._finder.configuration(entry.layer))
+                for entry in self._finder.named
+                if entry.name not in called
+            ),
             inputs=len(self._results.inputs),
             loss=self.data.loss.name,
             from_logits=self.data.loss.from_logits,
+            optimizer={} if self.optimizer is None else optimizer_configuration(self.optimizer),
             clipnorm=self.clipping.each,
             global_clipnorm=self.clipping.together,
         )
@@ -360,11 +368,12 @@ class Observation:
             float(layout_number),
             is_seen,
             loss,
-            self.learning_rate,
+            self.rates.last,
             self.loss_scale,
             math.nan if self.samples is None else self.samples,
             self.input_rms,
             self.data.constant_loss(loss),
+            self.rates.first,
         ]
         measured = [self._results.measured[id(seen)] for seen in self._rows]
         backward = [self._results.gradient(seen) for seen in self._rows]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
+from tb_activations.records.specs import Config
 from tb_activations.taps import taps
 from tb_activations.taps.functions.between import Applied, Between
 from tb_activations.taps.functions.recognition import Function
@@ -141,17 +142,28 @@ class Results:
                 rows.append(one)
         return [*rows, *(part for part in parts if part not in rows)]
 
-    def specs(self, rows: Sequence[Seen], gates: Container[str]) -> tuple[Call, ...]:
-        """The descriptions of these rows; `gates` are names of layers whose output others are multiplied by."""
-        places = {id(seen): place for place, seen in enumerate(rows)}
-        return tuple(self._spec(self.measured[id(seen)], seen.name in gates, places) for seen in rows)
+    def specs(
+        self, rows: Sequence[Seen], gates: Container[str], configuration: Callable[[Any], Config]
+    ) -> tuple[Call, ...]:
+        """The descriptions of these rows.
 
-    def _spec(self, measured: Measured, is_gate: bool, places: dict[int, int]) -> Call:
-        return dataclasses.replace(
-            measured.spec,
-            is_gate=is_gate or measured.spec.is_gate,
-            input_place=self._measuring.place_of_input(measured, places),
-        )
+        Args:
+            gates: names of layers whose output others are multiplied by.
+            configuration: takes a layer and returns what it was made with.
+        """
+        places = {id(seen): place for place, seen in enumerate(rows)}
+        specs = []
+        for seen in rows:
+            measured = self.measured[id(seen)]
+            is_inner = isinstance(seen, SeenPart) and seen.part
+            spec = dataclasses.replace(
+                measured.spec,
+                is_gate=seen.name in gates or measured.spec.is_gate,
+                input_place=self._measuring.place_of_input(measured, places),
+                config={} if is_inner else configuration(seen.entry.layer),
+            )
+            specs.append(spec)
+        return tuple(specs)
 
     def _fail(self, seen: Seen, error: Exception) -> None:
         self._reasons[seen.entry.name] = f"its statistics could not be computed ({gist(error)})"

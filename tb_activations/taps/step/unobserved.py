@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tb_activations.records.specs import Config
 from tb_activations.taps.layers import NamedLayer
 from tb_activations.taps.numbers.layout import Unobserved
 from tb_activations.taps.owners import parameters_of
@@ -13,8 +14,14 @@ _CONTAINER = "only its own weights are observed; the layers inside it have their
 _IN_ONE_KERNEL = "cuDNN runs the whole loop at once; use_cudnn=False in the recurrent layer makes its cell observable"
 
 
-def unobserved(entry: NamedLayer, reasons: Mapping[str, str]) -> Unobserved:
-    """The description of a layer without statistics; `reasons` are those that are known, by layer name."""
+def unobserved(entry: NamedLayer, reasons: Mapping[str, str], config: Config) -> Unobserved:
+    """The description of a layer without statistics.
+
+    Args:
+        entry: the layer.
+        reasons: those that are known, by layer name.
+        config: what the layer was made with.
+    """
     default = _CONTAINER if entry.is_container else _IN_ONE_KERNEL if entry.is_cell else _NOT_CALLED
     return Unobserved(
         entry.name,
@@ -22,4 +29,5 @@ def unobserved(entry: NamedLayer, reasons: Mapping[str, str]) -> Unobserved:
         parameters_of(entry),
         bool(entry.layer._trainable_variables if entry.is_container else entry.layer.trainable_weights),
         reasons.get(entry.name, default),
+        config,
     )

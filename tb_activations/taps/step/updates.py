@@ -185,8 +185,9 @@ def _flat_like(sources: Any, gradients: Any) -> list[Any]:
 
 
 def _see_optimizer(observation: Observation, optimizer: keras.optimizers.Optimizer) -> None:
-    observation.learning_rate = tf.cast(tf.convert_to_tensor(optimizer.learning_rate), tf.float32)
+    observation.rates.see(optimizer, tf.cast(tf.convert_to_tensor(optimizer.learning_rate), tf.float32))
     observation.clipping = clipping_of(optimizer)
+    observation.optimizer = optimizer
     observation.loss_scale = tf.cast(tf.convert_to_tensor(optimizer.scale_loss(1.0)), tf.float32)
 
 

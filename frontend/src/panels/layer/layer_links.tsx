@@ -3,7 +3,7 @@ import { baseName } from "../../core/ranking";
 import type { Layer, RunDescription } from "../../core/types";
 import type { Store } from "../../state/store";
 
-export type LinkStore = Pick<Store, "chooseLayer" | "stockAddress">;
+export type LinkStore = Pick<Store, "chooseLayer" | "openStock" | "stockAddress">;
 
 interface LinkProps {
   readonly store: LinkStore;
@@ -57,7 +57,16 @@ export function StockLinks({ store, layer }: LinkProps) {
     <p class="stock-links">
       Open in TensorBoard:{" "}
       {offered.map(({ tab, word, tags }) => (
-        <a key={tab} href={store.stockAddress(tab, `^${tags}/${name}$`)} target="_parent">
+        <a
+          key={tab}
+          href={store.stockAddress(tab, `^${tags}/${name}$`)}
+          target="_parent"
+          onClick={(event) => {
+            if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+            event.preventDefault();
+            store.openStock(event.currentTarget.href);
+          }}
+        >
           {word}
         </a>
       ))}

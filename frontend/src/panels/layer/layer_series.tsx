@@ -12,7 +12,10 @@ import { SeriesGrid, type SeriesStore, SeriesTable, seriesTable } from "../parts
 
 type LayerSeriesStore = SeriesStore &
   CurveStore &
-  Pick<Store, "callSeries" | "chooseSeries" | "findings" | "layer" | "otherSeries" | "series" | "seriesStats">;
+  Pick<
+    Store,
+    "callSeries" | "chooseSeries" | "description" | "findings" | "layer" | "otherSeries" | "series" | "seriesStats"
+  >;
 
 /** Statistics of the chosen layer over time. */
 export function LayerSeries({ store }: { readonly store: LayerSeriesStore }) {

@@ -122,7 +122,7 @@ function sinceWords({ since_step, opened_step, last_step, closed_step }: Finding
   const opened = formatCount(opened_step);
   const confirmed =
     opened_step > since_step
-      ? `, confirmed at step ${opened} (where its bar in the timeline begins)`
+      ? `, confirmed at step ${opened} (until then its bar in the timeline is hatched)`
       : opened_step < since_step
         ? ` in this form, first confirmed at step ${opened}`
         : "";

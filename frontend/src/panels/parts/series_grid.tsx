@@ -4,10 +4,8 @@ import type { StepMarker } from "../../charts/series_marks";
 import { TimeSeries } from "../../charts/timeseries";
 import { PALETTES } from "../../core/color";
 import { formatValue } from "../../core/format";
-import type { Frame, SeriesHeader } from "../../core/frame";
-import { type Limit, limitsOf } from "../../core/limits";
+import type { Frame, Line, SeriesHeader } from "../../core/frame";
 import { frameRow, lastMeasured } from "../../core/points";
-import { ruleTitle } from "../../core/ranking";
 import { runDash } from "../../core/runs";
 import { type Extent, lineScale, naturalExtent, nearestStep, scaleName } from "../../core/scale";
 import type { NumberTable } from "../../core/table";
@@ -16,10 +14,7 @@ import type { ByRun } from "../../state/by_run";
 import type { Store } from "../../state/store";
 import { Numbers } from "./number_table";
 
-export type SeriesStore = Pick<
-  Store,
-  "curve" | "cursor" | "description" | "run" | "runStyles" | "theme" | "timelineOfOther" | "view"
->;
+export type SeriesStore = Pick<Store, "curve" | "cursor" | "run" | "runStyles" | "theme" | "timelineOfOther" | "view">;
 
 interface SeriesProps {
   readonly store: SeriesStore;
@@ -77,7 +72,7 @@ function OneSeries({ store, frame, others, calls = null, row, statistic, markers
     return [{ name, steps, values, timeline: view.timeline, color, dash: [] }, ...single, ...compared];
   }, [frame, others, calls, values, styles, view.timeline, palette]);
   const kind = useMemo(() => curve.scale ?? lineScale(statistic.scale, joinedValues(lines)), [statistic, lines, curve]);
-  const thresholds = useThresholds(store, statistic.id);
+  const thresholds = frame.header.lines[statistic.id] ?? NO_LINES;
   const range = useMemo(
     () => ({
       scale: kind,
@@ -122,17 +117,7 @@ function boundsOf(statistic: string, kind: ScaleKind): Extent | null {
   return kind === "log" ? null : naturalExtent(statistic);
 }
 
-/** Thresholds that this statistic is judged by. */
-function useThresholds(store: SeriesStore, statistic: string): Limit[] {
-  const description = store.description.value.value;
-  return useMemo(
-    () =>
-      description === null
-        ? []
-        : limitsOf(statistic, description.thresholds, (rule) => ruleTitle(rule, description.rules)),
-    [statistic, description],
-  );
-}
+const NO_LINES: readonly Line[] = [];
 
 function rowOf(frame: Frame<SeriesHeader> | undefined, statistic: string): Pick<TimeLine, "steps" | "values"> | null {
   if (frame === undefined) return null;

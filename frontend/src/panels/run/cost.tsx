@@ -1,3 +1,4 @@
+import constants from "../../core/constants.json";
 import { formatCount, formatValue, plural } from "../../core/format";
 import type { Store } from "../../state/store";
 import { ExportMenu } from "../parts/export_menu";
@@ -66,14 +67,11 @@ export function CostPanel({ store }: { readonly store: CostStore }) {
   );
 }
 
-/** Seconds before the budget counts; as in `cadence.py`. */
-const FREE_SECONDS = 60;
-
 /** The share in a short training says nothing about a long one, so seconds are shown instead. */
 function shareOfTime(overhead: number, duration: number, budget: unknown): Fact {
   const share = formatValue(overhead, "share");
   const limit = typeof budget === "number" ? formatValue(budget, "share") : "";
-  if (duration < FREE_SECONDS && limit !== "") {
+  if (duration < constants.freeSeconds && limit !== "") {
     const note = `of ${formatSeconds(duration)}; after a minute the limit of ${limit} applies`;
     return { title: "Time spent observing", value: formatSeconds(overhead * duration), note };
   }

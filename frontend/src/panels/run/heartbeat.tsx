@@ -1,7 +1,7 @@
 import { useMemo } from "preact/hooks";
 import { formatAge, formatCount } from "../../core/format";
 import { nextRecord, nextRecordWords, pulseOf } from "../../core/next_record";
-import { FRESH } from "../../state/answers";
+import { FRESH } from "../../state/polling";
 import type { Store } from "../../state/store";
 
 export type HeartbeatStore = Pick<Store, "description" | "now" | "run" | "training">;

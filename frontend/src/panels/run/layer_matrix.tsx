@@ -116,6 +116,11 @@ function ScaleChooser({ store, usual }: { readonly store: MatrixStore; readonly 
   );
 }
 
+const HEIGHT = 440;
+/** Rows up to which the picture grows so that each has a name, and the height of such a row in pixels. */
+const MOST_NAMED = 45;
+const NAMED_ROW = 13;
+
 interface MatrixViewProps {
   readonly store: MatrixStore;
   readonly description: RunDescription;
@@ -132,9 +137,11 @@ function MatrixView({ store, description, frame }: MatrixViewProps) {
   const shown = store.shownLayers.value;
   const folded = store.folded.value;
   const reduce = statistic === null ? reduceHealth : reduceLargest;
-  const { rows, values, unjudged } = useMemo(
-    () => rowsOf(frame, new Set(shown.map(({ layer }) => layer.name)), folded, statistic === null, reduce),
-    [shown, frame, folded, statistic, reduce],
+  const hasAll = useSignal(false);
+  const { rows, values, unjudged, hidden } = useMemo(
+    () =>
+      rowsOf(frame, new Set(shown.map(({ layer }) => layer.name)), folded, statistic === null, hasAll.value, reduce),
+    [shown, frame, folded, statistic, hasAll.value, reduce],
   );
   const names = useMemo(() => rows.map(rowTitle), [rows]);
   const axis = useStepAxis(header.steps, store.view.value);
@@ -155,8 +162,22 @@ function MatrixView({ store, description, frame }: MatrixViewProps) {
           Filtered: {formatCount(shown.length)} of {formatCount(header.layers.length)} layers.
         </p>
       )}
-      {unjudged > 0 && unjudged < rows.length && (
-        <p class="about">Last: {plural(unjudged, "row")} that no rule can judge.</p>
+      {hidden > 0 ? (
+        <p class="about">
+          {plural(hidden, "row")} that no rule can judge {hidden === 1 ? "is" : "are"} hidden.{" "}
+          <button
+            type="button"
+            class="quiet"
+            onClick={() => {
+              hasAll.value = true;
+            }}
+          >
+            Show
+          </button>
+        </p>
+      ) : (
+        unjudged > 0 &&
+        unjudged < rows.length && <p class="about">Last: {plural(unjudged, "row")} that no rule can judge.</p>
       )}
       <Matrix
         name={`${statistic?.title ?? "Health"} of ${rows.length} layers over ${header.steps.length} steps`}
@@ -167,7 +188,7 @@ function MatrixView({ store, description, frame }: MatrixViewProps) {
         reduce={reduce}
         palette={palette}
         readoutId="matrix-readout"
-        maxHeight={440}
+        maxHeight={Math.max(HEIGHT, Math.min(rows.length, MOST_NAMED) * NAMED_ROW)}
         maxRowHeight={24}
         selectedRow={selectedRow}
         hoveredRow={hoveredRow.value}
@@ -201,20 +222,26 @@ function MatrixView({ store, description, frame }: MatrixViewProps) {
   );
 }
 
-/** In call order, unlike the list; in the health timeline, rows that no rule judges come last. */
+/** Rows that no rule judges, and those up to which they are shown at once. */
+const FEW = 3;
+
+/** In call order, unlike the list; in the health timeline, rows that no rule judges come last, and many are hidden. */
 function rowsOf(
   { header, data }: Frame<MatrixHeader>,
   shown: ReadonlySet<string>,
   folded: ReadonlySet<string>,
   isHealth: boolean,
+  hasAll: boolean,
   reduce: Reduce,
 ) {
   const inOrder = foldedRows(header.layers, folded, (name) => shown.has(name));
   const count = header.steps.length;
   const isUnjudged = ({ members }: LayerRows) => members.every((member) => isNeverJudged(data, count, member));
   const last = isHealth ? inOrder.filter(isUnjudged) : [];
-  const rows = last.length === 0 ? inOrder : [...inOrder.filter((row) => !last.includes(row)), ...last];
-  return { rows, values: mergedRows(data, count, rows, reduce), unjudged: last.length };
+  const judged = last.length === 0 ? inOrder : inOrder.filter((row) => !last.includes(row));
+  const hidden = hasAll || last.length <= FEW || judged.length === 0 ? 0 : last.length;
+  const rows = hidden > 0 ? judged : [...judged, ...last];
+  return { rows, values: mergedRows(data, count, rows, reduce), unjudged: last.length, hidden };
 }
 
 const NO_SPECIALS = { hasBelow: false, hasMissing: false, hasInfinite: false };

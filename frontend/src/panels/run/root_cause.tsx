@@ -14,6 +14,7 @@ import type { Finding, Rule, RunDescription } from "../../core/types";
 import type { Store } from "../../state/store";
 import { Shape } from "../parts/badge";
 import { Panel } from "../parts/panel";
+import { copyText } from "../parts/save";
 
 export type RootCauseStore = Pick<
   Store,
@@ -174,16 +175,12 @@ function Chart({ store, finding }: { readonly store: RootCauseStore; readonly fi
   const evidence = evidenceOf(finding);
   const own = store.rootSeries.value;
   const training = store.training.value.value;
-  if (evidence.layerStats.length > 0 && own.value === null) {
+  if (evidence.isOfLayer && own.value === null) {
     return own.isLoading ? <div class="evidence skeleton" aria-hidden="true" /> : null;
   }
-  const rows = [
-    ...evidence.layerStats.map((id) => rowOf(own.value, id)),
-    ...evidence.stepStats.map((id) => rowOf(training, id)),
-  ];
-  const steps = (own.value ?? training)?.header.steps ?? [];
-  if (rows.some((row) => row === null || row.length !== steps.length)) return null;
-  const values = steps.map((_, index) => evidence.combine(rows.map((row) => row?.[index] ?? Number.NaN)));
+  const shown = evidence.isOfLayer ? own.value : training;
+  const steps = shown?.header.steps ?? [];
+  const values = [...(rowOf(shown, evidence.statistic) ?? [])];
   if (!values.some(Number.isFinite)) return null;
   return (
     <EvidenceChart
@@ -218,25 +215,17 @@ function FixCode({ store, finding, description }: FixProps) {
   const lowest = rates === null ? null : (extentOf(rates, 0)?.low ?? null);
   const fix = fixOf(finding, layer, { last: rates?.[last] ?? null, lowest });
   if (fix === null) return null;
-  const copy = () =>
-    navigator.clipboard.writeText(fix.code).then(
-      () => {
-        copied.value = fix.code;
-      },
-      // A page that is not served securely has no clipboard; the code can still be selected.
-      () => {
-        copied.value = "";
-      },
-    );
+  const copy = async () => {
+    // Where a page may not copy, the code can still be selected.
+    copied.value = (await copyText(fix.code)) ? fix.code : "";
+  };
   return (
     <figure class="fix">
       <figcaption>
         <span>{fix.about}</span>
-        {"clipboard" in navigator && (
-          <button type="button" onClick={copy}>
-            {copied.value === fix.code ? "Copied" : "Copy"}
-          </button>
-        )}
+        <button type="button" onClick={copy}>
+          {copied.value === fix.code ? "Copied" : "Copy"}
+        </button>
       </figcaption>
       <pre>
         <code>{fix.code}</code>

@@ -9,15 +9,17 @@ import { findingMarkers } from "../parts/finding_markers";
 import { useTableChoice } from "../parts/number_table";
 import { Await, Panel } from "../parts/panel";
 import { SeriesGrid, type SeriesStore, SeriesTable, seriesTable } from "../parts/series_grid";
+import { EpochMetrics, type EpochStore } from "./epoch_metrics";
 import { Heartbeat, type HeartbeatStore } from "./heartbeat";
 
 type TrainingStore = SeriesStore &
   CurveStore &
   HeartbeatStore &
-  Pick<Store, "findings" | "otherTrainings" | "training">;
+  EpochStore &
+  Pick<Store, "description" | "findings" | "otherTrainings" | "training">;
 
-/** Measured only for autoencoders; other runs need no empty chart. */
-const RARELY_MEASURED = "reconstruction_error";
+/** Measured only for autoencoders and with several optimizers; other runs need no empty chart. */
+const RARELY_MEASURED = ["reconstruction_error", "first_learning_rate"];
 
 /** Metrics of the training itself, with the steps at which findings began. Every recorded series gets a chart. */
 export function Training({ store }: { readonly store: TrainingStore }) {
@@ -44,25 +46,28 @@ export function Training({ store }: { readonly store: TrainingStore }) {
     <Panel id="training" title="Training" tools={tools}>
       <Heartbeat store={store} />
       <Await loaded={store.training.value} height={150} idle="This run has no training metrics.">
-        {(frame) =>
-          isTable ? (
-            <SeriesTable
-              store={store}
-              frame={frame}
-              statistics={recorded.filter(({ id }) => frame.header.stats.includes(id))}
-              subject="training"
-            />
-          ) : (
-            <SeriesGrid
-              store={store}
-              frame={frame}
-              others={store.otherTrainings.value.value}
-              statistics={statistics.filter(({ id }) => id !== RARELY_MEASURED || isMeasured(frame, id))}
-              markers={markers}
-              subject="training"
-            />
-          )
-        }
+        {(frame) => (
+          <div class="training-charts">
+            {isTable ? (
+              <SeriesTable
+                store={store}
+                frame={frame}
+                statistics={recorded.filter(({ id }) => frame.header.stats.includes(id))}
+                subject="training"
+              />
+            ) : (
+              <SeriesGrid
+                store={store}
+                frame={frame}
+                others={store.otherTrainings.value.value}
+                statistics={statistics.filter(({ id }) => !RARELY_MEASURED.includes(id) || isMeasured(frame, id))}
+                markers={markers}
+                subject="training"
+              />
+            )}
+            <EpochMetrics store={store} isTable={isTable} />
+          </div>
+        )}
       </Await>
     </Panel>
   );

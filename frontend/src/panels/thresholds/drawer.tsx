@@ -8,7 +8,9 @@ import { type OutcomeStore, TrialOutcome } from "./outcome";
 import { RuleThresholds, type RuleThresholdsStore } from "./rule_thresholds";
 import { SaveRules } from "./save_rules";
 
-type DrawerStore = OutcomeStore & RuleThresholdsStore & Pick<Store, "isDrawerOpen" | "drawerRule" | "closeDrawer">;
+type DrawerStore = OutcomeStore &
+  RuleThresholdsStore &
+  Pick<Store, "closeDrawer" | "description" | "drawerRule" | "isDrawerOpen">;
 
 /** Tries other thresholds on the stored run, next to the page. */
 export function ThresholdDrawer({ store }: { readonly store: DrawerStore }) {

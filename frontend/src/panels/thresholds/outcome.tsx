@@ -8,7 +8,7 @@ import { Badge, Shape } from "../parts/badge";
 
 export type OutcomeStore = Pick<
   Store,
-  "description" | "findings" | "draft" | "judgement" | "judgeAgain" | "resetThresholds" | "chooseLayer"
+  "run" | "findings" | "draft" | "judgement" | "isJudgingSlow" | "judgeAgain" | "resetThresholds" | "chooseLayer"
 >;
 
 interface OutcomeProps {
@@ -19,18 +19,22 @@ interface OutcomeProps {
 /** What the tried thresholds find, and how that differs from the thresholds of the run. */
 export function TrialOutcome({ store, rules }: OutcomeProps) {
   const { value, error, isLoading } = store.judgement.value;
+  const isSlow = store.isJudgingSlow.value;
   const draft = store.draft.value;
   const isEmpty = Object.keys(rulesFile(rules, draft)).length === 0;
   const isIdle = !isChanged(draft) || isEmpty;
   return (
     <section
-      class={isLoading ? "trial is-waiting" : "trial"}
+      class={isSlow ? "trial is-waiting" : "trial"}
       aria-label="What these thresholds find"
       aria-busy={isLoading}
     >
       <p class="trial-status" aria-live="polite">
-        {statusWords(isEmpty, isIdle, isLoading || (value === null && error === null), value)}
+        {statusWords(isEmpty, isIdle, isSlow || (value === null && error === null), value)}
       </p>
+      {!isIdle && isSlow && (
+        <progress aria-label={`Judging ${plural(store.run.value?.records ?? 0, "record")} again`} />
+      )}
       {!isIdle && error !== null && (
         <div class="message-error" role="alert">
           <p>{sentence(error.message)}</p>

@@ -1,6 +1,7 @@
+import { useSignal } from "@preact/signals";
 import { type Draft, type RulesFile, rulesFile } from "../../core/draft";
 import type { Rule } from "../../core/types";
-import { saveFile } from "../parts/save";
+import { copyText, saveFile } from "../parts/save";
 
 const FILE = "layer_health_rules.json";
 
@@ -13,10 +14,18 @@ interface SaveProps {
 export function SaveRules({ rules, draft }: SaveProps) {
   const file = rulesFile(rules, draft);
   const isEmpty = Object.keys(file).length === 0;
+  const isCopied = useSignal(false);
+  // For frames that forbid downloads, as in some editors.
+  const copy = async () => {
+    isCopied.value = await copyText(textOf(file));
+  };
   return (
     <footer class="drawer-foot">
-      <button type="button" disabled={isEmpty} onClick={() => saveFile(fileOf(file), FILE)}>
+      <button type="button" disabled={isEmpty} onClick={() => saveFile(textFile(file), FILE)}>
         Save rules file
+      </button>{" "}
+      <button type="button" disabled={isEmpty} onClick={copy}>
+        {isCopied.value ? "Copied" : "Copy"}
       </button>
       <details>
         <summary>Use the file</summary>
@@ -31,6 +40,10 @@ export function SaveRules({ rules, draft }: SaveProps) {
   );
 }
 
-function fileOf(rules: RulesFile): Blob {
-  return new Blob([`${JSON.stringify(rules, null, 2)}\n`], { type: "application/json" });
+function textOf(rules: RulesFile): string {
+  return `${JSON.stringify(rules, null, 2)}\n`;
+}
+
+function textFile(rules: RulesFile): Blob {
+  return new Blob([textOf(rules)], { type: "application/json" });
 }

@@ -59,10 +59,10 @@ class LayerHealth(keras.callbacks.Callback):
             mutable table, is not called, and a warning names them. Python code in a `call` that changes something,
             such as a counter, runs with each of these calls and is not undone. With None, the default, the model is
             never called outside its training step, and pictures show the first samples of the last observed step.
-        images: which pictures are drawn: any of "feature_maps", "mean_activation", "units", and with `probe_data`
-            "saliency", "maximized_input" and "reconstruction". None draws all but "maximized_input", which is
-            expensive. "reconstruction" is drawn for models whose targets are their inputs, or, if named here, for all
-            whose outputs have the shape of their inputs.
+        images: which pictures are drawn: any of "feature_maps", "mean_activation", "units", "through_time", and with
+            `probe_data` "saliency", "maximized_input" and "reconstruction". None draws all but "maximized_input", which
+            is expensive. "reconstruction" is drawn for models whose targets are their inputs, or, if named here, for
+            all whose outputs have the shape of their inputs.
         image_scale: "common" for one scale for all maps of a picture, "each" for a separate scale for each.
         rules: ids of the rules to judge by, or a mapping from id to thresholds; None for all with their defaults.
         on_problem: what to do when a finding of severity "problem" opens. "warn" logs it (as it does every finding,
@@ -219,7 +219,12 @@ class LayerHealth(keras.callbacks.Callback):
             return
         self._images_due.done(epoch)
         session.cadence.look(snapshot.seconds)
-        recording.write_pictures(snapshot.pictures, step=session.next_step - 1, with_units=self._watch.draws("units"))
+        recording.write_pictures(
+            snapshot.pictures,
+            step=session.next_step - 1,
+            with_units=self._watch.draws("units"),
+            with_sequences=self._watch.draws("through_time"),
+        )
         recording.write_snapshot(snapshot.mode_difference, snapshot.reconstruction_error)
 
     def _stop(self) -> None:

@@ -333,7 +333,10 @@ class Recorder:
             return
         self._images_due.done(self._epoch)
         self._cadence.look(snapshot.seconds)
-        recording.write_pictures(snapshot.pictures, step=None, with_units=self._watch.draws("units"))
+        draws = self._watch.draws
+        recording.write_pictures(
+            snapshot.pictures, step=None, with_units=draws("units"), with_sequences=draws("through_time")
+        )
         recording.write_snapshot(snapshot.mode_difference, snapshot.reconstruction_error)
 
     def _give_up(self, reason: str) -> None:

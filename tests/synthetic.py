@@ -22,12 +22,12 @@ from tb_activations.events.encoding import Encoder
 from tb_activations.events.unit_coding import quantize_activity, quantize_peak, restore_activity, restore_peak
 from tb_activations.recording.stock import gradient_scalars
 from tb_activations.recording.stock import histograms as stock_histograms
-from tb_activations.records.columns import HISTOGRAM_BUCKETS, LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS
+from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS, WEIGHT_COLUMNS
 from tb_activations.records.epoch_metrics import EpochMetrics
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec, RunSpec, WeightSpec
 from tb_activations.records.step_record import StepRecord
-from tests.synthetic_parts import model_pictures, nested_place
+from tests.synthetic_parts import histograms_of, model_pictures, nested_place, sequences_of
 
 START_TIME = 1_795_219_200.0
 RULES = ("dead_units", "vanishing_gradient", "nonfinite")
@@ -57,6 +57,7 @@ class Plan:
         hostile: whether the layers are called what an attacker would call them.
         nested: whether layers are in nested models, on branches, and one of them is called twice.
         pictures: whether pictures of the first layer and of the model are written, with the histograms.
+        recurrent: whether the first layer is the cell of the second one, with sequences of 80 time steps.
         stock: whether TensorBoard's own formats are written too.
         epoch: observed steps of an epoch, after which metrics are written; 0 for a training without epochs.
         start_step: the first observed step.
@@ -71,6 +72,7 @@ class Plan:
     hostile: bool = False
     nested: bool = False
     pictures: bool = False
+    recurrent: bool = False
     stock: bool = True
     epoch: int = 0
     start_step: int = 0
@@ -112,6 +114,9 @@ def write_run(
             rules=RULES,
             findings=_findings(plan, spec, index),
             histograms=histograms,
+            sequences=sequences_of(plan.layers, index / plan.steps)
+            if plan.recurrent and histograms is not None
+            else None,
             cost=np.array([0.013, 0.04, plan.interval, 3.5], np.float32),
         )
         if plan.stock:
@@ -174,6 +179,7 @@ def _layer(plan: Plan, index: int) -> LayerSpec:
     return LayerSpec(
         call_site=call_site,
         inputs=inputs,
+        part_of="dense_1" if plan.recurrent and index == 0 else "",
         name=name,
         class_name="BatchNormalization" if normalization else "Dense",
         output_shape=(None, plan.units),
@@ -200,7 +206,7 @@ def _records(
             unit_activity=restore_activity(quantize_activity(activity)),
             unit_peak=restore_peak(quantize_peak(peak)),
         )
-        yield record, _histograms(plan, random) if index % HISTOGRAM_EVERY == 0 else None
+        yield record, histograms_of(plan.layers, random) if index % HISTOGRAM_EVERY == 0 else None
 
 
 def _alive(plan: Plan, spec: RunSpec, index: int) -> NDArray[np.float64]:
@@ -271,15 +277,6 @@ def _totals(plan: Plan, index: int, random: np.random.Generator) -> NDArray[np.f
         "reconstruction_error": np.nan,
     }
     return np.array([totals.get(column, np.nan) for column in STEP_COLUMNS], np.float32)
-
-
-def _histograms(plan: Plan, random: np.random.Generator) -> NDArray[np.float32]:
-    values = np.empty((plan.layers, 2, HISTOGRAM_BUCKETS + 2), np.float32)
-    for kind, width in enumerate((1.0, 0.01)):
-        for row in range(plan.layers):
-            counts, edges = np.histogram(random.normal(0, width, 512), HISTOGRAM_BUCKETS)
-            values[row, kind] = [edges[0], edges[-1], *counts]
-    return values
 
 
 def _outcomes(plan: Plan, index: int) -> NDArray[np.uint8]:

@@ -1,15 +1,17 @@
-"""Parts of synthetic runs: a nested model with branches and a shared layer, and pictures."""
+"""Parts of synthetic runs: a nested model with branches and a shared layer, pictures, histograms, a cell over time."""
 
 from __future__ import annotations
 
 import io
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from tb_activations.pictures.kinds import feature_maps
 from tb_activations.recording.stock import image
+from tb_activations.records.columns import HISTOGRAM_BUCKETS, TIME_BINS
 
 
 def nested_place(layers: int, index: int) -> tuple[str, int, tuple[str, ...]]:
@@ -40,3 +42,21 @@ def model_pictures(layer: str, index: int) -> list[Summary.Value]:
         image(f"feature_maps/{layer}", maps.png, maps.width, maps.height, "Maps of the same inputs."),
         image("confusion", without_text.getvalue(), plain.width, plain.height, "Rows are **classes**."),
     ]
+
+
+def sequences_of(layers: int, progress: float) -> NDArray[np.float32]:
+    """`[layers, 1 + 2 * 64]`: of the first one only; gradients that reach back over fewer and fewer time steps."""
+    values = np.full((layers, 1 + 2 * TIME_BINS), np.nan, np.float32)
+    back = 1 - np.arange(TIME_BINS) / (TIME_BINS - 1)
+    values[0] = [80, *np.linspace(0.2, 0.6, TIME_BINS), *10 ** (-2 - (2 + 6 * progress) * back)]
+    return values
+
+
+def histograms_of(layers: int, random: np.random.Generator) -> NDArray[np.float32]:
+    """`[layers, 2, 32]` of random values."""
+    values = np.empty((layers, 2, HISTOGRAM_BUCKETS + 2), np.float32)
+    for kind, width in enumerate((1.0, 0.01)):
+        for row in range(layers):
+            counts, edges = np.histogram(random.normal(0, width, 512), HISTOGRAM_BUCKETS)
+            values[row, kind] = [edges[0], edges[-1], *counts]
+    return values

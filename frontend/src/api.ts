@@ -6,6 +6,7 @@ import {
   type HistogramKind,
   type HistogramsHeader,
   type MatrixHeader,
+  type SequencesHeader,
   type SeriesHeader,
   type UnitsHeader,
 } from "./core/frame";
@@ -182,4 +183,8 @@ export function fetchHistograms(
   signal: AbortSignal,
 ): Promise<Frame<HistogramsHeader>> {
   return getFrame("histograms", { run, layer, kind, max_steps: MAX_STEPS }, signal);
+}
+
+export function fetchSequences(run: string, layer: string, signal: AbortSignal): Promise<Frame<SequencesHeader>> {
+  return getFrame("sequences", { run, layer, max_steps: MAX_STEPS }, signal);
 }

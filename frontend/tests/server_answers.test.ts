@@ -8,6 +8,7 @@ const FRAMES: readonly (readonly [string, FrameHeader])[] = [
   [answers.seriesHeaderFrame, answers.seriesHeader],
   [answers.unitsHeaderFrame, answers.unitsHeader],
   [answers.histogramsHeaderFrame, answers.histogramsHeader],
+  [answers.sequencesHeaderFrame, answers.sequencesHeader],
 ];
 
 /** The compiler checks the members of the answers; only their bytes and codes are left to run. */

@@ -22,6 +22,7 @@ from tb_activations.events.json_codec import finding_from_json, run_from_json
 from tb_activations.events.packing import unpack
 from tb_activations.events.rows import Description, Rows
 from tb_activations.events.run import Run
+from tb_activations.events.sequences import table_of
 from tb_activations.events.series import Point, Series, columns, ordered
 from tb_activations.events.states import StoredState, state_from_json
 from tb_activations.events.units import UnitTable
@@ -113,6 +114,8 @@ class _Decoder:
         steps = np.array([point.step for point in axis], np.int64)
         histogram_points = self._fitting(schema.HISTOGRAMS, (layers, *schema.HISTOGRAM_SHAPE), np.float32)
         histogram_shape = (layers, *schema.HISTOGRAM_SHAPE)
+        sequences, misfits = table_of(self._points.get(schema.SEQUENCES, []), layers)
+        self.dropped += misfits
         states, epochs = self._states(), self._epochs()
         return Run(
             name=name,
@@ -129,6 +132,7 @@ class _Decoder:
             unit_table=UnitTable(self.spec.unit_count if units else 0, [units.get(step) for step in steps.tolist()]),
             histogram_steps=np.array([point.step for point in histogram_points], np.int64),
             histogram_table=_stacked(histogram_points, histogram_shape, np.dtype(np.float32)),
+            sequence_table=sequences,
             outcomes=_held(tables[schema.OUTCOMES], steps, (layers, len(rules))),
             rules=rules,
             training=_held(tables[schema.TRAINING], steps, (len(training_rules),)),

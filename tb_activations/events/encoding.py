@@ -16,6 +16,8 @@ from tb_activations.events import schema
 from tb_activations.events.epoch_metrics import epoch_to_json
 from tb_activations.events.json_codec import finding_to_json, run_to_json
 from tb_activations.events.packing import pack
+from tb_activations.events.sequences import VALUES as SEQUENCE_VALUES
+from tb_activations.events.sequences import stored as stored_sequences
 from tb_activations.events.states import StoredState, state_to_json
 from tb_activations.events.units import UnitPacker
 from tb_activations.records.epoch_metrics import EpochMetrics
@@ -47,6 +49,7 @@ class Encoder:
         training: Mapping[str, int] | None = None,
         findings: Sequence[Finding] | None = None,
         histograms: NDArray[np.float32] | None = None,
+        sequences: NDArray[np.float32] | None = None,
         cost: NDArray[np.float32] | None = None,
         keeps_peaks: NDArray[np.bool_] | None = None,
         keeps_shares: NDArray[np.bool_] | None = None,
@@ -60,6 +63,7 @@ class Encoder:
             training: `Outcome` of the rules for the training as a whole by id; the same rules at every step.
             findings: all findings of the run so far, open and closed; empty if there are none.
             histograms: `[layers, 2, 32]` float32, see `schema.HISTOGRAMS`.
+            sequences: `[layers, 1 + 2 * 64]` float32, see `SequenceTable`; NaN in rows that are no cells.
             cost: `[COST_COLUMNS]` float32.
             keeps_peaks: `[units]`, of which units the peak is written although the record has no full table of its
                 units; None for a full table.
@@ -87,6 +91,10 @@ class Encoder:
         if histograms is not None:
             _check_shape("histograms", histograms, (layers, *schema.HISTOGRAM_SHAPE))
             values.append(self._packed(schema.HISTOGRAMS, histograms))
+        if sequences is not None:
+            _check_shape("sequences", sequences, (layers, SEQUENCE_VALUES))
+            if not np.isnan(sequences[:, 0]).all():
+                values.append(self._packed(schema.SEQUENCES, stored_sequences(sequences)))
         if cost is not None:
             _check_shape("cost", cost, (len(schema.COST_COLUMNS),))
             values.append(self._numbers(schema.COST, cost))

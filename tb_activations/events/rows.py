@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_activations.events import schema
+from tb_activations.events import schema, sequences
 from tb_activations.events.series import Point
 from tb_activations.events.units import StoredUnits
 from tb_activations.records.descriptions import Places, moved
@@ -75,6 +75,9 @@ class Rows:
             return point
         if _is_of_another_model(at):
             return None
+        if tag == schema.SEQUENCES:
+            table = sequences.moved(point.value, at.layers)
+            return None if table is None else point._replace(value=table)
         if tag not in _MISSING:
             return point
         missing = _MISSING[tag]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tb_activations.events.sequences import NO_SEQUENCES, Sequences, SequenceTable
 from tb_activations.events.states import StoredState
 from tb_activations.events.unit_coding import restore_activity, restore_peak
 from tb_activations.events.units import UnitTable
@@ -18,6 +19,8 @@ from tb_activations.records.finding import Finding, Outcome
 from tb_activations.records.specs import RunSpec
 from tb_activations.records.step_record import StepRecord
 from tb_activations.records.unit_lives import UnitLife, unit_lives
+
+_ARRAYS = (np.ndarray, UnitTable, SequenceTable)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -43,6 +46,7 @@ class Run:
         findings: all findings, open and closed, as last written.
         cost: the last record of the monitoring overhead, by `COST_COLUMNS`; empty if there is none.
         dropped: number of values in the event file that did not fit the run's description and were skipped.
+        sequence_table: cells of recurrent layers over time, at the steps with histograms; empty in early versions.
         states: states of the training at the ends of its epochs; empty in runs of early versions.
         files: event files that it was read from, with those of other writers in the folder; empty if it was not read
             from files.
@@ -66,6 +70,7 @@ class Run:
     findings: tuple[Finding, ...]
     cost: Mapping[str, float]
     dropped: int
+    sequence_table: SequenceTable = NO_SEQUENCES
     states: tuple[StoredState, ...] = ()
     files: tuple[Path, ...] = ()
     epoch_metrics: tuple[EpochMetrics, ...] = ()
@@ -112,7 +117,7 @@ class Run:
     @property
     def nbytes(self) -> int:
         """Memory of the arrays in bytes."""
-        return sum(value.nbytes for value in vars(self).values() if isinstance(value, np.ndarray | UnitTable))
+        return sum(value.nbytes for value in vars(self).values() if isinstance(value, _ARRAYS))
 
     @property
     def unit_codes(self) -> NDArray[np.uint8]:
@@ -160,6 +165,14 @@ class Run:
         """Steps `[H]` and `[H, L, 32]` float32 of kind "activation" or "gradient". Raises KeyError for other kinds."""
         return self.histogram_steps, self.histogram_table[:, :, _position(kind, HISTOGRAM_KINDS)]
 
+    def sequences(self, layer: str) -> Sequences:
+        """A cell of a recurrent layer at each time step, at the steps with histograms: see `Sequences`.
+
+        `layer` is the cell, or a recurrent layer, whose first cell then counts. Raises KeyError for an unknown layer
+        and for one that was not measured over time.
+        """
+        return self.sequence_table.of(layer, self.spec)
+
     def at(self, places: Sequence[int] | NDArray[np.integer]) -> Run:
         """The run reduced to these of its observed steps, by ascending index, with the histograms of these steps."""
         chosen = np.asarray(places, np.int64)
@@ -175,6 +188,7 @@ class Run:
             unit_table=self.unit_table.at(chosen),
             histogram_steps=self.histogram_steps[has_histogram],
             histogram_table=self.histogram_table[has_histogram],
+            sequence_table=self.sequence_table.at(steps),
             outcomes=self.outcomes[chosen],
             training=self.training[chosen],
         )

@@ -23,6 +23,7 @@ WEIGHTS = "layer_health/weights"
 STEP = "layer_health/step"
 UNITS = "layer_health/units"
 HISTOGRAMS = "layer_health/histograms"
+SEQUENCES = "layer_health/sequences"
 OUTCOMES = "layer_health/outcomes"
 TRAINING = "layer_health/training"
 FINDINGS = "layer_health/findings"
@@ -34,6 +35,7 @@ PACKED: dict[str, type[np.generic]] = {
     LAYERS: np.float32,
     WEIGHTS: np.float32,
     HISTOGRAMS: np.float32,
+    SEQUENCES: np.float32,
     OUTCOMES: np.uint8,
 }
 """Tags whose points are packed tables of this kind; so are `UNITS`. Version 1 has plain tensors instead."""
@@ -50,6 +52,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     STEP: STEP_COLUMNS,
     UNITS: ("activity", "peak", "known"),
     HISTOGRAMS: ("low", "high", "counts"),
+    SEQUENCES: ("row", "length", "activity", "gradient"),
     OUTCOMES: (),
     TRAINING: (),
     FINDINGS: (),

@@ -22,7 +22,10 @@ LONGEST_SIDE = 1024
 LARGEST_GRID = 64
 """Maximum number of samples or channels in a picture; others are omitted."""
 
-KINDS = ("feature_maps", "mean_activation", "units", "saliency", "maximized_input", "reconstruction")
+KINDS = (
+    *("feature_maps", "mean_activation", "units", "through_time"),
+    *("saliency", "maximized_input", "reconstruction"),
+)
 """Kinds of pictures. The tag is the kind, "/" and the layer's name (for the last kind the model output's name)."""
 
 Scale = Literal["common", "each", "logarithmic"]
@@ -174,6 +177,37 @@ def life_map(activity: NDArray[np.float32], *, about: str = "") -> Picture:
     return _encoded(below(_enlarged(colors), strip), details)
 
 
+def through_time(gradient: NDArray[np.float32], activity: NDArray[np.float32], *, about: str = "") -> Picture:
+    """A cell over time: observed steps down, time steps across; gradients above on a logarithmic scale, outputs below
+    on a linear one.
+
+    Args:
+        gradient: `[steps, bins]` >= 0; NaN is purple, 0 has the darkest color. `low` and `high` are its own.
+        activity: `[steps, bins]` >= 0; NaN is purple.
+        about: describes the content.
+
+    Raises:
+        ValueError: an array does not have two axes or is empty.
+    """
+    _check_table("gradient", gradient, "[steps, bins]")
+    _check_table("activity", activity, "[steps, bins]")
+    upper, lower = (_averaged(one.astype(np.float64), zero_is_dead=False) for one in (gradient, activity))
+    low, high = _limits(np.where(upper > 0, upper, math.nan))
+    with np.errstate(divide="ignore"):
+        shown = np.log10(upper)
+    least, most = (math.log10(end) if end > 0 else math.nan for end in (low, high))
+    ends = different(low, high)
+    strips = [
+        legend(f"gradient {ends[0]}", f"{ends[1]}, logarithmic", colored(_BAR, 0, 1)),
+        legend("output 0", different(0.0, _limits(lower)[1])[1], colored(_BAR, 0, 1)),
+    ]
+    parts = [
+        below(_enlarged(colored(shown, least, most), 4), strips[0]),
+        below(_enlarged(colored(lower, 0.0, _limits(lower)[1]), 4), strips[1]),
+    ]
+    return _encoded(below(np.asarray(parts[0]), parts[1]), Details(low, high, "logarithmic", about))
+
+
 def mean_activations(means: NDArray[np.float32], *, about: str = "") -> Picture:
     """Mean activation of each feature map over time: maps down, time across, on one scale.
 
@@ -248,10 +282,10 @@ def _block_sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values
 
 
-def _enlarged(colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Small pictures enlarged to about half of `LONGEST_SIDE`."""
-    for axis in (0, 1):
-        colors = colors.repeat(max(1, LONGEST_SIDE // 2 // colors.shape[axis]), axis=axis)
+def _enlarged(colors: NDArray[np.uint8], of: int = 2) -> NDArray[np.uint8]:
+    """Small pictures enlarged to about half of `LONGEST_SIDE`, or to its `of`-th part in height."""
+    for axis, size in enumerate((LONGEST_SIDE // of, LONGEST_SIDE // 2)):
+        colors = colors.repeat(max(1, size // colors.shape[axis]), axis=axis)
     return colors
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tb_activations.events.run import Run
 from tb_activations.events.schema import SCHEMA_VERSION
+from tb_activations.events.sequences import Sequences
 from tb_activations.events.unit_coding import NOT_MEASURED, restore_activity, restore_peak
 from tb_activations.health.roots import worst_first
 from tb_activations.health.rules import RULES, title_of
@@ -25,7 +26,7 @@ from tb_activations.plugin.overview import no_overview
 from tb_activations.plugin.own_rules import own_rules
 from tb_activations.plugin.series import STATISTICS, drawn_values, epoch_table, lines
 from tb_activations.plugin.timeline import health_codes
-from tb_activations.records.columns import STEP_STATISTICS
+from tb_activations.records.columns import STEP_STATISTICS, TIME_BINS
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.mute import NO_MUTES, Mutes, counting, mute_of
 from tb_activations.records.specs import LayerSpec, WeightSpec
@@ -238,6 +239,30 @@ def histograms(run: Run, layer: str, kind: str, max_steps: int) -> Frame:
         "recorded_steps": len(steps),
     }
     return Frame(header, values[indices, position])
+
+
+def sequences(run: Run, layer: str, max_steps: int) -> Frame:
+    """The answer of `sequences`; it has no steps for a layer that was not measured over time.
+
+    Raises:
+        ApiError: the run has no such layer.
+    """
+    _layer_position(run, layer)
+    try:
+        found = run.sequences(layer)
+    except KeyError:
+        none = np.empty(0, np.int64)
+        found = Sequences(none, none, np.empty((0, 0), np.float32), np.empty((0, 0), np.float32))
+    indices = shown(len(found.steps), max_steps, width=2 * TIME_BINS)
+    header = {
+        "run": run.name,
+        "layer": layer,
+        "steps": found.steps[indices].tolist(),
+        "recorded_steps": len(found.steps),
+        "lengths": found.length[indices].tolist(),
+        "readings": [found.reading(index) for index in indices.tolist()],
+    }
+    return Frame(header, np.stack([found.activity[indices], found.gradient[indices]]))
 
 
 def _layer(layer: LayerSpec, outcomes: NDArray[np.uint8], muted: Sequence[int]) -> dict[str, Any]:

@@ -81,6 +81,7 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
             "/epochs": self._of_run(store.EPOCHS, _epochs),
             "/units": self._of_run(store.UNITS, _units),
             "/histograms": self._of_run(store.HISTOGRAMS, _histograms),
+            "/sequences": self._of_run(store.SEQUENCES, _sequences),
             "/report": _application(self._report),
             "/pictures": _application(self._pictures),
             "/picture": _application(self._picture),
@@ -199,6 +200,10 @@ def _units(run: Run, query: Query) -> object:
 def _histograms(run: Run, query: Query) -> object:
     kind = parameters.choice(query, "kind", HISTOGRAM_KINDS)
     return answers.histograms(run, parameters.text(query, "layer"), kind, parameters.max_steps(query))
+
+
+def _sequences(run: Run, query: Query) -> object:
+    return answers.sequences(run, parameters.text(query, "layer"), parameters.max_steps(query))
 
 
 def _application(answer: Callable[[Request], Response], methods: Sequence[str] = READING) -> Wsgi:

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from tensorboard.data.provider import TensorTimeSeries
 
-from tb_activations.events import schema
+from tb_activations.events import schema, sequences
 from tb_activations.events.assemble import decode, describe, remembering
 from tb_activations.events.errors import UnreadableRunError
 from tb_activations.events.json_codec import run_from_json
@@ -41,6 +41,7 @@ TABLES = frozenset(
 UNITS = frozenset({schema.STEP, schema.UNITS})
 EPOCHS = frozenset({schema.STEP, schema.EPOCH})
 HISTOGRAMS = frozenset({schema.STEP, schema.HISTOGRAMS})
+SEQUENCES = frozenset({schema.STEP, schema.SEQUENCES})
 """Tags that each group of routes reads, so that no route waits for tags it does not show. Of `LATEST` only the last
 point is read."""
 
@@ -309,6 +310,7 @@ def _affordable_points(description: Series, tags: Tags) -> int:
         schema.WEIGHTS: len(spec.weights) * len(schema.COLUMNS[schema.WEIGHTS]) * 4,
         schema.UNITS: 2 * spec.unit_count,
         schema.HISTOGRAMS: layers * schema.HISTOGRAM_SHAPE[0] * schema.HISTOGRAM_SHAPE[1] * 4,
+        schema.SEQUENCES: layers * (1 + sequences.VALUES) * 4,
         schema.OUTCOMES: layers * max(1, len(spec.thresholds)),
     }
     largest = max((sizes.get(tag, 1) * _share(tag, tags[tag]) for tag in tags), default=1)

@@ -23,7 +23,7 @@ from tb_activations.recording.sample_ids import SampleIds
 from tb_activations.recording.spacing import Spacing
 from tb_activations.recording.steps import Steps
 from tb_activations.recording.tables import Tables, kept_peaks, kept_shares
-from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS
+from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS, TIME_BINS
 from tb_activations.records.descriptions import Places, in_rows
 from tb_activations.records.epoch_metrics import EpochMetrics
 from tb_activations.records.finding import Finding
@@ -33,6 +33,10 @@ from tb_activations.taps.numbers.feature_maps import spread
 from tb_activations.taps.numbers.values import StepValues
 
 Array = NDArray[np.float32]
+_THROUGH_TIME = (
+    "A cell over time within sequences (across), at observed steps (down): root mean square of the gradient at its "
+    "outputs above, of the outputs below. With `go_backwards`, the last time step of the data comes first."
+)
 _UNITS = "Units (down) over observed steps (across): share of samples on which the unit was active."
 
 
@@ -71,6 +75,7 @@ class OpenRun:
         self._samples = samples
         self._with_stock = with_stock
         self._lives: dict[str, Growing] = {}
+        self._over_time: dict[str, Growing] = {}
         self._epochs = EpochLog()
         self._record: StepRecord | None = None
         self._judgement: Judgement | None = None
@@ -111,6 +116,9 @@ class OpenRun:
         self._judging.repeat(records)
         for record in records:
             self._remember_units(record)
+        before = earlier.sequence_table.at(earlier.steps[earlier.steps < first])
+        for row, profile in zip(before.rows.tolist(), before.values, strict=True):
+            self._remember_over_time(earlier.spec.layers[row].name, profile)
         kept, histograms = earlier.steps[earlier.steps < first], earlier.histogram_steps
         self._spacing.begin_run(
             int(kept[-1]) if len(kept) else -1, int(max(histograms[histograms < first], default=-1))
@@ -132,9 +140,16 @@ class OpenRun:
             judged, changes=self._samples.named(judged.changes), tell=lambda: self._samples.named(judged.findings)
         )
         self._remember_units(record)
+        if values.sequences is not None:
+            for row, profile in zip(values.rows, values.sequences, strict=True):
+                if profile[0] > 0 and row.call_site == 0:
+                    self._remember_over_time(row.call.name, profile)
         if judgement.changes or values.histograms is not None or self._spacing.is_due(step):
-            histograms = self._tables.layer_rows(values.histograms) if values.histograms is not None else None
-            self._write(record, judgement, histograms, cost)
+            histograms, sequences = (
+                None if table is None else self._tables.layer_rows(table)
+                for table in (values.histograms, values.sequences)
+            )
+            self._write(record, judgement, histograms, sequences, cost)
         if self._with_stock:
             drawn = sample_pictures.pictures(judgement.changes, step, batch)
             self._write_stock([stock.picture(tag, picture) for tag, picture in drawn.items()], step)
@@ -145,16 +160,25 @@ class OpenRun:
         if self._with_stock:
             self._write_stock(stock.histograms(self.spec, self._tables.layer_rows(histograms)), self._steps.last_step)
 
-    def write_pictures(self, drawn: Mapping[str, kinds.Picture], *, step: int | None, with_units: bool) -> None:
-        """Writes pictures by tag, and the unit lives of layers without feature maps, at this step or the last."""
+    def write_pictures(
+        self, drawn: Mapping[str, kinds.Picture], *, step: int | None, with_units: bool, with_sequences: bool
+    ) -> None:
+        """Writes pictures by tag, the unit lives of layers without feature maps, and cells over time, at this step or
+        the last.
+        """
         if not self._with_stock:
             return
         without_maps = [name for name in self._lives if with_units and f"feature_maps/{name}" not in drawn]
         lives = {
             f"units/{name}": kinds.life_map(self._lives[name].table(), about=_UNITS) for name in spread(without_maps)
         }
+        over_time = {
+            f"through_time/{name}": kinds.through_time(*_halves(self._over_time[name].table()), about=_THROUGH_TIME)
+            for name in spread(list(self._over_time) if with_sequences else [])
+        }
         at = self._steps.last_step if step is None else step + self._steps.shift
-        self._write_stock([stock.picture(tag, picture) for tag, picture in {**drawn, **lives}.items()], at)
+        whole = {**drawn, **lives, **over_time}
+        self._write_stock([stock.picture(tag, picture) for tag, picture in whole.items()], at)
 
     def write_snapshot(self, mode_difference: Mapping[str, float], reconstruction_error: float) -> None:
         """Adds what a snapshot of the model showed, by row of the layer table, to the last record."""
@@ -187,7 +211,14 @@ class OpenRun:
         """Ends what runs in the background between two trainings."""
         self._judging.rest()
 
-    def _write(self, record: StepRecord, judgement: Judgement, histograms: Array | None, cost: Array) -> None:
+    def _write(
+        self,
+        record: StepRecord,
+        judgement: Judgement,
+        histograms: Array | None,
+        sequences: Array | None,
+        cost: Array,
+    ) -> None:
         output = self._output
         if not output.is_described:
             self._describe(record.step)
@@ -200,6 +231,7 @@ class OpenRun:
             training=dict(zip(self._judging.training_rules, judgement.training.tolist(), strict=True)),
             findings=judgement.findings if judgement.changes else None,
             histograms=histograms,
+            sequences=sequences,
             cost=cost,
             keeps_peaks=None if with_units else kept_peaks(self.spec, record),
             keeps_shares=kept_shares(self.spec),
@@ -224,6 +256,9 @@ class OpenRun:
             self._output.encoder.add(summary, values)
             self._output.write(summary, step)
 
+    def _remember_over_time(self, name: str, profile: Array) -> None:
+        self._over_time.setdefault(name, Growing(len(profile))).append(profile)
+
     def _remember_units(self, record: StepRecord) -> None:
         start = 0
         for layer in self.spec.layers:
@@ -231,3 +266,9 @@ class OpenRun:
                 lives = self._lives.setdefault(layer.name, Growing(layer.units))
                 lives.append(record.unit_activity[start : start + layer.units])
                 start += layer.units
+
+
+def _halves(table: Array) -> tuple[Array, Array]:
+    """Gradients and outputs, each `[steps, bins]`, from rows of a length and 64 bins of outputs and of gradients."""
+    bins = max(1, min(int(table[:, 0].max()), TIME_BINS))
+    return table[:, 1 + TIME_BINS :][:, :bins], table[:, 1 : 1 + bins]

@@ -136,10 +136,12 @@ class Recording:
         if self._run is not None:
             self._run.write_histograms(histograms)
 
-    def write_pictures(self, drawn: Mapping[str, Picture], *, step: int | None, with_units: bool) -> None:
+    def write_pictures(
+        self, drawn: Mapping[str, Picture], *, step: int | None, with_units: bool, with_sequences: bool
+    ) -> None:
         """See `OpenRun`; nothing before the first record. `step` is as the training counts."""
         if self._run is not None:
-            self._run.write_pictures(drawn, step=step, with_units=with_units)
+            self._run.write_pictures(drawn, step=step, with_units=with_units, with_sequences=with_sequences)
 
     def write_snapshot(self, mode_difference: Mapping[str, float], reconstruction_error: float) -> None:
         """See `OpenRun`; nothing before the first record."""

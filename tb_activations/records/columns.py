@@ -264,3 +264,6 @@ WEIGHT_COLUMNS = (
 
 HISTOGRAM_KINDS = ("activation", "gradient")
 HISTOGRAM_BUCKETS = 30
+
+TIME_BINS = 64
+"""Of sequences: time steps of longer ones share as many bins."""

@@ -17,7 +17,7 @@ from tb_activations.records.arguments import invalid
 ImageScale = Literal["common", "each"]
 CHEAP_KINDS = tuple(kind for kind in KINDS if kind != "maximized_input")
 """Drawn by default. A maximized input takes dozens of passes over the model, so it is drawn only on request."""
-STEP_KINDS = ("feature_maps", "mean_activation", "units")
+STEP_KINDS = ("feature_maps", "mean_activation", "units", "through_time")
 """Drawn from observed steps. All other kinds call the model and need samples."""
 
 

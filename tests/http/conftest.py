@@ -19,7 +19,7 @@ def log_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("logs")
     write_run(folder, name="long", steps=RECORDS, layers=6, units=4, stock=False)
     write_run(folder, name="sick", start_time=START_TIME + 60)
-    write_run(folder, name="healthy", sick=False, start_time=START_TIME + 30)
+    write_run(folder, name="healthy", sick=False, recurrent=True, start_time=START_TIME + 30)
     write_run(folder, name=HOSTILE_RUN, hostile=True, start_time=START_TIME + 90)
     write_run(folder, name="single", steps=1, sick=False, start_time=START_TIME + 120)
     write_newer_schema(folder, "newer")

@@ -46,6 +46,7 @@ FRAME_ROUTES = {
     "SeriesHeader": f"series?run=sick&layer={LAYER}&stats=mean,silent_fraction&max_steps=2",
     "UnitsHeader": f"units?run=sick&layer={LAYER}&max_steps=2",
     "HistogramsHeader": f"histograms?run=sick&layer={LAYER}&kind=gradient&max_steps=2",
+    "SequencesHeader": "sequences?run=sick&layer=dense_0&max_steps=2",
 }
 ENUMERATIONS: Mapping[str, tuple[str, ...]] = {
     "Severity": tuple(Severity),
@@ -60,7 +61,14 @@ ENUMERATIONS: Mapping[str, tuple[str, ...]] = {
 """All values by the TypeScript type that lists them. `Outcome` and `HealthCode` are in the order of
 their codes."""
 HEADER = """// Written by `python -m tests.http.server_answers` from real answers of the server. Do not edit.
-import type { HistogramKind, HistogramsHeader, MatrixHeader, SeriesHeader, UnitsHeader } from "../src/core/frame";
+import type {
+  HistogramKind,
+  HistogramsHeader,
+  MatrixHeader,
+  SequencesHeader,
+  SeriesHeader,
+  UnitsHeader,
+} from "../src/core/frame";
 import type {
   ErrorAnswer,
   ErrorKind,
@@ -94,7 +102,7 @@ class Answers:
 def answers() -> Answers:
     """Asks every route for a small run, through TensorBoard's own reader but without a server process."""
     with tempfile.TemporaryDirectory() as folder:
-        write_run(folder, name="sick", plan=Plan(layers=5, steps=12, units=2, pictures=True, epoch=4))
+        write_run(folder, name="sick", plan=Plan(layers=5, steps=12, units=2, pictures=True, recurrent=True, epoch=4))
         write_newer_schema(folder, "newer")
         reader = plugin_event_multiplexer.EventMultiplexer(tensor_size_guidance={"layer_health": 1000, "images": 10})
         reader.AddRunsFromDirectory(folder)

@@ -19,7 +19,7 @@ from tests.live_server import Answer, Server
 from tests.synthetic import HOSTILE_NAMES, START_TIME, Plan
 
 HOSTILE_RUN = "hostile <b>&?#%2F"
-ROUTES = ("run", "findings", "matrix", "series", "units", "histograms")
+ROUTES = ("run", "findings", "matrix", "series", "units", "histograms", "sequences")
 GOOD_QUERY = {
     "run": {},
     "findings": {},
@@ -27,6 +27,7 @@ GOOD_QUERY = {
     "series": {"layer": "dense_0", "stats": "mean"},
     "units": {"layer": "dense_0"},
     "histograms": {"layer": "dense_0", "kind": "activation"},
+    "sequences": {"layer": "dense_0"},
 }
 
 
@@ -186,6 +187,25 @@ def test_histograms_stand_at_their_own_steps(server: Server) -> None:
     assert (data[:, 2:].sum(axis=1) == 512).all()
 
 
+@pytest.mark.parametrize("layer", ["dense_0", "dense_1"], ids=["cell", "its layer"])
+def test_cells_are_shown_over_time(server: Server, layer: str) -> None:
+    header, data = frame(server.get("sequences", run="healthy", layer=layer, max_steps=6))
+    assert header["shape"] == [2, 6, 64]
+    assert header["recorded_steps"] == 12
+    assert header["steps"][0::5] == [0, 1100]
+    assert header["lengths"] == [80] * 6
+    assert data[0, 0, [0, -1]] == pytest.approx([0.2, 0.6])
+    assert data[1, 0, [0, -1]] == pytest.approx([1e-4, 1e-2])
+    assert header["readings"][0].startswith(
+        "The gradient at the first 2 time steps is 0.01 times that at the last one;"
+    )
+
+
+def test_other_layers_are_not_shown_over_time(server: Server) -> None:
+    header, data = frame(server.get("sequences", run="healthy", layer="dense_2"))
+    assert (header["steps"], header["readings"], data.shape) == ([], [], (2, 0, 0))
+
+
 def test_a_single_step_is_enough(server: Server) -> None:
     for route in ROUTES:
         assert server.get(route, run="single", **GOOD_QUERY[route]).status == 200
@@ -239,7 +259,7 @@ def test_a_damaged_run_cannot_be_processed(server: Server, route: str) -> None:
     assert "not JSON" in answer.json["error"]
 
 
-@pytest.mark.parametrize("route", ["series", "units", "histograms"])
+@pytest.mark.parametrize("route", ["series", "units", "histograms", "sequences"])
 def test_an_unknown_layer_is_not_found(server: Server, route: str) -> None:
     answer = server.get(route, run="sick", **{**GOOD_QUERY[route], "layer": "nobody"})
     assert refusal(answer) == (404, "unknown_layer")

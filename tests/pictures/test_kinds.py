@@ -18,6 +18,7 @@ from tb_activations.pictures.kinds import (
     mean_activations,
     read_details,
     saliency,
+    through_time,
 )
 
 DEAD, NOT_A_NUMBER = [213, 94, 0], [204, 121, 167]
@@ -207,3 +208,24 @@ def test_scales_are_readable_with_color_vision_deficiencies(kind: str) -> None:
     for scale in (SEQUENTIAL, DIVERGING):
         away = np.linalg.norm(seen(colored(steps, 0, 1, scale), kind) - seen(NOT_A_NUMBER, kind), axis=1)
         assert away.min() > 8
+
+
+def test_a_cell_over_time_has_gradients_above_outputs() -> None:
+    gradient = np.array([[1e-6, 1e-3], [0, 1]], np.float32)
+    picture = through_time(gradient, np.array([[0, 2], [4, np.nan]], np.float32))
+    assert [picture.low, picture.high] == pytest.approx([1e-6, 1])
+    assert picture.details.scale == "logarithmic"
+    array = np.asarray(Image.open(io.BytesIO(picture.png)))
+    upper, lower = array[:256, :512][64::128, 128::256], array[256 + LEGEND_HEIGHT :, :512][64:256:128, 128::256]
+    brightness = upper.sum(axis=2, dtype=int)
+    # Logarithmic: the middle of 1e-6 and 1 is 1e-3. Zero is as dark as the smallest gradient.
+    assert brightness[0, 0] == brightness[1, 0] < brightness[0, 1] < brightness[1, 1]
+    assert (upper[0, 1] == colored(np.array([0.5]), 0, 1)[0]).all()
+    assert (lower[1, 1] == NOT_A_NUMBER).all()
+    assert (lower[0, 1] == colored(np.array([0.5]), 0, 1)[0]).all()
+
+
+@pytest.mark.parametrize("fill", [np.nan, np.inf, 0.0, 3.0])
+def test_a_cell_without_a_range_is_drawn(fill: float) -> None:
+    table = np.full((300, 5), fill, np.float32)
+    assert through_time(table, table).height > 0

@@ -83,7 +83,8 @@ def test_without_samples_pictures_are_of_the_observed_step(is_recurrent: bool, t
     drawn = pictures_of(tmp_path)
     per_layer = ("feature_maps", "mean_activation")
     assert {f"{kind}/{layer}" for kind in per_layer for layer in ("conv", "norm")} | {"units/head"} <= set(drawn)
-    assert {tag.split("/")[0] for tag in drawn} == {*per_layer, "units"}
+    over_time = {"through_time"} if is_recurrent else set()
+    assert {tag.split("/")[0] for tag in drawn} == {*per_layer, "units", *over_time}
     assert all([step for step, _ in points] == [3, 7] for points in drawn.values())
     for kind in per_layer:
         details = read_details(drawn[f"{kind}/conv"][-1][1])

@@ -29,6 +29,7 @@ KINDS: dict[str, Callable[[], layers.Layer]] = {
     "gru": lambda: layers.GRU(4, implementation=1),
     "own": lambda: layers.RNN(OwnCell()),
     "masked": lambda: layers.LSTM(4),
+    "masked_backwards": lambda: layers.GRU(4, go_backwards=True),
 }
 MODES: dict[str, dict[str, bool]] = {"compiled": {}, "XLA": {"jit_compile": True}, "eager": {"run_eagerly": True}}
 
@@ -58,7 +59,7 @@ def branches(kinds: dict[str, Callable[[], layers.Layer]]) -> keras.Model:
     for name, kind in kinds.items():
         layer = kind()
         layer.name = name
-        value = layer(masked if name == "masked" else given)
+        value = layer(masked if name.startswith("masked") else given)
         last = layers.GlobalAveragePooling1D(name=f"mean_{name}")(value) if len(value.shape) == 3 else value
         outputs.append(layers.Dense(2, name=f"head_{name}")(last))
     return keras.Model([given, padded], layers.Concatenate(name="all")(outputs))
@@ -69,7 +70,7 @@ def trained(model: keras.Model, **mode: bool) -> StepValues:
     model.compile("sgd", lambda y, outputs: tf.reduce_sum(tf.square(outputs - tf.tile(y, [1, outputs.shape[1] // 2]))))
     if mode:
         model.compile("sgd", model.loss, **mode)
-    observe = Observe(with_histograms=False)
+    observe = Observe()
     model.fit([X, PADDED], Y, batch_size=8, epochs=1, shuffle=False, verbose=0, callbacks=[observe])
     (_, seen), *_ = observe.seen
     return seen
@@ -84,9 +85,9 @@ def seen_and_truth(request: pytest.FixtureRequest) -> tuple[StepValues, dict[str
 
 
 def step_by_step(model: keras.Model, kind: str) -> tuple[Any, Any]:
-    """`[samples, units]` outputs of the cell without padding, and the gradients of the loss at them."""
+    """`[batch, time, units]` outputs of the cell, and the gradients of the loss at them; NaN in padding."""
     layer, head = model.get_layer(kind), model.get_layer(f"head_{kind}")
-    x, mask = (PADDED, (PADDED != 0).any(-1)) if kind == "masked" else (X, np.ones((8, 5), bool))
+    x, mask = (PADDED, (PADDED != 0).any(-1)) if kind.startswith("masked") else (X, np.ones((8, 5), bool))
     with tf.GradientTape() as tape:
         states, outputs, kept = layer.get_initial_state(len(x)), [], []
         for t in range(5)[::-1] if layer.go_backwards else range(5):
@@ -98,7 +99,8 @@ def step_by_step(model: keras.Model, kind: str) -> tuple[Any, Any]:
         last = tf.reduce_mean(tf.stack(kept, 1), 1) if layer.return_sequences else kept[-1]
         loss = tf.reduce_sum(tf.square(head(last) - Y))
     gradients = tape.gradient(loss, outputs, unconnected_gradients="zero")
-    return np.stack([one.numpy() for one in outputs], 1)[mask], np.stack([one.numpy() for one in gradients], 1)[mask]
+    real = (mask[:, ::-1] if layer.go_backwards else mask)[..., None]
+    return np.where(real, np.stack(outputs, 1), np.nan), np.where(real, np.stack(gradients, 1), np.nan)
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
@@ -106,7 +108,7 @@ def test_cells_are_measured_at_every_time_step(
     kind: str, seen_and_truth: tuple[StepValues, dict[str, tuple[Any, Any]]]
 ) -> None:
     seen, truth = seen_and_truth
-    outputs, gradients = truth[kind]
+    outputs, gradients = (values[~np.isnan(values[..., 0])] for values in truth[kind])
     name = next(row.call.name for row in seen.rows if row.call.part_of == kind)
     assert value_of(seen, name, "elements") == outputs.size
     expected = {
@@ -121,6 +123,25 @@ def test_cells_are_measured_at_every_time_step(
         assert value_of(seen, name, column) == pytest.approx(float(value), rel=1e-3, abs=1e-6)
     start = sum(row.units for row in seen.rows[: [row.call.name for row in seen.rows].index(name)])
     np.testing.assert_allclose(seen.peak[start : start + 4], np.abs(outputs).max(0), rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_cells_are_measured_over_time(kind: str, seen_and_truth: tuple[StepValues, dict[str, tuple[Any, Any]]]) -> None:
+    seen, truth = seen_and_truth
+    assert seen.sequences is not None
+    (place,) = [place for place, row in enumerate(seen.rows) if row.call.part_of == kind]
+    length, *bins = seen.sequences[place]
+    assert length == 5
+    for values, found in zip(truth[kind], np.split(np.array(bins), 2), strict=True):
+        np.testing.assert_allclose(found[:5], np.sqrt(np.nanmean(values**2, axis=(0, 2))), rtol=1e-3, atol=1e-6)
+        assert np.isnan(found[5:]).all()
+
+
+def test_only_cells_are_measured_over_time(seen_and_truth: tuple[StepValues, Any]) -> None:
+    seen, _ = seen_and_truth
+    assert seen.sequences is not None
+    measured = [row.call.part_of for row, values in zip(seen.rows, seen.sequences, strict=True) if values[0] > 0]
+    assert sorted(measured) == sorted(KINDS)
 
 
 def test_a_layer_inside_a_cell_is_measured(seen_and_truth: tuple[StepValues, Any]) -> None:

@@ -51,6 +51,15 @@ export interface HistogramsHeader extends FrameHeader {
   readonly kind: HistogramKind;
 }
 
+/** Cells of recurrent layers over time: `[outputs and gradients, steps, bins]`. */
+export interface SequencesHeader extends FrameHeader {
+  readonly layer: string;
+  /** Number of time steps at each step. */
+  readonly lengths: readonly number[];
+  /** One sentence for each step: how far back the gradient reaches. */
+  readonly readings: readonly string[];
+}
+
 const LENGTH_BYTES = 4;
 
 function isCount(value: unknown): value is number {

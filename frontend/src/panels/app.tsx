@@ -7,6 +7,7 @@ import { Distribution } from "./layer/distribution";
 import { LayerFindings } from "./layer/findings";
 import { LayerSeries } from "./layer/layer_series";
 import { Pictures } from "./layer/pictures";
+import { ThroughTime } from "./layer/through_time";
 import { UnitLives } from "./layer/unit_lives";
 import { FailureState } from "./parts/full_state";
 import { Fence } from "./parts/panel";
@@ -132,6 +133,7 @@ function RunPanels({ store, run, layers }: RunPanelsProps) {
           <DepthProfile store={store} />
           <LayerSeries store={store} />
           <Distribution store={store} />
+          <ThroughTime store={store} />
           <UnitLives store={store} />
           <Pictures store={store} />
         </div>

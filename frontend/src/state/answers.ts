@@ -9,13 +9,14 @@ import {
   fetchPictures,
   fetchRunOrder,
   fetchRuns,
+  fetchSequences,
   fetchSeries,
   fetchStepSeries,
   fetchUnits,
 } from "../api";
 import { queryOf, withNotes } from "../core/browser_mutes";
 import { evidenceOf } from "../core/evidence";
-import type { Frame, HistogramsHeader, MatrixHeader, SeriesHeader, UnitsHeader } from "../core/frame";
+import type { Frame, HistogramsHeader, MatrixHeader, SequencesHeader, SeriesHeader, UnitsHeader } from "../core/frame";
 import { withUnobserved } from "../core/judged";
 import { offeredPictures, shownPicture } from "../core/pictures";
 import { relevantStatistics } from "../core/points";
@@ -76,6 +77,8 @@ export interface Answers {
   /** The statistic in the depth profile. */
   readonly depth: ReadonlySignal<Loaded<Frame<MatrixHeader>>>;
   readonly histograms: ReadonlySignal<Loaded<Frame<HistogramsHeader>>>;
+  /** The chosen cell or recurrent layer over time; without steps for layers that have no time. */
+  readonly sequences: ReadonlySignal<Loaded<Frame<SequencesHeader>>>;
   readonly series: ReadonlySignal<Loaded<Frame<SeriesHeader>>>;
   /** What to start with; null if nothing needs attention. */
   readonly rootCause: ReadonlySignal<RootCause | null>;
@@ -347,6 +350,14 @@ export function createAnswers(
           ? null
           : { name, layer: layer.value.name, kind: choices.histogramKind.value },
       (key, abort) => fetchHistograms(key.name, key.layer, key.kind, abort),
+    ),
+    sequences: ofRun(
+      (name) => {
+        const chosen = layer.value;
+        const isRecurrent = description.value.value?.layers.some(({ part_of }) => part_of === chosen?.name);
+        return chosen === null || !(isRecurrent || chosen.part_of) ? null : { name, layer: chosen.name };
+      },
+      (key, abort) => fetchSequences(key.name, key.layer, abort),
     ),
     pictures,
     offered,

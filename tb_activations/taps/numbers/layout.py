@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from tb_activations.records.columns import TIME_BINS
 from tb_activations.records.specs import Config
 
 DATA_KINDS = ("input", "target", "output", "sample_weight")
@@ -59,6 +60,9 @@ WEIGHT_STATISTICS = (
 HISTOGRAM_EDGES, HISTOGRAM_BUCKETS = 2, 30
 """A packed histogram holds its lowest and highest edge, then the counts."""
 
+SEQUENCE_VALUES = 1 + 4 * TIME_BINS
+"""Of a cell over time: number of time steps; elements and root mean square of each bin, of outputs and gradients."""
+
 MAX_UNITS = 16_384
 """Layers with more units than this (large vocabularies) have statistics of the whole layer only, none per unit."""
 
@@ -74,6 +78,7 @@ class Call:
         inputs: names of the observed layers whose outputs the call was computed from.
         is_gate: whether the output is multiplied by the output of another layer.
         part_of: name of the layer that this is a part of, such as the recurrent layer of a cell; "" for a layer.
+        is_cell: whether it runs at every time step of a recurrent layer, and so has values over time.
         input_place: what the size of the call's input is known from: the place of the call whose output it is, or, from
             the number of calls on, of an input that was measured on its own; None if it is unknown.
         config: what the layer was made with.
@@ -93,6 +98,7 @@ class Call:
     inputs: tuple[str, ...] = ()
     is_gate: bool = False
     part_of: str = ""
+    is_cell: bool = False
     input_place: int | None = None
     map_shape: tuple[int, ...] = ()
     config: Config = dataclasses.field(default_factory=dict)

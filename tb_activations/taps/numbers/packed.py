@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from tb_activations.taps.numbers import unpack_tensors
 from tb_activations.taps.numbers.layout import Layout
 from tb_activations.taps.numbers.unpack import layout_number, unpack
+from tb_activations.taps.numbers.unpack_sequences import sequences
 from tb_activations.taps.numbers.values import Array, StepValues
 
 
@@ -25,7 +26,7 @@ class PackedStep:
 
     Attributes:
         step: optimizer iterations completed before it.
-        vectors: "statistics", and "histograms" and "maps" if the step was traced with them.
+        vectors: "statistics", and "histograms", "sequences" and "maps" if the step was traced with them.
         layouts: holds the layout of the vectors.
         has_histograms: whether histograms were requested; they are NaN otherwise.
         loss: the loss that the step returned, used if the taps saw no loss; None if it returned none.
@@ -46,7 +47,14 @@ class PackedStep:
         if not self.has_histograms or "histograms" not in self.vectors:
             return values
         packed = self.vectors["histograms"].numpy()
-        return dataclasses.replace(values, histograms=unpack_tensors.histograms(packed, layout.calls, values.rows))
+        filled = unpack_tensors.histograms(packed, layout.calls, values.rows)
+        return dataclasses.replace(values, histograms=filled, sequences=self._sequences(layout, values))
+
+    def _sequences(self, layout: Layout, values: StepValues) -> Array | None:
+        if "sequences" not in self.vectors:
+            return None
+        packed, scale = self.vectors["sequences"].numpy(), values.totals["loss_scale"]
+        return sequences(packed, layout.calls, values.rows, scale)
 
     def feature_maps(self) -> Mapping[str, Array]:
         """Layer name to `[samples, height, width, channels]`; empty in a step without maps."""

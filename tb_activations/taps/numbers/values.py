@@ -40,6 +40,9 @@ class StepValues:
             absolute output.
         histograms: `[rows, 2, 32]` float32: activation, then gradient; lowest edge, highest edge and 30 counts. None
             for a step without histograms.
+        sequences: `[rows, 1 + 2 * 64]` float32: number of time steps of a cell, then the root mean squares of its
+            outputs and of the gradients at them in each bin of time. NaN in other rows; None for a step without
+            histograms.
         loss, from_logits, optimizer: see `Layout`.
     """
 
@@ -51,6 +54,7 @@ class StepValues:
     activity: Vector
     peak: Vector
     histograms: Array | None = None
+    sequences: Array | None = None
     loss: str = ""
     from_logits: bool = False
     optimizer: Config = dataclasses.field(default_factory=dict)

@@ -142,7 +142,11 @@ class Loop:
                 output, new_states = call.step(given.inputs if order else given, states)
             return (output, tuple(self._values)), new_states
 
-        inputs = WithZeros(call.inputs, tuple(self._zeros.values())) if order else call.inputs
+        zeros = list(self._zeros.values())
+        if call.options.get("go_backwards"):
+            # Keras reverses all inputs; the gradients are wanted in the order in which the loop runs.
+            zeros = [tf.reverse(zero, [1]) for zero in zeros]
+        inputs = WithZeros(call.inputs, tuple(zeros)) if order else call.inputs
         # The values are those of all time steps, whatever the layer returns.
         options = {**call.options, "return_all_outputs": True}
         (last, _), (outputs, sequences), states = original(step, inputs, call.states, **options)
@@ -231,6 +235,7 @@ class Loop:
             activation=self._activation(layer),
             is_gate=False,
             mask=mask,
+            is_cell=is_cell,
         )
 
     def _of_gates(self, kind: _Value, values: tf.Tensor, mask: tf.Tensor | None) -> list[SeenPart]:

@@ -126,6 +126,7 @@ class Measuring:
             trainable=False,
             is_gate=part.is_gate,
             part_of=part.layer,
+            is_cell=part.is_cell,
         )
         return Measured(spec, measured, None, None)
 

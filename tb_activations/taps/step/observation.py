@@ -31,7 +31,7 @@ from tb_activations.taps.step.moments import Clipping
 from tb_activations.taps.step.packing import Packing
 from tb_activations.taps.step.rates import Rates
 from tb_activations.taps.step.results import Results
-from tb_activations.taps.step.seen import Seen, SeenCall, SeenInside, SeenPart, floats
+from tb_activations.taps.step.seen import Begun, Seen, SeenCall, SeenInside, SeenPart, floats
 from tb_activations.taps.step.step_data import StepData
 from tb_activations.taps.step.unobserved import unobserved
 from tb_activations.taps.step.wiring import Wiring
@@ -47,14 +47,6 @@ class Options:
 
     with_histograms: bool
     with_maps: bool
-
-
-@dataclasses.dataclass(eq=False)
-class Begun:
-    """A call in progress: the floating-point tensors among its arguments, and whether other layers run within it."""
-
-    inputs: tuple[tf.Tensor, ...]
-    is_composite: bool = False
 
 
 class Observation:
@@ -388,6 +380,7 @@ class Observation:
             inputs=self._results.inputs,
             weights=[values for _, values in self._weights.values()],
             maps=[one.maps for one in measured if one.maps is not None],
+            sequences=self._results.sequences(self._rows),
             with_histograms=self._options.with_histograms,
         )
 

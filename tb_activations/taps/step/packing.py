@@ -22,6 +22,7 @@ class Packing:
         inputs: a vector for each input.
         weights: a vector for each weight.
         maps: feature maps of some calls.
+        sequences: `through_time.profile` of each cell.
         with_histograms: whether activations and gradients have histograms.
     """
 
@@ -30,6 +31,7 @@ class Packing:
     inputs: Sequence[Any]
     weights: Sequence[Any]
     maps: Sequence[Any]
+    sequences: Sequence[Any]
     with_histograms: bool
 
     def needed(self) -> list[tf.Tensor]:
@@ -52,6 +54,7 @@ class Packing:
             inputs=[known(one) for one in self.inputs],
             weights=[known(one) for one in self.weights],
             maps=[known(one) for one in self.maps],
+            sequences=[known(one) for one in self.sequences],
             with_histograms=self.with_histograms,
         )
 
@@ -67,10 +70,12 @@ class Packing:
         if self.with_histograms and self.calls:
             pairs = [part for one, two, _ in self.calls for part in (one.histogram, two.histogram)]
             packed["histograms"] = from_all_replicas(tf.concat(pairs, 0))
+        if self.sequences:
+            packed["sequences"] = from_all_replicas(tf.concat(self.sequences, 0))
         if self.maps:
             packed["maps"] = from_first_replica(tf.concat([tf.reshape(one, [-1]) for one in self.maps], 0))
         return packed
 
     def _parts(self) -> list[Sequence[Any]]:
         per_call = [result for one, two, _ in self.calls for result in (one, two)]
-        return [self.head, per_call, self.inputs, self.weights, self.maps]
+        return [self.head, per_call, self.inputs, self.weights, self.maps, self.sequences]

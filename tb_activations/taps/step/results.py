@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import math
 from collections.abc import Callable, Container, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import tensorflow as tf
 
@@ -15,10 +15,10 @@ from tb_activations.taps import taps
 from tb_activations.taps.functions.between import Applied, Between
 from tb_activations.taps.functions.recognition import Function
 from tb_activations.taps.gist import gist
-from tb_activations.taps.numbers import batch_rows, feature_maps, histograms, statistics
+from tb_activations.taps.numbers import batch_rows, feature_maps, histograms, statistics, through_time
 from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.later import Measure
-from tb_activations.taps.numbers.layout import GRADIENT_STATISTICS, Call
+from tb_activations.taps.numbers.layout import GRADIENT_STATISTICS, SEQUENCE_VALUES, Call
 from tb_activations.taps.step.measuring import Measured, Measuring, gradient_without_padding, own_function
 from tb_activations.taps.step.seen import Seen, SeenCall, SeenInside, SeenPart
 
@@ -108,9 +108,7 @@ class Results:
         if not seen.gradients:
             return self._no_gradient()
         try:
-            # A gather downstream returns IndexedSlices. Gradients of losses that are differentiated one by one add up.
-            parts = [aside(tf.convert_to_tensor(gradient)) for gradient in seen.gradients.values()]
-            whole = parts[0] if len(parts) == 1 else tf.add_n(parts)
+            whole = _whole_gradient(seen)
             mask = seen.mask if isinstance(seen, SeenPart) else None
             if mask is not None:
                 return self._measure(gradient_without_padding, whole, mask, self._wanted)
@@ -118,6 +116,19 @@ class Results:
         except Exception as error:  # A missing statistic must not stop the training.
             _LOGGER.warning("Layer health: cannot observe the gradient at layer %r (%s).", seen.name, gist(error))
             return self._no_gradient()
+
+    def sequences(self, rows: Sequence[Seen]) -> list[Any]:
+        """`through_time.profile` of the cells among these rows; empty if histograms are never wanted."""
+        return [] if self._wanted is None else [self._sequence(row) for row in rows if _is_cell(row)]
+
+    def _sequence(self, cell: SeenPart) -> Any:
+        try:
+            value = tf.stop_gradient(aside(cell.value))
+            gradient = _whole_gradient(cell) if cell.gradients else None
+            return self._measure(through_time.profile, value, gradient, cell.mask, self._wanted)
+        except Exception as error:  # A missing statistic must not stop the training.
+            _LOGGER.warning("Layer health: cannot observe %r over time (%s).", cell.name, gist(error))
+            return tf.fill([SEQUENCE_VALUES], math.nan)
 
     def largest_row(self, calls: Sequence[SeenCall]) -> Any:
         """`batch_rows.LARGEST` of the gradient at the last of these calls that has one, NaN without one."""
@@ -180,6 +191,16 @@ class Results:
                 tf.fill([len(GRADIENT_STATISTICS)], math.nan), tf.fill([histograms.LENGTH], math.nan)
             )
         return self._none
+
+
+def _is_cell(row: Seen) -> TypeGuard[SeenPart]:
+    return isinstance(row, SeenPart) and row.is_cell
+
+
+def _whole_gradient(seen: Seen) -> tf.Tensor:
+    """A gather downstream returns IndexedSlices. Gradients of losses that are differentiated one by one add up."""
+    parts = [aside(tf.convert_to_tensor(gradient)) for gradient in seen.gradients.values()]
+    return parts[0] if len(parts) == 1 else tf.add_n(parts)
 
 
 def _belongs(part: SeenPart, call: Seen) -> bool:

@@ -76,6 +76,7 @@ class SeenPart(Seen):
         is_gate: whether other values are multiplied by it.
         mask: `[batch, time]`, false where the values are padding; None without a mask.
         number: 1 for the layer's first call in the step.
+        is_cell: whether it is a cell itself, and not a gate or a layer in one.
         gates: all gates of the cell, and the place of this one among them; None for what is no gate.
     """
 
@@ -86,6 +87,7 @@ class SeenPart(Seen):
     is_gate: bool
     mask: tf.Tensor | None = None
     number: int = 1
+    is_cell: bool = False
     gates: tuple[Gates, int] | None = None
 
     @property
@@ -165,6 +167,14 @@ class SeenCall(Seen):
     def is_transparent(self) -> bool:
         """Whether the layer only passes on its input: a function applied after it belongs to the previous layer."""
         return is_moving(self.entry.layer) and len(self.inputs) == 1 and not self.is_composite
+
+
+@dataclasses.dataclass(eq=False)
+class Begun:
+    """A call in progress: the floating-point tensors among its arguments, and whether other layers run within it."""
+
+    inputs: tuple[tf.Tensor, ...]
+    is_composite: bool = False
 
 
 def floats(nest: Any) -> tuple[tf.Tensor, ...]:

@@ -20,8 +20,9 @@ from tb_activations.taps.numbers.later import later, now
 from tb_activations.taps.numbers.layout import Layout
 from tb_activations.taps.step import hooks
 from tb_activations.taps.step.kernel_randomness import seeded_draws
-from tb_activations.taps.step.observation import Begun, Observation, Options
+from tb_activations.taps.step.observation import Observation, Options
 from tb_activations.taps.step.packing import Packing
+from tb_activations.taps.step.seen import Begun
 from tb_activations.taps.step.updates import Updates
 
 _LOGGER = logging.getLogger("tb_activations")

@@ -189,7 +189,7 @@ def test_what_a_nested_function_calls_is_said_to_be_not_observed(log_dir: str) -
                 step(*batch)
     run = load(log_dir)
     reasons = {layer.name: layer.not_observed for layer in run.spec.layers}
-    assert "separate function" in reasons["head"]
+    assert "tf.function of an eager step" in reasons["head"]
     assert not any(reason for name, reason in reasons.items() if name != "head")
     assert len(run.steps) == 8
     assert np.isfinite(run.stat("weight_gradient_norm")[:, run.layers.index("head")]).all()

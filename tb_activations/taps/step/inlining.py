@@ -35,7 +35,7 @@ def as_part_of_caller(function: Any) -> Callable[..., Any]:
 
 
 def is_plain(function: Any) -> bool:
-    """Whether a `tf.function` computes the same when it is traced as a part of its caller: one of the user's own code.
+    """Whether a `tf.function` computes the same when it is traced as a part of its caller.
 
     Functions of TensorFlow, Keras and this package stay as they are, and those that XLA compiles on their own.
     """

@@ -177,14 +177,6 @@ class SeenCall(Seen):
         return is_moving(self.entry.layer) and len(self.inputs) == 1 and not self.is_composite
 
 
-@dataclasses.dataclass(eq=False)
-class Begun:
-    """A call in progress: the floating-point tensors among its arguments, and whether other layers run within it."""
-
-    inputs: tuple[tf.Tensor, ...]
-    is_composite: bool = False
-
-
 def floats(nest: Any) -> tuple[tf.Tensor, ...]:
     """The floating-point tensors in a nest, in order."""
     values = keras.tree.flatten(nest)

@@ -22,7 +22,9 @@ def pictures(findings: Iterable[Finding], step: int, batch: Any) -> Mapping[str,
 
     Nothing if the batch is not known or has no images, `[batch, height, width, channels]` with 1, 3 or 4 channels.
     """
-    wanted = {one.sample_row: one for one in findings if one.opened_step == step and one.sample_row is not None}
+    opened = [one for one in findings if one.opened_step == step and one.sample_row is not None]
+    # Of findings that point at the same row, the one that the others follow from names the picture.
+    wanted = {one.sample_row: one for one in sorted(opened, key=lambda one: one.root is None)}
     drawn = {}
     for row, finding in wanted.items():
         assert row is not None

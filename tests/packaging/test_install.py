@@ -179,7 +179,7 @@ def test_the_command_line_is_there(viewer: Path, logs: Path, command: str, statu
 def test_a_demo_without_its_extra_says_what_to_install(viewer: Path, tmp_path: Path) -> None:
     done = run(["tb-activations", "demo"], viewer, tmp_path)
     assert done.returncode == 2
-    assert "pip install 'tb-activations[demo]'" in done.stdout
+    assert "pip install 'tb-activations[demo]'" in done.stderr
 
 
 @pytest.mark.parametrize("extra", ["tensorflow", "demo"])

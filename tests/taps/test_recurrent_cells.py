@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,11 @@ KINDS: dict[str, Callable[[], layers.Layer]] = {
     "masked_backwards": lambda: layers.GRU(4, go_backwards=True),
 }
 MODES: dict[str, dict[str, bool]] = {"compiled": {}, "XLA": {"jit_compile": True}, "eager": {"run_eagerly": True}}
+FEW = ("lstm", "gru", "unrolled", "own", "masked")
+"""Kinds that are trained in the other modes, too, whose loops take long to compile."""
+KINDS_IN = {mode: {kind: KINDS[kind] for kind in (FEW if made else KINDS)} for mode, made in MODES.items()}
+CASES = [pytest.param(mode, kind, id=f"{mode}-{kind}") for mode, kinds in KINDS_IN.items() for kind in kinds]
+Seen = tuple[StepValues, dict[str, tuple[Any, Any]]]
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -76,12 +82,12 @@ def trained(model: keras.Model, **mode: bool) -> StepValues:
     return seen
 
 
-@pytest.fixture(scope="module", params=list(MODES))
-def seen_and_truth(request: pytest.FixtureRequest) -> tuple[StepValues, dict[str, tuple[Any, Any]]]:
+@functools.cache
+def observed(mode: str) -> Seen:
     """The values of a training, and what `step_by_step` tells about each kind."""
-    model = branches(KINDS)
-    truth = {kind: step_by_step(model, kind) for kind in KINDS}
-    return trained(model, **MODES[request.param]), truth
+    model = branches(KINDS_IN[mode])
+    truth = {kind: step_by_step(model, kind) for kind in KINDS_IN[mode]}
+    return trained(model, **MODES[mode]), truth
 
 
 def step_by_step(model: keras.Model, kind: str) -> tuple[Any, Any]:
@@ -103,11 +109,9 @@ def step_by_step(model: keras.Model, kind: str) -> tuple[Any, Any]:
     return np.where(real, np.stack(outputs, 1), np.nan), np.where(real, np.stack(gradients, 1), np.nan)
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
-def test_cells_are_measured_at_every_time_step(
-    kind: str, seen_and_truth: tuple[StepValues, dict[str, tuple[Any, Any]]]
-) -> None:
-    seen, truth = seen_and_truth
+@pytest.mark.parametrize(("mode", "kind"), CASES)
+def test_cells_are_measured_at_every_time_step(mode: str, kind: str) -> None:
+    seen, truth = observed(mode)
     outputs, gradients = (values[~np.isnan(values[..., 0])] for values in truth[kind])
     name = next(row.call.name for row in seen.rows if row.call.part_of == kind)
     assert value_of(seen, name, "elements") == outputs.size
@@ -125,9 +129,9 @@ def test_cells_are_measured_at_every_time_step(
     np.testing.assert_allclose(seen.peak[start : start + 4], np.abs(outputs).max(0), rtol=1e-4)
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
-def test_cells_are_measured_over_time(kind: str, seen_and_truth: tuple[StepValues, dict[str, tuple[Any, Any]]]) -> None:
-    seen, truth = seen_and_truth
+@pytest.mark.parametrize(("mode", "kind"), CASES)
+def test_cells_are_measured_over_time(mode: str, kind: str) -> None:
+    seen, truth = observed(mode)
     assert seen.sequences is not None
     (place,) = [place for place, row in enumerate(seen.rows) if row.call.part_of == kind]
     length, *bins = seen.sequences[place]
@@ -137,15 +141,17 @@ def test_cells_are_measured_over_time(kind: str, seen_and_truth: tuple[StepValue
         assert np.isnan(found[5:]).all()
 
 
-def test_only_cells_are_measured_over_time(seen_and_truth: tuple[StepValues, Any]) -> None:
-    seen, _ = seen_and_truth
+@pytest.mark.parametrize("mode", list(MODES))
+def test_only_cells_are_measured_over_time(mode: str) -> None:
+    seen, _ = observed(mode)
     assert seen.sequences is not None
     measured = [row.call.part_of for row, values in zip(seen.rows, seen.sequences, strict=True) if values[0] > 0]
-    assert sorted(measured) == sorted(KINDS)
+    assert sorted(measured) == sorted(KINDS_IN[mode])
 
 
-def test_a_layer_inside_a_cell_is_measured(seen_and_truth: tuple[StepValues, Any]) -> None:
-    seen, _ = seen_and_truth
+@pytest.mark.parametrize("mode", list(MODES))
+def test_a_layer_inside_a_cell_is_measured(mode: str) -> None:
+    seen, _ = observed(mode)
     (row,) = [row for row in seen.rows if row.call.name.endswith("/inner")]
     assert (row.call.part_of, row.call.activation, row.units) == ("own/own_cell", "relu", 4)
     assert value_of(seen, row.call.name, "elements") == 8 * 5 * 4
@@ -187,12 +193,11 @@ def gates_of_a_gru(layer: layers.GRU, x: Any) -> dict[str, Any]:
     return {name: np.stack(values) for name, values in found.items()}
 
 
+@pytest.mark.parametrize("mode", list(MODES))
 @pytest.mark.parametrize(("kind", "truth"), [("lstm", gates_of_an_lstm), ("gru", gates_of_a_gru)])
-def test_gates_have_rows_of_their_own(
-    kind: str, truth: Callable[..., Any], seen_and_truth: tuple[StepValues, Any]
-) -> None:
-    seen, _ = seen_and_truth
-    expected = truth(branches(KINDS).get_layer(kind), X)
+def test_gates_have_rows_of_their_own(kind: str, truth: Callable[..., Any], mode: str) -> None:
+    seen, _ = observed(mode)
+    expected = truth(branches(KINDS_IN[mode]).get_layer(kind), X)
     rows = {row.call.name.rpartition("/")[2]: row for row in seen.rows if row.call.part_of.startswith(f"{kind}/")}
     assert set(rows) == set(expected)
     for gate, values in expected.items():

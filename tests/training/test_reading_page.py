@@ -21,12 +21,14 @@ PAGE = (Path(__file__).parents[2] / "docs/reading.md").read_text("utf-8")
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
-    reading, tables, live = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+    reading, listing, tables, live = re.findall(r"```python\n(.*?)```", PAGE, re.S)
     space = train_as_shown()
     capsys.readouterr()
     exec(reading, space)
     (shown,) = re.findall(r"```text\n(.*?)```", PAGE, re.S)
     assert without_numbers(capsys.readouterr().out) == without_numbers(shown)
+    exec(listing, space)
+    assert capsys.readouterr().out.startswith("run-1 ")
     exec(tables, space)
     assert space["accuracy"].steps.tolist() == [0, 1]
 

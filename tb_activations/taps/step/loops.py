@@ -26,6 +26,8 @@ _BITS = {2: tf.int16, 4: tf.int32, 8: tf.int64}
 """Integers by the size of floating-point numbers in bytes."""
 _USUAL_LENGTH = 128
 """Time steps of a sequence whose length is unknown."""
+_USUAL_GATES = 4
+"""Gates that share one sample."""
 
 
 class WithZeros(NamedTuple):
@@ -188,7 +190,7 @@ class Loop:
     def _wanted_rows(self, value: tf.Tensor) -> int:
         """How many samples of a gate are kept: statistics of more would come from a sample of them anyway."""
         each = (self._call.inputs.shape[1] or _USUAL_LENGTH) * (value.shape[1:].num_elements() or 1)
-        return max(SAMPLED // each, 1)
+        return max(SAMPLED // (_USUAL_GATES * each), 1)
 
     def _pack_gates(self, entry: NamedLayer) -> None:
         gates = self._gates.pop(id(entry.layer), [])

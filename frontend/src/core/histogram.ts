@@ -54,10 +54,15 @@ export function valueRows(histograms: readonly (Histogram | null)[], count: numb
   const straighten = (place: number) => Math.sign(place) * constant * Math.expm1(Math.abs(place));
   const [from, to] = [bend(low), bend(high)];
   const edges = Array.from({ length: count + 1 }, (_, index) => straighten(from + ((to - from) * index) / count));
-  // Rounding must not leave the ends outside.
-  edges[0] = low;
-  edges[count] = high;
-  return { edges, isSymlog };
+  return { edges: shortened(edges, low, high), isSymlog };
+}
+
+/** The same edges with few digits, as far as they stay apart; the ends hold all values. */
+function shortened(edges: readonly number[], low: number, high: number): readonly number[] {
+  const inner = edges.slice(1, -1);
+  const withEnds = (digits: number) => [low, ...inner.map((edge) => Number(edge.toPrecision(digits))), high];
+  const grows = (all: readonly number[]) => all.every((edge, index) => index === 0 || edge > (all[index - 1] ?? edge));
+  return [2, 3].map(withEnds).find(grows) ?? withEnds(17);
 }
 
 /** Heights of a row whose multiples by five are round, too; the power of ten is apart. */

@@ -57,6 +57,14 @@ describe("valueRows", () => {
     expect(rows?.edges[4]).toBe(1000);
   });
 
+  it("has rows at values of two digits on a logarithmic axis, too", () => {
+    const { edges } = valueRows(read(answer([-1, 1, 1, 1], [-1, 1, 1, 1], [-837.3, 999.1, 1, 1])), 40) ?? { edges: [] };
+    const inner = edges.slice(1, -1);
+    expect(inner).toHaveLength(39);
+    for (const edge of inner) expect(Number(edge.toPrecision(2))).toBe(edge);
+    expect([...edges].sort((one, other) => one - other)).toEqual(edges);
+  });
+
   it("has room around a single value", () => {
     expect(valueRows(read(answer([0, 0, 5, 0])), 2)?.edges).toEqual([-1, 0, 1]);
   });

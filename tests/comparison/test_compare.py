@@ -55,6 +55,15 @@ def test_every_difference_is_reported_once_with_its_first_and_largest_step(run: 
     assert (two.layer, two.what, two.step, two.count) == ("dense_4", "std", 50, 1)
 
 
+def test_which_of_nearly_equal_rows_is_the_largest_does_not_count(run: Run) -> None:
+    def with_row(value: float) -> Run:
+        table = run.step_table.copy()
+        table[:, STEP_COLUMNS.index("gradient_row")] = value
+        return dataclasses.replace(run, step_table=table)
+
+    assert compare(with_row(3), with_row(4)).differences == ()
+
+
 def test_differences_are_grouped_by_cause(run: Run) -> None:
     table = run.step_table.copy()
     table[:, STEP_COLUMNS.index("learning_rate")] *= 2

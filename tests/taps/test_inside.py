@@ -17,6 +17,7 @@ RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(16, 6)).astype("float32")
 Y = RANDOM.normal(size=(16, 5)).astype("float32")
 TURNS = 3
+ONE = tf.constant(1.0)
 
 
 class Inside(keras.Model):
@@ -42,7 +43,8 @@ class Inside(keras.Model):
         h = tf.cond(tf.reduce_sum(x) < 1e6, lambda: parts["taken"](h), lambda: parts["left"](h))
         _, h = tf.while_loop(
             lambda turn, _: turn < TURNS,
-            lambda turn, value: (turn + 1, parts["turned"](value)),
+            # The factor is a constant that Python holds, not a tensor of the step.
+            lambda turn, value: (turn + 1, parts["turned"](value * ONE)),
             (0, h),
             maximum_iterations=TURNS,
         )

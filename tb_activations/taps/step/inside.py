@@ -61,7 +61,8 @@ def from_outside(tensors: Sequence[tf.Tensor], graph: Any) -> list[tf.Tensor]:
     # Terminates: each tensor is looked at once.
     while waiting:
         tensor = waiting.pop()
-        if tensor.ref() in seen:
+        # A constant that Python holds has no graph, and comes from no layer.
+        if isinstance(tensor, tf.__internal__.EagerTensor) or tensor.ref() in seen:
             continue
         seen.add(tensor.ref())
         own = tensor.graph

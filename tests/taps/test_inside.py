@@ -152,3 +152,15 @@ def test_observing_changes_no_weight() -> None:
     alone.fit(X, Y, batch_size=8, epochs=2, shuffle=False, verbose=0)
     for one, other in zip(alone.get_weights(), trained()[0].get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_failing_tap_leaves_the_other_layers_observed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Any:
+        raise TypeError("no such sums")
+
+    monkeypatch.setattr("tb_activations.taps.numbers.sums.forward", fail)
+    seen = trained()[1][0][1]
+    reasons = {row.call.name: row.not_observed for row in seen.rows if row.not_observed}
+    assert set(reasons) == {"taken", "left", "turned", "idle"}
+    assert "TypeError: no such sums" in reasons["taken"]
+    assert value_of(seen, "first", "gradient_norm") > 0

@@ -23,21 +23,21 @@ from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.later import Measure, now
 from tb_activations.taps.numbers.layout import Layout, Weight
 from tb_activations.taps.owners import innermost
-from tb_activations.taps.step import gradients, hooks, inside
+from tb_activations.taps.step import gradients
 from tb_activations.taps.step.attention import HEADS, Products, Scores, seen_heads
 from tb_activations.taps.step.hooks import LoopCall
+from tb_activations.taps.step.inside import Inside
 from tb_activations.taps.step.loops import Loop, cells_of
 from tb_activations.taps.step.moments import Clipping
 from tb_activations.taps.step.packing import Packing
 from tb_activations.taps.step.rates import Rates
 from tb_activations.taps.step.results import Results
-from tb_activations.taps.step.seen import Begun, Seen, SeenCall, SeenInside, SeenPart, floats
+from tb_activations.taps.step.seen import Begun, Seen, SeenCall, SeenPart, floats
 from tb_activations.taps.step.step_data import StepData
 from tb_activations.taps.step.unobserved import unobserved
 from tb_activations.taps.step.wiring import Wiring
 
 _LOGGER = logging.getLogger("tb_activations")
-_NOT_DIFFERENTIATED = "it is called inside a condition or loop, and the loss does not depend on its output"
 _NO_FLOATS = "its output has no floating-point tensor"
 
 
@@ -78,8 +78,6 @@ class Observation:
         self._wiring = Wiring()
         self._calls: list[SeenCall] = []
         self._parts: list[SeenPart] = []
-        self._inside: list[SeenInside] = []
-        self._elsewhere: set[str] = set()
         self._rows: list[Seen] = []
         self._loop: Loop | None = None
         self._open: list[Begun] = []
@@ -88,6 +86,7 @@ class Observation:
         self._further: set[Any] = set()
         self._weights: dict[int, tuple[Weight, Any]] = {}
         self._reasons: dict[str, str] = {}
+        self._inside = Inside(self._graph, self._wiring, self._reasons, known_reasons)
         wanted = with_histograms if options.with_histograms else None
         self._results = Results(wanted, measure, self._reasons, with_maps=options.with_maps)
         self.loss: tf.Tensor | None = None
@@ -132,7 +131,9 @@ class Observation:
         if self._loop is not None and self._loop.is_here():
             return self._loop.see(entry, outputs)
         if entry.is_cell or not self.is_here():
-            return self._see_elsewhere(entry, outputs, begun)
+            given = [tensor for call in (begun, *self._open) if call is not None for tensor in call.inputs]
+            is_backward = self._differentiated is not None
+            return self._inside.see(entry, outputs, given, self._calls, is_backward=is_backward)
         if self._differentiated is not None:
             return self._see_again(entry, outputs)
         self._reasons.setdefault(entry.name, _NO_FLOATS)
@@ -142,24 +143,6 @@ class Observation:
         if self._graph is not None:
             self._further |= {value.ref() for value in floats(outputs)}
         return outputs
-
-    def _see_elsewhere(self, entry: NamedLayer, outputs: Any, begun: Begun | None) -> Any:
-        """Records a call in a condition or loop, as far as its statistics can leave that."""
-        if self._graph is None or self._differentiated is not None or not inside.is_within(self._graph):
-            self._reasons[entry.name] = self._known_reasons[entry.name] = inside.reason(self._graph)
-            self._elsewhere.add(entry.name)
-            return outputs
-        self._reasons[entry.name] = _NOT_DIFFERENTIATED
-        given = [*(begun.inputs if begun else ()), *(tensor for outer in self._open for tensor in outer.inputs)]
-        sources = self._wiring.sources(inside.from_outside(given, self._graph))
-        return taps.map_first_float(outputs, lambda value: self._see_inside(entry, value, sources))
-
-    def _see_inside(self, entry: NamedLayer, value: tf.Tensor, sources: tuple[str, ...]) -> tf.Tensor:
-        tapped, seen = inside.see(entry, value, self._graph, hooks.tapes())
-        number = 1 + sum(seen.name == other.name for other in [*self._calls, *self._inside])
-        place = len(self._calls)
-        self._inside.append(dataclasses.replace(seen, number=number, sources=sources, place=place))
-        return tapped
 
     def see_loop(self, run: Callable[..., Any], layer: keras.layers.RNN, call: LoopCall) -> Any:
         """Runs the loop of a recurrent layer with `run` and records its cells and gates."""
@@ -280,7 +263,7 @@ class Observation:
             return
         self._differentiated = (self._place(target, bool(models)), models)
         try:
-            seen = [*self._calls, *self._parts, *self._inside]
+            seen = [*self._calls, *self._parts, *self._inside.calls]
             yield gradients.wanted(seen, models, self._see_gradient, sources, is_filled=is_filled)
         finally:
             self._differentiated = None
@@ -321,7 +304,7 @@ class Observation:
             self._results.measure_all(self._calls, self._returned, self._further)
         for part in self._parts:
             self._results.measure_part(part)
-        for seen in self._inside:
+        for seen in self._inside.calls:
             self._results.measure_inside(seen)
         self._rows = self._results.known([*self._parts, *self._in_order()])
         called = {seen.name for seen in self._rows}
@@ -346,9 +329,9 @@ class Observation:
         )
 
     def _in_order(self) -> list[Seen]:
-        order: list[tuple[int, Seen]] = [(one.place, one) for one in self._inside]
+        order: list[tuple[int, Seen]] = [(one.place, one) for one in self._inside.calls]
         for place, call in enumerate(self._calls):
-            if call.entry.name not in self._elsewhere:
+            if call.entry.name not in self._inside.unseen:
                 order.append((place, call))
         # Stable: what a condition holds comes before the call that ended next.
         return [one for _, one in sorted(order, key=lambda pair: pair[0])]

@@ -131,3 +131,12 @@ def test_query_and_key_projections_may_have_smaller_gradients() -> None:
     records = [record(spec, step, values={**faint, "out": {"weight_gradient_norm": 10.0}}) for step in range(30)]
     found = still_open(judge(spec, records, ["vanishing_gradient"])[-1])
     assert [finding.layer for finding in found] == ["block/attention/value"]
+
+
+@pytest.mark.parametrize("class_name", ["Attention", "AdditiveAttention"])
+def test_weights_that_scale_scores_may_have_smaller_gradients(class_name: str) -> None:
+    spec = replaced(chain("attention", "other", "out"), "attention", class_name=class_name)
+    faint = {name: {"weight_gradient_norm": 1e-3} for name in ("attention", "other")}
+    records = [record(spec, step, values={**faint, "out": {"weight_gradient_norm": 10.0}}) for step in range(30)]
+    found = still_open(judge(spec, records, ["vanishing_gradient"])[-1])
+    assert [finding.layer for finding in found] == ["other"]

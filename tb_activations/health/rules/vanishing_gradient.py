@@ -48,9 +48,11 @@ AT_ENDS, WAKING = 5, 2.0
 
 
 ATTENTION = 0.02
-"""Query and key kernels act on the loss only through the weights of attention, which start nearly equal: by far the
-smallest gradients of healthy networks. Their thresholds are smaller by this factor."""
-
+"""Query and key kernels, and weights that scale the scores, act on the loss only through the weights of attention,
+which start nearly equal: by far the smallest gradients of healthy networks. Their thresholds are smaller by this
+factor."""
+SCORING = frozenset({"Attention", "AdditiveAttention"})
+"""Layers of Keras whose only weights scale the scores of attention."""
 
 @dataclasses.dataclass(frozen=True)
 class VanishingGradient(LayerRule):
@@ -221,13 +223,14 @@ def _median_of_reached(history: History) -> NDArray[np.float64]:
 
 
 def _allowances(history: History) -> NDArray[np.float64]:
-    """`[layers]`: factor of the thresholds, smaller for the query and key projections of attention layers of Keras."""
+    """`[layers]`: factor of the thresholds, smaller where the weights act through attention scores only."""
     rule = VanishingGradient()
     return np.array([rule.line_factor(layer) for layer in history.spec.layers], np.float64)
 
 
 def _forms_attention(layer: LayerSpec) -> bool:
-    return layer.class_name == "EinsumDense" and layer.name.endswith(("/query", "/key"))
+    is_projection = layer.class_name == "EinsumDense" and layer.name.endswith(("/query", "/key"))
+    return is_projection or layer.class_name in SCORING
 
 
 def _nearer_the_loss(medians: NDArray[np.float64], history: History, rows: NDArray[np.int64]) -> NDArray[np.float64]:

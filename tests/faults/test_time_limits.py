@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,11 +11,9 @@ import pytest
 from tb_activations import load
 from tb_activations.cli.main import main
 from tb_activations.health.rules.base import Rule
-from tb_activations.recording import recording, run_output
-from tb_activations.recording.bounded import Bounded
+from tb_activations.recording import judging, run_output
 from tb_activations.recording.folder.claim import Claim
 from tb_activations.recording.folder.writer import RunWriter
-from tb_activations.recording.judging import Judging
 from tb_activations.records.finding import Outcome
 from tests.faults.conftest import Told
 from tests.faults.observe import EPOCH_STEPS, SAME, STEPS, check_row, every_step, fit, network, outcome
@@ -29,7 +26,9 @@ FAILS_AT = 5
 
 
 def forever() -> None:
-    while True:
+    never = threading.Event()
+    # The training gets the interpreter in between: tracing would take minutes next to a loop that holds it.
+    while not never.wait(0.001):
         pass
 
 
@@ -43,9 +42,8 @@ def blocked() -> Iterator[Callable[[], None]]:
 
 @pytest.fixture
 def short_judging(monkeypatch: pytest.MonkeyPatch) -> None:
-    limit, repeat_limit = Bounded(SHORT, grace=SHORT), Bounded(SHORT, grace=SHORT)
-    short = functools.partial(Judging, bounded=limit, repeat_bounded=repeat_limit)
-    monkeypatch.setattr(recording, "Judging", short)
+    monkeypatch.setattr(judging, "JUDGE_SECONDS", SHORT)
+    monkeypatch.setattr(judging, "REPEAT_SECONDS", SHORT)
 
 
 @pytest.fixture

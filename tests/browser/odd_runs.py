@@ -1,4 +1,4 @@
-"""A run that is easily misread: NaN in a layer, a layer that no rule judges, values once an epoch, pictures."""
+"""Runs that are easily misread: NaN in a layer, a layer that no rule judges, values once an epoch, two causes."""
 
 from __future__ import annotations
 
@@ -60,3 +60,31 @@ def write_odd(folder: Path, scratch: Path) -> None:
             metrics = EpochMetrics(record.step, index // EPOCH, {"loss": 1 / (index + 1), "val_loss": 2 / (index + 1)})
             events.append(Event(wall_time=time, step=record.step, summary=encoder.epoch(metrics)))
     write_events(folder / "odd", events)
+
+
+FIRST_CAUSE, LATER_CAUSE = "dense_4", "dense_2"
+LATER = 900
+"""The step since which `LATER_CAUSE` is dead in a run with two causes."""
+
+
+def write_two_causes(folder: Path, scratch: Path) -> None:
+    """Writes the run "two_causes" into `folder`: a cause with consequences, and a later one in an earlier layer."""
+    plan = Plan(stock=False)
+    write_run(scratch, name="one", plan=plan)
+    one = load(scratch, "one")
+    (cause,) = (finding for finding in one.findings if finding.root is None)
+    first = dataclasses.replace(cause, layer=FIRST_CAUSE)
+    later = dataclasses.replace(cause, layer=LATER_CAUSE, since_step=LATER, opened_step=LATER)
+    first_row, later_row = (one.spec.layer_index(name) for name in (FIRST_CAUSE, LATER_CAUSE))
+    consequences = [dataclasses.replace(finding, root=first.id) for finding in one.findings if finding.root is not None]
+    encoder = Encoder()
+    events = [Event(wall_time=START_TIME, summary=encoder.run(one.spec))]
+    for index, record in enumerate(one.records()):
+        outcomes = one.outcomes[index].copy()
+        outcomes[first_row] = outcomes[later_row]
+        if record.step < LATER:
+            outcomes[later_row] = Outcome.OK
+        findings = [first, *consequences, later] if index == plan.steps - 1 else None
+        summary = encoder.record(record, outcomes=outcomes, rules=RULES, findings=findings)
+        events.append(Event(wall_time=START_TIME + index + 1, step=record.step, summary=summary))
+    write_events(folder / "two_causes", events)

@@ -104,6 +104,20 @@ def test_the_step_at_the_cursor_tells_its_batch_and_stays_in_view(open_tab: Open
     assert after == top, "pointing moves the page"
 
 
+def test_the_step_and_the_way_back_stay_in_view_above_a_panel_far_down(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=SICK)
+    plot = tab.panel("units").locator(".matrix-plot")
+    point_at(plot, 0.505)
+    tab.page.mouse.down()
+    tab.page.mouse.up()
+    tab.panel("units").locator("h2").hover()
+    expect(tab.frame.locator(".step-field, .step-dock").filter(has_text="Step 600").last).to_be_in_viewport()
+    back = tab.frame.get_by_role("button", name=re.compile("Unpin|Back to latest")).last
+    expect(back).to_be_in_viewport()
+    back.click()
+    expect(tab.frame.locator(".step-field")).to_have_text("Latest step")
+
+
 def test_tooltip_tells_all_runs_and_calls(open_tab: OpenTab, server: Server) -> None:
     tab = open_tab(server, place=SICK + "&p.layer_health.others=healthy")
     point_at(tab.frame.locator("#series .u-over").first, 0.302)
@@ -232,7 +246,22 @@ def test_the_row_under_the_pointer_has_a_name(open_tab: OpenTab, server: Server)
     assert names.count() < 60
     for row in (41, 42, 43):
         point_at(panel.locator(".matrix-plot"), 0.5, (row + 0.5) / 200)
+        expect(panel.locator(f".matrix-name[title$='_{row}']")).to_be_visible()
         expect(panel.locator(".matrix-name.is-hovered")).to_have_attribute("title", re.compile(f"_{row}$"))
+
+
+def test_all_names_of_the_timeline_begin_at_its_edge(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=NESTED)
+    names = tab.panel("matrix").locator(".matrix-name")
+    begins = names.evaluate_all(
+        """names => names.map((name) => {
+          const text = document.createRange();
+          text.selectNodeContents(name);
+          return Math.round(text.getBoundingClientRect().left - name.getBoundingClientRect().left);
+        })"""
+    )
+    assert len(begins) == 14
+    assert set(begins) == {0}
 
 
 def test_narrow_page_shows_charts_before_prose_and_menus_stay_on_it(open_tab: OpenTab, odd_server: Server) -> None:

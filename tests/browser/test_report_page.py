@@ -85,6 +85,37 @@ def test_runs_are_folded_until_a_link_or_a_click_opens_them(browser: Browser, re
     context.close()
 
 
+RUNS = 17
+LONG_NAME = "batch_norm_learning_rate_0.0003"
+
+
+@pytest.fixture(scope="module")
+def sweep_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sweep")
+    for index in range(RUNS):
+        write_run(folder / "logs", name=f"{LONG_NAME}_{index}", sick=index % 3 == 0, steps=40, units=4, stock=False)
+    assert main(["report", str(folder / "logs"), "--format", "html", "--output", str(folder / "report.html")]) == 0
+    return folder / "report.html"
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_report_of_many_runs_is_short_and_its_names_are_readable(
+    browser: Browser, sweep_report: Path, width: int
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 800})
+    page = context.new_page()
+    page.goto(sweep_report.as_uri())
+    name = page.get_by_role("link", name=f"{LONG_NAME}_16", exact=True).first
+    characters = name.evaluate(
+        """name => { const lines = new Set([...name.getClientRects()].map((box) => Math.round(box.top)));
+          return name.textContent.length / lines.size; }"""
+    )
+    height = page.evaluate("() => document.documentElement.scrollHeight")
+    context.close()
+    assert characters > 8, "a line of a name has few letters"
+    assert height < RUNS * 800, "longer than a screen for each run"
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 def test_nothing_is_wider_than_the_window(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})

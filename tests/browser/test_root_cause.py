@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from playwright.sync_api import expect
 
-from tests.browser.conftest import OpenTab
+from tests.browser.conftest import OpenTab, StartServer
+from tests.browser.odd_runs import FIRST_CAUSE, LATER, LATER_CAUSE, write_two_causes
 from tests.live_server import Server
 
 SICK = "&p.layer_health.run=relu_dies"
@@ -51,3 +55,23 @@ def test_a_narrow_page_folds_the_evidence(open_tab: OpenTab, server: Server) -> 
     expect(card.get_by_role("img")).not_to_be_visible()
     card.get_by_text("Evidence").click()
     expect(card.get_by_role("img")).to_be_visible()
+
+
+def test_a_run_starts_with_the_cause_of_most_and_not_with_the_first_layer(
+    open_tab: OpenTab, start_server: StartServer, tmp_path: Path
+) -> None:
+    write_two_causes(tmp_path / "logs", tmp_path / "scratch")
+    server = start_server(tmp_path / "logs")
+    server.wait_for_records("two_causes", 120)
+    tab = open_tab(server)
+    named = re.search(r"dense_\d", tab.verdict.inner_text())
+    assert named is not None
+    assert named[0] == FIRST_CAUSE, f"{LATER_CAUSE} is dead since step {LATER} only, and nothing follows from it"
+    expect(tab.verdict).to_contain_text(
+        f"Start with {FIRST_CAUSE}: 100% of units dead since step 360. 2 findings follow"
+    )
+    expect(tab.selected_layer).to_have_text(FIRST_CAUSE)
+    names = tab.frame.locator(".layer-list .layer-name")
+    assert names.all_inner_texts()[:2] == [FIRST_CAUSE, LATER_CAUSE]
+    tab.frame.get_by_role("button", name="Onset").click()
+    assert names.all_inner_texts()[:4] == ["dense_0", "dense_1", FIRST_CAUSE, LATER_CAUSE]

@@ -6,17 +6,19 @@ import base64
 import json
 import re
 import urllib.parse
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import OpenTab, StartServer
-from tests.live_server import Server
+from tests.browser.conftest import OpenTab
+from tests.live_server import Server, serve
 from tests.synthetic import START_TIME, write_run
 
 SICK = "&p.layer_health.run=relu_dies"
 BOTH = SICK + "&p.layer_health.others=healthy"
+LONG = "sweep_" + "learning_rate=0.0003_" * 7
 COLORS = ["#425066", "#12b5cb", "#e52592", "#f9ab00", "#9334e6", "#7cb342", "#e8710a"]
 
 
@@ -141,29 +143,51 @@ def test_a_run_of_another_model_is_no_error(open_tab: OpenTab, server: Server) -
     expect(tab.panel("series").locator("canvas").first).to_be_visible()
 
 
+@pytest.fixture(scope="module")
+def long_names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder: Path = tmp_path_factory.mktemp("long")
+    write_run(folder, name="short", steps=10)
+    write_run(folder, name=LONG, steps=10, start_time=START_TIME + 60)
+    with serve(folder) as server:
+        server.wait_for_records(LONG, 10)
+        yield server
+
+
 @pytest.mark.parametrize("width", [360, 1280])
-def test_long_names_stay_on_the_screen(
-    open_tab: OpenTab, start_server: StartServer, tmp_path: Path, width: int
-) -> None:
-    long = "sweep_" + "learning_rate=0.0003_" * 7
-    write_run(tmp_path, name="short", steps=10)
-    write_run(tmp_path, name=long, steps=10, start_time=START_TIME + 60)
-    server = start_server(tmp_path)
-    server.wait_for_records(long, 10)
-    tab = open_tab(server, width=width, place="&p.layer_health.run=short")
+def test_long_names_stay_on_the_screen(open_tab: OpenTab, long_names: Server, width: int) -> None:
+    tab = open_tab(long_names, width=width, place="&p.layer_health.run=short")
     menu = tab.frame.locator(".bar .menu")
     menu.locator("summary").click()
     box = menu.locator("fieldset").evaluate(
         "menu => { const { left, right } = menu.getBoundingClientRect(); return [left, right]; }"
     )
     assert 0 <= box[0] < box[1] <= width
-    menu.get_by_label(long, exact=True).check()
+    menu.get_by_label(LONG, exact=True).check()
     menu.locator("summary").click()
     expect(tab.panel("comparison").locator("tbody tr")).to_have_count(2)
     assert tab.frame.locator("html").evaluate("root => root.scrollWidth - root.clientWidth") == 0
-    cells = tab.panel("comparison").locator("tbody tr").nth(1).locator("th, td")
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_long_names_leave_the_table_of_runs_readable(open_tab: OpenTab, long_names: Server, width: int) -> None:
+    tab = open_tab(long_names, width=width, place=f"&p.layer_health.run=short&p.layer_health.others={LONG}")
+    table = tab.panel("comparison").locator("table")
+    cells = table.locator("tbody tr").nth(1).locator("th, td")
+    expect(cells.first).to_have_text(LONG)
+    expect(cells.first.locator("svg")).to_be_visible()
     ends = cells.evaluate_all("cells => cells.map((cell) => [cell.scrollWidth, cell.clientWidth])")
     assert [end for end in ends if end[0] > end[1]] == [], "a name covers the next column"
-    expect(cells.first.locator("svg")).to_be_visible()
-    table = tab.panel("comparison").locator(".table-wide")
-    assert table.evaluate("box => box.scrollWidth - box.clientWidth") == 0, "a part of the table is cut off"
+    around = table.locator("xpath=..")
+    assert around.evaluate("box => box.scrollWidth - box.clientWidth") == 0, "a part of the table is cut off"
+    assert tab.frame.locator("html").evaluate("root => root.scrollWidth - root.clientWidth") == 0
+
+
+def test_panels_of_a_single_run_name_it(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place="&p.layer_health.run=healthy&p.layer_health.others=relu_dies")
+    for panel in ("distribution", "units", "pictures"):
+        expect(tab.panel(panel)).to_contain_text("healthy")
+    tab.frame.get_by_text("Compare: 1 more").click()
+    tab.frame.get_by_label("relu_dies", exact=True).uncheck()
+    expect(tab.panel("comparison")).to_have_count(0)
+    for panel in ("distribution", "units", "pictures"):
+        expect(tab.panel(panel)).not_to_contain_text("healthy")

@@ -216,6 +216,11 @@ def test_what_was_not_evaluated_never_looks_healthy(
         "spared": ("– Not applicable", "No rule applies"),
     }
     assert list(words) == ["failed", "judged", "waiting", "spared", "hidden"]
+    for name, (shape, _) in words.items():
+        tab.layers.filter(has_text=name).first.click()
+        expect(tab.selected_layer).to_have_text(name)
+        expect(tab.panel("matrix").locator(".readout")).to_contain_text(shape[2:])
+        expect(tab.panel("map").locator(".map-row", has_text=name)).to_contain_text(shape[2:])
     expect(tab.frame.locator(".verdict")).to_contain_text("Not fully evaluated")
     expect(tab.frame.locator(".verdict")).to_contain_text("Rules that failed: vanishing gradient on 1 layer.")
 

@@ -65,3 +65,15 @@ def test_three_tasks_take_few_clicks(open_tab: OpenTab, sweep: Server) -> None:
     expect(tab.selected_layer).to_have_text("dense_2")
     expect(tab.panel("units").locator(".lives")).to_contain_text("8 dead")
     assert clicks.count == 2
+
+
+def test_runs_to_compare_can_be_searched(open_tab: OpenTab, sweep: Server) -> None:
+    tab = open_tab(sweep, place="&p.layer_health.run=lr%3D4")
+    menu = tab.frame.locator(".bar .menu")
+    menu.locator("summary").click()
+    expect(menu.get_by_role("checkbox")).to_have_count(RUNS - 1)
+    expect(menu.get_by_role("searchbox")).to_be_visible()
+    menu.get_by_role("searchbox").fill("lr=1[01]$")
+    expect(menu.get_by_role("checkbox")).to_have_count(2)
+    menu.get_by_label("lr=11", exact=True).check()
+    expect(tab.panel("comparison").locator("tbody tr")).to_have_count(2)

@@ -24,6 +24,16 @@ def test_a_run_shows_verdict_sparklines_and_findings(tmp_path: Path) -> None:
     assert len(page.all("svg")) >= 1 + 2 * len(run.layers)
 
 
+def test_a_run_at_a_prompt_is_a_few_lines_without_arrays(tmp_path: Path) -> None:
+    write_run(tmp_path, plan=PLAN)
+    run = load(tmp_path)
+    lines = repr(run).splitlines()
+    assert len(lines) <= 12
+    assert max(map(len, lines)) <= 240
+    assert "array(" not in repr(run)
+    assert run.verdict.sentence in repr(run)
+
+
 def test_nothing_runs_and_nothing_is_loaded(tmp_path: Path) -> None:
     write_run(tmp_path, name="one", plan=PLAN, hostile=True)
     write_run(tmp_path, name="<script>two</script>", plan=PLAN)

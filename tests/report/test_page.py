@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import re
 from html.parser import HTMLParser
@@ -15,10 +16,11 @@ from tensorboard.compat.proto.event_pb2 import Event
 
 from tb_activations import load
 from tb_activations.events.encoding import Encoder
+from tb_activations.records.finding import Outcome
 from tb_activations.report.course import health_course, summary, with_extremes
 from tb_activations.report.drawing import line_chart
 from tests.cli.conftest import PLAN, Call
-from tests.synthetic import run_spec, write_events, write_run
+from tests.synthetic import START_TIME, run_spec, write_events, write_run
 
 VOID = {"meta", "img", "rect", "line", "br"}
 
@@ -158,14 +160,26 @@ def test_the_overview_counts_the_states_and_has_the_worst_run_first(
 
 
 def test_silence_is_drawn_only_where_it_can_be_a_fault(tmp_path: Path, call: Call) -> None:
-    write_run(tmp_path, plan=PLAN)
-    run = load(tmp_path)
-    page = Page(call("report", tmp_path, "--format", "html").out)
+    write_run(tmp_path / "plain", plan=PLAN)
+    plain = load(tmp_path / "plain")
+    (dead,) = (finding for finding in plain.findings if finding.rule == "dead_units")
+    head = plain.spec.layers[-1].name
+    nan = dataclasses.replace(dead, rule="nonfinite", layer=head, opened_step=0, units=(), unit_count=0)
+    encoder = Encoder()
+    events = [Event(wall_time=START_TIME, summary=encoder.run(plain.spec))]
+    for index, record in enumerate(plain.records()):
+        outcomes = plain.outcomes[index].copy()
+        outcomes[-1] = Outcome.NOT_APPLICABLE
+        outcomes[-1, plain.rules.index("nonfinite")] = Outcome.PROBLEM
+        findings = [*plain.findings, nan] if index == PLAN.steps - 1 else None
+        summary = encoder.record(record, outcomes=outcomes, rules=plain.rules, findings=findings)
+        events.append(Event(wall_time=START_TIME + index + 1, step=record.step, summary=summary))
+    write_events(tmp_path / "run", events)
+    run = load(tmp_path / "run")
+    page = Page(call("report", tmp_path / "run", "--format", "html").out)
     drawn = [label for label in page.all("div") if (label.get("aria-label") or "").startswith("Silent")]
-    sick = {finding.layer for finding in run.findings}
-    column = run.rules.index("dead_units")
-    judged = [name for name in sick if (run.outcomes[:, run.layers.index(name), column] != 4).any()]
-    assert len(drawn) == len(judged)
+    assert len({finding.layer for finding in run.findings}) == 4
+    assert len(drawn) == 3, f"no rule asks whether units of {head} are silent"
 
 
 def test_health_over_time_keeps_the_worst(sick: Path) -> None:

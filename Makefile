@@ -4,8 +4,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 NODE   := frontend/node_modules
-# Number of test processes; an idle one takes over tests from the others. WORKERS=0 runs all tests in one process.
-WORKERS ?= 2
+# Number of test processes: one more than cores, as many tests wait for servers. WORKERS=0 runs all in one process.
+WORKERS ?= 3
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help

@@ -145,7 +145,6 @@ def _workers(result: Any) -> str:
 `MultiWorkerMirroredStrategy`, two processes on the loopback interface, a custom loop with `Recorder`,
 {result["steps"]} steps, each process half of every batch, compared with one process with whole batches. Largest
 relative difference of a recorded statistic: {result["difference"]:.0e} ({result["worst"]}). Spreads over samples and
-units, which every replica estimates from its own part of the batch, differ by up to
-{result["estimated"]:.0e}. Processes that wrote
-event files: {result["writers"]}.
+units, saturation and kurtosis, which every replica estimates from its own part of the batch, differ by up to
+{result["estimated"]:.0e}. Processes that wrote event files: {result["writers"]}.
 """

@@ -37,7 +37,7 @@ class Compared:
     writers: int
 
 
-ESTIMATED = frozenset({"sample_std", "unit_std", "saturated_fraction"})
+ESTIMATED = frozenset({"sample_std", "unit_std", "saturated_fraction", "kurtosis"})
 
 
 def compare(folder: Path) -> Compared:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Set as AbstractSet
 
 from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import NamedLayer, own_weights
@@ -23,7 +24,7 @@ def parameters_of(entry: NamedLayer) -> int:
         return 0
 
 
-def innermost(layer: str, called: set[str]) -> str:
+def innermost(layer: str, called: AbstractSet[str]) -> str:
     """The innermost observed layer that contains `layer`: weights of an LSTM's cell belong to the LSTM."""
     around = layer
     while around and around not in called:

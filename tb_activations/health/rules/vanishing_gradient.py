@@ -54,6 +54,7 @@ factor."""
 SCORING = frozenset({"Attention", "AdditiveAttention"})
 """Layers of Keras whose only weights scale the scores of attention."""
 
+
 @dataclasses.dataclass(frozen=True)
 class VanishingGradient(LayerRule):
     """Elasticity ‖gradient‖·‖weights‖ / loss: the percentage by which the loss moves when the weights move by 1%.

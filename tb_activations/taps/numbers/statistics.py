@@ -157,8 +157,13 @@ def _activation_values(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor
 
 def sampled_rows(rows: tf.Tensor) -> tf.Tensor:
     """Evenly strided rows of `[rows, columns]`; all of a small tensor."""
+    count, columns = tf.unstack(tf.shape(rows))
+    stride = count // _wanted_rows(rows)
+    # All rows are one block, which is copied at once.
+    block = tf.where(stride <= 1, tf.maximum(count, 1), 1)
+    blocks = tf.reshape(rows, tf.stack([count // block, block * columns]))
     # The width of an image is usually even: an even stride could sample a single column of it.
-    return _every(rows, tf.shape(rows)[0] // _wanted_rows(rows))
+    return tf.reshape(_every(blocks, stride), tf.stack([-1, columns]))
 
 
 def _wanted_rows(rows: tf.Tensor) -> tf.Tensor:
@@ -214,26 +219,30 @@ def gradient(value: tf.Tensor, with_histogram: tf.Tensor | None) -> Gradient:
 
 @once([ANY])
 def _gradient(value: tf.Tensor) -> tf.Tensor:
-    return gradient_values(tf.reshape(value, [-1]))
+    return _of_whole_gradient(value)
 
 
 @once([ANY, _FLAG])
 def _gradient_with_histogram(value: tf.Tensor, is_wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     rows = tf.reshape(value, [-1, tf.shape(value)[-1]])
     filled = tf.cond(is_wanted, lambda: histogram(rows, None, None), _no_histogram)
-    return gradient_values(tf.reshape(value, [-1])), filled
+    return _of_whole_gradient(value), filled
+
+
+def _of_whole_gradient(value: tf.Tensor) -> tf.Tensor:
+    flat = tf.reshape(value, [-1])
+    return gradient_values(flat, strided(flat))
 
 
 def _no_histogram() -> tf.Tensor:
     return tf.fill([LENGTH], float("nan"))
 
 
-def gradient_values(flat: tf.Tensor) -> tf.Tensor:
-    """`[GRADIENT_STATISTICS]` of a vector; the absolute sum of a large one is that of a sample, scaled."""
+def gradient_values(flat: tf.Tensor, sample: tf.Tensor) -> tf.Tensor:
+    """`[GRADIENT_STATISTICS]` of a vector; the absolute sum is that of its sample (see `strided`), scaled."""
     squares = 2.0 * tf.nn.l2_loss(flat)
 
     def fast() -> tf.Tensor:
-        sample = strided(flat)
         whole = tf.reduce_sum(tf.abs(sample)) * (size_of(flat) / size_of(sample))
         return tf.stack([size_of(flat), tf.sqrt(squares), whole, 0.0])
 
@@ -243,7 +252,8 @@ def gradient_values(flat: tf.Tensor) -> tf.Tensor:
 def strided(flat: tf.Tensor) -> tf.Tensor:
     """An evenly strided sample of a vector; all of one with less than `2 * SAMPLED` elements."""
     size = tf.size(flat)
-    block = tf.where(size < 2 * SAMPLED, 1, _BLOCK)
+    # All of a vector is one block: element by element, gathering would take longer than everything else.
+    block = tf.where(size < 2 * SAMPLED, tf.maximum(size, 1), _BLOCK)
     blocks = tf.reshape(flat[: size // block * block], tf.stack([-1, block]))
     # The number of units is usually even: an even stride could sample a few of them only.
     return tf.reshape(_every(blocks, size // SAMPLED), [-1])

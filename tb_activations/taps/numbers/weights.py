@@ -162,7 +162,8 @@ def _update_values(
     cosine = surprise = tf.constant(math.nan)
     if gradient is not None:
         dense = tf.reshape(gradient, [-1])
-        of_gradient, sample = gradient_values(dense), strided(dense)
+        sample = strided(dense)
+        of_gradient = gradient_values(dense, sample)
         if momentum is not None:
             cosine = sign * _cosine(sample, strided(tf.reshape(momentum, [-1])))
         if velocity is not None:

@@ -316,7 +316,7 @@ class Observation:
                 dataclasses.replace(spec, layer=innermost(spec.layer, whole)) for spec, _ in self._weights.values()
             ),
             unobserved=tuple(
-                unobserved(entry, reasons, self._finder.configuration(entry.layer))
+                unobserved(entry, reasons, self._finder.configuration(entry.layer), whole)
                 for entry in self._finder.named
                 if entry.name not in called
             ),

@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint docs bench bench-quick bench-tab bench-networks bench-runs bench-pruning bench-judging pictures bench-regression bench-probe bench-long fuzz kills test-versions thorough accuracy advice compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
+.PHONY: help demo test check lint docs bench bench-quick bench-tab bench-networks bench-alternatives bench-runs bench-pruning bench-judging pictures bench-regression bench-probe bench-long fuzz kills test-versions thorough accuracy advice compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,8 +26,8 @@ check: lint frontend-test ## run the quick checks: style, types, unit tests
 docs: $(VENV)/.dev $(VENV)/.docs ## build the documentation with the API reference into build/site
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --fresh-env docs build/site
 
-bench: $(VENV)/.dev ## measure the monitoring overhead against the promises of the README
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.dev ## measure the overhead by how often a training is observed; write it into docs/benchmarks.md
+	$(BIN)/python -m benchmarks --markdown docs/benchmarks.md
 
 bench-quick: $(VENV)/.dev ## measure the overhead of two networks: what a change is most likely to slow
 	$(BIN)/python -m benchmarks --quick
@@ -38,7 +38,7 @@ accuracy: $(VENV)/.dev ## train networks of known health, score the rules, write
 advice: $(VENV)/.dev ## follow the advice for each sick case by script, train again, write docs/advice.md
 	$(BIN)/python -m benchmarks.advice --markdown docs/advice.md
 
-accuracy-seeds: $(VENV)/.dev ## count false alarms over thirty new seeds of ten healthy trainings
+accuracy-seeds: $(VENV)/.dev ## count false alarms over thirty new seeds of 23 healthy trainings
 	$(BIN)/python -m benchmarks.accuracy --seeds 30
 
 bench-long: $(VENV)/.dev ## observe 50,000 steps: memory stays constant, event files stay within their bound
@@ -56,8 +56,11 @@ test-versions: $(VENV)/.dev ## test the oldest and newest supported releases on 
 bench-tab: $(VENV)/.dev browser ## measure how fast the tab opens and follows the step cursor
 	$(BIN)/python -m benchmarks.tab_speed
 
-bench-networks: $(VENV)/.dev ## measure ResNet50 and other deep networks with and without observing; write docs/benchmarks.md
+bench-networks: $(VENV)/.dev ## measure ResNet50 and other deep networks with and without observing; write it into docs/benchmarks.md
 	$(BIN)/python -m benchmarks.real_networks --markdown docs/benchmarks.md
+
+bench-alternatives: $(VENV)/.alternatives ## measure other ways to watch a training; write it into docs/benchmarks.md
+	$(BIN)/python -m benchmarks.alternatives --markdown docs/benchmarks.md
 
 bench-runs: $(VENV)/.dev ## measure the command line and the tab with 1,000 runs, compared with TensorBoard's own list
 	$(BIN)/python -m benchmarks.many_runs
@@ -112,7 +115,7 @@ python-test: $(VENV)/.dev $(NODE)/.installed browser
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.dev $(VENV)/.demo $(VENV)/.compatibility $(VENV)/.docs: $(VENV)/.%: setup.py | $(VENV)/bin/python
+$(VENV)/.dev $(VENV)/.demo $(VENV)/.compatibility $(VENV)/.alternatives $(VENV)/.docs: $(VENV)/.%: setup.py | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
 	@touch $@
 

@@ -57,6 +57,7 @@ setup(
             "scikit-learn==1.9.1",
             "keras-hub==0.32.0",
         ],
+        "alternatives": ["tensorflow==2.21.0", "keras==3.15.1", "scikit-learn==1.9.1", "torch==2.13.0", "wandb>=0.19"],
         "dev": [
             "tensorflow==2.21.0",
             "keras==3.15.1",

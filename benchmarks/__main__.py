@@ -1,6 +1,6 @@
-"""Prints the monitoring overhead.
+"""Measures the monitoring overhead by how often a training is observed.
 
-python -m benchmarks
+python -m benchmarks --markdown docs/benchmarks.md
 python -m benchmarks --quick
 """
 
@@ -8,55 +8,77 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
+from collections.abc import Sequence
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import STEPS, TURNS, measure
+from benchmarks.measure import STEPS, TURNS, Measured, measure
 from benchmarks.models import WORKLOADS
+from benchmarks.page import machine, replace_section, table
 
 QUICK = ("CNN", "transformer")
 """One network whose outputs are large and one with many layers, without XLA: what a change is most likely to slow."""
 
 
+COLUMNS = (
+    "model",
+    "XLA",
+    "plain step",
+    *(f"every {interval}" for interval in STEPS),
+    "not observed",
+    "tracing",
+    "bytes a record",
+)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--quick", action="store_true", help=f"only {' and '.join(QUICK)}, without XLA")
-    is_quick = parser.parse_args().quick
-    columns = [
-        "model",
-        "XLA",
-        "plain step",
-        *(f"every {n}" for n in STEPS),
-        "not observed",
-        "tracing",
-        "bytes a record",
-    ]
-    table = Table(*columns)
+    parser.add_argument("--only", nargs="*", choices=WORKLOADS, help="these networks; default: all")
+    parser.add_argument("--markdown", type=Path, help="also write the section into this file")
+    arguments = parser.parse_args()
+    names = QUICK if arguments.quick else arguments.only or WORKLOADS
     console = Console(width=max(150, Console().width))
-    for name, make in ((name, WORKLOADS[name]) for name in (QUICK if is_quick else WORKLOADS)):
-        for jit_compile in (False,) if is_quick else (False, True):
+    rows = []
+    for name in names:
+        for jit_compile in (False,) if arguments.quick else (False, True):
             with console.status(f"{name}, XLA {'on' if jit_compile else 'off'}"):
-                result = measure(make, jit_compile)
-            row = [
-                name,
-                "on" if jit_compile else "off",
-                f"{1000 * result.plain_step:.1f} ms",
-                *(str(result.factors[interval]) for interval in STEPS),
-                str(result.unobserved),
-                f"{result.plain_tracing:.1f} s plain, {result.observed_tracing:.1f} s observed",
-                f"{result.record_bytes:,.0f}",
-            ]
-            table.add_row(*row)
+                rows.append(_row(name, measure(WORKLOADS[name], jit_compile), "on" if jit_compile else "off"))
             if not console.is_terminal:
-                console.print(*row, sep=" | ")
-    console.print(f"{os.cpu_count()} cores, {platform.machine()}, TensorFlow {tf.__version__}, no GPU in use")
-    console.print(f"Time of observed over plain training: median (lowest-highest) of {TURNS} turns, all statistics on.")
-    console.print(table)
+                console.print(*rows[-1], sep=" | ")
+    shown = Table(*COLUMNS)
+    for row in rows:
+        shown.add_row(*row)
+    console.print(shown)
+    if arguments.markdown is not None:
+        replace_section(arguments.markdown, _section(rows))
+
+
+def _row(name: str, result: Measured, xla: str) -> list[str]:
+    return [
+        name,
+        xla,
+        f"{1000 * result.plain_step:.1f} ms",
+        *(str(result.factors[interval]) for interval in STEPS),
+        str(result.unobserved),
+        f"{result.plain_tracing:.1f} s plain, {result.observed_tracing:.1f} s observed",
+        f"{result.record_bytes:,.0f}",
+    ]
+
+
+def _section(rows: Sequence[Sequence[str]]) -> str:
+    return f"""## How often to observe
+
+{machine("tensorflow", "keras", "tb-activations")}.
+
+Time of observed over plain training: median (lowest-highest) of {TURNS} turns, everything on, random data, by the
+interval between observed steps (`update_freq`). "Not observed" has the callback, but no observed step.
+
+{table(COLUMNS, rows)}"""
 
 
 main()

@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seed", type=int, default=0, help="train with another seed than the one used to set the thresholds"
     )
-    parser.add_argument("--seeds", type=int, default=0, help="instead: this many new seeds of ten healthy cases")
+    parser.add_argument("--seeds", type=int, default=0, help="instead: this many new seeds of healthy cases")
     parser.add_argument("--verbose", action="store_true", help="print every finding of every case")
     parser.add_argument("--markdown", type=Path, help="also write the table to this file")
     return parser

@@ -49,8 +49,36 @@ def transformer() -> Workload:
     return keras.Model(inputs, outputs), x, _RANDOM.integers(0, 10, 2048), 32
 
 
+def residual() -> Workload:
+    """Twelve blocks of two convolutions, as in ResNets for small pictures."""
+    inputs = layers.Input((32, 32, 3))
+    h = layers.Conv2D(16, 3, padding="same", activation="relu")(inputs)
+    for block in range(12):
+        filters, stride = 16 * 2 ** (block // 4), 2 if block in (4, 8) else 1
+        inner = layers.Conv2D(filters, 3, stride, padding="same", use_bias=False)(h)
+        inner = layers.ReLU()(layers.BatchNormalization()(inner))
+        inner = layers.BatchNormalization()(layers.Conv2D(filters, 3, padding="same", use_bias=False)(inner))
+        around = h if h.shape[-1] == filters else layers.Conv2D(filters, 1, stride, use_bias=False)(h)
+        h = layers.ReLU()(layers.Add()([inner, around]))
+    outputs = layers.Dense(10)(layers.GlobalAveragePooling2D()(h))
+    return keras.Model(inputs, outputs), *_data((32, 32, 3)), 64
+
+
+def lstm() -> Workload:
+    """Two LSTMs over 64 time steps."""
+    recurrent = [layers.LSTM(256, return_sequences=True), layers.LSTM(256)]
+    model = keras.Sequential([layers.Input((64, 64)), *recurrent, layers.Dense(10)])
+    return model, *_data((64, 64)), 64
+
+
 def _data(shape: tuple[int, ...]) -> tuple[Any, Any]:
     return _RANDOM.normal(size=(2048, *shape)).astype("float32"), _RANDOM.integers(0, 10, 2048)
 
 
-WORKLOADS: dict[str, Callable[[], Workload]] = {"MLP": mlp, "CNN": cnn, "transformer": transformer}
+WORKLOADS: dict[str, Callable[[], Workload]] = {
+    "MLP": mlp,
+    "CNN": cnn,
+    "residual network": residual,
+    "LSTM": lstm,
+    "transformer": transformer,
+}

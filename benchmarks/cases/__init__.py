@@ -1,6 +1,14 @@
 """Small trainings whose health is known."""
 
-from benchmarks.cases import healthy_plain, healthy_regimes, healthy_structures, sick_gradients, sick_units, sick_values
+from benchmarks.cases import (
+    healthy_plain,
+    healthy_regimes,
+    healthy_sequences,
+    healthy_structures,
+    sick_gradients,
+    sick_units,
+    sick_values,
+)
 from benchmarks.cases.base import CASES, RULES, Case
 from benchmarks.cases.outside import (
     healthy_audio,
@@ -42,8 +50,9 @@ SEED_CASES = (
     "residual_zero_branches",
     "loss_divided",
     "gradient_accumulation",
+    *healthy_sequences.SEQUENCES,
 )
-"""Healthy cases that are cheap to train, for many seeds."""
+"""Healthy cases for many seeds: ten that are cheap to train, and all with loops or attention."""
 
 __all__ = [
     "CASES",
@@ -61,6 +70,7 @@ __all__ = [
     "healthy_regimes",
     "healthy_reinforcement_learning",
     "healthy_reinforcement_models",
+    "healthy_sequences",
     "healthy_structures",
     "healthy_tabular",
     "healthy_text",

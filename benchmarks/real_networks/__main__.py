@@ -7,18 +7,16 @@ python -m benchmarks.real_networks --only ResNet50 --turns 1 --xla off
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from benchmarks.page import machine, replace_section, table
 from benchmarks.real_networks.networks import BATCH, NETWORKS, SIDE
 
 ONE_CORE = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -33,7 +31,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=NETWORKS, help="these networks; default: all")
     parser.add_argument("--turns", type=int, default=3, help="trainings of each kind; default: 3")
     parser.add_argument("--xla", nargs="*", choices=("off", "on"), default=("off", "on"))
-    parser.add_argument("--markdown", type=Path, help="also write the table to this file")
+    parser.add_argument("--markdown", type=Path, help="also write the section into this file")
     arguments = parser.parse_args()
     rows = []
     for network in arguments.only or NETWORKS:
@@ -44,30 +42,25 @@ def main() -> None:
             ]
             rows.append(_row(network, xla, turns))
             print(" | ".join(rows[-1]), flush=True)
-    page = _page(rows, arguments.turns)
-    print(page)
+    text = _section(rows, arguments.turns)
+    print(text)
     if arguments.markdown is not None:
-        arguments.markdown.write_text(page, "utf-8")
+        replace_section(arguments.markdown, text)
 
 
-def _page(rows: Sequence[Sequence[str]], turns: int) -> str:
-    table = [COLUMNS, ["---"] * len(COLUMNS), *rows]
-    lines = "\n".join("| " + " | ".join(row) + " |" for row in table)
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("tensorflow", "keras", "tb-activations"))
-    return f"""# Benchmarks
+def _section(rows: Sequence[Sequence[str]], turns: int) -> str:
+    return f"""## Deep networks
 
-Written by `make bench-networks` on {datetime.date.today()}: {platform.machine()}, one of {os.cpu_count()} shared cores,
-no GPU, Python {platform.python_version()}, {versions}.
+{machine("tensorflow", "keras", "tb-activations")}.
 
 Each network trains on scikit-learn's digits with batches of {BATCH}, pictures of {SIDE} x {SIDE}, Adam, and accuracy as
-a metric; observed at every step (`update_freq=1`), everything on. The "observed" columns are factors over the plain
-training of the same turn: median of {turns} turns (lowest-highest). The first step includes tracing and compiling, an
-observed step judging and writing. With `update_freq="auto"`, the default, observed steps are so rare that all of them
-together take 2 % of the training time. The size of a record is that of most records of a long run, without histograms
-and the full table of units that some have.
+a metric, on one thread; observed at every step (`update_freq=1`), everything on. The "observed" columns are factors
+over the plain training of the same turn: median of {turns} turns (lowest-highest). The first step includes tracing and
+compiling, an observed step judging and writing. With `update_freq="auto"`, the default, observed steps are so rare that
+all of them together take 2 % of the training time. The size of a record is that of most records of a long run, without
+histograms and the full table of units that some have.
 
-{lines}
-"""
+{table(COLUMNS, rows)}"""
 
 
 def _took(network: str, *, xla: bool, observed: bool) -> dict[str, float]:

@@ -1,0 +1,38 @@
+"""docs/benchmarks.md: each benchmark writes a section of its own."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+
+def replace_section(path: Path, section: str) -> None:
+    """Writes a section, which begins with its "## title", in place of the one with that title, or at the end."""
+    title = section.splitlines()[0]
+    before, *sections = path.read_text("utf-8").split("\n## ")
+    parts = [f"## {one}".strip() for one in sections]
+    places = [place for place, one in enumerate(parts) if one.splitlines()[0] == title]
+    if places:
+        parts[places[0]] = section.strip()
+    else:
+        parts.append(section.strip())
+    path.write_text("\n\n".join([before.strip(), *parts]) + "\n", "utf-8")
+
+
+def machine(*packages: str) -> str:
+    """Date, machine and versions, as the beginning of a section tells them."""
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in packages)
+    return (
+        f"On {datetime.date.today()}: {platform.machine()}, {os.cpu_count()} shared cores, no GPU, "
+        f"Python {platform.python_version()}, {versions}"
+    )
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

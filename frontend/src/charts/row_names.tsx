@@ -9,13 +9,13 @@ const FEWEST_CHARACTERS = 6;
 const SPACE = 8;
 const TYPICAL = "abcdefghijklmnopqrstuvwxyz_0123456789/";
 
-/** How many characters of a name fit, in the font of the column. */
+/** How many characters of a name fit, in the font of the column, also if the name is bold because it is selected. */
 function useCharacters(column: RefObject<HTMLElement | null>): number {
   const width = useWidth(column);
   return useMemo(() => {
     const context = document.createElement("canvas").getContext("2d");
     if (column.current === null || context === null) return FEWEST_CHARACTERS;
-    context.font = `12px ${getComputedStyle(column.current).fontFamily}`;
+    context.font = `600 12px ${getComputedStyle(column.current).fontFamily}`;
     const character = context.measureText(TYPICAL).width / TYPICAL.length;
     return Math.max(FEWEST_CHARACTERS, Math.floor((width - SPACE) / character));
   }, [width]);

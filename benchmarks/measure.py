@@ -16,7 +16,7 @@ from benchmarks.models import Workload
 from tb_activations import LayerHealth, load
 
 TURNS = 3
-STEPS = {1: 24, 4: 32, 16: 64, 64: 128, 256: 256}
+STEPS = {1: 16, 4: 16, 16: 32, 64: 64, 256: 256}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,6 +19,7 @@ from tb_activations import LayerHealth, load, probe
 from tb_activations.probe.side_effects import side_effects
 from tb_activations.probe.state import preserved
 from tests.snapshots.stateful import RESTORED, SKIPPED, InDict, InPython, InTable, Keeps, stateful
+from tests.thorough import mostly
 
 Array = np.ndarray[Any, Any]
 Make = Callable[[], Callable[[Any], Any]]
@@ -58,7 +59,6 @@ GROUPS = [list(RESTORED)[start::4] for start in range(4)]
 def test_watched_or_not(names: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     make, operation = SKIPPED.get(names[0], (functools.partial(in_a_row, *names), ""))
     plain = trained(make, [])
-    assert is_same(plain, trained(make, [LayerHealth(tmp_path / "default")]))
     with caplog.at_level(logging.WARNING, "tb_activations"):
         watched = trained(make, [watching(tmp_path / "watched", probe_data=(X[:16], Y[:16]))])
     assert is_same(plain, watched)
@@ -69,6 +69,12 @@ def test_watched_or_not(names: list[str], tmp_path: Path, caplog: pytest.LogCapt
     assert looked == (not operation)
     assert len(warnings) == bool(operation)
     assert all(f"operation {operation}" in message for message in warnings)
+
+
+@pytest.mark.parametrize("group", mostly(range(len(GROUPS)), (0,)))
+def test_with_the_defaults(group: int, tmp_path: Path) -> None:
+    make = functools.partial(in_a_row, *GROUPS[group])
+    assert is_same(trained(make, []), trained(make, [LayerHealth(tmp_path)]))
 
 
 @pytest.mark.parametrize("name", ["InPythonFunction", "InTable"])

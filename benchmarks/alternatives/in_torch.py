@@ -33,7 +33,7 @@ def seconds(way: str, folder: Path) -> float:
             loss = loss_of(model(pictures_[start : start + BATCH]), labels[start : start + BATCH])
             loss.backward()
             optimizer.step()
-            after(float(loss))
+            after(loss.item())
         ends.append(time.perf_counter())
     return (ends[-1] - ends[0]) / (EPOCHS - 1) / (len(labels) // BATCH)
 

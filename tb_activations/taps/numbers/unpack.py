@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tb_activations.taps.numbers.layout import (
     ACTIVATION_STATISTICS,
@@ -21,7 +22,7 @@ from tb_activations.taps.numbers.layout import (
     Unobserved,
     Weight,
 )
-from tb_activations.taps.numbers.outputs import OUTPUT_VALUES, Part, average, outputs, ratio, ratios, rms
+from tb_activations.taps.numbers.outputs import OUTPUT_VALUES, Part, average, outputs, ratios, rms
 from tb_activations.taps.numbers.standing_out import standing_out
 from tb_activations.taps.numbers.values import Array, Row, StepValues, Vector
 
@@ -114,21 +115,22 @@ def _logits(values: Vector) -> dict[str, float]:
 
 
 def _split_calls(values: Vector, layout: Layout) -> tuple[list[Part], Vector]:
-    pieces = []
+    pieces, start = [], 0
     for call in layout.calls:
         sizes = (_ACTIVATION, len(HEAD_STATISTICS) if call.has_heads else 0, _GRADIENT, call.units, call.units)
-        edges = list(itertools.accumulate(sizes))
-        pieces.append(np.split(values[:, : edges[-1]], edges[:-1], axis=1))
-        values = values[:, edges[-1] :]
-    inputs, rest = values[:, : layout.inputs * _INPUT], values[:, layout.inputs * _INPUT :]
+        edges = list(itertools.accumulate(sizes, initial=start))
+        pieces.append([values[:, low:high] for low, high in itertools.pairwise(edges)])
+        start = edges[-1]
+    end = start + layout.inputs * _INPUT
+    inputs, rest = values[:, start:end], values[:, end:]
     elements, norms = inputs[:, ::_INPUT], inputs[:, 1::_INPUT]
     sizes_of_inputs = np.divide(norms, np.sqrt(elements), out=np.full_like(norms, np.nan), where=elements > 0)
-    # The root mean square of each output, then of each input that was measured on its own.
-    of_outputs = [np.hypot(activation[:, _MEAN], activation[:, _STD]) for activation, *_ in pieces]
-    known = [*of_outputs, *sizes_of_inputs.T]
-    unknown = np.full(len(values), np.nan)
+    # The root mean square of each output, then of each input that was measured on its own, then an unknown one.
+    moments = np.array([activation for activation, *_ in pieces]).reshape(-1, len(values), _ACTIVATION)
+    of_outputs = np.hypot(moments[..., _MEAN], moments[..., _STD])
+    known = np.concatenate([of_outputs, sizes_of_inputs.T, np.full((1, len(values)), np.nan)])
     parts = [
-        Part(activation, (unknown if call.input_place is None else known[call.input_place])[:, None], *others)
+        Part(activation, known[-1 if call.input_place is None else call.input_place][:, None], *others)
         for call, (activation, *others) in zip(layout.calls, pieces, strict=True)
     ]
     return parts, rest
@@ -191,40 +193,46 @@ def _weight_columns(values: Vector, scale: float) -> dict[str, Vector]:
 
 def _owned_weights(rows: Sequence[Row], weights: Sequence[Weight], columns: Mapping[str, Vector]) -> dict[str, Vector]:
     """The weight columns of the layer table: a layer's trainable weights taken together; NaN for those without."""
-    owners = np.array([weight.layer for weight in weights])
-    table = []
-    for row in rows:
-        mine = {name: column[owners == row.call.name] for name, column in columns.items()} if len(owners) else {}
-        table.append(_together(mine) if row.call_site == 0 and mine and len(mine["elements"]) else _NO_WEIGHTS)
-    return {name: np.array([entry[name] for entry in table]) for name in _NO_WEIGHTS}
+    table = {name: np.full(len(rows), np.nan) for name in OWNED_VALUES}
+    places = {row.call.name: place for place, row in enumerate(rows) if row.call_site == 0}
+    owned = [(index, places[weight.layer]) for index, weight in enumerate(weights) if weight.layer in places]
+    if not owned:
+        return table
+    of_weights, of_rows = np.array(owned).T
+    for name, values in _together({name: column[of_weights] for name, column in columns.items()}, of_rows).items():
+        table[name][: len(values)] = values
+    return table
 
 
-_NO_WEIGHTS: Mapping[str, float] = dict.fromkeys(
-    (
-        "weight_gradient_norm",
-        "weight_gradient_mean_abs",
-        "weight_gradient_nonfinite",
-        "weight_norm",
-        "weight_nonfinite",
-        "update_ratio",
-    ),
-    np.nan,
+OWNED_VALUES = (
+    "weight_gradient_norm",
+    "weight_gradient_mean_abs",
+    "weight_gradient_nonfinite",
+    "weight_norm",
+    "weight_nonfinite",
+    "update_ratio",
 )
 
-
-LAYER_VALUES = (*OUTPUT_VALUES, *_NO_WEIGHTS)
+LAYER_VALUES = (*OUTPUT_VALUES, *OWNED_VALUES)
 """Columns of the layer table; those of the weight table are `WEIGHT_VALUES`."""
 
 
-def _together(mine: Mapping[str, Vector]) -> dict[str, float]:
-    arrived = ~np.isnan(mine["gradient_norm"])
-    seen = (mine["elements"] - mine["gradient_nonfinite"])[arrived].sum()
-    norm = float(np.linalg.norm(mine["weight_norm"]))
+def _together(column: Mapping[str, Vector], places: NDArray[np.int64]) -> dict[str, Vector]:
+    """By place, up to the largest one: the values of the weights at it taken together; NaN without any."""
+
+    def total(values: Vector, where: NDArray[np.bool_]) -> Vector:
+        return np.bincount(places[where], values[where], places.max() + 1).astype(np.float64)
+
+    every, arrived = np.ones(len(places), bool), ~np.isnan(column["gradient_norm"])
+    has_any, has_gradient = (total(np.ones(len(places)), where) > 0 for where in (every, arrived))
+    norm = np.where(has_any, np.sqrt(total(np.square(column["weight_norm"]), every)), np.nan)
+    seen = total(column["elements"] - column["gradient_nonfinite"], arrived)
+    gradient = np.sqrt(total(np.square(column["gradient_norm"]), arrived))
     return {
-        "weight_gradient_norm": float(np.linalg.norm(mine["gradient_norm"][arrived])) if arrived.any() else np.nan,
-        "weight_gradient_mean_abs": ratio(mine["gradient_abs_sum"][arrived].sum(), seen),
-        "weight_gradient_nonfinite": float(mine["gradient_nonfinite"][arrived].sum()) if arrived.any() else np.nan,
+        "weight_gradient_norm": np.where(has_gradient, gradient, np.nan),
+        "weight_gradient_mean_abs": ratios(total(column["gradient_abs_sum"], arrived), seen),
+        "weight_gradient_nonfinite": np.where(has_gradient, total(column["gradient_nonfinite"], arrived), np.nan),
         "weight_norm": norm,
-        "weight_nonfinite": float(mine["weight_nonfinite"].sum()),
-        "update_ratio": ratio(float(np.linalg.norm(mine["update_norm"])), norm),
+        "weight_nonfinite": np.where(has_any, total(column["weight_nonfinite"], every), np.nan),
+        "update_ratio": ratios(np.sqrt(total(np.square(column["update_norm"]), every)), norm),
     }

@@ -18,12 +18,11 @@ def histograms(packed: Array, calls: Sequence[Call], rows: Sequence[Row]) -> Arr
     """
     table = packed.reshape(len(packed), len(calls), 2, _LENGTH)
     result = np.full((len(rows), 2, _LENGTH), np.nan, np.float32)
+    by_name: dict[str, list[int]] = {}
+    for place, call in enumerate(calls):
+        by_name.setdefault(call.name, []).append(place)
     for index, row in enumerate(rows):
-        members = [
-            place
-            for place, call in enumerate(calls)
-            if call.name == row.call.name and row.call_site in (0, call.number)
-        ]
+        members = [place for place in by_name.get(row.call.name, ()) if row.call_site in (0, calls[place].number)]
         for kind in range(2):
             result[index, kind] = merge_histograms(table[:, members, kind].reshape(-1, _LENGTH))
     return result

@@ -87,7 +87,7 @@ def score(case: Case, folder: Path) -> Result:
     return Result(
         case,
         tuple(found),
-        tuple(finding for finding in found if not _is_true(finding, case, true)),
+        tuple(finding for finding in found if _is_false(finding, case, true)),
         unconfirmed_claims(case, measured),
         bool(named),
         _is_right_layer(case, roots_of(named, found), true) if named else None,
@@ -120,6 +120,12 @@ def _is_true(finding: Finding, case: Case, true: Container[tuple[str | None, str
     """Whether the measurements confirm a finding; spikes of the loss are true of any sick training."""
     is_spike = finding.rule == "loss_spike" and case.rule is not None
     return is_spike or (finding.rule, finding.layer) in true
+
+
+def _is_false(finding: Finding, case: Case, true: Container[tuple[str | None, str]]) -> bool:
+    """Whether a finding is a false alarm. Gates and heads are not measured: of a sick training, nothing is known."""
+    is_unknown = finding.rule not in RULES and case.rule is not None
+    return not is_unknown and not _is_true(finding, case, true)
 
 
 def _onset(case: Case, known: Iterable[Fact]) -> int:

@@ -131,7 +131,10 @@ def test_peaks_of_units_are_estimated(layer: str, observed: tuple[Any, StepValue
 
 def test_a_branch_that_is_not_taken_has_no_values(observed: tuple[Any, StepValues]) -> None:
     assert value_of(observed[1], "left", "elements") == 0
-    assert np.isnan([value_of(observed[1], "left", column) for column in ("mean", "gradient_norm")]).all()
+    columns = ("mean", "gradient_norm", "weight_gradient_norm", "update_ratio")
+    assert np.isnan([value_of(observed[1], "left", column) for column in columns]).all()
+    assert value_of(observed[1], "left", "weight_norm") > 0
+    assert value_of(observed[1], "taken", "weight_gradient_norm") > 0
 
 
 def test_a_layer_without_influence_on_the_loss_says_so(observed: tuple[Any, StepValues]) -> None:

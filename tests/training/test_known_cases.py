@@ -10,7 +10,7 @@ from benchmarks.cases import CASES
 from benchmarks.cases.scoring import score
 from benchmarks.cases.training import train
 
-HEALTHY = ("relu_plain", "residual_zero_branches")
+HEALTHY = ("relu_plain", "residual_zero_branches", "branches_and_loops")
 SICK = ("dead_layer_by_bias", "no_gradient_stopped")
 
 

@@ -71,6 +71,8 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
     members = [[calls[index] for index in indices] for _, indices in rows]
     units = [row.units for row, _ in rows]
     layers, activity, peak = outputs(members, units, scale)
+    idle = {row.call.name for (row, _), count in zip(rows, layers["elements"], strict=True) if count == 0}
+    _forget(weights, np.array([weight.layer in idle for weight in layout.weights], bool))
     layers |= _owned_weights([row for row, _ in rows], layout.weights, weights)
     return StepValues(
         rows=tuple(row for row, _ in rows),
@@ -189,6 +191,17 @@ def _weight_columns(values: Vector, scale: float) -> dict[str, Vector]:
         "surprise": surprise / scale,
         "starved_fraction": starved,
     }
+
+
+def _forget(columns: Mapping[str, Vector], idle: NDArray[np.bool_]) -> None:
+    """Makes NaN what says nothing about weights of layers that did not run in this step, in a branch not taken.
+
+    Their gradient is zero, and only what the optimizer remembers moves them.
+    """
+    for name in ("gradient_norm", "gradient_abs_sum", "gradient_mean_abs", "gradient_nonfinite", "update_norm"):
+        columns[name][idle] = np.nan
+    for name in ("update_ratio", "momentum_cosine", "surprise"):
+        columns[name][idle] = np.nan
 
 
 def _owned_weights(rows: Sequence[Row], weights: Sequence[Weight], columns: Mapping[str, Vector]) -> dict[str, Vector]:

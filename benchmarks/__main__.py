@@ -73,7 +73,7 @@ def _row(name: str, result: Measured, xla: str) -> list[str]:
 def _section(rows: Sequence[Sequence[str]]) -> str:
     return f"""## How often to observe
 
-{machine("tensorflow", "keras", "tb-activations")}.
+{machine("tensorflow", "keras")}.
 
 Time of observed over plain training: median (lowest-highest) of {TURNS} turns, everything on, random data, by the
 interval between observed steps (`update_freq`). "Not observed" has the callback, but no observed step.

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+import tb_activations
+
 
 def replace_section(path: Path, section: str) -> None:
     """Writes a section, which begins with its "## title", in place of the one with that title, or at the end."""
@@ -28,7 +30,7 @@ def machine(*packages: str) -> str:
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in packages)
     return (
         f"On {datetime.date.today()}: {platform.machine()}, {os.cpu_count()} shared cores, no GPU, "
-        f"Python {platform.python_version()}, {versions}"
+        f"Python {platform.python_version()}, {versions}, tb-activations {tb_activations.__version__}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -25,32 +26,37 @@ def seconds(way: str, folder: Path) -> float:
     pictures_, labels = torch.from_numpy(np.ascontiguousarray(x.transpose(0, 3, 1, 2))), torch.from_numpy(y)
     model = _network()
     optimizer, loss_of = torch.optim.Adam(model.parameters()), nn.CrossEntropyLoss()
-    after = {WAYS[0]: _nothing, WAYS[1]: _with_wandb, WAYS[2]: _with_hooks}[way](model, folder)
+    watching = {WAYS[0]: _nothing, WAYS[1]: _with_wandb, WAYS[2]: _with_hooks}[way]
     ends = []
-    for _ in range(EPOCHS):
-        for start in range(0, len(labels), BATCH):
-            optimizer.zero_grad()
-            loss = loss_of(model(pictures_[start : start + BATCH]), labels[start : start + BATCH])
-            loss.backward()
-            optimizer.step()
-            after(loss.item())
-        ends.append(time.perf_counter())
+    with watching(model, folder) as after:
+        for _ in range(EPOCHS):
+            for start in range(0, len(labels), BATCH):
+                optimizer.zero_grad()
+                loss = loss_of(model(pictures_[start : start + BATCH]), labels[start : start + BATCH])
+                loss.backward()
+                optimizer.step()
+                after(loss.item())
+            ends.append(time.perf_counter())
     return (ends[-1] - ends[0]) / (EPOCHS - 1) / (len(labels) // BATCH)
 
 
-def _nothing(model: nn.Module, folder: Path) -> Callable[[float], None]:
-    return lambda loss: None
+@contextlib.contextmanager
+def _nothing(model: nn.Module, folder: Path) -> Iterator[Callable[[float], None]]:
+    yield lambda loss: None
 
 
-def _with_wandb(model: nn.Module, folder: Path) -> Callable[[float], None]:
+@contextlib.contextmanager
+def _with_wandb(model: nn.Module, folder: Path) -> Iterator[Callable[[float], None]]:
     import wandb
 
-    run = wandb.init(mode="offline", dir=str(folder), project="alternatives")
-    run.watch(model, log="all", log_freq=1)
-    return lambda loss: run.log({"loss": loss})
+    # The run must end before its folder is removed.
+    with wandb.init(mode="offline", dir=str(folder), project="alternatives") as run:
+        run.watch(model, log="all", log_freq=1)
+        yield lambda loss: run.log({"loss": loss})
 
 
-def _with_hooks(model: nn.Module, folder: Path) -> Callable[[float], None]:
+@contextlib.contextmanager
+def _with_hooks(model: nn.Module, folder: Path) -> Iterator[Callable[[float], None]]:
     """Mean, deviation and share of zeros of every output, and the norm of every gradient, as Python numbers."""
     seen: dict[str, Any] = {}
 
@@ -68,7 +74,7 @@ def _with_hooks(model: nn.Module, folder: Path) -> Callable[[float], None]:
         for name, weight in model.named_parameters():
             seen[name] = weight.grad.norm().item() if weight.grad is not None else 0.0
 
-    return after
+    yield after
 
 
 def _layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:

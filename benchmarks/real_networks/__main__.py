@@ -51,7 +51,7 @@ def main() -> None:
 def _section(rows: Sequence[Sequence[str]], turns: int) -> str:
     return f"""## Deep networks
 
-{machine("tensorflow", "keras", "tb-activations")}.
+{machine("tensorflow", "keras")}.
 
 Each network trains on scikit-learn's digits with batches of {BATCH}, pictures of {SIDE} x {SIDE}, Adam, and accuracy as
 a metric, on one thread; observed at every step (`update_freq=1`), everything on. The "observed" columns are factors

@@ -88,8 +88,8 @@ def _section(rows: Sequence[Sequence[str]], turns: int) -> str:
 
 Four convolutions with batch normalization and ReLU on scikit-learn's digits, 32 x 32 pixels, batches of 64, one thread,
 XLA off. "Observed" is the time of a step over that of the plain training in the same framework and turn, averaged over
-three epochs after the first: median of {turns} turns (lowest-highest). By default, so short a training (7 seconds) is still
-observed densely.
+three epochs after the first: median of {turns} turns (lowest-highest). By default, so short a training (7 seconds) is
+still observed densely.
 
 {table(columns, rows)}"""
 

@@ -36,7 +36,7 @@ WATCHED = {
     "web recipe, every epoch": "outputs and gradients of one batch",
     "web recipe, every step": "the same",
     "wandb.watch(log='all'), every step": "histograms of weights and gradients; no outputs",
-    "a hook on each layer, every step": "three figures of each output, norms of gradients; nothing is written",
+    "a hook on each layer, every step": "three statistics of each output, norms of gradients; nothing is written",
 }
 
 

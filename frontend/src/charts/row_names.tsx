@@ -7,17 +7,30 @@ const MIN_LABEL_HEIGHT = 13;
 const FEWEST_CHARACTERS = 6;
 /** Pixels between a name and the plot. */
 const SPACE = 8;
-const TYPICAL = "abcdefghijklmnopqrstuvwxyz_0123456789/";
 
-/** How many characters of a name fit, in the font of the column, also if the name is bold because it is selected. */
-function useCharacters(column: RefObject<HTMLElement | null>): number {
+type Shorten = (name: string, isBold: boolean) => string;
+
+/** Takes a name and returns as much of its end as fits into the column, in the column's font. */
+function useShorten(column: RefObject<HTMLElement | null>): Shorten {
   const width = useWidth(column);
   return useMemo(() => {
     const context = document.createElement("canvas").getContext("2d");
-    if (column.current === null || context === null) return FEWEST_CHARACTERS;
-    context.font = `600 12px ${getComputedStyle(column.current).fontFamily}`;
-    const character = context.measureText(TYPICAL).width / TYPICAL.length;
-    return Math.max(FEWEST_CHARACTERS, Math.floor((width - SPACE) / character));
+    const family = column.current === null ? "" : getComputedStyle(column.current).fontFamily;
+    const known = new Map<string, string>();
+    const shortened: Shorten = (name, isBold) => {
+      if (context === null || family === "") return endOfName(name, FEWEST_CHARACTERS);
+      context.font = `${isBold ? 600 : 400} 12px ${family}`;
+      const fits = (characters: number) => context.measureText(endOfName(name, characters)).width <= width - SPACE;
+      let characters = name.length;
+      while (characters > FEWEST_CHARACTERS && !fits(characters)) characters -= 1;
+      return endOfName(name, characters);
+    };
+    return (name, isBold) => {
+      const key = `${isBold} ${name}`;
+      const found = known.get(key) ?? shortened(name, isBold);
+      known.set(key, found);
+      return found;
+    };
   }, [width]);
 }
 
@@ -36,7 +49,7 @@ interface RowNamesProps {
 export function RowNames(props: RowNamesProps) {
   const { names, rowHeight, selectedRow, hoveredRow = null, spacing = MIN_LABEL_HEIGHT, onSelectRow } = props;
   const column = useRef<HTMLDivElement>(null);
-  const characters = useCharacters(column);
+  const shorten = useShorten(column);
   const stride = Math.ceil(spacing / rowHeight);
   const wanted = [hoveredRow, selectedRow].filter((row): row is number => row !== null && row >= 0);
   const isShown = (row: number) =>
@@ -58,7 +71,7 @@ export function RowNames(props: RowNamesProps) {
             title={name}
             onClick={() => onSelectRow(row)}
           >
-            <bdi>{endOfName(name, characters)}</bdi>
+            <bdi>{shorten(name, row === selectedRow)}</bdi>
           </div>
         );
       })}

@@ -264,6 +264,13 @@ def test_all_names_of_the_timeline_begin_at_its_edge(open_tab: OpenTab, server: 
     assert set(begins) == {0}
 
 
+def test_every_name_of_the_timeline_fits_its_column(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=f"{NESTED}&p.layer_health.layer=encoder%2Fblock_0%2Fdense_2")
+    names = tab.panel("matrix").locator(".matrix-name")
+    expect(names.locator("xpath=self::*[contains(@class, 'is-selected')]")).to_have_count(1)
+    assert names.evaluate_all("names => names.filter((one) => one.scrollWidth > one.clientWidth).length") == 0
+
+
 def test_narrow_page_shows_charts_before_prose_and_menus_stay_on_it(open_tab: OpenTab, odd_server: Server) -> None:
     tab = open_tab(odd_server, width=360, height=800, place=GAP)
     tops = {

@@ -167,3 +167,28 @@ def test_a_failing_tap_leaves_the_other_layers_observed(monkeypatch: pytest.Monk
     assert set(reasons) == {"taken", "left", "turned", "idle"}
     assert "TypeError: no such sums" in reasons["taken"]
     assert value_of(seen, "first", "gradient_norm") > 0
+
+
+class CalledTwice(keras.Model):
+    """A layer that is called outside, and again in a branch that is not taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shared, self.head = layers.Dense(6, "tanh", name="shared"), layers.Dense(5, name="head")
+        self.shared.build((None, 6))
+        self.head.build((None, 6))
+        self.built = True
+
+    def call(self, x: Any) -> Any:
+        h = self.shared(x)
+        return self.head(tf.cond(tf.reduce_sum(x) > 1e6, lambda: self.shared(h), lambda: h))
+
+
+def test_a_layer_that_also_runs_outside_keeps_its_gradients() -> None:
+    made, observe = CalledTwice(), Observe(with_histograms=False)
+    made.compile("sgd", "mse")
+    made.fit(X, Y, batch_size=16, verbose=0, callbacks=[observe])
+    seen = observe.seen[0][1]
+    assert value_of(seen, "shared", "elements", call_site=2) == 0
+    assert value_of(seen, "shared", "weight_gradient_norm") > 0
+    assert value_of(seen, "shared", "update_ratio") > 0

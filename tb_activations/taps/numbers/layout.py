@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 from tb_activations.records.columns import TIME_BINS
 from tb_activations.records.specs import Config
@@ -103,6 +104,14 @@ class Call:
     map_shape: tuple[int, ...] = ()
     config: Config = dataclasses.field(default_factory=dict)
     has_heads: bool = False
+
+
+def places_by_name(calls: Sequence[Call]) -> dict[str, list[int]]:
+    """The places of the calls of each layer."""
+    places: dict[str, list[int]] = {}
+    for place, call in enumerate(calls):
+        places.setdefault(call.name, []).append(place)
+    return places
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,6 +21,7 @@ from tb_activations.taps.numbers.layout import (
     Layout,
     Unobserved,
     Weight,
+    places_by_name,
 )
 from tb_activations.taps.numbers.outputs import OUTPUT_VALUES, Part, average, outputs, ratios, rms
 from tb_activations.taps.numbers.standing_out import standing_out
@@ -71,7 +72,9 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
     members = [[calls[index] for index in indices] for _, indices in rows]
     units = [row.units for row, _ in rows]
     layers, activity, peak = outputs(members, units, scale)
-    idle = {row.call.name for (row, _), count in zip(rows, layers["elements"], strict=True) if count == 0}
+    counts = zip(rows, layers["elements"], strict=True)
+    # A call site in a branch that was not taken says nothing about the layer's other calls.
+    idle = {row.call.name for (row, _), count in counts if row.call_site == 0 and count == 0}
     _forget(weights, np.array([weight.layer in idle for weight in layout.weights], bool))
     layers |= _owned_weights([row for row, _ in rows], layout.weights, weights)
     return StepValues(
@@ -140,10 +143,7 @@ def _split_calls(values: Vector, layout: Layout) -> tuple[list[Part], Vector]:
 
 def _rows(calls: Sequence[Call]) -> Iterator[tuple[Row, list[int]]]:
     """Rows, each with the indices of the calls that it merges."""
-    by_name: dict[str, list[int]] = {}
-    for index, call in enumerate(calls):
-        by_name.setdefault(call.name, []).append(index)
-    for indices in by_name.values():
+    for indices in places_by_name(calls).values():
         first = calls[indices[0]]
         alike = all(calls[index].units == first.units for index in indices)
         if any(calls[index].activation != first.activation for index in indices):
@@ -198,9 +198,8 @@ def _forget(columns: Mapping[str, Vector], idle: NDArray[np.bool_]) -> None:
 
     Their gradient is zero, and only what the optimizer remembers moves them.
     """
-    for name in ("gradient_norm", "gradient_abs_sum", "gradient_mean_abs", "gradient_nonfinite", "update_norm"):
-        columns[name][idle] = np.nan
-    for name in ("update_ratio", "momentum_cosine", "surprise"):
+    of_gradient = ("gradient_norm", "gradient_abs_sum", "gradient_mean_abs", "gradient_nonfinite")
+    for name in (*of_gradient, "update_norm", "update_ratio", "momentum_cosine", "surprise"):
         columns[name][idle] = np.nan
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tb_activations.taps.numbers.layout import HISTOGRAM_BUCKETS, HISTOGRAM_EDGES, Call
+from tb_activations.taps.numbers.layout import HISTOGRAM_BUCKETS, HISTOGRAM_EDGES, Call, places_by_name
 from tb_activations.taps.numbers.values import Array, Row
 
 _LENGTH = HISTOGRAM_EDGES + HISTOGRAM_BUCKETS
@@ -18,9 +18,7 @@ def histograms(packed: Array, calls: Sequence[Call], rows: Sequence[Row]) -> Arr
     """
     table = packed.reshape(len(packed), len(calls), 2, _LENGTH)
     result = np.full((len(rows), 2, _LENGTH), np.nan, np.float32)
-    by_name: dict[str, list[int]] = {}
-    for place, call in enumerate(calls):
-        by_name.setdefault(call.name, []).append(place)
+    by_name = places_by_name(calls)
     for index, row in enumerate(rows):
         members = [place for place in by_name.get(row.call.name, ()) if row.call_site in (0, calls[place].number)]
         for kind in range(2):

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from tb_activations.taps.numbers import statistics
 from tb_activations.taps.numbers.layout import ACTIVATION_STATISTICS
-from tb_activations.taps.numbers.statistics import Activation, once
+from tb_activations.taps.numbers.statistics import Activation
+from tb_activations.taps.numbers.traced_once import once
 
 MOST_QUERIES = 128
 """Queries of a call that are measured, of all samples together."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tb_activations.taps.numbers.statistics import ANY, once
+from tb_activations.taps.numbers.traced_once import ANY, once
 
 BAD = ("row", "rows")
 """The first row that holds a value that is not finite, NaN without one; the number of such rows."""

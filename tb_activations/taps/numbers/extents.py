@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tb_activations.taps.numbers.statistics import ANY, once
+from tb_activations.taps.numbers.traced_once import ANY, once
 
 EXTENT = ("min", "max", "nonfinite")
 

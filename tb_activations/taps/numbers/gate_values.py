@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from tb_activations.taps.numbers.histograms import LENGTH
-from tb_activations.taps.numbers.statistics import ANY, BOUNDS, OUTER, Activation, once
+from tb_activations.taps.numbers.statistics import BOUNDS, Activation
+from tb_activations.taps.numbers.tables import OUTER
+from tb_activations.taps.numbers.traced_once import ANY, once
 
 
 def activations(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from tb_activations.taps.numbers.statistics import ANY, once, sampled_rows
+from tb_activations.taps.numbers.samples import sampled_rows
+from tb_activations.taps.numbers.traced_once import ANY, once
 
 
 def head_logits(logits: tf.Tensor) -> tf.Tensor:
     """`[3]` float32: mean and maximum of log Z, the logarithm of the softmax' denominator, and the logits' RMS.
 
     Args:
-        logits: floating-point, classes last. Of many, evenly strided rows are used: about 65,536 logits, at least 64
+        logits: floating-point, classes last. Of many, evenly strided rows are used: about 16,384 logits, at least 64
             rows. Without any the result is NaN.
     """
     return _head_logits(tf.cast(tf.stop_gradient(logits), tf.float32))

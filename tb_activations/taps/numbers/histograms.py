@@ -15,12 +15,15 @@ LENGTH = HISTOGRAM_EDGES + BUCKETS
 SAMPLE = 16_384
 
 
-def histogram(rows: tf.Tensor, low: tf.Tensor | None, high: tf.Tensor | None) -> tf.Tensor:
+def histogram(
+    rows: tf.Tensor, low: tf.Tensor | None, high: tf.Tensor | None, size: tf.Tensor | None = None
+) -> tf.Tensor:
     """`[LENGTH]` float32: lowest edge, highest edge, counts of equally wide buckets between them.
 
     Args:
         rows: float32 `[rows, columns]`. Elements that are not finite are left out.
         low, high: float32 scalars, the smallest and largest element; None for those of the sample.
+        size: number of elements that the counts are to add up to, float32; None for those of `rows`.
 
     If all elements are equal, they are counted in the last bucket. Without finite elements the edges are NaN.
     """
@@ -39,7 +42,8 @@ def histogram(rows: tf.Tensor, low: tf.Tensor | None, high: tf.Tensor | None) ->
     place = tf.clip_by_value(tf.where(tf.math.is_finite(place), place, 0.0), 0.0, BUCKETS - 1.0)
     counts = tf.math.unsorted_segment_sum(tf.cast(finite, tf.float32), tf.cast(place, tf.int32), BUCKETS)
     seen = tf.cast(tf.size(sample), tf.float32)
-    scale = tf.cast(tf.size(rows, out_type=tf.int64), tf.float32) / tf.maximum(seen, 1.0)
+    whole = tf.cast(tf.size(rows, out_type=tf.int64), tf.float32) if size is None else size
+    scale = whole / tf.maximum(seen, 1.0)
     return tf.concat([low[None], high[None], counts * scale], 0)
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import tensorflow as tf
 
 from tb_activations.taps.numbers.histograms import LENGTH
-from tb_activations.taps.numbers.statistics import BOUNDS, OUTER, Activation, Gradient
+from tb_activations.taps.numbers.statistics import BOUNDS, Activation, Gradient
+from tb_activations.taps.numbers.tables import OUTER
 
 FORWARD = ("elements", "finite", "saturated")
 BACKWARD = ("elements", "squares", "abs_sum", "finite")

@@ -7,7 +7,7 @@ import math
 import tensorflow as tf
 
 from tb_activations.records.columns import TIME_BINS
-from tb_activations.taps.numbers.statistics import ANY, once
+from tb_activations.taps.numbers.traced_once import ANY, once
 
 
 def profile(value: tf.Tensor, gradient: tf.Tensor | None, mask: tf.Tensor | None, wanted: tf.Tensor) -> tf.Tensor:

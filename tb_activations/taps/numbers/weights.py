@@ -1,27 +1,28 @@
-"""Statistics of a weight in one step, and of what the optimizer remembers of its gradients; computed in the graph."""
+"""Statistics of the weights of an optimizer in one step, and of what it remembers; computed in the graph.
+
+All weights are measured together: one by one, the calls would take longer than the numbers.
+"""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
-from tb_activations.taps.numbers.layout import GRADIENT_STATISTICS
-from tb_activations.taps.numbers.statistics import (
-    ANY,
-    gradient_values,
-    norm_and_nonfinite,
-    once,
-    sampled_rows,
-    size_of,
-    strided,
-)
+from tb_activations.taps.numbers.parts import Parts, norm_and_others, norms
 
-_WHOLE = 2**18
-"""Larger weights are not kept until after the update, which would make TensorFlow copy them; a sample of them is."""
+_WHOLE = 2**16
+"""Of a larger weight, a sample of about this many elements is kept until after the update."""
+_OF_MEMORY = 2**13
+"""Elements of a weight whose momentum and velocity are looked at."""
+_BLOCK = 64
+"""Adjacent elements that are sampled together: single ones would cost as much as reading everything."""
+_GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 class Moments(NamedTuple):
@@ -44,41 +45,46 @@ NO_MOMENTS = Moments()
 
 
 class Before(NamedTuple):
-    """A weight and its moments before an update, or samples of large ones.
+    """A weight and its moments before an update.
 
     Attributes:
-        held: the weight or its sample.
-        momentum, velocity: None for what the optimizer does not remember.
-        known: `[3]`: norm of the weight, number of its non-finite elements, share of starved units; None while they
-            can be computed from what is held.
+        held: `[elements]`, all or a sample of the weight.
+        known: `[2]`: norm of a weight that was sampled and number of its non-finite elements; None for others.
+        momentum, velocity: `[elements]`, all or a sample; None for what the optimizer does not remember.
+        reached: `[units]`, the largest velocity of each unit along the last axis; None for a weight without units.
         sign, correction: as in `Moments`.
     """
 
     held: tf.Tensor
+    known: tf.Tensor | None
     momentum: tf.Tensor | None
     velocity: tf.Tensor | None
-    known: tf.Tensor | None
+    reached: tf.Tensor | None
     sign: float
     correction: Any
 
 
 def before(weight: tf.Tensor, moments: Moments = NO_MOMENTS) -> Before:
-    """What has to be read of a weight before its update."""
-    momentum = None if moments.momentum is None else _float(moments.momentum)
-    velocity = None if moments.velocity is None else _float(moments.velocity)
-    known, held = None, tf.identity(weight)
-    size = weight.shape.num_elements()
-    if size is not None and size > _WHOLE:
-        has_units = _has_units(weight)
-        known, held, *sampled = called(_large_before, _float(weight), momentum, velocity, has_units=has_units)
-        rest = iter(sampled)
-        momentum = None if momentum is None else next(rest)
-        velocity = None if velocity is None else next(rest)
-    return Before(held, momentum, velocity, known, moments.sign, moments.correction)
+    """What has to be read of a weight of known shape before its update.
+
+    Whatever is kept as a whole makes TensorFlow copy the weight or the moment when it is updated.
+    """
+    flat = _flat(weight)
+    return Before(
+        _sample(flat, _WHOLE),
+        norm_and_others(flat) if flat.shape[0] > _WHOLE else None,
+        None if moments.momentum is None else _sample(_flat(moments.momentum), _OF_MEMORY),
+        None if moments.velocity is None else _sample(_flat(moments.velocity), _OF_MEMORY),
+        None if moments.velocity is None else _reached(tf.convert_to_tensor(moments.velocity)),
+        moments.sign,
+        moments.correction,
+    )
 
 
-def updated(given: Before, gradient: tf.Tensor | None, after: tf.Tensor) -> tf.Tensor:
-    """`[WEIGHT_STATISTICS]` of an update.
+def updated(
+    given: Sequence[Before], gradients: Sequence[tf.Tensor | None], after: Sequence[tf.Tensor]
+) -> list[tf.Tensor]:
+    """`[WEIGHT_STATISTICS]` of the update of each of these weights.
 
     The gradient's statistics come first; without a gradient they are NaN except for the number of elements. Then the
     weight's L2 norm and number of non-finite elements before the update, the L2 norm of the update, and from the
@@ -86,105 +92,155 @@ def updated(given: Before, gradient: tf.Tensor | None, after: tf.Tensor) -> tf.T
     no gradient has ever reached. Surprise is the root mean square of gradient / √velocity (Wortsman et al. 2023). It is
     large if the memory of the square is out of date.
 
-    The update of a weight with more than 262,144 elements, and everything from memory, are computed on a sample.
+    The update of a weight with more than 65,536 elements, its sum of absolute gradients, and everything from memory
+    are those of a sample.
     """
-    return called(
-        _update_values,
-        _float(after),
-        None if gradient is None else _float(gradient),
-        _float(given.held),
-        given.known,
-        given.momentum,
-        given.velocity,
-        None if given.correction is None or given.velocity is None else _float(given.correction),
-        has_units=_has_units(after),
-        sign=given.sign,
-    )
+    if not given:
+        return []
+    now = [_flat(value) for value in after]
+    sizes = np.array([value.shape[0] for value in now], np.float32)
+    dense = [None if gradient is None else _flat(gradient) for gradient in gradients]
+    count = len(given)
+    held = [one.held for one in given]
+    update = [_sample(value, _WHOLE) - kept for value, kept in zip(now, held, strict=True)]
+    present = [place for place in range(count) if dense[place] is not None]
+    lengths, others = norms([*held, *update, *(one for one in dense if one is not None)])
+    norm, nonfinite = _instead([lengths[:count], others[:count]], [one.known for one in given])
+    of_gradients = [_among(column[2 * count :], present, count) for column in (lengths, others)]
+    measured = np.array([value.shape[0] for value in held], np.float32)
+    columns = [
+        tf.constant(sizes),
+        of_gradients[0],
+        _absolute_sums(dense, present, sizes),
+        of_gradients[1],
+        norm,
+        nonfinite,
+        lengths[count : 2 * count] * np.sqrt(sizes / np.maximum(measured, 1)),
+        *_of_memory(given, dense),
+        _starved_shares([one.reached for one in given]),
+    ]
+    return list(tf.unstack(tf.stack(columns, 1), num=count))
 
 
-def _has_units(weight: tf.Tensor) -> bool:
-    shape = weight.shape
-    return shape.rank is not None and shape.rank >= 2 and shape.num_elements() != 0
+def _absolute_sums(
+    dense: Sequence[tf.Tensor | None], present: Sequence[int], sizes: NDArray[np.float32]
+) -> tf.Tensor:
+    parts, gradients = _sampled(dense, present)
+    sums = parts.sums(tf.abs(_finite(gradients))) * (sizes[list(present)] / np.maximum(parts.lengths, 1))
+    return _among(sums, present, len(dense))
 
 
-def _float(value: Any) -> tf.Tensor:
-    return tf.cast(tf.convert_to_tensor(value), tf.float32)
+def _of_memory(given: Sequence[Before], dense: Sequence[tf.Tensor | None]) -> list[tf.Tensor]:
+    """`[weights]` cosine between gradient and momentum, and surprise; NaN where the optimizer has no such memory."""
+    count = len(given)
+    with_momentum = [at for at in range(count) if dense[at] is not None and given[at].momentum is not None]
+    with_velocity = [at for at in range(count) if dense[at] is not None and given[at].velocity is not None]
+    parts, gradients = _sampled(dense, with_momentum)
+    cosine = _cosines(parts, gradients, parts.blocks([given[at].momentum for at in with_momentum]))
+    cosine *= np.array([given[at].sign for at in with_momentum], np.float32)
+    if with_velocity != with_momentum:
+        parts, gradients = _sampled(dense, with_velocity)
+    surprise = _surprises(parts, gradients, parts.blocks([given[at].velocity for at in with_velocity]))
+    corrections = [1.0 if given[at].correction is None else given[at].correction for at in with_velocity]
+    surprise *= tf.sqrt(tf.stack([tf.cast(one, tf.float32) for one in corrections])) if corrections else 1.0
+    return [_among(cosine, with_momentum, count), _among(surprise, with_velocity, count)]
 
 
-def called(function: Callable[..., Any], *values: tf.Tensor | None, **settings: float) -> Any:
-    """Calls a function that is traced once for each combination of values that are None, and for its settings."""
-    given = tuple(value is not None for value in values)
-    traced = _traced(function, given, tuple(sorted(settings.items())))
-    return traced(*(value for value in values if value is not None))
+def _sampled(dense: Sequence[tf.Tensor | None], places: Sequence[int]) -> tuple[Parts, tf.Tensor]:
+    samples = [_sample(gradient, _OF_MEMORY) for gradient in (dense[at] for at in places) if gradient is not None]
+    parts = Parts([sample.shape[0] for sample in samples])
+    return parts, parts.blocks(samples)
+
+
+def _cosines(parts: Parts, gradient: tf.Tensor, momentum: tf.Tensor) -> tf.Tensor:
+    norms = tf.sqrt(parts.sums(tf.square(gradient))) * tf.sqrt(parts.sums(tf.square(momentum)))
+    return tf.where(norms > 0, parts.sums(gradient * momentum) / norms, math.nan)
+
+
+def _surprises(parts: Parts, gradient: tf.Tensor, velocity: tf.Tensor) -> tf.Tensor:
+    # Where no gradient has arrived before, any is infinitely surprising.
+    known = velocity > 0
+    count = parts.sums(tf.cast(known, tf.float32))
+    squares = parts.sums(tf.where(known, tf.square(gradient) / tf.where(known, velocity, 1.0), 0.0))
+    return tf.where(count > 0, tf.sqrt(squares / tf.maximum(count, 1.0)), math.nan)
+
+
+def _reached(velocity: tf.Tensor) -> tf.Tensor | None:
+    if velocity.shape.rank < 2 or not velocity.shape.num_elements():
+        return None
+    rows = tf.reshape(tf.cast(velocity, tf.float32), [-1, velocity.shape[-1]])
+    count, units = rows.shape
+    if count * units > _WHOLE:
+        rows = tf.gather(rows, _spread(count, max(_WHOLE // units, _BLOCK)))
+    return tf.reduce_max(rows, 0)
+
+
+def _starved_shares(reached: Sequence[tf.Tensor | None]) -> tf.Tensor:
+    places = [place for place, units in enumerate(reached) if units is not None]
+    known = [units for units in reached if units is not None]
+    if not known:
+        return tf.fill([len(reached)], math.nan)
+    counts = [units.shape[0] for units in known]
+    starved = tf.cast(tf.concat(known, 0) <= 0, tf.float32)
+    sums = tf.math.unsorted_segment_sum(starved, tf.constant(np.repeat(np.arange(len(counts)), counts)), len(counts))
+    return _among(sums / np.array(counts, np.float32), places, len(reached))
+
+
+def _instead(columns: Sequence[tf.Tensor], known: Sequence[tf.Tensor | None]) -> list[tf.Tensor]:
+    """Columns `[weights]` with the values that are known of some weights, `[columns]` each."""
+    places = [place for place, values in enumerate(known) if values is not None]
+    if not places:
+        return list(columns)
+    values = tf.unstack(tf.stack([value for value in known if value is not None], 1))
+    index = np.arange(len(known))
+    index[places] = len(known) + np.arange(len(places))
+    return [tf.gather(tf.concat([column, own], 0), index) for column, own in zip(columns, values, strict=True)]
+
+
+def _among(column: tf.Tensor, places: Sequence[int], count: int) -> tf.Tensor:
+    """`[count]` with the values of a column at these places and NaN elsewhere."""
+    if len(places) == count:
+        return column
+    index = np.full(count, len(places))
+    index[list(places)] = np.arange(len(places))
+    return tf.gather(tf.concat([column, [math.nan]], 0), index)
+
+
+def _flat(value: Any) -> tf.Tensor:
+    tensor = tf.convert_to_tensor(value)
+    size = tensor.shape.num_elements()
+    if size is None:
+        raise ValueError("a weight has an unknown shape")
+    return tf.reshape(tf.cast(tensor, tf.float32), [size])
+
+
+def _sample(flat: tf.Tensor, most: int) -> tf.Tensor:
+    """An evenly spread sample of a vector; all of one with at most `most` elements."""
+    size = flat.shape[0]
+    if size <= most:
+        return flat
+    blocks = tf.reshape(flat[: size // _BLOCK * _BLOCK], [-1, _BLOCK])
+    return tf.reshape(tf.gather(blocks, _spread(size // _BLOCK, most // _BLOCK)), [_length(size, most)])
+
+
+def _length(size: int, most: int) -> int:
+    return size if size <= most else min(size // _BLOCK, most // _BLOCK) * _BLOCK
 
 
 @functools.cache
-def _traced(
-    function: Callable[..., Any], given: tuple[bool, ...], settings: tuple[tuple[str, float], ...]
-) -> Callable[..., Any]:
-    def call(*values: tf.Tensor) -> Any:
-        left = iter(values)
-        return function(*(next(left) if is_given else None for is_given in given), **dict(settings))
+def _spread(count: int, wanted: int) -> NDArray[np.int32]:
+    """`wanted` of the numbers below `count`, one in each of as many equal intervals; all if there are fewer.
 
-    return once([ANY] * sum(given))(call)
-
-
-def _large_before(
-    weight: tf.Tensor, momentum: tf.Tensor | None, velocity: tf.Tensor | None, *, has_units: bool
-) -> list[tf.Tensor]:
-    flat = tf.reshape(weight, [-1])
-    starved = _starved_share(velocity) if velocity is not None and has_units else math.nan
-    known = tf.concat([norm_and_nonfinite(flat), [starved]], 0)
-    rest = [strided(tf.reshape(value, [-1])) for value in (momentum, velocity) if value is not None]
-    return [known, strided(flat), *rest]
+    The place within the interval varies: the number of units is usually even, and an even stride could sample a few of
+    them only.
+    """
+    wanted = min(count, wanted)
+    if wanted == count:
+        return np.arange(count, dtype=np.int32)
+    place = np.arange(wanted)
+    return ((place + place * _GOLDEN % 1.0) * (count / wanted)).astype(np.int32)
 
 
-def _update_values(
-    after: tf.Tensor,
-    gradient: tf.Tensor | None,
-    held: tf.Tensor,
-    known: tf.Tensor | None,
-    momentum: tf.Tensor | None,
-    velocity: tf.Tensor | None,
-    correction: tf.Tensor | None,
-    *,
-    has_units: bool,
-    sign: float,
-) -> tf.Tensor:
-    flat = tf.reshape(after, [-1])
-    now, then = (flat if known is None else strided(flat)), tf.reshape(held, [-1])
-    scale = tf.sqrt(size_of(flat) / tf.maximum(size_of(now), 1.0))
-    update = norm_and_nonfinite(now - then)[0] * scale
-    if known is None:
-        starved = _starved_share(velocity) if velocity is not None and has_units else math.nan
-        known = tf.concat([norm_and_nonfinite(then), [starved]], 0)
-    of_gradient = tf.concat([size_of(flat)[None], tf.fill([len(GRADIENT_STATISTICS) - 1], math.nan)], 0)
-    cosine = surprise = tf.constant(math.nan)
-    if gradient is not None:
-        dense = tf.reshape(gradient, [-1])
-        sample = strided(dense)
-        of_gradient = gradient_values(dense, sample)
-        if momentum is not None:
-            cosine = sign * _cosine(sample, strided(tf.reshape(momentum, [-1])))
-        if velocity is not None:
-            surprise = _surprise(sample, strided(tf.reshape(velocity, [-1])))
-            surprise *= tf.sqrt(correction) if correction is not None else 1.0
-    return tf.concat([of_gradient, known[:2], [update, cosine, surprise, known[2]]], 0)
+def _finite(values: tf.Tensor) -> tf.Tensor:
+    return tf.where(tf.math.is_finite(values), values, 0.0)
 
-
-def _starved_share(velocity: tf.Tensor) -> tf.Tensor:
-    rows = sampled_rows(tf.reshape(velocity, [-1, tf.shape(velocity)[-1]]))
-    return tf.reduce_mean(tf.cast(tf.reduce_max(rows, 0) <= 0, tf.float32))
-
-
-def _cosine(gradient: tf.Tensor, momentum: tf.Tensor) -> tf.Tensor:
-    norms = tf.norm(gradient) * tf.norm(momentum)
-    return tf.where(norms > 0, tf.reduce_sum(gradient * momentum) / norms, math.nan)
-
-
-def _surprise(gradient: tf.Tensor, velocity: tf.Tensor) -> tf.Tensor:
-    # Where no gradient has arrived before, any is infinitely surprising.
-    known = velocity > 0
-    count = tf.reduce_sum(tf.cast(known, tf.float32))
-    squares = tf.where(known, tf.square(gradient) / tf.where(known, velocity, 1.0), 0.0)
-    return tf.where(count > 0, tf.sqrt(tf.reduce_sum(squares) / tf.maximum(count, 1.0)), math.nan)

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tb_activations.taps import taps
 from tb_activations.taps.layers import NamedLayer, activation_name
-from tb_activations.taps.numbers.statistics import SAMPLED
+from tb_activations.taps.numbers.samples import SAMPLED
 from tb_activations.taps.step import gates_again
 from tb_activations.taps.step.gates import Gate, SeeGate, gate_taps
 from tb_activations.taps.step.hooks import LoopCall

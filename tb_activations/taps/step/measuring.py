@@ -49,10 +49,13 @@ class Measuring:
         inputs: `statistics.norm` of inputs that are not the output of a measured call.
     """
 
-    def __init__(self, wanted_histograms: tf.Tensor | None, measure: Measure = now) -> None:
-        """`measure` calls the functions that compute statistics, now or after the step."""
+    def __init__(
+        self, wanted_histograms: tf.Tensor | None, measure: Measure = now, measure_output: Measure = now
+    ) -> None:
+        """`measure` calls the functions that compute statistics, `measure_output` those of outputs of whole calls."""
         self._wanted = wanted_histograms
         self._measure = measure
+        self._measure_output = measure_output
         self._sizes: collections.OrderedDict[Any, int] = collections.OrderedDict()
         self._gates: dict[int, list[Any]] = {}
         self.inputs: list[Any] = []
@@ -77,7 +80,7 @@ class Measuring:
         name = function.name if function is not None else _trusted_name(call)
         maps = feature_maps.first_maps(value, axis) if with_maps else None
         bounds = None if function is None else function.bounds
-        activation = self._measure(statistics.activation, value, axis, self._wanted, name, bounds)
+        activation = self._measure_output(statistics.activation, value, axis, self._wanted, name, bounds)
         shape = call.value.shape
         spec = Call(
             name=call.entry.name,

@@ -351,7 +351,7 @@ class Observation:
             self.rates.first,
         ]
         measured = [self._results.measured[id(seen)] for seen in self._rows]
-        backward = [self._results.gradient(seen) for seen in self._rows]
+        backward = self._results.gradients(self._rows)
         return Packing(
             head=[
                 tf.stack([tf.cast(value, tf.float32) for value in header]),

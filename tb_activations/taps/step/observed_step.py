@@ -31,7 +31,7 @@ StepFunction = Callable[[Any], dict[str, Any]]
 class ObservedStep:
     """Runs `model`'s training step and returns its logs and the observed statistics.
 
-    The taps are on the model's layers and on `compute_loss` only during the call.
+    The taps are on the model's layers and on `compute_loss` only while the step is traced, or runs eagerly.
     """
 
     def __init__(self, model: keras.Model, layers: LayerChoice, options: Options) -> None:
@@ -61,9 +61,7 @@ class ObservedStep:
         self._taps.want_histograms(with_histograms)
         if not self._functions:
             create_variables(self._model, spec or tf.nest.map_structure(tf.type_spec_from_value, batch))
-        with self._taps.on_layers(), taps.installed(self._on_model()):
-            logs = self._step(spec)(batch)
-        logs, packed = _apart(logs)
+        logs, packed = _apart(self._step(spec)(batch))
         return logs, self._taps.finished(packed)
 
     def can_execute(self, spec: Any) -> bool:
@@ -105,7 +103,9 @@ class ObservedStep:
         def on_batch(batch: Any) -> dict[str, Any]:
             # The iterator holds one batch only, however many steps an execution has.
             is_single = self._model.steps_per_execution == 1
-            return dict(self._made(_Again(batch) if is_single else iter([batch])))
+            # A compiled step needs the taps only while this is traced.
+            with self._taps.on_layers(), taps.installed(self._on_model()):
+                return dict(self._made(_Again(batch) if is_single else iter([batch])))
 
         if self._model.run_eagerly:
             step = on_batch

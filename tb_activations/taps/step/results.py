@@ -15,9 +15,9 @@ from tb_activations.taps import taps
 from tb_activations.taps.functions.between import Applied, Between
 from tb_activations.taps.functions.recognition import Function
 from tb_activations.taps.gist import gist
-from tb_activations.taps.numbers import batch_rows, feature_maps, histograms, statistics, through_time
+from tb_activations.taps.numbers import batch_rows, feature_maps, histograms, statistics, through_time, together
 from tb_activations.taps.numbers.aside import aside
-from tb_activations.taps.numbers.later import Measure
+from tb_activations.taps.numbers.later import Measure, items, later
 from tb_activations.taps.numbers.layout import GRADIENT_STATISTICS, SEQUENCE_VALUES, Call
 from tb_activations.taps.step.measuring import Measured, Measuring, gradient_without_padding, own_function
 from tb_activations.taps.step.seen import Seen, SeenCall, SeenInside, SeenPart
@@ -48,7 +48,8 @@ class Results:
         self._reasons = reasons
         self._with_maps = with_maps
         self._is_eager = taps.current_graph() is None
-        self._measuring = Measuring(wanted_histograms, measure)
+        # In a graph, the outputs of all calls are measured together.
+        self._measuring = Measuring(wanted_histograms, measure, measure if self._is_eager else later)
         self._mapped: set[int] = set()
         self._none: statistics.Gradient | None = None
 
@@ -72,6 +73,27 @@ class Results:
         origins = {applied.origin.ref() for applied in found.values()}
         for seen in calls:
             self.measure(seen, found.get(id(seen)), _own(seen, stops, origins))
+        self._measure_outputs([seen for seen in calls if id(seen) in self.measured])
+
+    def _measure_outputs(self, calls: Sequence[SeenCall]) -> None:
+        waiting = [self.measured[id(seen)].activation.arguments for seen in calls]
+        try:
+            activations = items(self._measure(together.activations, waiting), len(calls))
+        except Exception as error:  # The tensor that it failed for costs only its layer.
+            _LOGGER.debug("Cannot measure all outputs together (%s).", gist(error))
+            activations = [self._guarded(seen, one) for seen, one in zip(calls, waiting, strict=True)]
+        for seen, activation in zip(calls, activations, strict=True):
+            if activation is None:
+                del self.measured[id(seen)]
+            else:
+                self.measured[id(seen)] = dataclasses.replace(self.measured[id(seen)], activation=activation)
+
+    def _guarded(self, seen: SeenCall, arguments: Any) -> Any:
+        try:
+            return self._measure(statistics.activation, *arguments)
+        except Exception as error:  # A missing statistic must not stop the training.
+            self._fail(seen, error)
+            return None
 
     def measure(self, seen: SeenCall, applied: Applied | None, own: Function | None) -> None:
         """Measures a call; see `Measuring.measure`."""
@@ -101,21 +123,42 @@ class Results:
         except Exception as error:  # A missing statistic must not stop the training.
             self._fail(seen, error)
 
-    def gradient(self, seen: Seen) -> Any:
-        """The statistics of the gradient, NaN without one."""
+    def gradients(self, rows: Sequence[Seen]) -> list[Any]:
+        """The statistics of the gradient of each, NaN without one."""
+        whole = {id(seen): self._whole_gradient(seen) for seen in rows if id(seen) not in self._gradients}
+        plain = [seen for seen in rows if whole.get(id(seen)) is not None and _mask(seen) is None]
+        try:
+            given = [whole[id(seen)] for seen in plain]
+            measured = items(self._measure(together.gradients, given, self._wanted), len(plain))
+            found = {id(seen): one for seen, one in zip(plain, measured, strict=True)}
+        except Exception as error:  # The tensor that it failed for costs only its layer.
+            _LOGGER.debug("Cannot measure all gradients together (%s).", gist(error))
+            found = {}
+        return [found[id(seen)] if id(seen) in found else self._gradient(seen, whole.get(id(seen))) for seen in rows]
+
+    def _whole_gradient(self, seen: Seen) -> tf.Tensor | None:
+        try:
+            return _whole_gradient(seen) if seen.gradients else None
+        except Exception as error:  # A missing statistic must not stop the training.
+            self._without_gradient(seen, error)
+            return None
+
+    def _gradient(self, seen: Seen, whole: tf.Tensor | None) -> Any:
         if id(seen) in self._gradients:
             return self._gradients[id(seen)]
-        if not seen.gradients:
+        if whole is None:
             return self._no_gradient()
+        mask = _mask(seen)
         try:
-            whole = _whole_gradient(seen)
-            mask = seen.mask if isinstance(seen, SeenPart) else None
             if mask is not None:
                 return self._measure(gradient_without_padding, whole, mask, self._wanted)
             return self._measure(statistics.gradient, whole, self._wanted)
         except Exception as error:  # A missing statistic must not stop the training.
-            _LOGGER.warning("Layer health: cannot observe the gradient at layer %r (%s).", seen.name, gist(error))
+            self._without_gradient(seen, error)
             return self._no_gradient()
+
+    def _without_gradient(self, seen: Seen, error: Exception) -> None:
+        _LOGGER.warning("Layer health: cannot observe the gradient at layer %r (%s).", seen.name, gist(error))
 
     def sequences(self, rows: Sequence[Seen]) -> list[Any]:
         """`through_time.profile` of the cells among these rows; empty if histograms are never wanted."""
@@ -191,6 +234,10 @@ class Results:
                 tf.fill([len(GRADIENT_STATISTICS)], math.nan), tf.fill([histograms.LENGTH], math.nan)
             )
         return self._none
+
+
+def _mask(seen: Seen) -> tf.Tensor | None:
+    return seen.mask if isinstance(seen, SeenPart) else None
 
 
 def _is_cell(row: Seen) -> TypeGuard[SeenPart]:

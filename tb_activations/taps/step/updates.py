@@ -15,9 +15,8 @@ from tb_activations.taps.finder import LayerFinder
 from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import weight_key
 from tb_activations.taps.numbers.aside import aside
-from tb_activations.taps.numbers.later import Measure, items
+from tb_activations.taps.numbers.later import items
 from tb_activations.taps.numbers.layout import Weight
-from tb_activations.taps.numbers.vectors import is_short, updated_together
 from tb_activations.taps.numbers.weights import Before, before, updated
 from tb_activations.taps.step.gradients import Wanted
 from tb_activations.taps.step.hooks import LoopCall
@@ -145,23 +144,9 @@ class Updates:
     def _see(self, gradients: Sequence[Any], variables: Sequence[Any], held: Sequence[Before]) -> None:
         dense = _sum_over_replicas([None if g is None else aside(tf.convert_to_tensor(g)) for g in gradients])
         after = [tf.convert_to_tensor(variable) for variable in variables]
-        values = _updated_all(held, dense, after, self._observation.measure)
+        values = items(self._observation.measure(updated, held, dense, after), len(after))
         for variable, gradient, own in zip(variables, dense, values, strict=True):
             self._observation.see_weight(weight_key(variable), self._owners.weight(variable, gradient is not None), own)
-
-
-def _updated_all(
-    held: Sequence[Before], gradients: Sequence[tf.Tensor | None], after: Sequence[tf.Tensor], measure: Measure
-) -> list[Any]:
-    """`updated` of every weight, short ones together."""
-    rows = list(zip(held, gradients, after, strict=True))
-    short = [place for place, (before, gradient, _) in enumerate(rows) if is_short(before, gradient)]
-    together: dict[int, Any] = {}
-    if len(short) > 1:
-        known = [gradients[place] for place in short]
-        values = measure(updated_together, [held[place] for place in short], known, [after[place] for place in short])
-        together = dict(zip(short, items(values, len(short)), strict=True))
-    return [together[place] if place in together else measure(updated, *row) for place, row in enumerate(rows)]
 
 
 @contextlib.contextmanager

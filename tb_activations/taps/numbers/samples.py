@@ -1,0 +1,101 @@
+"""Rows of tensors, sampled, and their sums and extremes; of several tensors at once.
+
+The cost of a small operation in a large graph is mostly its call. So tensors with as many columns share their operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+SAMPLED = 2**14
+"""About how many elements a sample has."""
+_FEWEST = 64
+"""Minimum number of sampled rows, if there are as many."""
+_NARROW = 16
+"""Narrower rows are copied slowly one by one."""
+
+
+class Samples:
+    """Evenly strided rows of tensors `[rows, columns]` with the same number of columns, which is not 0.
+
+    Attributes:
+        values: `[sampled rows, columns]` of all tensors; of several tensors one row more, which belongs to none.
+        counts: `[tensors]` float32, sampled rows of each.
+    """
+
+    def __init__(self, tensors: Sequence[tf.Tensor]) -> None:
+        self._tensors = len(tensors)
+        parts = [sampled_rows(tensor) for tensor in tensors]
+        lengths = tf.stack([tf.shape(part)[0] for part in parts])
+        self.counts = tf.cast(lengths, tf.float32)
+        if self._tensors == 1:
+            self.values = parts[0]
+            return
+        # The number of sums is that of the last row, so a further row comes after tensors that may be empty.
+        self.values = tf.concat([*parts, tf.zeros(tf.stack([1, tf.shape(parts[0])[1]]))], 0)
+        self._owners = tf.repeat(tf.range(self._tensors + 1), tf.concat([lengths, [1]], 0))
+
+    def __len__(self) -> int:
+        return self._tensors
+
+    @property
+    def sizes(self) -> tf.Tensor:
+        """`[tensors]` float32, sampled elements of each."""
+        return self.counts * tf.cast(tf.shape(self.values)[1], tf.float32)
+
+    def parts(self) -> list[tf.Tensor]:
+        """`[sampled rows, columns]` of each tensor."""
+        if self._tensors == 1:
+            return [self.values]
+        lengths = tf.concat([tf.cast(self.counts, tf.int32), [1]], 0)
+        return list(tf.split(self.values, lengths, num=self._tensors + 1)[:-1])
+
+    def sums(self, values: tf.Tensor) -> tf.Tensor:
+        """`[tensors]`, the sum of what belongs to each; `values` has the shape of `self.values`."""
+        rows = tf.reduce_sum(values, 1)
+        return tf.reduce_sum(rows)[None] if self._tensors == 1 else tf.math.segment_sum(rows, self._owners)[:-1]
+
+    def column_sums(self, values: tf.Tensor) -> tf.Tensor:
+        """`[tensors, columns]`."""
+        return self._by_column(values, tf.reduce_sum, tf.math.segment_sum)
+
+    def column_minima(self) -> tf.Tensor:
+        """`[tensors, columns]`."""
+        return self._by_column(self.values, tf.reduce_min, tf.math.segment_min)
+
+    def column_maxima(self) -> tf.Tensor:
+        """`[tensors, columns]`."""
+        return self._by_column(self.values, tf.reduce_max, tf.math.segment_max)
+
+    def of_rows(self, values: tf.Tensor) -> tf.Tensor:
+        """`[tensors, ...]` for each row."""
+        # The row that belongs to no tensor gets what the last one gets.
+        return values if self._tensors == 1 else tf.gather(values, tf.minimum(self._owners, self._tensors - 1))
+
+    def _by_column(self, values: tf.Tensor, whole: Callable[..., Any], each: Callable[..., Any]) -> Any:
+        return whole(values, 0)[None] if self._tensors == 1 else each(values, self._owners)[:-1]
+
+
+def sampled_rows(rows: tf.Tensor) -> tf.Tensor:
+    """Evenly strided rows of `[rows, columns]`, whose number of columns is not 0; all of a small tensor."""
+    known = rows.shape[-1] if rows.shape.rank == 2 else None
+    count = tf.shape(rows)[0]
+    if known is not None and known >= _NARROW:
+        return every(rows, count // max(SAMPLED // known, _FEWEST))
+    columns = tf.shape(rows)[1]
+    stride = count // tf.maximum(SAMPLED // columns, _FEWEST)
+    # All rows are one block, which is copied at once.
+    block = tf.where(stride <= 1, tf.maximum(count, 1), 1)
+    blocks = tf.reshape(rows, tf.stack([count // block, block * columns]))
+    return tf.reshape(every(blocks, stride), tf.stack([-1, columns]))
+
+
+def every(rows: tf.Tensor, stride: tf.Tensor) -> tf.Tensor:
+    """Each row at a multiple of the stride, made odd. Gathering takes a tenth of the time of a strided slice.
+
+    The width of an image is usually even: an even stride could sample a single column of it.
+    """
+    return tf.gather(rows, tf.range(0, tf.shape(rows)[0], tf.bitwise.bitwise_or(stride, 1)))

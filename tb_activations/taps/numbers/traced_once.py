@@ -1,0 +1,21 @@
+"""Functions of a graph that are traced once, however many layers they are called for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+ANY = tf.TensorSpec(None, tf.float32)
+FLAG = tf.TensorSpec([], tf.bool)
+
+
+def once(signature: list[tf.TensorSpec]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A `tf.function` that is traced once for this signature and not inlined into the graphs that call it.
+
+    If it were inlined, TensorFlow would optimize its conditionals again for every layer, which takes longer than
+    everything else.
+    """
+    whole = {"_noinline": True}
+    return lambda f: tf.function(f, input_signature=signature, autograph=False, experimental_attributes=whole)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -10,7 +11,7 @@ import tensorflow as tf
 from keras import layers
 
 from tb_activations import load
-from tb_activations.taps.numbers import statistics
+from tb_activations.taps.numbers import tables
 from tb_activations.taps.step.packing import Packing
 from tests.faults.conftest import Told
 from tests.faults.observe import EPOCH_STEPS, SAME, check_row, every_step, fit, network, outcome
@@ -32,16 +33,16 @@ class OutOfMemory:
 
 
 def failing_before_the_update(monkeypatch: pytest.MonkeyPatch) -> None:
-    measure, memory = statistics.activation, OutOfMemory()
+    measure, memory = tables.outputs, OutOfMemory()
 
-    def activation(value: tf.Tensor, *arguments: Any) -> Any:
-        if value.shape[-1] == 16:
+    def outputs(tensors: Sequence[tf.Tensor], bounds: tf.Tensor | None) -> Any:
+        if tensors[0].shape[-1] == 16:
             zero = tf.numpy_function(memory, [], tf.float64, stateful=True)
             with tf.control_dependencies([zero]):
-                value = tf.identity(value)
-        return measure(value, *arguments)
+                tensors = [tf.identity(tensor) for tensor in tensors]
+        return measure(tensors, bounds)
 
-    monkeypatch.setattr(statistics, "activation", activation)
+    monkeypatch.setattr(tables, "outputs", outputs)
 
 
 def failing_after_the_update(monkeypatch: pytest.MonkeyPatch) -> None:

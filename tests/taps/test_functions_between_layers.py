@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from tb_activations.taps.numbers import statistics
+from tb_activations.taps.numbers import together
 from tests.training.by_hand import PICTURES, UNITS, ByHand, X, assert_silent, bias, dense, head, subclassed
 from tests.training.forward import row_of, seen_by, value_of
 from tests.training.models import Trainable, digits, train
@@ -238,13 +238,13 @@ def test_a_gate_whose_sigmoid_is_outside_the_layer_is_a_gate() -> None:
 def test_every_output_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The statistics after a function take no second pass over the tensor before it."""
     measured: list[Any] = []
-    original = statistics.activation
+    original = together.activations
 
-    def counted(value: Any, *args: Any, **options: Any) -> Any:
-        measured.append(value)
-        return original(value, *args, **options)
+    def counted(given: Any) -> Any:
+        measured.extend(value for value, *_ in given)
+        return original(given)
 
-    monkeypatch.setattr(statistics, "activation", counted)
+    monkeypatch.setattr(together, "activations", counted)
     seen_by(subclassed(tf.nn.relu), X)
     assert len(measured) == 2
 

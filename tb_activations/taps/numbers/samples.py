@@ -1,6 +1,6 @@
 """Rows of tensors, sampled, and their sums and extremes; of several tensors at once.
 
-The cost of a small operation in a large graph is mostly its call. So tensors with as many columns share their operations.
+A small operation in a large graph costs little more than its call, so tensors with as many columns share theirs.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def outputs(tensors: Sequence[tf.Tensor], bounds: tf.Tensor | None) -> Outputs:
     # A column that is zero in the sampled rows may be active, or not finite, in others.
     everywhere = tf.abs(sums) / tf.maximum(rows, 1.0)[:, None]
     peak = tf.where((peak == 0) | ~tf.math.is_finite(everywhere), everywhere, peak)
-    share = samples.column_sums(tf.cast(values != 0, tf.float32)) / samples.counts[:, None]
+    share = _share(samples.column_sums(tf.cast(values != 0, tf.float32)), samples.counts[:, None])
     active = tf.where(peak == 0, 0.0, tf.maximum(share, 1 / tf.maximum(rows, 1.0)[:, None]))
 
     columns = [
@@ -93,7 +93,8 @@ def outputs(tensors: Sequence[tf.Tensor], bounds: tf.Tensor | None) -> Outputs:
         std,
         tf.reduce_min(lows, 1),
         tf.reduce_max(highs, 1),
-        tf.reduce_mean(active, 1) * sizes,
+        # A number of elements: the mean of shares leaves rounding errors.
+        tf.round(tf.math.multiply_no_nan(tf.reduce_mean(active, 1), sizes)),
         tf.zeros_like(sizes),
         within,
         between,
@@ -192,7 +193,12 @@ def _outer_shares(samples: Samples, bounds: tf.Tensor) -> tf.Tensor:
     middle, outer = tf.reduce_mean(bounds, 1), (bounds[:, 1] - bounds[:, 0]) / 2 * OUTER
     distance = tf.abs(samples.values - samples.of_rows(middle[:, None]))
     is_outer = tf.cast(distance > samples.of_rows(outer[:, None]), tf.float32)
-    return tf.where(tf.math.is_nan(middle), middle, samples.sums(is_outer) / samples.sizes)
+    return tf.where(tf.math.is_nan(middle), middle, _share(samples.sums(is_outer), samples.sizes))
+
+
+def _share(count: tf.Tensor, whole: tf.Tensor) -> tf.Tensor:
+    # In float32 a vectorized division may be off by one digit: all of a thousand would be a little less than 1.
+    return tf.cast(tf.cast(count, tf.float64) / tf.cast(whole, tf.float64), tf.float32)
 
 
 def _careful(groups: Sequence[Outputs] | Sequence[Gradients], measure: object, count: int) -> list[tf.Tensor]:

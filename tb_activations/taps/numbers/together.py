@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -23,7 +24,8 @@ _NARROW = 8
 
 def activations(given: Sequence[Output]) -> list[Activation]:
     """`statistics.activation` of each; `with_histogram` is the same for all."""
-    rows = [None if one[1] is None else _rows(one[0], one[1]) for one in given]
+    is_alone = _is_for_xla()
+    rows = [None if one[1] is None or is_alone else _rows(one[0], one[1]) for one in given]
     found = {place: activation(*given[place]) for place, one in enumerate(rows) if one is None}
     members, groups = _grouped(rows)
     if groups:
@@ -45,7 +47,8 @@ def activations(given: Sequence[Output]) -> list[Activation]:
 
 def gradients(given: Sequence[tf.Tensor], with_histogram: tf.Tensor | None) -> list[Gradient]:
     """`statistics.gradient` of each."""
-    rows = [_rows(one, one.shape.rank - 1) if one.shape.rank else None for one in given]
+    is_alone = _is_for_xla()
+    rows = [None if is_alone or not one.shape.rank else _rows(one, one.shape.rank - 1) for one in given]
     found = {place: gradient(given[place], with_histogram) for place, one in enumerate(rows) if one is None}
     members, groups = _grouped(rows)
     if groups:
@@ -55,6 +58,20 @@ def gradients(given: Sequence[tf.Tensor], with_histogram: tf.Tensor | None) -> l
         places = [place for group in members for place in group]
         found |= {place: Gradient(*row) for place, *row in zip(places, values, filled, strict=True)}
     return [found[place] for place in range(len(given))]
+
+
+def _is_for_xla() -> bool:
+    """Whether the current graph is compiled by XLA, which has no sums over sorted segments."""
+    graph: Any = tf.compat.v1.get_default_graph()
+    # Terminates: each graph and context was made within the next one.
+    while graph is not None:
+        context = graph._get_control_flow_context()
+        while context is not None:
+            if context.IsXLAContext():
+                return True
+            context = context.outer_context
+        graph = getattr(graph, "outer_graph", None)
+    return False
 
 
 def _rows(value: tf.Tensor, axis: int) -> tf.Tensor | None:

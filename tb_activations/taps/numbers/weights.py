@@ -122,9 +122,7 @@ def updated(
     return list(tf.unstack(tf.stack(columns, 1), num=count))
 
 
-def _absolute_sums(
-    dense: Sequence[tf.Tensor | None], present: Sequence[int], sizes: NDArray[np.float32]
-) -> tf.Tensor:
+def _absolute_sums(dense: Sequence[tf.Tensor | None], present: Sequence[int], sizes: NDArray[np.float32]) -> tf.Tensor:
     parts, gradients = _sampled(dense, present)
     sums = parts.sums(tf.abs(_finite(gradients))) * (sizes[list(present)] / np.maximum(parts.lengths, 1))
     return _among(sums, present, len(dense))
@@ -243,4 +241,3 @@ def _spread(count: int, wanted: int) -> NDArray[np.int32]:
 
 def _finite(values: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.math.is_finite(values), values, 0.0)
-

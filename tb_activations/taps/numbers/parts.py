@@ -14,6 +14,8 @@ _WIDTH = 256
 """Elements of a block. Vectors are filled up with zeros: sums over rows take a tenth of the time of sums by place."""
 _SHORT = 4096
 """Up to this length, joining vectors costs less than a call for each."""
+_MIDDLE = 2**16
+"""Longer vectors are measured alone, so that they need not be kept in memory until all others are known."""
 
 
 class Parts:
@@ -54,21 +56,27 @@ class Parts:
 
 def norms(vectors: Sequence[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
     """`[vectors]` each: L2 norm of the finite elements, and number of the others; float32 vectors of known length."""
-    long = [place for place, vector in enumerate(vectors) if vector.shape[0] > _SHORT]
-    short = [place for place, vector in enumerate(vectors) if vector.shape[0] <= _SHORT]
-    parts = Parts([vectors[place].shape[0] for place in short])
+    lengths = [vector.shape[0] for vector in vectors]
+    short = [place for place, length in enumerate(lengths) if length <= _SHORT]
+    middle = [place for place, length in enumerate(lengths) if _SHORT < length <= _MIDDLE]
+    long = [place for place, length in enumerate(lengths) if length > _MIDDLE]
+    parts = Parts([lengths[place] for place in short])
     blocks = parts.blocks([vectors[place] for place in short])
-    of_long = [tf.zeros([0]), *(2.0 * tf.nn.l2_loss(vectors[place])[None] for place in long)]
-    squares = tf.concat([parts.sums(tf.square(blocks)), *of_long], 0)
+    of_middle = [tf.zeros([0]), *(2.0 * tf.nn.l2_loss(vectors[place])[None] for place in middle)]
+    squares = tf.concat([parts.sums(tf.square(blocks)), *of_middle], 0)
 
     def careful() -> tf.Tensor:
-        own = [tf.zeros([2, 0]), *(norm_and_others(vectors[place])[:, None] for place in long)]
-        return tf.concat([parts.careful_norms(blocks), *own], 1)
+        return tf.concat([parts.careful_norms(blocks), *_alone([vectors[place] for place in middle])], 1)
 
     is_fast = tf.reduce_all(is_plain(squares))
     table = tf.cond(is_fast, lambda: tf.stack([tf.sqrt(squares), tf.zeros_like(squares)]), careful)
-    lengths, others = tf.unstack(tf.gather(table, np.argsort([*short, *long]), axis=1))
-    return lengths, others
+    table = tf.concat([table, *_alone([vectors[place] for place in long])], 1)
+    found, others = tf.unstack(tf.gather(table, np.argsort([*short, *middle, *long]), axis=1))
+    return found, others
+
+
+def _alone(vectors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    return [norm_and_others(vector)[:, None] for vector in vectors]
 
 
 def norm_and_others(vector: tf.Tensor) -> tf.Tensor:

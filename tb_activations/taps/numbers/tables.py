@@ -83,7 +83,7 @@ def outputs(tensors: Sequence[tf.Tensor], bounds: tf.Tensor | None) -> Outputs:
     peak = tf.maximum(highs, -lows)
     # A column that is zero in the sampled rows may be active, or not finite, in others.
     everywhere = tf.abs(sums) / tf.maximum(rows, 1.0)[:, None]
-    peak = tf.where((peak == 0) | ~tf.math.is_finite(everywhere), everywhere, peak)
+    peak = tf.where((peak <= 0) | ~tf.math.is_finite(everywhere), everywhere, peak)
     share = _share(samples.column_sums(tf.cast(values != 0, tf.float32)), samples.counts[:, None])
     active = tf.where(peak == 0, 0.0, tf.maximum(share, 1 / tf.maximum(rows, 1.0)[:, None]))
 
@@ -198,7 +198,7 @@ def _outer_shares(samples: Samples, bounds: tf.Tensor) -> tf.Tensor:
 
 def _share(count: tf.Tensor, whole: tf.Tensor) -> tf.Tensor:
     # In float32 a vectorized division may be off by one digit: all of a thousand would be a little less than 1.
-    return tf.cast(tf.cast(count, tf.float64) / tf.cast(whole, tf.float64), tf.float32)
+    return tf.cast(tf.math.divide_no_nan(tf.cast(count, tf.float64), tf.cast(whole, tf.float64)), tf.float32)
 
 
 def _careful(groups: Sequence[Outputs] | Sequence[Gradients], measure: object, count: int) -> list[tf.Tensor]:

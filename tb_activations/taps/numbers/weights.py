@@ -92,8 +92,8 @@ def updated(
     no gradient has ever reached. Surprise is the root mean square of gradient / √velocity (Wortsman et al. 2023). It is
     large if the memory of the square is out of date.
 
-    The update of a weight with more than 65,536 elements, its sum of absolute gradients, and everything from memory
-    are those of a sample.
+    Of a weight with more than 65,536 elements, the update is that of a sample; of one with more than 8,192, so are the
+    sum of absolute gradients and everything from memory.
     """
     if not given:
         return []

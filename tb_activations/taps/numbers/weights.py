@@ -99,7 +99,11 @@ def updated(
         return []
     now = [_flat(value) for value in after]
     sizes = np.array([value.shape[0] for value in now], np.float32)
-    dense = [None if gradient is None else _flat(gradient) for gradient in gradients]
+    # The shape of a gradient may be unknown: that of its weight is not.
+    dense = [
+        None if gradient is None else tf.reshape(tf.cast(gradient, tf.float32), [value.shape[0]])
+        for gradient, value in zip(gradients, now, strict=True)
+    ]
     count = len(given)
     held = [one.held for one in given]
     update = [_sample(value, _WHOLE) - kept for value, kept in zip(now, held, strict=True)]

@@ -14,8 +14,6 @@ SAMPLED = 2**14
 """About how many elements a sample has."""
 _FEWEST = 64
 """Minimum number of sampled rows, if there are as many."""
-_NARROW = 16
-"""Narrower rows are copied slowly one by one."""
 
 
 class Samples:
@@ -24,19 +22,32 @@ class Samples:
     Attributes:
         values: `[sampled rows, columns]` of all tensors; of several tensors one row more, which belongs to none.
         counts: `[tensors]` float32, sampled rows of each.
+        rows: `[tensors]` int32, all rows of each.
     """
 
     def __init__(self, tensors: Sequence[tf.Tensor]) -> None:
         self._tensors = len(tensors)
-        parts = [sampled_rows(tensor) for tensor in tensors]
-        lengths = tf.stack([tf.shape(part)[0] for part in parts])
-        self.counts = tf.cast(lengths, tf.float32)
         if self._tensors == 1:
-            self.values = parts[0]
-            return
-        # The number of sums is that of the last row, so a further row comes after tensors that may be empty.
-        self.values = tf.concat([*parts, tf.zeros(tf.stack([1, tf.shape(parts[0])[1]]))], 0)
-        self._owners = tf.repeat(tf.range(self._tensors + 1), tf.concat([lengths, [1]], 0))
+            self.values = sampled_rows(tensors[0])
+            self.rows, lengths = tf.shape(tensors[0])[:1], tf.shape(self.values)[:1]
+        else:
+            # Few operations for each tensor: a deep network has hundreds of them.
+            self.rows = tf.stack([tf.shape(tensor) for tensor in tensors])[:, 0]
+            columns = tensors[0].shape[-1]
+            strides = tf.bitwise.bitwise_or(self.rows // max(SAMPLED // columns, _FEWEST), 1)
+            lengths = -(-self.rows // strides)
+            zero = tf.constant(0)
+            ends = zip(
+                tensors, tf.unstack(self.rows, num=len(tensors)), tf.unstack(strides, num=len(tensors)), strict=True
+            )
+            parts = [
+                tf.raw_ops.GatherV2(params=tensor, indices=tf.range(zero, count, stride), axis=zero)
+                for tensor, count, stride in ends
+            ]
+            # The number of sums is that of the last row, so a further row comes after tensors that may be empty.
+            self.values = tf.concat([*parts, tf.zeros([1, columns])], 0)
+            self._owners = tf.repeat(tf.range(self._tensors + 1), tf.concat([lengths, [1]], 0))
+        self.counts = tf.cast(lengths, tf.float32)
 
     def __len__(self) -> int:
         return self._tensors
@@ -81,21 +92,12 @@ class Samples:
 
 def sampled_rows(rows: tf.Tensor) -> tf.Tensor:
     """Evenly strided rows of `[rows, columns]`, whose number of columns is not 0; all of a small tensor."""
-    known = rows.shape[-1] if rows.shape.rank == 2 else None
-    count = tf.shape(rows)[0]
-    if known is not None and known >= _NARROW:
-        return every(rows, count // max(SAMPLED // known, _FEWEST))
-    columns = tf.shape(rows)[1]
+    count, columns = tf.unstack(tf.shape(rows), num=2)
     stride = count // tf.maximum(SAMPLED // columns, _FEWEST)
     # All rows are one block, which is copied at once.
     block = tf.where(stride <= 1, tf.maximum(count, 1), 1)
     blocks = tf.reshape(rows, tf.stack([count // block, block * columns]))
-    return tf.reshape(every(blocks, stride), tf.stack([-1, columns]))
-
-
-def every(rows: tf.Tensor, stride: tf.Tensor) -> tf.Tensor:
-    """Each row at a multiple of the stride, made odd. Gathering takes a tenth of the time of a strided slice.
-
-    The width of an image is usually even: an even stride could sample a single column of it.
-    """
-    return tf.gather(rows, tf.range(0, tf.shape(rows)[0], tf.bitwise.bitwise_or(stride, 1)))
+    # The width of an image is usually even: an even stride could sample a single column of it. Gathering takes a tenth
+    # of the time of a strided slice.
+    places = tf.range(0, tf.shape(blocks)[0], tf.bitwise.bitwise_or(stride, 1))
+    return tf.reshape(tf.gather(blocks, places), tf.stack([-1, columns]))

@@ -66,9 +66,9 @@ def outputs(tensors: Sequence[tf.Tensor], bounds: tf.Tensor | None) -> Outputs:
     """Statistics of tensors `[rows, columns]`; `bounds` `[tensors, 2]`, NaN for a tensor without, None for none."""
     samples = Samples(tensors)
     values, seen = samples.values, samples.sizes
-    rows = tf.cast(tf.stack([tf.shape(tensor)[0] for tensor in tensors]), tf.float32)
+    rows = tf.cast(samples.rows, tf.float32)
     sizes = rows * tf.cast(tf.shape(values)[1], tf.float32)
-    sums = tf.concat([_column_sums(tensor) for tensor in tensors], 0)
+    sums = _column_sums(tensors, samples.rows)
     total = tf.reduce_sum(sums, 1)
 
     means = samples.column_sums(values) / samples.counts[:, None]
@@ -109,8 +109,8 @@ def outputs(tensors: Sequence[tf.Tensor], bounds: tf.Tensor | None) -> Outputs:
 def gradients(tensors: Sequence[tf.Tensor]) -> Gradients:
     """Statistics of gradients `[rows, columns]`."""
     samples = Samples(tensors)
-    sizes = tf.cast(tf.stack([tf.size(tensor, out_type=tf.int64) for tensor in tensors]), tf.float32)
-    squares = tf.stack([2.0 * tf.nn.l2_loss(tensor) for tensor in tensors])
+    sizes = tf.cast(samples.rows, tf.float32) * tf.cast(tf.shape(samples.values)[1], tf.float32)
+    squares = 2.0 * tf.stack([tf.nn.l2_loss(tensor) for tensor in tensors])
     absolute = samples.sums(tf.abs(samples.values)) * (sizes / samples.sizes)
     values = tf.stack([sizes, tf.sqrt(squares), absolute, tf.zeros_like(sizes)], 1)
     return Gradients(samples, sizes, values, is_plain(squares))
@@ -183,10 +183,12 @@ def careful_length(kept: tf.Tensor) -> tf.Tensor:
     return largest * tf.sqrt(tf.reduce_sum(tf.square(kept / tf.where(largest > 0, largest, 1.0))))
 
 
-def _column_sums(rows: tf.Tensor) -> tf.Tensor:
-    """`[1, columns]`."""
+def _column_sums(tensors: Sequence[tf.Tensor], rows: tf.Tensor) -> tf.Tensor:
+    """`[tensors, columns]`."""
     # As a product, the sum of each column takes as long as the sum of everything.
-    return tf.linalg.matmul(tf.ones(tf.stack([1, tf.shape(rows)[0]])), rows)
+    one = tf.constant(1.0)
+    shapes = tf.unstack(tf.stack([tf.ones_like(rows), rows], 1), num=len(tensors))
+    return tf.concat([tf.matmul(tf.fill(shape, one), tensor) for shape, tensor in zip(shapes, tensors, strict=True)], 0)
 
 
 def _outer_shares(samples: Samples, bounds: tf.Tensor) -> tf.Tensor:

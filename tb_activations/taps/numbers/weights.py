@@ -221,7 +221,8 @@ def _sample(flat: tf.Tensor, most: int) -> tf.Tensor:
     size = flat.shape[0]
     if size <= most:
         return flat
-    blocks = tf.reshape(flat[: size // _BLOCK * _BLOCK], [-1, _BLOCK])
+    whole = flat if size % _BLOCK == 0 else flat[: size // _BLOCK * _BLOCK]
+    blocks = tf.reshape(whole, [-1, _BLOCK])
     return tf.reshape(tf.gather(blocks, _spread(size // _BLOCK, most // _BLOCK)), [_length(size, most)])
 
 

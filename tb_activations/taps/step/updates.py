@@ -57,7 +57,7 @@ class _ByHand:
 
     variable: Any
     gradient: Any
-    before: Before
+    value: tf.Tensor
 
 
 class Updates:
@@ -106,8 +106,8 @@ class Updates:
                 key = weight_key(variable)
                 if key in self._owners.models:
                     kept = self._by_hand.get(key)
-                    held = kept.before if kept else before(tf.convert_to_tensor(variable))
-                    self._by_hand[key] = _ByHand(variable, gradient, held)
+                    value = kept.value if kept else tf.convert_to_tensor(variable)
+                    self._by_hand[key] = _ByHand(variable, gradient, value)
 
     def applying(self, optimizer: Any, gradients: list[Any], variables: list[Any]) -> Callable[[], None]:
         """Saves the weights before the optimizer's update; the returned function is to be called after it."""
@@ -134,7 +134,7 @@ class Updates:
         if left:
             with _only_logged("weights"):
                 gradients, variables = [entry.gradient for entry in left], [entry.variable for entry in left]
-                self._see(gradients, variables, [entry.before for entry in left])
+                self._see(gradients, variables, [before(entry.value) for entry in left])
 
     def _know(self, variables: Sequence[Any]) -> None:
         """Looks the owners up again if one of these weights is new."""

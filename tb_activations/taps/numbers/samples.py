@@ -19,10 +19,13 @@ _FEWEST = 64
 class Samples:
     """Evenly strided rows of tensors `[rows, columns]` with the same number of columns, which is not 0.
 
+    The last of several tensors must have rows: sums over segments end with the last segment that has any.
+
     Attributes:
-        values: `[sampled rows, columns]` of all tensors; of several tensors one row more, which belongs to none.
+        values: `[sampled rows, columns]` of all tensors.
         counts: `[tensors]` float32, sampled rows of each.
         rows: `[tensors]` int32, all rows of each.
+        sizes: `[tensors]` float32, sampled elements of each.
     """
 
     def __init__(self, tensors: Sequence[tf.Tensor]) -> None:
@@ -32,42 +35,34 @@ class Samples:
             self.rows, lengths = tf.shape(tensors[0])[:1], tf.shape(self.values)[:1]
         else:
             # Few operations for each tensor: a deep network has hundreds of them.
-            self.rows = tf.stack([tf.shape(tensor) for tensor in tensors])[:, 0]
-            columns = tensors[0].shape[-1]
-            strides = tf.bitwise.bitwise_or(self.rows // max(SAMPLED // columns, _FEWEST), 1)
+            self.rows = tf.reshape(tf.stack([tf.shape(tensor) for tensor in tensors]), [-1, 2])[:, 0]
+            strides = tf.bitwise.bitwise_or(self.rows // max(SAMPLED // tensors[0].shape[-1], _FEWEST), 1)
             lengths = -(-self.rows // strides)
-            zero = tf.constant(0)
-            ends = zip(
-                tensors, tf.unstack(self.rows, num=len(tensors)), tf.unstack(strides, num=len(tensors)), strict=True
-            )
+            zero, ends = tf.constant(0), (tf.unstack(one, num=self._tensors) for one in (self.rows, strides))
             parts = [
                 tf.raw_ops.GatherV2(params=tensor, indices=tf.range(zero, count, stride), axis=zero)
-                for tensor, count, stride in ends
+                for tensor, count, stride in zip(tensors, *ends, strict=True)
             ]
-            # The number of sums is that of the last row, so a further row comes after tensors that may be empty.
-            self.values = tf.concat([*parts, tf.zeros([1, columns])], 0)
-            self._owners = tf.repeat(tf.range(self._tensors + 1), tf.concat([lengths, [1]], 0))
+            self.values = tf.concat(parts, 0)
+            stops = tf.cumsum(lengths)[None]
+            places = tf.range(zero, stops[0, -1])[None]
+            self._owners = tf.raw_ops.UpperBound(sorted_inputs=stops, values=places)[0]
         self.counts = tf.cast(lengths, tf.float32)
+        self.sizes = self.counts * tf.cast(tf.shape(self.values)[1], tf.float32)
 
     def __len__(self) -> int:
         return self._tensors
-
-    @property
-    def sizes(self) -> tf.Tensor:
-        """`[tensors]` float32, sampled elements of each."""
-        return self.counts * tf.cast(tf.shape(self.values)[1], tf.float32)
 
     def parts(self) -> list[tf.Tensor]:
         """`[sampled rows, columns]` of each tensor."""
         if self._tensors == 1:
             return [self.values]
-        lengths = tf.concat([tf.cast(self.counts, tf.int32), [1]], 0)
-        return list(tf.split(self.values, lengths, num=self._tensors + 1)[:-1])
+        return list(tf.split(self.values, tf.cast(self.counts, tf.int32), num=self._tensors))
 
     def sums(self, values: tf.Tensor) -> tf.Tensor:
         """`[tensors]`, the sum of what belongs to each; `values` has the shape of `self.values`."""
         rows = tf.reduce_sum(values, 1)
-        return tf.reduce_sum(rows)[None] if self._tensors == 1 else tf.math.segment_sum(rows, self._owners)[:-1]
+        return tf.reduce_sum(rows)[None] if self._tensors == 1 else tf.math.segment_sum(rows, self._owners)
 
     def column_sums(self, values: tf.Tensor) -> tf.Tensor:
         """`[tensors, columns]`."""
@@ -83,11 +78,10 @@ class Samples:
 
     def of_rows(self, values: tf.Tensor) -> tf.Tensor:
         """`[tensors, ...]` for each row."""
-        # The row that belongs to no tensor gets what the last one gets.
-        return values if self._tensors == 1 else tf.gather(values, tf.minimum(self._owners, self._tensors - 1))
+        return values if self._tensors == 1 else tf.gather(values, self._owners)
 
     def _by_column(self, values: tf.Tensor, whole: Callable[..., Any], each: Callable[..., Any]) -> Any:
-        return whole(values, 0)[None] if self._tensors == 1 else each(values, self._owners)[:-1]
+        return whole(values, 0)[None] if self._tensors == 1 else each(values, self._owners)
 
 
 def sampled_rows(rows: tf.Tensor) -> tf.Tensor:

@@ -20,6 +20,7 @@ Output = tuple[tf.Tensor, int | None, tf.Tensor | None, str | None, tuple[float,
 
 _NARROW = 8
 """A tensor with fewer columns is measured alone: its rows would be copied one by one."""
+_NOBODY = -1
 
 
 def activations(given: Sequence[Output]) -> list[Activation]:
@@ -30,7 +31,7 @@ def activations(given: Sequence[Output]) -> list[Activation]:
     members, groups = _grouped(rows)
     if groups:
         measured = [
-            tables.outputs(tensors, _bounds([given[place] for place in places]))
+            tables.outputs(tensors, _bounds([given[place] for place in places if place >= 0]))
             for places, tensors in zip(members, groups, strict=True)
         ]
         values = tables.checked_outputs(measured)
@@ -41,7 +42,7 @@ def activations(given: Sequence[Output]) -> list[Activation]:
             _histograms(measured, values, given[0][2]),
         )
         places = [place for group in members for place in group]
-        found |= {place: Activation(*row) for place, *row in zip(places, *columns, strict=True)}
+        found |= {place: Activation(*row) for place, *row in zip(places, *columns, strict=True) if place >= 0}
     return [found[place] for place in range(len(given))]
 
 
@@ -56,7 +57,7 @@ def gradients(given: Sequence[tf.Tensor], with_histogram: tf.Tensor | None) -> l
         values = tf.unstack(tables.checked_gradients(measured), num=sum(map(len, members)))
         filled = _histograms(measured, None, with_histogram)
         places = [place for group in members for place in group]
-        found |= {place: Gradient(*row) for place, *row in zip(places, values, filled, strict=True)}
+        found |= {place: Gradient(*row) for place, *row in zip(places, values, filled, strict=True) if place >= 0}
     return [found[place] for place in range(len(given))]
 
 
@@ -83,18 +84,25 @@ def _rows(value: tf.Tensor, axis: int) -> tf.Tensor | None:
 
 
 def _grouped(rows: Sequence[tf.Tensor | None]) -> tuple[list[list[int]], list[list[tf.Tensor]]]:
-    """Places and tensors of each group with as many columns."""
+    """Places and tensors of each group with as many columns; -1 is the place of a last tensor that is no layer's."""
     members: dict[int, list[tuple[int, tf.Tensor]]] = collections.defaultdict(list)
     for place, one in enumerate(rows):
         if one is not None:
             members[one.shape[-1]].append((place, one))
+    for columns, group in members.items():
+        if len(group) > 1:
+            # Any of the others may be empty; this one is not, and has ordinary values.
+            group.append((_NOBODY, tf.constant([[at % 2 + 1.0 for at in range(columns)]])))
     groups = list(members.values())
     return [[place for place, _ in group] for group in groups], [[one for _, one in group] for group in groups]
 
 
 def _bounds(given: Sequence[Output]) -> tf.Tensor | None:
     found = [BOUNDS.get(name or "", bounds) for *_, name, bounds in given]
-    return None if found == [None] * len(found) else tf.constant([bounds or (math.nan, math.nan) for bounds in found])
+    if found == [None] * len(found):
+        return None
+    last = [None] if len(found) > 1 else []
+    return tf.constant([bounds or (math.nan, math.nan) for bounds in [*found, *last]])
 
 
 def _histograms(

@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras import layers
 
 from tb_activations.taps.numbers.values import StepValues
+from tests.training.models import train
 from tests.training.observe import Observe, value_of
 
 RANDOM = np.random.default_rng(0)
@@ -262,3 +263,20 @@ def test_feature_maps_of_a_convolutional_cell() -> None:
     assert (cell.units, value_of(seen, cell.call.name, "elements")) == (3, 8 * 4 * 4 * 4 * 3)
     assert value_of(seen, cell.call.name, "gradient_norm") > 0
     assert sum(row.call.class_name == "Gate" for row in seen.rows) == 3
+
+
+def test_gates_of_many_samples_with_a_mask_are_measured() -> None:
+    """A masked loop selects between two time steps for all samples: keeping some of them must not break it."""
+    model = keras.Sequential(
+        [layers.Input((20, 8)), layers.Masking(), layers.GRU(64, recurrent_dropout=0.1, name="gru"), layers.Dense(2)]
+    )
+    x = np.random.default_rng(1).normal(size=(32, 20, 8)).astype("float32")
+    x[:, 15:] = 0
+    observe = Observe()
+    train(lambda: (model, x, np.arange(32) % 2), [observe])
+    assert observe.dispatcher.failure == ""
+    (_, seen), *_ = observe.seen
+    elements = value_of(seen, "gru/gru_cell/update_gate", "elements")
+    assert 0 < elements < 32 * 15 * 64
+    assert elements % (15 * 64) == 0
+    assert 0 < value_of(seen, "gru/gru_cell/update_gate", "mean") < 1

@@ -113,7 +113,7 @@ class Loop:
         for kind, bits in zip(self._kinds, sequences, strict=True):
             value = tf.bitcast(bits, kind.dtype)
             if kind.gates:
-                parts += self._of_gates(kind, value, mask)
+                parts += self._of_gates(kind, self._first_samples(value, value[:, 0, 0]), mask)
                 continue
             outputs[id(kind.entry.layer)] = value
             if id(kind.entry.layer) in self._gated_later:
@@ -181,11 +181,17 @@ class Loop:
     def _see_gate(self, entry: NamedLayer) -> SeeGate:
         def see(gate: Gate, value: tf.Tensor) -> None:
             if self.is_here():
-                wanted = self._wanted_rows(value)
-                is_more = value.shape[0] is None or value.shape[0] > wanted
-                self._gates.setdefault(id(entry.layer), []).append((gate, value[:wanted] if is_more else value))
+                # A masked loop selects between the values of two time steps, for all samples at once.
+                is_masked = self._call.options.get("mask") is not None
+                kept = value if is_masked else self._first_samples(value, value)
+                self._gates.setdefault(id(entry.layer), []).append((gate, kept))
 
         return see
+
+    def _first_samples(self, values: tf.Tensor, gate: tf.Tensor) -> tf.Tensor:
+        """As many samples of these values as are kept of this gate."""
+        wanted = self._wanted_rows(gate)
+        return values[:wanted] if values.shape[0] is None or values.shape[0] > wanted else values
 
     def _wanted_rows(self, value: tf.Tensor) -> int:
         """How many samples of a gate are kept: statistics of more would come from a sample of them anyway."""

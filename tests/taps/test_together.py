@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -112,27 +113,28 @@ def refuse(*_: Any) -> Any:
     raise ValueError("cannot measure these together")
 
 
-def test_outputs_that_cannot_be_measured_together_are_measured_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def refusing_twelve(measure: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which fails for 12 columns."""
+
     def picky(value: Any, *more: Any) -> Any:
         if value.shape[-1] == 12:
             raise ValueError("cannot measure this")
-        return activation(value, *more)
+        return measure(value, *more)
 
+    return picky
+
+
+def test_outputs_that_cannot_be_measured_together_are_measured_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(together, "activations", refuse)
-    monkeypatch.setattr(statistics, "activation", picky)
+    monkeypatch.setattr(statistics, "activation", refusing_twelve(activation))
     seen = seen_by(network(), normal(20, 5))
     assert "cannot measure this" in row_of(seen, "twelve").not_observed
     assert value_of(seen, "twenty", "std") > 0
 
 
 def test_gradients_that_cannot_be_measured_together_are_measured_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    def picky(value: Any, *more: Any) -> Any:
-        if value.shape[-1] == 12:
-            raise ValueError("cannot measure this")
-        return gradient(value, *more)
-
     monkeypatch.setattr(together, "gradients", refuse)
-    monkeypatch.setattr(statistics, "gradient", picky)
+    monkeypatch.setattr(statistics, "gradient", refusing_twelve(gradient))
     observe = Observe()
     train(lambda: (network(), normal(64, 5), RANDOM.integers(0, 3, 64)), [observe])
     assert np.isnan(value_of(observe.seen[0][1], "twelve", "gradient_norm"))

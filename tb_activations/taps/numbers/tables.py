@@ -10,7 +10,7 @@ otherwise keep all tensors of a step in memory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -203,9 +203,10 @@ def _share(count: tf.Tensor, whole: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.math.divide_no_nan(tf.cast(count, tf.float64), tf.cast(whole, tf.float64)), tf.float32)
 
 
-def _careful(groups: Sequence[Outputs] | Sequence[Gradients], measure: object, count: int) -> list[tf.Tensor]:
+def _careful(
+    groups: Sequence[Outputs] | Sequence[Gradients], measure: Callable[[tf.Tensor], tf.Tensor], count: int
+) -> list[tf.Tensor]:
     """`[tensors]` of each of the values that are measured; the last, a number of elements, scaled to all of them."""
-    assert callable(measure)
     parts = [part for group in groups for part in group.samples.parts()]
     *columns, lost = tf.unstack(tf.stack([measure(part) for part in parts], 1), num=count)
     sizes, seen = (tf.concat(list(one), 0) for one in zip(*((g.sizes, g.samples.sizes) for g in groups), strict=True))

@@ -1,7 +1,6 @@
-"""Trains in a separate process: `python -m tests.faults.child LOG_DIR EPOCHS`, a line for every flush.
+"""Trains in a separate process: `python -m tests.faults.child LOG_DIR EPOCHS [STEP]`, a line for every flush.
 
-It begins with what `LOG_DIR.backup` holds. After its first epoch it waits for a line of input, if `wait` is the third
-argument.
+It begins with what `LOG_DIR.backup` holds. Before `STEP` it prints `WAITING` and waits for a line of input.
 """
 
 from __future__ import annotations
@@ -14,10 +13,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 
 from tb_activations.recording.folder.writer import RunWriter
-from tests.faults.observe import at_epoch, every_step, fit
+from tests.faults.observe import at_step, every_step, fit
 
 
-def main(log_dir: str, epochs: int, is_waiting: bool) -> None:
+WAITING = "waiting"
+
+
+def wait() -> None:
+    print(WAITING, flush=True)
+    sys.stdin.readline()
+
+
+def main(log_dir: str, epochs: int, *waiting_at: int) -> None:
     last = -1
     write, flush = RunWriter.write, RunWriter.flush
 
@@ -32,8 +39,9 @@ def main(log_dir: str, epochs: int, is_waiting: bool) -> None:
         print(before, flush=True)
 
     RunWriter.write, RunWriter.flush = remembering, talking  # type: ignore[method-assign]
-    waiting = [at_epoch(1, sys.stdin.readline)] if is_waiting else []
+    waiting = [at_step(step, wait) for step in waiting_at]
     fit(every_step(log_dir), keras.callbacks.BackupAndRestore(f"{log_dir}.backup"), *waiting, epochs=epochs)
 
 
-main(sys.argv[1], int(sys.argv[2]), sys.argv[3:] == ["wait"])
+if __name__ == "__main__":
+    main(sys.argv[1], *map(int, sys.argv[2:]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -74,6 +75,14 @@ def outcome(model: keras.Model, alone: Sequence[np.ndarray[Any, Any]] | None = N
 def at_epoch(epoch: int, action: Any) -> keras.callbacks.Callback:
     """Calls `action` when an epoch (counted from 0) begins."""
     return keras.callbacks.LambdaCallback(on_epoch_begin=lambda now, logs: action() if now == epoch else None)
+
+
+def at_step(step: int, action: Callable[[], object]) -> keras.callbacks.Callback:
+    """Calls `action` before the step (counted from 0) of a model that has not been trained before."""
+    steps = itertools.count()
+    return keras.callbacks.LambdaCallback(
+        on_train_batch_begin=lambda batch, logs: action() if next(steps) == step else None
+    )
 
 
 def every_step(log_dir: str | os.PathLike[str], **arguments: Any) -> LayerHealth:

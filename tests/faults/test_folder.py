@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import signal
 import subprocess
 import sys
@@ -22,14 +23,15 @@ from tb_activations.events.reader import run_names
 from tb_activations.recording.folder.lock import FolderLock
 from tb_activations.records.columns import LAYER_COLUMNS
 from tb_activations.taps.step.dispatch import Dispatcher
+from tests.faults.child import WAITING
 from tests.faults.conftest import Told
 from tests.faults.observe import EPOCH_STEPS, ROOT, STEPS, check_row, every_step, fit, network, outcome
 from tests.health.trainings import replay
 
 
 @contextlib.contextmanager
-def training(log_dir: str, epochs: int, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "tests.faults.child", log_dir, str(epochs), *arguments]
+def training(log_dir: str, epochs: int, waiting_at: int) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "tests.faults.child", log_dir, str(epochs), str(waiting_at)]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with process:
         try:
@@ -45,12 +47,14 @@ def lines(process: subprocess.Popen[str], count: int) -> list[str]:
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_a_killed_process_leaves_what_it_flushed_and_is_continued(log_dir: str, told: Told) -> None:
-    with training(log_dir, 10_000) as process:
-        seen = lines(process, 11)
+    # Within an epoch, because Keras writes its checkpoint at the end: a kill there leaves half a checkpoint.
+    with training(log_dir, 10_000, 10 * EPOCH_STEPS + 3) as process:
+        assert process.stdout is not None
+        seen = list(itertools.takewhile(lambda line: line.strip() != WAITING, process.stdout))
         process.send_signal(signal.SIGKILL)
         process.wait()
-        assert process.stdout is not None
         flushed = int([*seen, *process.stdout.read().split()][-1])
+    assert flushed >= 10 * EPOCH_STEPS - 1
     run = load(log_dir)
     assert run.steps.tolist()[: flushed + 1] == list(range(flushed + 1))
     last = int(run.steps[-1])
@@ -78,7 +82,7 @@ def test_a_killed_process_leaves_what_it_flushed_and_is_continued(log_dir: str, 
 
 
 def test_two_processes_in_one_folder_are_kept_apart(log_dir: str, told: Told) -> None:
-    with training(log_dir, 2, "wait") as process:
+    with training(log_dir, 2, EPOCH_STEPS) as process:
         lines(process, 2)
         model = fit(every_step(log_dir))
         assert process.stdin is not None

@@ -15,7 +15,6 @@ import keras
 from tb_activations.recording.folder.writer import RunWriter
 from tests.faults.observe import at_step, every_step, fit
 
-
 WAITING = "waiting"
 
 

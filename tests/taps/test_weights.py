@@ -38,7 +38,7 @@ def test_statistics_of_an_update_equal_numpy(run: Any, shape: tuple[int, ...], t
 
     def measure() -> tf.Tensor:
         moments = Moments(tf.constant(momentum), tf.constant(velocity), -1.0, tf.constant(0.25))
-        (values,) = updated([before(tf.constant(weight), moments)], [tf.constant(gradient)], [tf.constant(after)])
+        (values,) = updated(before([tf.constant(weight)], [moments]), [tf.constant(gradient)], [tf.constant(after)])
         return values
 
     seen = dict(zip(WEIGHT_STATISTICS, run(measure).numpy().tolist(), strict=True))
@@ -58,7 +58,7 @@ def test_statistics_of_an_update_equal_numpy(run: Any, shape: tuple[int, ...], t
 
 def test_what_an_optimizer_does_not_remember_is_nan(run: Any) -> None:
     weight = normal(4, 3)
-    (values,) = run(lambda: updated([before(tf.constant(weight))], [None], [tf.constant(weight)]))
+    (values,) = run(lambda: updated(before([tf.constant(weight)]), [None], [tf.constant(weight)]))
     seen = dict(zip(WEIGHT_STATISTICS, values.numpy().tolist(), strict=True))
     assert (seen["elements"], seen["update_norm"]) == (12, 0)
     for name in ("gradient_norm", "momentum_cosine", "surprise", "starved"):
@@ -75,19 +75,17 @@ def test_weights_together_equal_each_alone(run: Any, remembered: tuple[bool, boo
     after = [weight - 0.01 * gradient for weight, gradient in zip(weights, gradients, strict=True)]
 
     def measure() -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        held = [
-            before(
-                tf.constant(weight),
-                Moments(
-                    # Not all weights have a momentum under every optimizer.
-                    tf.constant(momentum) if remembered[0] and len(np.shape(momentum)) != 3 else None,
-                    tf.constant(np.square(momentum)) if remembered[1] else None,
-                    -1.0,
-                    tf.constant(0.3),
-                ),
+        moments = [
+            Moments(
+                # Not all weights have a momentum under every optimizer.
+                tf.constant(momentum) if remembered[0] and len(np.shape(momentum)) != 3 else None,
+                tf.constant(np.square(momentum)) if remembered[1] else None,
+                -1.0,
+                tf.constant(0.3),
             )
-            for weight, momentum in zip(weights, momentums, strict=True)
+            for momentum in momentums
         ]
+        held = before([tf.constant(weight) for weight in weights], moments)
         given = [tf.constant(gradient) if place else None for place, gradient in enumerate(gradients)]
         new = [tf.constant(value) for value in after]
         alone = [updated([one], [two], [three])[0] for one, two, three in zip(held, given, new, strict=True)]
@@ -102,7 +100,7 @@ def test_values_that_are_not_finite_are_counted_and_left_out(run: Any) -> None:
     weight[5, 5], gradient[:2, 7] = np.inf, np.nan
 
     def measure() -> tf.Tensor:
-        (values,) = updated([before(tf.constant(weight))], [tf.constant(gradient)], [tf.constant(weight)])
+        (values,) = updated(before([tf.constant(weight)]), [tf.constant(gradient)], [tf.constant(weight)])
         return values
 
     seen = dict(zip(WEIGHT_STATISTICS, run(measure).numpy().tolist(), strict=True))
@@ -119,7 +117,7 @@ def test_a_gradient_of_unknown_shape_has_that_of_its_weight() -> None:
     weight, gradient = normal(6, 4), normal(6, 4)
 
     def measure(given: tf.Tensor) -> tf.Tensor:
-        return updated([before(tf.constant(weight))], [given], [tf.constant(weight)])[0]
+        return updated(before([tf.constant(weight)]), [given], [tf.constant(weight)])[0]
 
     compiled = tf.function(measure, input_signature=[tf.TensorSpec(None, tf.float32)])
     seen = dict(zip(WEIGHT_STATISTICS, compiled(tf.constant(gradient)).numpy().tolist(), strict=True))

@@ -6,9 +6,12 @@ A small operation in a large graph costs little more than its call, so tensors w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
+
+from tb_activations.taps.numbers.constants import Constants
+from tb_activations.taps.numbers.traced_once import once
 
 SAMPLED = 2**14
 """About how many elements a sample has."""
@@ -16,53 +19,40 @@ _FEWEST = 64
 """Minimum number of sampled rows, if there are as many."""
 
 
-class Samples:
+class Samples(NamedTuple):
     """Evenly strided rows of tensors `[rows, columns]` with the same number of columns, which is not 0.
-
-    The last of several tensors must have rows: sums over segments end with the last segment that has any.
 
     Attributes:
         values: `[sampled rows, columns]` of all tensors.
-        counts: `[tensors]` float32, sampled rows of each.
         rows: `[tensors]` int32, all rows of each.
-        sizes: `[tensors]` float32, sampled elements of each.
+        lengths: `[tensors]` int32, sampled rows of each.
+        owners: `[sampled rows]` int32, the tensor of each; None for a single tensor. The last of several tensors must
+            have rows: sums over segments end with the last segment that has any.
     """
 
-    def __init__(self, tensors: Sequence[tf.Tensor]) -> None:
-        self._tensors = len(tensors)
-        if self._tensors == 1:
-            self.values = sampled_rows(tensors[0])
-            self.rows, lengths = tf.shape(tensors[0])[:1], tf.shape(self.values)[:1]
-        else:
-            # Few operations for each tensor: a deep network has hundreds of them.
-            self.rows = tf.reshape(tf.stack([tf.shape(tensor) for tensor in tensors]), [-1, 2])[:, 0]
-            strides = tf.bitwise.bitwise_or(self.rows // max(SAMPLED // tensors[0].shape[-1], _FEWEST), 1)
-            lengths = -(-self.rows // strides)
-            zero, ends = tf.constant(0), (tf.unstack(one, num=self._tensors) for one in (self.rows, strides))
-            parts = [
-                tf.raw_ops.GatherV2(params=tensor, indices=tf.range(zero, count, stride), axis=zero)
-                for tensor, count, stride in zip(tensors, *ends, strict=True)
-            ]
-            self.values = tf.concat(parts, 0)
-            stops = tf.cumsum(lengths)[None]
-            places = tf.range(zero, stops[0, -1])[None]
-            self._owners = tf.raw_ops.UpperBound(sorted_inputs=stops, values=places)[0]
-        self.counts = tf.cast(lengths, tf.float32)
-        self.sizes = self.counts * tf.cast(tf.shape(self.values)[1], tf.float32)
+    values: tf.Tensor
+    rows: tf.Tensor
+    lengths: tf.Tensor
+    owners: tf.Tensor | None
 
-    def __len__(self) -> int:
-        return self._tensors
+    @property
+    def columns(self) -> tf.Tensor:
+        """Their number, float32."""
+        return tf.cast(tf.shape(self.values)[1], tf.float32)
 
-    def parts(self) -> list[tf.Tensor]:
-        """`[sampled rows, columns]` of each tensor."""
-        if self._tensors == 1:
-            return [self.values]
-        return list(tf.split(self.values, tf.cast(self.counts, tf.int32), num=self._tensors))
+    @property
+    def counts(self) -> tf.Tensor:
+        """`[tensors]` float32, sampled rows of each."""
+        return tf.cast(self.lengths, tf.float32)
+
+    def parts(self, count: int) -> list[tf.Tensor]:
+        """`[sampled rows, columns]` of each of so many tensors."""
+        return [self.values] if self.owners is None else list(tf.split(self.values, self.lengths, num=count))
 
     def sums(self, values: tf.Tensor) -> tf.Tensor:
         """`[tensors]`, the sum of what belongs to each; `values` has the shape of `self.values`."""
         rows = tf.reduce_sum(values, 1)
-        return tf.reduce_sum(rows)[None] if self._tensors == 1 else tf.math.segment_sum(rows, self._owners)
+        return tf.reduce_sum(rows)[None] if self.owners is None else tf.math.segment_sum(rows, self.owners)
 
     def column_sums(self, values: tf.Tensor) -> tf.Tensor:
         """`[tensors, columns]`."""
@@ -78,10 +68,40 @@ class Samples:
 
     def of_rows(self, values: tf.Tensor) -> tf.Tensor:
         """`[tensors, ...]` for each row."""
-        return values if self._tensors == 1 else tf.gather(values, self._owners)
+        return values if self.owners is None else tf.gather(values, self.owners)
 
     def _by_column(self, values: tf.Tensor, whole: Callable[..., Any], each: Callable[..., Any]) -> Any:
-        return whole(values, 0)[None] if self._tensors == 1 else each(values, self._owners)
+        return whole(values, 0)[None] if self.owners is None else each(values, self.owners)
+
+
+def of_one(rows: tf.Tensor) -> Samples:
+    """Samples of one tensor."""
+    values = sampled_rows(rows)
+    return Samples(values, tf.shape(rows)[:1], tf.shape(values)[:1], None)
+
+
+def of_several(tensors: Sequence[tf.Tensor], constants: Constants) -> Samples:
+    """Samples of tensors whose number of columns is known."""
+    # Few operations for each tensor: a deep network has hundreds of them.
+    shapes = tf.stack([tf.shape(tensor) for tensor in tensors])
+    rows, strides, lengths, owners = _places(shapes, constants(max(SAMPLED // tensors[0].shape[-1], _FEWEST)))
+    ends = (tf.unstack(one, num=len(tensors)) for one in (rows, strides))
+    zero = constants(0)
+    parts = [
+        tf.raw_ops.GatherV2(params=tensor, indices=tf.range(zero, count, stride), axis=zero)
+        for tensor, count, stride in zip(tensors, *ends, strict=True)
+    ]
+    return Samples(tf.concat(parts, 0), rows, lengths, owners)
+
+
+@once([tf.TensorSpec([None, 2], tf.int32), tf.TensorSpec([], tf.int32)])
+def _places(shapes: tf.Tensor, most: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    rows = shapes[:, 0]
+    strides = tf.bitwise.bitwise_or(rows // most, 1)
+    lengths = -(-rows // strides)
+    stops = tf.cumsum(lengths)[None]
+    owners = tf.raw_ops.UpperBound(sorted_inputs=stops, values=tf.range(stops[0, -1])[None])[0]
+    return rows, strides, lengths, owners
 
 
 def sampled_rows(rows: tf.Tensor) -> tf.Tensor:

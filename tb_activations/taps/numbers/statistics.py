@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tb_activations.taps.numbers import tables
+from tb_activations.taps.numbers.samples import of_one
 from tb_activations.taps.numbers.traced_once import ANY, FLAG, once
 
 BOUNDS = {
@@ -82,13 +83,17 @@ def _activation_of(has_histogram: bool, has_bounds: bool, has_units: bool) -> Ca
 
     @once(signature)
     def measure(value: tf.Tensor, *more: tf.Tensor) -> list[tf.Tensor]:
-        seen = tables.outputs([_rows(value)], more[-1][None] if has_bounds else None)
-        values = tables.checked_outputs([seen])
+        rows = _rows(value)
+        sums = tables.column_sums(rows, tf.constant(1.0), tf.stack([1, tf.shape(rows)[0]]))
+        samples = of_one(rows)
+        seen = tables.outputs(samples, sums, more[-1][None] if has_bounds else None)
+        group = tables.Group(1, samples, seen)
+        values = tables.checked_outputs([group])
         results = [values[0]]
         if has_units:
             results += [seen.active[0], seen.peak[0]]
         if has_histogram:
-            results.append(tables.histograms([seen], values, more[0])[0])
+            results.append(tables.histograms([group], values, more[0])[0])
         return results
 
     return measure
@@ -112,13 +117,18 @@ def gradient(value: tf.Tensor, with_histogram: tf.Tensor | None) -> Gradient:
 
 @once([ANY])
 def _gradient(value: tf.Tensor) -> tf.Tensor:
-    return tables.checked_gradients([tables.gradients([_rows(value)])])[0]
+    return tables.checked_gradients([_of_one_gradient(value)])[0]
 
 
 @once([ANY, FLAG])
 def _gradient_with_histogram(value: tf.Tensor, is_wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    seen = tables.gradients([_rows(value)])
-    return tables.checked_gradients([seen])[0], tables.histograms([seen], None, is_wanted)[0]
+    group = _of_one_gradient(value)
+    return tables.checked_gradients([group])[0], tables.histograms([group], None, is_wanted)[0]
+
+
+def _of_one_gradient(value: tf.Tensor) -> tables.Group:
+    samples = of_one(_rows(value))
+    return tables.Group(1, samples, tables.gradients(samples, tf.nn.l2_loss(value)[None]))
 
 
 def _rows(value: tf.Tensor) -> tf.Tensor:

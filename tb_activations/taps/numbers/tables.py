@@ -11,7 +11,7 @@ otherwise keep all tensors of a step in memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -28,17 +28,15 @@ OUTER = 0.95
 
 
 class Outputs(NamedTuple):
-    """Outputs with the same number of columns.
+    """Statistics of outputs with the same number of columns.
 
     Attributes:
-        samples: of them.
         sizes: `[tensors]` float32, elements of each.
         values: `[tensors, ACTIVATION_STATISTICS]`, right for those that are plain.
         is_plain: `[tensors]`.
         active, peak: `[tensors, columns]`.
     """
 
-    samples: Samples
     sizes: tf.Tensor
     values: tf.Tensor
     is_plain: tf.Tensor
@@ -47,31 +45,39 @@ class Outputs(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """Gradients with the same number of columns.
+    """Statistics of gradients with the same number of columns.
 
     Attributes:
-        samples: of them.
-        sizes: `[tensors]` float32, elements of each.
+        sizes, is_plain: as in `Outputs`.
         values: `[tensors, GRADIENT_STATISTICS]`, right for those that are plain.
-        is_plain: `[tensors]`.
     """
 
-    samples: Samples
     sizes: tf.Tensor
     values: tf.Tensor
     is_plain: tf.Tensor
 
 
-def outputs(tensors: Sequence[tf.Tensor], bounds: tf.Tensor | None) -> Outputs:
-    """Statistics of tensors `[rows, columns]`; `bounds` `[tensors, 2]`, NaN for a tensor without, None for none."""
-    samples = Samples(tensors)
-    values, seen = samples.values, samples.sizes
-    rows = tf.cast(samples.rows, tf.float32)
-    sizes = rows * tf.cast(tf.shape(values)[1], tf.float32)
-    sums = _column_sums(tensors, samples.rows)
+class Group(NamedTuple):
+    """Some tensors with the same number of columns, and their statistics."""
+
+    tensors: int
+    samples: Samples
+    seen: Any
+
+
+def outputs(samples: Samples, sums: tf.Tensor, bounds: tf.Tensor | None) -> Outputs:
+    """Statistics of outputs.
+
+    Args:
+        sums: `[tensors, columns]` of all elements.
+        bounds: `[tensors, 2]`, NaN for a tensor without; None for none.
+    """
+    values, counts = samples.values, samples.counts
+    rows, seen = tf.cast(samples.rows, tf.float32), counts * samples.columns
+    sizes = rows * samples.columns
     total = tf.reduce_sum(sums, 1)
 
-    means = samples.column_sums(values) / samples.counts[:, None]
+    means = samples.column_sums(values) / counts[:, None]
     # Computed from differences: for equal outputs, a difference of squares would leave rounding errors instead of 0.
     within = tf.sqrt(samples.sums(tf.square(values - samples.of_rows(means))) / seen)
     between = tf.math.reduce_std(means, 1)
@@ -84,7 +90,7 @@ def outputs(tensors: Sequence[tf.Tensor], bounds: tf.Tensor | None) -> Outputs:
     # A column that is zero in the sampled rows may be active, or not finite, in others.
     everywhere = tf.abs(sums) / tf.maximum(rows, 1.0)[:, None]
     peak = tf.where((peak <= 0) | ~tf.math.is_finite(everywhere), everywhere, peak)
-    share = _share(samples.column_sums(tf.cast(values != 0, tf.float32)), samples.counts[:, None])
+    share = _share(samples.column_sums(tf.cast(values != 0, tf.float32)), counts[:, None])
     active = tf.where(peak == 0, 0.0, tf.maximum(share, 1 / tf.maximum(rows, 1.0)[:, None]))
 
     columns = [
@@ -103,23 +109,21 @@ def outputs(tensors: Sequence[tf.Tensor], bounds: tf.Tensor | None) -> Outputs:
     ]
     # A value that is not finite makes its sum not finite.
     plain = tf.math.is_finite(total) & is_plain(tf.square(std))
-    return Outputs(samples, sizes, tf.stack(columns, 1), plain, active, peak)
+    return Outputs(sizes, tf.stack(columns, 1), plain, active, peak)
 
 
-def gradients(tensors: Sequence[tf.Tensor]) -> Gradients:
-    """Statistics of gradients `[rows, columns]`."""
-    samples = Samples(tensors)
-    sizes = tf.cast(samples.rows, tf.float32) * tf.cast(tf.shape(samples.values)[1], tf.float32)
-    squares = 2.0 * tf.stack([tf.nn.l2_loss(tensor) for tensor in tensors])
-    absolute = samples.sums(tf.abs(samples.values)) * (sizes / samples.sizes)
-    values = tf.stack([sizes, tf.sqrt(squares), absolute, tf.zeros_like(sizes)], 1)
-    return Gradients(samples, sizes, values, is_plain(squares))
+def gradients(samples: Samples, squares: tf.Tensor) -> Gradients:
+    """Statistics of gradients; `squares` `[tensors]` are half the sums of squares of all elements."""
+    sizes = tf.cast(samples.rows, tf.float32) * samples.columns
+    absolute = samples.sums(tf.abs(samples.values)) * (sizes / (samples.counts * samples.columns))
+    values = tf.stack([sizes, tf.sqrt(2.0 * squares), absolute, tf.zeros_like(sizes)], 1)
+    return Gradients(sizes, values, is_plain(2.0 * squares))
 
 
-def checked_outputs(groups: Sequence[Outputs]) -> tf.Tensor:
+def checked_outputs(groups: Sequence[Group]) -> tf.Tensor:
     """`[tensors, ACTIVATION_STATISTICS]` of all groups, right for every tensor."""
-    values = tf.concat([group.values for group in groups], 0)
-    plain = tf.concat([group.is_plain for group in groups], 0)
+    values = tf.concat([group.seen.values for group in groups], 0)
+    plain = tf.concat([group.seen.is_plain for group in groups], 0)
 
     def careful() -> tf.Tensor:
         mean, std, low, high, lost = _careful(groups, _careful_output, 5)
@@ -132,10 +136,10 @@ def checked_outputs(groups: Sequence[Outputs]) -> tf.Tensor:
     return tf.cond(tf.reduce_all(plain), lambda: values, careful)
 
 
-def checked_gradients(groups: Sequence[Gradients]) -> tf.Tensor:
+def checked_gradients(groups: Sequence[Group]) -> tf.Tensor:
     """`[tensors, GRADIENT_STATISTICS]` of all groups, right for every tensor."""
-    values = tf.concat([group.values for group in groups], 0)
-    plain = tf.concat([group.is_plain for group in groups], 0)
+    values = tf.concat([group.seen.values for group in groups], 0)
+    plain = tf.concat([group.seen.is_plain for group in groups], 0)
 
     def careful() -> tf.Tensor:
         mean_square_root, mean_absolute, lost = _careful(groups, _careful_gradient, 3)
@@ -150,19 +154,17 @@ def checked_gradients(groups: Sequence[Gradients]) -> tf.Tensor:
     return tf.cond(tf.reduce_all(plain), lambda: values, careful)
 
 
-def histograms(
-    groups: Sequence[Outputs] | Sequence[Gradients], values: tf.Tensor | None, is_wanted: tf.Tensor
-) -> tf.Tensor:
+def histograms(groups: Sequence[Group], values: tf.Tensor | None, is_wanted: tf.Tensor) -> tf.Tensor:
     """`[tensors, LENGTH]` of all groups, NaN if not wanted.
 
     Args:
         values: as `checked_outputs` returned them, whose extremes are the edges; None to find edges.
     """
-    count = sum(len(group.samples) for group in groups)
+    count = sum(group.tensors for group in groups)
 
     def filled() -> tf.Tensor:
-        parts = [part for group in groups for part in group.samples.parts()]
-        sizes = tf.unstack(tf.concat([group.sizes for group in groups], 0), num=count)
+        parts = [part for group in groups for part in group.samples.parts(group.tensors)]
+        sizes = tf.unstack(tf.concat([group.seen.sizes for group in groups], 0), num=count)
         if values is None:
             return tf.stack([_free_histogram(*one) for one in zip(parts, sizes, strict=True)])
         edges = [tf.unstack(values[:, at], num=count) for at in (3, 4)]
@@ -183,19 +185,17 @@ def careful_length(kept: tf.Tensor) -> tf.Tensor:
     return largest * tf.sqrt(tf.reduce_sum(tf.square(kept / tf.where(largest > 0, largest, 1.0))))
 
 
-def _column_sums(tensors: Sequence[tf.Tensor], rows: tf.Tensor) -> tf.Tensor:
-    """`[tensors, columns]`."""
+def column_sums(rows: tf.Tensor, one: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
+    """`[1, columns]` of `[rows, columns]`; `shape` is 1 and the number of rows, `one` is 1.0."""
     # As a product, the sum of each column takes as long as the sum of everything.
-    one = tf.constant(1.0)
-    shapes = tf.unstack(tf.stack([tf.ones_like(rows), rows], 1), num=len(tensors))
-    return tf.concat([tf.matmul(tf.fill(shape, one), tensor) for shape, tensor in zip(shapes, tensors, strict=True)], 0)
+    return tf.matmul(tf.fill(shape, one), rows)
 
 
 def _outer_shares(samples: Samples, bounds: tf.Tensor) -> tf.Tensor:
     middle, outer = tf.reduce_mean(bounds, 1), (bounds[:, 1] - bounds[:, 0]) / 2 * OUTER
     distance = tf.abs(samples.values - samples.of_rows(middle[:, None]))
     is_outer = tf.cast(distance > samples.of_rows(outer[:, None]), tf.float32)
-    return tf.where(tf.math.is_nan(middle), middle, _share(samples.sums(is_outer), samples.sizes))
+    return tf.where(tf.math.is_nan(middle), middle, _share(samples.sums(is_outer), samples.counts * samples.columns))
 
 
 def _share(count: tf.Tensor, whole: tf.Tensor) -> tf.Tensor:
@@ -203,14 +203,13 @@ def _share(count: tf.Tensor, whole: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.math.divide_no_nan(tf.cast(count, tf.float64), tf.cast(whole, tf.float64)), tf.float32)
 
 
-def _careful(
-    groups: Sequence[Outputs] | Sequence[Gradients], measure: Callable[[tf.Tensor], tf.Tensor], count: int
-) -> list[tf.Tensor]:
+def _careful(groups: Sequence[Group], measure: Callable[[tf.Tensor], tf.Tensor], count: int) -> list[tf.Tensor]:
     """`[tensors]` of each of the values that are measured; the last, a number of elements, scaled to all of them."""
-    parts = [part for group in groups for part in group.samples.parts()]
+    parts = [part for group in groups for part in group.samples.parts(group.tensors)]
     *columns, lost = tf.unstack(tf.stack([measure(part) for part in parts], 1), num=count)
-    sizes, seen = (tf.concat(list(one), 0) for one in zip(*((g.sizes, g.samples.sizes) for g in groups), strict=True))
-    return [*columns, tf.math.divide_no_nan(lost * sizes, seen)]
+    # The share of the elements that were sampled is that of the rows.
+    rows, seen = (tf.cast(tf.concat([one[at] for one in (g.samples for g in groups)], 0), tf.float32) for at in (1, 2))
+    return [*columns, tf.math.divide_no_nan(lost * rows, seen)]
 
 
 @once([ANY])

@@ -6,14 +6,19 @@ Called for each layer, small operations take longer than the numbers. Tensors wi
 from __future__ import annotations
 
 import collections
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tb_activations.taps.numbers import tables
+from tb_activations.taps.numbers.constants import Constants
+from tb_activations.taps.numbers.samples import Samples, of_several
 from tb_activations.taps.numbers.statistics import BOUNDS, Activation, Gradient, activation, columns_last, gradient
+from tb_activations.taps.numbers.traced_once import once
 
 Output = tuple[tf.Tensor, int | None, tf.Tensor | None, str | None, tuple[float, float] | None]
 """The arguments of `statistics.activation`."""
@@ -21,44 +26,73 @@ Output = tuple[tf.Tensor, int | None, tf.Tensor | None, str | None, tuple[float,
 _NARROW = 8
 """A tensor with fewer columns is measured alone: its rows would be copied one by one."""
 _NOBODY = -1
+_TABLE, _COUNTS = tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.int32)
+_SAMPLES = [_TABLE, _COUNTS, _COUNTS, _COUNTS]
 
 
 def activations(given: Sequence[Output]) -> list[Activation]:
     """`statistics.activation` of each; `with_histogram` is the same for all."""
-    is_alone = _is_for_xla()
-    rows = [None if one[1] is None or is_alone else _rows(one[0], one[1]) for one in given]
-    found = {place: activation(*given[place]) for place, one in enumerate(rows) if one is None}
-    members, groups = _grouped(rows)
+    constants = Constants()
+    places, groups = _grouped([None if one[1] is None else _rows(one[0], one[1], constants) for one in given])
+    found: dict[int, Activation] = {}
     if groups:
-        measured = [
-            tables.outputs(tensors, _bounds([given[place] for place in places if place >= 0]))
-            for places, tensors in zip(members, groups, strict=True)
-        ]
+        members = zip(places, groups, strict=True)
+        measured = [_outputs(own, _bounds([given[at] for at in group if at >= 0]), constants) for group, own in members]
         values = tables.checked_outputs(measured)
         columns = (
-            tf.unstack(values, num=sum(map(len, members))),
-            [row for group in measured for row in tf.unstack(group.active, num=len(group.samples))],
-            [row for group in measured for row in tf.unstack(group.peak, num=len(group.samples))],
+            tf.unstack(values, num=sum(map(len, places))),
+            [row for group in measured for row in tf.unstack(group.seen.active, num=group.tensors)],
+            [row for group in measured for row in tf.unstack(group.seen.peak, num=group.tensors)],
             _histograms(measured, values, given[0][2]),
         )
-        places = [place for group in members for place in group]
-        found |= {place: Activation(*row) for place, *row in zip(places, *columns, strict=True) if place >= 0}
-    return [found[place] for place in range(len(given))]
+        found = {place: Activation(*row) for place, *row in zip(itertools.chain(*places), *columns, strict=True)}
+    return [found[place] if place in found else activation(*one) for place, one in enumerate(given)]
 
 
 def gradients(given: Sequence[tf.Tensor], with_histogram: tf.Tensor | None) -> list[Gradient]:
     """`statistics.gradient` of each."""
-    is_alone = _is_for_xla()
-    rows = [None if is_alone or not one.shape.rank else _rows(one, one.shape.rank - 1) for one in given]
-    found = {place: gradient(given[place], with_histogram) for place, one in enumerate(rows) if one is None}
-    members, groups = _grouped(rows)
+    constants = Constants()
+    rows = [_rows(one, one.shape.rank - 1, constants) if one.shape.rank else None for one in given]
+    places, groups = _grouped(rows)
+    found: dict[int, Gradient] = {}
     if groups:
-        measured = [tables.gradients(tensors) for tensors in groups]
-        values = tf.unstack(tables.checked_gradients(measured), num=sum(map(len, members)))
+        measured = [_gradients(tensors, constants) for tensors in groups]
+        values = tf.unstack(tables.checked_gradients(measured), num=sum(map(len, places)))
         filled = _histograms(measured, None, with_histogram)
-        places = [place for group in members for place in group]
-        found |= {place: Gradient(*row) for place, *row in zip(places, values, filled, strict=True) if place >= 0}
-    return [found[place] for place in range(len(given))]
+        found = {place: Gradient(*row) for place, *row in zip(itertools.chain(*places), values, filled, strict=True)}
+    return [found[at] if at in found else gradient(one, with_histogram) for at, one in enumerate(given)]
+
+
+def _outputs(tensors: Sequence[tf.Tensor], bounds: tf.Tensor | None, constants: Constants) -> tables.Group:
+    samples = of_several(tensors, constants)
+    one = constants(1.0, np.float32)
+    shapes = tf.unstack(tf.stack([tf.ones_like(samples.rows), samples.rows], 1), num=len(tensors))
+    sums = tf.concat(
+        [tables.column_sums(*given) for given in zip(tensors, [one] * len(tensors), shapes, strict=True)], 0
+    )
+    seen = _seen(*samples, sums) if bounds is None else _seen_within(*samples, sums, bounds)
+    return tables.Group(len(tensors), samples, tables.Outputs(*seen))
+
+
+@once([*_SAMPLES, _TABLE])
+def _seen(*given: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    return tuple(tables.outputs(Samples(*given[:-1]), given[-1], None))
+
+
+@once([*_SAMPLES, _TABLE, tf.TensorSpec([None, 2], tf.float32)])
+def _seen_within(*given: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    return tuple(tables.outputs(Samples(*given[:-2]), *given[-2:]))
+
+
+def _gradients(tensors: Sequence[tf.Tensor], constants: Constants) -> tables.Group:
+    samples = of_several(tensors, constants)
+    seen = _seen_gradients(*samples, tf.stack([tf.nn.l2_loss(tensor) for tensor in tensors]))
+    return tables.Group(len(tensors), samples, tables.Gradients(*seen))
+
+
+@once([*_SAMPLES, tf.TensorSpec([None], tf.float32)])
+def _seen_gradients(*given: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    return tuple(tables.gradients(Samples(*given[:-1]), given[-1]))
 
 
 def _is_for_xla() -> bool:
@@ -75,25 +109,26 @@ def _is_for_xla() -> bool:
     return False
 
 
-def _rows(value: tf.Tensor, axis: int) -> tf.Tensor | None:
+def _rows(value: tf.Tensor, axis: int, constants: Constants) -> tf.Tensor | None:
     """`[rows, columns]`; None for what is to be measured alone."""
     columns = value.shape[axis]
     if columns is None or columns < _NARROW:
         return None
-    return tf.reshape(columns_last(tf.cast(value, tf.float32), axis), [-1, columns])
+    value = columns_last(tf.cast(value, tf.float32), axis)
+    return value if value.shape.rank == 2 else tf.reshape(value, constants([-1, columns]))
 
 
 def _grouped(rows: Sequence[tf.Tensor | None]) -> tuple[list[list[int]], list[list[tf.Tensor]]]:
     """Places and tensors of each group with as many columns; -1 is the place of a last tensor that is no layer's."""
     members: dict[int, list[tuple[int, tf.Tensor]]] = collections.defaultdict(list)
-    for place, one in enumerate(rows):
+    for place, one in enumerate([] if _is_for_xla() else rows):
         if one is not None:
             members[one.shape[-1]].append((place, one))
-    for columns, group in members.items():
-        if len(group) > 1:
-            # Any of the others may be empty; this one is not, and has ordinary values.
-            group.append((_NOBODY, tf.constant([[at % 2 + 1.0 for at in range(columns)]])))
-    groups = list(members.values())
+    groups = [group for group in members.values() if len(group) > 1]
+    for group in groups:
+        # Any of the others may be empty; this one is not, and has ordinary values.
+        ordinary = [[at % 2 + 1.0 for at in range(group[0][1].shape[-1])]]
+        group.append((_NOBODY, tf.constant(ordinary)))
     return [[place for place, _ in group] for group in groups], [[one for _, one in group] for group in groups]
 
 
@@ -101,16 +136,13 @@ def _bounds(given: Sequence[Output]) -> tf.Tensor | None:
     found = [BOUNDS.get(name or "", bounds) for *_, name, bounds in given]
     if found == [None] * len(found):
         return None
-    last = [None] if len(found) > 1 else []
-    return tf.constant([bounds or (math.nan, math.nan) for bounds in [*found, *last]])
+    return tf.constant([bounds or (math.nan, math.nan) for bounds in [*found, None]])
 
 
 def _histograms(
-    measured: Sequence[tables.Outputs] | Sequence[tables.Gradients],
-    values: tf.Tensor | None,
-    with_histogram: tf.Tensor | None,
+    measured: Sequence[tables.Group], values: tf.Tensor | None, with_histogram: tf.Tensor | None
 ) -> list[tf.Tensor]:
-    count = sum(len(group.samples) for group in measured)
+    count = sum(group.tensors for group in measured)
     if with_histogram is None:
         return [tf.zeros([0])] * count
     return list(tf.unstack(tables.histograms(measured, values, with_histogram), num=count))

@@ -14,7 +14,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from tb_activations.taps.numbers.parts import Parts, norm_and_others, norms
+from tb_activations.taps.numbers.constants import Constants
+from tb_activations.taps.numbers.parts import Parts, flat, norms
+from tb_activations.taps.numbers.statistics import norm
 
 _WHOLE = 2**16
 """Of a larger weight, a sample of about this many elements is kept until after the update."""
@@ -48,9 +50,9 @@ class Before(NamedTuple):
     """A weight and its moments before an update.
 
     Attributes:
-        held: `[elements]`, all or a sample of the weight.
-        known: `[2]`: norm of a weight that was sampled and number of its non-finite elements; None for others.
-        momentum, velocity: `[elements]`, all or a sample; None for what the optimizer does not remember.
+        held: the weight, or a sample of its elements as a vector.
+        known: `[2]`: number of finite elements of a weight that was sampled and their norm; None for others.
+        momentum, velocity: all elements or a vector of some; None for what the optimizer does not remember.
         reached: `[units]`, the largest velocity of each unit along the last axis; None for a weight without units.
         sign, correction: as in `Moments`.
     """
@@ -64,26 +66,33 @@ class Before(NamedTuple):
     correction: Any
 
 
-def before(weight: tf.Tensor, moments: Moments = NO_MOMENTS) -> Before:
-    """What has to be read of a weight of known shape before its update.
+def before(weights: Sequence[Any], moments: Sequence[Moments] | None = None) -> list[Before]:
+    """What has to be read of weights of known shapes before their update.
 
     Whatever is kept as a whole makes TensorFlow copy the weight or the moment when it is updated.
+
+    Raises:
+        ValueError: the shape of a weight is unknown.
     """
-    flat = _flat(weight)
+    constants = Constants()
+    return [_before(*one, constants) for one in zip(weights, moments or [NO_MOMENTS] * len(weights), strict=True)]
+
+
+def _before(given: Any, moments: Moments, constants: Constants) -> Before:
+    weight = _of_known_shape(given)
+    momentum, velocity = (None if one is None else _of_known_shape(one) for one in moments[:2])
     return Before(
-        _sample(flat, _WHOLE),
-        norm_and_others(flat) if flat.shape[0] > _WHOLE else None,
-        None if moments.momentum is None else _sample(_flat(moments.momentum), _OF_MEMORY),
-        None if moments.velocity is None else _sample(_flat(moments.velocity), _OF_MEMORY),
-        None if moments.velocity is None else _reached(tf.convert_to_tensor(moments.velocity)),
+        _sample(weight, _WHOLE, constants),
+        norm(weight) if weight.shape.num_elements() > _WHOLE else None,
+        None if momentum is None else _sample(momentum, _OF_MEMORY, constants),
+        None if velocity is None else _sample(velocity, _OF_MEMORY, constants),
+        None if velocity is None else _reached(velocity, constants),
         moments.sign,
         moments.correction,
     )
 
 
-def updated(
-    given: Sequence[Before], gradients: Sequence[tf.Tensor | None], after: Sequence[tf.Tensor]
-) -> list[tf.Tensor]:
+def updated(given: Sequence[Before], gradients: Sequence[tf.Tensor | None], after: Sequence[Any]) -> list[tf.Tensor]:
     """`[WEIGHT_STATISTICS]` of the update of each of these weights.
 
     The gradient's statistics come first; without a gradient they are NaN except for the number of elements. Then the
@@ -97,60 +106,63 @@ def updated(
     """
     if not given:
         return []
-    now = [_flat(value) for value in after]
-    sizes = np.array([value.shape[0] for value in now], np.float32)
-    # The shape of a gradient may be unknown: that of its weight is not.
+    constants = Constants()
+    now = [_of_known_shape(value) for value in after]
+    sizes = np.array([value.shape.num_elements() for value in now], np.float32)
     dense = [
-        None if gradient is None else tf.reshape(tf.cast(gradient, tf.float32), [value.shape[0]])
+        None if gradient is None else _of_shape(gradient, value.shape, constants)
         for gradient, value in zip(gradients, now, strict=True)
     ]
     count = len(given)
     held = [one.held for one in given]
-    update = [_sample(value, _WHOLE) - kept for value, kept in zip(now, held, strict=True)]
+    update = [_sample(value, _WHOLE, constants) - kept for value, kept in zip(now, held, strict=True)]
     present = [place for place in range(count) if dense[place] is not None]
-    lengths, others = norms([*held, *update, *(one for one in dense if one is not None)])
-    norm, nonfinite = _instead([lengths[:count], others[:count]], [one.known for one in given])
+    lengths, others = norms([*held, *update, *(one for one in dense if one is not None)], constants)
+    length, nonfinite = _instead([lengths[:count], others[:count]], [one.known for one in given], sizes)
     of_gradients = [_among(column[2 * count :], present, count) for column in (lengths, others)]
-    measured = np.array([value.shape[0] for value in held], np.float32)
+    measured = np.array([value.shape.num_elements() for value in held], np.float32)
     columns = [
         tf.constant(sizes),
         of_gradients[0],
-        _absolute_sums(dense, present, sizes),
+        _absolute_sums(dense, present, sizes, constants),
         of_gradients[1],
-        norm,
+        length,
         nonfinite,
         lengths[count : 2 * count] * np.sqrt(sizes / np.maximum(measured, 1)),
-        *_of_memory(given, dense),
+        *_of_memory(given, dense, constants),
         _starved_shares([one.reached for one in given]),
     ]
     return list(tf.unstack(tf.stack(columns, 1), num=count))
 
 
-def _absolute_sums(dense: Sequence[tf.Tensor | None], present: Sequence[int], sizes: NDArray[np.float32]) -> tf.Tensor:
-    parts, gradients = _sampled(dense, present)
-    sums = parts.sums(tf.abs(_finite(gradients))) * (sizes[list(present)] / np.maximum(parts.lengths, 1))
+def _absolute_sums(
+    dense: Sequence[tf.Tensor | None], present: Sequence[int], sizes: NDArray[np.float32], constants: Constants
+) -> tf.Tensor:
+    parts, gradients = _sampled(dense, present, constants)
+    sums = parts.sums(tf.abs(_finite(gradients))) * (sizes[list(present)] / np.maximum(parts.sizes, 1))
     return _among(sums, present, len(dense))
 
 
-def _of_memory(given: Sequence[Before], dense: Sequence[tf.Tensor | None]) -> list[tf.Tensor]:
+def _of_memory(given: Sequence[Before], dense: Sequence[tf.Tensor | None], constants: Constants) -> list[tf.Tensor]:
     """`[weights]` cosine between gradient and momentum, and surprise; NaN where the optimizer has no such memory."""
     count = len(given)
     with_momentum = [at for at in range(count) if dense[at] is not None and given[at].momentum is not None]
     with_velocity = [at for at in range(count) if dense[at] is not None and given[at].velocity is not None]
-    parts, gradients = _sampled(dense, with_momentum)
+    parts, gradients = _sampled(dense, with_momentum, constants)
     cosine = _cosines(parts, gradients, parts.blocks([given[at].momentum for at in with_momentum]))
     cosine *= np.array([given[at].sign for at in with_momentum], np.float32)
     if with_velocity != with_momentum:
-        parts, gradients = _sampled(dense, with_velocity)
+        parts, gradients = _sampled(dense, with_velocity, constants)
     surprise = _surprises(parts, gradients, parts.blocks([given[at].velocity for at in with_velocity]))
     corrections = [1.0 if given[at].correction is None else given[at].correction for at in with_velocity]
     surprise *= tf.sqrt(tf.stack([tf.cast(one, tf.float32) for one in corrections])) if corrections else 1.0
     return [_among(cosine, with_momentum, count), _among(surprise, with_velocity, count)]
 
 
-def _sampled(dense: Sequence[tf.Tensor | None], places: Sequence[int]) -> tuple[Parts, tf.Tensor]:
-    samples = [_sample(gradient, _OF_MEMORY) for gradient in (dense[at] for at in places) if gradient is not None]
-    parts = Parts([sample.shape[0] for sample in samples])
+def _sampled(dense: Sequence[tf.Tensor | None], places: Sequence[int], constants: Constants) -> tuple[Parts, tf.Tensor]:
+    chosen = [gradient for gradient in (dense[at] for at in places) if gradient is not None]
+    samples = [_sample(gradient, _OF_MEMORY, constants) for gradient in chosen]
+    parts = Parts([sample.shape.num_elements() for sample in samples], constants)
     return parts, parts.blocks(samples)
 
 
@@ -167,14 +179,14 @@ def _surprises(parts: Parts, gradient: tf.Tensor, velocity: tf.Tensor) -> tf.Ten
     return tf.where(count > 0, tf.sqrt(squares / tf.maximum(count, 1.0)), math.nan)
 
 
-def _reached(velocity: tf.Tensor) -> tf.Tensor | None:
+def _reached(velocity: tf.Tensor, constants: Constants) -> tf.Tensor | None:
     if velocity.shape.rank < 2 or not velocity.shape.num_elements():
         return None
-    rows = tf.reshape(tf.cast(velocity, tf.float32), [-1, velocity.shape[-1]])
-    count, units = rows.shape
-    if count * units > _WHOLE:
-        rows = tf.gather(rows, _spread(count, max(_WHOLE // units, _BLOCK)))
-    return tf.reduce_max(rows, 0)
+    units = velocity.shape[-1]
+    rows = velocity if velocity.shape.rank == 2 else tf.reshape(velocity, constants([-1, units]))
+    if rows.shape[0] * units > _WHOLE:
+        rows = _rows(rows, max(_WHOLE // units, _BLOCK), constants)
+    return tf.reduce_max(rows, constants(0))
 
 
 def _starved_shares(reached: Sequence[tf.Tensor | None]) -> tf.Tensor:
@@ -188,15 +200,18 @@ def _starved_shares(reached: Sequence[tf.Tensor | None]) -> tf.Tensor:
     return _among(sums / np.array(counts, np.float32), places, len(reached))
 
 
-def _instead(columns: Sequence[tf.Tensor], known: Sequence[tf.Tensor | None]) -> list[tf.Tensor]:
-    """Columns `[weights]` with the values that are known of some weights, `[columns]` each."""
+def _instead(
+    columns: Sequence[tf.Tensor], known: Sequence[tf.Tensor | None], sizes: NDArray[np.float32]
+) -> list[tf.Tensor]:
+    """Norms and numbers of non-finite elements `[weights]`, with what is known of some weights."""
     places = [place for place, values in enumerate(known) if values is not None]
     if not places:
         return list(columns)
-    values = tf.unstack(tf.stack([value for value in known if value is not None], 1))
+    finite, lengths = tf.unstack(tf.stack([value for value in known if value is not None], 1))
     index = np.arange(len(known))
     index[places] = len(known) + np.arange(len(places))
-    return [tf.gather(tf.concat([column, own], 0), index) for column, own in zip(columns, values, strict=True)]
+    own = (lengths, sizes[places] - finite)
+    return [tf.gather(tf.concat([column, one], 0), index) for column, one in zip(columns, own, strict=True)]
 
 
 def _among(column: tf.Tensor, places: Sequence[int], count: int) -> tf.Tensor:
@@ -208,26 +223,34 @@ def _among(column: tf.Tensor, places: Sequence[int], count: int) -> tf.Tensor:
     return tf.gather(tf.concat([column, [math.nan]], 0), index)
 
 
-def _flat(value: Any) -> tf.Tensor:
-    tensor = tf.convert_to_tensor(value)
-    size = tensor.shape.num_elements()
-    if size is None:
+def _of_known_shape(value: Any) -> tf.Tensor:
+    # A cast would return a variable of this type itself, to be read later.
+    tensor = tf.cast(tf.convert_to_tensor(value), tf.float32)
+    if not tensor.shape.is_fully_defined():
         raise ValueError("a weight has an unknown shape")
-    return tf.reshape(tf.cast(tensor, tf.float32), [size])
+    return tensor
 
 
-def _sample(flat: tf.Tensor, most: int) -> tf.Tensor:
-    """An evenly spread sample of a vector; all of one with at most `most` elements."""
-    size = flat.shape[0]
+def _of_shape(gradient: tf.Tensor, shape: tf.TensorShape, constants: Constants) -> tf.Tensor:
+    # The shape of a gradient may be unknown: that of its weight is not.
+    value = tf.cast(gradient, tf.float32)
+    return value if value.shape.is_fully_defined() else tf.reshape(value, constants(shape.as_list()))
+
+
+def _sample(tensor: tf.Tensor, most: int, constants: Constants) -> tf.Tensor:
+    """An evenly spread sample of the elements as a vector; the tensor itself if it has at most `most` elements."""
+    size = tensor.shape.num_elements()
     if size <= most:
-        return flat
-    whole = flat if size % _BLOCK == 0 else flat[: size // _BLOCK * _BLOCK]
-    blocks = tf.reshape(whole, [-1, _BLOCK])
-    return tf.reshape(tf.gather(blocks, _spread(size // _BLOCK, most // _BLOCK)), [_length(size, most)])
+        return tensor
+    if size % _BLOCK:
+        tensor = flat(tensor, constants)[: size // _BLOCK * _BLOCK]
+    blocks = tf.reshape(tensor, constants([-1, _BLOCK]))
+    return tf.reshape(_rows(blocks, most // _BLOCK, constants), constants([-1]))
 
 
-def _length(size: int, most: int) -> int:
-    return size if size <= most else min(size // _BLOCK, most // _BLOCK) * _BLOCK
+def _rows(rows: tf.Tensor, wanted: int, constants: Constants) -> tf.Tensor:
+    places = constants(_spread(rows.shape[0], wanted))
+    return tf.raw_ops.GatherV2(params=rows, indices=places, axis=constants(0))
 
 
 @functools.cache

@@ -117,8 +117,7 @@ class Updates:
         with _only_logged("weights"):
             self._know(variables)
             _see_optimizer(self._observation, optimizer)
-            remembered = moments_of(optimizer, variables)
-            held += [before(tf.convert_to_tensor(one), own) for one, own in zip(variables, remembered, strict=True)]
+            held += before([tf.convert_to_tensor(one) for one in variables], moments_of(optimizer, variables))
 
         def applied() -> None:
             with _only_logged("weights"):
@@ -134,7 +133,7 @@ class Updates:
         if left:
             with _only_logged("weights"):
                 gradients, variables = [entry.gradient for entry in left], [entry.variable for entry in left]
-                self._see(gradients, variables, [before(entry.value) for entry in left])
+                self._see(gradients, variables, before([entry.value for entry in left]))
 
     def _know(self, variables: Sequence[Any]) -> None:
         """Looks the owners up again if one of these weights is new."""

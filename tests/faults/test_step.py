@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras import layers
 
 from tb_activations import load
-from tb_activations.taps.numbers import tables
+from tb_activations.taps.numbers import together
 from tb_activations.taps.step.packing import Packing
 from tests.faults.conftest import Told
 from tests.faults.observe import EPOCH_STEPS, SAME, check_row, every_step, fit, network, outcome
@@ -33,16 +33,14 @@ class OutOfMemory:
 
 
 def failing_before_the_update(monkeypatch: pytest.MonkeyPatch) -> None:
-    measure, memory = tables.outputs, OutOfMemory()
+    measure, memory = together.activations, OutOfMemory()
 
-    def outputs(tensors: Sequence[tf.Tensor], bounds: tf.Tensor | None) -> Any:
-        if tensors[0].shape[-1] == 16:
-            zero = tf.numpy_function(memory, [], tf.float64, stateful=True)
-            with tf.control_dependencies([zero]):
-                tensors = [tf.identity(tensor) for tensor in tensors]
-        return measure(tensors, bounds)
+    def activations(given: Sequence[Any]) -> Any:
+        zero = tf.numpy_function(memory, [], tf.float64, stateful=True)
+        with tf.control_dependencies([zero]):
+            return measure([(tf.identity(tensor), *more) for tensor, *more in given])
 
-    monkeypatch.setattr(tables, "outputs", outputs)
+    monkeypatch.setattr(together, "activations", activations)
 
 
 def failing_after_the_update(monkeypatch: pytest.MonkeyPatch) -> None:

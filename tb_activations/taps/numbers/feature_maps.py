@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import tensorflow as tf
+
+from tb_activations.taps.numbers.traced_once import once
 
 T = TypeVar("T")
 
@@ -35,11 +38,24 @@ def first_maps(value: tf.Tensor, unit_axis: int | None) -> tf.Tensor | None:
     """
     if unit_axis is None or not is_stack(value):
         return None
-    maps = tf.cast(value[:SAMPLES], tf.float32)
-    if unit_axis == 1:
-        maps = tf.transpose(maps, [0, 2, 3, 1])
-    height, width, channels = maps.shape[1:]
-    maps = maps[:, :: -(-height // SIDE), :: -(-width // SIDE), : min(channels, CHANNELS)]
-    missing = SAMPLES - tf.shape(maps)[0]
-    filled = tf.pad(maps, [[0, missing], [0, 0], [0, 0], [0, 0]], constant_values=float("nan"))
-    return tf.ensure_shape(filled, [SAMPLES, *maps.shape[1:]])
+    height, width, channels = value.shape[1:] if unit_axis != 1 else (*value.shape[2:], value.shape[1])
+    strides = max(-(-height // SIDE), 1), max(-(-width // SIDE), 1)
+    maps = _cut(unit_axis == 1, strides, value.dtype)(value)
+    shape = [SAMPLES, -(-height // strides[0]), -(-width // strides[1]), min(channels, CHANNELS)]
+    return tf.ensure_shape(maps, shape)
+
+
+@functools.cache
+def _cut(is_channels_first: bool, strides: tuple[int, int], dtype: tf.DType) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Cuts the first maps out of outputs of this kind."""
+
+    @once([tf.TensorSpec([None] * 4, dtype)])
+    def cut(value: tf.Tensor) -> tf.Tensor:
+        maps = tf.cast(value[:SAMPLES], tf.float32)
+        if is_channels_first:
+            maps = tf.transpose(maps, [0, 2, 3, 1])
+        maps = maps[:, :: strides[0], :: strides[1], :CHANNELS]
+        missing = SAMPLES - tf.shape(maps)[0]
+        return tf.pad(maps, [[0, missing], [0, 0], [0, 0], [0, 0]], constant_values=float("nan"))
+
+    return cut

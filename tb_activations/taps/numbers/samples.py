@@ -5,9 +5,11 @@ A small operation in a large graph costs little more than its call, so tensors w
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tb_activations.taps.numbers.constants import Constants
@@ -17,6 +19,9 @@ SAMPLED = 2**14
 """About how many elements a sample has."""
 _FEWEST = 64
 """Minimum number of sampled rows, if there are as many."""
+
+
+_TABLE, _COUNTS = tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.int32)
 
 
 class Samples(NamedTuple):
@@ -45,9 +50,11 @@ class Samples(NamedTuple):
         """`[tensors]` float32, sampled rows of each."""
         return tf.cast(self.lengths, tf.float32)
 
-    def parts(self, count: int) -> list[tf.Tensor]:
-        """`[sampled rows, columns]` of each of so many tensors."""
-        return [self.values] if self.owners is None else list(tf.split(self.values, self.lengths, num=count))
+    def each(self, measure: Callable[..., Any], given: Sequence[tf.Tensor] = ()) -> Any:
+        """`[tensors, ...]` of a traced function of `[sampled rows, columns]` of each, and of its element of `given`."""
+        if self.owners is None:
+            return measure(self.values, *(one[0] for one in given))[None]
+        return _for_each(measure, len(given))(self.values, self.lengths, *given)
 
     def sums(self, values: tf.Tensor) -> tf.Tensor:
         """`[tensors]`, the sum of what belongs to each; `values` has the shape of `self.values`."""
@@ -82,26 +89,56 @@ def of_one(rows: tf.Tensor) -> Samples:
 
 def of_several(tensors: Sequence[tf.Tensor], constants: Constants) -> Samples:
     """Samples of tensors whose number of columns is known."""
-    # Few operations for each tensor: a deep network has hundreds of them.
-    shapes = tf.stack([tf.shape(tensor) for tensor in tensors])
-    rows, strides, lengths, owners = _places(shapes, constants(max(SAMPLED // tensors[0].shape[-1], _FEWEST)))
-    ends = (tf.unstack(one, num=len(tensors)) for one in (rows, strides))
-    zero = constants(0)
-    parts = [
-        tf.raw_ops.GatherV2(params=tensor, indices=tf.range(zero, count, stride), axis=zero)
-        for tensor, count, stride in zip(tensors, *ends, strict=True)
-    ]
-    return Samples(tf.concat(parts, 0), rows, lengths, owners)
+    # Few operations for each tensor, as a deep network has hundreds of them; none that waits for another tensor, as all
+    # of them would be kept in memory.
+    most = max(SAMPLED // tensors[0].shape[-1], _FEWEST)
+    parts, rows = zip(*(_part(tensor, most, constants) for tensor in tensors), strict=True)
+    lengths, owners = _places(tf.stack(rows), constants(most))
+    return Samples(tf.concat(parts, 0), tf.stack(rows), lengths, owners)
 
 
-@once([tf.TensorSpec([None, 2], tf.int32), tf.TensorSpec([], tf.int32)])
-def _places(shapes: tf.Tensor, most: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    rows = shapes[:, 0]
-    strides = tf.bitwise.bitwise_or(rows // most, 1)
-    lengths = -(-rows // strides)
+def _part(tensor: tf.Tensor, most: int, constants: Constants) -> tuple[tf.Tensor, tf.Tensor]:
+    """The sampled rows of one of several tensors, and the number of all of its rows."""
+    rows, columns = tensor.shape
+    if rows is not None:
+        if _stride(rows, most) == 1:
+            return tensor, constants(rows)
+        return _gather(tensor, constants(np.arange(0, rows, _stride(rows, most))), constants), constants(rows)
+    rows = tf.raw_ops.Size(input=tensor) // constants(columns)
+    places = tf.range(constants(0), rows, _stride(rows, constants(most), constants(1)))
+    return _gather(tensor, places, constants), rows
+
+
+def _gather(tensor: tf.Tensor, places: tf.Tensor, constants: Constants) -> tf.Tensor:
+    # Gathering takes a tenth of the time of a strided slice.
+    return tf.raw_ops.GatherV2(params=tensor, indices=places, axis=constants(0))
+
+
+def _stride(rows: Any, most: Any, one: Any = 1) -> Any:
+    # The width of an image is usually even: an even stride could sample a single column of it.
+    return rows // most | one
+
+
+@functools.cache
+def _for_each(measure: Callable[..., Any], count: int) -> Callable[..., Any]:
+    # A loop, as this is rarely needed: a call for each tensor would take memory in every step.
+    @once([_TABLE, _COUNTS, *[tf.TensorSpec([None], tf.float32)] * count])
+    def each(values: tf.Tensor, lengths: tf.Tensor, *given: tf.Tensor) -> Any:
+        stops = tf.cumsum(lengths)
+
+        def one(ends: Any) -> Any:
+            return measure(values[ends[0] : ends[1]], *ends[2:])
+
+        return tf.map_fn(one, (stops - lengths, stops, *given), fn_output_signature=tf.float32)
+
+    return each
+
+
+@once([_COUNTS, tf.TensorSpec([], tf.int32)])
+def _places(rows: tf.Tensor, most: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    lengths = -(-rows // _stride(rows, most))
     stops = tf.cumsum(lengths)[None]
-    owners = tf.raw_ops.UpperBound(sorted_inputs=stops, values=tf.range(stops[0, -1])[None])[0]
-    return rows, strides, lengths, owners
+    return lengths, tf.raw_ops.UpperBound(sorted_inputs=stops, values=tf.range(stops[0, -1])[None])[0]
 
 
 def sampled_rows(rows: tf.Tensor) -> tf.Tensor:
@@ -111,7 +148,5 @@ def sampled_rows(rows: tf.Tensor) -> tf.Tensor:
     # All rows are one block, which is copied at once.
     block = tf.where(stride <= 1, tf.maximum(count, 1), 1)
     blocks = tf.reshape(rows, tf.stack([count // block, block * columns]))
-    # The width of an image is usually even: an even stride could sample a single column of it. Gathering takes a tenth
-    # of the time of a strided slice.
-    places = tf.range(0, tf.shape(blocks)[0], tf.bitwise.bitwise_or(stride, 1))
+    places = tf.range(0, tf.shape(blocks)[0], stride | 1)
     return tf.reshape(tf.gather(blocks, places), tf.stack([-1, columns]))

@@ -84,8 +84,8 @@ def _activation_of(has_histogram: bool, has_bounds: bool, has_units: bool) -> Ca
     @once(signature)
     def measure(value: tf.Tensor, *more: tf.Tensor) -> list[tf.Tensor]:
         rows = _rows(value)
-        sums = tables.column_sums(rows, tf.constant(1.0), tf.stack([1, tf.shape(rows)[0]]))
         samples = of_one(rows)
+        sums = tables.column_sums(rows)[None]
         seen = tables.outputs(samples, sums, more[-1][None] if has_bounds else None)
         group = tables.Group(1, samples, seen)
         values = tables.checked_outputs([group])

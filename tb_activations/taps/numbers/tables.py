@@ -163,12 +163,14 @@ def histograms(groups: Sequence[Group], values: tf.Tensor | None, is_wanted: tf.
     count = sum(group.tensors for group in groups)
 
     def filled() -> tf.Tensor:
-        parts = [part for group in groups for part in group.samples.parts(group.tensors)]
-        sizes = tf.unstack(tf.concat([group.seen.sizes for group in groups], 0), num=count)
+        sizes = [group.seen.sizes for group in groups]
         if values is None:
-            return tf.stack([_free_histogram(*one) for one in zip(parts, sizes, strict=True)])
-        edges = [tf.unstack(values[:, at], num=count) for at in (3, 4)]
-        return tf.stack([_histogram(*one) for one in zip(parts, sizes, *edges, strict=True)])
+            found = [group.samples.each(_free_histogram, [own]) for group, own in zip(groups, sizes, strict=True)]
+        else:
+            edges = [tf.split(values[:, at], [group.tensors for group in groups]) for at in (3, 4)]
+            given = zip(groups, sizes, *edges, strict=True)
+            found = [group.samples.each(_histogram, own) for group, *own in given]
+        return tf.concat(found, 0)
 
     return tf.cond(is_wanted, filled, lambda: tf.fill([count, LENGTH], float("nan")))
 
@@ -185,10 +187,10 @@ def careful_length(kept: tf.Tensor) -> tf.Tensor:
     return largest * tf.sqrt(tf.reduce_sum(tf.square(kept / tf.where(largest > 0, largest, 1.0))))
 
 
-def column_sums(rows: tf.Tensor, one: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
-    """`[1, columns]` of `[rows, columns]`; `shape` is 1 and the number of rows, `one` is 1.0."""
-    # As a product, the sum of each column takes as long as the sum of everything.
-    return tf.matmul(tf.fill(shape, one), rows)
+def column_sums(rows: tf.Tensor) -> tf.Tensor:
+    """`[columns]` of `[rows, columns]`."""
+    # This takes as long as the sum of everything; `reduce_sum` over the rows takes twice as long.
+    return tf.raw_ops.BiasAddGrad(out_backprop=rows)
 
 
 def _outer_shares(samples: Samples, bounds: tf.Tensor) -> tf.Tensor:
@@ -205,8 +207,8 @@ def _share(count: tf.Tensor, whole: tf.Tensor) -> tf.Tensor:
 
 def _careful(groups: Sequence[Group], measure: Callable[[tf.Tensor], tf.Tensor], count: int) -> list[tf.Tensor]:
     """`[tensors]` of each of the values that are measured; the last, a number of elements, scaled to all of them."""
-    parts = [part for group in groups for part in group.samples.parts(group.tensors)]
-    *columns, lost = tf.unstack(tf.stack([measure(part) for part in parts], 1), num=count)
+    found = tf.concat([group.samples.each(measure) for group in groups], 0)
+    *columns, lost = tf.unstack(found, num=count, axis=1)
     # The share of the elements that were sampled is that of the rows.
     rows, seen = (tf.cast(tf.concat([one[at] for one in (g.samples for g in groups)], 0), tf.float32) for at in (1, 2))
     return [*columns, tf.math.divide_no_nan(lost * rows, seen)]

@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from tb_activations.taps.numbers import tables
@@ -65,11 +64,7 @@ def gradients(given: Sequence[tf.Tensor], with_histogram: tf.Tensor | None) -> l
 
 def _outputs(tensors: Sequence[tf.Tensor], bounds: tf.Tensor | None, constants: Constants) -> tables.Group:
     samples = of_several(tensors, constants)
-    one = constants(1.0, np.float32)
-    shapes = tf.unstack(tf.stack([tf.ones_like(samples.rows), samples.rows], 1), num=len(tensors))
-    sums = tf.concat(
-        [tables.column_sums(*given) for given in zip(tensors, [one] * len(tensors), shapes, strict=True)], 0
-    )
+    sums = tf.stack([tables.column_sums(tensor) for tensor in tensors])
     seen = _seen(*samples, sums) if bounds is None else _seen_within(*samples, sums, bounds)
     return tables.Group(len(tensors), samples, tables.Outputs(*seen))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -48,23 +48,39 @@ OUTPUTS: dict[str, tuple[Any, int | None, str | None]] = {
 }
 
 
+def of_shapes(kind: str, measure: Callable[..., Any], values: Sequence[Any]) -> Any:
+    """A function of tensors in a graph that knows their whole shapes, or all but the number of samples."""
+    specs = [
+        tf.TensorSpec(value.shape if kind == "known" else [None, *value.shape[1:]], value.dtype) for value in values
+    ]
+    return tf.function(measure, input_signature=specs)(*map(tf.constant, values))
+
+
+@pytest.mark.parametrize("shapes", ["known", "of any number of samples"])
 @pytest.mark.parametrize("histograms", [None, True, False])
-def test_outputs_together_equal_each_alone(histograms: bool | None) -> None:
+def test_outputs_together_equal_each_alone(histograms: bool | None, shapes: str) -> None:
+    values, axes, names = zip(*OUTPUTS.values(), strict=True)
     wanted = None if histograms is None else tf.constant(histograms)
-    given = [(tf.constant(value), axis, wanted, name, None) for value, axis, name in OUTPUTS.values()]
-    for name, one, alone in zip(
-        OUTPUTS, tf.function(lambda: together.activations(given))(), [activation(*one) for one in given], strict=True
-    ):
+
+    def given(tensors: Sequence[tf.Tensor]) -> list[Any]:
+        return [(value, axis, wanted, name, None) for value, axis, name in zip(tensors, axes, names, strict=True)]
+
+    found = of_shapes(shapes, lambda *tensors: together.activations(given(tensors)), values)
+    every = [activation(*one) for one in given([tf.constant(value) for value in values])]
+    for name, one, alone in zip(OUTPUTS, found, every, strict=True):
         for seen, expected in zip(one, alone, strict=True):
             np.testing.assert_allclose(seen, expected, rtol=2e-5, atol=1e-6, err_msg=name)
 
 
+@pytest.mark.parametrize("shapes", ["known", "of any number of samples"])
 @pytest.mark.parametrize("histograms", [None, True])
-def test_gradients_together_equal_each_alone(histograms: bool | None) -> None:
+def test_gradients_together_equal_each_alone(histograms: bool | None, shapes: str) -> None:
     wanted = None if histograms is None else tf.constant(histograms)
-    given = [tf.constant(value) for value, *_ in OUTPUTS.values()] + [tf.constant(3.0)]
-    found = tf.function(lambda: together.gradients(given, wanted))()
-    for name, one, alone in zip([*OUTPUTS, "scalar"], found, [gradient(value, wanted) for value in given], strict=True):
+    values = [value for value, *_ in OUTPUTS.values()]
+    scalar = tf.constant(3.0)
+    found = of_shapes(shapes, lambda *tensors: together.gradients([*tensors, scalar], wanted), values)
+    every = [gradient(value, wanted) for value in [*map(tf.constant, values), scalar]]
+    for name, one, alone in zip([*OUTPUTS, "scalar"], found, every, strict=True):
         for seen, expected in zip(one, alone, strict=True):
             np.testing.assert_allclose(seen, expected, rtol=2e-5, atol=1e-6, err_msg=name)
 

@@ -34,8 +34,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def test_reconstructions_sharpen_under_the_step_slider(watched: Server, open_tab: OpenTab) -> None:
-    tab = open_tab(watched, place=PLACE, height=2000)
+def test_reconstructions_sharpen_under_the_step_slider(watched: Server, open_alone: OpenTab) -> None:
+    tab = open_alone(watched, place=PLACE, height=2000)
     panel = tab.panel("pictures")
     image = panel.locator("img")
     expect(panel).to_contain_text(f"{EPOCHS} of {EPOCHS} pictures")
@@ -62,8 +62,8 @@ def test_reconstructions_sharpen_under_the_step_slider(watched: Server, open_tab
     assert last < 0.7 * error()
 
 
-def test_reconstruction_error_falls_among_the_statistics(watched: Server, open_tab: OpenTab) -> None:
-    tab = open_tab(watched, place=PLACE, height=2000)
+def test_reconstruction_error_falls_among_the_statistics(watched: Server, open_alone: OpenTab) -> None:
+    tab = open_alone(watched, place=PLACE, height=2000)
     training = tab.panel("training")
     expect(training.locator("figcaption", has_text="Reconstruction error")).to_have_count(1)
     training.get_by_role("button", name="Table").click()

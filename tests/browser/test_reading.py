@@ -118,8 +118,8 @@ def test_the_step_and_the_way_back_stay_in_view_above_a_panel_far_down(open_alon
     expect(tab.frame.locator(".step-field")).to_have_text("Latest step")
 
 
-def test_tooltip_tells_all_runs_and_calls(open_alone: OpenTab, server: Server) -> None:
-    tab = open_alone(server, place=SICK + "&p.layer_health.others=healthy")
+def test_tooltip_tells_all_runs_and_calls(open_tab: OpenTab, server: Server) -> None:
+    tab = open_tab(server, place=SICK + "&p.layer_health.others=healthy")
     point_at(tab.frame.locator("#series .u-over").first, 0.302)
     tooltip = tab.frame.locator("#series .tooltip:not([hidden])")
     expect(tooltip).to_contain_text("Step 360, epoch 1")
@@ -129,7 +129,7 @@ def test_tooltip_tells_all_runs_and_calls(open_alone: OpenTab, server: Server) -
     assert box is not None
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 1280
-    shared = open_alone(server, place=NESTED + "&p.layer_health.layer=encoder%2Fblock_1%2Fdense_4%401")
+    shared = open_tab(server, place=NESTED + "&p.layer_health.layer=encoder%2Fblock_1%2Fdense_4%401")
     point_at(shared.frame.locator("#series .u-over").first, 0.5)
     rows = shared.frame.locator("#series .tooltip:not([hidden]) .tooltip-row")
     expect(rows).to_have_text([re.compile("dense_4@1"), re.compile("dense_4@2")])

@@ -13,6 +13,7 @@ from tb_activations import load
 from tb_activations.cli.main import main
 from tests.browser import real_runs
 from tests.browser.conftest import OpenTab
+from tests.conftest import Once
 from tests.live_server import Server, serve
 
 LAYER = "hidden_1"
@@ -21,14 +22,8 @@ NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-\u2212]?\d+)?")
 
 
 @pytest.fixture(scope="module")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("logs")
-    real_runs.write_partial(folder)
-    real_runs.write_vanishing(folder)
-    real_runs.write_overflow(folder)
-    real_runs.write_gan(folder)
-    real_runs.write_recurrent(folder)
-    return folder
+def logs(once: Once) -> Path:
+    return once("real_runs", real_runs.write_all)
 
 
 @pytest.fixture(scope="module")

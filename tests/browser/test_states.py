@@ -20,6 +20,9 @@ from tests.browser.conftest import OpenTab, StartServer
 from tests.live_server import DEADLINE, Server
 from tests.synthetic import START_TIME, write_damaged_layers, write_events, write_run
 
+POLLED = 10_000
+"""Milliseconds after which the tab asks for new steps."""
+
 
 def test_empty_logdir_tells_how_to_begin(open_tab: OpenTab, start_server: StartServer, tmp_path: Path) -> None:
     server = start_server(tmp_path)
@@ -86,6 +89,9 @@ def test_a_running_training_is_followed_without_a_reload(
     server = start_server(tmp_path)
     server.wait_for_records("live", 60)
     tab = open_tab(server, height=600)
+    tab.page.clock.install()
+    tab.page.reload()
+    tab.wait_until_loaded()
     skeletons = tab.frame.locator("html").evaluate_handle(
         """root => {
           const seen = [];
@@ -98,6 +104,7 @@ def test_a_running_training_is_followed_without_a_reload(
     scrolled = tab.frame.locator("html").evaluate("root => root.scrollTop")
     write_run(tmp_path, name="live", steps=20, start_step=600, start_time=begun + 31)
     server.wait_for_records("live", 80)
+    tab.page.clock.fast_forward(POLLED)
     expect(tab.frame.locator(".facts")).to_contain_text("80 of 80 recorded steps", timeout=DEADLINE * 1000)
     assert tab.frame.locator("html").evaluate("root => root.scrollTop") == scrolled
     assert not any(skeletons.json_value()), "what was there gave way to a placeholder"

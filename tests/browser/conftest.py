@@ -163,7 +163,9 @@ def context(shared_context: BrowserContext, developer_tools: CDPSession) -> Iter
     for page in set(shared_context.pages) - before:
         page.close()
     shared_context.clear_permissions()
-    developer_tools.send("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "all"})
+    developer_tools.send(
+        "Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "cookies,local_storage,indexeddb"}
+    )
 
 
 @pytest.fixture(scope="session")

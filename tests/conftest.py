@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -47,3 +50,30 @@ def _a_small_heap() -> Iterator[None]:
     yield
     gc.collect()
     gc.freeze()
+
+
+Once = Callable[[str, Callable[[Path], object]], Path]
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Makes a folder for all processes of a test run together: `once("logs", write)`. Nobody may change it later.
+
+    The first process that needs the folder calls `write` with its path; the others wait for it.
+    """
+    own = tmp_path_factory.getbasetemp()
+    common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def make(name: str, write: Callable[[Path], object]) -> Path:
+        folder, done = common / f"once-{name}", common / f"once-{name}.done"
+        with (common / f"once-{name}.lock").open("w") as lock:
+            # Ends with the process, whatever happens to it.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                write(folder)
+                done.touch()
+        return folder
+
+    return make

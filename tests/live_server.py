@@ -117,7 +117,7 @@ def serve(log_dir: str | Path, *arguments: str, load_fast: bool = True, path_pre
         command += ["--path_prefix", path_prefix] if path_prefix else []
         with log.open("wb") as output:
             process = subprocess.Popen(
-                command, stdout=output, stderr=subprocess.STDOUT, env=_environment(Path(scratch)), cwd=scratch
+                command, stdout=output, stderr=subprocess.STDOUT, env=viewer_environment(Path(scratch)), cwd=scratch
             )
         try:
             url = wait_for(lambda: _url(process, log), "tensorboard to start")
@@ -143,8 +143,12 @@ def _url(process: subprocess.Popen[bytes], log: Path) -> str | None:
     return f"http://localhost:{address[2]}{address[3]}"
 
 
-def _environment(scratch: Path) -> dict[str, str]:
-    """Of a machine that only looks at runs: TensorFlow and Keras cannot be imported there."""
+def viewer_environment(scratch: Path) -> dict[str, str]:
+    """Of a machine that only looks at runs: TensorFlow and Keras cannot be imported there, so programs start faster.
+
+    Args:
+        scratch: a folder that lasts as long as the programs.
+    """
     for name in ("tensorflow", "keras"):
         blocked = scratch / "blocked" / name
         blocked.mkdir(parents=True)

@@ -12,8 +12,20 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, FrameLocator, Locator, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    CDPSession,
+    ConsoleMessage,
+    Dialog,
+    FrameLocator,
+    Locator,
+    Page,
+    expect,
+    sync_playwright,
+)
 
+from tests.conftest import Once
 from tests.live_server import ROOT, Server, serve
 from tests.synthetic import write_logdir
 
@@ -27,6 +39,23 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+UNUSED = (
+    *("AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades", "LensOverlay"),
+    *("HttpsFirstBalancedModeAutoEnable", "MediaRouter", "PaintHolding", "ThirdPartyStoragePartitioning"),
+    *("AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints", "NetworkTimeServiceQuerying", "AimEnabled"),
+    *("PreconnectToSearch", "WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup"),
+)
+"""Parts of Chromium that tests do not need.
+
+The last three load some hundred scripts into each window, for suggestions below an address bar that nobody sees. Those
+before them are what Playwright turns off: Chromium heeds only the last list it is given.
+"""
+SAVING = [
+    f"--disable-features={','.join(UNUSED)}",
+    # Playwright asks for places in scripts, for which V8 would parse TensorBoard's own again.
+    "--js-flags=--no-enable-lazy-source-positions",
+]
+"""What makes tests quicker and shows the same. Benchmarks do without, for they measure what a user waits for."""
 REPORT_POLICY_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`content security policy: ${event.violatedDirective} ${event.blockedURI}`));
@@ -37,6 +66,8 @@ DEADLINE = 15_000
 """Milliseconds to wait for anything; reached only when something is broken."""
 expect.set_options(timeout=DEADLINE)
 Theme = Literal["light", "dark"]
+BAR = 64
+"""Pixels that TensorBoard takes at the top of a window."""
 
 
 @dataclasses.dataclass
@@ -44,14 +75,14 @@ class Tab:
     """The Layer Health tab in a browser window.
 
     Attributes:
-        page: TensorBoard's page.
+        page: TensorBoard's page, or that of the tab where it is alone.
         frame: the tab in it.
         complaints: errors in the console, uncaught exceptions, content security policy reports and dialogs.
         expected: pattern of complaints that the test provokes.
     """
 
     page: Page
-    frame: FrameLocator
+    frame: FrameLocator | Page
     complaints: list[str] = dataclasses.field(default_factory=list)
     expected: str | None = None
 
@@ -104,9 +135,37 @@ class Tab:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *SAVING])
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def shared_context(browser: Browser) -> Iterator[BrowserContext]:
+    """Of all windows: they load and compile TensorBoard's scripts of several megabytes once."""
+    context = browser.new_context()
+    context.set_default_timeout(DEADLINE)
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def developer_tools(shared_context: BrowserContext) -> CDPSession:
+    """Those of an empty window that stays open."""
+    return shared_context.new_cdp_session(shared_context.new_page())
+
+
+@pytest.fixture
+def context(shared_context: BrowserContext, developer_tools: CDPSession) -> Iterator[BrowserContext]:
+    """The browser as a test finds it: with nothing that an earlier one opened, allowed or stored in it."""
+    before = set(shared_context.pages)
+    yield shared_context
+    for page in set(shared_context.pages) - before:
+        page.close()
+    shared_context.clear_permissions()
+    developer_tools.send(
+        "Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "cookies,local_storage,indexeddb"}
+    )
 
 
 @pytest.fixture(scope="session")
@@ -117,10 +176,8 @@ def screenshots() -> Path:
 
 
 @pytest.fixture(scope="session")
-def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("logs")
-    write_logdir(folder)
-    return folder
+def logdir(once: Once) -> Path:
+    return once("logdir", write_logdir)
 
 
 @pytest.fixture(scope="session")
@@ -143,14 +200,25 @@ def start_server() -> Iterator[StartServer]:
 
 
 @pytest.fixture
-def open_tab(
-    browser: Browser, screenshots: Path, start_server: StartServer, request: pytest.FixtureRequest
-) -> Iterator[OpenTab]:
-    """Opens the tab: `open_tab(server, theme="dark", width=700, place="&p.layer_health.run=train")`.
+def tabs(
+    context: BrowserContext, screenshots: Path, start_server: StartServer, request: pytest.FixtureRequest
+) -> Iterator[list[Tab]]:
+    """What a test opens. Afterwards every tab is photographed, and must not have complained.
 
-    Afterwards every tab is photographed, and must not have complained. Tabs close before servers stop.
+    Tabs close before servers stop.
     """
-    tabs: list[Tab] = []
+    opened: list[Tab] = []
+    yield opened
+    name = re.sub(r"\W+", "_", request.node.name).strip("_")
+    for index, tab in enumerate(opened):
+        tab.page.screenshot(path=screenshots / f"{name}{f'_{index}' if index else ''}.png")
+        tab.page.close()
+    assert [tab.unexpected() for tab in opened] == [[] for _ in opened]
+
+
+@pytest.fixture
+def open_tab(context: BrowserContext, tabs: list[Tab]) -> OpenTab:
+    """Opens the tab in TensorBoard: `open_tab(server, theme="dark", width=700, place="&p.layer_health.run=train")`."""
 
     def open_one(
         server: Server,
@@ -161,29 +229,54 @@ def open_tab(
         place: str = "",
         query: str = "",
     ) -> Tab:
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
-        context.set_default_timeout(DEADLINE)
-        page = context.new_page()
-        tab = Tab(page, page.frame_locator("iframe"))
-        page.add_init_script(REPORT_POLICY_VIOLATIONS)
-        page.on("console", lambda message: _note_errors(message, tab))
-        page.on("pageerror", lambda error: tab.complaints.append(f"uncaught {error}"))
-        page.on("dialog", lambda dialog: _refuse(dialog, tab))
+        page = _window(context, theme, width, height)
+        tabs.append(_watched(Tab(page, page.frame_locator("iframe"))))
         page.goto(f"{server.url}{query}#layer_health{place}")
-        tabs.append(tab)
-        tab.wait_until_loaded()
-        return tab
+        tabs[-1].wait_until_loaded()
+        return tabs[-1]
 
-    yield open_one
-    name = re.sub(r"\W+", "_", request.node.name).strip("_")
-    for index, tab in enumerate(tabs):
-        tab.page.screenshot(path=screenshots / f"{name}{f'_{index}' if index else ''}.png")
-        tab.page.context.close()
-    assert [tab.unexpected() for tab in tabs] == [[] for _ in tabs]
+    return open_one
+
+
+@pytest.fixture
+def open_alone(context: BrowserContext, tabs: list[Tab]) -> OpenTab:
+    """Opens the tab without TensorBoard's page around it, for tests in which that page plays no part.
+
+    It takes a third of the time, and is what an editor shows that lets nobody reach the page around. The window is as
+    large as TensorBoard's frame would be.
+    """
+
+    def open_one(
+        server: Server, *, theme: Theme = "light", width: int = 1280, height: int = 900, place: str = ""
+    ) -> Tab:
+        page = _window(context, theme, width, height - BAR)
+        tabs.append(_watched(Tab(page, page)))
+        page.goto(f"{server.url}data/plugin_entry.html?name=layer_health#layer_health{place}")
+        tabs[-1].wait_until_loaded()
+        return tabs[-1]
+
+    return open_one
+
+
+def _window(context: BrowserContext, theme: Theme, width: int, height: int) -> Page:
+    page = context.new_page()
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=theme)
+    return page
+
+
+def _watched(tab: Tab) -> Tab:
+    """The tab, that notes from now on what goes wrong in it."""
+    tab.page.add_init_script(REPORT_POLICY_VIOLATIONS)
+    tab.page.on("console", lambda message: _note_errors(message, tab))
+    tab.page.on("pageerror", lambda error: tab.complaints.append(f"uncaught {error}"))
+    tab.page.on("dialog", lambda dialog: _refuse(dialog, tab))
+    return tab
 
 
 def _note_errors(message: ConsoleMessage, tab: Tab) -> None:
-    if message.type == "error":
+    # Chromium looks for an icon there if a page names none, as that of the tab alone.
+    if message.type == "error" and not message.location["url"].endswith("/favicon.ico"):
         tab.complaints.append(f"{message.text} ({message.location['url']})")
 
 

@@ -20,6 +20,12 @@ GENERATOR_RATE, DISCRIMINATOR_RATE = 0.002, 0.03
 LSTM_STEPS = 12
 
 
+def write_all(folder: Path) -> None:
+    """All runs, in folders below `folder`."""
+    for write in (write_partial, write_vanishing, write_overflow, write_gan, write_recurrent):
+        write(folder)
+
+
 def write_partial(folder: Path) -> None:
     """A short training as a user starts it: the default cadence, and epochs that end with a smaller batch."""
     x, y = _data(2 * BATCH + REST, 6)

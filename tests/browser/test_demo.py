@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, expect
 
+from tb_activations import load
 from tests.browser.conftest import OpenTab
-from tests.browser.demo_server import running_demo
-from tests.live_server import Server
+from tests.browser.demo_server import RUNS, running_demo
+from tests.conftest import Once
+from tests.live_server import Server, serve
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_demo(tmp_path_factory.mktemp("demo")) as server:
+def demo(once: Once) -> Iterator[Server]:
+    logs = once("demo", demonstrate) / "logs"
+    with serve(logs) as server:
+        for run in RUNS:
+            server.wait_for_records(run, len(load(logs / run).steps))
         yield server
+
+
+def demonstrate(folder: Path) -> None:
+    with running_demo(folder) as server:
+        assert {run["name"] for run in server.get("runs").json["runs"]} == set(RUNS)
 
 
 SENTENCES = {

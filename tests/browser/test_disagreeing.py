@@ -36,9 +36,9 @@ def server(logs: Path) -> Iterator[Server]:
 
 
 def test_a_slider_judges_again_and_the_saved_rules_are_those_of_check(
-    open_tab: OpenTab, server: Server, logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    open_alone: OpenTab, server: Server, logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tab = open_tab(server)
+    tab = open_alone(server)
     expect(tab.verdict).to_have_text(FOUND)
     tab.panel("findings").get_by_role("button", name="Try other thresholds").click()
     drawer = tab.frame.get_by_role("complementary", name="Thresholds")
@@ -76,9 +76,9 @@ def test_a_slider_judges_again_and_the_saved_rules_are_those_of_check(
 
 
 def test_a_mute_survives_a_reload_and_is_honored_by_check(
-    open_tab: OpenTab, server: Server, logs: Path, capsys: pytest.CaptureFixture[str]
+    open_alone: OpenTab, server: Server, logs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tab = open_tab(server, width=360, theme="dark")
+    tab = open_alone(server, width=360, theme="dark")
     card = tab.panel("findings")
     card.get_by_role("button", name="Mute…").click()
     card.get_by_label("Why is this finding not a problem?").fill("Sparse <b>on purpose</b>")

@@ -10,8 +10,8 @@ from tests.live_server import Server
 SICK = "&p.layer_health.run=relu_dies"
 
 
-def test_arrow_keys_walk_through_the_layers(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+def test_arrow_keys_walk_through_the_layers(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK)
     tab.frame.locator(".layer-list [aria-current=true]").focus()
     tab.page.keyboard.press("ArrowDown")
     expect(tab.selected_layer).to_have_text("dense_0")
@@ -22,8 +22,8 @@ def test_arrow_keys_walk_through_the_layers(open_tab: OpenTab, server: Server) -
     expect(tab.selected_layer).to_have_text("dense_2")
 
 
-def test_arrow_keys_walk_through_the_matrix(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+def test_arrow_keys_walk_through_the_matrix(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK)
     readout = tab.panel("matrix").locator(".readout")
     matrix = tab.frame.get_by_role("application", name="Health of 8 layers")
     matrix.focus()
@@ -41,8 +41,8 @@ def test_arrow_keys_walk_through_the_matrix(open_tab: OpenTab, server: Server) -
     expect(tab.frame.locator(".step-field")).to_have_text("Latest step")
 
 
-def test_arrow_keys_walk_through_the_units(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+def test_arrow_keys_walk_through_the_units(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK)
     tab.frame.get_by_role("application", name="Activity of 16 units").focus()
     tab.page.keyboard.press("ArrowDown")
     tab.page.keyboard.press("End")
@@ -84,8 +84,8 @@ def test_tab_key_reaches_every_control_once(open_tab: OpenTab, server: Server) -
     assert "dense_5" not in told, "the list of layers takes more than one stop"
 
 
-def test_letters_go_through_the_findings(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+def test_letters_go_through_the_findings(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK)
     tab.layers.first.focus()
     focused = tab.frame.locator("article:focus")
     for layer in ("dense_2", "dense_0", "dense_1", "dense_2"):
@@ -101,8 +101,8 @@ def test_letters_go_through_the_findings(open_tab: OpenTab, server: Server) -> N
     expect(tab.layers.first).to_be_focused()
 
 
-def test_slash_filters_the_layers(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+def test_slash_filters_the_layers(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK)
     tab.layers.first.focus()
     tab.page.keyboard.press("/")
     expect(tab.frame.get_by_label("Filter layers")).to_be_focused()
@@ -133,8 +133,8 @@ def test_help_names_the_keys_and_turns_letters_off(open_tab: OpenTab, server: Se
     expect(tab.frame.get_by_role("button", name="Keyboard help")).to_be_focused()
 
 
-def test_focus_is_visible(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+def test_focus_is_visible(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK)
     tab.frame.get_by_label("Run", exact=True).focus()
     tab.page.keyboard.press("Tab")
     outline = tab.frame.locator(":focus-visible").evaluate("element => getComputedStyle(element).outlineStyle")

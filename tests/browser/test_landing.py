@@ -44,8 +44,8 @@ def test_every_run_is_listed_worst_first_with_what_to_start_with(open_tab: OpenT
         assert color == f"rgb({', '.join(str(int(wanted[at : at + 2], 16)) for at in (1, 3, 5))})"
 
 
-def test_any_column_sorts_and_a_regular_expression_filters(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server)
+def test_any_column_sorts_and_a_regular_expression_filters(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server)
     sort_by(tab, "Run")
     assert names(tab) == sorted(names(tab))
     sort_by(tab, "val_accuracy")
@@ -90,8 +90,8 @@ def test_the_back_button_leads_from_layer_to_run_to_all_runs(open_tab: OpenTab, 
     expect(tab.selected_layer).to_have_text("dense_5")
 
 
-def test_the_keyboard_leads_from_all_runs_to_a_unit_and_back(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, height=1700)
+def test_the_keyboard_leads_from_all_runs_to_a_unit_and_back(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, height=1700)
     press = tab.page.keyboard.press
     tab.frame.locator(".run-link").first.focus()
     at = names(tab).index("relu_dies")
@@ -127,8 +127,8 @@ def test_a_link_opens_a_run_in_a_new_window_and_marks_open_several(open_tab: Ope
 
 
 @pytest.mark.parametrize(("theme", "width"), [("dark", 360), ("light", 1280)])
-def test_landing_and_root_cause_are_accessible(open_tab: OpenTab, server: Server, theme: Theme, width: int) -> None:
-    tab = open_tab(server, theme=theme, width=width)
+def test_landing_and_root_cause_are_accessible(open_alone: OpenTab, server: Server, theme: Theme, width: int) -> None:
+    tab = open_alone(server, theme=theme, width=width)
     tab.frame.get_by_label("Compare healthy", exact=True).check()
     assert violations(tab) == []
     assert tab.frame.locator("html").evaluate("root => root.scrollWidth - root.clientWidth") == 0

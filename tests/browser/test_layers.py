@@ -12,8 +12,8 @@ SICK = "&p.layer_health.run=relu_dies"
 NESTED = "&p.layer_health.run=nested&p.layer_health.sort=model"
 
 
-def test_nested_models_collapse(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=NESTED)
+def test_nested_models_collapse(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=NESTED)
     groups = tab.panel("layers").locator(".layer-group")
     expect(groups.locator(".layer-name")).to_contain_text(["encoder", "block_0", "block_1", "block_2"])
     expect(groups.nth(0)).to_contain_text("12 layers, 2 with findings")
@@ -33,8 +33,8 @@ def test_nested_models_collapse(open_tab: OpenTab, server: Server) -> None:
     expect(tab.layers).to_have_count(14 + 4)
 
 
-def test_map_shows_branches_and_health_at_the_step(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, height=1800, place=NESTED)
+def test_map_shows_branches_and_health_at_the_step(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, height=1800, place=NESTED)
     model = tab.panel("map")
     rows = model.locator(".map-row")
     expect(model).to_contain_text("Lines connect each layer to the layers that use its output.")
@@ -60,8 +60,8 @@ def test_map_shows_branches_and_health_at_the_step(open_tab: OpenTab, server: Se
     expect(rows).to_have_count(5)
 
 
-def test_map_of_many_layers_can_be_read(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, height=2400, place="&p.layer_health.run=many_layers")
+def test_map_of_many_layers_can_be_read(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, height=2400, place="&p.layer_health.run=many_layers")
     model = tab.panel("map")
     expect(model).to_contain_text("layers are in call order")
     rows = model.locator(".map-row")
@@ -71,8 +71,8 @@ def test_map_of_many_layers_can_be_read(open_tab: OpenTab, server: Server) -> No
     assert model.evaluate("panel => panel.offsetHeight") < 1400
 
 
-def test_calls_of_a_shared_layer(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=NESTED + "&p.layer_health.layer=encoder%2Fblock_1%2Fdense_4%401")
+def test_calls_of_a_shared_layer(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=NESTED + "&p.layer_health.layer=encoder%2Fblock_1%2Fdense_4%401")
     calls = tab.panel("findings").locator(".call-sites")
     expect(calls).to_contain_text("call 1")
     calls.get_by_role("button", name="call 2").click()
@@ -80,8 +80,8 @@ def test_calls_of_a_shared_layer(open_tab: OpenTab, server: Server) -> None:
     expect(calls.get_by_role("button", name="call 2")).to_have_attribute("aria-pressed", "true")
 
 
-def test_flags_filter_list_and_timeline(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+def test_flags_filter_list_and_timeline(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK)
     flag = tab.frame.get_by_role("button", name="Vanishing gradient 2")
     flag.click()
     expect(tab.frame.locator(".layer-list .layer-name")).to_have_text(["dense_0", "dense_1"])
@@ -94,8 +94,8 @@ def test_flags_filter_list_and_timeline(open_tab: OpenTab, server: Server) -> No
     expect(tab.panel("layers")).to_contain_text("Lines: activation gradient norm over time")
 
 
-def test_scale_of_a_statistic(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK + "&p.layer_health.stat=weight_gradient_norm")
+def test_scale_of_a_statistic(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK + "&p.layer_health.stat=weight_gradient_norm")
     before = tab.picture("matrix")
     tab.panel("matrix").get_by_label("Scale").select_option("linear")
     expect(tab.panel("matrix").locator(".legend")).to_contain_text("linear")
@@ -115,15 +115,15 @@ def test_same_layer_in_the_stock_tabs(open_tab: OpenTab, server: Server, tab_nam
     tab.complaints.clear()
 
 
-def test_monitoring_overhead(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+def test_monitoring_overhead(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK)
     cost = tab.panel("cost")
     for words in ("1.3%", "40 ms", "120", "every 10 steps", "update_freq=10"):
         expect(cost).to_contain_text(words)
 
 
-def test_the_page_ends_with_its_content(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place="&p.layer_health.run=many_layers")
+def test_the_page_ends_with_its_content(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place="&p.layer_health.run=many_layers")
     expect(tab.layers).to_have_count(200)
     blank = tab.frame.locator("html").evaluate(
         "root => root.scrollHeight - document.querySelector('main').getBoundingClientRect().bottom - root.scrollTop"
@@ -131,8 +131,8 @@ def test_the_page_ends_with_its_content(open_tab: OpenTab, server: Server) -> No
     assert abs(blank) < 1
 
 
-def test_the_list_scrolls_to_the_chosen_layer(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, height=1500, place="&p.layer_health.run=many_layers&p.layer_health.layer=dense_150")
+def test_the_list_scrolls_to_the_chosen_layer(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, height=1500, place="&p.layer_health.run=many_layers&p.layer_health.layer=dense_150")
     expect(tab.selected_layer).to_have_text("dense_150")
     expect(tab.selected_layer).to_be_in_viewport()
     tab.panel("matrix").get_by_role("application").focus()

@@ -16,8 +16,8 @@ def natural_size(image: Locator) -> list[int]:
     return size
 
 
-def test_feature_maps_with_their_range_at_the_step(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, height=2000, place=NESTED)
+def test_feature_maps_with_their_range_at_the_step(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, height=2000, place=NESTED)
     panel = tab.panel("pictures")
     image = panel.locator("img")
     expect(panel).to_contain_text("Values from -1 (darkest) to 111 (lightest), the same scale for all maps.")
@@ -36,8 +36,8 @@ def test_feature_maps_with_their_range_at_the_step(open_tab: OpenTab, server: Se
     expect(panel).to_contain_text("10 of 10 pictures")
 
 
-def test_pictures_of_other_writers(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, height=2000, theme="dark", place=NESTED)
+def test_pictures_of_other_writers(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, height=2000, theme="dark", place=NESTED)
     panel = tab.panel("pictures")
     panel.get_by_role("combobox", name="Picture").select_option(label="confusion")
     expect(panel).to_contain_text("Rows are **classes**.")
@@ -47,7 +47,7 @@ def test_pictures_of_other_writers(open_tab: OpenTab, server: Server) -> None:
     expect(panel.get_by_role("combobox", name="Picture")).to_have_value("confusion")
 
 
-def test_without_pictures(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place="&p.layer_health.run=relu_dies")
+def test_without_pictures(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place="&p.layer_health.run=relu_dies")
     expect(tab.panel("pictures")).to_contain_text("This run has no pictures.")
     expect(tab.panel("pictures").locator("img")).to_have_count(0)

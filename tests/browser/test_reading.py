@@ -57,8 +57,8 @@ def blank_share(plot: Locator, x: float) -> float:
     return share
 
 
-def test_no_axis_shows_a_step_that_never_ran(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, height=1700, place=SICK)
+def test_no_axis_shows_a_step_that_never_ran(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, height=1700, place=SICK)
     for panel in ("matrix", "units", "distribution"):
         plot = tab.panel(panel).locator(".matrix-plot")
         point_at(plot, 0.999)
@@ -69,8 +69,8 @@ def test_no_axis_shows_a_step_that_never_ran(open_tab: OpenTab, server: Server) 
         )
 
 
-def test_steps_without_a_record_are_hatched_and_explained(open_tab: OpenTab, odd_server: Server) -> None:
-    tab = open_tab(odd_server, height=1700, place=GAP)
+def test_steps_without_a_record_are_hatched_and_explained(open_alone: OpenTab, odd_server: Server) -> None:
+    tab = open_alone(odd_server, height=1700, place=GAP)
     for panel in ("matrix", "units"):
         plot = tab.panel(panel).locator(".matrix-plot")
         assert blank_share(plot, 0.5) > 0.5
@@ -81,17 +81,17 @@ def test_steps_without_a_record_are_hatched_and_explained(open_tab: OpenTab, odd
     assert tab.picture("training") == before
 
 
-def test_a_live_training_tells_when_it_will_be_observed_again(open_tab: OpenTab, odd_server: Server) -> None:
-    tab = open_tab(odd_server, place="&p.layer_health.run=live")
+def test_a_live_training_tells_when_it_will_be_observed_again(open_alone: OpenTab, odd_server: Server) -> None:
+    tab = open_alone(odd_server, place="&p.layer_health.run=live")
     words = tab.panel("training").locator(".heartbeat")
     expect(words).to_have_text(re.compile(r"Last record: step 190, just now\. Next record around step 200, in about "))
-    over = open_tab(odd_server, place=GAP)
+    over = open_alone(odd_server, place=GAP)
     expect(over.panel("training").locator("figure").first).to_be_visible()
     expect(over.panel("training").locator(".heartbeat")).to_have_count(0)
 
 
-def test_the_step_at_the_cursor_tells_its_batch_and_stays_in_view(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+def test_the_step_at_the_cursor_tells_its_batch_and_stays_in_view(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK)
     plot = tab.panel("units").locator(".matrix-plot")
     top = tab.panel("units").evaluate("panel => panel.getBoundingClientRect().top + scrollY")
     point_at(plot, 0.505)
@@ -104,8 +104,8 @@ def test_the_step_at_the_cursor_tells_its_batch_and_stays_in_view(open_tab: Open
     assert after == top, "pointing moves the page"
 
 
-def test_the_step_and_the_way_back_stay_in_view_above_a_panel_far_down(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+def test_the_step_and_the_way_back_stay_in_view_above_a_panel_far_down(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK)
     plot = tab.panel("units").locator(".matrix-plot")
     point_at(plot, 0.505)
     tab.page.mouse.down()
@@ -135,8 +135,8 @@ def test_tooltip_tells_all_runs_and_calls(open_tab: OpenTab, server: Server) -> 
     expect(rows).to_have_text([re.compile("dense_4@1"), re.compile("dense_4@2")])
 
 
-def test_curves_can_be_smoothed_scaled_and_clipped(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+def test_curves_can_be_smoothed_scaled_and_clipped(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK)
     menu = tab.panel("series").locator("details", has_text="Curves")
     menu.locator("summary").click()
     seen = [tab.picture("series")]
@@ -155,9 +155,9 @@ def test_curves_can_be_smoothed_scaled_and_clipped(open_tab: OpenTab, server: Se
 
 
 def test_dead_units_since_when_is_one_click_with_table_and_csv(
-    open_tab: OpenTab, server: Server, tmp_path: Path
+    open_alone: OpenTab, server: Server, tmp_path: Path
 ) -> None:
-    tab = open_tab(server, place=SICK)
+    tab = open_alone(server, place=SICK)
     units = tab.panel("units")
     units.get_by_role("button", name="Table", exact=True).click()
     rows = units.locator("tbody tr")
@@ -175,8 +175,8 @@ def test_dead_units_since_when_is_one_click_with_table_and_csv(
 PANELS = ["layers", "training", "matrix", "depth", "series", "distribution", "units", "map", "cost"]
 
 
-def test_every_panel_can_be_saved(open_tab: OpenTab, server: Server, tmp_path: Path) -> None:
-    tab = open_tab(server, place=SICK)
+def test_every_panel_can_be_saved(open_alone: OpenTab, server: Server, tmp_path: Path) -> None:
+    tab = open_alone(server, place=SICK)
     for panel in PANELS:
         sizes = {}
         for kind in ("SVG", "PNG", "CSV"):
@@ -195,8 +195,8 @@ def test_every_panel_can_be_saved(open_tab: OpenTab, server: Server, tmp_path: P
         assert len(list(csv.reader(sizes["CSV"].read_text("utf-8").splitlines()))) > 2
 
 
-def test_line_charts_are_saved_as_lines(open_tab: OpenTab, server: Server, tmp_path: Path) -> None:
-    tab = open_tab(server, place=SICK)
+def test_line_charts_are_saved_as_lines(open_alone: OpenTab, server: Server, tmp_path: Path) -> None:
+    tab = open_alone(server, place=SICK)
     tab.panel("training").locator("summary", has_text="Export").click()
     with tab.page.expect_download() as saving:
         tab.panel("training").get_by_role("button", name="SVG").click()
@@ -227,8 +227,8 @@ def test_keys_work_before_the_frame_is_clicked(open_tab: OpenTab, server: Server
     tab.page.locator("body").evaluate("body => body.focus()")
 
 
-def test_nested_models_collapse_in_every_chart(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, height=1700, place=NESTED)
+def test_nested_models_collapse_in_every_chart(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, height=1700, place=NESTED)
     tab.panel("matrix").get_by_role("button", name="Collapse nested models").click()
     for panel in ("matrix", "depth"):
         expect(tab.panel(panel).locator(".matrix-name")).to_have_text(["stem", "▸ encoder (12)", "head"])
@@ -239,8 +239,8 @@ def test_nested_models_collapse_in_every_chart(open_tab: OpenTab, server: Server
     expect(tab.panel("matrix").locator(".matrix-name").nth(1)).to_have_text("▸ encoder/block_0 (4)")
 
 
-def test_the_row_under_the_pointer_has_a_name(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place="&p.layer_health.run=many_layers")
+def test_the_row_under_the_pointer_has_a_name(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place="&p.layer_health.run=many_layers")
     panel = tab.panel("matrix")
     names = panel.locator(".matrix-name")
     assert names.count() < 60
@@ -250,8 +250,8 @@ def test_the_row_under_the_pointer_has_a_name(open_tab: OpenTab, server: Server)
         expect(panel.locator(".matrix-name.is-hovered")).to_have_attribute("title", re.compile(f"_{row}$"))
 
 
-def test_all_names_of_the_timeline_begin_at_its_edge(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=NESTED)
+def test_all_names_of_the_timeline_begin_at_its_edge(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=NESTED)
     names = tab.panel("matrix").locator(".matrix-name")
     begins = names.evaluate_all(
         """names => names.map((name) => {
@@ -264,15 +264,15 @@ def test_all_names_of_the_timeline_begin_at_its_edge(open_tab: OpenTab, server: 
     assert set(begins) == {0}
 
 
-def test_every_name_of_the_timeline_fits_its_column(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=f"{NESTED}&p.layer_health.layer=encoder%2Fblock_0%2Fdense_2")
+def test_every_name_of_the_timeline_fits_its_column(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=f"{NESTED}&p.layer_health.layer=encoder%2Fblock_0%2Fdense_2")
     names = tab.panel("matrix").locator(".matrix-name")
     expect(names.locator("xpath=self::*[contains(@class, 'is-selected')]")).to_have_count(1)
     assert names.evaluate_all("names => names.filter((one) => one.scrollWidth > one.clientWidth).length") == 0
 
 
-def test_narrow_page_shows_charts_before_prose_and_menus_stay_on_it(open_tab: OpenTab, odd_server: Server) -> None:
-    tab = open_tab(odd_server, width=360, height=800, place=GAP)
+def test_narrow_page_shows_charts_before_prose_and_menus_stay_on_it(open_alone: OpenTab, odd_server: Server) -> None:
+    tab = open_alone(odd_server, width=360, height=800, place=GAP)
     tops = {
         name: tab.panel(name).evaluate("panel => panel.getBoundingClientRect().top") for name in ("matrix", "findings")
     }

@@ -13,6 +13,7 @@ from tb_activations import load
 from tb_activations.cli.main import main
 from tests.browser import real_runs
 from tests.browser.conftest import OpenTab
+from tests.conftest import Once
 from tests.live_server import Server, serve
 
 LAYER = "hidden_1"
@@ -21,14 +22,8 @@ NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-\u2212]?\d+)?")
 
 
 @pytest.fixture(scope="module")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("logs")
-    real_runs.write_partial(folder)
-    real_runs.write_vanishing(folder)
-    real_runs.write_overflow(folder)
-    real_runs.write_gan(folder)
-    real_runs.write_recurrent(folder)
-    return folder
+def logs(once: Once) -> Path:
+    return once("real_runs", real_runs.write_all)
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +48,8 @@ def spellings(texts: list[str], value: float) -> set[str]:
     return {word for word in found if abs(number(word) - value) <= 0.03 * value}
 
 
-def test_the_tab_opens_at_a_step_with_a_whole_batch(open_tab: OpenTab, trained: Server) -> None:
-    tab = open_tab(trained, place=place("partial", "hidden"))
+def test_the_tab_opens_at_a_step_with_a_whole_batch(open_alone: OpenTab, trained: Server) -> None:
+    tab = open_alone(trained, place=place("partial", "hidden"))
     series = tab.panel("series")
     series.get_by_text("Statistics", exact=True).click()
     series.get_by_label("Output values").check()
@@ -69,12 +64,12 @@ def test_the_tab_opens_at_a_step_with_a_whole_batch(open_tab: OpenTab, trained: 
 
 
 def test_a_value_and_its_threshold_are_written_the_same_everywhere(
-    open_tab: OpenTab, trained: Server, logs: Path, tmp_path: Path
+    open_alone: OpenTab, trained: Server, logs: Path, tmp_path: Path
 ) -> None:
     run = load(logs / "vanishing")
     (value,) = [finding.value for finding in run.findings if finding.layer == LAYER]
     assert value == pytest.approx(8.77e-4, rel=5e-3)
-    tab = open_tab(trained, place=place("vanishing", LAYER))
+    tab = open_alone(trained, place=place("vanishing", LAYER))
     shown = [place.inner_text() for place in (tab.verdict, tab.panel("layers"), tab.panel("findings"))]
     for form in ("text", "html"):
         output = tmp_path / f"report.{form}"
@@ -85,8 +80,10 @@ def test_a_value_and_its_threshold_are_written_the_same_everywhere(
     assert len(thresholds) == len({number(word) for word in thresholds})
 
 
-def test_a_finding_names_the_documented_threshold_also_while_it_stays_open(open_tab: OpenTab, trained: Server) -> None:
-    tab = open_tab(trained, place=place("vanishing", LAYER))
+def test_a_finding_names_the_documented_threshold_also_while_it_stays_open(
+    open_alone: OpenTab, trained: Server
+) -> None:
+    tab = open_alone(trained, place=place("vanishing", LAYER))
     card = tab.panel("findings")
     expect(card).to_contain_text(re.compile("threshold"))
     named = [number(word) for word in re.findall(rf"threshold ({NUMBER.pattern})", card.inner_text())]
@@ -94,16 +91,16 @@ def test_a_finding_names_the_documented_threshold_also_while_it_stays_open(open_
     expect(card).to_contain_text("closes at 0.002")
 
 
-def test_after_infinite_outputs_the_forward_pass_is_not_called_finite(open_tab: OpenTab, trained: Server) -> None:
-    tab = open_tab(trained, place=place("overflow", "log_variance"))
+def test_after_infinite_outputs_the_forward_pass_is_not_called_finite(open_alone: OpenTab, trained: Server) -> None:
+    tab = open_alone(trained, place=place("overflow", "log_variance"))
     card = tab.panel("findings")
     expect(card).to_contain_text("312")
     expect(card).not_to_contain_text("The forward pass was finite")
     expect(card).to_contain_text("Outputs of decoder were not finite in that step either")
 
 
-def test_both_learning_rates_of_two_optimizers_have_a_name(open_tab: OpenTab, trained: Server) -> None:
-    tab = open_tab(trained, place=place("gan", "generator/image"))
+def test_both_learning_rates_of_two_optimizers_have_a_name(open_alone: OpenTab, trained: Server) -> None:
+    tab = open_alone(trained, place=place("gan", "generator/image"))
     training = tab.panel("training")
     training.get_by_role("button", name="Table", exact=True).click()
     titles = training.get_by_role("columnheader").all_inner_texts()
@@ -113,15 +110,15 @@ def test_both_learning_rates_of_two_optimizers_have_a_name(open_tab: OpenTab, tr
     assert len({titles[index] for index in rates}) == 2
 
 
-def test_the_list_does_not_begin_with_rows_that_cannot_be_judged(open_tab: OpenTab, trained: Server) -> None:
-    tab = open_tab(trained, place="&p.layer_health.run=recurrent")
+def test_the_list_does_not_begin_with_rows_that_cannot_be_judged(open_alone: OpenTab, trained: Server) -> None:
+    tab = open_alone(trained, place="&p.layer_health.run=recurrent")
     expect(tab.layers.first).to_contain_text("lstm")
     states = tab.frame.locator(".layer-list .shape").all_inner_texts()
     assert not re.search("Not (observable|applicable|enough)", states[0])
 
 
-def test_list_timeline_and_map_agree_on_every_layer(open_tab: OpenTab, trained: Server) -> None:
-    tab = open_tab(trained, place="&p.layer_health.run=recurrent", height=1800)
+def test_list_timeline_and_map_agree_on_every_layer(open_alone: OpenTab, trained: Server) -> None:
+    tab = open_alone(trained, place="&p.layer_health.run=recurrent", height=1800)
     for row in tab.layers.all():
         row.click()
         name = tab.selected_layer.get_attribute("title") or ""

@@ -49,8 +49,8 @@ def test_the_card_shows_the_chain_the_evidence_and_a_change(open_tab: OpenTab, s
     expect(card).to_have_count(0)
 
 
-def test_a_narrow_page_folds_the_evidence(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK, width=360)
+def test_a_narrow_page_folds_the_evidence(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK, width=360)
     card = tab.panel("root-cause")
     expect(card.get_by_role("img")).not_to_be_visible()
     card.get_by_text("Evidence").click()
@@ -58,12 +58,12 @@ def test_a_narrow_page_folds_the_evidence(open_tab: OpenTab, server: Server) -> 
 
 
 def test_a_run_starts_with_the_cause_of_most_and_not_with_the_first_layer(
-    open_tab: OpenTab, start_server: StartServer, tmp_path: Path
+    open_alone: OpenTab, start_server: StartServer, tmp_path: Path
 ) -> None:
     write_two_causes(tmp_path / "logs", tmp_path / "scratch")
     server = start_server(tmp_path / "logs")
     server.wait_for_records("two_causes", 120)
-    tab = open_tab(server)
+    tab = open_alone(server)
     named = re.search(r"dense_\d", tab.verdict.inner_text())
     assert named is not None
     assert named[0] == FIRST_CAUSE, f"{LATER_CAUSE} is dead since step {LATER} only, and nothing follows from it"

@@ -61,8 +61,8 @@ def test_first_divergence(open_tab: OpenTab, server: Server) -> None:
     expect(in_menu).not_to_be_visible()
 
 
-def test_profiles_are_laid_over_one_another(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, height=1900, theme="dark", place=BOTH)
+def test_profiles_are_laid_over_one_another(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, height=1900, theme="dark", place=BOTH)
     depth = tab.panel("depth")
     lines = depth.locator("[data-run]")
     expect(lines).to_have_count(2)
@@ -96,8 +96,8 @@ def channels(color: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", color)]
 
 
-def test_main_and_other_run_change_places(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=BOTH)
+def test_main_and_other_run_change_places(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=BOTH)
     tab.frame.get_by_label("Run", exact=True).select_option("healthy")
     expect(tab.verdict).to_contain_text("No problems found")
     expect(tab.panel("comparison").locator("tbody th")).to_have_text(["healthy", "relu_dies"])
@@ -120,8 +120,8 @@ def test_begins_with_the_pattern_of_the_time_series_tab(open_tab: OpenTab, serve
     expect(tab.frame.get_by_role("searchbox")).to_have_value("^(healthy|nested)$")
 
 
-def test_every_compared_run_has_a_lane_of_its_health(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place="&p.layer_health.run=healthy&p.layer_health.others=relu_dies,nested")
+def test_every_compared_run_has_a_lane_of_its_health(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place="&p.layer_health.run=healthy&p.layer_health.others=relu_dies,nested")
     lanes = tab.panel("lanes").locator(".lane")
     expect(lanes.locator(".run-key")).to_have_text(["healthy", "nested", "relu_dies"])
     pictures = [lane.locator("canvas").evaluate("canvas => canvas.toDataURL()") for lane in lanes.all()]
@@ -137,8 +137,8 @@ def test_every_compared_run_has_a_lane_of_its_health(open_tab: OpenTab, server: 
     expect(tab.selected_layer).to_have_text("dense_1")
 
 
-def test_a_run_of_another_model_is_no_error(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place="&p.layer_health.run=nested&p.layer_health.others=healthy")
+def test_a_run_of_another_model_is_no_error(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place="&p.layer_health.run=nested&p.layer_health.others=healthy")
     expect(tab.panel("comparison")).to_contain_text("no shared layers")
     expect(tab.panel("series").locator("canvas").first).to_be_visible()
 
@@ -154,8 +154,8 @@ def long_names(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_long_names_stay_on_the_screen(open_tab: OpenTab, long_names: Server, width: int) -> None:
-    tab = open_tab(long_names, width=width, place="&p.layer_health.run=short")
+def test_long_names_stay_on_the_screen(open_alone: OpenTab, long_names: Server, width: int) -> None:
+    tab = open_alone(long_names, width=width, place="&p.layer_health.run=short")
     menu = tab.frame.locator(".bar .menu")
     menu.locator("summary").click()
     box = menu.locator("fieldset").evaluate(
@@ -169,8 +169,8 @@ def test_long_names_stay_on_the_screen(open_tab: OpenTab, long_names: Server, wi
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_long_names_leave_the_table_of_runs_readable(open_tab: OpenTab, long_names: Server, width: int) -> None:
-    tab = open_tab(long_names, width=width, place=f"&p.layer_health.run=short&p.layer_health.others={LONG}")
+def test_long_names_leave_the_table_of_runs_readable(open_alone: OpenTab, long_names: Server, width: int) -> None:
+    tab = open_alone(long_names, width=width, place=f"&p.layer_health.run=short&p.layer_health.others={LONG}")
     table = tab.panel("comparison").locator("table")
     cells = table.locator("tbody tr").nth(1).locator("th, td")
     expect(cells.first).to_have_text(LONG)
@@ -182,8 +182,8 @@ def test_long_names_leave_the_table_of_runs_readable(open_tab: OpenTab, long_nam
     assert tab.frame.locator("html").evaluate("root => root.scrollWidth - root.clientWidth") == 0
 
 
-def test_panels_of_a_single_run_name_it(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place="&p.layer_health.run=healthy&p.layer_health.others=relu_dies")
+def test_panels_of_a_single_run_name_it(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place="&p.layer_health.run=healthy&p.layer_health.others=relu_dies")
     for panel in ("distribution", "units", "pictures"):
         expect(tab.panel(panel)).to_contain_text("healthy")
     tab.frame.get_by_text("Compare: 1 more").click()

@@ -20,6 +20,9 @@ from tests.browser.conftest import OpenTab, StartServer
 from tests.live_server import DEADLINE, Server
 from tests.synthetic import START_TIME, write_damaged_layers, write_events, write_run
 
+POLLED = 10_000
+"""Milliseconds after which the tab asks for new steps."""
+
 
 def test_empty_logdir_tells_how_to_begin(open_tab: OpenTab, start_server: StartServer, tmp_path: Path) -> None:
     server = start_server(tmp_path)
@@ -34,13 +37,15 @@ def test_empty_logdir_tells_how_to_begin(open_tab: OpenTab, start_server: StartS
         assert line in code
 
 
-def test_what_is_too_large_to_be_shown_is_counted(open_tab: OpenTab, start_server: StartServer, tmp_path: Path) -> None:
+def test_what_is_too_large_to_be_shown_is_counted(
+    open_alone: OpenTab, start_server: StartServer, tmp_path: Path
+) -> None:
     versions = {f"package{index}": "1" * 1000 for index in range(300)}
     spec = RunSpec("wordy", (LayerSpec(name="dense", class_name="Dense"),), versions=versions)
     write_events(tmp_path / "run", [Event(wall_time=START_TIME, summary=Encoder().run(spec))])
     server = start_server(tmp_path)
     server.wait_for_runs(1)
-    tab = open_tab(server)
+    tab = open_alone(server)
     expect(tab.frame.locator(".banner")).to_have_text("Too much data to show. Omitted: 300 versions.")
 
 
@@ -84,6 +89,9 @@ def test_a_running_training_is_followed_without_a_reload(
     server = start_server(tmp_path)
     server.wait_for_records("live", 60)
     tab = open_tab(server, height=600)
+    tab.page.clock.install()
+    tab.page.reload()
+    tab.wait_until_loaded()
     skeletons = tab.frame.locator("html").evaluate_handle(
         """root => {
           const seen = [];
@@ -96,50 +104,51 @@ def test_a_running_training_is_followed_without_a_reload(
     scrolled = tab.frame.locator("html").evaluate("root => root.scrollTop")
     write_run(tmp_path, name="live", steps=20, start_step=600, start_time=begun + 31)
     server.wait_for_records("live", 80)
+    tab.page.clock.fast_forward(POLLED)
     expect(tab.frame.locator(".facts")).to_contain_text("80 of 80 recorded steps", timeout=DEADLINE * 1000)
     assert tab.frame.locator("html").evaluate("root => root.scrollTop") == scrolled
     assert not any(skeletons.json_value()), "what was there gave way to a placeholder"
 
 
-def test_one_step_is_no_health_certificate(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place="&p.layer_health.run=single_step")
+def test_one_step_is_no_health_certificate(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place="&p.layer_health.run=single_step")
     expect(tab.frame.locator(".facts")).to_contain_text("1 of 1 recorded step")
     expect(tab.layers.first).to_contain_text("2 waiting for data")
     expect(tab.panel("findings")).to_contain_text("Not enough data yet")
 
 
-def test_unreadable_run_says_why(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place="&p.layer_health.run=unreadable")
+def test_unreadable_run_says_why(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place="&p.layer_health.run=unreadable")
     expect(tab.verdict).to_have_text("“unreadable” is damaged")
     expect(tab.frame.get_by_role("alert")).to_contain_text("not JSON")
 
 
 def test_run_with_a_sound_overview_and_damaged_layers_is_called_damaged(
-    open_tab: OpenTab, start_server: StartServer, tmp_path: Path
+    open_alone: OpenTab, start_server: StartServer, tmp_path: Path
 ) -> None:
     write_damaged_layers(tmp_path, "half")
     server = start_server(tmp_path)
     server.wait_for_records("half", 2)
-    tab = open_tab(server)
+    tab = open_alone(server)
     tab.expected = "status of 422"
     expect(tab.frame.get_by_label("Run", exact=True)).to_contain_text("half – no open findings")
     expect(tab.verdict).to_have_text("“half” is damaged")
     expect(tab.frame.get_by_role("alert")).to_contain_text("holds a value that is not a tensor")
 
 
-def test_newer_run_says_what_to_do(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, theme="dark", place="&p.layer_health.run=newer_schema")
+def test_newer_run_says_what_to_do(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, theme="dark", place="&p.layer_health.run=newer_schema")
     expect(tab.verdict).to_have_text("“newer_schema” was written by a newer version")
     alert = tab.frame.get_by_role("alert")
     expect(alert).to_contain_text("99")
     expect(alert).to_contain_text("upgrade tb_activations")
 
 
-def test_lost_server_keeps_what_was_loaded(open_tab: OpenTab, start_server: StartServer, tmp_path: Path) -> None:
+def test_lost_server_keeps_what_was_loaded(open_alone: OpenTab, start_server: StartServer, tmp_path: Path) -> None:
     write_run(tmp_path, name="train")
     server = start_server(tmp_path)
     server.wait_for_records("train", 120)
-    tab = open_tab(server)
+    tab = open_alone(server)
     tab.expected = "net::ERR_"
     server.process.terminate()
     server.process.wait(DEADLINE)
@@ -182,7 +191,7 @@ def test_a_part_that_fails_leaves_the_others_alive(open_tab: OpenTab, server: Se
 
 
 def test_what_was_not_evaluated_never_looks_healthy(
-    open_tab: OpenTab, start_server: StartServer, tmp_path: Path
+    open_alone: OpenTab, start_server: StartServer, tmp_path: Path
 ) -> None:
     names = ["judged", "failed", "waiting", "spared", "hidden"]
     outcomes = [
@@ -195,7 +204,7 @@ def test_what_was_not_evaluated_never_looks_healthy(
     _write_judged(tmp_path / "judged", names, np.array(outcomes, np.uint8))
     server = start_server(tmp_path)
     server.wait_for_records("judged", 1)
-    tab = open_tab(server)
+    tab = open_alone(server)
     rows = dict(
         zip(
             tab.frame.locator(".layer-list .layer-name").all_inner_texts(),
@@ -247,9 +256,9 @@ def _write_judged(folder: Path, names: list[str], outcomes: np.ndarray) -> None:
     write_events(folder, [Event(wall_time=START_TIME, step=0, summary=summary) for summary in summaries])
 
 
-def test_link_to_a_run_that_is_gone(open_tab: OpenTab, server: Server) -> None:
+def test_link_to_a_run_that_is_gone(open_alone: OpenTab, server: Server) -> None:
     name = "<b>gone</b>"
-    tab = open_tab(server, place=f"&p.layer_health.run={urllib.parse.quote(name)}")
+    tab = open_alone(server, place=f"&p.layer_health.run={urllib.parse.quote(name)}")
     banner = tab.frame.locator(".banner")
     expect(banner).to_contain_text(f"Run “{name}” not found. Showing “")
     banner.get_by_role("button", name="Dismiss").click()

@@ -21,8 +21,8 @@ def drag(tab: Tab, selector: str, start: float, end: float) -> None:
     tab.page.mouse.up()
 
 
-def test_axes_count_steps_epochs_or_time(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+def test_axes_count_steps_epochs_or_time(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK)
     title = tab.panel("matrix").locator(".matrix-axis-title")
     expect(title).to_have_text("Step")
     before = tab.picture("series")
@@ -38,8 +38,8 @@ def test_axes_count_steps_epochs_or_time(open_tab: OpenTab, server: Server) -> N
     expect(title).to_have_text("Seconds")
 
 
-def test_a_run_that_does_not_tell_is_shown_by_step(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place="&p.layer_health.run=single_step&p.layer_health.x=time")
+def test_a_run_that_does_not_tell_is_shown_by_step(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place="&p.layer_health.run=single_step&p.layer_health.x=time")
     expect(tab.frame.locator(".bar")).to_contain_text("not recorded, showing steps")
     expect(tab.panel("matrix").locator(".matrix-axis-title")).to_have_text("Step")
 
@@ -66,8 +66,8 @@ def test_dragging_zooms_all_pictures(open_tab: OpenTab, server: Server) -> None:
     expect(tab.frame.locator(".step-field")).to_contain_text("Step")
 
 
-def test_keys_zoom_and_the_window_follows_the_step(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+def test_keys_zoom_and_the_window_follows_the_step(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK)
     tab.frame.get_by_role("application", name="Health of 8 layers").focus()
     tab.page.keyboard.press("Home")
     for _ in range(2):
@@ -84,8 +84,8 @@ def test_keys_zoom_and_the_window_follows_the_step(open_tab: OpenTab, server: Se
     expect(tab.frame.locator(".step-field")).to_contain_text("Step 400")
 
 
-def test_only_what_was_dragged_far_enough_zooms(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, height=1200, place=SICK)
+def test_only_what_was_dragged_far_enough_zooms(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, height=1200, place=SICK)
     drag(tab, "#matrix .matrix-plot", 0.5, 0.502)
     expect(tab.frame.locator(".step-field")).to_contain_text("Step 60")
     expect(tab.frame.locator(".zoom-field")).to_have_count(0)

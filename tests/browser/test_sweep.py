@@ -67,8 +67,8 @@ def test_three_tasks_take_few_clicks(open_tab: OpenTab, sweep: Server) -> None:
     assert clicks.count == 2
 
 
-def test_runs_to_compare_can_be_searched(open_tab: OpenTab, sweep: Server) -> None:
-    tab = open_tab(sweep, place="&p.layer_health.run=lr%3D4")
+def test_runs_to_compare_can_be_searched(open_alone: OpenTab, sweep: Server) -> None:
+    tab = open_alone(sweep, place="&p.layer_health.run=lr%3D4")
     menu = tab.frame.locator(".bar .menu")
     menu.locator("summary").click()
     expect(menu.get_by_role("checkbox")).to_have_count(RUNS - 1)

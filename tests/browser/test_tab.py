@@ -43,8 +43,8 @@ def test_theme_follows_tensorboard_while_open(open_tab: OpenTab, server: Server)
     assert max(ground_color(tab)) < 128
 
 
-def test_layers_are_ranked_by_severity_or_in_model_order(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+def test_layers_are_ranked_by_severity_or_in_model_order(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK)
     names = tab.frame.locator(".layer-list .layer-name")
     assert names.all_inner_texts()[:3] == ["dense_2", "dense_0", "dense_1"]
     tab.frame.get_by_role("button", name="Model order").click()
@@ -52,8 +52,8 @@ def test_layers_are_ranked_by_severity_or_in_model_order(open_tab: OpenTab, serv
     expect(tab.selected_layer).to_have_text("dense_2")
 
 
-def test_finding_tells_evidence_cause_and_cure(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+def test_finding_tells_evidence_cause_and_cure(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK)
     findings = tab.panel("findings")
     for text in (
         "share of units dead = 100%",
@@ -70,8 +70,8 @@ def test_finding_tells_evidence_cause_and_cure(open_tab: OpenTab, server: Server
     expect(tab.selected_layer).to_have_text("dense_2")
 
 
-def test_choosing_a_layer_changes_every_panel(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+def test_choosing_a_layer_changes_every_panel(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK)
     expect(tab.panel("units")).to_contain_text("16 units: 16 dead.")
     tab.layers.filter(has_text="dense_5").click()
     expect(tab.panel("findings").locator("h2")).to_have_text("dense_5")
@@ -87,8 +87,8 @@ def test_choosing_a_layer_changes_every_panel(open_tab: OpenTab, server: Server)
     expect(tab.panel("units")).to_contain_text("The units of this layer are not tracked.")
 
 
-def test_choosing_a_statistic_shows_its_scale(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+def test_choosing_a_statistic_shows_its_scale(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK)
     expect(tab.panel("matrix").locator(".legend-item")).to_have_text(
         [re.compile(word) for word in ("Problem", "Warning", "OK")]
     )
@@ -105,8 +105,8 @@ def marks(tab: Tab, kind: str) -> int:
     return len(re.findall("M", path or ""))
 
 
-def test_profile_over_the_depth_at_the_step(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, height=1700, place=SICK)
+def test_profile_over_the_depth_at_the_step(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, height=1700, place=SICK)
     depth = tab.panel("depth")
     expect(depth.locator(".readout")).to_have_text("dense_2step 1,1900")
     assert marks(tab, "zero") == 3
@@ -129,16 +129,16 @@ def test_profile_over_the_depth_at_the_step(open_tab: OpenTab, server: Server) -
     assert "depth=silent_fraction" in tab.page.url
 
 
-def test_profile_counts_what_layers_do_not_have_apart(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place="&p.layer_health.run=healthy&p.layer_health.depth=silent_fraction")
+def test_profile_counts_what_layers_do_not_have_apart(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place="&p.layer_health.run=healthy&p.layer_health.depth=silent_fraction")
     depth = tab.panel("depth")
     expect(depth.locator(".readout")).to_contain_text("step 1,190")
     assert marks(tab, "points") == 7
     assert marks(tab, "missing") == 1
 
 
-def test_distribution_over_the_steps(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, height=1700, place=SICK)
+def test_distribution_over_the_steps(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, height=1700, place=SICK)
     panel = tab.panel("distribution")
     expect(panel).to_contain_text("12 steps with a histogram")
     expect(panel).to_contain_text("evenly strided sample")
@@ -160,16 +160,16 @@ def test_distribution_over_the_steps(open_tab: OpenTab, server: Server) -> None:
     expect(panel.get_by_role("columnheader")).to_have_text(["Bucket", "From", "To", "Values", "Share"])
 
 
-def test_choosing_a_run(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+def test_choosing_a_run(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK)
     tab.frame.get_by_label("Run", exact=True).select_option("healthy")
     expect(tab.verdict).to_contain_text(re.compile("No problems found", re.I))
     expect(tab.frame.locator(".verdict")).to_contain_text("OK")
     expect(tab.frame.locator(".shape-problem, .shape-warning")).to_have_count(0)
 
 
-def test_statistics_are_there_as_a_table(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+def test_statistics_are_there_as_a_table(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK)
     series = tab.panel("series")
     series.get_by_text("Statistics", exact=True).click()
     series.get_by_label("Weight norm").check()
@@ -182,8 +182,8 @@ def test_statistics_are_there_as_a_table(open_tab: OpenTab, server: Server) -> N
     expect(table.locator("tbody tr").first).to_contain_text("1,190")
 
 
-def test_statistics_can_be_saved(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+def test_statistics_can_be_saved(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK)
     series = tab.panel("series")
     series.get_by_role("button", name="Table").click()
     with tab.page.expect_download() as download:
@@ -197,16 +197,16 @@ def test_statistics_can_be_saved(open_tab: OpenTab, server: Server) -> None:
     assert {row[rows[0].index("Silent units")] for row in rows[1:80]} == {"1"}
 
 
-def test_header_tells_how_fresh_the_run_is(open_tab: OpenTab, start_server: StartServer, tmp_path: Path) -> None:
+def test_header_tells_how_fresh_the_run_is(open_alone: OpenTab, start_server: StartServer, tmp_path: Path) -> None:
     write_run(tmp_path, name="fresh", steps=20, start_time=time.time() - 600)
     server = start_server(tmp_path)
     server.wait_for_records("fresh", 20)
-    tab = open_tab(server)
+    tab = open_alone(server)
     expect(tab.frame.locator(".facts")).to_contain_text("last step 190, 10 min ago")
 
 
-def test_training_metrics_are_shown(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place=SICK)
+def test_training_metrics_are_shown(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place=SICK)
     charts = tab.panel("training").locator("figure")
     expect(charts.locator("figcaption > span")).to_have_text(["Loss", "Learning rate", "epoch loss", "epoch accuracy"])
     expect(charts.locator("canvas")).to_have_count(4)
@@ -234,8 +234,8 @@ def test_pointing_at_one_panel_marks_the_step_in_all(open_tab: OpenTab, server: 
     expect(tab.frame.locator(".step-field")).to_have_text("Latest step")
 
 
-def test_names_from_the_file_are_text(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place="&p.layer_health.run=hostile%20%3Cb%3Enames%3C%2Fb%3E")
+def test_names_from_the_file_are_text(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place="&p.layer_health.run=hostile%20%3Cb%3Enames%3C%2Fb%3E")
     listed = tab.frame.locator(".layer-list .layer-name").all_inner_texts()
     assert sorted(listed) == sorted(f"{name} {index}" for index, name in enumerate(HOSTILE_NAMES))
     assert HOSTILE_NAMES[0] == "<img src=x onerror=alert(1)>"
@@ -247,8 +247,8 @@ def test_names_from_the_file_are_text(open_tab: OpenTab, server: Server) -> None
     assert tab.frame.locator("img, script:not([type=module]), b.names").count() == 0
 
 
-def test_many_layers_stay_usable(open_tab: OpenTab, server: Server) -> None:
-    tab = open_tab(server, place="&p.layer_health.run=many_layers")
+def test_many_layers_stay_usable(open_alone: OpenTab, server: Server) -> None:
+    tab = open_alone(server, place="&p.layer_health.run=many_layers")
     expect(tab.verdict).to_contain_text("of 200 layers")
     search = tab.frame.get_by_label("Filter layers")
     search.fill("DENSE_17")

@@ -23,8 +23,8 @@ def recurrent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def test_the_reading_follows_the_cursor(recurrent: Server, open_tab: OpenTab) -> None:
-    tab = open_tab(recurrent, place=f"{PLACE}dense_1", height=2000)
+def test_the_reading_follows_the_cursor(recurrent: Server, open_alone: OpenTab) -> None:
+    tab = open_alone(recurrent, place=f"{PLACE}dense_1", height=2000)
     panel = tab.panel("time")
     expect(panel).to_contain_text("The gradient at the first 2 time steps is 1e-6 times that at the last one;")
     expect(panel.get_by_role("application")).to_have_count(1)
@@ -40,7 +40,7 @@ def test_the_reading_follows_the_cursor(recurrent: Server, open_tab: OpenTab) ->
     expect(rows.last).to_contain_text("0.6")
 
 
-def test_other_layers_have_no_such_panel(recurrent: Server, open_tab: OpenTab) -> None:
-    tab = open_tab(recurrent, place=f"{PLACE}dense_2", height=1000)
+def test_other_layers_have_no_such_panel(recurrent: Server, open_alone: OpenTab) -> None:
+    tab = open_alone(recurrent, place=f"{PLACE}dense_2", height=1000)
     expect(tab.panel("distribution")).to_be_visible()
     expect(tab.panel("time")).to_have_count(0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ from playwright.sync_api import expect
 
 from tb_activations import LayerHealth, load
 from tests.browser.conftest import OpenTab
+from tests.conftest import Once
 from tests.live_server import Server, serve
 from tests.snapshots.models import autoencoder, digits
 
@@ -23,19 +25,22 @@ PLACE = "&p.layer_health.run=autoencoder&p.layer_health.layer=image&p.layer_heal
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("logs")
-    keras.utils.set_random_seed(0)
-    x, _ = digits(1024)
-    callback = LayerHealth(folder / "autoencoder", image_freq="epoch", probe_data=(x[:64], x[:64]))
-    autoencoder().fit(x, x, batch_size=32, epochs=EPOCHS, verbose=0, callbacks=[callback])
+def watched(once: Once) -> Iterator[Server]:
+    folder = once("watched", train)
     with serve(folder) as server:
         server.wait_for_records("autoencoder", len(load(folder / "autoencoder").steps))
         yield server
 
 
-def test_reconstructions_sharpen_under_the_step_slider(watched: Server, open_tab: OpenTab) -> None:
-    tab = open_tab(watched, place=PLACE, height=2000)
+def train(folder: Path) -> None:
+    keras.utils.set_random_seed(0)
+    x, _ = digits(1024)
+    callback = LayerHealth(folder / "autoencoder", image_freq="epoch", probe_data=(x[:64], x[:64]))
+    autoencoder().fit(x, x, batch_size=32, epochs=EPOCHS, verbose=0, callbacks=[callback])
+
+
+def test_reconstructions_sharpen_under_the_step_slider(watched: Server, open_alone: OpenTab) -> None:
+    tab = open_alone(watched, place=PLACE, height=2000)
     panel = tab.panel("pictures")
     image = panel.locator("img")
     expect(panel).to_contain_text(f"{EPOCHS} of {EPOCHS} pictures")
@@ -62,8 +67,8 @@ def test_reconstructions_sharpen_under_the_step_slider(watched: Server, open_tab
     assert last < 0.7 * error()
 
 
-def test_reconstruction_error_falls_among_the_statistics(watched: Server, open_tab: OpenTab) -> None:
-    tab = open_tab(watched, place=PLACE, height=2000)
+def test_reconstruction_error_falls_among_the_statistics(watched: Server, open_alone: OpenTab) -> None:
+    tab = open_alone(watched, place=PLACE, height=2000)
     training = tab.panel("training")
     expect(training.locator("figcaption", has_text="Reconstruction error")).to_have_count(1)
     training.get_by_role("button", name="Table").click()

@@ -10,6 +10,7 @@ import pytest
 
 from tb_activations.cli import demo
 from tests.cli.conftest import Call
+from tests.live_server import viewer_environment
 
 
 @pytest.mark.parametrize("port", ["-1", "65536"])
@@ -38,6 +39,7 @@ def test_a_port_that_is_taken_gives_two_and_what_tensorboard_says(
     tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "RUNS", ())
+    monkeypatch.setenv("PYTHONPATH", viewer_environment(tmp_path / "scratch")["PYTHONPATH"])
     with socket.create_server(("localhost", 0)) as taken:
         port = taken.getsockname()[1]
         answer = call("demo", "--logdir", tmp_path, "--port", str(port))

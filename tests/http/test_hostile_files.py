@@ -210,8 +210,10 @@ def test_the_server_bears_records_that_do_not_fit(
     spec = run_spec(PLAN)
     encoder = Encoder()
     events = [Event(wall_time=START_TIME, step=0, summary=encoder.run(spec))]
+    sound = _full_summary(tmp_path / "source")
     for step, damaged_tag in enumerate(("", *schema.COLUMNS)):
-        summary = _full_summary(tmp_path / "source")
+        summary = Summary()
+        summary.CopyFrom(sound)
         for value in summary.value:
             if value.tag == damaged_tag:
                 damage(value.tensor)

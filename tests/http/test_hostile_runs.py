@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -117,9 +118,10 @@ def _write_named(folder: Path, name: str) -> None:
 
 def ask_all(server: Server, run: str) -> dict[str, int]:
     """The status of every route for this run, none of them one that it must not have."""
-    answers = {wanted.path[1:].split("?")[0]: fuzzing.ask(server, wanted) for wanted in fuzzing.every_route(run)}
-    assert [text for answer in answers.values() if (text := fuzzing.complaint(answer))] == []
-    return {route: answer.status for route, answer in answers.items()}
+    with ThreadPoolExecutor(8) as pool:
+        answers = fuzzing.ask_together(server, pool, fuzzing.every_route(run))
+    assert [text for answer in answers if (text := fuzzing.complaint(answer))] == []
+    return {answer.path[1:].split("?")[0]: answer.status for answer in answers}
 
 
 def summary_of(server: Server, run: str) -> dict[str, object] | None:

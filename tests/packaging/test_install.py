@@ -20,6 +20,7 @@ from typing import IO
 
 import pytest
 
+from tests.conftest import Once
 from tests.packaging.readme import COMMANDS
 from tests.synthetic import write_run
 
@@ -47,7 +48,9 @@ def installed(folder: Path, requirement: str, *, shared: str = "") -> Path:
         (packages / "shared.pth").write_text(shared + "\n")
     # The pip of this environment installs into the new one, which then needs none of its own.
     pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "--disable-pip-version-check"]
-    done = subprocess.run([*pip, "install", "--quiet", requirement], env=environment(folder), capture_output=True)
+    # Most of what is installed is never imported here, so it is not worth compiling.
+    install = ["install", "--quiet", "--no-compile", requirement]
+    done = subprocess.run([*pip, *install], env=environment(folder), capture_output=True)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -100,36 +103,39 @@ def fetch(url: str) -> bytes:
     return content
 
 
-@pytest.fixture(scope="module")
-def distributions(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+@pytest.fixture(scope="session")
+def distributions(once: Once) -> Mapping[str, Path]:
     """A wheel built from an sdist, without Node, and that from the files under version control alone."""
-    source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
+    built = once("distributions", build) / "dist"
+    return {"wheel": next(built.glob("*.whl")), "sdist": next(built.glob("*.tar.gz"))}
+
+
+def build(folder: Path) -> None:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).exists():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, source / name)
+            (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / "source" / name)
     done = subprocess.run(
-        [sys.executable, "-m", "build", "--outdir", str(built), str(source)],
-        env=environment(Path(sys.prefix)),
+        [sys.executable, "-m", "build", "--outdir", str(folder / "dist"), str(folder / "source")],
+        env={**environment(Path(sys.prefix)), "PIP_NO_COMPILE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return {"wheel": next(built.glob("*.whl")), "sdist": next(built.glob("*.tar.gz"))}
 
 
-@pytest.fixture(scope="module")
-def viewer(distributions: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def viewer(distributions: Mapping[str, Path], once: Once) -> Path:
     """A machine that only looks at runs: nothing but the package and what it needs."""
-    return installed(tmp_path_factory.mktemp("viewer") / "venv", str(distributions["wheel"]))
+    return once("viewer", lambda folder: installed(folder, str(distributions["wheel"])))
 
 
-@pytest.fixture(scope="module")
-def trainer(distributions: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def trainer(distributions: Mapping[str, Path], once: Once) -> Path:
     """A machine for the demo. TensorFlow itself is taken from this environment, where the same versions stand."""
-    folder = tmp_path_factory.mktemp("trainer") / "venv"
-    return installed(folder, f"{distributions['wheel']}[demo]", shared=site.getsitepackages()[0])
+    requirement = f"{distributions['wheel']}[demo]"
+    return once("trainer", lambda folder: installed(folder, requirement, shared=site.getsitepackages()[0]))
 
 
 @pytest.fixture

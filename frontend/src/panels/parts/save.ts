@@ -1,3 +1,6 @@
+/** Milliseconds until a file is released. The browser does not say when it has read it; a slow one may take seconds. */
+const KEPT = 60_000;
+
 /** Offers a file for download. */
 export function saveFile(content: Blob, name: string): void {
   const address = URL.createObjectURL(content);
@@ -5,8 +8,7 @@ export function saveFile(content: Blob, name: string): void {
   link.href = address;
   link.download = name;
   link.click();
-  // The browser reads the address only after the current task.
-  setTimeout(() => URL.revokeObjectURL(address));
+  setTimeout(() => URL.revokeObjectURL(address), KEPT);
 }
 
 /**

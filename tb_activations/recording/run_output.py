@@ -54,6 +54,7 @@ class RunOutput:
         self._owner = threading.get_ident()
         self._writer: RunWriter | None = None
         self._last_time = 0.0
+        self._waiting: list[bytes] = []
         # Every file needs the metadata of its tags, so each has its own encoder.
         self.encoder, self.is_described = Encoder(), False
         self._is_begun = self._is_failing = self._is_given_up = False
@@ -160,7 +161,9 @@ class RunOutput:
         return RunFolders(self._top, lambda folder: claim_folder(folder, self._owner))
 
     def _use(self, claim: Claim) -> None:
-        self._writer = RunWriter(claim, self._clock, self._wall_clock, self._last_time)
+        waiting = self._waiting if claim.log_dir == self._log_dir else []
+        self._writer = RunWriter(claim, self._clock, self._wall_clock, self._last_time, waiting)
+        self._waiting = []
         self._log_dir, self._last_time = claim.log_dir, self._writer.last_time
         self.encoder, self.is_described = Encoder(), False
 
@@ -184,6 +187,7 @@ class RunOutput:
         is_blocked = isinstance(error, TimeLimitError)
         if writer is not None:
             self._last_time = max(self._last_time, writer.last_time)
+            self._waiting, writer.waiting = writer.waiting, []
             if is_blocked:
                 _abandoned.append(writer)
             else:

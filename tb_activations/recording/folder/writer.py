@@ -1,21 +1,28 @@
-"""One event file, written by TensorFlow: its framing, its checksums, every filesystem it knows."""
+"""Event files, written by TensorFlow: its framing, its checksums, every filesystem it knows."""
 
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import re
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from tb_activations.recording.folder.claim import Claim
+from tb_activations.recording.folder.heads import Heads
+from tb_activations.recording.folder.lock import is_remote
 
 FLUSH_SECONDS = 5.0
+REMOTE_SECONDS, REMOTE_SHARE = 60.0, 0.01
+"""Between two remote files this time passes, or this share of the time so far if that is more: 700 files in a month."""
+REMOTE_BYTES = 2**24
+"""More is not kept in memory until it is uploaded."""
 _FILE_VERSION = "brain.Event:2"
 _counter = itertools.count()
 
@@ -27,20 +34,37 @@ class RunWriter:
 
     The file sorts after those that are in the folder already, and wall times never go back, whatever the clock does.
 
+    Remote filesystems upload a file as a whole, again whenever it is flushed. There every flush writes another file, so
+    that all bytes are uploaded once, and comes after a minute or more; at the beginning sooner.
+
     Args:
         claim: the folder.
         clock: seconds; decides when to flush between the flushes that the caller asks for.
         wall_clock: seconds since the epoch, for the times of the records.
         not_before: wall time of the last record before this file.
+        waiting: events that an earlier writer of the folder could not upload.
+
+    Attributes:
+        waiting: events that are to be uploaded, in their serialized form; none for a local folder.
     """
 
-    def __init__(self, claim: Claim, clock: Clock, wall_clock: Clock = time.time, not_before: float = 0.0) -> None:
+    def __init__(
+        self,
+        claim: Claim,
+        clock: Clock,
+        wall_clock: Clock = time.time,
+        not_before: float = 0.0,
+        waiting: Sequence[bytes] = (),
+    ) -> None:
         self._claim = claim
         self._clock, self._wall_clock = clock, wall_clock
         self.last_time = max(not_before, claim.last_time)
         self._file: tf.io.TFRecordWriter | None = None
-        self._path = ""
-        self._flushed: float | None = None
+        self._is_remote = is_remote(claim.log_dir)
+        self._own: list[str] = []
+        self._heads, self._last_step = Heads(), -1
+        self.waiting = list(waiting)
+        self._begun = self._flushed = math.nan
 
     def write(self, summary: Summary, step: int) -> None:
         """Appends one event.
@@ -49,10 +73,12 @@ class RunWriter:
             TakenFolderError: the folder is no longer this writer's.
             OSError, tf.errors.OpError: the file cannot be written.
         """
+        if self._is_remote:
+            self.waiting += self._head()
+            summary = self._heads.completed(summary)
         self._append(summary=summary, step=step)
-        # The very first event is flushed at once: it is what makes the tab appear. A clock may go back.
-        if self._flushed is None or not 0 <= self._clock() - self._flushed < FLUSH_SECONDS:
-            self.flush()
+        if self._is_due():
+            self._put()
 
     def restart(self, step: int) -> None:
         """Tells TensorBoard to drop everything in earlier files from this step on.
@@ -63,7 +89,7 @@ class RunWriter:
         self._append(session_log=SessionLog(status=SessionLog.START), step=step)
 
     def flush(self) -> None:
-        """Puts everything written so far on disk.
+        """Puts everything written so far on disk; on a remote filesystem only if the last time was long ago.
 
         Raises:
             TakenFolderError: the folder is no longer this writer's.
@@ -71,22 +97,18 @@ class RunWriter:
             OSError, tf.errors.OpError: the file cannot be written.
         """
         self._claim.check()
-        if self._file is None:
-            return
-        self._file.flush()
-        # Writing to a deleted file raises no error.
-        if not tf.io.gfile.exists(self._path):
-            raise FileNotFoundError(f"the event file {self._path} has been deleted")
-        self._flushed = self._clock()
+        if not self._is_remote or self._is_due():
+            self._put()
 
     def rest(self) -> None:
-        """Flushes and lets others write into the folder; `resume` may follow."""
-        self.flush()
+        """Puts everything on disk and lets others write into the folder; `resume` may follow."""
+        self._claim.check()
+        self._put()
         self._claim.release()
 
     def resume(self) -> bool:
         """Whether this file may be continued: no run has been written into the folder since `rest`."""
-        return self._claim.renew([self._path] if self._file is not None else [])
+        return self._claim.renew(self._own)
 
     def close(self) -> None:
         """Closes the file and gives the folder back.
@@ -98,21 +120,61 @@ class RunWriter:
         file, self._file = self._file, None
         if file is not None:
             file.close()
+        if self._is_remote:
+            self._upload()
 
-    def _append(self, **fields: object) -> None:
+    def _is_due(self) -> bool:
+        now, wait = self._clock(), FLUSH_SECONDS
+        if self._is_remote:
+            if sum(map(len, self.waiting)) > REMOTE_BYTES:
+                return True
+            elapsed = now - self._begun
+            wait = max(FLUSH_SECONDS, min(elapsed / 2, REMOTE_SECONDS), elapsed * REMOTE_SHARE)
+        # The very first event is flushed at once: it is what makes the tab appear. A clock may go back.
+        return not 0 <= now - self._flushed < wait
+
+    def _put(self) -> None:
+        if self._is_remote:
+            self._upload()
+        elif self._file is not None:
+            self._file.flush()
+            # Writing to a deleted file raises no error.
+            if not tf.io.gfile.exists(self._own[-1]):
+                raise FileNotFoundError(f"the event file {self._own[-1]} has been deleted")
+        self._flushed = self._clock()
+        self._begun = self._flushed if math.isnan(self._begun) else self._begun
+
+    def _upload(self) -> None:
+        if not self.waiting:
+            return
+        file = self._create()
+        for event in self.waiting:
+            file.write(event)
+        file.close()
+        self.waiting = []
+
+    def _append(self, *, step: int, **fields: object) -> None:
         self._claim.check()
-        if self._file is None:
-            self._file = self._create()
-        self._file.write(self._event(**fields))
+        if self._is_remote:
+            self.waiting.append(self._event(step=step, **fields))
+        else:
+            self._file = self._file or self._create()
+            self._file.write(self._event(step=step, **fields))
+        self._last_step = max(self._last_step, step)
+
+    def _head(self) -> list[bytes]:
+        """What a file begins with that is not the first, if the next event is its first."""
+        description = None if self.waiting else self._heads.begin()
+        # A description withdraws what was written before for its step and later ones: here, nothing.
+        return [] if description is None else [self._event(summary=description, step=self._last_step + 1)]
 
     def _create(self) -> tf.io.TFRecordWriter:
-        seconds = [
-            int(found[1]) for path in self._claim.present if (found := re.search(r"tfevents\.(\d{1,15})(?!\d)", path))
-        ]
+        earlier = [*self._claim.present, *self._own]
+        seconds = [int(found[1]) for path in earlier if (found := re.search(r"tfevents\.(\d{1,15})(?!\d)", path))]
         second = max(int(self._wall_clock()), max(seconds, default=0) + 1)
         name = f"events.out.tfevents.{second:010d}.{socket.gethostname()}.{os.getpid()}.{next(_counter)}"
-        self._path = os.path.join(self._claim.log_dir, name)
-        file = tf.io.TFRecordWriter(self._path)
+        self._own.append(os.path.join(self._claim.log_dir, name))
+        file = tf.io.TFRecordWriter(self._own[-1])
         file.write(self._event(file_version=_FILE_VERSION))
         return file
 

@@ -23,7 +23,7 @@ FUNCTIONS = ("elu", "tanh", "leaky_relu", "silu")
 
 
 def network() -> Trainable:
-    """A branch for each function; the functions share no layer, so all weights of a branch tell about its function.
+    """A branch for each function. They share a loss, so a digit that changes in one branch changes all weights.
 
     Widths that no vector register divides: TensorFlow computes the rest in another way once it merges operations.
     """
@@ -44,17 +44,9 @@ def compiled() -> Trained:
     return train(network, [observe := Observe(update_freq=2)]), observe
 
 
-def weights_of(model: keras.Model, function: str) -> list[Any]:
-    return [weight.numpy() for weight in model.weights if weight.path.startswith(f"{function}_")]
-
-
-def test_an_activation_layer_keeps_the_last_digits(compiled: Trained) -> None:
-    alone = train(network, [])
-    for function in FUNCTIONS:
-        pairs = list(zip(weights_of(alone, function), weights_of(compiled[0], function), strict=True))
-        assert len(pairs) == 6
-        for one, other in pairs:
-            np.testing.assert_array_equal(one, other, err_msg=function)
+def test_activation_layers_keep_the_last_digits(compiled: Trained) -> None:
+    for one, other in zip(train(network, []).get_weights(), compiled[0].get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_what_is_computed_aside_is_the_value_of_the_layer(compiled: Trained) -> None:

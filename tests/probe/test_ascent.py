@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
@@ -13,9 +14,15 @@ from tb_activations.probe.blur import blurred
 from tests.probe.models import digits, is_same, make, state, trained
 
 
+@functools.cache
+def model_of(kind: str) -> keras.Model:
+    """Trained once for all tests, which only read it."""
+    return trained(make(kind), epochs=5)
+
+
 @pytest.mark.parametrize(("kind", "layer"), [("functional", "conv"), ("functional", "head"), ("subclassed", "block_1")])
 def test_a_maximized_unit_exceeds_every_training_sample(kind: str, layer: str) -> None:
-    model, (x, _) = trained(make(kind), epochs=5), digits()
+    model, (x, _) = model_of(kind), digits()
     outputs = activations(model, x)[layer]
     by_sample = outputs.reshape(len(x), -1, outputs.shape[-1]).mean(axis=1)
     unit = int(by_sample.max(axis=0).argmax())
@@ -46,7 +53,7 @@ def test_ascent_without_bounds_finds_a_peak() -> None:
 
 
 def test_the_seed_decides() -> None:
-    model = trained(make("functional"))
+    model = model_of("functional")
     arguments: dict[str, Any] = {"shape": (8, 8, 1), "n_steps": 10, "jitter": 2, "blur": 0.5, "norm": 0.01}
     first = maximize_activation(model, layer="conv", unit=0, seed=1, **arguments)
     again = maximize_activation(model, layer="conv", unit=0, seed=1, **arguments)
@@ -55,7 +62,7 @@ def test_the_seed_decides() -> None:
 
 
 def test_regularizers_have_their_effect() -> None:
-    model = trained(make("functional"), epochs=5)
+    model = model_of("functional")
 
     def roughness(image: np.ndarray) -> float:
         return float(np.square(np.diff(image, axis=0)).mean() / np.square(image - image.mean()).mean())

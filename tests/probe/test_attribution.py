@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
@@ -48,6 +49,12 @@ def watcher() -> keras.Model:
     return model
 
 
+@functools.cache
+def model_of(kind: str) -> keras.Model:
+    """Trained once for all tests: `saliency` changes nothing, as `test_nothing_is_changed` shows."""
+    return trained(make(kind), epochs=8)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_the_planted_pixel_is_found(watcher: keras.Model, method: Any) -> None:
     x, y, places = planted(32, 5)
@@ -56,7 +63,7 @@ def test_the_planted_pixel_is_found(watcher: keras.Model, method: Any) -> None:
 
 
 def test_gradient_equals_a_hand_written_tape() -> None:
-    model, (x, y) = trained(make("functional")), digits(10)
+    model, (x, y) = model_of("functional"), digits(10)
     with tf.GradientTape() as tape:
         batch = tf.constant(x)
         tape.watch(batch)
@@ -67,7 +74,7 @@ def test_gradient_equals_a_hand_written_tape() -> None:
 
 
 def test_no_target_is_the_largest_output() -> None:
-    model, (x, _) = trained(make("functional")), digits(10)
+    model, (x, _) = model_of("functional"), digits(10)
     largest = model(x).numpy().argmax(axis=1)
     assert np.array_equal(saliency(model, x), saliency(model, x, target=largest))
     other = saliency(model, x, target=(largest + 1) % 10)
@@ -75,14 +82,14 @@ def test_no_target_is_the_largest_output() -> None:
 
 
 def test_a_function_as_target() -> None:
-    model, (x, _) = trained(make("functional")), digits(6)
+    model, (x, _) = model_of("functional"), digits(6)
     by_function = saliency(model, x, target=lambda outputs: outputs[:, 3])
     np.testing.assert_allclose(by_function, saliency(model, x, target=3), rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("kind", ["functional", "subclassed", "nested", "shared"])
 def test_integrated_gradients_are_complete(kind: str) -> None:
-    model, (x, y) = trained(make(kind), epochs=8), digits(12)
+    model, (x, y) = model_of(kind), digits(12)
     found = saliency(model, x, target=y, method="integrated", n_steps=8)
     at = np.take_along_axis(model(x).numpy(), y[:, None], 1)[:, 0]
     from_zero = np.take_along_axis(model(np.zeros_like(x)).numpy(), y[:, None], 1)[:, 0]
@@ -138,7 +145,7 @@ def test_smoothgrad_is_the_mean_gradient_over_the_noise() -> None:
 
 
 def test_smoothgrad_depends_only_on_the_seed() -> None:
-    model, (x, _) = trained(make("functional")), digits(7)
+    model, (x, _) = model_of("functional"), digits(7)
     first = saliency(model, x, target=1, method="smoothgrad", n_samples=3, seed=4)
     np.testing.assert_allclose(
         first, saliency(model, x, target=1, method="smoothgrad", n_samples=3, seed=4, batch_size=2), atol=1e-5
@@ -148,7 +155,7 @@ def test_smoothgrad_depends_only_on_the_seed() -> None:
 
 @pytest.mark.parametrize("layer", ["conv", "norm"])
 def test_gradcam_equals_the_published_formula(layer: str) -> None:
-    model, (x, _) = trained(make("functional")), digits(6)
+    model, (x, _) = model_of("functional"), digits(6)
     sub_model = keras.Model(model.inputs, [model.get_layer(layer).output, model.output])
     with tf.GradientTape() as tape:
         maps, outputs = sub_model(tf.constant(x))
@@ -175,7 +182,7 @@ def test_gradcam_takes_the_last_maps_and_enlarges_them() -> None:
 
 
 def test_nothing_is_changed() -> None:
-    model, (x, y) = trained(make("functional")), digits(6)
+    model, (x, y) = model_of("functional"), digits(6)
     before = state(model)
     for method in METHODS:
         saliency(model, x, target=y[:6], method=method, n_samples=2, n_steps=4)  # type: ignore[arg-type]

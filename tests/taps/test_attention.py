@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import keras
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from tb_activations.taps.numbers.attention import MOST_QUERIES, heads, places, unmasked
 from tb_activations.taps.numbers.layout import ACTIVATION_STATISTICS
+from tb_activations.taps.numbers.values import StepValues
 from tests.training.observe import Observe, value_of
 
 BATCH, LENGTH, MEMORY, WIDTH = 8, 12, 9, 16
@@ -22,7 +24,7 @@ Array = NDArray[Any]
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """Attention, and how it is called."""
+    """Attention by this name, and how it is called."""
 
     layer: Any
     is_causal: bool = False
@@ -53,15 +55,22 @@ KINDS = {
     "self": Kind(lambda: layers.MultiHeadAttention(4, 6)),
     "dropout": Kind(lambda: layers.MultiHeadAttention(4, 6, dropout=0.2)),
     "causal": Kind(lambda: layers.MultiHeadAttention(4, 6), is_causal=True),
-    "padded and causal": Kind(lambda: layers.MultiHeadAttention(4, 6), is_causal=True, is_padded=True),
-    "padded, dropout": Kind(lambda: layers.MultiHeadAttention(4, 6, dropout=0.1), is_padded=True),
+    "padded_and_causal": Kind(lambda: layers.MultiHeadAttention(4, 6), is_causal=True, is_padded=True),
+    "padded_dropout": Kind(lambda: layers.MultiHeadAttention(4, 6, dropout=0.1), is_padded=True),
     "cross": Kind(lambda: layers.MultiHeadAttention(2, 6), is_crossed=True),
     "grouped": Kind(lambda: layers.GroupQueryAttention(6, 4, 2)),
-    "grouped, dropout": Kind(lambda: layers.GroupQueryAttention(6, 4, 2, dropout=0.1), is_causal=True),
-    "by hand": Kind(HandmadeAttention, is_padded=True),
+    "grouped_dropout": Kind(lambda: layers.GroupQueryAttention(6, 4, 2, dropout=0.1), is_causal=True),
+    "by_hand": Kind(HandmadeAttention, is_padded=True),
+    "nameless": Kind(ByHand, is_padded=True),
 }
-XLA: dict[str, Any] = {"jit_compile": True}
-EAGER: dict[str, Any] = {"run_eagerly": True}
+NO_ATTENTION = "nameless"
+MODES: dict[str, dict[str, Any]] = {"compiled": {}, "XLA": {"jit_compile": True}, "eager": {"run_eagerly": True}}
+KINDS_IN = {
+    "compiled": tuple(KINDS),
+    "XLA": ("padded_and_causal", "grouped_dropout"),
+    "eager": ("padded_dropout", "cross"),
+}
+CASES = [(mode, kind) for mode, kinds in KINDS_IN.items() for kind in kinds if kind != NO_ATTENTION]
 
 
 def _truth(logits: Array, mask: Array) -> dict[str, Any]:
@@ -96,48 +105,67 @@ def _truth(logits: Array, mask: Array) -> dict[str, Any]:
     }
 
 
-def _train(kind: Kind, mode: dict[str, Any]) -> tuple[Any, dict[str, Any], int]:
-    """The first observed step, the truth about it, and the number of logits that are not masked."""
+@functools.cache
+def _data() -> tuple[Array, Array, Array]:
+    """Queries, the memory of those that are crossed, and the keys that are no padding `[batch, queries, keys]`."""
+    random = np.random.default_rng(0)
+    query = random.normal(scale=2, size=(BATCH, LENGTH, WIDTH)).astype("float32")
+    memory = random.normal(scale=2, size=(BATCH, MEMORY, WIDTH)).astype("float32")
+    rows = np.arange(LENGTH) < random.integers(2, LENGTH + 1, BATCH)[:, None]
+    return query, memory, np.repeat(rows[:, None], LENGTH, 1)
+
+
+@functools.cache
+def _observed(mode: str) -> tuple[StepValues, dict[str, tuple[dict[str, Any], int]]]:
+    """The first observed step of all kinds of a mode in one model, and for each its truth and the number of logits.
+
+    Every kind is a branch with a head of its own, so none depends on another; tracing all at once is much quicker.
+    """
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(1)
-    random = np.random.default_rng(0)
-    length = MEMORY if kind.is_crossed else LENGTH
-    query = random.normal(scale=2, size=(BATCH, LENGTH, WIDTH)).astype("float32")
-    memory = random.normal(scale=2, size=(BATCH, length, WIDTH)).astype("float32") if kind.is_crossed else query
-    mask = np.ones((BATCH, LENGTH, length), bool)
-    if kind.is_padded:
-        mask &= (np.arange(length) < random.integers(2, length + 1, BATCH)[:, None])[:, None]
-    layer = kind.layer()
-    inputs = [keras.Input((LENGTH, WIDTH)), keras.Input((length, WIDTH)), keras.Input(mask.shape[1:], dtype="bool")]
-    options = {"attention_mask": inputs[2]} if kind.is_padded else {}
-    options |= {"use_causal_mask": True} if kind.is_causal else {}
-    outputs = layer(inputs[0], inputs[1] if kind.is_crossed else inputs[0], **options)
-    model = keras.Model(inputs, layers.Dense(3)(layers.Flatten()(outputs)))
-    model.compile("sgd", "mse", **{"jit_compile": False} | mode)
-    weights = {weight.path.split("/", 1)[1]: weight.numpy().astype(float) for weight in layer.weights}
+    data = _data()
+    query, memory, mask = inputs = [keras.Input(part.shape[1:], dtype=part.dtype) for part in data]
+    made, outputs = {name: KINDS[name].layer() for name in KINDS_IN[mode]}, []
+    for name, layer in made.items():
+        kind = KINDS[name]
+        layer.name = name
+        options = {"attention_mask": mask} if kind.is_padded else {}
+        options |= {"use_causal_mask": True} if kind.is_causal else {}
+        outputs.append(layers.Dense(3)(layers.Flatten()(layer(query, memory if kind.is_crossed else query, **options))))
+    model = keras.Model(inputs, layers.Concatenate()(outputs))
+    model.compile("sgd", "mse", **{"jit_compile": False} | MODES[mode])
+    truths = {name: _truth_of(KINDS[name], layer) for name, layer in made.items()}
     observe = Observe()
-    data = [query, memory, mask]
-    model.fit(data, np.zeros((BATCH, 3)), batch_size=BATCH, verbose=0, callbacks=[observe])
+    targets = np.zeros((BATCH, 3 * len(outputs)))
+    model.fit(list(data), targets, batch_size=BATCH, verbose=0, callbacks=[observe])
+    return observe.seen[0][1], truths
+
+
+def _truth_of(kind: Kind, layer: Any) -> tuple[dict[str, Any], int]:
+    """From the weights of the layer before the step; also the number of logits that are not masked."""
+    query, memory, mask = _data()
+    memory = memory if kind.is_crossed else query
+    weights = {weight.path.split("/", 1)[1]: weight.numpy().astype(float) for weight in layer.weights}
     queries = np.einsum("btd,dnh->btnh", query, weights["query/kernel"]) + weights["query/bias"]
     keys = np.einsum("btd,dnh->btnh", memory, weights["key/kernel"]) + weights["key/bias"]
     logits = np.einsum("btnh,bsnh->bnts", queries, np.repeat(keys, queries.shape[2] // keys.shape[2], 2)) / 6**0.5
+    if not kind.is_padded:
+        mask = np.ones((BATCH, LENGTH, memory.shape[1]), bool)
     if kind.is_causal:
         mask = mask & np.tril(np.ones(mask.shape[1:], bool))
     whole = np.broadcast_to(mask[:, None], logits.shape)
-    return observe.seen[0][1], _truth(logits, whole), int(whole.sum())
+    return _truth(logits, whole), int(whole.sum())
 
 
-@pytest.mark.parametrize(
-    ("kind", "mode"),
-    [
-        *((kind, {}) for kind in KINDS),
-        *((kind, XLA) for kind in ("padded and causal", "grouped, dropout")),
-        *((kind, EAGER) for kind in ("padded, dropout", "cross")),
-    ],
-)
-def test_heads_equal_the_truth(kind: str, mode: dict[str, Any]) -> None:
-    seen, truth, logits = _train(KINDS[kind], mode)
-    place = next(place for place, row in enumerate(seen.rows) if row.call.class_name == "AttentionHeads")
+def _is_heads(row: Any) -> bool:
+    return bool(row.call.class_name == "AttentionHeads")
+
+
+@pytest.mark.parametrize(("mode", "kind"), CASES)
+def test_heads_equal_the_truth(mode: str, kind: str) -> None:
+    seen, truths = _observed(mode)
+    truth, logits = truths[kind]
+    (place,) = [place for place, row in enumerate(seen.rows) if _is_heads(row) and row.call.name.startswith(f"{kind}/")]
     call = seen.rows[place].call
     assert call.name == f"{call.part_of}/heads"
     start = sum(row.units for row in seen.rows[:place])
@@ -158,13 +186,14 @@ def test_heads_equal_the_truth(kind: str, mode: dict[str, Any]) -> None:
 
 
 def test_a_softmax_of_a_layer_that_is_no_attention_is_left_alone() -> None:
-    seen, _, _ = _train(Kind(ByHand, is_padded=True), {})
-    assert not any(row.call.class_name == "AttentionHeads" for row in seen.rows)
+    seen, _ = _observed("compiled")
+    names = {row.call.name.split("/")[0]: _is_heads(row) for row in sorted(seen.rows, key=_is_heads)}
+    assert {name for name in KINDS if not names[name]} == {NO_ATTENTION}
 
 
 def test_other_columns_do_not_describe_heads() -> None:
-    seen, _, _ = _train(KINDS["self"], {})
-    others = [place for place, row in enumerate(seen.rows) if row.call.class_name != "AttentionHeads"]
+    seen, _ = _observed("compiled")
+    others = [place for place, row in enumerate(seen.rows) if not _is_heads(row)]
     assert np.isnan(seen.layers["logit_max"][others]).all()
 
 

@@ -199,7 +199,7 @@ def test_half_precision() -> None:
 
 
 def starts(model: keras.Model, x: Any, folder: Path) -> list[str]:
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
     callback = LayerHealth(folder, update_freq=1)
     model.fit(x, RANDOM.integers(0, 3, 32), batch_size=32, shuffle=False, epochs=2, verbose=0, callbacks=[callback])
     return [finding.message for finding in callback.findings if finding.rule == "poor_init"]

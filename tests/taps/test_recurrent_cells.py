@@ -222,7 +222,7 @@ def others() -> tuple[keras.Model, keras.Model, StepValues]:
     alone, together = branches(OTHERS), branches(OTHERS)
     observe = Observe(update_freq=2)
     for model, callbacks in ((alone, []), (together, [observe])):
-        model.compile("adam", lambda y, outputs: tf.reduce_sum(tf.square(outputs - tf.tile(y, [1, len(OTHERS)]))))
+        model.compile("sgd", lambda y, outputs: tf.reduce_sum(tf.square(outputs - tf.tile(y, [1, len(OTHERS)]))))
         model.fit([X, PADDED], Y, batch_size=4, epochs=3, shuffle=False, verbose=0, callbacks=callbacks)
     return alone, together, observe.seen[0][1]
 

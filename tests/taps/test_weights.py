@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tb_activations.taps.numbers.layout import WEIGHT_STATISTICS
 from tb_activations.taps.numbers.weights import Moments, before, updated
+from tests.thorough import mostly
 
 RANDOM = np.random.default_rng(5)
 RUNNERS: dict[str, Callable[[Callable[[], Any]], Any]] = {
@@ -65,8 +66,16 @@ def test_what_an_optimizer_does_not_remember_is_nan(run: Any) -> None:
         assert np.isnan(seen[name])
 
 
-@pytest.mark.parametrize("remembered", [(True, True), (True, False), (False, False)])
-def test_weights_together_equal_each_alone(run: Any, remembered: tuple[bool, bool]) -> None:
+REMEMBERED = ((True, True), (True, False), (False, False))
+"""Whether the optimizer has momentums and mean squares."""
+WAYS = [(runner, remembered) for runner in RUNNERS for remembered in REMEMBERED]
+# XLA takes seconds to compile the many operations of each.
+QUICK = [(runner, remembered) for runner, remembered in WAYS if runner != "xla" or remembered == (True, False)]
+
+
+@pytest.mark.parametrize("way", mostly(WAYS, QUICK), ids=str)
+def test_weights_together_equal_each_alone(way: tuple[str, tuple[bool, bool]]) -> None:
+    runner, remembered = way
     shapes = [(3,), (64,), (1,), (5000,), (4, 3, 7), (130, 700), (0, 4), ()]
     weights, gradients, momentums = ([normal(*shape) for shape in shapes] for _ in range(3))
     gradients[1][3], gradients[2][0], gradients[5][7, 9] = np.nan, 0, np.inf
@@ -91,7 +100,7 @@ def test_weights_together_equal_each_alone(run: Any, remembered: tuple[bool, boo
         alone = [updated([one], [two], [three])[0] for one, two, three in zip(held, given, new, strict=True)]
         return updated(held, given, new), alone
 
-    together, alone = run(measure)
+    together, alone = RUNNERS[runner](measure)
     np.testing.assert_allclose(np.stack(together), np.stack(alone), rtol=1e-4, atol=1e-6)
 
 

@@ -31,7 +31,7 @@ def network(*, with_norm: bool = False) -> keras.Model:
     body = [layers.Conv2D(8, 3, activation="relu", name="conv"), *norm, layers.Flatten(), layers.Dense(10, name="head")]
     model = keras.Sequential([layers.Input((8, 8, 1)), *body])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(0.01), loss)
+    model.compile(keras.optimizers.SGD(0.1), loss, jit_compile=False)
     return model
 
 
@@ -63,17 +63,22 @@ def test_a_row_with_nan_is_named(tmp_path: Path, with_norm: bool) -> None:
     assert {one.sample_row for one in findings if one.rule == "nonfinite" and one.since_step == 5} == {17}
 
 
-def test_the_row_survives_the_file(tmp_path: Path) -> None:
-    findings_in(tmp_path / "run", *planted(3 * BATCH + 9), sample_id=lambda batch, row: f"digit {row + 3 * BATCH}")
-    stored = [one for one in load(tmp_path / "run").findings if one.rule == "nonfinite_data"]
+@pytest.fixture(scope="module")
+def with_ids(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a training with a bad sample, whose samples have ids."""
+    folder = tmp_path_factory.mktemp("logs") / "run"
+    findings_in(folder, *planted(3 * BATCH + 9), sample_id=lambda batch, row: f"digit {row + 3 * BATCH}")
+    return folder
+
+
+def test_the_row_survives_the_file(with_ids: Path) -> None:
+    stored = [one for one in load(with_ids).findings if one.rule == "nonfinite_data"]
     assert [(one.sample_row, one.sample_id) for one in stored] == [(9, "digit 105")]
     assert stored[0].message.endswith("Its id is digit 105.")
 
 
-def test_the_image_is_kept(tmp_path: Path) -> None:
-    x, y = planted(3 * BATCH + 9)
-    findings_in(tmp_path / "run", x, y)
-    run = load(tmp_path / "run")
+def test_the_image_is_kept(with_ids: Path) -> None:
+    run = load(with_ids)
     (tag,) = [tag for tag in run.image_tags if tag.startswith("bad_samples/")]
     assert (tag, [image.step for image in run.images(tag)]) == ("bad_samples/nonfinite_data", [3])
 
@@ -119,6 +124,7 @@ def lost(x: Any, y: Any, place: int) -> None:
 def learned() -> keras.Model:
     """A network that has learned the digits."""
     model = network()
+    model.compile(keras.optimizers.Adam(0.01), model.loss, jit_compile=False)
     model.fit(*digits(), batch_size=BATCH, epochs=25, verbose=0)
     return model
 
@@ -132,7 +138,7 @@ def test_the_planted_row_is_found(spoil: Callable[[Any, Any, int], None], learne
     model = keras.models.clone_model(learned)
     model.set_weights(learned.get_weights())
     # Nothing is learned: each step has the same network and another bad sample.
-    model.compile(keras.optimizers.SGD(0.0), learned.loss)
+    model.compile(keras.optimizers.SGD(0.0), learned.loss, jit_compile=False)
     findings_in(tmp_path / "run", x, y, model)
     run = load(tmp_path / "run")
     column = "input_row" if spoil is lost else "gradient_row"

@@ -27,7 +27,7 @@ def sentences() -> Iterator[tuple[np.ndarray, np.ndarray]]:
     images, labels = digits(STEPS * 8)
     rows = (images.reshape(STEPS, 8, 64) * 16).astype("int32")
     for step in range(STEPS):
-        yield rows[step, :, : 20 + 8 * (step % 3)], labels[8 * step : 8 * step + 8]
+        yield rows[step, :, 20 : 24 + 2 * (step % 3)], labels[8 * step : 8 * step + 8]
 
 
 def reader() -> keras.Model:

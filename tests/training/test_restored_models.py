@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +72,18 @@ def test_the_order_of_backup_and_restore_does_not_matter(is_first: bool, tmp_pat
     assert int(model.optimizer.iterations) == 5 * EPOCH_STEPS
 
 
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, Path]:
+    """A model after two epochs, and the folder of its run, which nobody continues: tests copy it."""
+    folder = tmp_path_factory.mktemp("stored")
+    return fit(network(), LayerHealth(folder, update_freq=1), epochs=2), folder
+
+
 @pytest.mark.parametrize("hook", ["on_train_begin", "on_epoch_begin", "on_train_batch_begin"])
-def test_a_model_that_a_callback_restores(hook: str, tmp_path: Path) -> None:
-    stored = fit(network(), LayerHealth(tmp_path, update_freq=1), epochs=2)
-    fit(network(), LayerHealth(tmp_path, update_freq=1), Restores(hook, stored), epochs=1)
+def test_a_model_that_a_callback_restores(hook: str, stored: tuple[keras.Model, Path], tmp_path: Path) -> None:
+    model, folder = stored
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    fit(network(), LayerHealth(tmp_path, update_freq=1), Restores(hook, model), epochs=1)
     assert load(tmp_path).steps.tolist() == list(range(3 * EPOCH_STEPS))
 
 

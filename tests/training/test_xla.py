@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from tb_activations.taps.numbers.values import StepValues
 from tb_activations.taps.step.packing import Packing
-from tests.training.models import functional, sequential, train
+from tests.training.models import functional, small, train
 from tests.training.observe import Observe
 
 
@@ -20,8 +21,14 @@ def observed(**compiled: Any) -> tuple[list[tuple[int, StepValues]], list[np.nda
     return observe.seen, model.get_weights()
 
 
+@functools.cache
+def observed_under_xla() -> tuple[list[tuple[int, StepValues]], list[np.ndarray]]:
+    """For all tests: compiling takes seconds."""
+    return observed(jit_compile=True)
+
+
 def test_statistics_are_those_of_the_step_without_xla() -> None:
-    (plain, plain_weights), (compiled, weights) = observed(), observed(jit_compile=True)
+    (plain, plain_weights), (compiled, weights) = observed(), observed_under_xla()
     assert [step for step, _ in compiled] == [step for step, _ in plain] == [0, 3, 6]
     for (_, one), (_, other) in zip(plain, compiled, strict=True):
         assert [row.call for row in one.rows] == [row.call for row in other.rows]
@@ -38,8 +45,8 @@ def test_statistics_are_those_of_the_step_without_xla() -> None:
 def test_a_step_with_other_shapes_has_results_of_its_own() -> None:
     # 250 samples: the last batch of 26 is compiled apart.
     observe = Observe(update_freq=1)
-    x_y = sequential()
-    train(lambda: (x_y[0], x_y[1][:250], x_y[2][:250]), [observe], epochs=1, jit_compile=True)
+    model, x, y = small()
+    train(lambda: (model, x[:250], y[:250]), [observe], epochs=1, jit_compile=True)
     assert [seen.totals["samples"] for _, seen in observe.seen[-2:]] == [32, 26]
     assert all(np.isfinite(seen.layers["std"]).all() for _, seen in observe.seen)
 
@@ -50,7 +57,7 @@ def test_what_cannot_be_computed_after_the_step_ends_observing_alone(
     def fail(self: Packing) -> None:
         raise ValueError("no room")
 
-    _, weights = observed(jit_compile=True)
+    _, weights = observed_under_xla()
     monkeypatch.setattr(Packing, "vectors", fail)
     seen, unobserved = observed(jit_compile=True)
     assert seen == []

@@ -197,7 +197,7 @@ def test_compile_by_a_callback_beside_ours(tmp_path: Path) -> None:
                 self.model.make_train_function(force=True)
 
     FORMS["arrays"](watched := make(), [Recompile(), LayerHealth(tmp_path / "run", update_freq=3)])
-    # Compiled anew, the same steps follow.
+    # Compiled again, the same steps follow.
     assert_same(plain("arrays"), watched)
     assert load(str(tmp_path / "run")).steps.tolist() == [0, 3, 6, 9, 12, 15]
 

@@ -127,6 +127,8 @@ class RunOutput:
 
     def _start(self, choose: Callable[[], tuple[Claim, Run | None]]) -> Run | None:
         self._is_given_up, self._owner = False, threading.get_ident()
+        # What an earlier training could not upload does not belong to this one's run.
+        self._waiting = []
         found: list[Run | None] = []
 
         def start() -> None:

@@ -51,7 +51,9 @@ def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(Uploading, "uploaded", 0)
     folder = "ram://writer/run"
     yield folder
-    tf.io.gfile.rmtree(folder)
+    # A folder in memory exists only with files.
+    if tf.io.gfile.exists(folder):
+        tf.io.gfile.rmtree(folder)
 
 
 class Training:
@@ -137,3 +139,14 @@ def test_a_local_file_is_flushed_after_five_seconds_and_stays_one(tmp_path: Path
     assert training.seconds - len(steps(folder)) <= 5
     training.writer.flush()
     assert (steps(folder), len(event_files(folder))) == (list(range(100)), 1)
+
+
+@pytest.mark.parametrize("is_remote", [True, False])
+def test_the_first_event_is_on_disk_at_once_even_after_a_flush_of_nothing(
+    remote: str, tmp_path: Path, is_remote: bool
+) -> None:
+    folder = remote if is_remote else str(tmp_path / "run")
+    training = Training(folder)
+    training.writer.flush()
+    training.run(1)
+    assert steps(folder) == [0]

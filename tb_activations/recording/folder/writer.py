@@ -120,7 +120,7 @@ class RunWriter:
         file, self._file = self._file, None
         if file is not None:
             file.close()
-        if self._is_remote:
+        if self.waiting:
             self._upload()
 
     def _is_due(self) -> bool:
@@ -134,19 +134,19 @@ class RunWriter:
         return not 0 <= now - self._flushed < wait
 
     def _put(self) -> None:
-        if self._is_remote:
-            self._upload()
-        elif self._file is not None:
+        if self._file is not None:
             self._file.flush()
             # Writing to a deleted file raises no error.
             if not tf.io.gfile.exists(self._own[-1]):
                 raise FileNotFoundError(f"the event file {self._own[-1]} has been deleted")
+        elif self.waiting:
+            self._upload()
+        else:
+            return
         self._flushed = self._clock()
         self._begun = self._flushed if math.isnan(self._begun) else self._begun
 
     def _upload(self) -> None:
-        if not self.waiting:
-            return
         file = self._create()
         for event in self.waiting:
             file.write(event)

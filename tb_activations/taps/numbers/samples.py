@@ -21,7 +21,7 @@ _FEWEST = 64
 """Minimum number of sampled rows, if there are as many."""
 
 
-_TABLE, _COUNTS = tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.int32)
+TABLE, COUNTS = tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.int32)
 
 
 class Samples(NamedTuple):
@@ -92,9 +92,9 @@ def of_several(tensors: Sequence[tf.Tensor], constants: Constants) -> Samples:
     # Few operations for each tensor, as a deep network has hundreds of them; none that waits for another tensor, as all
     # of them would be kept in memory.
     most = max(SAMPLED // tensors[0].shape[-1], _FEWEST)
-    parts, rows = zip(*(_part(tensor, most, constants) for tensor in tensors), strict=True)
-    lengths, owners = _places(tf.stack(rows), constants(most))
-    return Samples(tf.concat(parts, 0), tf.stack(rows), lengths, owners)
+    parts, counts = zip(*(_part(tensor, most, constants) for tensor in tensors), strict=True)
+    rows = tf.stack(counts)
+    return Samples(tf.concat(parts, 0), rows, *_places(rows, constants(most)))
 
 
 def _part(tensor: tf.Tensor, most: int, constants: Constants) -> tuple[tf.Tensor, tf.Tensor]:
@@ -122,7 +122,7 @@ def _stride(rows: Any, most: Any, one: Any = 1) -> Any:
 @functools.cache
 def _for_each(measure: Callable[..., Any], count: int) -> Callable[..., Any]:
     # A loop, as this is rarely needed: a call for each tensor would take memory in every step.
-    @once([_TABLE, _COUNTS, *[tf.TensorSpec([None], tf.float32)] * count])
+    @once([TABLE, COUNTS, *[tf.TensorSpec([None], tf.float32)] * count])
     def each(values: tf.Tensor, lengths: tf.Tensor, *given: tf.Tensor) -> Any:
         stops = tf.cumsum(lengths)
 
@@ -134,7 +134,7 @@ def _for_each(measure: Callable[..., Any], count: int) -> Callable[..., Any]:
     return each
 
 
-@once([_COUNTS, tf.TensorSpec([], tf.int32)])
+@once([COUNTS, tf.TensorSpec([], tf.int32)])
 def _places(rows: tf.Tensor, most: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     lengths = -(-rows // _stride(rows, most))
     stops = tf.cumsum(lengths)[None]

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tb_activations.taps.numbers import tables
 from tb_activations.taps.numbers.constants import Constants
-from tb_activations.taps.numbers.samples import Samples, of_several
+from tb_activations.taps.numbers.samples import COUNTS, TABLE, Samples, of_several
 from tb_activations.taps.numbers.statistics import BOUNDS, Activation, Gradient, activation, columns_last, gradient
 from tb_activations.taps.numbers.traced_once import once
 
@@ -25,8 +25,7 @@ Output = tuple[tf.Tensor, int | None, tf.Tensor | None, str | None, tuple[float,
 _NARROW = 8
 """A tensor with fewer columns is measured alone: its rows would be copied one by one."""
 _NOBODY = -1
-_TABLE, _COUNTS = tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.int32)
-_SAMPLES = [_TABLE, _COUNTS, _COUNTS, _COUNTS]
+_SAMPLES = [TABLE, COUNTS, COUNTS, COUNTS]
 
 
 def activations(given: Sequence[Output]) -> list[Activation]:
@@ -69,12 +68,12 @@ def _outputs(tensors: Sequence[tf.Tensor], bounds: tf.Tensor | None, constants: 
     return tables.Group(len(tensors), samples, tables.Outputs(*seen))
 
 
-@once([*_SAMPLES, _TABLE])
+@once([*_SAMPLES, TABLE])
 def _seen(*given: tf.Tensor) -> tuple[tf.Tensor, ...]:
     return tuple(tables.outputs(Samples(*given[:-1]), given[-1], None))
 
 
-@once([*_SAMPLES, _TABLE, tf.TensorSpec([None, 2], tf.float32)])
+@once([*_SAMPLES, TABLE, tf.TensorSpec([None, 2], tf.float32)])
 def _seen_within(*given: tf.Tensor) -> tuple[tf.Tensor, ...]:
     return tuple(tables.outputs(Samples(*given[:-2]), *given[-2:]))
 

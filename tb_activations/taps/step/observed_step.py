@@ -61,8 +61,7 @@ class ObservedStep:
         self._taps.want_histograms(with_histograms)
         if not self._functions:
             create_variables(self._model, spec or tf.nest.map_structure(tf.type_spec_from_value, batch))
-        logs, packed = _apart(self._step(spec)(batch))
-        return logs, self._taps.finished(packed)
+        return _apart(self._step(spec)(batch))
 
     def can_execute(self, spec: Any) -> bool:
         """Whether `execute` can run several batches of this type in one call, as Keras' plain step does."""
@@ -105,7 +104,9 @@ class ObservedStep:
             is_single = self._model.steps_per_execution == 1
             # A compiled step needs the taps only while this is traced.
             with self._taps.on_layers(), taps.installed(self._on_model()):
-                return dict(self._made(_Again(batch) if is_single else iter([batch])))
+                logs, packed = _apart(dict(self._made(_Again(batch) if is_single else iter([batch]))))
+            # Here, around a step that XLA compiles: it costs milliseconds to hand hundreds of tensors to Python.
+            return logs | _marked(self._taps.finished(packed))
 
         if self._model.run_eagerly:
             step = on_batch
@@ -133,7 +134,7 @@ class ObservedStep:
             packed = self._taps.pack(observation)
             if self._first is not None and "statistics" in packed:
                 self._first.see(packed["statistics"])
-            return logs | {_KEY + name: vector for name, vector in packed.items()}
+            return logs | _marked(packed)
 
         return observed_train_step
 
@@ -152,6 +153,10 @@ class ObservedStep:
         if observation is not None and observation.is_here() and tf.is_tensor(loss):
             observation.loss = loss
         return loss
+
+
+def _marked(vectors: Vectors) -> dict[str, Any]:
+    return {_KEY + name: vector for name, vector in vectors.items()}
 
 
 def _apart(logs: dict[str, Any]) -> tuple[dict[str, Any], Vectors]:

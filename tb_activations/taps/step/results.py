@@ -125,12 +125,21 @@ class Results:
 
     def gradients(self, rows: Sequence[Seen]) -> list[Any]:
         """The statistics of the gradient of each, NaN without one."""
-        whole = {id(seen): self._whole_gradient(seen) for seen in rows if id(seen) not in self._gradients}
+        # The gradient at a sum is that at each of its terms.
+        known: dict[Any, tf.Tensor | None] = {}
+        whole: dict[int, tf.Tensor | None] = {}
+        for seen in rows:
+            if id(seen) not in self._gradients:
+                key = _key_of_gradient(seen)
+                if key not in known:
+                    known[key] = self._whole_gradient(seen)
+                whole[id(seen)] = known[key]
         plain = [seen for seen in rows if whole.get(id(seen)) is not None and _mask(seen) is None]
         try:
-            given = [whole[id(seen)] for seen in plain]
-            measured = items(self._measure(together.gradients, given, self._wanted), len(plain))
-            found = {id(seen): one for seen, one in zip(plain, measured, strict=True)}
+            given = list({id(whole[id(seen)]): whole[id(seen)] for seen in plain}.values())
+            measured = items(self._measure(together.gradients, given, self._wanted), len(given))
+            of_tensors = {id(tensor): one for tensor, one in zip(given, measured, strict=True)}
+            found = {id(seen): of_tensors[id(whole[id(seen)])] for seen in plain}
         except Exception as error:  # The tensor that it failed for costs only its layer.
             _LOGGER.debug("Cannot measure all gradients together (%s).", gist(error))
             found = {}
@@ -242,6 +251,11 @@ def _mask(seen: Seen) -> tf.Tensor | None:
 
 def _is_cell(row: Seen) -> TypeGuard[SeenPart]:
     return isinstance(row, SeenPart) and row.is_cell
+
+
+def _key_of_gradient(seen: Seen) -> Any:
+    """Equal for layers with the same gradient."""
+    return tuple(one.ref() if isinstance(one, tf.Tensor) else id(one) for one in seen.gradients.values())
 
 
 def _whole_gradient(seen: Seen) -> tf.Tensor:

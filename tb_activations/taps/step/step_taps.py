@@ -135,7 +135,10 @@ class StepTaps:
         places = {tuple(map(int, name.removeprefix(_LATER).split("/"))): tensor for name, tensor in packed.items()}
         number = next(iter(places))[0]
         try:
-            return dict(self._finish(number)([places[number, place] for place in range(len(places))]))
+            tensors = [places[number, place] for place in range(len(places))]
+            if not tf.executing_eagerly():
+                return self._packings[number].outside(tensors).vectors()
+            return dict(self._finish(number)(tensors))
         except Exception as error:
             self.failure = gist(error)
             return {}

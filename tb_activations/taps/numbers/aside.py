@@ -95,12 +95,15 @@ def _again(tensor: tf.Tensor) -> tf.Tensor:
     inputs = [_again(value) if _is_merged(value) else value for value in operation.inputs]
     # Without an attribute of their own, the graph optimizer would replace the copies by the originals.
     mark = tf.compat.v1.AttrValue(b=True)
-    copy = operation.graph.create_op(
-        operation.type,
-        inputs,
-        [output.dtype for output in operation.outputs],
-        name="layer_health_aside",
-        attrs=dict(operation.node_def.attr) | {"_layer_health_aside": mark},
-    )
+    # Merged with what follows, they are replaced nevertheless. The optimizer then adds terms in the order of their
+    # names: a hyphen sorts before every other character of a name.
+    with operation.graph.name_scope(None):
+        copy = operation.graph.create_op(
+            operation.type,
+            inputs,
+            [output.dtype for output in operation.outputs],
+            name=f"{operation.name}-layer_health",
+            attrs=dict(operation.node_def.attr) | {"_layer_health_aside": mark},
+        )
     again: tf.Tensor = copy.outputs[tensor.value_index]
     return again

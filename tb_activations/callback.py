@@ -208,16 +208,26 @@ class LayerHealth(keras.callbacks.Callback):
             return
         reason = session.end()
         if session.is_open:
+            if self._watch is not None and self._watch.is_waiting:
+                maps = pipeline.feature_maps()
+                pipeline.guarded(lambda recording: self._take_snapshot(session, recording, maps, None))
             pipeline.close()
             pipeline.conclude()
         if reason:
             _LOGGER.warning("Layer health: nothing was recorded in %r: %s", self._settings.log_dir, reason)
 
-    def _take_snapshot(self, session: Session, recording: Recording, maps: Mapping[str, Any], epoch: int) -> None:
-        snapshot = self._watch.look(self.model, recording.spec, maps) if self._watch is not None else None
-        if self._watch is None or snapshot is None:
+    def _take_snapshot(
+        self, session: Session, recording: Recording, maps: Mapping[str, Any], epoch: int | None
+    ) -> None:
+        """Takes a snapshot at the end of this epoch; None for the end of the training."""
+        if self._watch is None:
             return
-        self._images_due.done(epoch)
+        preparing = session.cadence.one_time
+        snapshot = self._watch.look(self.model, recording.spec, maps, preparing=preparing, is_end=epoch is None)
+        if snapshot is None:
+            return
+        if epoch is not None:
+            self._images_due.done(epoch)
         session.cadence.look(snapshot.seconds)
         recording.write_pictures(
             snapshot.pictures,

@@ -235,6 +235,8 @@ class Recorder:
         if self._is_open:
             if self._in_epoch:
                 self.end_epoch()
+            if self._watch is not None and self._watch.is_waiting:
+                self._pipeline.guarded(lambda recording: self._take_snapshot(recording, is_end=True))
             self._pipeline.remember_state(self._state(self._next))
             self._pipeline.close()
             self._pipeline.conclude()
@@ -324,11 +326,12 @@ class Recorder:
         self._pace.observed(packed.step - self._first)
         self._pipeline.process(packed, self._epoch, self._cadence)
 
-    def _take_snapshot(self, recording: Recording) -> None:
+    def _take_snapshot(self, recording: Recording, *, is_end: bool = False) -> None:
         # All processes trace the same step, with feature maps or without; only the one that writes draws them.
         if self._watch is None or not self._is_writing:
             return
-        snapshot = self._watch.look(self._models, recording.spec, self._pipeline.feature_maps())
+        maps, preparing = self._pipeline.feature_maps(), self._cadence.one_time
+        snapshot = self._watch.look(self._models, recording.spec, maps, preparing=preparing, is_end=is_end)
         if snapshot is None:
             return
         self._images_due.done(self._epoch)

@@ -8,8 +8,9 @@ Every function takes the model first, then its inputs `x`; all other arguments a
 outputs), `training`, `batch_size`.
 """
 
-from tb_activations.probe.ascent import MaximizedInput, maximize_activation
+from tb_activations.probe.ascent import maximize_activation
 from tb_activations.probe.attribution import saliency
+from tb_activations.probe.climbing import MaximizedInput
 from tb_activations.probe.layer_gradients import gradients
 from tb_activations.probe.layer_outputs import activations, iter_activations
 from tb_activations.probe.modes import ModeDifference, compare_modes

@@ -14,7 +14,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tb_activations import probe
+from tb_activations.probe.ascent import maximize_units
 from tb_activations.probe.calls import outputs, owners, recorded
+from tb_activations.probe.climbing import Ascent, Regularizers
 from tb_activations.probe.inputs import rows, tensors
 from tb_activations.probe.state import preserved
 from tb_activations.snapshots.settings import Samples
@@ -187,22 +189,13 @@ def _ascents(model: keras.Model, layer: str, units: int, x: Array) -> Array:
     bounds = (low, high) if low < high else (low, low + 1)
     # On smaller images a blur removes the features that units respond to.
     is_large_image = x.ndim == 4 and min(x.shape[1:3]) >= 32
+    regularizers = Regularizers(blur=0.5 if is_large_image else 0.0, bounds=bounds)
+    ascent = Ascent(ASCENT_STEPS, (bounds[1] - bounds[0]) / 10, regularizers)
     found = np.full((units, *x.shape[1:]), np.nan, np.float32)
-    for unit in range(units):
-        try:
-            found[unit] = probe.maximize_activation(
-                model,
-                layer=layer,
-                unit=unit,
-                shape=x.shape[1:],
-                n_steps=ASCENT_STEPS,
-                learning_rate=(bounds[1] - bounds[0]) / 10,
-                blur=0.5 if is_large_image else 0.0,
-                bounds=bounds,
-            ).input
-        except (ValueError, FloatingPointError):
-            # No gradient reaches the starts because the unit is off there; its tile stays NaN.
-            continue
+    for unit, best in enumerate(maximize_units(model, layer, range(units), x.shape[1:], ascent)):
+        # If no gradient reaches the starts because the unit is off there, its tile stays NaN.
+        if not isinstance(best, Exception):
+            found[unit] = best.input
     return as_images(found)[None]
 
 

@@ -21,6 +21,11 @@ Array = NDArray[np.float32]
 
 FREE_SECONDS = 1.0
 """All snapshots of an "auto" run together may take this long whatever their share, so that a short run has some."""
+FIRST_SHARE = 0.1
+"""Share of the training's time until then that the first snapshot may take; otherwise it waits."""
+LIKE_PREPARING = 0.5
+"""The first snapshot traces the model, too: it takes up to this share of the time that preparing the first observed step
+took (measured: 0.2 for ResNet50 to 0.5 for a small network)."""
 BUDGET_SHARE = 0.5
 """Share of the allowed overhead for snapshots; the rest is for observed steps."""
 
@@ -48,6 +53,12 @@ class Watch:
         self._step_means: dict[str, Growing] = {}
         self._last_cost = 0.0
         self._spent = 0.0
+        self._is_first = True
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is no snapshot of the samples yet because it would take too long."""
+        return self._is_first and bool(self._snapshots) and self._overhead is not None
 
     @property
     def needs_maps(self) -> bool:
@@ -59,9 +70,15 @@ class Watch:
         return kind in self._settings.kinds
 
     def look(
-        self, models: keras.Model | Mapping[str, keras.Model], spec: RunSpec | None, step_maps: Mapping[str, Array]
+        self,
+        models: keras.Model | Mapping[str, keras.Model],
+        spec: RunSpec | None,
+        step_maps: Mapping[str, Array],
+        *,
+        preparing: float = 0.0,
+        is_end: bool = False,
     ) -> Snapshot | None:
-        """Takes one snapshot; None before the first record, or if the time is used up.
+        """Takes one snapshot; None before the first record, or if it would take too long now.
 
         A part that fails is logged once and left out from then on.
 
@@ -70,9 +87,11 @@ class Watch:
             spec: the run's description, None before the first record.
             step_maps: `[samples, height, width, channels]` of the last observed step by layer. They are drawn for
                 layers without maps of the samples.
+            preparing: seconds that it took to prepare the first observed step.
+            is_end: whether the training has ended, so that nothing waits for the snapshot.
         """
         now = self._clock()
-        if spec is None or not self._is_affordable(now):
+        if spec is None or not (is_end or self._is_affordable(now, preparing)):
             return None
         named = dict(models) if isinstance(models, Mapping) else {"": models}
         if any(self._models.get(name) is not model for name, model in named.items()):
@@ -80,11 +99,14 @@ class Watch:
         snapshot = self._with_step_maps(_merged(list(self._of_models(named, spec))), step_maps)
         self._last_cost = self._clock() - now
         self._spent += self._last_cost
+        self._is_first = False
         return dataclasses.replace(snapshot, seconds=self._last_cost)
 
-    def _is_affordable(self, now: float) -> bool:
+    def _is_affordable(self, now: float, preparing: float) -> bool:
         if self._overhead is None:
             return True
+        if self.is_waiting:
+            return LIKE_PREPARING * preparing <= max(FREE_SECONDS, FIRST_SHARE * (now - self._began))
         allowed = max(FREE_SECONDS, BUDGET_SHARE * self._overhead * (now - self._began))
         return self._spent + self._last_cost <= allowed
 

@@ -10,7 +10,9 @@ import tensorflow as tf
 from keras import layers
 
 from tb_activations.probe import activations, maximize_activation
+from tb_activations.probe.ascent import maximize_units
 from tb_activations.probe.blur import blurred
+from tb_activations.probe.climbing import Ascent, MaximizedInput, Regularizers
 from tests.probe.models import digits, is_same, make, state, trained
 
 
@@ -127,6 +129,23 @@ def test_a_unit_that_is_off_is_a_clear_error() -> None:
     model.get_layer("conv").bias.assign(np.full(6, -1e6))
     with pytest.raises(ValueError, match="No gradient of unit 2 of layer 'conv' reaches the start"):
         maximize_activation(model, layer="conv", unit=2, shape=(8, 8, 1))
+
+
+def test_units_that_climb_together_end_where_each_does_alone() -> None:
+    model = keras.Sequential([layers.Input((4, 4, 1)), layers.Conv2D(3, 3, activation="relu", name="conv")])
+    model.layers[0].bias.assign([0.5, -1e6, 0.5])
+    ascent = Ascent(12, 0.1, Regularizers(jitter=1, blur=0.5, bounds=(0.0, 1.0)))
+    one, off, other = maximize_units(model, "conv", [0, 1, 2], (4, 4, 1), ascent)
+    assert isinstance(off, ValueError)
+    assert "No gradient of unit 1" in str(off)
+    for unit, together in ((0, one), (2, other)):
+        alone = maximize_activation(
+            model, layer="conv", unit=unit, shape=(4, 4, 1), n_steps=12, jitter=1, blur=0.5, bounds=(0, 1)
+        )
+        assert isinstance(together, MaximizedInput)
+        np.testing.assert_allclose(together.input, alone.input, atol=1e-6)
+        np.testing.assert_allclose(together.history, alone.history, rtol=1e-5)
+        assert together.activation == pytest.approx(alone.activation, rel=1e-5)
 
 
 def test_nothing_is_changed() -> None:

@@ -20,7 +20,7 @@ from tensorboard.util import tensor_util
 from tb_activations import LayerHealth, load, probe
 from tb_activations.pictures import kinds
 from tb_activations.pictures.kinds import KINDS, Details, read_details
-from tb_activations.snapshots import looks
+from tb_activations.snapshots import looks, watch
 from tests.clocked import clocked
 from tests.snapshots.models import autoencoder, classifier, compiled, digits, everything_with_a_state
 
@@ -263,6 +263,15 @@ def test_snapshots_keep_within_their_share_of_the_budget(tmp_path: Path) -> None
     fit(classifier, [clocked(LayerHealth(tmp_path / "all", image_freq=1), Clock())], epochs=4)
     assert len(pictures_of(tmp_path / "auto")["feature_maps/conv"]) == 1
     assert len(pictures_of(tmp_path / "all")["feature_maps/conv"]) == 4
+
+
+def test_a_first_snapshot_that_would_take_long_comes_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "LIKE_PREPARING", 1e9)
+    fit(classifier, [LayerHealth(tmp_path, probe_data=digits(16))], epochs=3)
+    assert [step for step, _ in pictures_of(tmp_path)["feature_maps/conv"]] == [11]
+    assert np.isfinite(load(tmp_path).stat("mode_difference")[-1]).all()
 
 
 def test_without_pictures_the_statistics_remain(tmp_path: Path) -> None:

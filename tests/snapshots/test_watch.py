@@ -64,3 +64,35 @@ def test_layers_are_chosen_by_their_names_in_the_run(models: dict[str, keras.Mod
     snapshot = watch({"coder": X, "critic": X}, ["critic/conv"]).look(models, described(models), {})
     assert snapshot is not None
     assert list(snapshot.mode_difference) == ["critic/conv"]
+
+
+def test_a_first_snapshot_that_would_take_long_waits(models: dict[str, keras.Model]) -> None:
+    now = [0.0]
+    settings = watch_settings({"critic": X}, ["saliency"], "common", ("coder", "critic"))
+    waiting = Watch(settings, None, 0.01, lambda: now[0])
+
+    def looks(seconds: float, preparing: float = 8.0, *, is_end: bool = False) -> bool:
+        now[0] = seconds
+        return waiting.look(models, described(models), {}, preparing=preparing, is_end=is_end) is not None
+
+    assert [looks(seconds) for seconds in (5, 39)] == [False, False]
+    assert waiting.is_waiting
+    assert looks(41)
+    assert not waiting.is_waiting
+    assert looks(42)
+
+
+@pytest.mark.parametrize(("preparing", "is_end"), [(1.9, False), (100.0, True)])
+def test_a_short_first_snapshot_and_one_at_the_end_do_not_wait(
+    models: dict[str, keras.Model], preparing: float, is_end: bool
+) -> None:
+    settings = watch_settings({"critic": X}, ["saliency"], "common", ("coder", "critic"))
+    own = Watch(settings, None, 0.01, lambda: 0.0)
+    assert own.look(models, described(models), {}, preparing=preparing, is_end=is_end) is not None
+    assert not own.is_waiting
+
+
+def test_without_samples_or_with_a_frequency_of_the_user_nothing_waits() -> None:
+    settings = watch_settings(None, None, "common", ("coder", "critic"))
+    assert not Watch(settings, None, 0.01, lambda: 0.0).is_waiting
+    assert not watch({"critic": X}).is_waiting

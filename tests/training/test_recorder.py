@@ -14,6 +14,7 @@ from keras import layers
 
 from tb_activations import LayerHealth, Recorder, load
 from tb_activations.recording.announce import LayerHealthError
+from tb_activations.snapshots import watch
 from tests.training.loops import BATCH, LOSS, assert_same, batches, build, run_loop, train_step
 from tests.training.models import digits, train
 
@@ -317,6 +318,19 @@ def test_snapshots_of_several_models(log_dir: str) -> None:
     assert np.flatnonzero(measured.any(axis=1)).tolist() == [1, 3]
     assert {run.layers[row] for row in np.flatnonzero(measured.any(axis=0))} == {"generator/drop", "generator/made"}
     assert run.stat("mode_difference")[3, run.layers.index("generator/drop")] > 0
+
+
+def test_a_first_snapshot_that_would_take_long_comes_at_the_end(log_dir: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "LIKE_PREPARING", 1e9)
+    noise = np.random.default_rng(0).normal(size=(32, 4)).astype("float32")
+    models, step = adversaries()
+    samples = {"generator": noise[:4]}
+    with Recorder(log_dir, models, update_freq=1, steps_per_epoch=2, probe_data=samples) as recorder:
+        watched = recorder.function(step)
+        for _ in range(4):
+            watched(noise)
+    measured = ~np.isnan(load(log_dir).stat("mode_difference"))
+    assert np.flatnonzero(measured.any(axis=1)).tolist() == [3]
 
 
 def test_probe_data_of_a_model_that_is_not_recorded(log_dir: str) -> None:

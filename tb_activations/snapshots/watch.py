@@ -24,8 +24,8 @@ FREE_SECONDS = 1.0
 FIRST_SHARE = 0.1
 """Share of the training's time until then that the first snapshot may take; otherwise it waits."""
 LIKE_PREPARING = 0.5
-"""The first snapshot traces the model, too. It takes about this share of the time that preparing the first observed step
-took: 0.2 (a transformer) to 0.7 (an LSTM), in the middle 0.4, measured once each for eight networks."""
+"""The first snapshot traces the model, too. It takes about this share of the time that preparing the first step took:
+0.2 (a transformer) to 0.7 (an LSTM), in the middle 0.4, measured once each for eight networks."""
 BUDGET_SHARE = 0.5
 """Share of the allowed overhead for snapshots; the rest is for observed steps."""
 

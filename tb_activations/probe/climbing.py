@@ -84,7 +84,7 @@ class Objective:
 
 
 class Climb:
-    """Inputs that climb together, one for each unit. One that cannot go on stays where it is."""
+    """Inputs that climb together, one for each unit. One that cannot continue stays where it is."""
 
     def __init__(self, objective: Objective, starts: NDArray[np.float32], ascent: Ascent) -> None:
         self._objective, self._ascent = objective, ascent

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
@@ -18,6 +20,10 @@ from tb_activations.records.formatting import number
 from tb_activations.records.specs import RunSpec
 from tb_activations.records.step_record import StepRecord
 
+_GRADIENT_NORM = scalar_metadata.create_summary_metadata(
+    display_name="", description="Norm of the gradient of the loss with respect to the layer's trainable weights."
+)
+
 
 def gradient_scalars(spec: RunSpec, record: StepRecord) -> list[Summary.Value]:
     """Scalars `gradient_norm/<layer>`: the norm of the gradient of the layer's trainable weights.
@@ -28,11 +34,11 @@ def gradient_scalars(spec: RunSpec, record: StepRecord) -> list[Summary.Value]:
     return [
         Summary.Value(
             tag=f"gradient_norm/{layer.name}",
-            tensor=TensorProto(dtype=DT_FLOAT, tensor_shape=TensorShapeProto(), float_val=[float(norm)]),
-            metadata=_scalar_metadata(),
+            tensor=TensorProto(dtype=DT_FLOAT, tensor_shape=TensorShapeProto(), float_val=[norm]),
+            metadata=_GRADIENT_NORM,
         )
-        for layer, norm in zip(spec.layers, norms, strict=True)
-        if layer.call_site == 0 and not np.isnan(norm)
+        for layer, norm in zip(spec.layers, norms.tolist(), strict=True)
+        if layer.call_site == 0 and not math.isnan(norm)
     ]
 
 
@@ -79,12 +85,6 @@ def image(tag: str, png: bytes, width: int, height: int, description: str = "") 
     )
     metadata = image_metadata.create_summary_metadata(display_name="", description=description)
     return Summary.Value(tag=tag, tensor=tensor, metadata=metadata)
-
-
-def _scalar_metadata() -> SummaryMetadata:
-    return scalar_metadata.create_summary_metadata(
-        display_name="", description="Norm of the gradient of the loss with respect to the layer's trainable weights."
-    )
 
 
 def _histogram_metadata() -> SummaryMetadata:

@@ -281,7 +281,9 @@ def _stacked(points: Sequence[Point], shape: tuple[int, ...], kind: np.dtype[Any
 def _aligned(
     points: Sequence[Point], steps: NDArray[np.int64], shape: tuple[int, ...], missing: np.generic
 ) -> NDArray[Any]:
-    """`[S, *shape]`, `missing` at steps without a point."""
+    """`[S, *shape]`, `missing` at steps without a point; without any points read-only, in the memory of one value."""
+    if not points:
+        return np.broadcast_to(missing, (len(steps), *shape))
     own = np.array([point.step for point in points], np.int64)
     if np.array_equal(own, steps):
         return _stacked(points, shape, missing.dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -117,7 +118,7 @@ class Run:
     @property
     def nbytes(self) -> int:
         """Memory of the arrays in bytes."""
-        return sum(value.nbytes for value in vars(self).values() if isinstance(value, _ARRAYS))
+        return sum(_memory(value) for value in vars(self).values() if isinstance(value, _ARRAYS))
 
     @property
     def unit_codes(self) -> NDArray[np.uint8]:
@@ -207,6 +208,14 @@ class Run:
 
     def _codes(self, layer: str) -> NDArray[np.uint8]:
         return self.unit_table.of_units(self.spec.unit_slice(self.spec.layer_index(layer)))
+
+
+def _memory(value: NDArray[np.generic] | UnitTable | SequenceTable) -> int:
+    if not isinstance(value, np.ndarray):
+        return value.nbytes
+    # A table without values repeats one element.
+    sizes = [size for size, stride in zip(value.shape, value.strides, strict=True) if stride or not size]
+    return int(value.itemsize * math.prod(sizes))
 
 
 def _position(name: str, allowed: tuple[str, ...]) -> int:

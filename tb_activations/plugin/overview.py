@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import weakref
 from typing import Any
 
 import numpy as np
@@ -24,20 +23,6 @@ GAP = "-"
 """Stands for a column in a long stretch without records."""
 _LONG_GAP = 4
 """Columns between two records from which on it counts as a gap."""
-
-
-class Overviews:
-    """The line of each run; a line is computed once for the same records and mutes."""
-
-    def __init__(self) -> None:
-        self._known: weakref.WeakKeyDictionary[Run, tuple[Run, Mutes, dict[str, Any]]] = weakref.WeakKeyDictionary()
-
-    def of(self, run: Run, latest: Run, mutes: Mutes = NO_MUTES) -> dict[str, Any]:
-        """See `overview`."""
-        known = self._known.get(run)
-        if known is None or known[0] is not latest or known[1] != mutes:
-            known = self._known[run] = latest, mutes, overview(run, latest, mutes)
-        return known[2]
 
 
 def overview(run: Run, latest: Run, mutes: Mutes = NO_MUTES) -> dict[str, Any]:

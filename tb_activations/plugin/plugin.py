@@ -25,11 +25,11 @@ from tb_activations.plugin.frames import Frame, to_json
 from tb_activations.plugin.judging import Judging
 from tb_activations.plugin.muted import Muted
 from tb_activations.plugin.muting import Muting, check_page
-from tb_activations.plugin.overview import Overviews
+from tb_activations.plugin.overview import overview
 from tb_activations.plugin.series import LAYER_SERIES
 from tb_activations.plugin.source import Source
 from tb_activations.records.columns import HISTOGRAM_KINDS, STEP_COLUMNS
-from tb_activations.records.mute import NO_MUTES
+from tb_activations.records.mute import NO_MUTES, Mutes
 from tb_activations.report.page import report_page
 from tb_activations.report.stored import judged
 
@@ -57,7 +57,6 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
         self._provider = context.data_provider
         self._store = store.RunStore()
         self._muting, self._judging = Muting(context), Judging()
-        self._overviews = Overviews()
 
     def is_active(self) -> bool:
         """Always False: TensorBoard detects data of this plugin itself."""
@@ -97,14 +96,16 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
         newest_first = sorted(tags, key=lambda name: (start_times.get(name) or 0.0, name), reverse=True)
         read = {name: tags[name] for name in newest_first[: bounds.MOST_RUNS]}
 
+        def about(name: str) -> tuple[float | None, Mutes]:
+            return start_times.get(name), self._muting.of(name)[0]
+
         def summary(name: str, read: store.Glance | CannotReadError) -> dict[str, Any]:
             if isinstance(read, CannotReadError):
                 return answers.unreadable_summary(name, read.kind, read.reason)
-            return answers.run_summary(
-                read.run, start_times.get(name), self._overviews.of(read.run, read.latest, self._muting.of(name)[0])
-            )
+            start_time, mutes = about(name)
+            return answers.run_summary(read.run, start_time, overview(read.run, read.latest, mutes))
 
-        summaries = self._store.overviews(source, read, summary)
+        summaries = self._store.overviews(source, read, summary, about)
         return _respond(request, answers.run_list(summaries, unread=len(tags) - len(read)))
 
     def _run(self, request: Request) -> Response:

@@ -8,7 +8,7 @@ import itertools
 import threading
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from tensorboard.data.provider import TensorTimeSeries
@@ -22,8 +22,6 @@ from tb_activations.events.series import Series
 from tb_activations.plugin.errors import ApiError, CannotReadError, ErrorKind, OversizedRunError, kind_of
 from tb_activations.plugin.source import Source, Tags
 from tb_activations.records.specs import RunSpec
-
-T = TypeVar("T")
 
 OVERVIEW = frozenset({schema.STEP, schema.FINDINGS, schema.EPOCH})
 LATEST = frozenset({schema.OUTCOMES, schema.TRAINING})
@@ -86,6 +84,15 @@ class _Kept:
     size: int
 
 
+@dataclasses.dataclass(frozen=True)
+class _Line:
+    """The line of a run in the list of runs; valid while its tags are in this state."""
+
+    state: object
+    about: object
+    summary: dict[str, Any]
+
+
 class Glance(NamedTuple):
     """What the list of runs reads of a run.
 
@@ -112,6 +119,8 @@ class RunStore:
         self._guard = threading.Lock()
         # Two concurrent listings would read everything twice.
         self._listing = threading.Lock()
+        # Of the experiment listed last, as anybody can ask for any.
+        self._lines: tuple[str, dict[str, _Line]] = "", {}
         # Requests for one run wait for the request that decodes it; requests for other runs rarely share a lock.
         self._decoding = [threading.Lock() for _ in range(_LOCKS)]
 
@@ -146,18 +155,30 @@ class RunStore:
         return kept.result
 
     def overviews(
-        self, source: Source, listed: Mapping[str, Tags], summarize: Callable[[str, Glance | CannotReadError], T]
-    ) -> list[T]:
+        self,
+        source: Source,
+        listed: Mapping[str, Tags],
+        summarize: Callable[[str, Glance | CannotReadError], dict[str, Any]],
+        about: Callable[[str], object] = lambda run: None,
+    ) -> list[dict[str, Any]]:
         """Applies `summarize` to what the list of runs needs of each run, or to the error that prevents reading it.
 
-        Runs are read in a few portions. A portion that cannot be read at once is split.
+        Runs are read in a few portions. A portion that cannot be read at once is split. A run is read again only once
+        it has grown: the lines are kept, as the cache may be too small for all runs.
 
         Args:
             listed: all tags of each run.
+            about: what else the line of a run depends on.
         """
-        summaries: list[T] = []
-        names, size = list(listed), FIRST_PORTION
         with self._listing:
+            experiment, before = self._lines
+            known = before if experiment == source.experiment else {}
+            lines: dict[str, _Line] = {}
+            for run, tags in listed.items():
+                line = known.get(run)
+                if line is not None and line.state == _state_of_line(tags) and line.about == about(run):
+                    lines[run] = line
+            names, size = [run for run in listed if run not in lines], FIRST_PORTION
             # Terminates: each iteration takes at least one name.
             while names:
                 portion, names = names[:size], names[size:]
@@ -166,12 +187,14 @@ class RunStore:
                 decoded = self._read_portion(source, own, OVERVIEW) + self._read_portion(source, judged, LATEST)
                 for run in portion:
                     try:
-                        summaries.append(summarize(run, self._glance(source, run, listed[run])))
+                        summary = summarize(run, self._glance(source, run, listed[run]))
                     except CannotReadError as error:
-                        summaries.append(summarize(run, error))
+                        summary = summarize(run, error)
+                    lines[run] = _Line(_state_of_line(listed[run]), about(run), summary)
                 fitting = len(portion) * PORTION_BYTES // max(decoded, 1)
                 size = max(1, min(4 * len(portion), fitting, LARGEST_PORTION))
-        return summaries
+            self._lines = source.experiment, lines
+        return [lines[run].summary for run in listed]
 
     def _glance(self, source: Source, run: str, listed: Tags) -> Glance:
         whole = self.read(source, run, OVERVIEW, listed)
@@ -235,6 +258,10 @@ def _key(source: Source, run: str, tags: Collection[str]) -> object:
 def _state(wanted: Tags) -> object:
     # As text, because a NaN time would differ from itself.
     return {tag: (series.max_step, repr(series.max_wall_time)) for tag, series in wanted.items()}
+
+
+def _state_of_line(listed: Tags) -> object:
+    return _state(_wanted(listed, OVERVIEW | LATEST))
 
 
 def _is_judged(listed: Tags) -> bool:

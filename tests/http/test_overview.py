@@ -10,7 +10,7 @@ import pytest
 
 from tb_activations import load
 from tb_activations.events.run import Run
-from tb_activations.plugin.overview import Overviews, health_over_time, latest_metrics, overview
+from tb_activations.plugin.overview import health_over_time, latest_metrics
 from tb_activations.records.columns import STEP_COLUMNS
 from tests.synthetic import write_run
 
@@ -63,11 +63,3 @@ def test_a_loss_that_is_not_finite_differs_from_none(sick: Run, nonfinite: float
     table[-1, STEP_COLUMNS.index("loss")] = np.nan
     table[-1, STEP_COLUMNS.index("loss_nonfinite")] = nonfinite
     assert list(latest_metrics(dataclasses.replace(sick, step_table=table, epoch_metrics=()))["metrics"]) == metrics
-
-
-def test_a_line_is_computed_once_for_the_same_records(sick: Run) -> None:
-    known = Overviews()
-    assert known.of(sick, sick) is known.of(sick, sick)
-    other = dataclasses.replace(sick)
-    assert known.of(sick, other) is not known.of(sick, sick)
-    assert known.of(sick, sick) == overview(sick, sick)

@@ -22,6 +22,7 @@ from tb_activations.plugin.errors import ApiError, CannotReadError, ErrorKind
 from tests.http.fuzzing import plugin_of
 from tests.http.providers import Narrow, Provider, Stumbling, source
 from tests.live_server import ROOT
+from tests.synthetic import Plan, run_spec
 
 SERVED = ("plugin", "health", "events")
 """Packages whose code runs in the threads of the server."""
@@ -54,6 +55,36 @@ def test_the_store_gives_up_what_was_used_longest_ago() -> None:
     for name in ("run0", "run1", "run0", "run2", "run0", "run1"):
         runs.read(source(provider), name, store.OVERVIEW)
     assert [run for run, tag, _ in provider.reads if tag == schema.STEP] == ["run0", "run1", "run2", "run1"]
+
+
+def test_the_line_of_a_run_is_kept_though_the_run_is_not() -> None:
+    provider, runs = Provider(runs=40), store.RunStore(capacity=1)
+    mutes = {"run1": 0}
+
+    def lines() -> list[Any]:
+        own = source(provider)
+        return runs.overviews(own, own.tags(), lambda run, read: {"name": run, "mutes": mutes.get(run)}, mutes.get)
+
+    first = lines()
+    assert [line["name"] for line in first] == provider.runs
+    reads = len(provider.reads)
+    assert lines() == first
+    assert len(provider.reads) == reads
+    mutes["run1"] = 1
+    assert lines()[1]["mutes"] == 1
+    assert {run for run, *_ in provider.reads[reads:]} == {"run1"}
+    provider.steps += 1
+    lines()
+    assert {run for run, *_ in provider.reads[reads:]} == set(provider.runs)
+
+
+def test_tables_that_were_not_read_take_no_memory() -> None:
+    provider, runs = Provider(steps=500), store.RunStore()
+    provider.spec = run_spec(Plan(layers=400, steps=1, units=2))
+    run = runs.read(source(provider), "run0", store.OVERVIEW)
+    assert run.layer_table.shape == (500, 400, len(schema.COLUMNS[schema.LAYERS]))
+    assert np.isnan(run.layer_table[-1]).all()
+    assert run.nbytes < 2 * run.step_table.nbytes + 2**16
 
 
 def test_requests_at_the_same_time_share_one_reading() -> None:
@@ -220,7 +251,11 @@ def test_runs_that_are_too_many_are_not_even_read(monkeypatch: pytest.MonkeyPatc
 
 
 def test_runs_that_come_and_go_under_many_threads_stay_right() -> None:
-    provider, runs, wrong = Provider(runs=6, steps=50), store.RunStore(capacity=20_000), []
+    provider, wrong = Provider(runs=6, steps=50), []
+    one = store.RunStore()
+    one.read(source(provider), "run0", store.OVERVIEW)
+    (kept,) = one._runs.values()
+    runs = store.RunStore(capacity=3 * kept.size)
     barrier = threading.Barrier(8)
 
     def read(number: int) -> None:

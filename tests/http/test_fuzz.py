@@ -145,8 +145,8 @@ def test_fuzzed_requests_while_the_run_is_being_written(tmp_path: Path, load_fas
             right = pool.submit(fuzzing.ask, server, next(routes))
             answers = fuzzing.ask_together(server, pool, wanted)
             writing.result()
-            # Of a run that has only begun to be read, what is asked for may not be there yet. A request to judge it gives
-            # way to one of the fuzzed requests that came later.
+            # Of a run that has only begun to be read, what is asked for may not be there yet. A request to judge it
+            # gives way to one of the fuzzed requests that came later.
             asked = right.result()
             is_judging = asked.path.startswith("/judge?")
             assert asked.status in ((200, 404, 409) if is_judging else (200, 404))

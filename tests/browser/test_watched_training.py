@@ -1,6 +1,6 @@
 """A real autoencoder, watched while it learned, in the real tab.
 
-The picture in `docs/probe.md` is cut out of what this leaves among the screenshots.
+The picture in `docs/probe.md` is cut out of a photograph that this takes if the variable SCREENSHOTS names a folder.
 """
 
 from __future__ import annotations

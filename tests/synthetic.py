@@ -225,10 +225,11 @@ def _layer_table(
     starved = (np.arange(plan.layers) <= plan.sick_layer) & plan.sick & (index >= plan.death)
     gradient = np.where(starved, 0.0, 0.05 * 10 ** (depth - 1) * np.exp(-index / plan.steps) * noise)
     zero = np.zeros(plan.layers)
-    has_units = [layer.units > 0 for layer in spec.layers]
-    shares = activity.reshape(-1, plan.units)
-    table["zero_fraction"][has_units] = 1 - shares.mean(axis=1)
-    table["silent_fraction"][has_units] = np.mean(shares == 0, axis=1)
+    if plan.units:
+        has_units = [layer.units > 0 for layer in spec.layers]
+        shares = activity.reshape(-1, plan.units)
+        table["zero_fraction"][has_units] = 1 - shares.mean(axis=1)
+        table["silent_fraction"][has_units] = np.mean(shares == 0, axis=1)
     table |= {
         "elements": zero + 32 * plan.units,
         "mean": 0.4 * noise,

@@ -21,6 +21,8 @@ from tb_activations.probe.state import preserved
 from tests.snapshots.stateful import RESTORED, SKIPPED, InDict, InPython, InTable, Keeps, stateful
 from tests.thorough import mostly
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 Array = np.ndarray[Any, Any]
 Make = Callable[[], Callable[[Any], Any]]
 GENERATOR = np.random.default_rng(0)

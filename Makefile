@@ -8,6 +8,9 @@ NODE   := frontend/node_modules
 WORKERS ?= 3
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
+# Tests start many programs, which import the package more quickly once it is compiled.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test check lint docs bench bench-quick bench-tab bench-networks bench-alternatives bench-runs bench-pruning bench-judging pictures bench-regression bench-probe bench-long fuzz kills test-versions thorough accuracy advice compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test

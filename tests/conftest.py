@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.unoptimized import unoptimized
+
 # TensorFlow's start-up messages would bury what a failing test prints.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -54,6 +56,13 @@ def _a_small_heap() -> Iterator[None]:
     yield
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="module")
+def unoptimized_graphs() -> Iterator[None]:
+    """For a module whose tests train, but are not about how TensorFlow runs a step."""
+    with unoptimized():
+        yield
 
 
 Once = Callable[[str, Callable[[Path], object]], Path]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import itertools
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -109,9 +111,13 @@ class RunSpec:
 
     def unit_slice(self, index: int) -> slice:
         """The place of the units of layer row `index` in the unit vectors of a record."""
-        start = sum(layer.units for layer in self.layers[:index])
-        return slice(start, start + self.layers[index].units)
+        return self._unit_slices[index]
 
     @property
     def unit_count(self) -> int:
-        return sum(layer.units for layer in self.layers)
+        return self._unit_slices[-1].stop if self.layers else 0
+
+    @functools.cached_property
+    def _unit_slices(self) -> tuple[slice, ...]:
+        ends = itertools.accumulate((layer.units for layer in self.layers), initial=0)
+        return tuple(slice(start, end) for start, end in itertools.pairwise(ends))

@@ -7,25 +7,36 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tb_activations import load
-from tests.live_server import ROOT, Server
+from tests.live_server import Server
 
 RUNS = ("healthy", "relu_dies", "deep_sigmoid")
+PROGRAM = (sys.executable, "-m", "tb_activations")
 
 
 @contextlib.contextmanager
-def running_demo(folder: Path) -> Iterator[Server]:
-    """Trains into `folder` and serves it until the end of the block.
+def running_demo(
+    folder: Path, program: Sequence[str] = PROGRAM, environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """Trains into `folder / "logs"` and serves that until the end of the block.
+
+    Args:
+        folder: where the runs and what the demo complains about are left.
+        program: the command line tool, such as an installed one.
+        environment: variables for it, those of this process if it is None.
 
     Raises:
         RuntimeError: the demo ended without printing an address; holds what it printed.
     """
     log = folder / "errors"
-    command = [sys.executable, "-m", "tb_activations", "demo", "--logdir", str(folder / "logs")]
-    with log.open("w") as errors, subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors) as process:
+    command = [*program, "demo", "--logdir", "logs"]
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=errors, env=environment) as process,
+    ):
         with contextlib.ExitStack() as stack:
             stack.callback(process.send_signal, signal.SIGTERM)
             server = Server(_address(process, log), process, log)

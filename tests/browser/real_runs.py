@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras import layers
 
 from tb_activations import LayerHealth, Recorder
+from tests.unoptimized import unoptimized
 
 UNITS = 8
 BATCH, REST, EPOCHS = 32, 10, 14
@@ -22,8 +23,9 @@ LSTM_STEPS = 12
 
 def write_all(folder: Path) -> None:
     """All runs, in folders below `folder`."""
-    for write in (write_partial, write_vanishing, write_overflow, write_gan, write_recurrent):
-        write(folder)
+    with unoptimized():
+        for write in (write_partial, write_vanishing, write_overflow, write_gan, write_recurrent):
+            write(folder)
 
 
 def write_partial(folder: Path) -> None:

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 from tb_activations.events.reader import load
 from tb_activations.report.comparison_page import Compared, comparison_page
 from tb_activations.testing import ASPECTS, compare
-from tests.browser.conftest import Theme
+from tests.browser.conftest import Photograph, Theme
 from tests.browser.test_accessibility import AXE, LEVELS
 from tests.synthetic import Plan, write_run
 
@@ -32,7 +32,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["light", "dark"])
-def page(request: pytest.FixtureRequest, browser: Browser, source: Path, screenshots: Path) -> Iterator[Page]:
+def page(request: pytest.FixtureRequest, browser: Browser, source: Path, photograph: Photograph) -> Iterator[Page]:
     theme: Theme = request.param
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=theme)
     page = context.new_page()
@@ -44,7 +44,7 @@ def page(request: pytest.FixtureRequest, browser: Browser, source: Path, screens
     page.goto(source.as_uri())
     page.locator("details").evaluate_all("all => all.forEach(details => { details.open = true; })")
     yield page
-    page.screenshot(path=screenshots / f"comparison_{theme}.png", full_page=True)
+    photograph(page, f"comparison_{theme}", has_failed=complaints != [], full_page=True)
     context.close()
     assert complaints == []
     assert [url for url in asked if not url.startswith("data:")] == [source.as_uri()]

@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, expect
 
 from tb_activations import load
 from tests.browser.conftest import OpenTab
-from tests.browser.demo_server import RUNS, running_demo
+from tests.browser.demo_server import RUNS
 from tests.conftest import Once
 from tests.live_server import Server, serve
+from tests.packaging import machines
 
 
 @pytest.fixture(scope="module")
 def demo(once: Once) -> Iterator[Server]:
-    logs = once("demo", demonstrate) / "logs"
+    logs = machines.demo(once).logs
     with serve(logs) as server:
         for run in RUNS:
             server.wait_for_records(run, len(load(logs / run).steps))
         yield server
-
-
-def demonstrate(folder: Path) -> None:
-    with running_demo(folder) as server:
-        assert {run["name"] for run in server.get("runs").json["runs"]} == set(RUNS)
 
 
 SENTENCES = {

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tb_activations.cli.main import main
-from tests.browser.conftest import Theme
+from tests.browser.conftest import Photograph, Theme
 from tests.browser.test_accessibility import AXE, LEVELS
 from tests.synthetic import write_newer_schema, write_run
 
@@ -30,7 +30,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def page(request: pytest.FixtureRequest, browser: Browser, report: Path, screenshots: Path) -> Iterator[Page]:
+def page(request: pytest.FixtureRequest, browser: Browser, report: Path, photograph: Photograph) -> Iterator[Page]:
     """The report in the theme of the test; it must not have complained, asked anything, or loaded anything."""
     theme: Theme = "dark" if "dark" in request.node.name else "light"
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=theme)
@@ -44,7 +44,7 @@ def page(request: pytest.FixtureRequest, browser: Browser, report: Path, screens
     page.goto(report.as_uri())
     page.locator("details").evaluate_all("all => all.forEach(details => { details.open = true; })")
     yield page
-    page.screenshot(path=screenshots / f"{request.node.name.replace('[', '_').rstrip(']')}.png", full_page=True)
+    photograph(page, request.node.name.replace("[", "_").rstrip("]"), has_failed=complaints != [], full_page=True)
     context.close()
     assert complaints == []
     assert [url for url in asked if not url.startswith("data:")] == [report.as_uri()]

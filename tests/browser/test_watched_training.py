@@ -1,6 +1,6 @@
 """A real autoencoder, watched while it learned, in the real tab.
 
-The picture in `docs/probe.md` is cut out of what this leaves among the screenshots.
+The picture in `docs/probe.md` is cut out of a photograph that this takes if the variable SCREENSHOTS names a folder.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tests.browser.conftest import OpenTab
 from tests.conftest import Once
 from tests.live_server import Server, serve
 from tests.snapshots.models import autoencoder, digits
+from tests.unoptimized import unoptimized
 
 EPOCHS = 8
 PLACE = "&p.layer_health.run=autoencoder&p.layer_health.layer=image&p.layer_health.picture=reconstruction%2Foutput"
@@ -36,7 +37,8 @@ def train(folder: Path) -> None:
     keras.utils.set_random_seed(0)
     x, _ = digits(1024)
     callback = LayerHealth(folder / "autoencoder", image_freq="epoch", probe_data=(x[:64], x[:64]))
-    autoencoder().fit(x, x, batch_size=32, epochs=EPOCHS, verbose=0, callbacks=[callback])
+    with unoptimized():
+        autoencoder().fit(x, x, batch_size=32, epochs=EPOCHS, verbose=0, callbacks=[callback])
 
 
 def test_reconstructions_sharpen_under_the_step_slider(watched: Server, open_alone: OpenTab) -> None:

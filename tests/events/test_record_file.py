@@ -8,7 +8,7 @@ import pytest
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from tb_activations.events.checksums import masked
-from tb_activations.events.record_file import DamagedFileError, records
+from tb_activations.events.record_file import DamagedFileError, framed, records
 
 CONTENTS = [b"", b"short", b"long" * 500]
 
@@ -19,6 +19,10 @@ def written(contents: list[bytes]) -> bytes:
     for content in contents:
         writer.write(content)
     return file.getvalue()
+
+
+def test_records_are_framed_as_tensorboard_does() -> None:
+    assert b"".join(map(framed, CONTENTS)) == written(CONTENTS)
 
 
 def test_records_come_back(tmp_path: Path) -> None:

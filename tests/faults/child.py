@@ -14,6 +14,7 @@ import keras
 
 from tb_activations.recording.folder.writer import RunWriter
 from tests.faults.observe import at_step, every_step, fit
+from tests.unoptimized import unoptimized
 
 WAITING = "waiting"
 
@@ -39,7 +40,9 @@ def main(log_dir: str, epochs: int, *waiting_at: int) -> None:
 
     RunWriter.write, RunWriter.flush = remembering, talking  # type: ignore[method-assign]
     waiting = [at_step(step, wait) for step in waiting_at]
-    fit(every_step(log_dir), keras.callbacks.BackupAndRestore(f"{log_dir}.backup"), *waiting, epochs=epochs)
+    # As in the process that compares the weights.
+    with unoptimized():
+        fit(every_step(log_dir), keras.callbacks.BackupAndRestore(f"{log_dir}.backup"), *waiting, epochs=epochs)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import signal
 import subprocess
@@ -23,15 +24,21 @@ from tb_activations.events.reader import run_names
 from tb_activations.recording.folder.lock import FolderLock
 from tb_activations.records.columns import LAYER_COLUMNS
 from tb_activations.taps.step.dispatch import Dispatcher
+from tests.faults import observe
 from tests.faults.child import WAITING
 from tests.faults.conftest import Told
-from tests.faults.observe import EPOCH_STEPS, ROOT, STEPS, check_row, every_step, fit, network, outcome
+from tests.faults.observe import EPOCH_STEPS, ROOT, STEPS, check_row, fit, network, outcome
 from tests.health.trainings import replay
+
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
+# The folder is the point, not what is measured.
+every_step = functools.partial(observe.every_step, histogram_freq=0, image_freq=0)
 
 
 @contextlib.contextmanager
-def training(log_dir: str, epochs: int, waiting_at: int) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "tests.faults.child", log_dir, str(epochs), str(waiting_at)]
+def training(log_dir: str, epochs: int, *waiting_at: int) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "tests.faults.child", log_dir, str(epochs), *map(str, waiting_at)]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with process:
         try:
@@ -40,17 +47,30 @@ def training(log_dir: str, epochs: int, waiting_at: int) -> Iterator[subprocess.
             process.kill()
 
 
-def lines(process: subprocess.Popen[str], count: int) -> list[str]:
+def until_it_waits(process: subprocess.Popen[str]) -> list[str]:
+    """The lines until then."""
     assert process.stdout is not None
-    return [process.stdout.readline() for _ in range(count)]
+    return list(itertools.takewhile(lambda line: line.strip() != WAITING, process.stdout))
 
 
+# A process takes seconds to start, so one is in two faults.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_a_killed_process_leaves_what_it_flushed_and_is_continued(log_dir: str, told: Told) -> None:
-    # Within an epoch, because Keras writes its checkpoint at the end: a kill there leaves half a checkpoint.
-    with training(log_dir, 10_000, 10 * EPOCH_STEPS + 3) as process:
+def test_two_processes_are_kept_apart_and_a_killed_one_leaves_what_it_flushed_and_is_continued(
+    log_dir: str, told: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Killed within an epoch, because Keras writes its checkpoint at the end: a kill there leaves half a checkpoint.
+    with training(log_dir, 10_000, EPOCH_STEPS, 10 * EPOCH_STEPS + 3) as process:
+        until_it_waits(process)
+        other = fit(every_step(log_dir))
+        assert run_names(Path(log_dir).parent) == ["run", "run-2"]
+        assert load(f"{log_dir}-2").steps.tolist() == STEPS
+        check_row("Two processes train into one folder", outcome(other), "nothing", told())
+        caplog.clear()
+        assert process.stdin is not None
         assert process.stdout is not None
-        seen = list(itertools.takewhile(lambda line: line.strip() != WAITING, process.stdout))
+        process.stdin.write("\n")
+        process.stdin.flush()
+        seen = until_it_waits(process)
         process.send_signal(signal.SIGKILL)
         process.wait()
         flushed = int([*seen, *process.stdout.read().split()][-1])
@@ -79,20 +99,6 @@ def test_a_killed_process_leaves_what_it_flushed_and_is_continued(log_dir: str, 
         "records not yet flushed",
         told(),
     )
-
-
-def test_two_processes_in_one_folder_are_kept_apart(log_dir: str, told: Told) -> None:
-    with training(log_dir, 2, EPOCH_STEPS) as process:
-        lines(process, 2)
-        model = fit(every_step(log_dir))
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.close()
-        assert process.wait() == 0
-    assert run_names(Path(log_dir).parent) == ["run", "run-2"]
-    assert load(log_dir).steps.tolist() == STEPS[: 2 * EPOCH_STEPS]
-    assert load(f"{log_dir}-2").steps.tolist() == STEPS
-    check_row("Two processes train into one folder", outcome(model), "nothing", told())
 
 
 def test_a_folder_is_another_threads_until_that_ends(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from tests.faults.conftest import Told
 from tests.faults.observe import EPOCH_STEPS, SAME, at_epoch, fit, network, outcome
 from tests.faults.test_writing import unprivileged
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 # The files are the point, not what is measured.
 every_step = functools.partial(observe.every_step, histogram_freq=0, image_freq=0)
 STEPS = list(range(4 * EPOCH_STEPS))

@@ -18,8 +18,11 @@ from tests.faults.conftest import Told
 from tests.faults.observe import every_step
 from tests.thorough import mostly
 
-# From Keras when it saves a model.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.usefixtures("unoptimized_graphs"),
+    # From Keras when it saves a model.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 8)).astype("float32")
 Y = (X[:, :1] > 0).astype("float32")

@@ -7,12 +7,15 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 from keras import layers
 
 from tb_activations import load
 from tests.clocked import clocked
 from tests.faults.conftest import Told
 from tests.faults.observe import STEPS, check_row, every_step, fit, outcome
+
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
 
 
 class Unmeasurable(layers.Dense):

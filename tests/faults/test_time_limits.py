@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,8 +16,14 @@ from tb_activations.recording import judging, run_output
 from tb_activations.recording.folder.claim import Claim
 from tb_activations.recording.folder.writer import RunWriter
 from tb_activations.records.finding import Outcome
+from tests.faults import observe
 from tests.faults.conftest import Told
-from tests.faults.observe import EPOCH_STEPS, SAME, STEPS, check_row, every_step, fit, network, outcome
+from tests.faults.observe import EPOCH_STEPS, SAME, STEPS, check_row, fit, network, outcome
+
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
+# The time limits are the point, not what is measured.
+every_step = functools.partial(observe.every_step, histogram_freq=0, image_freq=0)
 
 SHORT = 1.0
 """Time limit in seconds for the rules. No action that ends takes this long, even on a busy machine."""

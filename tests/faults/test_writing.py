@@ -20,6 +20,8 @@ from tests.clocked import clocked
 from tests.faults.conftest import Told
 from tests.faults.observe import EPOCH_STEPS, STEPS, at_epoch, check_row, every_step, fit, outcome, plain_weights
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 REAL_WRITER = tf.io.TFRecordWriter
 NOBODY = 65534
 UNTIL_FAULT = STEPS[:EPOCH_STEPS]

@@ -24,6 +24,8 @@ from tb_activations.snapshots import looks, watch
 from tests.clocked import clocked
 from tests.snapshots.models import autoencoder, classifier, compiled, digits, everything_with_a_state
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 Pictures = dict[str, list[tuple[int, bytes]]]
 
 

@@ -18,6 +18,8 @@ from tb_activations.taps.numbers.layout import ACTIVATION_STATISTICS
 from tb_activations.taps.numbers.values import StepValues
 from tests.training.observe import Observe, value_of
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 BATCH, LENGTH, MEMORY, WIDTH = 8, 12, 9, 16
 Array = NDArray[Any]
 

@@ -17,6 +17,8 @@ from tb_activations.taps.step.seen import SeenCall
 from tests.training.models import Trainable, small, train
 from tests.training.observe import Observe
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 
 class CountPlain(keras.callbacks.Callback):
     """Wraps Keras' train function before any other callback does, to count its calls."""

@@ -16,6 +16,8 @@ from tb_activations.taps.numbers.values import StepValues
 from tests.training.models import train
 from tests.training.observe import Observe, value_of
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 X = np.random.default_rng(0).normal(size=(32, 12)).astype("float32")
 CLASSES = np.arange(32) % 3
 

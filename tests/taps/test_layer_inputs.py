@@ -17,6 +17,8 @@ from tb_activations import LayerHealth
 from tb_activations.records.formatting import number
 from tests.training.forward import row_of, seen_by, value_of
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 RANDOM = np.random.default_rng(0)
 PICTURES = RANDOM.uniform(0, 255, size=(32, 8, 8, 1)).astype("float32")
 TABLE = RANDOM.normal(3, 2, size=(32, 6)).astype("float32")

@@ -14,6 +14,8 @@ from keras import layers
 from tb_activations import LayerHealth
 from tests.thorough import mostly
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 X = np.random.default_rng(0).normal(size=(32, 6)).astype("float32")
 Y = np.arange(32) % 3
 

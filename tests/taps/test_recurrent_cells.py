@@ -16,6 +16,8 @@ from tb_activations.taps.numbers.values import StepValues
 from tests.training.models import train
 from tests.training.observe import Observe, value_of
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(8, 5, 3)).astype("float32")
 LENGTHS = np.array([5, 3, 1, 4, 5, 2, 5, 3])

@@ -15,6 +15,8 @@ from keras import layers
 from tests.training.models import Trainable, digits, functional, train
 from tests.training.observe import Observe, value_of
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 

@@ -119,6 +119,17 @@ def attention() -> Trainable:
     return keras.Model(inputs, layers.Dense(10, name="head")(h)), tokens, y
 
 
+def masked_attention() -> Trainable:
+    """Tokens of which some are padding, attention with dropout, then causal attention in groups."""
+    x, y = digits()
+    tokens = (x.reshape(len(x), 64)[:, ::4] * 16).astype("int32")
+    inputs = layers.Input((16,), dtype="int32")
+    h = layers.Embedding(17, 12, mask_zero=True, name="embedding")(inputs)
+    h = layers.Add()([h, layers.MultiHeadAttention(2, 6, dropout=0.1, name="first")(h, h)])
+    h = layers.Add()([h, layers.GroupQueryAttention(6, 4, 2, name="second")(h, h, use_causal_mask=True)])
+    return keras.Model(inputs, layers.Dense(10, name="head")(layers.GlobalAveragePooling1D()(h))), tokens, y
+
+
 KINDS: dict[str, Callable[[], Trainable]] = {
     "sequential": sequential,
     "functional": functional,

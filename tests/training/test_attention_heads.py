@@ -16,6 +16,8 @@ from tb_activations.events.unit_coding import quantize_activity, restore_activit
 from tests.training.models import Trainable, digits, train
 from tests.training.observe import Observe
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 SICK = 2
 """Number of the head whose query grows."""
 
@@ -53,28 +55,6 @@ class GrowingQuery(keras.callbacks.Callback):
         factors = np.ones((1, 4, 1), "float32")
         factors[0, SICK] = 1.25
         kernel.assign(kernel * factors)
-
-
-def padded() -> Trainable:
-    """Tokens of which some are padding, attention with dropout, then causal attention in groups."""
-    x, y = digits()
-    tokens = (x.reshape(len(x), 64)[:, ::4] * 16).astype("int32")
-    inputs = layers.Input((16,), dtype="int32")
-    h = layers.Embedding(17, 12, mask_zero=True, name="embedding")(inputs)
-    h = layers.Add()([h, layers.MultiHeadAttention(2, 6, dropout=0.1, name="first")(h, h)])
-    h = layers.Add()([h, layers.GroupQueryAttention(6, 4, 2, name="second")(h, h, use_causal_mask=True)])
-    return keras.Model(inputs, layers.Dense(10, name="head")(layers.GlobalAveragePooling1D()(h))), tokens, y
-
-
-# `test_identity.py` has attention without masks, and other modes.
-def test_weights_are_bit_identical() -> None:
-    observe = Observe(update_freq=2)
-    alone = train(padded, [], epochs=1).get_weights()
-    observed = train(padded, [observe], epochs=1).get_weights()
-    names = {row.call.name for _, seen in observe.seen for row in seen.rows if row.call.class_name == "AttentionHeads"}
-    assert names == {"first/heads", "second/heads"}
-    for one, other in zip(alone, observed, strict=True):
-        np.testing.assert_array_equal(one, other)
 
 
 def test_a_head_whose_query_grows_is_named_while_the_loss_falls(tmp_path: Path) -> None:

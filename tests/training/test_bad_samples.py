@@ -15,6 +15,8 @@ from sklearn.datasets import load_digits
 
 from tb_activations import Finding, LayerHealth, load
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 BATCH = 32
 STEPS = 30
 RANDOM = np.random.default_rng(5)

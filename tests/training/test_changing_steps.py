@@ -18,6 +18,8 @@ from tb_activations.records.finding import Outcome
 from tests.health.trainings import replay
 from tests.training.models import digits
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 STEPS = 12
 

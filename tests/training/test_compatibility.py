@@ -30,15 +30,16 @@ REFUSED = {"channels_first": "only supports NHWC"}
 DRAWN = {"tf.random in a layer"}
 """Kinds whose random numbers TensorFlow keeps in the compiled step: observing some steps makes another training."""
 QUICK_KINDS = (
-    *("shared layer", "dicts in and out", "RNN cells", "attention", "channels_first", "layer with several outputs"),
-    *("under tf.cond", "frozen part", "ragged input", "own train_step", "separate activations", "tf.random in a layer"),
+    *("dicts in and out", "channels_first", "layer with several outputs", "under tf.cond", "frozen part"),
+    *("ragged input", "tf.random in a layer"),
 )
+"""Kinds that no other test trains with and without observing, such as `test_identity.py` and `test_programs.py`."""
 ELSEWHERE = {name for name, mode in MODES.items() if mode.compiled.get("jit_compile") is True} | {
     "op determinism",
     "MirroredStrategy, 2 devices",
 }
 """Modes that need a separate process, or the long compilation of XLA."""
-QUICK_MODES = ("eager", "2 steps an execution", "mixed_float16", "gradient accumulation", "custom loop")
+QUICK_MODES = ("eager", "mixed_float16", "gradient accumulation", "custom loop")
 PROCESSES = ("MirroredStrategy, 2 devices", "op determinism")
 
 

@@ -17,6 +17,8 @@ from keras import layers
 from tb_activations import LayerHealth, load
 from tests.training.models import digits
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 BATCH = 32
 STEPS = 8
 X, Y = digits(BATCH * STEPS)

@@ -16,6 +16,8 @@ import tensorflow as tf
 from tb_activations import LayerHealth, Recorder
 from tests.training.models import small, train
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 
 def is_freed(fit: Callable[[], keras.Model]) -> bool:
     model = weakref.ref(fit())

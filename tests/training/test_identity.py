@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,30 +12,59 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.training.models import noisy, probabilities, train
+from tb_activations import LayerHealth, load
+from tests.thorough import mostly
+from tests.training.models import KINDS, masked_attention, noisy, probabilities, train
 from tests.training.observe import Observe, value_of
 
 EAGER: dict[str, Any] = {"run_eagerly": True, "epochs": 1}
 FOUR_STEPS: dict[str, Any] = {"steps_per_execution": 4}
 
 
-# Compiled, step by step, `test_callback.py` trains every kind; `make compatibility` trains many more in every mode.
-@pytest.mark.parametrize(
-    ("kind", "mode"),
-    [
-        ("sequential", EAGER),
-        ("subclassed", EAGER),
-        ("lstm", EAGER),
-        ("functional", FOUR_STEPS),
-        ("subclassed", FOUR_STEPS),
-        ("attention", FOUR_STEPS),
-    ],
-)
-def test_weights_are_bit_identical(kind: str, mode: dict[str, Any]) -> None:
-    observe = Observe(update_freq=3)
-    alone = train(kind, [], **mode).get_weights()
-    observed = train(kind, [observe], **mode).get_weights()
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_a_run_of_every_kind_of_model_can_be_loaded(kind: str, tmp_path: Path) -> None:
+    callback = LayerHealth(tmp_path, update_freq=2)
+    optimizer = "adam" if kind == "functional" else "sgd"
+    alone = train(kind, [], optimizer=optimizer).get_weights()
+    model = train(kind, [callback], optimizer=optimizer)
+    run = load(tmp_path)
+    assert run.steps.tolist() == list(range(0, 16, 2))
+    observed = [index for index, layer in enumerate(run.spec.layers) if not layer.not_observed]
+    assert np.isfinite(run.stat("mean")[:, observed]).all()
+    assert np.isfinite(run.step_stat("loss")).all()
+    assert run.findings == callback.findings
+    for one, other in zip(alone, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+MODES: dict[str, tuple[str, dict[str, Any]]] = {
+    "sequential, eager": ("sequential", EAGER),
+    "subclassed, eager": ("subclassed", EAGER),
+    "lstm, eager": ("lstm", EAGER),
+    "functional, four steps": ("functional", FOUR_STEPS),
+    "subclassed, four steps": ("subclassed", FOUR_STEPS),
+    "attention, four steps": ("attention", FOUR_STEPS),
+}
+
+
+# Step by step, the test above trains every kind; `make compatibility` trains many more in every mode. The other modes
+# here are those of `test_compatibility.py` and `test_unbuilt_models.py`.
+@pytest.mark.parametrize("mode", mostly(MODES, ("lstm, eager", "functional, four steps")))
+def test_weights_are_bit_identical(mode: str) -> None:
+    observe, (kind, arguments) = Observe(update_freq=3), MODES[mode]
+    alone = train(kind, [], **arguments).get_weights()
+    observed = train(kind, [observe], **arguments).get_weights()
     assert len(observe.seen) >= 3
+    for one, other in zip(alone, observed, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_attention_with_masks_changes_no_weight() -> None:
+    observe = Observe(update_freq=2)
+    alone = train(masked_attention, [], epochs=1).get_weights()
+    observed = train(masked_attention, [observe], epochs=1).get_weights()
+    names = {row.call.name for _, seen in observe.seen for row in seen.rows if row.call.class_name == "AttentionHeads"}
+    assert names == {"first/heads", "second/heads"}
     for one, other in zip(alone, observed, strict=True):
         np.testing.assert_array_equal(one, other)
 

@@ -10,6 +10,8 @@ from benchmarks.cases import CASES
 from benchmarks.cases.scoring import score
 from benchmarks.cases.training import train
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 HEALTHY = ("relu_plain", "residual_zero_branches", "branches_and_loops")
 SICK = ("dead_layer_by_bias", "no_gradient_stopped")
 

@@ -15,6 +15,8 @@ from tb_activations.events.run import Run
 from tb_activations.records.finding import Finding, Severity
 from tests.training.models import digits
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 BORN_DEAD = (2, 5, 11, 17)
 DIE = (1, 8, 13)
 DEATH = 24

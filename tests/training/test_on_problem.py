@@ -13,6 +13,8 @@ from keras import layers
 from tb_activations import LayerHealth, LayerHealthError, load
 from tests.training.models import Trainable, digits, train
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 
 def poisoned() -> Trainable:
     """A network of three hidden layers, the second of which outputs NaN."""

@@ -36,7 +36,7 @@ NEVER_CALLED = {"ddpm": "ema_unet/"}
 """Prefixes of the layer names of networks that no training step calls."""
 
 
-QUICK = ("vae", "gan", "seq2seq", "distillation", "actor_critic")
+QUICK = ("vae", "gan", "actor_critic")
 
 
 @pytest.mark.parametrize("program", mostly(PROGRAMS, QUICK))

@@ -17,6 +17,8 @@ from tb_activations.cli.main import main
 from tb_activations.records.finding import WHOLE, Finding, Severity
 from tests.thorough import mostly
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(640, 8)).astype("float32")
 NOISY = (X[:, :1] + 0.5 * RANDOM.normal(size=(640, 1))).astype("float32")

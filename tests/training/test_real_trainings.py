@@ -18,6 +18,8 @@ from tb_activations.health.diagnosis import Diagnosis
 from tb_activations.records.finding import Finding, Severity
 from tests.thorough import mostly
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 DIGITS = load_digits()
 IMAGES = (DIGITS.images / 16).astype("float32")
 LABELS = DIGITS.target

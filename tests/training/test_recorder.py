@@ -18,6 +18,8 @@ from tb_activations.snapshots import watch
 from tests.training.loops import BATCH, LOSS, assert_same, batches, build, run_loop, train_step
 from tests.training.models import digits, train
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 
 @pytest.fixture
 def log_dir(tmp_path: Path) -> str:

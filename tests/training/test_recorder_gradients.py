@@ -16,6 +16,8 @@ from tb_activations import Recorder, load
 from tests.training.loops import BATCH, LOSS, Step, assert_same, batches, build
 from tests.training.models import digits
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 
 @pytest.fixture
 def log_dir(tmp_path: Path) -> str:

@@ -17,6 +17,8 @@ from tb_activations.testing import ASPECTS, assert_runs_match
 from tests.clocked import clocked
 from tests.training.models import Trainable, digits, train
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 
 def network(initializer: str) -> Callable[[], Trainable]:
     def make() -> Trainable:

@@ -15,6 +15,8 @@ from keras import layers
 from tb_activations import LayerHealth, load
 from tests.training.alone import data
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 EPOCH_STEPS = 6
 
 

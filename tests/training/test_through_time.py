@@ -14,6 +14,8 @@ from tb_activations import LayerHealth, load
 from tb_activations.reading.recorded_run import RecordedRun
 from tests.training.models import digits
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 BATCH = 64
 TIME = 8
 KINDS = ("simple", "lstm")

@@ -15,6 +15,8 @@ from keras import layers
 from tb_activations import Recorder, load
 from tests.training.alone import Callbacks, assert_whole, data, observed
 
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
 Make = Callable[[], keras.Model]
 
 

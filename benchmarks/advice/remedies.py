@@ -203,6 +203,7 @@ REMEDIES: Mapping[tuple[str, str], Remedy] = {
     ("learning_rate", "too_low"): _usual_step,
     ("learning_rate", "decayed"): lambda advised: [ConstantRate(advised.peak_rate)],
     ("learning_rate", "too_high"): _usual_step,
+    ("learning_rate", "leap"): _usual_step,
     ("learning_rate", "overshoot"): _slower,
     ("no_learning", "loss"): _by_hand("no cause is visible"),
     ("loss_spike", "loss"): _calmer,

@@ -119,7 +119,10 @@ def _is_right_layer(case: Case, roots: Sequence[Finding], true: Container[tuple[
 def _is_true(finding: Finding, case: Case, true: Container[tuple[str | None, str]]) -> bool:
     """Whether the measurements confirm a finding; spikes of the loss are true of any sick training."""
     is_spike = finding.rule == "loss_spike" and case.rule is not None
-    return is_spike or (finding.rule, finding.layer) in true
+    # A part of a layer, such as the query of attention, is measured with the whole layer.
+    parts = finding.layer.split("/")
+    around = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)] or [WHOLE]
+    return is_spike or any((finding.rule, layer) in true for layer in around)
 
 
 def _is_false(finding: Finding, case: Case, true: Container[tuple[str | None, str]]) -> bool:

@@ -150,7 +150,9 @@ def misfit(sign: str, activation: str, loss: str, **values: float) -> SickHistor
     """The last layer of a network whose targets or outputs have these ranges does not fit the loss."""
     head = LayerSpec(SICK, "Dense", 0, (None, 3 if values else 1), "float32", 3, activation, 100, trainable=True)
     spec = RunSpec("made_up", (*chain("encoder", "decoder", "none").layers[:2], head), loss=loss)
-    return SickHistory(spec, [record(spec, step, totals=values) for step in STEPS], sign, 0)
+    # A class that the head does not have gives no finite loss.
+    lost = math.nan if sign == "classes" else 1.0
+    return SickHistory(spec, [record(spec, step, totals=values, loss=lost) for step in STEPS], sign, 0)
 
 
 def moving(sign: str, ratio: float, rate: Callable[[int], float], since: int = 0, cosine: float = 0.5) -> SickHistory:
@@ -164,6 +166,16 @@ def moving(sign: str, ratio: float, rate: Callable[[int], float], since: int = 0
         values[STEP_COLUMNS.index("learning_rate")] = rate(entry.step)
         records.append(dataclasses.replace(entry, weights=table, totals=values))
     return whole(sign, records, since, history.spec)
+
+
+def leaping() -> SickHistory:
+    """The fifth step of Adam moves every kernel by 2.9 times its norm."""
+    history = moving("leap", 0.013, lambda step: 3.0)
+    spec, records = dataclasses.replace(history.spec, optimizer={"class_name": "Adam"}), list(history.records)
+    table = records[4].weights.copy()
+    table[:, WEIGHT_COLUMNS.index("update_ratio")] = 2.9
+    records[4] = dataclasses.replace(records[4], weights=table)
+    return dataclasses.replace(history, spec=spec, records=records)
 
 
 def heads(
@@ -252,6 +264,7 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
             moving("too_low", 4.3e-8, lambda step: 1e-9),
             dataclasses.replace(moving("decayed", 1e-7, lambda step: 0.1 if step < ONSET else 1.7e-5), since=ONSET),
             moving("too_high", 0.37, lambda step: 3.0, since=16 * EVERY),
+            leaping(),
             moving("overshoot", 0.01, lambda step: 3.0, since=16 * EVERY, cosine=-0.77),
         ],
         "no_learning": [whole("loss", totals(), since=31 * EVERY)],

@@ -38,6 +38,9 @@ from tb_activations.records.specs import LayerSpec
 HYSTERESIS = 2.0
 SAMPLE_SPREAD = Sign("sample_spread", "spread of outputs over samples, relative to their size")
 
+AT_ENDS, WAKING = 5, 2.0
+"""The signal is waking up if the spread grew by this factor from the first to the last checks of the window."""
+
 ALL_THE_SAME = 1e-6
 """Outputs with a smaller relative spread over samples are equal within the precision of float32."""
 
@@ -85,13 +88,15 @@ class CollapsedLayer(LayerRule):
     }
 
     def judge(self, history: History, earlier: Earlier) -> Answers:
-        table = _spreads(history)
+        table = history.once_a_step("spreads", _spreads)
         values, counts = medians(table)
         has_outputs, rows = np.any(history.stat("elements") > 0, axis=0), np.median(history.rows, axis=0)
         is_judged, is_known = history.is_whole & has_outputs, either(np.zeros(len(values), bool), earlier)
         is_unsure = (counts < self.min_checks) | (rows < self.min_rows)
         if history.has_lost_weights:
             is_unsure |= ~is_known
+        # A small head answers nearly the same at first. It has not collapsed while its answers move apart.
+        is_unsure |= _is_waking(table) & ~is_known
         outcomes = outcomes_of((~is_judged, Outcome.NOT_APPLICABLE), (is_unsure, Outcome.INSUFFICIENT_DATA))
         limits = self.spread * np.where(is_known, HYSTERESIS, 1)
         # Without units the spread covers all outputs of the layer: only equal outputs prove a collapse.
@@ -165,6 +170,13 @@ def _spreads(history: History) -> NDArray[np.float64]:
     result = np.full(size.shape, np.nan)
     np.divide(spread, size, out=result, where=np.isfinite(spread) & (size > 0))
     return np.where((size == 0) & np.isfinite(spread), 0.0, result)
+
+
+def _is_waking(table: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """`[layers]`: whether the spread grows over the window and is more than rounding at its end."""
+    first, last = medians(table[:AT_ENDS])[0], medians(table[-AT_ENDS:])[0]
+    result: NDArray[np.bool_] = (last > ALL_THE_SAME) & (last > WAKING * first)
+    return result
 
 
 def _severity(*, passes: bool, learned: bool) -> Severity:

@@ -86,7 +86,7 @@ class ExplodingGradient(LayerRule):
     title: ClassVar[str] = "Exploding gradient"
     why: ClassVar[str] = "One huge step can undo what many steps have learned, and often ends in NaN."
     signs: ClassVar[tuple[Sign, ...]] = (STEP, LOSS, ELASTICITY, SIGNAL, GROWTH)
-    causes: ClassVar[tuple[Cause, ...]] = (Cause("poor_init", ANYWHERE),)
+    causes: ClassVar[tuple[Cause, ...]] = (Cause("learning_rate", ANYWHERE), Cause("poor_init", ANYWHERE))
     leader: ClassVar[Leader | None] = "largest"
     source: ClassVar[str] = (
         "Bengio et al. 1994, Pascanu et al. 2013; growth over windows: Ben Braiek & Khomh 2023; step size instead of "

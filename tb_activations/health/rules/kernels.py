@@ -76,6 +76,22 @@ def kernel_steps(history: History, checks: int, counted: NDArray[np.bool_] | Non
     return steps
 
 
+def has_size(history: History) -> NDArray[np.bool_]:
+    """`[layers]`: whether some weight of the layer is more than slopes, scales or offsets, one for each unit.
+
+    Those start at zero or one and may end anywhere, so steps are not measured by their size. True where the weights are
+    unknown.
+    """
+    return history.once("sized", _has_size)
+
+
+def _has_size(history: History) -> NDArray[np.bool_]:
+    weights = history.spec.weights
+    sized = {one.layer for one in weights if is_kernel(one) or sum(length > 1 for length in one.shape) > 1}
+    flat = {one.layer for one in weights} - sized
+    return np.array([layer.name not in flat for layer in history.spec.layers], bool)
+
+
 def layer_maxima(history: History, column: str) -> NDArray[np.float64]:
     """`[layers]`: the largest value of a weight column at the latest step among a layer's kernels, NaN without any."""
     result = np.full(len(history.spec.layers), np.nan)

@@ -186,7 +186,7 @@ class PoorInit(LayerRule):
         self, history: History, row: int, alarm: _Alarm, earlier: OpenFinding | None, state: _State
     ) -> Evidence:
         learned = state.is_settled and state.has_learned
-        is_mild = learned or not (state.is_settled or self._is_clear(alarm))
+        is_mild = learned or not (state.is_settled or self._is_clear(alarm)) or self._is_on_purpose(history, row, alarm)
         size = _input_size(history, row) if alarm.sign == DRIVE else math.nan
         is_first = bool(history.once("first kernels", _takes_data)[row])
         return Evidence(
@@ -207,6 +207,16 @@ class PoorInit(LayerRule):
                 learned=learned,
             ),
         )
+
+    def _is_on_purpose(self, history: History, row: int, alarm: _Alarm) -> bool:
+        """Whether a kernel starts small where that shrinks no signal that later layers need, and has time to grow.
+
+        Heads start near zero so that the first answers are even (policies, actors), and branches next to a skip
+        connection so that the block starts as the identity (adapters, LoRA, Fixup).
+        """
+        if alarm.sign != GAIN_LOW or not history.once("small starts", _may_start_small)[row]:
+            return False
+        return history.checks <= self.judged_until or _growth(history, row) * alarm.value >= self.gain_low
 
     def _is_clear(self, alarm: _Alarm) -> bool:
         """Whether the value is far beyond its limit."""
@@ -268,6 +278,29 @@ def _input_size(history: History, row: int) -> float:
     """Root mean square of the layer's input at the first step, NaN if it was not measured."""
     assert history.first is not None
     return float(history.first.layer("input_rms")[row])
+
+
+def _may_start_small(history: History) -> NDArray[np.bool_]:
+    """`[layers]`: whether the layer is a head, or the signal also takes a way around it."""
+    direct, reaches = history.graph.direct, history.graph.reaches
+    result = history.graph.is_head.copy()
+    for row in np.flatnonzero(~result).tolist():
+        around = ~reaches[:, row]
+        around[row] = False
+        # What an earlier layer feeds without feeding this one, and what joins the signal behind this one.
+        parallel = direct[reaches[:, row]].any(axis=0) & around
+        result[row] = bool((parallel & reaches[row]).any() or reaches[parallel][:, reaches[row]].any())
+    return result
+
+
+def _growth(history: History, row: int) -> float:
+    """By which factor the kernels of a layer have grown since the first step, NaN if unknown."""
+    assert history.first is not None
+    places = [
+        at for at in history.weight_rows.get(history.spec.layers[row].name, []) if is_kernel(history.spec.weights[at])
+    ]
+    before, now = history.first.weight("weight_norm")[places], history.weight_stat("weight_norm")[-1, places]
+    return float(np.linalg.norm(now) / np.linalg.norm(before)) if np.any(before > 0) else math.nan
 
 
 def _alike(history: History, is_zero: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -59,6 +59,10 @@ class _Misfit(NamedTuple):
     advice: str
 
 
+_BESIDE = 0.01
+"""Outputs further outside the range of their activation, as a share of their size, are not those of the head."""
+
+
 @dataclasses.dataclass(frozen=True)
 class UnfitHead(LayerRule):
     """Attributes:
@@ -108,6 +112,10 @@ class UnfitHead(LayerRule):
     def _out_of_reach(self, history: History, layer: LayerSpec) -> _Misfit | None:
         low, high = _REACHES.get(layer.activation or "", (-math.inf, math.inf))
         least, most = _range(history, "target")
+        given = _range(history, "output")
+        if max(low - given[0], given[1] - high) > _BESIDE * max(abs(given[0]), abs(given[1])):
+            # The training step scales what the head gives before the loss sees it.
+            return None
         beyond = max(low - least, 0.0) + max(most - high, 0.0)
         share = min(beyond / (most - least), 1.0) if most > least else float(beyond > 0)
         if not share > self.out_of_reach:
@@ -182,7 +190,9 @@ def _head(history: History) -> int | None:
 def _beyond_classes(history: History, layer: LayerSpec) -> _Misfit | None:
     units = (layer.output_shape or (None,))[-1]
     _, most = _range(history, "target")
-    if units is None or not most >= units:
+    # A class that the head does not have gives no finite loss. If it is finite, the training step hands something else
+    # to the loss, such as similarities between embeddings.
+    if units is None or not most >= units or np.isfinite(history.losses[-1]):
         return None
     return _Misfit(
         CLASSES,

@@ -30,6 +30,7 @@ from tb_activations.health.rules.base import (
     outcomes_of,
 )
 from tb_activations.health.rules.elasticity import comparable, elasticities, reached_shares
+from tb_activations.health.rules.progress import beats_constant
 from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
@@ -46,6 +47,9 @@ SETTLED = 20
 AT_ENDS, WAKING = 5, 2.0
 """A layer is waking up if its elasticity grew by this factor from the first to the last checks of the window."""
 
+
+AT_PACE = 1e-4
+"""An update-to-weight ratio from which a layer takes part in training: a tenth of the usual one (CS231n)."""
 
 ATTENTION = 0.02
 """Query and key kernels, and weights that scale the scores, act on the loss only through the weights of attention,
@@ -116,6 +120,10 @@ class VanishingGradient(LayerRule):
         # An open finding closes only well above the threshold, so that it does not open and close often.
         slack = np.where(either(np.zeros(len(values), bool), earlier), HYSTERESIS, 1)
         allowed = history.once("attention", _allowances)
+        # One percent of weights that are on their way from zero says nothing about their gradient.
+        is_growing = _starts_without_size(history) & ~either(np.zeros(len(values), bool), earlier)
+        is_sure &= ~is_growing
+        outcomes[is_growing & history.is_trained] = Outcome.INSUFFICIENT_DATA
         largest = np.maximum(allowed * self.warning_elasticity, self.uniform)
         candidates = np.flatnonzero(history.is_trained & is_sure & (values < slack * largest))
         if not candidates.size:
@@ -125,11 +133,13 @@ class VanishingGradient(LayerRule):
         reference = _nearer_the_loss(reached, history, candidates)
         is_behind = values[candidates] < slack[candidates] * allowed[candidates] * self.relative * reference
         learned, found = has_learned(history, self.loss_fallen), {}
+        # The smallest gradient moves the weights as far as any where the optimizer divides by its size.
+        is_moving = _at_pace(history) if beats_constant(history) else np.zeros(len(values), bool)
         samples, bounded = _samples(history).tolist(), history.once("bounded ahead", _bounded_ahead).tolist()
         for row, nearer, behind in zip(candidates.tolist(), reference.tolist(), is_behind.tolist(), strict=True):
             own = int(samples[row]), bounded[row]
             course = _Course(table[:, row], float(values[row]), nearer, float(allowed[row]), behind, *own)
-            answer = self._judge_layer(history, row, course, earlier.get(row), learned=learned)
+            answer = self._judge_layer(history, row, course, earlier.get(row), learned=learned or bool(is_moving[row]))
             if isinstance(answer, Evidence):
                 found[row] = answer
             else:
@@ -212,6 +222,20 @@ class _Course(NamedTuple):
     is_behind: bool
     samples: int
     bounded: int
+
+
+def _at_pace(history: History) -> NDArray[np.bool_]:
+    """`[layers]`: whether the usual step of the window moves the layer's weights."""
+    result: NDArray[np.bool_] = medians(history.stat("update_ratio"))[0] >= AT_PACE
+    return result
+
+
+def _starts_without_size(history: History) -> NDArray[np.bool_]:
+    """`[layers]`: whether the norm of all weights has grown by a multiple over the window, as from zero."""
+    norms = history.stat("weight_norm")
+    with np.errstate(invalid="ignore"):
+        result: NDArray[np.bool_] = norms[-1] > WAKING * norms[0]
+    return result
 
 
 def _median_elasticities(history: History) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

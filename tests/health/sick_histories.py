@@ -156,7 +156,7 @@ def misfit(sign: str, activation: str, loss: str, **values: float) -> SickHistor
 
 
 def moving(sign: str, ratio: float, rate: Callable[[int], float], since: int = 0, cosine: float = 0.5) -> SickHistory:
-    """Every kernel moves by `ratio` of its norm in every step, and the loss stays where it is."""
+    """Every kernel moves by `ratio` of its norm in every step, and the loss stays at that of a constant."""
     history = kernels(sign)
     records = []
     for entry in history.records:
@@ -164,6 +164,7 @@ def moving(sign: str, ratio: float, rate: Callable[[int], float], since: int = 0
         table[:, WEIGHT_COLUMNS.index("update_ratio")] = ratio
         table[:, WEIGHT_COLUMNS.index("momentum_cosine")] = cosine
         values[STEP_COLUMNS.index("learning_rate")] = rate(entry.step)
+        values[STEP_COLUMNS.index("constant_loss")] = 1.0
         records.append(dataclasses.replace(entry, weights=table, totals=values))
     return whole(sign, records, since, history.spec)
 
@@ -202,7 +203,9 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
         ],
         "exploding_gradient": [
             kernels("step", since=ONSET, update_ratio=lambda step: 23.0 if step >= ONSET else 1e-3),
-            from_onset("loss", loss=lambda step: 1.0 if step < ONSET else 457.0, weight_gradient_norm=9.0),
+            from_onset(
+                "loss", loss=lambda step: 1.0 if step < ONSET else 457.0, weight_gradient_norm=9.0, update_ratio=0.7
+            ),
             dataclasses.replace(from_onset("elasticity", weight_gradient_norm=77.0), slack=2),
             growing(2.3),
         ],

@@ -74,6 +74,10 @@ def test_a_blown_up_loss_is_attributed_to_the_layer_that_moves_most() -> None:
     assert (finding.layer, finding.severity, finding.since_step) == ("b", Severity.PROBLEM, 10)
 
 
+def test_a_loss_that_grows_from_near_zero_by_small_steps_has_not_blown_up() -> None:
+    assert found(30, lambda step: stepping(step, 1e-3, loss=1e-5 if step < 10 else 0.1)) == []
+
+
 def test_a_spike_of_the_loss_is_no_finding() -> None:
     assert found(30, lambda step: stepping(step, loss=5000.0 if step % 4 == 0 else 1.0)) == []
 

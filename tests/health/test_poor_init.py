@@ -67,6 +67,17 @@ def test_a_head_may_start_near_zero_if_it_grows() -> None:
     assert [finding.severity for finding in found(start({"out": 0.01}, 30))] == [Severity.WARNING]
 
 
+def test_the_head_of_an_actor_before_a_critic_may_start_near_zero() -> None:
+    layers = [dataclasses.replace(layer, name=f"actor/{layer.name}") for layer in SPEC.layers[:2]]
+    weights = [
+        dataclasses.replace(weight, name=f"actor/{weight.name}", layer=f"actor/{weight.layer}")
+        for weight in SPEC.weights[:2]
+    ]
+    spec = dataclasses.replace(SPEC, layers=(*layers, SPEC.layers[2]), weights=(*weights, SPEC.weights[2]))
+    assert [finding.severity for finding in found(start({"b": 0.01}, spec=spec), spec)] == [Severity.NOTE]
+    assert [finding.severity for finding in found(start({"a": 0.01}, spec=spec), spec)] == [Severity.WARNING]
+
+
 def test_a_branch_next_to_a_skip_connection_may_start_near_zero() -> None:
     skipped = replaced(replaced(SPEC, "b", inputs=("a",)), "out", inputs=("a", "b"))
     assert [finding.severity for finding in found(start({"b": 0.01}, spec=skipped), skipped)] == [Severity.NOTE]

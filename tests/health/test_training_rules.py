@@ -84,7 +84,7 @@ def test_a_step_that_loss_scaling_skips_is_a_note() -> None:
         ([moving(step, 1e-8, rate=1e-9) for step in range(20)], TOO_LOW),
         ([moving(step, 1e-3 if step < 4 else 1e-9, rate=1e-3 if step < 4 else 1e-9) for step in range(30)], DECAYED),
         ([moving(step, 0.3, rate=1.0, loss=1.1) for step in range(40)], TOO_HIGH),
-        ([moving(step, 0.01, rate=1.0, loss=1.1, cosine=-0.8) for step in range(40)], OVERSHOOT),
+        ([moving(step, 0.01, rate=1.0, loss=1 + step / 99, cosine=-0.8) for step in range(40)], OVERSHOOT),
     ],
 )
 def test_the_learning_rate_is_named(records: list[StepRecord], sign: object) -> None:
@@ -101,8 +101,17 @@ def test_the_learning_rate_is_named(records: list[StepRecord], sign: object) -> 
         [moving(step, 1e-8, rate=1e-9 * (1 + step)) for step in range(30)],
         [moving(step, 0.3, rate=1.0, loss=1 / (1 + step)) for step in range(30)],
         [moving(step, 0.01, loss=1 / (1 + step), cosine=-0.9) for step in range(40)],
+        [moving(step, 0.01, cosine=-0.9) for step in range(40)],
     ],
-    ids=["has learned", "no gradient", "usual steps", "warming up", "fast and learning", "at its noise floor"],
+    ids=[
+        "has learned",
+        "no gradient",
+        "usual steps",
+        "warming up",
+        "fast and learning",
+        "at its noise floor",
+        "perhaps from the start",
+    ],
 )
 def test_the_learning_rate_is_not_blamed(records: list[StepRecord]) -> None:
     assert opened(records, ["learning_rate"], KERNELS) == []

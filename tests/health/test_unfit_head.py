@@ -47,6 +47,18 @@ def test_a_class_without_a_unit_is_found_where_it_leaves_no_finite_loss() -> Non
     assert found(spec, classes, [1.0] * 3) == []
 
 
+def test_a_single_target_out_of_reach_is_an_outlier() -> None:
+    def course(beyond: int) -> list[Finding]:
+        """The targets of so many of the batches reach beyond 1."""
+        spec = head("sigmoid", "mean_squared_error")
+        tops = [{"target_min": 0.0, "target_max": 3.0 if 20 - step <= beyond else 0.9} for step in range(20)]
+        records = [record(spec, step, totals=top) for step, top in enumerate(tops)]
+        return still_open(judge(spec, records, RULE)[-1])
+
+    assert course(1) == []
+    assert [finding.sign for finding in course(15)] == [REACH.id]
+
+
 def test_a_head_whose_outputs_the_training_step_scales_is_not_out_of_reach() -> None:
     spec, prices = head("tanh", "mean_squared_error"), {"target_min": 100.0, "target_max": 300.0}
     assert len(found(spec, {**prices, "output_min": -1.0, "output_max": 1.0})) == 1

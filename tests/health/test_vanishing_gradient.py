@@ -71,6 +71,16 @@ def test_a_layer_that_keeps_pace_is_a_note_once_the_loss_beats_a_constant() -> N
     assert course(1e-3, 1.0) == [Severity.PROBLEM]
 
 
+def test_a_branch_with_little_gradient_behind_a_layer_with_enough_is_a_note() -> None:
+    (finding,) = trained({"b": 1e-5})
+    assert (finding.layer, finding.severity) == ("b", Severity.NOTE)
+    findings = trained({"a": 1e-5, "b": 1e-5})
+    assert {(finding.layer, finding.severity) for finding in findings} == {
+        ("a", Severity.PROBLEM),
+        ("b", Severity.PROBLEM),
+    }
+
+
 def test_weights_on_their_way_from_zero_are_not_judged() -> None:
     def course(growth: float) -> list[Judgement]:
         values = [{"a": {"weight_gradient_norm": 1e-4, "weight_norm": 1.0 + growth * step}} for step in range(20)]

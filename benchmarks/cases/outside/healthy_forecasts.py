@@ -86,7 +86,7 @@ def series_moving_dot() -> Training:
     outputs = layers.Conv3D(1, (3, 3, 3), activation="sigmoid", padding="same")(body)
     model = keras.Model(inputs, outputs)
     compiled(model, keras.optimizers.Adam(0.005), "binary_crossentropy")
-    return Training(model, x, y, epochs=12, batch_size=8, constant_loss=binary_entropy(y.reshape(160, -1)))
+    return Training(model, x, y, epochs=8, batch_size=8, constant_loss=binary_entropy(y.reshape(160, -1)))
 
 
 @outside_healthy("time_series")

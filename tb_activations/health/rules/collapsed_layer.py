@@ -88,20 +88,24 @@ class CollapsedLayer(LayerRule):
     }
 
     def judge(self, history: History, earlier: Earlier) -> Answers:
-        table = history.once_a_step("spreads", _spreads)
+        table = _spreads(history)
         values, counts = medians(table)
         has_outputs, rows = np.any(history.stat("elements") > 0, axis=0), np.median(history.rows, axis=0)
         is_judged, is_known = history.is_whole & has_outputs, either(np.zeros(len(values), bool), earlier)
         is_unsure = (counts < self.min_checks) | (rows < self.min_rows)
         if history.has_lost_weights:
             is_unsure |= ~is_known
-        # A small head answers nearly the same at first. It has not collapsed while its answers move apart.
-        is_unsure |= _is_waking(table) & ~is_known
         outcomes = outcomes_of((~is_judged, Outcome.NOT_APPLICABLE), (is_unsure, Outcome.INSUFFICIENT_DATA))
         limits = self.spread * np.where(is_known, HYSTERESIS, 1)
         # Without units the spread covers all outputs of the layer: only equal outputs prove a collapse.
         is_flat = np.where(history.units_of > 0, values < limits, values == 0)
         flat = np.flatnonzero(is_judged & ~is_unsure & is_flat)
+        # A small head answers nearly the same at first. It has not collapsed while its answers move apart.
+        new = flat[~is_known[flat]]
+        if new.size:
+            waking = new[_is_waking(table[:, new])]
+            outcomes[waking] = Outcome.INSUFFICIENT_DATA
+            flat = flat[~np.isin(flat, waking)]
         is_passing = values >= self.spread * HYSTERESIS
         passes: list[bool] = np.asarray(history.graph.reaches[flat][:, is_passing].any(axis=1)).tolist()
         learned = has_learned(history)

@@ -54,6 +54,9 @@ SETTLED = 3
 """In the first observed steps of a training, weights near zero may take huge steps, and a huge step that lets the
 network learn is not an explosion."""
 
+FAR = 0.1
+"""A loss blows up by steps larger than this share of a layer's weights; usual ones are a hundred times smaller."""
+
 FEW_ROWS = 8
 """With fewer samples (times positions), the loss and gradient of a step are mostly noise."""
 
@@ -134,14 +137,15 @@ class ExplodingGradient(LayerRule):
 
     def _scene(self, history: History) -> Scene:
         steps, tension = _steps(history), pull(history, 0).median
+        largest = np.fmax.reduce(steps, axis=0, initial=-np.inf)
         return Scene(
             steps=steps,
-            largest=np.fmax.reduce(steps, axis=0, initial=-np.inf),
+            largest=largest,
             pull=pull(history, FEW_ROWS),
             tension=tension,
             sizes=history.once("signal sizes", signal_sizes),
             growth=self._growth(history),
-            blown_up=self._loss_sign(history),
+            blown_up=self._loss_sign(history) if _moves_far(history, largest) else None,
             culprit=_nearest_to_trouble(history, steps, tension),
             is_known=np.isfinite(history.stat("weight_gradient_norm")).sum(axis=0) > 0,
             has_fallen={slack: _has_fallen(history, slack) for slack in (1.0, SLACK)},
@@ -202,7 +206,7 @@ class ExplodingGradient(LayerRule):
     def _overflow_sign(self, history: History) -> Alarm | None:
         """A loss that grew without bound until it was no longer finite, faster than `RECENT` steps."""
         losses, first = np.abs(history.losses), abs(history.first.total("loss")) if history.first else np.nan
-        ratios = losses / first if first > 0 else np.full(len(losses), np.nan)
+        ratios = losses / first if 0 < first < np.inf else np.full(len(losses), np.nan)
         last = int(np.flatnonzero(np.isfinite(losses))[-1]) if np.isfinite(losses).any() else -1
         if last < 0 or not ratios[last] > self.loss:
             return None
@@ -274,6 +278,20 @@ def _steps(history: History) -> NDArray[np.float64]:
     counted[:early] &= not has_learned(history)
     counted[early:] = True
     return kernel_steps(history, kept, counted)
+
+
+def _moves_far(history: History, largest: NDArray[np.float64]) -> bool:
+    """Whether some layer takes large steps, or the loss is lost; true where no step is known.
+
+    A loss that starts near zero may grow a lot while small steps lead where it is meant to go: returns that come to be
+    known, answers that were all zero.
+    """
+    if history.total("loss_nonfinite")[-1] == 1:
+        return True
+    ratios = history.stat("update_ratio")[-LASTS:]
+    known = np.concatenate([largest, np.fmax.reduce(ratios, axis=0)])
+    known = known[np.isfinite(known)]
+    return not known.size or bool(known.max() > FAR)
 
 
 def _has_fallen(history: History, slack: float) -> bool:

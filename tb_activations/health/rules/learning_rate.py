@@ -22,7 +22,7 @@ from tb_activations.health.rules.base import (
     TrainingRule,
 )
 from tb_activations.health.rules.kernels import is_grown, kernel_steps
-from tb_activations.health.rules.progress import is_stuck, is_warming_up, recent_loss, untrained_loss
+from tb_activations.health.rules.progress import constant_loss, is_stuck, is_warming_up, recent_loss, untrained_loss
 from tb_activations.health.rules.usual_causes import lower_rate
 from tb_activations.health.rules.window import has_learned, medians, trailing
 from tb_activations.records.finding import WHOLE, Finding, Outcome, Severity
@@ -144,7 +144,9 @@ class LearningRate(TrainingRule):
         cosine = _usual_cosine(history)
         # Where a layer blocks the gradient, little but noise is left of it.
         is_blocked = any(one.severity is Severity.PROBLEM and one.layer != WHOLE for one in known)
-        if cosine < self.against and not is_blocked:
+        # Without a baseline, a loss that has not risen may be at its floor, where gradients point to and fro.
+        is_worse = np.isfinite(constant_loss(history)) or recent_loss(history) > history.initial_loss
+        if cosine < self.against and is_worse and not is_blocked:
             return _evidence(history, OVERSHOOT, cosine, self.against, int(history.steps[-len(steps)]), earlier)
         return Outcome.OK
 

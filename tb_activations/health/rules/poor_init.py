@@ -25,6 +25,7 @@ from tb_activations.health.rules.base import (
     outcomes_of,
 )
 from tb_activations.health.rules.kernels import fan_in, is_kernel
+from tb_activations.health.rules.outputs import is_output
 from tb_activations.health.rules.usual_causes import to_standardize
 from tb_activations.health.rules.window import has_learned, trailing_all
 from tb_activations.records.finding import Finding, Outcome, Severity
@@ -38,6 +39,9 @@ EQUAL = Sign("equal", "checks in which all units are equal", "count")
 
 EQUAL_WITHIN = 1e-5
 """Means of units whose spread is below this share of the outputs' size are equal within the precision of float32."""
+
+GROWN = 2.0
+"""A kernel that has grown by this factor since the start is on its way from there."""
 
 SATURATED = 0.5
 """With a larger saturated share, units may be equal only because they are at the same bound."""
@@ -216,7 +220,7 @@ class PoorInit(LayerRule):
         """
         if alarm.sign != GAIN_LOW or not history.once("small starts", _may_start_small)[row]:
             return False
-        return history.checks <= self.judged_until or _growth(history, row) * alarm.value >= self.gain_low
+        return history.checks <= self.judged_until or _growth(history, row) >= GROWN
 
     def _is_clear(self, alarm: _Alarm) -> bool:
         """Whether the value is far beyond its limit."""
@@ -281,15 +285,13 @@ def _input_size(history: History, row: int) -> float:
 
 
 def _may_start_small(history: History) -> NDArray[np.bool_]:
-    """`[layers]`: whether the layer is a head, or the signal also takes a way around it."""
-    direct, reaches = history.graph.direct, history.graph.reaches
-    result = history.graph.is_head.copy()
-    for row in np.flatnonzero(~result).tolist():
-        around = ~reaches[:, row]
-        around[row] = False
-        # What an earlier layer feeds without feeding this one, and what joins the signal behind this one.
-        parallel = direct[reaches[:, row]].any(axis=0) & around
-        result[row] = bool((parallel & reaches[row]).any() or reaches[parallel][:, reaches[row]].any())
+    """`[layers]`: whether the layer is the head of a network, or the signal also takes a way around it."""
+    # Products of numbers, because those of truth values are much slower.
+    direct, reaches = (flags.astype(np.float32) for flags in (history.graph.direct, history.graph.reaches))
+    # What an earlier layer feeds next to this one, and whether that joins the signal behind this one.
+    parallel = (reaches.T @ direct > 0) & ~history.graph.reaches.T & ~np.eye(len(direct), dtype=bool)
+    joins = parallel.astype(np.float32) @ reaches > 0
+    result: NDArray[np.bool_] = is_output(history) | ((parallel | joins) & history.graph.reaches).any(axis=1)
     return result
 
 

@@ -28,6 +28,7 @@ from tb_activations.health.rules.base import (
     limit_in_words,
     outcomes_of,
 )
+from tb_activations.health.rules.outputs import is_output
 from tb_activations.health.rules.progress import is_known_stuck, is_stuck
 from tb_activations.health.rules.usual_causes import lower_rate, to_standardize
 from tb_activations.health.rules.window import has_learned, medians, since
@@ -90,7 +91,7 @@ class SaturatedUnits(LayerRule):
         # there. The same is true of what a generator, an actor or an encoder gives, which other networks take.
         # Without a compiled loss, as in adversarial trainings, only the loss of a constant prediction shows that.
         if not (is_stuck(history) if history.spec.loss else is_known_stuck(history)):
-            is_judged = is_judged & ~history.once("outputs", _is_output)
+            is_judged = is_judged & ~history.once("outputs", is_output)
         is_sure = counts >= self.min_checks
         outcomes = outcomes_of((~is_judged, Outcome.NOT_APPLICABLE), (~is_sure, Outcome.INSUFFICIENT_DATA))
         least = min(self.note_share, self.warning_share, self.problem_share)
@@ -151,21 +152,6 @@ class SaturatedUnits(LayerRule):
 def _is_judged(history: History) -> NDArray[np.bool_]:
     is_gate = np.array([layer.is_gate for layer in history.spec.layers], bool)
     result: NDArray[np.bool_] = history.is_whole & ~is_gate
-    return result
-
-
-def _is_output(history: History) -> NDArray[np.bool_]:
-    """`[layers]`: whether no layer with weights of the same network follows.
-
-    A network inside the model is what shares a prefix of its name that no layer has.
-    """
-    names = [layer.name for layer in history.spec.layers]
-    networks = [name.rpartition("/")[0] for name in names]
-    inside = np.array([network not in history.row_of for network in networks], bool)
-    weighted = np.array([layer.parameters > 0 and layer.is_whole for layer in history.spec.layers], bool)
-    numbers = np.unique(networks, return_inverse=True)[1]
-    follows = history.graph.reaches & (numbers[:, None] == numbers[None]) & (weighted & inside)
-    result: NDArray[np.bool_] = history.graph.is_head | (inside & ~follows.any(axis=1))
     return result
 
 

@@ -111,7 +111,7 @@ class UnfitHead(LayerRule):
 
     def _out_of_reach(self, history: History, layer: LayerSpec) -> _Misfit | None:
         low, high = _REACHES.get(layer.activation or "", (-math.inf, math.inf))
-        least, most = _range(history, "target")
+        least, most = _usual_range(history)
         given = _range(history, "output")
         if max(low - given[0], given[1] - high) > _BESIDE * max(abs(given[0]), abs(given[1])):
             # The training step scales what the head gives before the loss sees it.
@@ -207,6 +207,13 @@ def _range(history: History, kind: str) -> tuple[float, float]:
     """The smallest and the largest value in the kept steps, NaN if not measured."""
     least, most = history.total(f"{kind}_min"), history.total(f"{kind}_max")
     return float(np.fmin.reduce(least)), float(np.fmax.reduce(most))
+
+
+def _usual_range(history: History) -> tuple[float, float]:
+    """The smallest and the largest target of half of the batches: a single outlier is not what the head is for."""
+    bounds = (history.total(f"target_{end}") for end in ("min", "max"))
+    least, most = (float(np.median(end[np.isfinite(end)])) if np.isfinite(end).any() else math.nan for end in bounds)
+    return least, most
 
 
 def _evidence(history: History, row: int, misfit: _Misfit, earlier: OpenFinding | None) -> Evidence:

@@ -134,12 +134,16 @@ class VanishingGradient(LayerRule):
         is_behind = values[candidates] < slack[candidates] * allowed[candidates] * self.relative * reference
         learned, found = has_learned(history, self.loss_fallen), {}
         # The smallest gradient moves the weights as far as any where the optimizer divides by its size.
-        is_moving = _at_pace(history) if beats_constant(history) else np.zeros(len(values), bool)
+        is_spared = _is_bypassed(values, history, candidates, HYSTERESIS * self.warning_elasticity)
+        if beats_constant(history):
+            is_spared |= _at_pace(history)[candidates]
+        is_fine = (is_spared | learned).tolist()
         samples, bounded = _samples(history).tolist(), history.once("bounded ahead", _bounded_ahead).tolist()
-        for row, nearer, behind in zip(candidates.tolist(), reference.tolist(), is_behind.tolist(), strict=True):
+        each = zip(candidates.tolist(), reference.tolist(), is_behind.tolist(), is_fine, strict=True)
+        for row, nearer, behind, fine in each:
             own = int(samples[row]), bounded[row]
             course = _Course(table[:, row], float(values[row]), nearer, float(allowed[row]), behind, *own)
-            answer = self._judge_layer(history, row, course, earlier.get(row), learned=learned or bool(is_moving[row]))
+            answer = self._judge_layer(history, row, course, earlier.get(row), learned=fine)
             if isinstance(answer, Evidence):
                 found[row] = answer
             else:
@@ -222,6 +226,17 @@ class _Course(NamedTuple):
     is_behind: bool
     samples: int
     bounded: int
+
+
+def _is_bypassed(
+    medians: NDArray[np.float64], history: History, rows: NDArray[np.int64], healthy: float
+) -> NDArray[np.bool_]:
+    """`[rows]`: whether a layer that comes before each of `rows` has a `healthy` elasticity.
+
+    Then the gradient has not vanished on its way: it takes another path, next to a branch that is not in use yet.
+    """
+    result: NDArray[np.bool_] = np.asarray(history.graph.reaches[medians >= healthy][:, rows].any(axis=0))
+    return result
 
 
 def _at_pace(history: History) -> NDArray[np.bool_]:

@@ -166,6 +166,7 @@ REMEDIES: Mapping[tuple[str, str], Remedy] = {
     ("dormant_units", "dormant_share"): _initialize,
     ("vanishing_gradient", "elasticity"): _vanishing,
     ("exploding_gradient", "step"): _exploding,
+    ("exploding_gradient", "weights"): _exploding,
     ("exploding_gradient", "loss"): _exploding,
     ("exploding_gradient", "elasticity"): _exploding,
     ("exploding_gradient", "signal"): _exploding,

@@ -203,6 +203,7 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
         ],
         "exploding_gradient": [
             kernels("step", since=ONSET, update_ratio=lambda step: 23.0 if step >= ONSET else 1e-3),
+            kernels("weights", since=ONSET, weight_norm=lambda step: 1730.0 if step >= ONSET else 4.0),
             from_onset(
                 "loss", loss=lambda step: 1.0 if step < ONSET else 457.0, weight_gradient_norm=9.0, update_ratio=0.7
             ),

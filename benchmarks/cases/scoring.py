@@ -119,7 +119,13 @@ def _is_right_layer(case: Case, roots: Sequence[Finding], true: Container[tuple[
 def _is_true(finding: Finding, case: Case, true: Container[tuple[str | None, str]]) -> bool:
     """Whether the measurements confirm a finding; spikes of the loss are true of any sick training."""
     is_spike = finding.rule == "loss_spike" and case.rule is not None
-    return is_spike or (finding.rule, finding.layer) in true
+    return is_spike or any((finding.rule, layer) in true for layer in with_those_around(finding.layer))
+
+
+def with_those_around(layer: str) -> list[str]:
+    """The name of a layer and of those that contain it: the query of attention is measured with the attention."""
+    parts = layer.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
 
 
 def _is_false(finding: Finding, case: Case, true: Container[tuple[str | None, str]]) -> bool:

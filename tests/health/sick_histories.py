@@ -150,11 +150,13 @@ def misfit(sign: str, activation: str, loss: str, **values: float) -> SickHistor
     """The last layer of a network whose targets or outputs have these ranges does not fit the loss."""
     head = LayerSpec(SICK, "Dense", 0, (None, 3 if values else 1), "float32", 3, activation, 100, trainable=True)
     spec = RunSpec("made_up", (*chain("encoder", "decoder", "none").layers[:2], head), loss=loss)
-    return SickHistory(spec, [record(spec, step, totals=values) for step in STEPS], sign, 0)
+    # A class that the head does not have gives no finite loss.
+    lost = math.nan if sign == "classes" else 1.0
+    return SickHistory(spec, [record(spec, step, totals=values, loss=lost) for step in STEPS], sign, 0)
 
 
 def moving(sign: str, ratio: float, rate: Callable[[int], float], since: int = 0, cosine: float = 0.5) -> SickHistory:
-    """Every kernel moves by `ratio` of its norm in every step, and the loss stays where it is."""
+    """Every kernel moves by `ratio` of its norm in every step, and the loss stays at that of a constant."""
     history = kernels(sign)
     records = []
     for entry in history.records:
@@ -162,8 +164,19 @@ def moving(sign: str, ratio: float, rate: Callable[[int], float], since: int = 0
         table[:, WEIGHT_COLUMNS.index("update_ratio")] = ratio
         table[:, WEIGHT_COLUMNS.index("momentum_cosine")] = cosine
         values[STEP_COLUMNS.index("learning_rate")] = rate(entry.step)
+        values[STEP_COLUMNS.index("constant_loss")] = 1.0
         records.append(dataclasses.replace(entry, weights=table, totals=values))
     return whole(sign, records, since, history.spec)
+
+
+def leaping() -> SickHistory:
+    """The fifth step of Adam moves every kernel by 2.9 times its norm."""
+    history = moving("leap", 0.013, lambda step: 3.0)
+    spec, records = dataclasses.replace(history.spec, optimizer={"class_name": "Adam"}), list(history.records)
+    table = records[4].weights.copy()
+    table[:, WEIGHT_COLUMNS.index("update_ratio")] = 2.9
+    records[4] = dataclasses.replace(records[4], weights=table)
+    return dataclasses.replace(history, spec=spec, records=records)
 
 
 def heads(
@@ -190,7 +203,10 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
         ],
         "exploding_gradient": [
             kernels("step", since=ONSET, update_ratio=lambda step: 23.0 if step >= ONSET else 1e-3),
-            from_onset("loss", loss=lambda step: 1.0 if step < ONSET else 457.0, weight_gradient_norm=9.0),
+            kernels("weights", since=ONSET, weight_norm=lambda step: 1730.0 if step >= ONSET else 4.0),
+            from_onset(
+                "loss", loss=lambda step: 1.0 if step < ONSET else 457.0, weight_gradient_norm=9.0, update_ratio=0.7
+            ),
             dataclasses.replace(from_onset("elasticity", weight_gradient_norm=77.0), slack=2),
             growing(2.3),
         ],
@@ -252,6 +268,7 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
             moving("too_low", 4.3e-8, lambda step: 1e-9),
             dataclasses.replace(moving("decayed", 1e-7, lambda step: 0.1 if step < ONSET else 1.7e-5), since=ONSET),
             moving("too_high", 0.37, lambda step: 3.0, since=16 * EVERY),
+            leaping(),
             moving("overshoot", 0.01, lambda step: 3.0, since=16 * EVERY, cosine=-0.77),
         ],
         "no_learning": [whole("loss", totals(), since=31 * EVERY)],

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from tb_activations.records.finding import Outcome, Severity
+from tb_activations.records.step_record import StepRecord
 from tests.health.trainings import chain, judge, outcome, record, replaced, still_open
 
 SPEC = chain("a", "b", "out", activation="gelu")
@@ -15,6 +16,17 @@ def test_a_network_with_equal_outputs_is_found_at_its_first_collapsed_layer() ->
         ("b", Severity.PROBLEM, None),
         ("out", Severity.PROBLEM, findings[0].id),
     ]
+
+
+def test_a_head_whose_answers_move_apart_has_not_collapsed() -> None:
+    def course(growth: float) -> list[StepRecord]:
+        spreads = [{"out": {"sample_std": 1e-4 * growth**step}} for step in range(20)]
+        return [record(SPEC, step, values=values) for step, values in enumerate(spreads)]
+
+    waking = judge(SPEC, course(1.15), RULE)
+    assert [still_open(entry) for entry in waking] == [[]] * 20
+    assert outcome(SPEC, waking[12], "out", 0) == Outcome.INSUFFICIENT_DATA
+    assert [finding.layer for finding in still_open(judge(SPEC, course(1.0), RULE)[-1])] == ["out"]
 
 
 def test_a_constant_branch_parallel_to_the_signal_is_a_note() -> None:

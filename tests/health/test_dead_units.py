@@ -109,7 +109,16 @@ def test_a_share_around_the_threshold_is_one_finding() -> None:
     spec = chain("a", "b", "out", units=100)
     records = [record(spec, step, silent={"b": range(52 if step < 20 or step % 8 else 45)}) for step in range(60)]
     changes = [finding for judgement in judge(spec, records, RULE) for finding in judgement.changes]
-    assert [finding.severity for finding in changes] == [Severity.WARNING]
+    assert [finding.severity for finding in changes] == [Severity.NOTE, Severity.WARNING]
+    assert len({finding.id for finding in changes}) == 1
+
+
+def test_a_part_of_a_layer_counts_as_lost_only_after_the_first_steps() -> None:
+    early = [record(SPEC, step, silent={"b": range(8)}) for step in range(30)]
+    severities = [still_open(entry)[0].severity for entry in judge(SPEC, early, RULE)[5:]]
+    assert severities == [Severity.NOTE] * 14 + [Severity.PROBLEM] * 11
+    whole = [record(SPEC, step, silent={"b": range(10)}) for step in range(6)]
+    assert still_open(judge(SPEC, whole, RULE)[-1])[0].severity is Severity.PROBLEM
 
 
 def test_thresholds_are_arguments() -> None:

@@ -74,6 +74,28 @@ def test_a_blown_up_loss_is_attributed_to_the_layer_that_moves_most() -> None:
     assert (finding.layer, finding.severity, finding.since_step) == ("b", Severity.PROBLEM, 10)
 
 
+def test_weights_that_blow_up_between_observed_steps_are_found_until_the_network_learns() -> None:
+    def course(factor: float, after: float = 1.0) -> list[Finding]:
+        records = []
+        for step in range(40):
+            made = stepping(step, loss=1.0 if step < 14 else after)
+            table = made.weights.copy()
+            table[1, WEIGHT_COLUMNS.index("weight_norm")] = 3.0 * factor if step >= 12 else 3.0
+            records.append(dataclasses.replace(made, step=10 * step, weights=table))
+        return still_open(judge(SPEC, records, RULE)[-1])
+
+    (finding,) = course(140.0)
+    assert (finding.layer, finding.sign, finding.severity) == ("b", "weights", Severity.PROBLEM)
+    assert finding.value == pytest.approx(140.0)
+    assert finding.since_step == 120
+    assert course(60.0) == []
+    assert course(140.0, after=0.1) == []
+
+
+def test_a_loss_that_grows_from_near_zero_by_small_steps_has_not_blown_up() -> None:
+    assert found(30, lambda step: stepping(step, 1e-3, loss=1e-5 if step < 10 else 0.1)) == []
+
+
 def test_a_spike_of_the_loss_is_no_finding() -> None:
     assert found(30, lambda step: stepping(step, loss=5000.0 if step % 4 == 0 else 1.0)) == []
 

@@ -66,6 +66,21 @@ def test_a_container_is_not_judged_by_its_layers_weights() -> None:
     assert still_open(judgement) == []
 
 
+def test_a_gradient_of_zero_counts_only_where_a_loss_is_left() -> None:
+    spec = spec_with(a=True, b=True, out=True)
+
+    def course(*losses: float) -> list[Finding]:
+        """The gradient of every layer is zero after the first ten steps."""
+        made = [
+            record(spec, step, loss=loss, values={} if step < 10 else {"a": {"weight_gradient_norm": 0.0}})
+            for step, loss in enumerate(losses)
+        ]
+        return still_open(judge(spec, made, RULE)[-1])
+
+    assert course(*[1.0] * 10, *[0.0] * 15) == []
+    assert [finding.layer for finding in course(*[1.0] * 10, *[1.0, 0.0] * 15)] == ["a"]
+
+
 def test_a_loss_of_zero_leaves_nothing_to_learn() -> None:
     spec = spec_with(a=True, b=True, out=True)
     values = {name: {"weight_gradient_norm": 0.0} for name in ("a", "b", "out")}

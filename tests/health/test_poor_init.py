@@ -56,6 +56,35 @@ def test_a_kernel_that_starts_far_off_is_found_at_once(gain: float) -> None:
     assert finding.value == pytest.approx(gain, rel=1e-5)
 
 
+def test_a_head_may_start_near_zero_if_it_grows() -> None:
+    growing = start({"out": 0.01}, 30)
+    for step, entry in enumerate(growing):
+        norms = entry.weights.copy()
+        norms[2, WEIGHT_COLUMNS.index("weight_norm")] *= 1 + step
+        growing[step] = dataclasses.replace(entry, weights=norms)
+    assert {finding.severity for entry in judge(SPEC, growing, RULE) for finding in entry.findings} == {Severity.NOTE}
+    assert [finding.severity for finding in found(start({"out": 0.01}, 20))] == [Severity.NOTE]
+    assert [finding.severity for finding in found(start({"out": 0.01}, 30))] == [Severity.WARNING]
+
+
+def test_the_head_of_an_actor_before_a_critic_may_start_near_zero() -> None:
+    layers = [dataclasses.replace(layer, name=f"actor/{layer.name}") for layer in SPEC.layers[:2]]
+    weights = [
+        dataclasses.replace(weight, name=f"actor/{weight.name}", layer=f"actor/{weight.layer}")
+        for weight in SPEC.weights[:2]
+    ]
+    spec = dataclasses.replace(SPEC, layers=(*layers, SPEC.layers[2]), weights=(*weights, SPEC.weights[2]))
+    assert [finding.severity for finding in found(start({"b": 0.01}, spec=spec), spec)] == [Severity.NOTE]
+    assert [finding.severity for finding in found(start({"a": 0.01}, spec=spec), spec)] == [Severity.WARNING]
+
+
+def test_a_branch_next_to_a_skip_connection_may_start_near_zero() -> None:
+    skipped = replaced(replaced(SPEC, "b", inputs=("a",)), "out", inputs=("a", "b"))
+    assert [finding.severity for finding in found(start({"b": 0.01}, spec=skipped), skipped)] == [Severity.NOTE]
+    in_a_row = replaced(replaced(SPEC, "b", inputs=("a",)), "out", inputs=("b",))
+    assert [finding.severity for finding in found(start({"b": 0.01}, spec=in_a_row), in_a_row)] == [Severity.WARNING]
+
+
 def test_a_gain_from_which_networks_learn_is_a_note_until_this_one_does_not() -> None:
     assert [finding.severity for finding in found(start({"b": 8.0}, 1))] == [Severity.NOTE]
     assert [finding.severity for finding in found(start({"b": 8.0}, 25))] == [Severity.WARNING]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from tb_activations.records.finding import Outcome, Severity
@@ -7,6 +9,7 @@ from tests.health.trainings import chain, judge, outcome, record, replaced, stil
 
 SPEC = chain("a", "b", "out", activation="tanh")
 RULE = ["saturated_units"]
+NAN = float("nan")
 
 
 def pressed(share: float, *, layer: str = "b") -> dict[str, dict[str, float]]:
@@ -38,10 +41,30 @@ def test_heads_gates_and_unbounded_layers_are_not_judged() -> None:
     assert [outcome(SPEC, judgement, name, 0) for name in ("a", "out")] == [Outcome.NOT_APPLICABLE] * 2
 
 
-def test_a_saturated_head_counts_while_the_loss_is_stuck() -> None:
-    stuck = [record(SPEC, step, values={"out": {"saturated_fraction": 1.0}}) for step in range(20)]
-    (finding,) = still_open(judge(SPEC, stuck, RULE)[-1])
+SATURATED_HEAD = {"out": {"saturated_fraction": 1.0}}
+
+
+@pytest.mark.parametrize(("loss", "constant"), [("hinge", NAN), ("", 1.0)])
+def test_a_saturated_head_counts_while_the_loss_is_stuck(loss: str, constant: float) -> None:
+    spec, known = dataclasses.replace(SPEC, loss=loss), {"constant_loss": constant}
+    stuck = [record(spec, step, values=SATURATED_HEAD, totals=known) for step in range(20)]
+    (finding,) = still_open(judge(spec, stuck, RULE)[-1])
     assert (finding.layer, finding.severity) == ("out", Severity.PROBLEM)
+
+
+def test_a_saturated_head_may_be_right_where_a_loss_need_not_fall() -> None:
+    adversarial = [record(SPEC, step, values=SATURATED_HEAD) for step in range(20)]
+    assert still_open(judge(SPEC, adversarial, RULE)[-1]) == []
+
+
+def test_the_output_of_a_network_inside_the_model_is_a_head_and_its_hidden_layers_are_not() -> None:
+    spec = chain("generator/hidden", "generator/pixels", "discriminator/hidden", "discriminator/out", activation="tanh")
+    values = {name: {"saturated_fraction": 0.9} for name in ("generator/hidden", "generator/pixels")}
+    (finding,) = still_open(judge(spec, [record(spec, step, values=values) for step in range(20)], RULE)[-1])
+    assert finding.layer == "generator/hidden"
+    whole = replaced(spec, "discriminator/hidden", name="generator")
+    found = still_open(judge(whole, [record(whole, step, values=values) for step in range(20)], RULE)[-1])
+    assert {finding.layer for finding in found} == {"generator/hidden", "generator/pixels"}
 
 
 def test_since_is_the_step_at_which_saturation_began() -> None:

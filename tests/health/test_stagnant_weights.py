@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 
 from tb_activations.records.columns import STEP_COLUMNS
 from tb_activations.records.finding import Finding, Outcome, Severity
+from tb_activations.records.specs import WeightSpec
 from tb_activations.records.step_record import StepRecord
 from tests.health.trainings import chain, judge, outcome, record, still_open
 
@@ -58,6 +60,22 @@ def test_restless_weights_are_found_and_a_falling_loss_makes_it_a_note() -> None
     (finding,) = found([moving(0.3, step) for step in range(30)])
     assert (finding.severity, "move too fast" in finding.message) == (Severity.WARNING, True)
     assert found([moving(0.3, step, loss=1 / (1 + step)) for step in range(30)])[0].severity is Severity.NOTE
+
+
+def test_a_loss_that_falls_slowly_makes_restless_weights_a_note() -> None:
+    falling = [moving(0.3, step, loss=0.99**step) for step in range(30)]
+    assert [finding.severity for finding in found(falling)] == [Severity.NOTE]
+    swinging = [moving(0.3, step, loss=1 + 0.3 * math.sin(step)) for step in range(30)]
+    assert [finding.severity for finding in found(swinging)] == [Severity.WARNING]
+
+
+def test_slopes_and_scales_are_not_restless() -> None:
+    records = [moving(0.3, step) for step in range(30)]
+    for shape, count in (((10,), 0), ((1, 1, 10), 0), ((10, 1), 0), ((10, 10), 1)):
+        spec = dataclasses.replace(SPEC, weights=(WeightSpec("b/alpha", "b", shape),))
+        assert len(still_open(judge(spec, records, RULE)[-1])) == count
+    spec = dataclasses.replace(SPEC, weights=(WeightSpec("b/kernel", "b", (10, 1)),))
+    assert len(still_open(judge(spec, records, RULE)[-1])) == 1
 
 
 def test_weights_that_grow_from_zero_take_large_steps_at_first() -> None:

@@ -106,7 +106,7 @@ TITLES_OF_0_4 = {
 @pytest.mark.parametrize("rule", sorted({rule for rule, _ in TITLES_OF_0_4}))
 def test_every_title_that_version_0_4_wrote_is_known(rule: str) -> None:
     """Titles may be reworded, but files hold those of 0.4."""
-    for sign in RULES[rule].signs:
+    for sign in (sign for sign in RULES[rule].signs if (rule, sign.id) in TITLES_OF_0_4):
         old = {"rule": rule, "quantity": TITLES_OF_0_4[rule, sign.id]}
         history = histories()[rule][0]
         finding = judge(history.spec, history.records, [rule])[-1].findings[0]

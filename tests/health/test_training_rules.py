@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tb_activations.health.rules.learning_rate import DECAYED, OVERSHOOT, TOO_HIGH, TOO_LOW, ZERO
+from tb_activations.health.rules.learning_rate import DECAYED, LEAP, OVERSHOOT, TOO_HIGH, TOO_LOW, ZERO
 from tb_activations.health.rules.nonfinite_data import INPUTS, SAMPLE_WEIGHTS, TARGETS
 from tb_activations.records.columns import STEP_COLUMNS
 from tb_activations.records.finding import WHOLE, Finding, Severity
@@ -84,7 +84,7 @@ def test_a_step_that_loss_scaling_skips_is_a_note() -> None:
         ([moving(step, 1e-8, rate=1e-9) for step in range(20)], TOO_LOW),
         ([moving(step, 1e-3 if step < 4 else 1e-9, rate=1e-3 if step < 4 else 1e-9) for step in range(30)], DECAYED),
         ([moving(step, 0.3, rate=1.0, loss=1.1) for step in range(40)], TOO_HIGH),
-        ([moving(step, 0.01, rate=1.0, loss=1.1, cosine=-0.8) for step in range(40)], OVERSHOOT),
+        ([moving(step, 0.01, rate=1.0, loss=1 + step / 99, cosine=-0.8) for step in range(40)], OVERSHOOT),
     ],
 )
 def test_the_learning_rate_is_named(records: list[StepRecord], sign: object) -> None:
@@ -101,11 +101,44 @@ def test_the_learning_rate_is_named(records: list[StepRecord], sign: object) -> 
         [moving(step, 1e-8, rate=1e-9 * (1 + step)) for step in range(30)],
         [moving(step, 0.3, rate=1.0, loss=1 / (1 + step)) for step in range(30)],
         [moving(step, 0.01, loss=1 / (1 + step), cosine=-0.9) for step in range(40)],
+        [moving(step, 0.01, cosine=-0.9) for step in range(40)],
     ],
-    ids=["has learned", "no gradient", "usual steps", "warming up", "fast and learning", "at its noise floor"],
+    ids=[
+        "has learned",
+        "no gradient",
+        "usual steps",
+        "warming up",
+        "fast and learning",
+        "at its noise floor",
+        "perhaps from the start",
+    ],
 )
 def test_the_learning_rate_is_not_blamed(records: list[StepRecord]) -> None:
     assert opened(records, ["learning_rate"], KERNELS) == []
+
+
+def leaping(optimizer: str, ratio: float, loss: float = 5.0) -> list[Finding]:
+    """After steps that are usual but for the third."""
+    spec = dataclasses.replace(KERNELS, optimizer={"class_name": optimizer})
+    records = [
+        moving(step, ratio if step == 2 else 0.01, rate=1.0, loss=1.0 if step < 3 else loss) for step in range(20)
+    ]
+    return opened(records, ["learning_rate", "exploding_gradient"], spec)
+
+
+def test_a_step_as_large_as_the_weights_is_the_learning_rate_where_no_gradient_decides_its_size() -> None:
+    (finding,) = leaping("Adam", 3.0)
+    assert (finding.layer, finding.sign, finding.severity) == (WHOLE, LEAP.id, Severity.PROBLEM)
+    assert leaping("Adam", 0.5) == []
+    assert leaping("Adam", 3.0, loss=0.5) == []
+    assert leaping("SGD", 3.0) == []
+
+
+def test_an_explosion_follows_from_a_learning_rate_that_steps_over_the_weights() -> None:
+    first, *rest = leaping("RMSprop", 30.0)
+    assert (first.rule, {finding.rule for finding in rest}) == ("learning_rate", {"exploding_gradient"})
+    assert {finding.root for finding in rest} == {first.id}
+    assert {finding.rule for finding in leaping("SGD", 30.0)} == {"exploding_gradient"}
 
 
 def test_weights_that_do_not_move_follow_from_the_learning_rate() -> None:
@@ -132,6 +165,15 @@ def test_no_learning_follows_from_what_blocks_it_and_has_its_severity() -> None:
     findings = opened([record(SPEC, step, silent=silent) for step in range(60)])
     stuck = next(finding for finding in findings if finding.rule == "no_learning")
     assert (findings[0].rule, stuck.root, stuck.severity) == ("dead_units", findings[0].id, findings[0].severity)
+
+
+def test_a_training_with_a_cause_is_said_not_to_learn_as_early_as_one_without() -> None:
+    records = [record(SPEC, step, silent={"a": range(10)}) for step in range(60)]
+    severities = [
+        [finding.severity for finding in still_open(entry) if finding.rule == "no_learning"]
+        for entry in judge(SPEC, records)
+    ]
+    assert severities == [[]] * 31 + [[Severity.NOTE]] * 16 + [[Severity.PROBLEM]] * 13
 
 
 def test_a_spike_is_a_note_and_one_that_lasts_a_warning() -> None:

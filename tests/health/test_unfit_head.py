@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 
@@ -29,7 +30,6 @@ def found(spec: RunSpec, totals: dict[str, float], losses: list[float] | None = 
         (head("softmax", "mean_squared_error"), {}, ONE_UNIT),
         (head("tanh", "mean_squared_error"), {"target_min": 100.0, "target_max": 300.0}, REACH),
         (head("relu", "mean_absolute_error"), {"target_min": -2.0, "target_max": 2.0}, REACH),
-        (head("softmax", CROSSENTROPY, 3), {"target_min": 1.0, "target_max": 3.0}, CLASSES),
         (head("sigmoid", "binary_crossentropy"), {"target_min": -1.0, "target_max": 1.0}, TARGET_PROBABILITY),
         (head("linear", CROSSENTROPY, 3), {"output_min": -4.0, "output_max": 3.0}, OUTPUT_PROBABILITY),
     ],
@@ -37,6 +37,32 @@ def found(spec: RunSpec, totals: dict[str, float], losses: list[float] | None = 
 def test_a_head_that_cannot_fit_is_a_problem_of_the_head(spec: RunSpec, totals: dict[str, float], sign: object) -> None:
     (finding,) = found(spec, totals)
     assert (finding.layer, finding.sign, finding.severity) == ("out", sign.id, Severity.PROBLEM)  # type: ignore[attr-defined]
+
+
+def test_a_class_without_a_unit_is_found_where_it_leaves_no_finite_loss() -> None:
+    spec, classes = head("softmax", CROSSENTROPY, 3), {"target_min": 1.0, "target_max": 3.0}
+    (finding,) = found(spec, classes, [math.nan] * 3)
+    assert (finding.layer, finding.sign, finding.severity) == ("out", CLASSES.id, Severity.PROBLEM)
+    # With a finite loss, the training step compares something else, such as similarities of embeddings.
+    assert found(spec, classes, [1.0] * 3) == []
+
+
+def test_a_single_target_out_of_reach_is_an_outlier() -> None:
+    def course(beyond: int) -> list[Finding]:
+        """The targets of so many of the batches reach beyond 1."""
+        spec = head("sigmoid", "mean_squared_error")
+        tops = [{"target_min": 0.0, "target_max": 3.0 if 20 - step <= beyond else 0.9} for step in range(20)]
+        records = [record(spec, step, totals=top) for step, top in enumerate(tops)]
+        return still_open(judge(spec, records, RULE)[-1])
+
+    assert course(1) == []
+    assert [finding.sign for finding in course(15)] == [REACH.id]
+
+
+def test_a_head_whose_outputs_the_training_step_scales_is_not_out_of_reach() -> None:
+    spec, prices = head("tanh", "mean_squared_error"), {"target_min": 100.0, "target_max": 300.0}
+    assert len(found(spec, {**prices, "output_min": -1.0, "output_max": 1.0})) == 1
+    assert found(spec, {**prices, "output_min": 90.0, "output_max": 280.0}) == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from tb_activations.health.diagnosis import Judgement
 from tb_activations.health.rules import configure
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tests.health.trainings import chain, judge, outcome, record, replaced, still_open
@@ -57,6 +58,37 @@ def test_a_uniformly_vanished_gradient_is_found() -> None:
 
 def test_a_network_that_learns_anyway_gets_a_note() -> None:
     assert [finding.severity for finding in trained({"a": 1e-9}, losses=[1.0] * 3 + [0.01] * 30)] == [Severity.NOTE]
+
+
+def test_a_layer_that_keeps_pace_is_a_note_once_the_loss_beats_a_constant() -> None:
+    def course(ratio: float, loss: float) -> list[Severity]:
+        values = {"a": {"weight_gradient_norm": 1e-4, "update_ratio": ratio}}
+        records = [record(SPEC, step, values=values, loss=loss, totals={"constant_loss": 1.0}) for step in range(30)]
+        return [finding.severity for finding in still_open(judge(SPEC, records, RULE)[-1])]
+
+    assert course(1e-3, 0.9) == [Severity.NOTE]
+    assert course(1e-6, 0.9) == [Severity.PROBLEM]
+    assert course(1e-3, 1.0) == [Severity.PROBLEM]
+
+
+def test_a_branch_with_little_gradient_behind_a_layer_with_enough_is_a_note() -> None:
+    (finding,) = trained({"b": 1e-5})
+    assert (finding.layer, finding.severity) == ("b", Severity.NOTE)
+    findings = trained({"a": 1e-5, "b": 1e-5})
+    assert {(finding.layer, finding.severity) for finding in findings} == {
+        ("a", Severity.PROBLEM),
+        ("b", Severity.PROBLEM),
+    }
+
+
+def test_weights_on_their_way_from_zero_are_not_judged() -> None:
+    def course(growth: float) -> list[Judgement]:
+        values = [{"a": {"weight_gradient_norm": 1e-4, "weight_norm": 1.0 + growth * step}} for step in range(20)]
+        return judge(SPEC, [record(SPEC, step, values=own) for step, own in enumerate(values)], RULE)
+
+    assert [still_open(entry) for entry in course(0.2)] == [[]] * 20
+    assert outcome(SPEC, course(0.2)[-1], "a", 0) == Outcome.INSUFFICIENT_DATA
+    assert [finding.layer for finding in still_open(course(0.0)[-1])] == ["a"]
 
 
 def test_the_root_is_nearest_the_loss_and_the_rest_follows() -> None:

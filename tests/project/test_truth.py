@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.cases.base import CASES, RULES, Case
+from benchmarks.cases.base import CASES, RULES, WHOLE, Case
 from benchmarks.cases.measurements import Measurements
-from benchmarks.cases.scoring import Result, RuleScore, roots_of, rule_scores
+from benchmarks.cases.scoring import Result, RuleScore, roots_of, rule_scores, with_those_around
 from benchmarks.cases.truth import facts
 from tb_activations.records.finding import Finding, Severity
 
@@ -112,6 +112,11 @@ def test_a_root_is_followed_to_its_end() -> None:
     last = finding("stagnant_weights", "hidden_0", middle.id)
     assert roots_of([last], [cause, middle, last]) == [cause]
     assert roots_of([last], [last]) == [last]
+
+
+def test_a_part_of_a_layer_is_measured_with_the_layers_around_it() -> None:
+    assert with_those_around("block/attention/query") == ["block", "block/attention", "block/attention/query"]
+    assert with_those_around(WHOLE) == [WHOLE]
 
 
 def test_scores_count_cases() -> None:

@@ -38,6 +38,9 @@ from tb_activations.records.specs import LayerSpec
 HYSTERESIS = 2.0
 SAMPLE_SPREAD = Sign("sample_spread", "spread of outputs over samples, relative to their size")
 
+AT_ENDS, WAKING = 5, 2.0
+"""The signal is waking up if the spread grew by this factor from the first to the last checks of the window."""
+
 ALL_THE_SAME = 1e-6
 """Outputs with a smaller relative spread over samples are equal within the precision of float32."""
 
@@ -97,6 +100,12 @@ class CollapsedLayer(LayerRule):
         # Without units the spread covers all outputs of the layer: only equal outputs prove a collapse.
         is_flat = np.where(history.units_of > 0, values < limits, values == 0)
         flat = np.flatnonzero(is_judged & ~is_unsure & is_flat)
+        # A small head answers nearly the same at first. It has not collapsed while its answers move apart.
+        new = flat[~is_known[flat]]
+        if new.size:
+            waking = new[_is_waking(table[:, new])]
+            outcomes[waking] = Outcome.INSUFFICIENT_DATA
+            flat = flat[~np.isin(flat, waking)]
         is_passing = values >= self.spread * HYSTERESIS
         passes: list[bool] = np.asarray(history.graph.reaches[flat][:, is_passing].any(axis=1)).tolist()
         learned = has_learned(history)
@@ -165,6 +174,13 @@ def _spreads(history: History) -> NDArray[np.float64]:
     result = np.full(size.shape, np.nan)
     np.divide(spread, size, out=result, where=np.isfinite(spread) & (size > 0))
     return np.where((size == 0) & np.isfinite(spread), 0.0, result)
+
+
+def _is_waking(table: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """`[layers]`: whether the spread grows over the window and is more than rounding at its end."""
+    first, last = medians(table[:AT_ENDS])[0], medians(table[-AT_ENDS:])[0]
+    result: NDArray[np.bool_] = (last > ALL_THE_SAME) & (last > WAKING * first)
+    return result
 
 
 def _severity(*, passes: bool, learned: bool) -> Severity:

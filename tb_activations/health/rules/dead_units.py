@@ -46,6 +46,9 @@ DEAD_SHARE = Sign("dead_share", "share of units dead", "share")
 FEW_UNITS = 8
 """In smaller layers a share means little: three dead units of six are common. Only a fully dead layer counts."""
 
+SETTLED = 20
+"""Observed steps before a part of a layer counts as lost: in the first ones, units often fall silent and return."""
+
 
 @dataclasses.dataclass(frozen=True)
 class DeadUnits(LayerRule):
@@ -121,6 +124,8 @@ class DeadUnits(LayerRule):
         for row in np.flatnonzero(candidates).tolist():
             share, before = float(shares[row]), earlier.get(row)
             severity = self._severity(share, before, whole_only=bool(is_whole_only[row]))
+            if severity is not None and share < 1 and history.checks < SETTLED:
+                severity = Severity.NOTE
             if severity is not None and deaths is not None:
                 if share == 1 and before is not None and before.value == 1:
                     found[row] = deaths.repeated(row, before.evidence)

@@ -30,7 +30,7 @@ from tb_activations.health.rules.base import (
 from tb_activations.health.rules.batch_row import dominant_row, dominant_row_in_words
 from tb_activations.health.rules.elasticity import SPREAD_OUT
 from tb_activations.health.rules.explosion import Alarm, Remedies, Scene
-from tb_activations.health.rules.kernels import is_grown, kernel_steps
+from tb_activations.health.rules.kernels import is_grown, kernel_growth, kernel_steps
 from tb_activations.health.rules.pull import RECENT, Pull, pull, signal_sizes
 from tb_activations.health.rules.usual_causes import lower_rate, rate_now, to_standardize
 from tb_activations.health.rules.window import has_learned, trailing
@@ -39,6 +39,7 @@ from tb_activations.records.formatting import number, percent
 from tb_activations.records.specs import LayerSpec
 
 STEP = Sign("step", "update-to-weight ratio of a kernel")
+WEIGHTS = Sign("weights", "growth of a kernel's norm from one observed step to the next")
 LOSS = Sign("loss", "loss relative to its start")
 ELASTICITY = Sign("elasticity", "elasticity of the loss (gradient norm x weight norm / loss)")
 SIGNAL = Sign("signal", "size of the outputs before the first step, relative to the inputs")
@@ -54,10 +55,13 @@ SETTLED = 3
 """In the first observed steps of a training, weights near zero may take huge steps, and a huge step that lets the
 network learn is not an explosion."""
 
+FAR = 0.1
+"""A loss blows up by steps larger than this share of a layer's weights; usual ones are a hundred times smaller."""
+
 FEW_ROWS = 8
 """With fewer samples (times positions), the loss and gradient of a step are mostly noise."""
 
-_HARMING = frozenset({"step", "loss"})
+_HARMING = frozenset({"step", "weights", "loss"})
 """Signs whose damage outlasts them: such a finding stays open until the network learns."""
 
 AMPLIFIED = 50.0
@@ -68,6 +72,8 @@ AMPLIFIED = 50.0
 class ExplodingGradient(LayerRule):
     """Attributes:
     step: limit of a kernel's update, relative to the kernel's norm.
+    weights: limit of the growth of a kernel's norm from one observed step to the next; the steps that made it grow were
+        not observed.
     loss: limit of the loss relative to its start, exceeded in several checks in a row.
     elasticity: limit of ‖gradient‖·‖weights‖ / loss while the loss has not halved.
     signal: limit of a hidden layer's outputs relative to the inputs before the first step, if the elasticity is above
@@ -76,6 +82,7 @@ class ExplodingGradient(LayerRule):
     """
 
     step: float = 10
+    weights: float = 100
     loss: float = 100
     elasticity: float = 100
     signal: float = 1000
@@ -85,8 +92,8 @@ class ExplodingGradient(LayerRule):
     id: ClassVar[str] = "exploding_gradient"
     title: ClassVar[str] = "Exploding gradient"
     why: ClassVar[str] = "One huge step can undo what many steps have learned, and often ends in NaN."
-    signs: ClassVar[tuple[Sign, ...]] = (STEP, LOSS, ELASTICITY, SIGNAL, GROWTH)
-    causes: ClassVar[tuple[Cause, ...]] = (Cause("poor_init", ANYWHERE),)
+    signs: ClassVar[tuple[Sign, ...]] = (STEP, WEIGHTS, LOSS, ELASTICITY, SIGNAL, GROWTH)
+    causes: ClassVar[tuple[Cause, ...]] = (Cause("learning_rate", ANYWHERE), Cause("poor_init", ANYWHERE))
     leader: ClassVar[Leader | None] = "largest"
     source: ClassVar[str] = (
         "Bengio et al. 1994, Pascanu et al. 2013; growth over windows: Ben Braiek & Khomh 2023; step size instead of "
@@ -94,6 +101,7 @@ class ExplodingGradient(LayerRule):
     )
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {
         "step": (0, 1e12),
+        "weights": (1, 1e12),
         "loss": (1, 1e12),
         "elasticity": (0, 1e12),
         "signal": (0, 1e12),
@@ -102,6 +110,7 @@ class ExplodingGradient(LayerRule):
     }
     labels: ClassVar[Mapping[str, Label]] = {
         "step": Label("Largest update of a kernel, relative to its norm"),
+        "weights": Label("Largest growth of a kernel between observed steps", "times"),
         "loss": Label("Largest loss, relative to its start", "times"),
         "elasticity": Label("Largest elasticity while the loss has not halved"),
         "signal": Label("Largest output, relative to the inputs", "times"),
@@ -134,14 +143,16 @@ class ExplodingGradient(LayerRule):
 
     def _scene(self, history: History) -> Scene:
         steps, tension = _steps(history), pull(history, 0).median
+        largest = np.fmax.reduce(steps, axis=0, initial=-np.inf)
         return Scene(
             steps=steps,
-            largest=np.fmax.reduce(steps, axis=0, initial=-np.inf),
+            largest=largest,
+            swollen=history.once_a_step("kernel growth", lambda _: kernel_growth(history, LASTS)),
             pull=pull(history, FEW_ROWS),
             tension=tension,
             sizes=history.once("signal sizes", signal_sizes),
             growth=self._growth(history),
-            blown_up=self._loss_sign(history),
+            blown_up=self._loss_sign(history) if _moves_far(history, largest) else None,
             culprit=_nearest_to_trouble(history, steps, tension),
             is_known=np.isfinite(history.stat("weight_gradient_norm")).sum(axis=0) > 0,
             has_fallen={slack: _has_fallen(history, slack) for slack in (1.0, SLACK)},
@@ -155,6 +166,7 @@ class ExplodingGradient(LayerRule):
         is_scale_free = history.graph.is_normalized[row]
         alarms = [
             self._step_sign(scene.steps[:, row], history) if scene.largest[row] > self.step else None,
+            self._weights_sign(history, float(scene.swollen[row])),
             scene.blown_up if row == scene.culprit else None,
             None if is_scale_free else self._elasticity_sign(scene.pull, row, slack, has_fallen=has_fallen),
             self._signal_sign(float(scene.sizes[row]), scene.tension[row] * slack),
@@ -167,6 +179,7 @@ class ExplodingGradient(LayerRule):
         may_alarm: NDArray[np.bool_] = (
             (scene.pull.median > self.elasticity) | (scene.sizes > self.signal) | (scene.largest > self.step)
         )
+        may_alarm |= scene.swollen > self.weights
         return may_alarm | (scene.growth >= self.growth)
 
     def _answer(
@@ -185,6 +198,11 @@ class ExplodingGradient(LayerRule):
         began = int(history.steps[-len(steps) :][steps > self.step][0])
         return Alarm(STEP, float(np.nanmax(steps)), self.step, Severity.PROBLEM, began)
 
+    def _weights_sign(self, history: History, factor: float) -> Alarm | None:
+        if not factor > self.weights:
+            return None
+        return Alarm(WEIGHTS, factor, self.weights, Severity.PROBLEM, history.step)
+
     def _loss_sign(self, history: History) -> Alarm | None:
         recent = history.losses[-RECENT:]
         if history.total("loss_nonfinite")[-1] == 1:
@@ -202,7 +220,7 @@ class ExplodingGradient(LayerRule):
     def _overflow_sign(self, history: History) -> Alarm | None:
         """A loss that grew without bound until it was no longer finite, faster than `RECENT` steps."""
         losses, first = np.abs(history.losses), abs(history.first.total("loss")) if history.first else np.nan
-        ratios = losses / first if first > 0 else np.full(len(losses), np.nan)
+        ratios = losses / first if 0 < first < np.inf else np.full(len(losses), np.nan)
         last = int(np.flatnonzero(np.isfinite(losses))[-1]) if np.isfinite(losses).any() else -1
         if last < 0 or not ratios[last] > self.loss:
             return None
@@ -257,6 +275,7 @@ class ExplodingGradient(LayerRule):
     def headline(finding: Finding) -> str:
         return {
             STEP.id: f"a step of {number(finding.value)} times the weights",
+            WEIGHTS.id: f"weights {number(finding.value)} times as large between two observed steps",
             LOSS.id: f"loss {number(finding.value)} times its start",
             ELASTICITY.id: f"gradient explodes (elasticity {number(finding.value)})",
             SIGNAL.id: f"outputs {number(finding.value)} times the inputs",
@@ -274,6 +293,20 @@ def _steps(history: History) -> NDArray[np.float64]:
     counted[:early] &= not has_learned(history)
     counted[early:] = True
     return kernel_steps(history, kept, counted)
+
+
+def _moves_far(history: History, largest: NDArray[np.float64]) -> bool:
+    """Whether some layer takes large steps, or the loss is lost; true where no step is known.
+
+    A loss that starts near zero may grow a lot while small steps lead where it is meant to go: returns that come to be
+    known, answers that were all zero.
+    """
+    if history.total("loss_nonfinite")[-1] == 1:
+        return True
+    ratios = history.stat("update_ratio")[-LASTS:]
+    known = np.concatenate([largest, np.fmax.reduce(ratios, axis=0)])
+    known = known[np.isfinite(known)]
+    return not known.size or bool(known.max() > FAR)
 
 
 def _has_fallen(history: History, slack: float) -> bool:
@@ -297,7 +330,7 @@ def _nearest_to_trouble(history: History, steps: NDArray[np.float64], tension: N
 
 def _evidence(history: History, row: int, alarm: Alarm, earlier: OpenFinding | None) -> Evidence:
     began = earlier.since_step if earlier else alarm.since_step
-    is_sudden = alarm.sign in (STEP, LOSS)
+    is_sudden = alarm.sign in (STEP, WEIGHTS, LOSS)
     sample = earlier.evidence.sample_row if earlier else dominant_row(history) if is_sudden else None
     return Evidence(
         severity=alarm.severity,
@@ -323,6 +356,7 @@ def _evidence(history: History, row: int, alarm: Alarm, earlier: OpenFinding | N
 def _explain(layer: LayerSpec, alarm: Alarm, began: int, remedies: Remedies, sample: int | None) -> Explanation:
     what = {
         STEP.id: f"one step changed a kernel of {layer.name} by {number(alarm.value)} times its norm",
+        WEIGHTS.id: f"its weights are {number(alarm.value)} times as large as at the observed step before",
         LOSS.id: f"the loss is {number(alarm.value)} times what it was at the start, and {layer.name} moves most",
         ELASTICITY.id: f"elasticity of {layer.name} is {number(alarm.value)}: a change of 1% of its weights moves "
         "the loss "

@@ -47,6 +47,7 @@ class Scene:
     Attributes:
         steps: `[checks, layers]`, the sizes of the latest steps that may be explosions, NaN for the others.
         largest: `[layers]`, the largest of them.
+        swollen: `[layers]`, the largest growth of a kernel from one observed step to the next, NaN where unknown.
         tension: `[layers]`, median elasticity, also of steps with few rows.
         sizes: `[layers]`, size of the outputs before the first step.
         growth: `[layers]`, growth of the gradient from block to block where that is an alarm, otherwise NaN.
@@ -57,6 +58,7 @@ class Scene:
 
     steps: NDArray[np.float64]
     largest: NDArray[np.float64]
+    swollen: NDArray[np.float64]
     pull: Pull
     tension: NDArray[np.float64]
     sizes: NDArray[np.float64]

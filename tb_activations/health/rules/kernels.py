@@ -76,6 +76,38 @@ def kernel_steps(history: History, checks: int, counted: NDArray[np.bool_] | Non
     return steps
 
 
+def kernel_growth(history: History, checks: int) -> NDArray[np.float64]:
+    """`[layers]`: the largest factor by which a kernel's norm grew from one observed step to the next, lately.
+
+    NaN without a kernel that was not near zero before.
+    """
+    kept = max(min(checks, len(history.steps)), 0)
+    norms = history.weight_stat("weight_norm")[-kept:].astype(np.float64)
+    factors = np.full((max(kept - 1, 0), norms.shape[1]), np.nan)
+    np.divide(norms[1:], norms[:-1], out=factors, where=is_grown(history, kept)[:-1] & np.isfinite(norms[1:]))
+    growth = np.full(len(history.spec.layers), np.nan)
+    places, rows, starts = history.once("kernels", _kernels)
+    if len(rows) and len(factors):
+        growth[rows] = np.fmax.reduceat(np.fmax.reduce(factors, axis=0)[places], starts)
+    return growth
+
+
+def has_size(history: History) -> NDArray[np.bool_]:
+    """`[layers]`: whether some weight of the layer is more than slopes, scales or offsets, one for each unit.
+
+    Those start at zero or one and may end anywhere, so steps are not measured by their size. True where the weights are
+    unknown.
+    """
+    return history.once("sized", _has_size)
+
+
+def _has_size(history: History) -> NDArray[np.bool_]:
+    weights = history.spec.weights
+    sized = {one.layer for one in weights if is_kernel(one) or sum(length > 1 for length in one.shape) > 1}
+    flat = {one.layer for one in weights} - sized
+    return np.array([layer.name not in flat for layer in history.spec.layers], bool)
+
+
 def layer_maxima(history: History, column: str) -> NDArray[np.float64]:
     """`[layers]`: the largest value of a weight column at the latest step among a layer's kernels, NaN without any."""
     result = np.full(len(history.spec.layers), np.nan)

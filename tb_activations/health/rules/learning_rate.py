@@ -10,9 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.health.rules.base import Evidence, Explanation, Judged, Label, OpenFinding, Sign, Told, TrainingRule
-from tb_activations.health.rules.kernels import kernel_steps
-from tb_activations.health.rules.progress import is_stuck, is_warming_up, recent_loss, untrained_loss
+from tb_activations.health.rules.base import (
+    AnyFinding,
+    Evidence,
+    Explanation,
+    Judged,
+    Label,
+    OpenFinding,
+    Sign,
+    Told,
+    TrainingRule,
+)
+from tb_activations.health.rules.kernels import is_grown, kernel_steps
+from tb_activations.health.rules.progress import constant_loss, is_stuck, is_warming_up, recent_loss, untrained_loss
 from tb_activations.health.rules.usual_causes import lower_rate
 from tb_activations.health.rules.window import has_learned, medians, trailing
 from tb_activations.records.finding import WHOLE, Finding, Outcome, Severity
@@ -22,6 +32,7 @@ ZERO = Sign("zero", "learning rate")
 TOO_LOW = Sign("too_low", "update-to-weight ratio, largest of all layers")
 DECAYED = Sign("decayed", "learning rate relative to its peak", "share")
 TOO_HIGH = Sign("too_high", "update-to-weight ratio, median of all layers")
+LEAP = Sign("leap", "largest update-to-weight ratio of a kernel, median of all layers")
 OVERSHOOT = Sign("overshoot", "cosine between gradient and momentum, median of all kernels")
 
 LATEST = 16
@@ -35,6 +46,13 @@ _NO_GRADIENT = 1e-6
 
 ZERO_CHECKS = 3
 
+OF_ANY_GRADIENT = frozenset(
+    {
+        *("Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Lion", "Lamb", "Adafactor", "Adagrad", "Adadelta", "Muon"),
+    }
+)
+"""Optimizers of Keras that divide by the size of the gradient: the learning rate alone decides how far they step."""
+
 
 @dataclasses.dataclass(frozen=True)
 class LearningRate(TrainingRule):
@@ -44,6 +62,8 @@ class LearningRate(TrainingRule):
         low: limit of the largest update-to-weight ratio of any kernel in the window.
         decayed: limit of the learning rate relative to its peak.
         high: limit of the median update-to-weight ratio of half of the layers.
+        leap: limit of the largest step of half of the layers, relative to the kernel, where the learning rate alone
+            decides how far a step goes. One such step replaces what the weights were.
         against: limit of the cosine between gradient and momentum. Steps that go beyond the minimum again and again
             turn every gradient against those before it.
         min_checks: observed steps needed.
@@ -53,6 +73,7 @@ class LearningRate(TrainingRule):
     low: float = 1e-6
     decayed: float = 0.01
     high: float = 0.1
+    leap: float = 1.0
     against: float = -0.5
     min_checks: float = 16
     settled: float = 32
@@ -60,7 +81,7 @@ class LearningRate(TrainingRule):
     id: ClassVar[str] = "learning_rate"
     title: ClassVar[str] = "Learning rate"
     why: ClassVar[str] = "With the wrong step size, no architecture learns."
-    signs: ClassVar[tuple[Sign, ...]] = (ZERO, TOO_LOW, DECAYED, TOO_HIGH, OVERSHOOT)
+    signs: ClassVar[tuple[Sign, ...]] = (ZERO, TOO_LOW, DECAYED, TOO_HIGH, LEAP, OVERSHOOT)
     source: ClassVar[str] = (
         "update-to-weight ratio about 1e-3 (CS231n); limits far outside what healthy trainings reach"
     )
@@ -68,6 +89,7 @@ class LearningRate(TrainingRule):
         "low": (0, 1),
         "decayed": (0, 1),
         "high": (0, 1e9),
+        "leap": (0, 1e9),
         "against": (-1, 1),
         "min_checks": (3, 32),
         "settled": (3, 1e9),
@@ -76,6 +98,7 @@ class LearningRate(TrainingRule):
         "low": Label("Too small: largest update ratio below"),
         "decayed": Label("Lowered on purpose: rate below this part of its peak", "share"),
         "high": Label("Too large: median update ratio above"),
+        "leap": Label("Too large: largest update ratio above"),
         "against": Label("Too large: cosine of gradient and momentum below"),
         "min_checks": Label("Observed steps needed", "steps"),
         "settled": Label("Observed steps needed for too large", "steps"),
@@ -105,6 +128,10 @@ class LearningRate(TrainingRule):
         largest = float(np.fmax.reduce(steps, axis=None, initial=np.nan))
         if largest < self.low and not is_warming_up(history) and _has_gradient(history):
             return _evidence(history, TOO_LOW, largest, self.low, int(history.steps[-len(steps)]), earlier)
+        leap = self._largest_leap(history)
+        if leap > self.leap or (earlier is not None and earlier.sign == LEAP.id and not has_learned(history)):
+            value = leap if earlier is None or leap > self.leap else earlier.value
+            return _evidence(history, LEAP, value, self.leap, int(history.steps[0]), earlier)
         usual, _ = medians(steps)
         usual = usual[np.isfinite(usual)]
         middle = float(np.median(usual)) if usual.size else np.nan
@@ -117,9 +144,28 @@ class LearningRate(TrainingRule):
         cosine = _usual_cosine(history)
         # Where a layer blocks the gradient, little but noise is left of it.
         is_blocked = any(one.severity is Severity.PROBLEM and one.layer != WHOLE for one in known)
-        if cosine < self.against and not is_blocked:
+        # Without a baseline, a loss that has not risen may be at its floor, where gradients point to and fro.
+        is_worse = np.isfinite(constant_loss(history)) or recent_loss(history) > history.initial_loss
+        if cosine < self.against and is_worse and not is_blocked:
             return _evidence(history, OVERSHOOT, cosine, self.against, int(history.steps[-len(steps)]), earlier)
         return Outcome.OK
+
+    def _largest_leap(self, history: History) -> float:
+        """The median over layers of the largest step in the window of kernels that were not near zero.
+
+        NaN where the optimizer's steps depend on the size of the gradient: what explodes there may be the gradient.
+        """
+        if history.spec.optimizer.get("class_name") not in OF_ANY_GRADIENT:
+            return np.nan
+        kept = len(history.steps)
+        largest = np.fmax.reduce(kernel_steps(history, kept, is_grown(history, kept)), axis=0)
+        known = largest[np.isfinite(largest)]
+        return float(np.median(known)) if known.size else np.nan
+
+    @staticmethod
+    def can_cause(finding: AnyFinding, effect: str) -> bool:
+        # Only steps as large as the weights explain an explosion.
+        return finding.severity is not Severity.NOTE and (effect != "exploding_gradient" or finding.sign == LEAP.id)
 
     @staticmethod
     def headline(finding: Finding) -> str:
@@ -128,6 +174,7 @@ class LearningRate(TrainingRule):
             TOO_LOW.id: "learning rate too low: no weight moves",
             DECAYED.id: "learning rate lowered before anything was learned",
             TOO_HIGH.id: f"learning rate too high: steps of {number(finding.value)} of the weights",
+            LEAP.id: f"learning rate too high: a step of {number(finding.value)} times the weights",
             OVERSHOOT.id: "learning rate too high: steps overshoot",
         }.get(finding.sign, "learning rate")
 
@@ -173,6 +220,10 @@ def _evidence(
             f"The learning rate is too high: at {number(rate)}, half of the layers move by {number(value)} of their "
             f"norm or more in every step (threshold {number(threshold)})"
         ),
+        LEAP.id: (
+            f"The learning rate is too high: at {number(peak)}, half of the layers moved by {number(value)} times "
+            f"their norm or more in one step (threshold {number(threshold)}), which leaves little of their start"
+        ),
         OVERSHOOT.id: (
             f"The learning rate is too high: at {number(rate)}, gradients point against the steps before them (cosine "
             f"{number(value)} with the momentum, threshold {number(threshold)})"
@@ -211,6 +262,7 @@ def _advice(sign: Sign, value: float, rate: float, peak: float, lower: float) ->
     if sign == TOO_LOW:
         better = f" (here about {number(rate * USUAL_STEP / value)})" if value > 0 else ""
         return f"Raise the learning rate until steps are about 0.001 of the weights{better}; Adam starts at 0.001."
+    rate = peak if sign == LEAP else rate
     return (
         f"Lower the learning rate: about {number(rate * USUAL_STEP / value)} instead of {number(rate)} makes steps of "
         "0.001 of the weights. If only the beginning is rough, warm it up or clip gradients (clipnorm=1.0)."

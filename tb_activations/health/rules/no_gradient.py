@@ -76,13 +76,14 @@ class NoGradient(LayerRule):
         # The norm covers finite elements only. Without any it is zero, which does not mean a zero gradient.
         is_lost = history.stat("weight_gradient_nonfinite") > 0
         norms = np.where(is_lost, np.nan, history.stat("weight_gradient_norm"))
-        is_measured = ~np.isnan(norms)
+        # Where the loss is exactly zero, nothing is left to learn and a zero gradient is right: all samples cleared
+        # the margin of a hinge or of a triplet.
+        has_loss = np.nan_to_num(history.losses, nan=1.0) != 0
+        is_measured = ~np.isnan(norms) & has_loss[:, None]
         # Places among the measured steps, counted from the latest one.
         places = np.cumsum(is_measured[::-1], axis=0)[::-1]
         has_moved = (is_measured & (places <= int(self.min_zero_checks)) & (norms > 0)).any(axis=0)
-        # If the loss is exactly zero, there is nothing to learn and a zero gradient is right.
-        has_loss = bool(np.any(np.nan_to_num(history.losses) != 0))
-        is_sure = (np.count_nonzero(is_measured, axis=0) >= self.min_zero_checks) & has_loss
+        is_sure = np.count_nonzero(is_measured, axis=0) >= self.min_zero_checks
         is_connected = known.is_judged & ~known.is_cut
         outcomes = outcomes_of(
             (~known.is_judged, Outcome.NOT_APPLICABLE), (is_connected & has_moved, Outcome.OK), otherwise=_UNSURE

@@ -79,8 +79,9 @@ class NoLearning(TrainingRule):
         if not is_stuck(history, self.stuck):
             return Outcome.OK
         worst = _worst_cause(known)
-        if worst is not None and history.checks < self.settled:
-            return Outcome.INSUFFICIENT_DATA
+        if history.checks < self.settled:
+            # A visible cause is no reason to say less than without one.
+            worst = None if worst is None else Severity.NOTE
         loss = recent_loss(history)
         words = Explanation(
             message=self._message(history, loss, untrained, earlier.since_step if earlier else history.step),

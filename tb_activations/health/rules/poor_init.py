@@ -25,6 +25,7 @@ from tb_activations.health.rules.base import (
     outcomes_of,
 )
 from tb_activations.health.rules.kernels import fan_in, is_kernel
+from tb_activations.health.rules.outputs import is_output
 from tb_activations.health.rules.usual_causes import to_standardize
 from tb_activations.health.rules.window import has_learned, trailing_all
 from tb_activations.records.finding import Finding, Outcome, Severity
@@ -38,6 +39,9 @@ EQUAL = Sign("equal", "checks in which all units are equal", "count")
 
 EQUAL_WITHIN = 1e-5
 """Means of units whose spread is below this share of the outputs' size are equal within the precision of float32."""
+
+GROWN = 2.0
+"""A kernel that has grown by this factor since the start is on its way from there."""
 
 SATURATED = 0.5
 """With a larger saturated share, units may be equal only because they are at the same bound."""
@@ -186,7 +190,7 @@ class PoorInit(LayerRule):
         self, history: History, row: int, alarm: _Alarm, earlier: OpenFinding | None, state: _State
     ) -> Evidence:
         learned = state.is_settled and state.has_learned
-        is_mild = learned or not (state.is_settled or self._is_clear(alarm))
+        is_mild = learned or not (state.is_settled or self._is_clear(alarm)) or self._is_on_purpose(history, row, alarm)
         size = _input_size(history, row) if alarm.sign == DRIVE else math.nan
         is_first = bool(history.once("first kernels", _takes_data)[row])
         return Evidence(
@@ -207,6 +211,16 @@ class PoorInit(LayerRule):
                 learned=learned,
             ),
         )
+
+    def _is_on_purpose(self, history: History, row: int, alarm: _Alarm) -> bool:
+        """Whether a kernel starts small where that shrinks no signal that later layers need, and has time to grow.
+
+        Heads start near zero so that the first answers are even (policies, actors), and branches next to a skip
+        connection so that the block starts as the identity (adapters, LoRA, Fixup).
+        """
+        if alarm.sign != GAIN_LOW or not history.once("small starts", _may_start_small)[row]:
+            return False
+        return history.checks <= self.judged_until or _growth(history, row) >= GROWN
 
     def _is_clear(self, alarm: _Alarm) -> bool:
         """Whether the value is far beyond its limit."""
@@ -268,6 +282,27 @@ def _input_size(history: History, row: int) -> float:
     """Root mean square of the layer's input at the first step, NaN if it was not measured."""
     assert history.first is not None
     return float(history.first.layer("input_rms")[row])
+
+
+def _may_start_small(history: History) -> NDArray[np.bool_]:
+    """`[layers]`: whether the layer is the head of a network, or the signal also takes a way around it."""
+    # Products of numbers, because those of truth values are much slower.
+    direct, reaches = (flags.astype(np.float32) for flags in (history.graph.direct, history.graph.reaches))
+    # What an earlier layer feeds next to this one, and whether that joins the signal behind this one.
+    parallel = (reaches.T @ direct > 0) & ~history.graph.reaches.T & ~np.eye(len(direct), dtype=bool)
+    joins = parallel.astype(np.float32) @ reaches > 0
+    result: NDArray[np.bool_] = is_output(history) | ((parallel | joins) & history.graph.reaches).any(axis=1)
+    return result
+
+
+def _growth(history: History, row: int) -> float:
+    """By which factor the kernels of a layer have grown since the first step, NaN if unknown."""
+    assert history.first is not None
+    places = [
+        at for at in history.weight_rows.get(history.spec.layers[row].name, []) if is_kernel(history.spec.weights[at])
+    ]
+    before, now = history.first.weight("weight_norm")[places], history.weight_stat("weight_norm")[-1, places]
+    return float(np.linalg.norm(now) / np.linalg.norm(before)) if np.any(before > 0) else math.nan
 
 
 def _alike(history: History, is_zero: NDArray[np.bool_]) -> NDArray[np.int64]:

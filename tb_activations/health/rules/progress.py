@@ -12,6 +12,9 @@ LATEST = 16
 STUCK = 0.98
 """A loss above this share of what a network without training reaches is no better than that."""
 
+FALLEN = 0.9
+"""A loss below this share of what it was half a window ago is falling, not swinging."""
+
 
 def recent_loss(history: History) -> float:
     """Median of the latest finite losses, NaN without any."""
@@ -40,6 +43,30 @@ def is_stuck(history: History, share: float = STUCK) -> bool:
     """Whether the loss is above `share` of that without training, so no better than it; false if unknown."""
     untrained = untrained_loss(history)
     return recent_loss(history) > untrained - (1 - share) * abs(untrained)
+
+
+def is_known_stuck(history: History) -> bool:
+    """The same against the best constant prediction; false where that is unknown.
+
+    Adversarial losses and those of policies do not fall below their start, however well the training goes.
+    """
+    return bool(np.isfinite(constant_loss(history))) and is_stuck(history)
+
+
+def beats_constant(history: History) -> bool:
+    """Whether the loss is known to be better than that of the best constant prediction."""
+    return bool(np.isfinite(constant_loss(history))) and not is_stuck(history)
+
+
+def is_falling(history: History) -> bool:
+    """Whether the loss of the later half of the kept steps is clearly below that of the earlier half."""
+    losses = history.losses
+    halves = losses[: len(losses) // 2], losses[len(losses) // 2 :]
+    finite = [half[np.isfinite(half)] for half in halves]
+    if not all(half.size for half in finite):
+        return False
+    before, after = (float(np.median(half)) for half in finite)
+    return after < before - (1 - FALLEN) * abs(before)
 
 
 def is_warming_up(history: History) -> bool:

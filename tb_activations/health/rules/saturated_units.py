@@ -28,7 +28,8 @@ from tb_activations.health.rules.base import (
     limit_in_words,
     outcomes_of,
 )
-from tb_activations.health.rules.progress import is_stuck
+from tb_activations.health.rules.outputs import is_output
+from tb_activations.health.rules.progress import is_known_stuck, is_stuck
 from tb_activations.health.rules.usual_causes import lower_rate, to_standardize
 from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
@@ -86,9 +87,11 @@ class SaturatedUnits(LayerRule):
     def judge(self, history: History, earlier: Earlier) -> Answers:
         shares, counts = medians(history.stat("saturated_fraction")[-LATEST:])
         is_judged = history.once("no gates", _is_judged) & (counts > 0)
-        # The head of a confident network is at its bounds; that of one that does not learn is stuck there.
-        if not is_stuck(history):
-            is_judged = is_judged & ~history.graph.is_head
+        # The head of a confident network is at its bounds, as are its targets; that of one that does not learn is stuck
+        # there. The same is true of what a generator, an actor or an encoder gives, which other networks take.
+        # Without a compiled loss, as in adversarial trainings, only the loss of a constant prediction shows that.
+        if not (is_stuck(history) if history.spec.loss else is_known_stuck(history)):
+            is_judged = is_judged & ~history.once("outputs", is_output)
         is_sure = counts >= self.min_checks
         outcomes = outcomes_of((~is_judged, Outcome.NOT_APPLICABLE), (~is_sure, Outcome.INSUFFICIENT_DATA))
         least = min(self.note_share, self.warning_share, self.problem_share)

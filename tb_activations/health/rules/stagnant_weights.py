@@ -28,8 +28,8 @@ from tb_activations.health.rules.base import (
     limit_in_words,
     outcomes_of,
 )
-from tb_activations.health.rules.kernels import kernel_steps
-from tb_activations.health.rules.progress import is_warming_up
+from tb_activations.health.rules.kernels import has_size, kernel_steps
+from tb_activations.health.rules.progress import is_falling, is_warming_up
 from tb_activations.health.rules.usual_causes import rate_now
 from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
@@ -120,13 +120,15 @@ class StagnantWeights(LayerRule):
         is_judged, is_known = history.is_trained & is_sure, either(np.zeros(len(ratios), bool), earlier)
         outcomes = outcomes_of((~history.is_trained, Outcome.NOT_APPLICABLE), (~is_sure, Outcome.INSUFFICIENT_DATA))
         slack, learned = np.where(is_known, HYSTERESIS, 1), has_learned(history)
-        is_fast = is_judged & (ratios > self.fast / slack) & (history.checks >= self.settled)
+        is_fast = is_judged & has_size(history) & (ratios > self.fast / slack) & (history.checks >= self.settled)
         limit = self.still_learned if learned else self.still
         largest = np.fmax.reduce(steps, axis=0).astype(np.float64)
         is_still = is_judged & ~is_fast & ~((largest >= limit * slack) | _moves_unseen(history))
         found = {}
+        # Weights thrash if they move far without getting anywhere: while the loss falls, long steps lead somewhere.
+        is_learning = learned or is_falling(history)
         for row in np.flatnonzero(is_fast).tolist():
-            found[row] = self._restless(history, row, float(ratios[row]), earlier.get(row), learned=learned)
+            found[row] = self._restless(history, row, float(ratios[row]), earlier.get(row), learned=is_learning)
         if self._is_on_purpose(history):
             outcomes[is_still] = Outcome.NOT_APPLICABLE
         elif is_warming_up(history):

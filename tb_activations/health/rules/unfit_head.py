@@ -59,6 +59,10 @@ class _Misfit(NamedTuple):
     advice: str
 
 
+_BESIDE = 0.01
+"""Outputs further outside the range of their activation, as a share of their size, are not those of the head."""
+
+
 @dataclasses.dataclass(frozen=True)
 class UnfitHead(LayerRule):
     """Attributes:
@@ -107,7 +111,11 @@ class UnfitHead(LayerRule):
 
     def _out_of_reach(self, history: History, layer: LayerSpec) -> _Misfit | None:
         low, high = _REACHES.get(layer.activation or "", (-math.inf, math.inf))
-        least, most = _range(history, "target")
+        least, most = _usual_range(history)
+        given = _range(history, "output")
+        if max(low - given[0], given[1] - high) > _BESIDE * max(abs(given[0]), abs(given[1])):
+            # The training step scales what the head gives before the loss sees it.
+            return None
         beyond = max(low - least, 0.0) + max(most - high, 0.0)
         share = min(beyond / (most - least), 1.0) if most > least else float(beyond > 0)
         if not share > self.out_of_reach:
@@ -182,7 +190,9 @@ def _head(history: History) -> int | None:
 def _beyond_classes(history: History, layer: LayerSpec) -> _Misfit | None:
     units = (layer.output_shape or (None,))[-1]
     _, most = _range(history, "target")
-    if units is None or not most >= units:
+    # A class that the head does not have gives no finite loss. If it is finite, the training step hands something else
+    # to the loss, such as similarities between embeddings.
+    if units is None or not most >= units or np.isfinite(history.losses[-1]):
         return None
     return _Misfit(
         CLASSES,
@@ -197,6 +207,13 @@ def _range(history: History, kind: str) -> tuple[float, float]:
     """The smallest and the largest value in the kept steps, NaN if not measured."""
     least, most = history.total(f"{kind}_min"), history.total(f"{kind}_max")
     return float(np.fmin.reduce(least)), float(np.fmax.reduce(most))
+
+
+def _usual_range(history: History) -> tuple[float, float]:
+    """The smallest and the largest target of half of the batches: a single outlier is not what the head is for."""
+    bounds = (history.total(f"target_{end}") for end in ("min", "max"))
+    least, most = (float(np.median(end[np.isfinite(end)])) if np.isfinite(end).any() else math.nan for end in bounds)
+    return least, most
 
 
 def _evidence(history: History, row: int, misfit: _Misfit, earlier: OpenFinding | None) -> Evidence:

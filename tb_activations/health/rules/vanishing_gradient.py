@@ -30,6 +30,7 @@ from tb_activations.health.rules.base import (
     outcomes_of,
 )
 from tb_activations.health.rules.elasticity import comparable, elasticities, reached_shares
+from tb_activations.health.rules.progress import beats_constant
 from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
@@ -46,6 +47,9 @@ SETTLED = 20
 AT_ENDS, WAKING = 5, 2.0
 """A layer is waking up if its elasticity grew by this factor from the first to the last checks of the window."""
 
+
+AT_PACE = 1e-4
+"""An update-to-weight ratio from which a layer takes part in training: a tenth of the usual one (CS231n)."""
 
 ATTENTION = 0.02
 """Query and key kernels, and weights that scale the scores, act on the loss only through the weights of attention,
@@ -116,6 +120,10 @@ class VanishingGradient(LayerRule):
         # An open finding closes only well above the threshold, so that it does not open and close often.
         slack = np.where(either(np.zeros(len(values), bool), earlier), HYSTERESIS, 1)
         allowed = history.once("attention", _allowances)
+        # One percent of weights that are on their way from zero says nothing about their gradient.
+        is_growing = _starts_without_size(history) & ~either(np.zeros(len(values), bool), earlier)
+        is_sure &= ~is_growing
+        outcomes[is_growing & history.is_trained] = Outcome.INSUFFICIENT_DATA
         largest = np.maximum(allowed * self.warning_elasticity, self.uniform)
         candidates = np.flatnonzero(history.is_trained & is_sure & (values < slack * largest))
         if not candidates.size:
@@ -125,11 +133,17 @@ class VanishingGradient(LayerRule):
         reference = _nearer_the_loss(reached, history, candidates)
         is_behind = values[candidates] < slack[candidates] * allowed[candidates] * self.relative * reference
         learned, found = has_learned(history, self.loss_fallen), {}
+        # The smallest gradient moves the weights as far as any where the optimizer divides by its size.
+        is_spared = _is_bypassed(values, history, candidates, HYSTERESIS * self.warning_elasticity)
+        if beats_constant(history):
+            is_spared |= _at_pace(history)[candidates]
+        is_fine = (is_spared | learned).tolist()
         samples, bounded = _samples(history).tolist(), history.once("bounded ahead", _bounded_ahead).tolist()
-        for row, nearer, behind in zip(candidates.tolist(), reference.tolist(), is_behind.tolist(), strict=True):
+        each = zip(candidates.tolist(), reference.tolist(), is_behind.tolist(), is_fine, strict=True)
+        for row, nearer, behind, fine in each:
             own = int(samples[row]), bounded[row]
             course = _Course(table[:, row], float(values[row]), nearer, float(allowed[row]), behind, *own)
-            answer = self._judge_layer(history, row, course, earlier.get(row), learned=learned)
+            answer = self._judge_layer(history, row, course, earlier.get(row), learned=fine)
             if isinstance(answer, Evidence):
                 found[row] = answer
             else:
@@ -212,6 +226,31 @@ class _Course(NamedTuple):
     is_behind: bool
     samples: int
     bounded: int
+
+
+def _is_bypassed(
+    medians: NDArray[np.float64], history: History, rows: NDArray[np.int64], healthy: float
+) -> NDArray[np.bool_]:
+    """`[rows]`: whether a layer that comes before each of `rows` has a `healthy` elasticity.
+
+    Then the gradient has not vanished on its way: it takes another path, next to a branch that is not in use yet.
+    """
+    result: NDArray[np.bool_] = np.asarray(history.graph.reaches[medians >= healthy][:, rows].any(axis=0))
+    return result
+
+
+def _at_pace(history: History) -> NDArray[np.bool_]:
+    """`[layers]`: whether the usual step of the window moves the layer's weights."""
+    result: NDArray[np.bool_] = medians(history.stat("update_ratio"))[0] >= AT_PACE
+    return result
+
+
+def _starts_without_size(history: History) -> NDArray[np.bool_]:
+    """`[layers]`: whether the norm of all weights has grown by a multiple over the window, as from zero."""
+    norms = history.stat("weight_norm")
+    with np.errstate(invalid="ignore"):
+        result: NDArray[np.bool_] = norms[-1] > WAKING * norms[0]
+    return result
 
 
 def _median_elasticities(history: History) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

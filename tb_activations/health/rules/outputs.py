@@ -1,0 +1,23 @@
+"""The layers whose outputs leave a network: heads, and what a generator, an actor or an encoder gives."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tb_activations.health.history import History
+
+
+def is_output(history: History) -> NDArray[np.bool_]:
+    """`[layers]`: whether no layer with weights of the same network follows.
+
+    A network inside the model is what shares a prefix of its name that no layer has.
+    """
+    names = [layer.name for layer in history.spec.layers]
+    networks = [name.rpartition("/")[0] for name in names]
+    inside = np.array([network not in history.row_of for network in networks], bool)
+    weighted = np.array([layer.parameters > 0 and layer.is_whole for layer in history.spec.layers], bool)
+    numbers = np.unique(networks, return_inverse=True)[1]
+    follows = history.graph.reaches & (numbers[:, None] == numbers[None]) & (weighted & inside)
+    result: NDArray[np.bool_] = history.graph.is_head | (inside & ~follows.any(axis=1))
+    return result

@@ -55,6 +55,7 @@ class History:
         initial_loss: mean of the first finite losses, NaN before the first.
         initial_size: mean of the absolute values of the same losses; differs from `initial_loss` if signs differ.
         loss: median of the finite losses in the window, NaN without any.
+        lowest_loss: the lowest `loss` so far.
         peak_learning_rate: the largest so far, NaN if none was measured.
         gradient_blocks: `[blocks, layers]`, medians of the weight gradient norm over blocks of observed steps, at most
             `BLOCKS`, oldest first.
@@ -66,7 +67,8 @@ class History:
         self.first_step = self.step = -1
         self.first: StepRecord | None = None
         self.units = UnitHistory(spec.unit_count)
-        self.initial_loss = self.initial_size = self.loss = self.peak_learning_rate = float("nan")
+        self.initial_loss = self.initial_size = self.peak_learning_rate = float("nan")
+        self.loss = self.lowest_loss = float("nan")
         self.gradient_blocks = np.zeros((0, len(spec.layers)))
         self._steps = np.zeros(window, np.int64)
         # One column after the other, because rules ask for columns.
@@ -138,8 +140,7 @@ class History:
         self.step = record.step
         self.checks += 1
         self._kept, self._of_step = self._order(), {}
-        finite = self.losses[np.isfinite(self.losses)]
-        self.loss = float(np.median(finite)) if finite.size else float("nan")
+        self.note_losses(self.losses)
         self.close_block(self.stat("weight_gradient_norm"))
 
     def note_totals(self, loss: float, learning_rate: float) -> None:
@@ -149,6 +150,12 @@ class History:
             self.initial_loss = float(np.mean(self._initial_losses))
             self.initial_size = float(np.mean(np.abs(self._initial_losses)))
         self.peak_learning_rate = float(np.fmax(self.peak_learning_rate, learning_rate))
+
+    def note_losses(self, losses: NDArray[np.float64]) -> None:
+        """Adds the losses of the window."""
+        finite = losses[np.isfinite(losses)]
+        self.loss = float(np.median(finite)) if finite.size else float("nan")
+        self.lowest_loss = float(np.fmin(self.lowest_loss, self.loss))
 
     def _take_units(self, units: UnitHistory, record: StepRecord) -> None:
         samples = record.layer("elements") / np.maximum(self.units_of, 1)

@@ -40,6 +40,7 @@ class _Past:
     initial_loss: float
     initial_size: float
     loss: float
+    lowest_loss: float
     peak_learning_rate: float
     gradient_blocks: NDArray[np.float64]
 
@@ -96,15 +97,14 @@ class Replay:
         for place, (loss, rate) in enumerate(zip(losses, rates, strict=True)):
             history.note_totals(float(loss), float(rate))
             history.checks += 1
-            window = losses[max(0, place + 1 - WINDOW) : place + 1]
-            finite = window[np.isfinite(window)]
-            history.loss = float(np.median(finite)) if finite.size else float("nan")
+            history.note_losses(losses[max(0, place + 1 - WINDOW) : place + 1])
             norms = self.column(LAYER_COLUMNS.index("weight_gradient_norm"))
             history.close_block(norms[: place + 1])
             yield _Past(
                 history.initial_loss,
                 history.initial_size,
                 history.loss,
+                history.lowest_loss,
                 history.peak_learning_rate,
                 history.gradient_blocks,
             )

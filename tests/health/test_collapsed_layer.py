@@ -57,3 +57,10 @@ def test_a_layer_without_units_collapses_only_if_all_outputs_are_equal() -> None
     for values, layers in ((nearly, []), (exactly, ["b"])):
         records = [record(spec, step, values={"b": values}) for step in range(20)]
         assert [finding.layer for finding in still_open(judge(spec, records, RULE)[-1])] == layers
+
+
+def test_the_elements_of_one_sample_are_not_several_samples() -> None:
+    spec = replaced(SPEC, "b", units=0)
+    values = {"b": {"elements": 1000.0, "sample_std": 0.0}}
+    records = [record(spec, step, values=values, batch=1) for step in range(20)]
+    assert outcome(spec, judge(spec, records, RULE)[-1], "b", 0) == Outcome.INSUFFICIENT_DATA

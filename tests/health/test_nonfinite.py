@@ -256,3 +256,12 @@ def test_nonfinite_inputs_alone_are_no_finding() -> None:
     judgement = judge(SPEC, records, RULE)[-1]
     assert judgement.findings == ()
     assert np.all(judgement.outcomes == Outcome.OK)
+
+
+@pytest.mark.parametrize(("count", "is_data"), [(0.0, False), (3.0, True), (math.nan, True)])
+def test_finite_data_are_not_the_origin_of_nan(count: float, is_data: bool) -> None:
+    # A recurrence overflows with finite weights.
+    spec = replaced(SPEC, "a", class_name="SimpleRNN")
+    values = {"a": {"nonfinite": 5.0, "weight_gradient_nonfinite": 4.0}}
+    bad = record(spec, 3, values=values, totals={"input_nonfinite": count})
+    assert ("input data" in root_of(after(bad), spec).message) is is_data

@@ -76,3 +76,12 @@ def test_since_is_the_step_at_which_saturation_began() -> None:
 def test_few_checks_are_not_enough() -> None:
     judgement = judge(SPEC, [record(SPEC, step, values=pressed(0.9)) for step in range(9)], RULE)[-1]
     assert outcome(SPEC, judgement, "b", 0) == Outcome.INSUFFICIENT_DATA
+
+
+@pytest.mark.parametrize(("fall", "severity"), [(0.99, Severity.WARNING), (1.0, Severity.PROBLEM)])
+def test_while_the_loss_falls_it_gets_at_most_a_warning(fall: float, severity: Severity) -> None:
+    # From a bad start it may take long to become better than a constant prediction.
+    losses = [9 * fall**step for step in range(30)]
+    totals = {"constant_loss": 0.5}
+    records = [record(SPEC, s, values=pressed(0.9), loss=loss, totals=totals) for s, loss in enumerate(losses)]
+    assert [finding.severity for finding in still_open(judge(SPEC, records, RULE)[-1])] == [severity]

@@ -88,3 +88,9 @@ def test_frozen_layers_are_not_judged() -> None:
     )
     records = [record(spec, step, values={"b": {"update_ratio": np.nan}}) for step in range(20)]
     assert outcome(spec, judge(spec, records, RULE)[-1], "b", 0) == Outcome.NOT_APPLICABLE
+
+
+def test_what_adds_up_over_thousands_of_steps_is_no_movement() -> None:
+    drift = 1e-7 * 5
+    (finding,) = found([moving(1e-7, step, norm=5 + drift * step) for step in range(0, 20_000, 1000)])
+    assert (finding.layer, finding.severity) == ("b", Severity.WARNING)

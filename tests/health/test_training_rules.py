@@ -206,3 +206,14 @@ def test_the_limit_of_no_learning_is_a_threshold() -> None:
     assert opened(records, ["no_learning"]) == []
     (finding,) = still_open(judge(SPEC, records, {"no_learning": {"stuck": 0.8}})[-1])
     assert (finding.threshold, "threshold 0.8" in finding.message) == (0.8, True)
+
+
+def test_a_rate_that_is_lowered_after_a_loss_of_what_was_learned_is_not_to_blame() -> None:
+    losses = [1.0] * 4 + [0.2] * 40 + [1.1] * 60
+    rates = [1e-3] * 40 + [0.3] * 4 + [1e-5] * 60
+    course = [
+        moving(step, 1e-3, loss=loss, rate=rate) for step, (loss, rate) in enumerate(zip(losses, rates, strict=True))
+    ]
+    assert opened(course, ["learning_rate"], KERNELS) == []
+    never = [moving(step, 1e-3, loss=1.1, rate=rate) for step, rate in enumerate(rates)]
+    assert [finding.sign for finding in opened(never, ["learning_rate"], KERNELS)] == [DECAYED.id]

@@ -90,7 +90,7 @@ class CollapsedLayer(LayerRule):
     def judge(self, history: History, earlier: Earlier) -> Answers:
         table = _spreads(history)
         values, counts = medians(table)
-        has_outputs, rows = np.any(history.stat("elements") > 0, axis=0), np.median(history.rows, axis=0)
+        has_outputs, rows = np.any(history.stat("elements") > 0, axis=0), _usual_rows(history)
         is_judged, is_known = history.is_whole & has_outputs, either(np.zeros(len(values), bool), earlier)
         is_unsure = (counts < self.min_checks) | (rows < self.min_rows)
         if history.has_lost_weights:
@@ -174,6 +174,16 @@ def _spreads(history: History) -> NDArray[np.float64]:
     result = np.full(size.shape, np.nan)
     np.divide(spread, size, out=result, where=np.isfinite(spread) & (size > 0))
     return np.where((size == 0) & np.isfinite(spread), 0.0, result)
+
+
+def _usual_rows(history: History) -> NDArray[np.float64]:
+    """`[layers]` number of samples (times positions) per step; of layers without units, number of samples."""
+    rows: NDArray[np.float64] = np.median(history.rows, axis=0)
+    samples = history.total("samples")
+    if not np.isfinite(samples).any():
+        return rows
+    # All elements of a layer without units are one row each, so that one sample would count as many.
+    return np.where(history.units_of > 0, rows, np.fmin(rows, np.nanmedian(samples)))
 
 
 def _is_waking(table: NDArray[np.float64]) -> NDArray[np.bool_]:

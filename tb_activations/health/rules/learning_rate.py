@@ -24,7 +24,7 @@ from tb_activations.health.rules.base import (
 from tb_activations.health.rules.kernels import is_grown, kernel_steps
 from tb_activations.health.rules.progress import constant_loss, is_stuck, is_warming_up, recent_loss, untrained_loss
 from tb_activations.health.rules.usual_causes import lower_rate
-from tb_activations.health.rules.window import has_learned, medians, trailing
+from tb_activations.health.rules.window import had_learned, has_learned, medians, trailing
 from tb_activations.records.finding import WHOLE, Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent
 
@@ -118,6 +118,9 @@ class LearningRate(TrainingRule):
             return _evidence(history, ZERO, 0.0, 0.0, int(history.steps[-trailing(rates == 0)]), earlier)
         ratio = float(rates[-1] / history.peak_learning_rate)
         if ratio < self.decayed and not is_warming_up(history):
+            # What was learned before was lost to something else: a spike of the rate, an explosion.
+            if had_learned(history):
+                return Outcome.OK
             began = int(history.steps[-trailing(rates < self.decayed * history.peak_learning_rate)])
             return _evidence(history, DECAYED, ratio, self.decayed, began, earlier)
         return self._by_steps(history, steps, earlier, known)

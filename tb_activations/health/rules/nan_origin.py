@@ -72,11 +72,13 @@ def _is_lost(values: NDArray[np.float64] | NDArray[np.float32], place: int) -> b
 
 def _layer_given_nan(history: History, place: int, counts: Mapping[str, NDArray[np.float32]]) -> str:
     """The first layer that received non-finite data from outside the network, "" if no layer shows that."""
+    # Finite data may overflow in a layer that is called again and again, with finite weights.
+    is_finite = history.total("input_nonfinite")[place] == 0
     for row, layer in enumerate(history.spec.layers):
         if not layer.is_whole or history.graph.sources(row).size or counts["weight_nonfinite"][row] > 0:
             continue
         own = {column: float(values[row]) for column, values in counts.items()}
-        if _shows_nan_given(layer, own) or _is_measured_lost(history, place, row):
+        if (not is_finite and _shows_nan_given(layer, own)) or _is_measured_lost(history, place, row):
             return layer.name
     return ""
 

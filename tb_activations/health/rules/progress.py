@@ -5,12 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from tb_activations.health.history import History
+from tb_activations.health.rules.elasticity import rows_of_loss
 
 LATEST = 16
 """Observed steps whose median loss counts, because the loss of a single batch is noisy."""
 
 STUCK = 0.98
 """A loss above this share of what a network without training reaches is no better than that."""
+
+FEWEST_ROWS = 4
+"""Samples or positions from which the best constant prediction for them counts."""
 
 FALLEN = 0.9
 """A loss below this share of what it was half a window ago is falling, not swinging."""
@@ -24,9 +28,16 @@ def recent_loss(history: History) -> float:
 
 
 def constant_loss(history: History) -> float:
-    """Loss of the best constant prediction, the median over the kept steps; NaN if unknown."""
+    """Loss of the best constant prediction, the median over the kept steps; NaN if unknown.
+
+    That of a few samples is unknown: a constant that fits them says nothing about others.
+    """
+    return history.once_a_step("constant loss", lambda _: _constant_loss(history))
+
+
+def _constant_loss(history: History) -> float:
     known = history.total("constant_loss")
-    known = known[np.isfinite(known)]
+    known = known[np.isfinite(known) & (rows_of_loss(history) >= FEWEST_ROWS)]
     return float(np.median(known)) if known.size else float("nan")
 
 

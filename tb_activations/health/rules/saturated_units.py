@@ -29,7 +29,7 @@ from tb_activations.health.rules.base import (
     outcomes_of,
 )
 from tb_activations.health.rules.outputs import is_output
-from tb_activations.health.rules.progress import is_known_stuck, is_stuck
+from tb_activations.health.rules.progress import is_falling, is_known_stuck, is_stuck
 from tb_activations.health.rules.usual_causes import lower_rate, to_standardize
 from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
@@ -95,7 +95,8 @@ class SaturatedUnits(LayerRule):
         is_sure = counts >= self.min_checks
         outcomes = outcomes_of((~is_judged, Outcome.NOT_APPLICABLE), (~is_sure, Outcome.INSUFFICIENT_DATA))
         least = min(self.note_share, self.warning_share, self.problem_share)
-        learned, found = has_learned(history), {}
+        # Many networks leave their bounds within the first steps, while the loss falls.
+        learned, found = has_learned(history) or is_falling(history), {}
         for row in np.flatnonzero(is_judged & is_sure & either(shares >= least, earlier)).tolist():
             evidence = self._judge_layer(history, row, float(shares[row]), earlier.get(row), learned=learned)
             if evidence is not None:

@@ -123,7 +123,7 @@ class StagnantWeights(LayerRule):
         is_fast = is_judged & has_size(history) & (ratios > self.fast / slack) & (history.checks >= self.settled)
         limit = self.still_learned if learned else self.still
         largest = np.fmax.reduce(steps, axis=0).astype(np.float64)
-        is_still = is_judged & ~is_fast & ~((largest >= limit * slack) | _moves_unseen(history))
+        is_still = is_judged & ~is_fast & ~((largest >= limit * slack) | _moves_unseen(history, limit))
         found = {}
         # Weights thrash if they move far without getting anywhere: while the loss falls, long steps lead somewhere.
         is_learning = learned or is_falling(history)
@@ -205,12 +205,17 @@ def _usual_steps(history: History) -> NDArray[np.float64]:
     return steps
 
 
-def _moves_unseen(history: History) -> NDArray[np.bool_]:
-    """`[layers]`: whether weights changed between observed steps but not in them, as with gradient accumulation."""
+def _moves_unseen(history: History, limit: float) -> NDArray[np.bool_]:
+    """`[layers]`: whether weights changed between observed steps but not in them, as with gradient accumulation.
+
+    `limit` is the change per step, relative to the weights, up to which they stand still: over thousands of steps, that
+    adds up.
+    """
     norms = history.stat("weight_norm").astype(np.float64)
+    steps = max(int(history.steps[-1] - history.steps[0]), 1)
     most, least = np.fmax.reduce(norms, axis=0), np.fmin.reduce(norms, axis=0)
     with np.errstate(invalid="ignore"):
-        result: NDArray[np.bool_] = most - least > _ROUNDING * most
+        result: NDArray[np.bool_] = most - least > max(_ROUNDING, limit * steps) * most
     return result
 
 

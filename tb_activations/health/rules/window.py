@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
+from tb_activations.health.rules.progress import constant_loss
 
 LEARNED = 0.7
 """A network whose loss is below this share of its start is learning."""
@@ -46,6 +47,19 @@ def trailing_all(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def has_learned(history: History, share: float = LEARNED) -> bool:
-    """Whether the loss is below `share` of its start; one that starts below zero must fall as far from there."""
-    start = history.initial_loss
-    return history.loss < (share * start if start > 0 else start - (1 - share) * abs(start))
+    """Whether the loss is below `share` of its start; one that starts below zero must fall as far from there.
+
+    A start above the loss of the best constant prediction does not count: whoever falls from there to the constant has
+    learned nothing.
+    """
+    return history.loss < _learned_below(history, share)
+
+
+def had_learned(history: History, share: float = LEARNED) -> bool:
+    """Whether that was so at any step."""
+    return history.lowest_loss < _learned_below(history, share)
+
+
+def _learned_below(history: History, share: float) -> float:
+    start = float(np.fmin(history.initial_loss, constant_loss(history)))
+    return share * start if start > 0 else start - (1 - share) * abs(start)

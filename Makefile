@@ -4,8 +4,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 NODE   := frontend/node_modules
-# Number of test processes: one more than cores, as many tests wait for servers. WORKERS=0 runs all in one process.
-WORKERS ?= 3
+# Number of test processes: more than cores, as many tests wait for servers. WORKERS=0 runs all in one process.
+WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 # Tests start many programs, which import the package more quickly once it is compiled.

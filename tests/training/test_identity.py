@@ -99,7 +99,7 @@ def test_random_numbers_whose_state_belongs_to_the_step_are_told(caplog: pytest.
     for one, other in zip(alone, observed, strict=True):
         np.testing.assert_array_equal(one, other)
     assert len(own_messages(caplog)) == 1
-    assert "uses tf.random (RandomStandardNormal)" in caplog.messages[0]
+    assert "uses tf.random (RandomStandardNormal)" in own_messages(caplog)[0]
 
 
 def test_a_softmax_head_goes_on_with_its_logits() -> None:

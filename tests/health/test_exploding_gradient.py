@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tb_activations.health.history import History
+from tb_activations.health.rules.elasticity import output_elasticity
 from tb_activations.records.columns import WEIGHT_COLUMNS
 from tb_activations.records.finding import Finding, Severity
 from tb_activations.records.specs import WeightSpec
@@ -197,3 +199,11 @@ def test_kernels_before_a_normalization_have_no_elasticity() -> None:
     assert [finding.layer for finding in still_open(judge(wired, records, RULE)[-1])] == ["b"]
     normalized = replaced(wired, "out", class_name="BatchNormalization")
     assert still_open(judge(normalized, records, RULE)[-1]) == []
+
+
+def test_infinite_outputs_without_a_gradient_count_as_none() -> None:
+    spec = chain("a", "out")
+    history = History(spec)
+    for step in range(5):
+        history.update(record(spec, step, values={"out": {"std": np.inf, "gradient_norm": 0.0}}))
+    np.testing.assert_array_equal(output_elasticity(history), np.zeros(5))

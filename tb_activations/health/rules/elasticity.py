@@ -90,7 +90,9 @@ def output_elasticity(history: History) -> NDArray[np.float64]:
     elements, mean, std, gradient = (
         history.stat(name)[:, heads].astype(np.float64) for name in ("elements", "mean", "std", "gradient_norm")
     )
-    product = gradient * np.sqrt(elements) * np.hypot(mean, std)
+    # Infinite outputs times a gradient of zero.
+    with np.errstate(invalid="ignore"):
+        product = gradient * np.sqrt(elements) * np.hypot(mean, std)
     product = np.where(np.isfinite(product), product, 0.0).max(axis=1, initial=0.0)
     losses = history.losses
     loss = np.maximum(np.abs(losses), _swing(losses))

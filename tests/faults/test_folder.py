@@ -101,6 +101,17 @@ def test_two_processes_are_kept_apart_and_a_killed_one_leaves_what_it_flushed_an
     )
 
 
+def test_a_training_whose_folder_another_process_wanted_ends_as_alone(log_dir: str) -> None:
+    with training(log_dir, 2, EPOCH_STEPS) as process:
+        until_it_waits(process)
+        fit(every_step(log_dir))
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.close()
+        assert process.wait() == 0
+    assert load(log_dir).steps.tolist() == STEPS[: 2 * EPOCH_STEPS]
+
+
 def test_a_folder_is_another_threads_until_that_ends(tmp_path: Path) -> None:
     locks: list[FolderLock | None] = []
     begun, end = threading.Event(), threading.Event()

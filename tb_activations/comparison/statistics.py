@@ -44,7 +44,7 @@ FORWARD_COLUMNS = (
 )
 """Statistics of a layer's forward pass and of the weights it used, before the update."""
 _BACKWARD_COLUMNS = tuple(column for column in LAYER_COLUMNS if column not in FORWARD_COLUMNS)
-_PLACES = ("gradient_row", "similar_head", "similar_other")
+_PLACES = ("gradient_row", "nonfinite_replica", "similar_head", "similar_other")
 """Which of several is the largest: rounding decides where they are nearly equal. Their values are compared instead."""
 _HYPERPARAMETERS = ("learning_rate", "samples", "loss_scale", "epoch")
 _PROBED_BY_LAYER = LAYER_COLUMNS.index("mode_difference")

@@ -244,6 +244,13 @@ STEP_STATISTICS = (
     ),
     Statistic("log_z_max", "Log Z, max", "Largest of these logarithms.", "", "symlog"),
     Statistic("logit_rms", "Logit RMS", "Root mean square of the logits of a softmax head.", "", "log"),
+    Statistic(
+        "nonfinite_replica",
+        "Replica with NaN",
+        "The only replica of the step with values that are not finite, counted from 0.",
+        "",
+        "linear",
+    ),
 )
 """Columns of the totals of a step. New ones are appended: stored runs without them read as NaN."""
 

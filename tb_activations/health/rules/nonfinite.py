@@ -22,7 +22,7 @@ from tb_activations.health.rules.base import (
     Told,
     outcomes_of,
 )
-from tb_activations.health.rules.batch_row import bad_row, bad_row_in_words
+from tb_activations.health.rules.batch_row import bad_replica, bad_row, bad_row_in_words
 from tb_activations.health.rules.nan_origin import Origin, Seen, origin_at
 from tb_activations.health.rules.usual_causes import to_standardize
 from tb_activations.records.finding import Finding, Outcome, Severity
@@ -153,7 +153,8 @@ class NonFinite(LayerRule):
         seen = _Sighting(kind, own[kind], history.step)
         origin = scene.origin(history.step, is_skipped=is_skipped)
         sample = bad_row(history) if kind != WEIGHTS else None
-        message = _message(scene, layer, seen, found, origin) + bad_row_in_words(sample)
+        where = bad_row_in_words(sample, bad_replica(history, history.step))
+        message = _message(scene, layer, seen, found, origin) + where
         words = Explanation(message, doubt, _advice(scene, layer, kind, origin))
         return Evidence(
             severity=severity,
@@ -179,8 +180,9 @@ class NonFinite(LayerRule):
         origin = scene.origin(earlier.since_step, is_skipped=severity is Severity.NOTE)
         if origin is not None and origin.origin is Origin.DATA and evidence.origin != Origin.DATA.value:
             seen = _Sighting(evidence.sign, earlier.value, earlier.since_step)
+            where = bad_row_in_words(evidence.sample_row, bad_replica(scene.history, earlier.since_step))
             words = words._replace(
-                message=_message(scene, layer, seen, [seen.kind], origin) + bad_row_in_words(evidence.sample_row),
+                message=_message(scene, layer, seen, [seen.kind], origin) + where,
                 follow_up="",
                 advice=_advice(scene, layer, seen.kind, origin),
             )

@@ -10,7 +10,7 @@ import numpy as np
 
 from tb_activations.health.history import History
 from tb_activations.health.rules.base import Evidence, Explanation, Judged, OpenFinding, Sign, Told, TrainingRule
-from tb_activations.health.rules.batch_row import bad_row, bad_row_in_words
+from tb_activations.health.rules.batch_row import bad_replica, bad_row, bad_row_in_words
 from tb_activations.health.rules.nan_origin import origin_at
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import count
@@ -59,7 +59,7 @@ class NonFiniteData(TrainingRule):
             message=(
                 f"{count(value)} of the {name} in a batch {'is' if value == 1 else 'are'} NaN or infinite (none "
                 f"allowed){into}{spoiled}, first seen at step {history.step}."
-                f"{bad_row_in_words(row)}"
+                f"{bad_row_in_words(row, bad_replica(history, history.step))}"
             ),
             might_be_wrong=(
                 "Values that the model masks out are harmless, as long as loss and gradients stay finite."

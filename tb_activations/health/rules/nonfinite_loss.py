@@ -21,7 +21,7 @@ from tb_activations.health.rules.base import (
     Told,
     TrainingRule,
 )
-from tb_activations.health.rules.batch_row import bad_row_in_words, lost_row
+from tb_activations.health.rules.batch_row import bad_replica, bad_row_in_words, lost_row
 from tb_activations.health.rules.window import trailing
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
@@ -61,11 +61,12 @@ class NonFiniteLoss(TrainingRule):
         began = earlier.since_step if earlier else int(history.steps[-trailing(flags == 1)])
         is_skipped = history.loss_scale > 1 and checks < self.skipped_steps
         row = earlier.evidence.sample_row if earlier else lost_row(history)
+        where = bad_row_in_words(row, bad_replica(history, began))
         words = Explanation(
             message=(
                 f"The loss is NaN or infinite in {checks} observed {'step' if checks == 1 else 'steps in a row'} (none "
                 f"allowed), since step {began}, while the outputs, gradients and weights of every layer are finite: it "
-                f"begins in the loss function or the targets.{bad_row_in_words(row)}{_ranges(history)}"
+                f"begins in the loss function or the targets.{where}{_ranges(history)}"
             ),
             might_be_wrong=(
                 "Loss scaling finds its range by overflowing now and then, and skips such steps."

@@ -13,7 +13,7 @@ DATA_KINDS = ("input", "target", "output", "sample_weight")
 
 HEADER = (
     *("layout", "loss_seen", "loss", "learning_rate", "loss_scale", "samples", "input_rms", "constant_loss"),
-    "first_learning_rate",
+    *("first_learning_rate", "nonfinite_replica"),
     *(f"{kind}_{name}" for kind in DATA_KINDS for name in ("min", "max", "nonfinite")),
     *("log_z", "log_z_max", "logit_rms"),
 )

@@ -60,6 +60,7 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
         "learning_rate": float(header["learning_rate"]),
         "first_learning_rate": float(header["first_learning_rate"]),
         "loss_scale": float(scale),
+        "nonfinite_replica": float(header["nonfinite_replica"]),
         **_extents(values),
         **_logits(values),
     }

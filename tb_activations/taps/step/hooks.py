@@ -72,8 +72,10 @@ class Listener(Protocol):
     def differentiated(self, sources: Any, gradients: Any) -> None:
         """Called after the backward pass; `gradients` has the structure of `sources`."""
 
-    def applying(self, optimizer: Any, gradients: list[Any], variables: list[Any]) -> Callable[[], None]:
-        """Called before the optimizer changes the variables; the function it returns is called afterwards."""
+    def applying(
+        self, optimizer: Any, gradients: list[Any], variables: list[Any]
+    ) -> contextlib.AbstractContextManager[None]:
+        """Wraps the optimizer's change of the variables."""
 
 
 _LOGGER = logging.getLogger("tb_activations")
@@ -290,9 +292,7 @@ def _hooked_apply(original: Callable[..., Any]) -> Callable[..., Any]:
             gradients = list(grads)
             given = None if trainable_variables is None else list(trainable_variables)
             variables = given if given is not None else list(optimizer._trainable_variables)
-            applied = listener.applying(optimizer, gradients, variables)
-            result = original(optimizer, gradients, given)
-            applied()
-            return result
+            with listener.applying(optimizer, gradients, variables):
+                return original(optimizer, gradients, given)
 
     return apply

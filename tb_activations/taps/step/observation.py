@@ -349,6 +349,7 @@ class Observation:
             self.input_rms,
             self.data.constant_loss(loss),
             self.rates.first,
+            math.nan,
         ]
         measured = [self._results.measured[id(seen)] for seen in self._rows]
         backward = self._results.gradients(self._rows)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from tb_activations.taps.numbers.later import Later, Results
-from tb_activations.taps.step.replicas import from_all_replicas, from_first_replica
+from tb_activations.taps.numbers.layout import ACTIVATION_STATISTICS
+from tb_activations.taps.numbers.merging import CallSizes, merged_histograms, merged_sequences, merged_statistics
+from tb_activations.taps.step.replicas import count, from_all_replicas, from_first_replica
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,23 +61,36 @@ class Packing:
         )
 
     def vectors(self) -> dict[str, tf.Tensor]:
-        """Each `[replicas, length]` float32 (feature maps: `[1, length]`); all results must be known."""
+        """Each `[1, length]` float32, over all replicas (feature maps: of the first one); all results must be known."""
         pieces = list(self.head)
         for activation, gradient, has_units in self.calls:
             pieces += [activation.values, gradient.values]
             if has_units:
                 pieces += [activation.active, activation.peak]
         pieces += [*self.inputs, *self.weights]
-        packed = {"statistics": from_all_replicas(tf.concat(pieces, 0))}
+        packed = {"statistics": self._merged_statistics(tf.concat(pieces, 0))}
         if self.with_histograms and self.calls:
             pairs = [part for one, two, _ in self.calls for part in (one.histogram, two.histogram)]
-            packed["histograms"] = from_all_replicas(tf.concat(pairs, 0))
+            packed["histograms"] = _merged(tf.concat(pairs, 0), merged_histograms)
         if self.sequences:
-            packed["sequences"] = from_all_replicas(tf.concat(self.sequences, 0))
+            packed["sequences"] = _merged(tf.concat(self.sequences, 0), merged_sequences)
         if self.maps:
             packed["maps"] = from_first_replica(tf.concat([tf.reshape(one, [-1]) for one in self.maps], 0))
         return packed
 
+    def _merged_statistics(self, statistics: tf.Tensor) -> tf.Tensor:
+        sizes = [
+            CallSizes(
+                activation.values.shape[0] - len(ACTIVATION_STATISTICS), activation.active.shape[0] if has_units else 0
+            )
+            for activation, _, has_units in self.calls
+        ]
+        return _merged(statistics, lambda values: merged_statistics(values, sizes, len(self.inputs)))
+
     def _parts(self) -> list[Sequence[Any]]:
         per_call = [result for one, two, _ in self.calls for result in (one, two)]
         return [self.head, per_call, self.inputs, self.weights, self.maps, self.sequences]
+
+
+def _merged(vector: tf.Tensor, merge: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+    return vector[None] if count() == 1 else merge(from_all_replicas(vector))

@@ -17,6 +17,7 @@ from tb_activations.taps.numbers.batch_rows import BAD, first_bad
 from tb_activations.taps.numbers.extents import EXTENT, constant_loss, extent
 from tb_activations.taps.numbers.head_logits import head_logits
 from tb_activations.taps.numbers.layout import DATA_KINDS
+from tb_activations.taps.step import replicas
 
 _LOGGER = logging.getLogger("tb_activations")
 
@@ -85,7 +86,7 @@ class StepData:
         if sample_weight is None and tf.is_tensor(flat[0][0]):
             constant = constant_loss(self.loss.name, flat[0][0], flat[1][0].shape[-1])
             # Keras divides the loss of each replica by their number, so that the sum is the mean.
-            self.constant = constant / _replicas()
+            self.constant = constant / replicas.count()
 
     def packed(self) -> tf.Tensor:
         """`[DATA_KINDS x EXTENT + 3]` float32, ending in `head_logits`; call it when the step is complete."""
@@ -124,11 +125,6 @@ def on_compiled_loss(model: keras.Model, current: Callable[[], StepData | None])
         return value
 
     yield taps.around(compiled, "call", before, after)
-
-
-def _replicas() -> int:
-    context = tf.distribute.get_replica_context()
-    return context.num_replicas_in_sync if context is not None else 1
 
 
 def loss_function(loss: Any) -> LossFunction:

@@ -23,6 +23,7 @@ from tb_activations.taps.step.hooks import LoopCall
 from tb_activations.taps.step.inlining import is_plain
 from tb_activations.taps.step.moments import clipping_of, moments_of
 from tb_activations.taps.step.observation import Observation
+from tb_activations.taps.step.replicas import Reduced
 
 _LOGGER = logging.getLogger("tb_activations")
 
@@ -109,23 +110,24 @@ class Updates:
                     value = kept.value if kept else tf.convert_to_tensor(variable)
                     self._by_hand[key] = _ByHand(variable, gradient, value)
 
-    def applying(self, optimizer: Any, gradients: list[Any], variables: list[Any]) -> Callable[[], None]:
-        """Saves the weights before the optimizer's update; the returned function is to be called after it."""
+    @contextlib.contextmanager
+    def applying(self, optimizer: Any, gradients: list[Any], variables: list[Any]) -> Iterator[None]:
+        """Wraps the optimizer's update: looks at the weights before and after it."""
         if not self._observation.is_here():
-            return lambda: None
+            yield
+            return
         held: list[Before] = []
+        reduced = Reduced()
         with _only_logged("weights"):
             self._know(variables)
             _see_optimizer(self._observation, optimizer)
             held += before([tf.convert_to_tensor(one) for one in variables], moments_of(optimizer, variables))
-
-        def applied() -> None:
-            with _only_logged("weights"):
-                self._see(gradients, variables, held)
-                for variable in variables:
-                    self._by_hand.pop(weight_key(variable), None)
-
-        return applied
+        with reduced.applying(optimizer):
+            yield
+        with _only_logged("weights"):
+            self._see(gradients, variables, held, reduced)
+            for variable in variables:
+                self._by_hand.pop(weight_key(variable), None)
 
     def finish(self) -> None:
         """Reports the weights with a gradient that no optimizer received: the step may have changed them by hand."""
@@ -133,15 +135,17 @@ class Updates:
         if left:
             with _only_logged("weights"):
                 gradients, variables = [entry.gradient for entry in left], [entry.variable for entry in left]
-                self._see(gradients, variables, before([entry.value for entry in left]))
+                self._see(gradients, variables, before([entry.value for entry in left]), Reduced())
 
     def _know(self, variables: Sequence[Any]) -> None:
         """Looks the owners up again if one of these weights is new."""
         if any(weight_key(variable) not in self._owners.models for variable in variables):
             self._owners = Owners.now(self._finder)
 
-    def _see(self, gradients: Sequence[Any], variables: Sequence[Any], held: Sequence[Before]) -> None:
-        dense = _sum_over_replicas([None if g is None else aside(tf.convert_to_tensor(g)) for g in gradients])
+    def _see(
+        self, gradients: Sequence[Any], variables: Sequence[Any], held: Sequence[Before], reduced: Reduced
+    ) -> None:
+        dense = reduced.of([None if g is None else aside(tf.convert_to_tensor(g)) for g in gradients])
         after = [tf.convert_to_tensor(variable) for variable in variables]
         values = items(self._observation.measure(updated, held, dense, after), len(after))
         for variable, gradient, own in zip(variables, dense, values, strict=True):
@@ -173,12 +177,3 @@ def _see_optimizer(observation: Observation, optimizer: keras.optimizers.Optimiz
     observation.clipping = clipping_of(optimizer)
     observation.optimizer = optimizer
     observation.loss_scale = tf.cast(tf.convert_to_tensor(optimizer.scale_loss(1.0)), tf.float32)
-
-
-def _sum_over_replicas(gradients: list[tf.Tensor | None]) -> list[tf.Tensor | None]:
-    context = tf.distribute.get_replica_context()
-    present = [gradient for gradient in gradients if gradient is not None]
-    if context is None or context.num_replicas_in_sync == 1 or not present:
-        return gradients
-    summed = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, present))
-    return [None if gradient is None else next(summed) for gradient in gradients]

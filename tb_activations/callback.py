@@ -13,7 +13,7 @@ from tb_activations.health.rules import RuleChoice
 from tb_activations.recording.announce import OnProblem
 from tb_activations.recording.pipeline import Pipeline, pipeline_for
 from tb_activations.recording.recording import Recording
-from tb_activations.recording.run_output import RunOutput
+from tb_activations.recording.run_output import output_for
 from tb_activations.recording.sample_ids import SampleId
 from tb_activations.recording.session import Session
 from tb_activations.recording.settings import Clocks, EpochFreq, checked_settings
@@ -172,7 +172,7 @@ class LayerHealth(keras.callbacks.Callback):
     def _begin(self) -> None:
         clock = self._clocks.clock
         if self._pipeline is None:
-            output = RunOutput(self._settings.log_dir, clock, self._clocks.wall_clock)
+            output = output_for(self._settings.log_dir, self._clocks)
             self._pipeline = pipeline_for(self._settings, self.model.name, output, self._stop, self._clocks)
         if self._session is None or self._session.model is not self.model:
             with_maps = self._watch is not None and self._watch.needs_maps

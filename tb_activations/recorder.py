@@ -19,7 +19,7 @@ from tb_activations.recording.continuation import TrainingState
 from tb_activations.recording.output import NoOutput
 from tb_activations.recording.pipeline import pipeline_for
 from tb_activations.recording.recording import Recording
-from tb_activations.recording.run_output import RunOutput
+from tb_activations.recording.run_output import output_for
 from tb_activations.recording.sample_ids import SampleId
 from tb_activations.recording.settings import Clocks, EpochFreq, check_count, checked_settings
 from tb_activations.records.arguments import invalid
@@ -155,7 +155,7 @@ class Recorder:
         self._pace = Pace(self._cadence, clock)
         # Of several processes that train together one writes; the others judge alike.
         self._is_writing = is_chief(self._strategy)
-        output = RunOutput(settings.log_dir, clock, clocks.wall_clock) if self._is_writing else NoOutput()
+        output = output_for(settings.log_dir, clocks) if self._is_writing else NoOutput()
         name = " + ".join(model.name for model in self._models.values())
         self._pipeline = pipeline_for(settings, name, output, self._stop, clocks)
         self._watch = (

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from tb_activations.events.checksums import masked
 
@@ -50,17 +52,26 @@ def records(path: Path) -> Iterator[bytes]:
         OSError: the file cannot be read.
     """
     with path.open("rb") as file:
-        # Terminates: each iteration consumes bytes.
-        while len(header := file.read(_HEADER.size)) == _HEADER.size:
-            length, checksum = _HEADER.unpack(header)
-            if masked(header[:8]) != checksum:
-                raise DamagedFileError(f"wrong checksum of the record length before byte {file.tell()}")
-            if length + _FOOTER.size > os.fstat(file.fileno()).st_size - file.tell():
-                return
-            content = file.read(length)
-            footer = file.read(_FOOTER.size)
-            if len(content) < length or len(footer) < _FOOTER.size:
-                return
-            if masked(content) != _FOOTER.unpack(footer)[0]:
-                raise DamagedFileError(f"wrong checksum of the record before byte {file.tell()}")
-            yield content
+        yield from records_in(file)
+
+
+def records_in(file: BinaryIO) -> Iterator[bytes]:
+    """As `records`, of an open file, which may grow."""
+    # Terminates: each iteration consumes bytes.
+    while len(header := file.read(_HEADER.size)) == _HEADER.size:
+        length, checksum = _HEADER.unpack(header)
+        if masked(header[:8]) != checksum:
+            raise DamagedFileError(f"wrong checksum of the record length before byte {file.tell()}")
+        if length + _FOOTER.size > _size(file) - file.tell():
+            return
+        content = file.read(length)
+        footer = file.read(_FOOTER.size)
+        if len(content) < length or len(footer) < _FOOTER.size:
+            return
+        if masked(content) != _FOOTER.unpack(footer)[0]:
+            raise DamagedFileError(f"wrong checksum of the record before byte {file.tell()}")
+        yield content
+
+
+def _size(file: BinaryIO) -> int:
+    return len(file.getbuffer()) if isinstance(file, io.BytesIO) else os.fstat(file.fileno()).st_size

@@ -17,7 +17,9 @@ from tb_activations.events.states import StoredState
 from tb_activations.recording.bounded import Bounded, TimeLimitError
 from tb_activations.recording.folder.choice import ANOTHER_MODEL, NOT_READ, TAKEN, Fits, RunFolders
 from tb_activations.recording.folder.claim import Claim, TakenFolderError, claim_folder
+from tb_activations.recording.folder.uploads import Start, at_once, in_background
 from tb_activations.recording.folder.writer import Clock, RunWriter
+from tb_activations.recording.settings import Clocks
 from tb_activations.records.specs import RunSpec
 
 _LOGGER = logging.getLogger("tb_activations")
@@ -39,6 +41,7 @@ class RunOutput:
         clock: seconds; decides when to flush.
         wall_clock: seconds since the epoch, for the times of the records.
         bounded: runs what asks the filesystem, with a time limit.
+        start: starts an upload to a remote filesystem.
 
     Attributes:
         encoder: of the current file.
@@ -46,11 +49,17 @@ class RunOutput:
     """
 
     def __init__(
-        self, log_dir: str, clock: Clock, wall_clock: Clock = time.time, bounded: Bounded | None = None
+        self,
+        log_dir: str,
+        clock: Clock,
+        wall_clock: Clock = time.time,
+        bounded: Bounded | None = None,
+        start: Start = at_once,
     ) -> None:
         self._log_dir = self._top = log_dir
         self._clock, self._wall_clock = clock, wall_clock
         self._bounded = bounded or Bounded(WRITE_SECONDS)
+        self._start_upload = start
         self._owner = threading.get_ident()
         self._writer: RunWriter | None = None
         self._last_time = 0.0
@@ -164,7 +173,7 @@ class RunOutput:
 
     def _use(self, claim: Claim) -> None:
         waiting = self._waiting if claim.log_dir == self._log_dir else []
-        self._writer = RunWriter(claim, self._clock, self._wall_clock, self._last_time, waiting)
+        self._writer = RunWriter(claim, self._clock, self._wall_clock, self._last_time, waiting, self._start_upload)
         self._waiting = []
         self._log_dir, self._last_time = claim.log_dir, self._writer.last_time
         self.encoder, self.is_described = Encoder(), False
@@ -189,7 +198,7 @@ class RunOutput:
         is_blocked = isinstance(error, TimeLimitError)
         if writer is not None:
             self._last_time = max(self._last_time, writer.last_time)
-            self._waiting, writer.waiting = writer.waiting, []
+            self._waiting = writer.take_back()
             if is_blocked:
                 _abandoned.append(writer)
             else:
@@ -211,3 +220,9 @@ class RunOutput:
         if self._is_failing and self.is_described:
             self._is_failing = False
             _LOGGER.warning("Layer health: writing to %r again.", self._log_dir)
+
+
+def output_for(log_dir: str, clocks: Clocks) -> RunOutput:
+    """The output into this folder, as `resolved_log_dir` gives it; with the caller's clocks it waits for uploads."""
+    start = in_background if clocks.is_real else at_once
+    return RunOutput(log_dir, clocks.clock, clocks.wall_clock, start=start)

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from tb_activations.events.errors import UnreadableRunError
 from tb_activations.events.run import Run
 from tb_activations.recording.folder.claim import Claim, TakenFolderError
-from tb_activations.recording.folder.files import LARGEST_RUN, is_folder, listed
+from tb_activations.recording.folder.files import LARGEST_RUN
 from tb_activations.recording.folder.lock import is_remote
 from tb_activations.recording.folder.siblings import Siblings
+from tb_activations.recording.folder.storage import is_folder, listed
 
 _LOGGER = logging.getLogger("tb_activations")
 

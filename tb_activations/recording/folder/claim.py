@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import tensorflow as tf
 from tensorboard.compat.proto.event_pb2 import Event
 
 from tb_activations.events.assemble import decode
 from tb_activations.events.reader import collect, thinned
 from tb_activations.events.run import Run
 from tb_activations.events.schema import RUN
-from tb_activations.recording.folder import files
+from tb_activations.recording.folder import files, storage
 from tb_activations.recording.folder.lock import FolderLock
 
 RESUMED_RECORDS = 4096
@@ -84,7 +83,7 @@ class Claim:
         Args:
             own: event files that the claimant wrote.
         """
-        lock = FolderLock.acquire(self.log_dir, self._owner) if tf.io.gfile.isdir(self.log_dir) else None
+        lock = FolderLock.acquire(self.log_dir, self._owner) if storage.is_folder(self.log_dir) else None
         if lock is None:
             return False
         self._lock = lock
@@ -117,7 +116,7 @@ def claim_folder(log_dir: str, owner: int | None = None) -> Claim:
         TakenFolderError: another training is recording in the folder.
         OSError, tf.errors.OpError: the folder cannot be made or read.
     """
-    tf.io.gfile.makedirs(log_dir)
+    storage.make_folders(log_dir)
     lock = FolderLock.acquire(log_dir, owner)
     if lock is None:
         raise TakenFolderError("another training is recording in the folder")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.event_pb2 import Event
 
 from tb_activations.events.errors import UnreadableRunError
+from tb_activations.events.record_file import DamagedFileError, records_in
 from tb_activations.events.schema import LAYERS, RUN, STATE
+from tb_activations.recording.folder import storage
 from tb_activations.recording.folder.lock import is_remote
 
 LARGEST_RUN = 2**30
@@ -29,20 +33,9 @@ _METADATA = b'{"schema": '
 Wanted = Callable[[bytes], bool]
 
 
-def is_folder(path: str) -> bool:
-    """Whether there is a folder at this path."""
-    return bool(tf.io.gfile.isdir(path))
-
-
-def listed(folder: str) -> list[str]:
-    """Names in the folder; on some filesystems those of folders end with a slash."""
-    names: list[str] = tf.io.gfile.listdir(folder)
-    return names
-
-
 def event_files(folder: str) -> list[str]:
     """Paths of everything in the folder that has the name of an event file, sorted."""
-    return [os.path.join(folder, name) for name in sorted(tf.io.gfile.listdir(folder)) if "tfevents" in name]
+    return [os.path.join(folder, name) for name in sorted(storage.listed(folder)) if "tfevents" in name]
 
 
 def holds_a_run(path: str) -> bool:
@@ -51,15 +44,15 @@ def holds_a_run(path: str) -> bool:
     if not is_remote(path) and not os.path.isfile(path):
         return False
     try:
-        with tf.io.gfile.GFile(path, "rb") as file:
+        with storage.opened(path) as file:
             return any(RUN.encode() in head for head in _record_heads(file))
-    except tf.errors.OpError:
+    except (OSError, tf.errors.OpError):
         return False
 
 
 def size(paths: Sequence[str]) -> int:
     """Bytes of the files together."""
-    return sum(int(tf.io.gfile.stat(path).length) for path in paths)
+    return sum(map(storage.length, paths))
 
 
 def events(paths: Sequence[str], wanted: Wanted = lambda record: _OURS in record) -> Iterator[Event]:
@@ -96,7 +89,7 @@ def outline(paths: Sequence[str]) -> Iterator[Event]:
             return
 
 
-def _record_heads(file: tf.io.gfile.GFile) -> Iterator[bytes]:
+def _record_heads(file: Any) -> Iterator[bytes]:
     """The first bytes of the first records; a record is its length, 8 bytes, a checksum of 4, the event, another 4."""
     head, start = file.read(_HEAD), 0
     is_whole = len(head) < _HEAD
@@ -117,6 +110,10 @@ def _record_heads(file: tf.io.gfile.GFile) -> Iterator[bytes]:
 
 
 def _records(path: str) -> Iterator[bytes]:
+    if not storage.is_of_tensorflow(path):
+        with contextlib.suppress(DamagedFileError):
+            yield from records_in(storage.read(path))
+        return
     dataset, delivered = tf.data.TFRecordDataset(path, buffer_size=2**22), 0
     try:
         for batch in dataset.batch(_BATCH):

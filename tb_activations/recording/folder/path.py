@@ -6,6 +6,7 @@ import os
 
 import tensorflow as tf
 
+from tb_activations.recording.folder import storage
 from tb_activations.recording.folder.lock import is_remote
 from tb_activations.records.arguments import invalid
 
@@ -35,10 +36,11 @@ def check_log_dir(log_dir: str) -> None:
     if not log_dir:
         raise invalid("log_dir", repr(log_dir), _ALLOWED)
     try:
-        is_file = tf.io.gfile.exists(log_dir) and not tf.io.gfile.isdir(log_dir)
-    except tf.errors.UnimplementedError as error:
-        raise invalid("log_dir", f"{log_dir!r} ({error.message})", _ALLOWED) from error
-    except tf.errors.OpError:
+        storage.check_known(log_dir)
+        is_taken = storage.is_file(log_dir)
+    except ValueError as error:
+        raise invalid("log_dir", f"{log_dir!r} ({error})", _ALLOWED) from error
+    except (OSError, tf.errors.OpError):
         return
-    if is_file:
+    if is_taken:
         raise invalid("log_dir", f"{log_dir!r} is a file", _ALLOWED)

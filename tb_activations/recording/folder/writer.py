@@ -1,4 +1,4 @@
-"""Event files, written by TensorFlow: its framing, its checksums, every filesystem it knows."""
+"""Event files, on every filesystem that TensorFlow or TensorBoard knows."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 
-import tensorflow as tf
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 
 from tb_activations.recording.folder.claim import Claim
 from tb_activations.recording.folder.heads import Heads
 from tb_activations.recording.folder.lock import is_remote
+from tb_activations.recording.folder.storage import RecordWriter, exists, record_writer
+from tb_activations.recording.folder.uploads import Start, Uploads, at_once
 
 FLUSH_SECONDS = 5.0
 REMOTE_SECONDS, REMOTE_SHARE = 60.0, 0.01
@@ -43,9 +44,7 @@ class RunWriter:
         wall_clock: seconds since the epoch, for the times of the records.
         not_before: wall time of the last record before this file.
         waiting: events that an earlier writer of the folder could not upload.
-
-    Attributes:
-        waiting: events that are to be uploaded, in their serialized form; none for a local folder.
+        start: starts an upload.
     """
 
     def __init__(
@@ -55,15 +54,17 @@ class RunWriter:
         wall_clock: Clock = time.time,
         not_before: float = 0.0,
         waiting: Sequence[bytes] = (),
+        start: Start = at_once,
     ) -> None:
         self._claim = claim
         self._clock, self._wall_clock = clock, wall_clock
         self.last_time = max(not_before, claim.last_time)
-        self._file: tf.io.TFRecordWriter | None = None
+        self._file: RecordWriter | None = None
         self._is_remote = is_remote(claim.log_dir)
         self._own: list[str] = []
         self._heads, self._last_step = Heads(), -1
-        self.waiting = list(waiting)
+        self._waiting = list(waiting)
+        self._uploads = Uploads(start)
         self._begun = self._flushed = math.nan
 
     def write(self, summary: Summary, step: int) -> None:
@@ -74,7 +75,7 @@ class RunWriter:
             OSError, tf.errors.OpError: the file cannot be written.
         """
         if self._is_remote:
-            self.waiting += self._head()
+            self._waiting += self._head()
             summary = self._heads.completed(summary)
         self._append(summary=summary, step=step)
         if self._is_due():
@@ -104,6 +105,7 @@ class RunWriter:
         """Puts everything on disk and lets others write into the folder; `resume` may follow."""
         self._claim.check()
         self._put()
+        self._uploads.end()
         self._claim.release()
 
     def resume(self) -> bool:
@@ -120,14 +122,24 @@ class RunWriter:
         file, self._file = self._file, None
         if file is not None:
             file.close()
-        if self.waiting:
+        self._uploads.end()
+        if self._waiting:
             self._upload()
+            self._uploads.end()
+
+    def take_back(self) -> list[bytes]:
+        """Events, in their serialized form, that this writer has not uploaded and does not try to any more."""
+        events, self._waiting = [*self._uploads.take_back(), *self._waiting], []
+        return events
 
     def _is_due(self) -> bool:
         now, wait = self._clock(), FLUSH_SECONDS
         if self._is_remote:
-            if sum(map(len, self.waiting)) > REMOTE_BYTES:
+            if sum(map(len, self._waiting)) > REMOTE_BYTES:
                 return True
+            if self._uploads.is_running:
+                # What comes meanwhile goes into the next file.
+                return False
             elapsed = now - self._begun
             wait = max(FLUSH_SECONDS, min(elapsed / 2, REMOTE_SECONDS), elapsed * REMOTE_SHARE)
         # The very first event is flushed at once: it is what makes the tab appear. A clock may go back.
@@ -137,9 +149,9 @@ class RunWriter:
         if self._file is not None:
             self._file.flush()
             # Writing to a deleted file raises no error.
-            if not tf.io.gfile.exists(self._own[-1]):
+            if not exists(self._own[-1]):
                 raise FileNotFoundError(f"the event file {self._own[-1]} has been deleted")
-        elif self.waiting:
+        elif self._waiting:
             self._upload()
         else:
             return
@@ -147,16 +159,16 @@ class RunWriter:
         self._begun = self._flushed if math.isnan(self._begun) else self._begun
 
     def _upload(self) -> None:
-        file = self._create()
-        for event in self.waiting:
-            file.write(event)
-        file.close()
-        self.waiting = []
+        self._uploads.end()
+        events, self._waiting = self._waiting, []
+        self._uploads.begin(self._new_path(), self._event(file_version=_FILE_VERSION), events)
+        if not self._uploads.is_running:
+            self._uploads.end()
 
     def _append(self, *, step: int, **fields: object) -> None:
         self._claim.check()
         if self._is_remote:
-            self.waiting.append(self._event(step=step, **fields))
+            self._waiting.append(self._event(step=step, **fields))
         else:
             self._file = self._file or self._create()
             self._file.write(self._event(step=step, **fields))
@@ -164,19 +176,22 @@ class RunWriter:
 
     def _head(self) -> list[bytes]:
         """What a file begins with that is not the first, if the next event is its first."""
-        description = None if self.waiting else self._heads.begin()
+        description = None if self._waiting else self._heads.begin()
         # A description withdraws what was written before for its step and later ones: here, nothing.
         return [] if description is None else [self._event(summary=description, step=self._last_step + 1)]
 
-    def _create(self) -> tf.io.TFRecordWriter:
+    def _create(self) -> RecordWriter:
+        file = record_writer(self._new_path())
+        file.write(self._event(file_version=_FILE_VERSION))
+        return file
+
+    def _new_path(self) -> str:
         earlier = [*self._claim.present, *self._own]
         seconds = [int(found[1]) for path in earlier if (found := re.search(r"tfevents\.(\d{1,15})(?!\d)", path))]
         second = max(int(self._wall_clock()), max(seconds, default=0) + 1)
         name = f"events.out.tfevents.{second:010d}.{socket.gethostname()}.{os.getpid()}.{next(_counter)}"
         self._own.append(os.path.join(self._claim.log_dir, name))
-        file = tf.io.TFRecordWriter(self._own[-1])
-        file.write(self._event(file_version=_FILE_VERSION))
-        return file
+        return self._own[-1]
 
     def _event(self, **fields: object) -> bytes:
         self.last_time = max(self.last_time, self._wall_clock())

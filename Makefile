@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint docs bench bench-quick bench-tab bench-networks bench-alternatives bench-runs bench-pruning bench-judging pictures bench-regression bench-probe bench-long fuzz kills test-versions thorough accuracy advice compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
+.PHONY: help demo test check lint docs bench bench-quick bench-tab bench-networks bench-alternatives bench-runs bench-pruning bench-judging pictures bench-regression bench-remote bench-probe bench-long fuzz kills test-versions thorough accuracy advice compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ bench-regression: $(VENV)/.dev ## repeat a training 20 times, with one and two t
 
 bench-judging: $(VENV)/.dev ## time the rules on records of 1,000 layers with a finding in each
 	$(BIN)/python -m benchmarks.judging
+
+bench-remote: $(VENV)/.dev ## time the steps of a training that is recorded on a slow S3-compatible server
+	$(BIN)/python -m benchmarks.remote
 
 bench-probe: $(VENV)/.dev ## measure `probe` on all layers, compared with the usual recipes
 	$(BIN)/python -m benchmarks.probe_cost

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from tb_activations.events import schema
 from tb_activations.events.epoch_metrics import epoch_from_json
 from tb_activations.events.errors import UnreadableRunError
-from tb_activations.events.json_codec import finding_from_json, run_from_json
+from tb_activations.events.findings import stored_findings
+from tb_activations.events.json_codec import run_from_json
 from tb_activations.events.packing import unpack
 from tb_activations.events.rows import Description, Rows
 from tb_activations.events.run import Run
@@ -193,16 +194,9 @@ class _Decoder:
         return known
 
     def _findings(self) -> tuple[Finding, ...]:
-        points = self._points.get(schema.FINDINGS, [])
-        if not points:
-            return ()
-        findings = []
-        for text in points[-1].value.ravel():
-            try:
-                findings.append(finding_from_json(_text(text, "a finding")))
-            except UnreadableRunError:
-                self.dropped += 1
-        return tuple(findings)
+        findings, unreadable = stored_findings([point.value for point in self._points.get(schema.FINDINGS, [])])
+        self.dropped += unreadable
+        return findings
 
     def _states(self) -> tuple[StoredState, ...]:
         states = []

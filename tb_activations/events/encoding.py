@@ -14,7 +14,8 @@ from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING, DT_UINT8
 
 from tb_activations.events import schema
 from tb_activations.events.epoch_metrics import epoch_to_json
-from tb_activations.events.json_codec import finding_to_json, run_to_json
+from tb_activations.events.findings import ChangedFindings
+from tb_activations.events.json_codec import run_to_json
 from tb_activations.events.packing import pack
 from tb_activations.events.sequences import VALUES as SEQUENCE_VALUES
 from tb_activations.events.sequences import stored as stored_sequences
@@ -35,6 +36,7 @@ class Encoder:
     def __init__(self) -> None:
         self._described: set[str] = set()
         self._units = UnitPacker()
+        self._changed = ChangedFindings()
 
     def run(self, spec: RunSpec) -> Summary:
         """The description of the run; comes first in the file, and again whenever a training starts."""
@@ -48,6 +50,7 @@ class Encoder:
         rules: Sequence[str] = (),
         training: Mapping[str, int] | None = None,
         findings: Sequence[Finding] | None = None,
+        are_findings_whole: bool = True,
         histograms: NDArray[np.float32] | None = None,
         sequences: NDArray[np.float32] | None = None,
         cost: NDArray[np.float32] | None = None,
@@ -62,6 +65,7 @@ class Encoder:
             rules: rule ids, one per column of `outcomes`.
             training: `Outcome` of the rules for the training as a whole by id; the same rules at every step.
             findings: all findings of the run so far, open and closed; empty if there are none.
+            are_findings_whole: whether all of them are written, or those that opened, changed or closed.
             histograms: `[layers, 2, 32]` float32, see `schema.HISTOGRAMS`.
             sequences: `[layers, 1 + 2 * 64]` float32, see `SequenceTable`; NaN in rows that are no cells.
             cost: `[COST_COLUMNS]` float32.
@@ -99,7 +103,7 @@ class Encoder:
             _check_shape("cost", cost, (len(schema.COST_COLUMNS),))
             values.append(self._numbers(schema.COST, cost))
         if findings is not None:
-            values.append(self._findings(findings))
+            values.append(self._findings(findings, are_whole=are_findings_whole))
         return Summary(value=values)
 
     def again(self, record: StepRecord) -> Summary:
@@ -109,7 +113,7 @@ class Encoder:
 
     def findings(self, findings: Sequence[Finding]) -> Summary:
         """All findings of the run so far without a step, for the end of a training."""
-        return Summary(value=[self._findings(findings)])
+        return Summary(value=[self._findings(findings, are_whole=True)])
 
     def state(self, state: StoredState) -> Summary:
         """The state of the training, so that another one can continue it."""
@@ -127,8 +131,8 @@ class Encoder:
             self._described.add(value.tag)
             summary.value.append(value)
 
-    def _findings(self, findings: Sequence[Finding]) -> Summary.Value:
-        return self._value(schema.FINDINGS, _text_list_tensor([finding_to_json(finding) for finding in findings]))
+    def _findings(self, findings: Sequence[Finding], *, are_whole: bool) -> Summary.Value:
+        return self._value(schema.FINDINGS, _packed_tensor(self._changed.point(findings, are_whole=are_whole)))
 
     def _packed(self, tag: str, table: NDArray[np.float32]) -> Summary.Value:
         return self._value(tag, _packed_tensor(pack(table)))
@@ -177,9 +181,3 @@ def _packed_tensor(packed: bytes) -> TensorProto:
 
 def _text_tensor(text: str) -> TensorProto:
     return TensorProto(dtype=DT_STRING, tensor_shape=_shape(()), string_val=[text.encode()])
-
-
-def _text_list_tensor(texts: Sequence[str]) -> TensorProto:
-    return TensorProto(
-        dtype=DT_STRING, tensor_shape=_shape((len(texts),)), string_val=[text.encode() for text in texts]
-    )

@@ -36,7 +36,7 @@ def pack(table: NDArray[np.float32] | NDArray[np.uint8]) -> bytes:
 
 def shape_of(packed: bytes) -> tuple[int, ...]:
     """The shape that the bytes state, without unpacking the values; () if they are damaged."""
-    content, _ = _inflated(packed, 4 + 4 * MOST_AXES)
+    content, _ = inflated(packed, 4 + 4 * MOST_AXES)
     axes = struct.unpack_from("<I", content)[0] if len(content) >= 4 else 0
     if not 0 < axes <= MOST_AXES or len(content) < 4 + 4 * axes:
         return ()
@@ -48,7 +48,7 @@ def unpack(packed: bytes, kind: type[np.generic]) -> NDArray[Any]:
     shape, itemsize = shape_of(packed), np.dtype(kind).itemsize
     start = 4 + 4 * len(shape)
     size = start + math.prod(shape) * itemsize
-    content, is_whole = _inflated(packed, size + 1) if shape and size <= LARGEST else (b"", False)
+    content, is_whole = inflated(packed, size + 1) if shape and size <= LARGEST else (b"", False)
     if not is_whole or len(content) != size:
         return np.empty(0, object)
     values = np.frombuffer(content, np.uint8, offset=start)
@@ -59,8 +59,8 @@ def unpack(packed: bytes, kind: type[np.generic]) -> NDArray[Any]:
     return np.ascontiguousarray(np.moveaxis(columns, 0, -1)).astype(np.float32, copy=False)
 
 
-def _inflated(packed: bytes, most: int) -> tuple[bytes, bool]:
-    """At most this many bytes, and whether they are all that was packed."""
+def inflated(packed: bytes, most: int) -> tuple[bytes, bool]:
+    """At most this many bytes of what zlib packed, and whether they are all of it."""
     inflating = zlib.decompressobj()
     try:
         content = inflating.decompress(packed, most)

@@ -15,7 +15,7 @@ from tb_activations.records.columns import (
 )
 
 PLUGIN_NAME = "layer_health"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 RUN = "layer_health/run"
 LAYERS = "layer_health/layers"
@@ -38,7 +38,8 @@ PACKED: dict[str, type[np.generic]] = {
     SEQUENCES: np.float32,
     OUTCOMES: np.uint8,
 }
-"""Tags whose points are packed tables of this kind; so are `UNITS`. Version 1 has plain tensors instead."""
+"""Tags whose points are packed tables of this kind; so are `UNITS`. Version 1 has plain tensors instead.
+Since version 3 `FINDINGS` are packed as well, in a form of their own."""
 
 HISTOGRAM_SHAPE = (len(HISTOGRAM_KINDS), HISTOGRAM_BUCKETS + 2)
 """Shape of one layer in `HISTOGRAMS`: kinds, then lowest edge, highest edge and counts."""

@@ -224,12 +224,14 @@ class OpenRun:
             self._describe(record.step)
         with_units = self._spacing.wants_units(record.step)
         with_scalars = self._with_stock and self._spacing.wants_scalars(record.step)
+        findings = judgement.findings if judgement.changes else None
         summary = output.encoder.record(
             record,
             outcomes=judgement.outcomes,
             rules=self._judging.rules,
             training=dict(zip(self._judging.training_rules, judgement.training.tolist(), strict=True)),
-            findings=judgement.findings if judgement.changes else None,
+            findings=findings,
+            are_findings_whole=findings is None or self._spacing.wants_whole(record.step, len(findings)),
             histograms=histograms,
             sequences=sequences,
             cost=cost,

@@ -13,6 +13,9 @@ UNITS_GROWTH = 1.2
 """The share of samples of every unit is written as often. Which units are silent is in every record."""
 SCALARS_GROWTH = 1.02
 """Stock scalars are written as often; TensorBoard shows at most 1,000 points of a scalar."""
+FINDINGS_GROWTH = 1.2
+FEW_FINDINGS = 16
+"""All findings are written as often, and whenever one changes in a run with few; otherwise those that changed."""
 
 
 class Spacing:
@@ -30,7 +33,7 @@ class Spacing:
     def begin_run(self, written_step: int = -1, histogram_step: int = -1) -> None:
         """Begins a run, or continues one in which these steps were written last."""
         self._written_step, self._histogram_step = written_step, histogram_step
-        self._units_step = self._scalars_step = -1
+        self._units_step = self._scalars_step = self._findings_step = -1
 
     def is_due(self, step: int) -> bool:
         """Whether a step without news is written; counts those that are close to the one before."""
@@ -55,6 +58,13 @@ class Spacing:
     def wants_scalars(self, step: int) -> bool:
         """Whether stock scalars are written with the record of this step."""
         return step >= self._scalars_step * SCALARS_GROWTH
+
+    def wants_whole(self, step: int, findings: int) -> bool:
+        """Whether all findings are written with the record of this step, which has a change; takes note if so."""
+        is_due = findings <= FEW_FINDINGS or step >= self._findings_step * FINDINGS_GROWTH + 1
+        if is_due:
+            self._findings_step = step
+        return is_due
 
     def wrote(self, step: int, *, with_units: bool, with_scalars: bool) -> None:
         """Takes note that the record of this step was written."""

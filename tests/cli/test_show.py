@@ -69,7 +69,7 @@ def test_an_own_run_is_described_with_its_schema(sick: Path, call: Call) -> None
     assert "Verdict: dense_2: 100% of units dead since step 120." in answer.out
     (layers,) = [row for row in rows(answer.out) if row[:2] == ["layer_health", "layer_health/layers"]]
     assert layers[2:4] == ["40", "0 to 390"]
-    assert layers[-1] == "2"
+    assert layers[-1] == "3"
 
 
 def test_a_single_file_can_be_shown(sick: Path, call: Call) -> None:

@@ -8,6 +8,7 @@ from tensorboard.util.tensor_util import make_ndarray
 
 from tb_activations.events import schema
 from tb_activations.events.encoding import Encoder
+from tb_activations.events.findings import stored_findings
 from tb_activations.events.packing import unpack
 from tb_activations.events.unit_coding import quantize_activity, quantize_peak
 from tb_activations.recording import stock
@@ -53,7 +54,7 @@ def test_what_is_not_given_is_not_written() -> None:
 
 def test_no_findings_are_written_as_none() -> None:
     found = values(Encoder().record(record(), findings=[]))
-    assert make_ndarray(found[schema.FINDINGS].tensor).shape == (0,)
+    assert stored_findings([make_ndarray(found[schema.FINDINGS].tensor)]) == ((), 0)
 
 
 def test_metadata_stand_at_the_first_value_of_a_tag_only() -> None:
@@ -62,7 +63,7 @@ def test_metadata_stand_at_the_first_value_of_a_tag_only() -> None:
     metadata = first[schema.LAYERS].metadata
     assert metadata.plugin_data.plugin_name == "layer_health"
     assert metadata.data_class == DATA_CLASS_TENSOR
-    assert json.loads(metadata.plugin_data.content) == {"schema": 2, "columns": list(LAYER_COLUMNS)}
+    assert json.loads(metadata.plugin_data.content) == {"schema": 3, "columns": list(LAYER_COLUMNS)}
     assert not any(value.HasField("metadata") for value in second.values())
 
 

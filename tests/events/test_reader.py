@@ -206,7 +206,7 @@ def test_a_damaged_record_hides_nothing_before_it_and_is_named(tmp_path: Path) -
 
 def test_a_newer_schema_is_refused_with_both_versions(tmp_path: Path) -> None:
     write_newer_schema(tmp_path, "new")
-    with pytest.raises(SchemaError, match=r"schema version 99, but this installation reads up to version 2"):
+    with pytest.raises(SchemaError, match=r"schema version 99, but this installation reads up to version 3"):
         load(tmp_path)
 
 

@@ -73,7 +73,13 @@ def value_of(tag: str, tensor: Any) -> Any:
         return [text.decode() for text in tensor.string_val]
     if tensor.dtype == UINT8 and tag in PACKED and len(shape) == 1:
         return unpacked(tensor.tensor_content, PACKED[tag])
+    if tensor.dtype == UINT8 and tag == "findings":
+        return tensor.tensor_content
     return np.frombuffer(tensor.tensor_content, {FLOAT: "<f4", UINT8: "u1"}[tensor.dtype]).reshape(shape)
+
+
+def id_of(finding: dict[str, Any]) -> str:
+    return f"{finding['rule']}:{finding['layer']}:{finding['opened_step']}"
 
 
 class Reader:
@@ -124,8 +130,16 @@ class Reader:
 
     @property
     def findings(self) -> list[dict[str, Any]]:
-        points = list(self.values.get("findings", {}).values())
-        return [json.loads(text) for text in points[-1]] if points else []
+        order: list[str] = []
+        known: dict[str, dict[str, Any]] = {}
+        for value in self.values.get("findings", {}).values():
+            texts = value
+            if isinstance(value, bytes):
+                head, *texts = zlib.decompress(value).decode().split("\n")
+            found = [json.loads(text) for text in texts]
+            known |= {id_of(one): one for one in found}
+            order = json.loads(head) if isinstance(value, bytes) else [id_of(one) for one in found]
+        return [known[one] for one in order]
 
     def table(self, tag: str, column: str) -> Any:
         """`[steps, rows]`, or `[steps]` for the training as a whole."""

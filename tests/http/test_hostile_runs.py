@@ -65,12 +65,14 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("hostile")
     content = fuzzing.write_pictured(folder / "sound", steps=4)
     records = mutants.records_of(content)
+    # Within the last record of a step.
+    last = max(place for place, one in enumerate(records) if schema.STEP.encode() in one)
+    within = sum(len(one) + 16 for one in records[:last]) + len(records[last]) // 2
     half = bytearray(content)
-    # In the last third of the file: the description of the run precedes it.
-    half[len(half) * 2 // 3] ^= 1
+    half[within] ^= 1
     scalars = [Event(step=1, summary=Summary(value=[reconstruction_error(1.0)])).SerializeToString()]
     files: dict[str, mutants.Mutation] = {
-        "truncated": lambda path: path.write_bytes(content[: len(content) * 2 // 3]),
+        "truncated": lambda path: path.write_bytes(content[:within]),
         "bit-flipped": lambda path: path.write_bytes(bytes(half)),
         "empty": lambda path: path.write_bytes(b""),
         "foreign-bytes": lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + content),

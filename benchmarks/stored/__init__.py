@@ -1,0 +1,1 @@
+"""How fast stored runs of a deep network are read and served, and the memory that takes."""

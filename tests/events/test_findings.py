@@ -93,5 +93,5 @@ def test_a_point_that_claims_too_much_is_not_unpacked(monkeypatch: pytest.Monkey
     small = point(pack_findings([ONE.id], [ONE]))
     assert stored_findings([small]) == ((ONE,), 0)
     large = point(pack_findings([ONE.id], [ONE] * 1000))
-    # Neither are earlier points: together they would be as large as one likes.
+    # Neither are earlier points, so that many cannot add up.
     assert stored_findings([small, large]) == ((), 1)

@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint docs bench bench-quick bench-tab bench-networks bench-alternatives bench-runs bench-pruning bench-judging pictures bench-regression bench-remote bench-probe bench-long fuzz kills test-versions thorough accuracy advice compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
+.PHONY: help demo test check lint docs bench bench-quick bench-tab bench-networks bench-alternatives bench-runs bench-pruning bench-judging pictures bench-regression bench-remote bench-stored bench-probe bench-long fuzz kills test-versions thorough accuracy advice compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ bench-alternatives: $(VENV)/.alternatives ## measure other ways to watch a train
 
 bench-runs: $(VENV)/.dev ## measure the command line and the tab with 1,000 runs, compared with TensorBoard's own list
 	$(BIN)/python -m benchmarks.many_runs
+
+bench-stored: $(VENV)/.dev ## measure how fast stored runs of ResNet50 are read and served; write it into docs/benchmarks.md
+	$(BIN)/python -m benchmarks.stored --markdown docs/benchmarks.md
 
 bench-regression: $(VENV)/.dev ## repeat a training 20 times, with one and two threads, and change it in nine ways
 	$(BIN)/python -m benchmarks.regression

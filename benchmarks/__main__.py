@@ -12,6 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# What else runs on a shared machine disturbs less.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from rich.console import Console
 from rich.table import Table
@@ -75,8 +79,8 @@ def _section(rows: Sequence[Sequence[str]]) -> str:
 
 {machine("tensorflow", "keras")}.
 
-Time of observed over plain training: median (lowest-highest) of {TURNS} turns, everything on, random data, by the
-interval between observed steps (`update_freq`). "Not observed" has the callback, but no observed step.
+Time of observed over plain training: median (lowest-highest) of {TURNS} turns, everything on, random data, one
+thread, by the interval between observed steps (`update_freq`). "Not observed" has the callback, but no observed step.
 
 {table(COLUMNS, rows)}"""
 

@@ -17,7 +17,7 @@ from tb_activations.taps.numbers.constants import Constants
 from tb_activations.taps.numbers.samples import COUNTS, TABLE, Samples
 from tb_activations.taps.numbers.several import Several, of_several
 from tb_activations.taps.numbers.statistics import BOUNDS, Activation, Gradient, activation, columns_last, gradient
-from tb_activations.taps.numbers.traced_once import once
+from tb_activations.taps.numbers.traced_once import is_for_xla, once
 
 Output = tuple[tf.Tensor, int | None, tf.Tensor | None, str | None, tuple[float, float] | None]
 """The arguments of `statistics.activation`."""
@@ -75,27 +75,19 @@ def gradients(given: Sequence[tf.Tensor], with_histogram: tf.Tensor | None) -> l
     return [found[at] if at in found else gradient(one, with_histogram) for at, one in enumerate(given)]
 
 
-def _is_for_xla() -> bool:
-    """Whether the current graph is compiled by XLA, which has no sums over sorted segments."""
-    graph: Any = tf.compat.v1.get_default_graph()
-    # Terminates: each graph and context was made within the next one.
-    while graph is not None:
-        context = graph._get_control_flow_context()
-        while context is not None:
-            if context.IsXLAContext():
-                return True
-            context = context.outer_context
-        graph = getattr(graph, "outer_graph", None)
-    return False
-
-
 def _rows(value: tf.Tensor, axis: int | None, constants: Constants) -> tf.Tensor | None:
-    """`[rows, columns]`, the last axis as columns if there is no unit axis; None for what is to be measured alone."""
+    """`[rows, columns]`; None for what is to be measured alone.
+
+    The columns are the last axis if there is no unit axis, and a vector of unknown length is one column, as for
+    `statistics.activation`.
+    """
     rank = value.shape.rank
     if not rank:
         return None
     axis = rank - 1 if axis is None else axis
     columns = value.shape[axis]
+    if rank == 1 and columns is None:
+        return tf.reshape(tf.cast(value, tf.float32), constants([-1, 1]))
     if columns is None or columns < _NARROW:
         return None
     value = columns_last(tf.cast(value, tf.float32), axis)
@@ -104,7 +96,7 @@ def _rows(value: tf.Tensor, axis: int | None, constants: Constants) -> tf.Tensor
 
 def _grouped(rows: Sequence[tf.Tensor | None]) -> _Groups:
     members: dict[int, list[tuple[int, tf.Tensor]]] = collections.defaultdict(list)
-    for place, one in enumerate([] if _is_for_xla() else rows):
+    for place, one in enumerate([] if is_for_xla() else rows):
         if one is not None:
             members[one.shape[-1]].append((place, one))
     if not all(one.shape[0] for group in members.values() for _, one in group):

@@ -112,7 +112,7 @@ def _of_heads(whole: Activation, further: tf.Tensor, entropy: tf.Tensor, peak: t
 class _Logits:
     """Logits `[heads, queries, keys]`, and which of them belong to keys; `is_key` is None if all do.
 
-    `keys` is the number of keys: of each query `[heads, queries]` if `is_key` says so, else a scalar.
+    `keys` is the number of keys: of each query `[heads, queries]`, or a scalar without `is_key`.
     """
 
     def __init__(self, value: tf.Tensor, is_key: tf.Tensor | None) -> None:

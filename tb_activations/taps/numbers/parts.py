@@ -98,7 +98,13 @@ _PLAIN = [5e-31, 1e38]
 
 def _lengths_and_others(kept: Sequence[Long]) -> list[tf.Tensor]:
     """`[2, tensors]`, as `norms`; no element for no tensors."""
-    if any(one.odd is None for one in kept):
+    # After a step that XLA compiled there are both: weights from before the update, and gradients.
+    known = [place for place, one in enumerate(kept) if one.odd is None]
+    if known and len(known) < len(kept):
+        rest = [place for place, one in enumerate(kept) if one.odd is not None]
+        parts = [table for part in (known, rest) for table in _lengths_and_others([kept[place] for place in part])]
+        return [tf.gather(tf.concat(parts, 1), np.argsort([*known, *rest]), axis=1)]
+    if known:
         return _of_norms([one.squares for one in kept], [one.size for one in kept])
     odd = [one.odd for one in kept if one.odd is not None]
     if not odd:

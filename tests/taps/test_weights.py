@@ -136,6 +136,17 @@ def test_large_weights_that_leave_the_range_when_squared_have_their_norm(run: An
         assert seen[f"{kind}nonfinite"].tolist() == [np.count_nonzero(~np.isfinite(one)) for one in values]
 
 
+def test_large_weights_of_a_step_that_xla_compiled_are_measured_after_it() -> None:
+    weight, small, gradient = normal(300, 300), normal(4, 3), normal(300, 300)
+    held = tf.function(lambda: before([tf.constant(weight), tf.constant(small)]), jit_compile=True)()
+    given = [tf.constant(gradient), tf.constant(small)]
+    after = [tf.constant(weight), tf.constant(small)]
+    seen = [dict(zip(WEIGHT_STATISTICS, one.numpy(), strict=True)) for one in updated(held, given, after)]
+    for found, own, arrived in zip(seen, (weight, small), (gradient, small), strict=True):
+        assert found["norm"] == pytest.approx(np.linalg.norm(own), rel=1e-4)
+        assert found["gradient_norm"] == pytest.approx(np.linalg.norm(arrived), rel=1e-4)
+
+
 def test_no_weights_have_no_statistics() -> None:
     assert updated([], [], []) == []
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+Floats = NDArray[np.float64] | NDArray[np.float32]
+
 FIRST_LEVEL = 1
 LAST_LEVEL = 253
 NOT_MEASURED = 254
@@ -34,18 +36,26 @@ _ACTIVITY = _table(-_ACTIVITY_DECADES + _ACTIVITY_DECADES * _LEVELS / _ACTIVITY_
 _PEAK = _table(_PEAK_LOWEST + _PEAK_DECADES * _LEVELS / _PEAK_STEPS, np.inf)
 
 
-def _levels(values: NDArray[np.float64], lowest: float, per_decade: float) -> NDArray[np.float64]:
+def _levels(values: Floats, lowest: float, per_decade: float) -> NDArray[np.uint8]:
     # Zeros, NaN and infinities get an arbitrary level; the caller overwrites it.
     with np.errstate(divide="ignore", invalid="ignore"):
-        exponents = np.log10(values) - lowest
-    level = np.rint(np.nan_to_num(exponents, nan=0.0, posinf=0.0, neginf=0.0) * per_decade)
-    clipped: NDArray[np.float64] = np.clip(level + FIRST_LEVEL, FIRST_LEVEL, LAST_LEVEL)
-    return clipped
+        level = np.log10(values) - lowest
+        level *= per_decade
+        levels: NDArray[np.uint8] = np.clip(np.rint(level) + FIRST_LEVEL, FIRST_LEVEL, LAST_LEVEL).astype(np.uint8)
+    return levels
 
 
-def _reject_negative(values: NDArray[np.float64], name: str) -> None:
-    if np.any(values < 0):
-        raise ValueError(f"{name} must not be negative, got {values[values < 0].flat[0]}")
+def _floats(values: ArrayLike, name: str) -> Floats:
+    """As float64; restored values stay float32, which takes less time and is far from the next level.
+
+    Raises:
+        ValueError: a value is negative.
+    """
+    given = np.asarray(values)
+    floats: Floats = given if given.dtype == np.float32 else given.astype(np.float64)
+    if np.any(floats < 0):
+        raise ValueError(f"{name} must not be negative, got {floats[floats < 0].flat[0]}")
+    return floats
 
 
 def quantize_activity(activity: ArrayLike) -> NDArray[np.uint8]:
@@ -57,12 +67,14 @@ def quantize_activity(activity: ArrayLike) -> NDArray[np.uint8]:
     Raises:
         ValueError: a share is negative.
     """
-    values = np.asarray(activity, np.float64)
-    _reject_negative(values, "activity")
-    codes = _levels(values, -_ACTIVITY_DECADES, _ACTIVITY_STEPS / _ACTIVITY_DECADES)
-    codes = np.where(values == 0, 0, codes)
-    codes = np.where(values >= 1, TOP, codes)
-    return np.where(np.isnan(values), NOT_MEASURED, codes).astype(np.uint8)
+    values = _floats(activity, "activity")
+    codes = np.full(values.shape, NOT_MEASURED, np.uint8)
+    codes[values == 0] = 0
+    codes[values >= 1] = TOP
+    # Most units of many networks are always active.
+    between = (values > 0) & (values < 1)
+    codes[between] = _levels(values[between], -_ACTIVITY_DECADES, _ACTIVITY_STEPS / _ACTIVITY_DECADES)
+    return codes
 
 
 def restore_activity(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -79,12 +91,12 @@ def quantize_peak(peak: ArrayLike) -> NDArray[np.uint8]:
     Raises:
         ValueError: a value is negative.
     """
-    values = np.asarray(peak, np.float64)
-    _reject_negative(values, "peak")
-    codes = _levels(values, _PEAK_LOWEST, _PEAK_STEPS / _PEAK_DECADES)
-    codes = np.where(values == 0, 0, codes)
-    codes = np.where(np.isposinf(values), TOP, codes)
-    return np.where(np.isnan(values), NOT_MEASURED, codes).astype(np.uint8)
+    values = _floats(peak, "peak")
+    codes = np.asarray(_levels(values, _PEAK_LOWEST, _PEAK_STEPS / _PEAK_DECADES))
+    codes[values == 0] = 0
+    codes[np.isposinf(values)] = TOP
+    codes[np.isnan(values)] = NOT_MEASURED
+    return codes
 
 
 def restore_peak(codes: NDArray[np.uint8]) -> NDArray[np.float32]:

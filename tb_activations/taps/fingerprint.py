@@ -54,7 +54,12 @@ def _elements(variable: Any, size: int, count: int) -> NDArray[np.float32]:
     places = np.arange(size) if count >= size else np.unique((np.arange(count) * _GOLDEN % 1 * size).astype(np.int64))
     try:
         # Gathered from the value: after a gather from a variable, TensorFlow copies that variable on every later read.
-        values = tf.gather(tf.reshape(tf.convert_to_tensor(variable), [-1]), places).numpy()
+        tensor = tf.convert_to_tensor(variable)
+        if ":CPU:" in tensor.device:
+            # Without a copy, and without operations, of which hundreds of weights would need thousands.
+            values = np.asarray(tensor).reshape(-1)[places]
+        else:
+            values = tf.gather(tf.reshape(tensor, [-1]), places).numpy()
         values = np.real(values) if np.iscomplexobj(values) else values
         return np.asarray(values).astype(np.float32)
     except Exception as error:

@@ -93,6 +93,27 @@ def test_only_what_would_be_merged_is_computed_again(functions: list[Any], is_co
     np.testing.assert_allclose(actual, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("follows", "is_copied"),
+    [
+        (lambda value: tf.nn.bias_add(value, tf.ones([4])), False),
+        (lambda value: value * 0.5, True),
+        (lambda value: value + 1.0, True),
+    ],
+)
+def test_a_batched_product_is_not_merged_with_a_bias(follows: Callable[[Any], Any], is_copied: bool) -> None:
+    copied = []
+
+    def step(x: Any) -> Any:
+        product = tf.matmul(x, tf.ones([1, 3, 4]))
+        after = follows(product)
+        copied.append(aside(product) is not product)
+        return after
+
+    tf.function(step, autograph=False).get_concrete_function(tf.TensorSpec([2, 5, 3]))
+    assert copied == [is_copied]
+
+
 def sum_of_sums(reads: Callable[[Any], Any]) -> tuple[Any, Any, int]:
     """A sum of sums; what is read of the inner one; how many operations add."""
 

@@ -201,7 +201,7 @@ def test_other_columns_do_not_describe_heads() -> None:
 
 @pytest.mark.parametrize(("batch", "length"), [(1, 1), (1, 4096), (3, 50), (32, 128), (500, 7), (200, 1), (0, 5)])
 def test_queries_are_spread_over_batch_and_sequence(batch: int, length: int) -> None:
-    rows, queries = (index.numpy() for index in places(batch, length))
+    rows, queries = places(batch, length)
     assert len(rows) * len(queries) <= MOST_QUERIES
     assert len(rows) * len(queries) >= min(batch * length, MOST_QUERIES // 2)
     for index, size in ((rows, batch), (queries, length)):

@@ -118,6 +118,35 @@ def test_values_that_are_not_finite_are_counted_and_left_out(run: Any) -> None:
     assert seen["gradient_norm"] == pytest.approx(np.linalg.norm(gradient[np.isfinite(gradient)]), rel=1e-4)
 
 
+def test_large_weights_that_leave_the_range_when_squared_have_their_norm(run: Any) -> None:
+    plain = normal(300, 300)
+    spoiled = plain.copy()
+    spoiled[3, 4], spoiled[7, 7] = np.nan, np.inf
+    weights = [plain, np.zeros_like(plain), spoiled, plain * np.float32(1e25), plain * np.float32(1e-25)]
+    gradients = weights[::-1]
+
+    def measure() -> tf.Tensor:
+        held = before([tf.constant(weight) for weight in weights])
+        return tf.stack(updated(held, [tf.constant(one) for one in gradients], [tf.constant(one) for one in weights]))
+
+    seen = dict(zip(WEIGHT_STATISTICS, run(measure).numpy().T, strict=True))
+    for kind, values in (("", weights), ("gradient_", gradients)):
+        expected = [np.linalg.norm(one[np.isfinite(one)].astype(np.float64)) for one in values]
+        np.testing.assert_allclose(seen[f"{kind}norm"], expected, rtol=1e-4)
+        assert seen[f"{kind}nonfinite"].tolist() == [np.count_nonzero(~np.isfinite(one)) for one in values]
+
+
+def test_large_weights_of_a_step_that_xla_compiled_are_measured_after_it() -> None:
+    weight, small, gradient = normal(300, 300), normal(4, 3), normal(300, 300)
+    held = tf.function(lambda: before([tf.constant(weight), tf.constant(small)]), jit_compile=True)()
+    given = [tf.constant(gradient), tf.constant(small)]
+    after = [tf.constant(weight), tf.constant(small)]
+    seen = [dict(zip(WEIGHT_STATISTICS, one.numpy(), strict=True)) for one in updated(held, given, after)]
+    for found, own, arrived in zip(seen, (weight, small), (gradient, small), strict=True):
+        assert found["norm"] == pytest.approx(np.linalg.norm(own), rel=1e-4)
+        assert found["gradient_norm"] == pytest.approx(np.linalg.norm(arrived), rel=1e-4)
+
+
 def test_no_weights_have_no_statistics() -> None:
     assert updated([], [], []) == []
 

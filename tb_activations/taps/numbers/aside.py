@@ -12,8 +12,9 @@ _SUMS = frozenset({"AddV2", "Add", "BiasAdd"})
 _FUNCTIONS = frozenset({"Elu", "Tanh", "Sigmoid", "LeakyRelu"})
 """Functions that are rounded differently when merged with the product before. `Relu` rounds nothing."""
 _MERGING = {
-    **dict.fromkeys(_PRODUCTS, _SUMS | _FUNCTIONS),
-    **dict.fromkeys(_BATCHED, _SUMS | _FUNCTIONS | {"Mul"}),
+    **dict.fromkeys(_PRODUCTS - _BATCHED, _SUMS | _FUNCTIONS),
+    # Never with a bias: a second product would be most of what observing an attention layer takes.
+    **dict.fromkeys(_BATCHED, (_SUMS - {"BiasAdd"}) | _FUNCTIONS | {"Mul"}),
     **dict.fromkeys(_SUMS | {"AddN"}, _SUMS | {"AddN"}),
     **dict.fromkeys(("Mul", "RealDiv"), _SUMS | {"AddN", "Maximum", "Mul", "RealDiv"}),
     # The parts of swish, mish and hard swish, which oneDNN computes at once.

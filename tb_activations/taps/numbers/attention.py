@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
-from tb_activations.taps.numbers import statistics
+from tb_activations.taps.numbers import statistics, together
 from tb_activations.taps.numbers.layout import ACTIVATION_STATISTICS
 from tb_activations.taps.numbers.statistics import Activation
 from tb_activations.taps.numbers.traced_once import once
@@ -31,29 +32,41 @@ _MEASURED = 7
 class Places(NamedTuple):
     """The queries that are measured: `rows` `[rows]` of the batch, and `queries` `[queries]` of each of them."""
 
-    rows: tf.Tensor
-    queries: tf.Tensor
+    rows: Any
+    queries: Any
 
 
 def places(batch: Any, length: Any) -> Places:
-    """At most `MOST_QUERIES` queries, evenly spread over the batch and the sequence; each an int or int32 scalar."""
-    batch, length = tf.convert_to_tensor(batch, tf.int32), tf.convert_to_tensor(length, tf.int32)
-    each = tf.minimum(length, _EACH)
-    rows = tf.minimum(batch, MOST_QUERIES // tf.maximum(each, 1))
-    each = tf.minimum(length, MOST_QUERIES // tf.maximum(rows, 1))
-    return Places(_spread(rows, batch), _spread(each, length))
+    """At most `MOST_QUERIES` queries, evenly spread over the batch and the sequence.
+
+    Args:
+        batch, length: numbers or int32 scalars. Of two numbers the places are arrays: each attention layer would need
+            twenty small operations to find them.
+    """
+    is_known = isinstance(batch, int) and isinstance(length, int)
+    least, most = (min, max) if is_known else (tf.minimum, tf.maximum)
+    each = least(length, _EACH)
+    rows = least(batch, MOST_QUERIES // most(each, 1))
+    each = least(length, MOST_QUERIES // most(rows, 1))
+    numbers = functools.partial(np.arange, dtype=np.int32) if is_known else tf.range
+    # Each in the middle of its share.
+    spread = [(2 * numbers(count) + 1) * size // most(2 * count, 1) for count, size in ((rows, batch), (each, length))]
+    return Places(*spread)
 
 
-def _spread(count: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """`[count]` of the numbers below `size`, each in the middle of its share of them."""
-    return (2 * tf.range(count) + 1) * size // tf.maximum(2 * count, 1)
+def length_of(value: tf.Tensor, axis: int) -> Any:
+    """The length of an axis: a number if it is known, else an int32 scalar."""
+    return tf.shape(value)[axis] if value.shape[axis] is None else value.shape[axis]
 
 
-def taken(value: tf.Tensor, index: tf.Tensor, axis: int) -> tf.Tensor:
+def taken(value: tf.Tensor, index: Any, axis: int) -> tf.Tensor:
     """`value` at these places along an axis; a single one, which stands for all, stays single."""
+    size = length_of(value, axis)
     if value.shape[axis] == 1:
         return value
-    return tf.gather(value, tf.minimum(index, tf.shape(value)[axis] - 1), axis=axis)
+    if isinstance(size, int) and isinstance(index, np.ndarray):
+        return tf.gather(value, np.minimum(index, size - 1).astype(np.int32), axis=axis)
+    return tf.gather(value, tf.minimum(tf.cast(index, tf.int32), size - 1), axis=axis)
 
 
 def unmasked(logits: tf.Tensor) -> tf.Tensor:
@@ -74,21 +87,40 @@ def heads(logits: tf.Tensor, mask: tf.Tensor | None, with_histogram: tf.Tensor |
         mask: boolean, true for the keys of a query; its axes are as long as those of `logits`, or 1. None for all.
         with_histogram: as for `statistics.activation`.
     """
+    flat, *rest = _measured(logits, mask)
+    return _of_heads(statistics.activation(flat, None, with_histogram), *rest)
+
+
+def of_several(given: Sequence[tuple[tf.Tensor, tf.Tensor | None, tf.Tensor | None]]) -> list[Activation]:
+    """`heads` of the attention of several layers; `with_histogram` is the same for all."""
+    measured = [_measured(logits, mask) for logits, mask, _ in given]
+    wholes = together.activations([(flat, None, given[0][2], None, None) for flat, *_ in measured])
+    return [_of_heads(whole, *rest) for whole, (_, *rest) in zip(wholes, measured, strict=True)]
+
+
+def _measured(logits: tf.Tensor, mask: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     given = [tf.cast(logits, tf.float32), *([] if mask is None else [mask])]
     flat, further, entropy, peak = _heads_of(mask is not None)(*given)
-    whole = statistics.activation(flat, None, with_histogram)
+    return flat, further, entropy, peak
+
+
+def _of_heads(whole: Activation, further: tf.Tensor, entropy: tf.Tensor, peak: tf.Tensor) -> Activation:
     unknown = tf.fill([len(ACTIVATION_STATISTICS) - _MEASURED], float("nan"))
     return Activation(tf.concat([whole.values[:_MEASURED], unknown, further], 0), entropy, peak, whole.histogram)
 
 
 class _Logits:
-    """Logits `[heads, queries, keys]`, and which of them belong to keys; `is_key` is None if all do."""
+    """Logits `[heads, queries, keys]`, and which of them belong to keys; `is_key` is None if all do.
+
+    `keys` is the number of keys: of each query `[heads, queries]`, or a scalar without `is_key`.
+    """
 
     def __init__(self, value: tf.Tensor, is_key: tf.Tensor | None) -> None:
         self.value, self.is_key = value, is_key
-        count = tf.cast(tf.shape(value)[-1], tf.float32)
-        everywhere = tf.fill(tf.shape(value)[:2], count)
-        self.keys = everywhere if is_key is None else tf.reduce_sum(tf.cast(is_key, tf.float32), -1)
+        if is_key is None:
+            self.keys = tf.cast(tf.shape(value)[-1], tf.float32)
+        else:
+            self.keys = tf.reduce_sum(tf.cast(is_key, tf.float32), -1)
 
     def only(self, value: tf.Tensor, other: float) -> tf.Tensor:
         """A value for each key, and another one elsewhere."""
@@ -112,7 +144,8 @@ def _heads_of(has_mask: bool) -> Callable[..., Any]:
         likeness, pair = _most_alike(logits, kept, squares)
         further = [tf.reduce_max(peak), tf.reduce_mean(entropy), tf.reduce_mean(heaviest), likeness, *pair]
         flat = tf.reshape(logits.value, [-1]) if is_key is None else tf.boolean_mask(logits.value, is_key)
-        has_keys = tf.reduce_any(logits.keys > 0, 1)
+        # Without a query no head has keys.
+        has_keys = tf.size(kept) > 0 if is_key is None else tf.reduce_any(logits.keys > 0, 1)
         return flat, tf.stack(further), entropy, tf.where(has_keys, peak, float("nan"))
 
     return measure
@@ -139,7 +172,9 @@ def _spreads(logits: _Logits) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _mean_over_queries(values: tf.Tensor, is_judged: tf.Tensor) -> tf.Tensor:
-    """`[heads]` from `[heads, queries]`; NaN for a head without judged queries."""
+    """`[heads]` from `[heads, queries]`; NaN for a head without judged queries. `is_judged` may be a scalar."""
+    if is_judged.shape.rank == 0:
+        return tf.where(is_judged, tf.reduce_mean(values, 1), float("nan"))
     return tf.reduce_sum(tf.where(is_judged, values, 0.0), 1) / tf.reduce_sum(tf.cast(is_judged, tf.float32), 1)
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 import tensorflow as tf
-
-from tb_activations.taps.numbers.traced_once import once
 
 T = TypeVar("T")
 
@@ -38,24 +35,17 @@ def first_maps(value: tf.Tensor, unit_axis: int | None) -> tf.Tensor | None:
     """
     if unit_axis is None or not is_stack(value):
         return None
-    height, width, channels = value.shape[1:] if unit_axis != 1 else (*value.shape[2:], value.shape[1])
-    strides = max(-(-height // SIDE), 1), max(-(-width // SIDE), 1)
-    maps = _cut(unit_axis == 1, strides, value.dtype)(value)
-    shape = [SAMPLES, -(-height // strides[0]), -(-width // strides[1]), min(channels, CHANNELS)]
-    return tf.ensure_shape(maps, shape)
-
-
-@functools.cache
-def _cut(is_channels_first: bool, strides: tuple[int, int], dtype: tf.DType) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Cuts the first maps out of outputs of this kind."""
-
-    @once([tf.TensorSpec([None] * 4, dtype)])
-    def cut(value: tf.Tensor) -> tf.Tensor:
-        maps = tf.cast(value[:SAMPLES], tf.float32)
-        if is_channels_first:
-            maps = tf.transpose(maps, [0, 2, 3, 1])
-        maps = maps[:, :: strides[0], :: strides[1], :CHANNELS]
+    is_channels_first = unit_axis == 1
+    height, width, channels = (*value.shape[2:], value.shape[1]) if is_channels_first else value.shape[1:]
+    rows, columns = max(-(-height // SIDE), 1), max(-(-width // SIDE), 1)
+    # Few operations, of the step itself: calling a function would take longer than copying the maps.
+    if is_channels_first:
+        cut = tf.transpose(value[:SAMPLES, :CHANNELS, ::rows, ::columns], [0, 2, 3, 1])
+    else:
+        cut = value[:SAMPLES, ::rows, ::columns, :CHANNELS]
+    maps = tf.cast(cut, tf.float32)
+    if maps.shape[0] != SAMPLES:
         missing = SAMPLES - tf.shape(maps)[0]
-        return tf.pad(maps, [[0, missing], [0, 0], [0, 0], [0, 0]], constant_values=float("nan"))
-
-    return cut
+        maps = tf.pad(maps, [[0, missing], [0, 0], [0, 0], [0, 0]], constant_values=float("nan"))
+        maps.set_shape([SAMPLES, -(-height // rows), -(-width // columns), min(channels, CHANNELS)])
+    return maps

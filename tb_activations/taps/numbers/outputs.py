@@ -104,14 +104,27 @@ def _fill_single(
     for name, values in columns.items():
         table[name][rows] = values
     for row, part in zip(rows, parts, strict=True):
-        for name, value in _of_heads([part]).items():
-            table[name][row] = value
-    for row, part, count in zip(rows, parts, elements, strict=True):
+        if part.heads.shape[1]:
+            for name, value in _of_heads([part]).items():
+                table[name][row] = value
+    for row, part, count in zip(rows, parts, elements.tolist(), strict=True):
         if units[row]:
-            activity[row], peak[row] = (
-                (part.active[0], part.peak[0]) if count else (np.full(units[row], np.nan), np.full(units[row], np.nan))
-            )
-            table["silent_fraction"][row] = np.count_nonzero(activity[row] == 0) / units[row] if count else np.nan
+            # Without elements, nothing is known of the units.
+            unknown = None if count else np.full(units[row], np.nan)
+            activity[row] = part.active[0] if unknown is None else unknown
+            peak[row] = part.peak[0] if unknown is None else unknown
+    silent = [row for row, count in zip(rows, elements.tolist(), strict=True) if units[row] and count]
+    table["silent_fraction"][silent] = _silent_fractions([activity[row] for row in silent])
+
+
+def _silent_fractions(activity: Sequence[Vector]) -> Vector:
+    """Of each, none of which is empty."""
+    if not activity:
+        return np.zeros(0)
+    counts = np.array([len(one) for one in activity])
+    silent = np.add.reduceat(np.concatenate(activity) == 0, np.cumsum(counts) - counts, dtype=np.int64)
+    fractions: Vector = silent / counts
+    return fractions
 
 
 def _columns(parts: Sequence[Part], units: int, scale: float) -> tuple[dict[str, float], Vector, Vector]:

@@ -1,7 +1,4 @@
-"""Rows of tensors, sampled, and their sums and extremes; of several tensors at once.
-
-A small operation in a large graph costs little more than its call, so tensors with as many columns share theirs.
-"""
+"""Rows of tensors with the same number of columns, sampled, and their sums and extremes."""
 
 from __future__ import annotations
 
@@ -9,17 +6,14 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
-from tb_activations.taps.numbers.constants import Constants
 from tb_activations.taps.numbers.traced_once import once
 
 SAMPLED = 2**14
 """About how many elements a sample has."""
-_FEWEST = 64
+FEWEST = 64
 """Minimum number of sampled rows, if there are as many."""
-
 
 TABLE, COUNTS = tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.int32)
 
@@ -29,26 +23,14 @@ class Samples(NamedTuple):
 
     Attributes:
         values: `[sampled rows, columns]` of all tensors.
-        rows: `[tensors]` int32, all rows of each.
         lengths: `[tensors]` int32, sampled rows of each.
         owners: `[sampled rows]` int32, the tensor of each; None for a single tensor. The last of several tensors must
             have rows: sums over segments end with the last segment that has any.
     """
 
     values: tf.Tensor
-    rows: tf.Tensor
     lengths: tf.Tensor
     owners: tf.Tensor | None
-
-    @property
-    def columns(self) -> tf.Tensor:
-        """Their number, float32."""
-        return tf.cast(tf.shape(self.values)[1], tf.float32)
-
-    @property
-    def counts(self) -> tf.Tensor:
-        """`[tensors]` float32, sampled rows of each."""
-        return tf.cast(self.lengths, tf.float32)
 
     def each(self, measure: Callable[..., Any], given: Sequence[tf.Tensor] = ()) -> Any:
         """`[tensors, ...]` of a traced function of `[sampled rows, columns]` of each, and of its element of `given`."""
@@ -84,39 +66,7 @@ class Samples(NamedTuple):
 def of_one(rows: tf.Tensor) -> Samples:
     """Samples of one tensor."""
     values = sampled_rows(rows)
-    return Samples(values, tf.shape(rows)[:1], tf.shape(values)[:1], None)
-
-
-def of_several(tensors: Sequence[tf.Tensor], constants: Constants) -> Samples:
-    """Samples of tensors whose number of columns is known."""
-    # Few operations for each tensor, as a deep network has hundreds of them; none that waits for another tensor, as all
-    # of them would be kept in memory.
-    most = max(SAMPLED // tensors[0].shape[-1], _FEWEST)
-    parts, counts = zip(*(_part(tensor, most, constants) for tensor in tensors), strict=True)
-    rows = tf.stack(counts)
-    return Samples(tf.concat(parts, 0), rows, *_places(rows, constants(most)))
-
-
-def _part(tensor: tf.Tensor, most: int, constants: Constants) -> tuple[tf.Tensor, tf.Tensor]:
-    """The sampled rows of one of several tensors, and the number of all of its rows."""
-    rows, columns = tensor.shape
-    if rows is not None:
-        if _stride(rows, most) == 1:
-            return tensor, constants(rows)
-        return _gather(tensor, constants(np.arange(0, rows, _stride(rows, most))), constants), constants(rows)
-    rows = tf.raw_ops.Size(input=tensor) // constants(columns)
-    places = tf.range(constants(0), rows, _stride(rows, constants(most), constants(1)))
-    return _gather(tensor, places, constants), rows
-
-
-def _gather(tensor: tf.Tensor, places: tf.Tensor, constants: Constants) -> tf.Tensor:
-    # Gathering takes a tenth of the time of a strided slice.
-    return tf.raw_ops.GatherV2(params=tensor, indices=places, axis=constants(0))
-
-
-def _stride(rows: Any, most: Any, one: Any = 1) -> Any:
-    # The width of an image is usually even: an even stride could sample a single column of it.
-    return rows // most | one
+    return Samples(values, tf.shape(values)[:1], None)
 
 
 @functools.cache
@@ -134,17 +84,10 @@ def _for_each(measure: Callable[..., Any], count: int) -> Callable[..., Any]:
     return each
 
 
-@once([COUNTS, tf.TensorSpec([], tf.int32)])
-def _places(rows: tf.Tensor, most: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    lengths = -(-rows // _stride(rows, most))
-    stops = tf.cumsum(lengths)[None]
-    return lengths, tf.raw_ops.UpperBound(sorted_inputs=stops, values=tf.range(stops[0, -1])[None])[0]
-
-
 def sampled_rows(rows: tf.Tensor) -> tf.Tensor:
     """Evenly strided rows of `[rows, columns]`, whose number of columns is not 0; all of a small tensor."""
     count, columns = tf.unstack(tf.shape(rows), num=2)
-    stride = count // tf.maximum(SAMPLED // columns, _FEWEST)
+    stride = count // tf.maximum(SAMPLED // columns, FEWEST)
     # All rows are one block, which is copied at once.
     block = tf.where(stride <= 1, tf.maximum(count, 1), 1)
     blocks = tf.reshape(rows, tf.stack([count // block, block * columns]))

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tb_activations.taps.numbers import tables
 from tb_activations.taps.numbers.samples import of_one
+from tb_activations.taps.numbers.several import Several
 from tb_activations.taps.numbers.traced_once import ANY, FLAG, once
 
 BOUNDS = {
@@ -84,16 +85,16 @@ def _activation_of(has_histogram: bool, has_bounds: bool, has_units: bool) -> Ca
     @once(signature)
     def measure(value: tf.Tensor, *more: tf.Tensor) -> list[tf.Tensor]:
         rows = _rows(value)
+        bounds = more[-1][None] if has_bounds else None
         samples = of_one(rows)
-        sums = tables.column_sums(rows)[None]
-        seen = tables.outputs(samples, sums, more[-1][None] if has_bounds else None)
-        group = tables.Group(1, samples, seen)
-        values = tables.checked_outputs([group])
+        whole = Several.only(samples, rows)
+        seen = tables.outputs(whole, tables.columns(samples, tables.column_sums(rows)[None], bounds), bounds)
+        values, histograms = tables.checked_outputs(whole, seen, more[0] if has_histogram else None)
         results = [values[0]]
         if has_units:
-            results += [seen.active[0], seen.peak[0]]
-        if has_histogram:
-            results.append(tables.histograms([group], values, more[0])[0])
+            results += [seen.active, seen.peak]
+        if histograms is not None:
+            results.append(histograms[0])
         return results
 
     return measure
@@ -117,18 +118,22 @@ def gradient(value: tf.Tensor, with_histogram: tf.Tensor | None) -> Gradient:
 
 @once([ANY])
 def _gradient(value: tf.Tensor) -> tf.Tensor:
-    return tables.checked_gradients([_of_one_gradient(value)])[0]
+    return _measured_gradient(value, None)[0][0]
 
 
 @once([ANY, FLAG])
 def _gradient_with_histogram(value: tf.Tensor, is_wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    group = _of_one_gradient(value)
-    return tables.checked_gradients([group])[0], tables.histograms([group], None, is_wanted)[0]
+    values, histograms = _measured_gradient(value, is_wanted)
+    assert histograms is not None
+    return values[0], histograms[0]
 
 
-def _of_one_gradient(value: tf.Tensor) -> tables.Group:
-    samples = of_one(_rows(value))
-    return tables.Group(1, samples, tables.gradients(samples, tf.nn.l2_loss(value)[None]))
+def _measured_gradient(value: tf.Tensor, is_wanted: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor | None]:
+    rows = _rows(value)
+    samples = of_one(rows)
+    whole = Several.only(samples, rows)
+    absolute = tf.reduce_sum(tf.abs(samples.values), 1)
+    return tables.checked_gradients(whole, tables.gradients(whole, absolute, tf.nn.l2_loss(value)[None]), is_wanted)
 
 
 def _rows(value: tf.Tensor) -> tf.Tensor:

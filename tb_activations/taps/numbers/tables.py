@@ -10,13 +10,14 @@ otherwise keep all tensors of a step in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from tb_activations.taps.numbers.histograms import LENGTH, histogram
 from tb_activations.taps.numbers.samples import Samples
+from tb_activations.taps.numbers.several import Several
 from tb_activations.taps.numbers.traced_once import ANY, once
 
 _SMALLEST_SAFE_SQUARES = 1e-30
@@ -28,13 +29,13 @@ OUTER = 0.95
 
 
 class Outputs(NamedTuple):
-    """Statistics of outputs with the same number of columns.
+    """Statistics of outputs.
 
     Attributes:
         sizes: `[tensors]` float32, elements of each.
         values: `[tensors, ACTIVATION_STATISTICS]`, right for those that are plain.
         is_plain: `[tensors]`.
-        active, peak: `[tensors, columns]`.
+        active, peak: `[columns of all tensors]`.
     """
 
     sizes: tf.Tensor
@@ -45,7 +46,7 @@ class Outputs(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """Statistics of gradients with the same number of columns.
+    """Statistics of gradients.
 
     Attributes:
         sizes, is_plain: as in `Outputs`.
@@ -57,122 +58,164 @@ class Gradients(NamedTuple):
     is_plain: tf.Tensor
 
 
-class Group(NamedTuple):
-    """Some tensors with the same number of columns, and their statistics."""
+class Columns(NamedTuple):
+    """What is measured of outputs with the same number of columns, or of all.
 
-    tensors: int
-    samples: Samples
-    seen: Any
+    Attributes:
+        table: `[5, columns of all tensors]`: the sum of all elements; of the sampled ones the mean, the minimum, the
+            maximum and how many are not 0.
+        rows: `[sampled rows, 3]`: sums of squared differences from the columns' means, of squares and fourth powers.
+        outer: `[tensors]`, sampled elements beyond `OUTER`; None without bounds.
+    """
+
+    table: tf.Tensor
+    rows: tf.Tensor
+    outer: tf.Tensor | None
 
 
-def outputs(samples: Samples, sums: tf.Tensor, bounds: tf.Tensor | None) -> Outputs:
-    """Statistics of outputs.
+def columns(samples: Samples, sums: tf.Tensor, bounds: tf.Tensor | None) -> Columns:
+    """What is measured of outputs with the same number of columns.
 
     Args:
         sums: `[tensors, columns]` of all elements.
         bounds: `[tensors, 2]`, NaN for a tensor without; None for none.
     """
-    values, counts = samples.values, samples.counts
-    rows, seen = tf.cast(samples.rows, tf.float32), counts * samples.columns
-    sizes = rows * samples.columns
-    total = tf.reduce_sum(sums, 1)
-
-    means = samples.column_sums(values) / counts[:, None]
-    # Computed from differences: for equal outputs, a difference of squares would leave rounding errors instead of 0.
-    within = tf.sqrt(samples.sums(tf.square(values - samples.of_rows(means))) / seen)
-    between = tf.math.reduce_std(means, 1)
-    std = tf.sqrt(tf.square(within) + tf.square(between))
+    values = samples.values
+    means = samples.column_sums(values) / tf.cast(samples.lengths, tf.float32)[:, None]
+    nonzero = samples.column_sums(tf.cast(values != 0, tf.float32))
     squares = tf.square(values)
-    kurtosis = samples.sums(tf.square(squares)) / seen / tf.square(samples.sums(squares) / seen)
+    # Computed from differences: for equal outputs, a difference of squares would leave rounding errors instead of 0.
+    summed = [tf.math.squared_difference(values, samples.of_rows(means)), squares, tf.square(squares)]
+    table = tf.stack([sums, means, samples.column_minima(), samples.column_maxima(), nonzero])
+    return Columns(
+        tf.reshape(table, [5, -1]),
+        tf.stack([tf.reduce_sum(one, 1) for one in summed], 1),
+        None if bounds is None else _outer(samples, bounds),
+    )
 
-    lows, highs = samples.column_minima(), samples.column_maxima()
+
+def outputs(samples: Several, measured: Columns, bounds: tf.Tensor | None) -> Outputs:
+    """Statistics of outputs, from what `columns` measured of all tensors."""
+    sums, means, lows, highs, nonzero = tf.unstack(measured.table, num=5)
+    counts, rows = tf.cast(samples.lengths, tf.float32), tf.cast(samples.rows, tf.float32)
+    sizes, seen = rows * samples.columns, counts * samples.columns
+    deviations, squares, fourth = tf.unstack(samples.row_sums(measured.rows) / seen[:, None], num=3, axis=1)
+
     peak = tf.maximum(highs, -lows)
     # A column that is zero in the sampled rows may be active, or not finite, in others.
-    everywhere = tf.abs(sums) / tf.maximum(rows, 1.0)[:, None]
+    of_column = samples.for_columns(tf.maximum(rows, 1.0))
+    everywhere = tf.abs(sums) / of_column
     peak = tf.where((peak <= 0) | ~tf.math.is_finite(everywhere), everywhere, peak)
-    share = _share(samples.column_sums(tf.cast(values != 0, tf.float32)), counts[:, None])
-    active = tf.where(peak == 0, 0.0, tf.maximum(share, 1 / tf.maximum(rows, 1.0)[:, None]))
+    share = _share(nonzero, samples.for_columns(counts))
+    active = tf.where(peak == 0, 0.0, tf.maximum(share, 1 / of_column))
 
+    total, mean, used = tf.unstack(samples.column_sums(tf.stack([sums, means, active], 1)), num=3, axis=1)
+    distances = tf.math.squared_difference(means, samples.for_columns(mean / samples.columns))
+    between = samples.column_sums(distances) / samples.columns
     columns = [
         sizes,
         total / sizes,
-        std,
-        tf.reduce_min(lows, 1),
-        tf.reduce_max(highs, 1),
+        tf.sqrt(deviations + between),
+        samples.column_minima(lows),
+        samples.column_maxima(highs),
         # A number of elements: the mean of shares leaves rounding errors.
-        tf.round(tf.math.multiply_no_nan(tf.reduce_mean(active, 1), sizes)),
+        tf.round(tf.math.multiply_no_nan(used / samples.columns, sizes)),
         tf.zeros_like(sizes),
-        within,
-        between,
-        tf.fill(tf.shape(sizes), float("nan")) if bounds is None else _outer_shares(samples, bounds),
-        kurtosis,
+        tf.sqrt(deviations),
+        tf.sqrt(between),
+        tf.fill(tf.shape(sizes), float("nan")) if bounds is None else _outer_shares(measured, bounds, seen),
+        fourth / tf.square(squares),
     ]
     # A value that is not finite makes its sum not finite.
-    plain = tf.math.is_finite(total) & is_plain(tf.square(std))
+    plain = tf.math.is_finite(total) & is_plain(deviations + between)
     return Outputs(sizes, tf.stack(columns, 1), plain, active, peak)
 
 
-def gradients(samples: Samples, squares: tf.Tensor) -> Gradients:
-    """Statistics of gradients; `squares` `[tensors]` are half the sums of squares of all elements."""
+def gradients(samples: Several, absolute: tf.Tensor, squares: tf.Tensor) -> Gradients:
+    """Statistics of gradients.
+
+    Args:
+        absolute: `[sampled rows]`, sums of absolute values.
+        squares: `[tensors]`, half the sums of squares of all elements.
+    """
     sizes = tf.cast(samples.rows, tf.float32) * samples.columns
-    absolute = samples.sums(tf.abs(samples.values)) * (sizes / (samples.counts * samples.columns))
-    values = tf.stack([sizes, tf.sqrt(2.0 * squares), absolute, tf.zeros_like(sizes)], 1)
+    whole = samples.row_sums(absolute) * (sizes / (tf.cast(samples.lengths, tf.float32) * samples.columns))
+    values = tf.stack([sizes, tf.sqrt(2.0 * squares), whole, tf.zeros_like(sizes)], 1)
     return Gradients(sizes, values, is_plain(2.0 * squares))
 
 
-def checked_outputs(groups: Sequence[Group]) -> tf.Tensor:
-    """`[tensors, ACTIVATION_STATISTICS]` of all groups, right for every tensor."""
-    values = tf.concat([group.seen.values for group in groups], 0)
-    plain = tf.concat([group.seen.is_plain for group in groups], 0)
+def checked_outputs(samples: Several, seen: Outputs, wanted: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Right for every tensor: `[tensors, ACTIVATION_STATISTICS]`, and `[tensors, LENGTH]` histograms.
+
+    Args:
+        wanted: boolean scalar, whether to fill the histograms (NaN otherwise); None for no histograms.
+    """
 
     def careful() -> tf.Tensor:
-        mean, std, low, high, lost = _careful(groups, _careful_output, 5)
-        size, total_mean, _, _, _, nonzero, _, *rest = tf.unstack(values, axis=1)
+        mean, std, low, high, lost = _careful(samples, _careful_output, 5)
+        size, total_mean, _, _, _, nonzero, _, *rest = tf.unstack(seen.values, axis=1)
         is_finite = tf.math.is_finite(total_mean)
         lost = tf.where(is_finite | (size == 0), lost, tf.maximum(lost, 1.0))
         table = [size, tf.where(is_finite, total_mean, mean), std, low, high, nonzero, lost, *rest]
-        return tf.where(plain[:, None], values, tf.stack(table, 1))
+        return tf.where(seen.is_plain[:, None], seen.values, tf.stack(table, 1))
 
-    return tf.cond(tf.reduce_all(plain), lambda: values, careful)
+    def filled(values: tf.Tensor) -> tf.Tensor:
+        # The edges are the extremes.
+        columns = [tf.split(one, _members(samples)) for one in (seen.sizes, values[:, 3], values[:, 4])]
+        given = zip(samples.groups, *columns, strict=True)
+        return tf.concat([group.each(_histogram, own) for group, *own in given], 0)
+
+    return _checked(seen, careful, filled, wanted)
 
 
-def checked_gradients(groups: Sequence[Group]) -> tf.Tensor:
-    """`[tensors, GRADIENT_STATISTICS]` of all groups, right for every tensor."""
-    values = tf.concat([group.seen.values for group in groups], 0)
-    plain = tf.concat([group.seen.is_plain for group in groups], 0)
+def checked_gradients(
+    samples: Several, seen: Gradients, wanted: tf.Tensor | None
+) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Right for every tensor: `[tensors, GRADIENT_STATISTICS]`, and histograms as from `checked_outputs`."""
 
     def careful() -> tf.Tensor:
-        mean_square_root, mean_absolute, lost = _careful(groups, _careful_gradient, 3)
-        size, norm, _, _ = tf.unstack(values, axis=1)
+        mean_square_root, mean_absolute, lost = _careful(samples, _careful_gradient, 3)
+        size, norm, _, _ = tf.unstack(seen.values, axis=1)
         estimate = mean_square_root * tf.sqrt(size - lost)
         # The squares of a finite gradient may overflow, too; its sample shows that.
         is_bad = tf.math.is_nan(norm) | (tf.math.is_inf(norm) & (estimate < _OVERFLOWING))
         lost = tf.where(is_bad, tf.maximum(lost, 1.0), lost)
         length = tf.where(tf.math.is_finite(norm), tf.maximum(norm, estimate), estimate)
-        return tf.where(plain[:, None], values, tf.stack([size, length, mean_absolute * (size - lost), lost], 1))
+        table = tf.stack([size, length, mean_absolute * (size - lost), lost], 1)
+        return tf.where(seen.is_plain[:, None], seen.values, table)
 
-    return tf.cond(tf.reduce_all(plain), lambda: values, careful)
+    def filled(_: tf.Tensor) -> tf.Tensor:
+        given = zip(samples.groups, tf.split(seen.sizes, _members(samples)), strict=True)
+        return tf.concat([group.each(_free_histogram, [own]) for group, own in given], 0)
+
+    return _checked(seen, careful, filled, wanted)
 
 
-def histograms(groups: Sequence[Group], values: tf.Tensor | None, is_wanted: tf.Tensor) -> tf.Tensor:
-    """`[tensors, LENGTH]` of all groups, NaN if not wanted.
+def _checked(
+    seen: Outputs | Gradients,
+    careful: Callable[[], tf.Tensor],
+    filled: Callable[[tf.Tensor], tf.Tensor],
+    wanted: tf.Tensor | None,
+) -> tuple[tf.Tensor, tf.Tensor | None]:
+    plain = tf.reduce_all(seen.is_plain)
+    if wanted is None:
+        return tf.cond(plain, lambda: seen.values, careful), None
 
-    Args:
-        values: as `checked_outputs` returned them, whose extremes are the edges; None to find edges.
-    """
-    count = sum(group.tensors for group in groups)
+    def none() -> tf.Tensor:
+        return tf.fill([tf.shape(seen.sizes)[0], LENGTH], float("nan"))
 
-    def filled() -> tf.Tensor:
-        sizes = [group.seen.sizes for group in groups]
-        if values is None:
-            found = [group.samples.each(_free_histogram, [own]) for group, own in zip(groups, sizes, strict=True)]
-        else:
-            edges = [tf.split(values[:, at], [group.tensors for group in groups]) for at in (3, 4)]
-            given = zip(groups, sizes, *edges, strict=True)
-            found = [group.samples.each(_histogram, own) for group, *own in given]
-        return tf.concat(found, 0)
+    def slow() -> tuple[tf.Tensor, tf.Tensor]:
+        values = tf.cond(plain, lambda: seen.values, careful)
+        return values, tf.cond(wanted, lambda: filled(values), none)
 
-    return tf.cond(is_wanted, filled, lambda: tf.fill([count, LENGTH], float("nan")))
+    # One conditional, as a rule not entered: whatever a conditional reads takes an operation in every step.
+    values, histograms = tf.cond(plain & ~wanted, lambda: (seen.values, none()), slow)
+    return values, histograms
+
+
+def _members(samples: Several) -> list[int]:
+    """How many tensors each group has."""
+    return [group.lengths.shape[0] for group in samples.groups]
 
 
 def is_plain(squares: tf.Tensor) -> tf.Tensor:
@@ -193,11 +236,14 @@ def column_sums(rows: tf.Tensor) -> tf.Tensor:
     return tf.raw_ops.BiasAddGrad(out_backprop=rows)
 
 
-def _outer_shares(samples: Samples, bounds: tf.Tensor) -> tf.Tensor:
+def _outer(samples: Samples, bounds: tf.Tensor) -> tf.Tensor:
     middle, outer = tf.reduce_mean(bounds, 1), (bounds[:, 1] - bounds[:, 0]) / 2 * OUTER
     distance = tf.abs(samples.values - samples.of_rows(middle[:, None]))
-    is_outer = tf.cast(distance > samples.of_rows(outer[:, None]), tf.float32)
-    return tf.where(tf.math.is_nan(middle), middle, _share(samples.sums(is_outer), samples.counts * samples.columns))
+    return samples.sums(tf.cast(distance > samples.of_rows(outer[:, None]), tf.float32))
+
+
+def _outer_shares(measured: Columns, bounds: tf.Tensor, seen: tf.Tensor) -> tf.Tensor:
+    return tf.where(tf.math.is_nan(bounds[:, 0]), bounds[:, 0], _share(measured.outer, seen))
 
 
 def _share(count: tf.Tensor, whole: tf.Tensor) -> tf.Tensor:
@@ -205,13 +251,13 @@ def _share(count: tf.Tensor, whole: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.math.divide_no_nan(tf.cast(count, tf.float64), tf.cast(whole, tf.float64)), tf.float32)
 
 
-def _careful(groups: Sequence[Group], measure: Callable[[tf.Tensor], tf.Tensor], count: int) -> list[tf.Tensor]:
+def _careful(samples: Several, measure: Callable[[tf.Tensor], tf.Tensor], count: int) -> list[tf.Tensor]:
     """`[tensors]` of each of the values that are measured; the last, a number of elements, scaled to all of them."""
-    found = tf.concat([group.samples.each(measure) for group in groups], 0)
+    found = tf.concat([group.each(measure) for group in samples.groups], 0)
     *columns, lost = tf.unstack(found, num=count, axis=1)
     # The share of the elements that were sampled is that of the rows.
-    rows, seen = (tf.cast(tf.concat([one[at] for one in (g.samples for g in groups)], 0), tf.float32) for at in (1, 2))
-    return [*columns, tf.math.divide_no_nan(lost * rows, seen)]
+    rows, sampled = tf.cast(samples.rows, tf.float32), tf.cast(samples.lengths, tf.float32)
+    return [*columns, tf.math.divide_no_nan(lost * rows, sampled)]
 
 
 @once([ANY])

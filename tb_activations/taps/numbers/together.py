@@ -6,137 +6,176 @@ Called for each layer, small operations take longer than the numbers. Tensors wi
 from __future__ import annotations
 
 import collections
-import itertools
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from tb_activations.taps.numbers import tables
 from tb_activations.taps.numbers.constants import Constants
-from tb_activations.taps.numbers.samples import COUNTS, TABLE, Samples, of_several
+from tb_activations.taps.numbers.samples import COUNTS, TABLE, Samples
+from tb_activations.taps.numbers.several import Several, of_several
 from tb_activations.taps.numbers.statistics import BOUNDS, Activation, Gradient, activation, columns_last, gradient
-from tb_activations.taps.numbers.traced_once import once
+from tb_activations.taps.numbers.traced_once import is_for_xla, once
 
 Output = tuple[tf.Tensor, int | None, tf.Tensor | None, str | None, tuple[float, float] | None]
 """The arguments of `statistics.activation`."""
 
 _NARROW = 8
 """A tensor with fewer columns is measured alone: its rows would be copied one by one."""
+
+
+class _Groups(NamedTuple):
+    """Tensors `[rows, columns]` that are measured together, in groups with as many columns; and their places.
+
+    Where any tensor may be empty, each group ends with one that is no layer's and has rows; its place is `_NOBODY`.
+    """
+
+    places: list[list[int]]
+    tensors: list[list[tf.Tensor]]
+
+    @property
+    def every_place(self) -> list[int]:
+        return [place for group in self.places for place in group]
+
+
 _NOBODY = -1
-_SAMPLES = [TABLE, COUNTS, COUNTS, COUNTS]
 
 
 def activations(given: Sequence[Output]) -> list[Activation]:
     """`statistics.activation` of each; `with_histogram` is the same for all."""
     constants = Constants()
-    places, groups = _grouped([None if one[1] is None else _rows(one[0], one[1], constants) for one in given])
+    groups = _grouped([_rows(one[0], one[1], constants) for one in given])
     found: dict[int, Activation] = {}
-    if groups:
-        members = zip(places, groups, strict=True)
-        measured = [_outputs(own, _bounds([given[at] for at in group if at >= 0]), constants) for group, own in members]
-        values = tables.checked_outputs(measured)
-        columns = (
-            tf.unstack(values, num=sum(map(len, places))),
-            [row for group in measured for row in tf.unstack(group.seen.active, num=group.tensors)],
-            [row for group in measured for row in tf.unstack(group.seen.peak, num=group.tensors)],
-            _histograms(measured, values, given[0][2]),
-        )
-        found = {place: Activation(*row) for place, *row in zip(itertools.chain(*places), *columns, strict=True)}
+    if groups.places:
+        samples = of_several(groups.tensors, constants)
+        seen = _outputs(groups, samples, _bounds(given))
+        values, filled = tables.checked_outputs(samples, seen, given[0][2])
+        widths = [tensor.shape[1] for group in groups.tensors for tensor in group]
+        active, peak = tf.split(seen.active, widths), tf.split(seen.peak, widths)
+        rows = zip(groups.every_place, _each(values, widths), active, peak, _each(filled, widths), strict=True)
+        found = {place: _of_layer(given[place], Activation(*row)) for place, *row in rows if place != _NOBODY}
     return [found[place] if place in found else activation(*one) for place, one in enumerate(given)]
 
 
 def gradients(given: Sequence[tf.Tensor], with_histogram: tf.Tensor | None) -> list[Gradient]:
     """`statistics.gradient` of each."""
     constants = Constants()
-    rows = [_rows(one, one.shape.rank - 1, constants) if one.shape.rank else None for one in given]
-    places, groups = _grouped(rows)
+    groups = _grouped([_rows(one, None, constants) for one in given])
     found: dict[int, Gradient] = {}
-    if groups:
-        measured = [_gradients(tensors, constants) for tensors in groups]
-        values = tf.unstack(tables.checked_gradients(measured), num=sum(map(len, places)))
-        filled = _histograms(measured, None, with_histogram)
-        found = {place: Gradient(*row) for place, *row in zip(itertools.chain(*places), values, filled, strict=True)}
+    if groups.places:
+        samples = of_several(groups.tensors, constants)
+        absolute = [tf.reduce_sum(tf.abs(group.values), constants(1)) for group in samples.groups]
+        squares = [tf.nn.l2_loss(tensor) for group in groups.tensors for tensor in group]
+        seen = tables.Gradients(*_seen_gradients(*samples[1:], tf.concat(absolute, 0), tf.stack(squares)))
+        values, filled = tables.checked_gradients(samples, seen, with_histogram)
+        rows = zip(groups.every_place, _each(values, squares), _each(filled, squares), strict=True)
+        found = {place: Gradient(*row) for place, *row in rows}
     return [found[at] if at in found else gradient(one, with_histogram) for at, one in enumerate(given)]
 
 
-def _outputs(tensors: Sequence[tf.Tensor], bounds: tf.Tensor | None, constants: Constants) -> tables.Group:
-    samples = of_several(tensors, constants)
-    sums = tf.stack([tables.column_sums(tensor) for tensor in tensors])
-    seen = _seen(*samples, sums) if bounds is None else _seen_within(*samples, sums, bounds)
-    return tables.Group(len(tensors), samples, tables.Outputs(*seen))
+def _rows(value: tf.Tensor, axis: int | None, constants: Constants) -> tf.Tensor | None:
+    """`[rows, columns]`; None for what is to be measured alone.
 
-
-@once([*_SAMPLES, TABLE])
-def _seen(*given: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    return tuple(tables.outputs(Samples(*given[:-1]), given[-1], None))
-
-
-@once([*_SAMPLES, TABLE, tf.TensorSpec([None, 2], tf.float32)])
-def _seen_within(*given: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    return tuple(tables.outputs(Samples(*given[:-2]), *given[-2:]))
-
-
-def _gradients(tensors: Sequence[tf.Tensor], constants: Constants) -> tables.Group:
-    samples = of_several(tensors, constants)
-    seen = _seen_gradients(*samples, tf.stack([tf.nn.l2_loss(tensor) for tensor in tensors]))
-    return tables.Group(len(tensors), samples, tables.Gradients(*seen))
-
-
-@once([*_SAMPLES, tf.TensorSpec([None], tf.float32)])
-def _seen_gradients(*given: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    return tuple(tables.gradients(Samples(*given[:-1]), given[-1]))
-
-
-def _is_for_xla() -> bool:
-    """Whether the current graph is compiled by XLA, which has no sums over sorted segments."""
-    graph: Any = tf.compat.v1.get_default_graph()
-    # Terminates: each graph and context was made within the next one.
-    while graph is not None:
-        context = graph._get_control_flow_context()
-        while context is not None:
-            if context.IsXLAContext():
-                return True
-            context = context.outer_context
-        graph = getattr(graph, "outer_graph", None)
-    return False
-
-
-def _rows(value: tf.Tensor, axis: int, constants: Constants) -> tf.Tensor | None:
-    """`[rows, columns]`; None for what is to be measured alone."""
+    The columns are the last axis if there is no unit axis, and a vector of unknown length is one column, as for
+    `statistics.activation`.
+    """
+    rank = value.shape.rank
+    if not rank:
+        return None
+    axis = rank - 1 if axis is None else axis
     columns = value.shape[axis]
+    if rank == 1 and columns is None:
+        return tf.reshape(tf.cast(value, tf.float32), constants([-1, 1]))
     if columns is None or columns < _NARROW:
         return None
     value = columns_last(tf.cast(value, tf.float32), axis)
-    return value if value.shape.rank == 2 else tf.reshape(value, constants([-1, columns]))
+    return value if rank == 2 else tf.reshape(value, constants([-1, columns]))
 
 
-def _grouped(rows: Sequence[tf.Tensor | None]) -> tuple[list[list[int]], list[list[tf.Tensor]]]:
-    """Places and tensors of each group with as many columns; -1 is the place of a last tensor that is no layer's."""
+def _grouped(rows: Sequence[tf.Tensor | None]) -> _Groups:
     members: dict[int, list[tuple[int, tf.Tensor]]] = collections.defaultdict(list)
-    for place, one in enumerate([] if _is_for_xla() else rows):
+    for place, one in enumerate([] if is_for_xla() else rows):
         if one is not None:
             members[one.shape[-1]].append((place, one))
-    groups = [group for group in members.values() if len(group) > 1]
-    for group in groups:
-        # Any of the others may be empty; this one is not, and has ordinary values.
-        ordinary = [[at % 2 + 1.0 for at in range(group[0][1].shape[-1])]]
-        group.append((_NOBODY, tf.constant(ordinary)))
-    return [[place for place, _ in group] for group in groups], [[one for _, one in group] for group in groups]
+    if not all(one.shape[0] for group in members.values() for _, one in group):
+        for columns, group in members.items():
+            group.append((_NOBODY, tf.constant([[at % 2 + 1.0 for at in range(columns)]])))
+    places = [[place for place, _ in group] for group in members.values()]
+    return _Groups(places, [[one for _, one in group] for group in members.values()])
 
 
-def _bounds(given: Sequence[Output]) -> tf.Tensor | None:
-    found = [BOUNDS.get(name or "", bounds) for *_, name, bounds in given]
-    if found == [None] * len(found):
-        return None
-    return tf.constant([bounds or (math.nan, math.nan) for bounds in [*found, None]])
+def _outputs(groups: _Groups, samples: Several, bounds: Mapping[int, tuple[float, float]]) -> tables.Outputs:
+    """Statistics of all these; `bounds` are those of the functions that have any, by place."""
+    measured = [
+        _columns(own, tensors, [bounds.get(place, _NO_BOUNDS) for place in places])
+        for own, places, tensors in zip(samples.groups, *groups, strict=True)
+    ]
+    table = tf.concat([one.table for one in measured], 1)
+    given = [*samples[1:], table, tf.concat([one.rows for one in measured], 0)]
+    if not bounds:
+        return tables.Outputs(*_seen(*given))
+    outer = [
+        tf.zeros([len(places)]) if one.outer is None else one.outer
+        for one, places in zip(measured, groups.places, strict=True)
+    ]
+    of_all = tf.constant([bounds.get(place, _NO_BOUNDS) for place in groups.every_place])
+    return tables.Outputs(*_seen_within(*given, tf.concat(outer, 0), of_all))
 
 
-def _histograms(
-    measured: Sequence[tables.Group], values: tf.Tensor | None, with_histogram: tf.Tensor | None
-) -> list[tf.Tensor]:
-    count = sum(group.tensors for group in measured)
-    if with_histogram is None:
-        return [tf.zeros([0])] * count
-    return list(tf.unstack(tables.histograms(measured, values, with_histogram), num=count))
+_NO_BOUNDS = (math.nan, math.nan)
+
+
+def _columns(samples: Samples, tensors: Sequence[tf.Tensor], bounds: Sequence[tuple[float, float]]) -> tables.Columns:
+    sums = tf.stack([tables.column_sums(tensor) for tensor in tensors])
+    if all(math.isnan(low) for low, _ in bounds):
+        table, rows = _plain_columns(*samples, sums)
+        return tables.Columns(table, rows, None)
+    return tables.Columns(*_bounded_columns(*samples, sums, tf.constant(bounds)))
+
+
+_SAMPLES = [TABLE, COUNTS, COUNTS]
+_BOUNDS = tf.TensorSpec([None, 2], tf.float32)
+_EACH = tf.TensorSpec([None], tf.float32)
+_OF_ALL = [COUNTS, COUNTS, COUNTS, _EACH, COUNTS]
+
+
+@once([*_SAMPLES, TABLE])
+def _plain_columns(*given: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    return tuple(tables.columns(Samples(*given[:3]), given[3], None)[:2])
+
+
+@once([*_SAMPLES, TABLE, _BOUNDS])
+def _bounded_columns(*given: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    return tuple(tables.columns(Samples(*given[:3]), *given[3:]))
+
+
+@once([*_OF_ALL, TABLE, TABLE])
+def _seen(*given: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    return tuple(tables.outputs(Several([], *given[:5]), tables.Columns(given[5], given[6], None), None))
+
+
+@once([*_OF_ALL, TABLE, TABLE, _EACH, _BOUNDS])
+def _seen_within(*given: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    return tuple(tables.outputs(Several([], *given[:5]), tables.Columns(*given[5:8]), given[8]))
+
+
+@once([*_OF_ALL, _EACH, _EACH])
+def _seen_gradients(*given: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    return tuple(tables.gradients(Several([], *given[:5]), *given[5:]))
+
+
+def _bounds(given: Sequence[Output]) -> dict[int, tuple[float, float]]:
+    found = {place: BOUNDS.get(name or "", bounds) for place, (*_, name, bounds) in enumerate(given)}
+    return {place: bounds for place, bounds in found.items() if bounds is not None}
+
+
+def _of_layer(given: Output, measured: Activation) -> Activation:
+    none = tf.zeros([0])
+    return measured if given[1] is not None else measured._replace(active=none, peak=none)
+
+
+def _each(rows: tf.Tensor | None, like: Sequence[Any]) -> list[tf.Tensor]:
+    """The rows of a table, as many as the other sequence has items; empty ones without a table."""
+    return [tf.zeros([0])] * len(like) if rows is None else list(tf.unstack(rows, num=len(like)))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,8 @@ from tb_activations.taps.numbers.layout import (
 from tb_activations.taps.numbers.outputs import OUTPUT_VALUES, Part, average, outputs, ratios, rms
 from tb_activations.taps.numbers.standing_out import standing_out
 from tb_activations.taps.numbers.values import Array, Row, StepValues, Vector
+
+T = TypeVar("T")
 
 MAX_CALL_ROWS = 16
 """A layer called more often than this in a step (an eager loop) gets one row for all calls instead of one each."""
@@ -69,7 +73,7 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
     calls, rest = _split_calls(values[:, start:], layout)
     weights = _weight_columns(rest[0].reshape(-1, _WEIGHT), scale)
     totals["clipped"] = _clipped(weights["gradient_norm"], layout)
-    rows = [*_rows(layout.calls), *(_unobserved_row(entry) for entry in layout.unobserved)]
+    rows = _all_rows(layout)
     members = [[calls[index] for index in indices] for _, indices in rows]
     units = [row.units for row, _ in rows]
     layers, activity, peak = outputs(members, units, scale)
@@ -120,26 +124,57 @@ def _logits(values: Vector) -> dict[str, float]:
     return {"log_z": average(mean, samples), "log_z_max": float(largest.max()), "logit_rms": rms(size, samples)}
 
 
+def _of_layout(compute: Callable[[Layout], T]) -> Callable[[Layout], T]:
+    """The function, which remembers its latest result: as a rule, all steps of a training have one layout."""
+    latest: list[tuple[Layout, T]] = []
+
+    @functools.wraps(compute)
+    def remembered(layout: Layout) -> T:
+        for known, result in latest:
+            # A comparison of equal layouts would take as long as the computation.
+            if known is layout:
+                return result
+        result = compute(layout)
+        latest[:] = [(layout, result)]
+        return result
+
+    return remembered
+
+
 def _split_calls(values: Vector, layout: Layout) -> tuple[list[Part], Vector]:
-    pieces, start = [], 0
-    for call in layout.calls:
-        sizes = (_ACTIVATION, len(HEAD_STATISTICS) if call.has_heads else 0, _GRADIENT, call.units, call.units)
-        edges = list(itertools.accumulate(sizes, initial=start))
-        pieces.append([values[:, low:high] for low, high in itertools.pairwise(edges)])
-        start = edges[-1]
+    edges = _edges(layout)
+    pieces = [[values[:, low:high] for low, high in itertools.pairwise(own)] for own in edges]
+    start = edges[-1][-1] if edges else 0
     end = start + layout.inputs * _INPUT
     inputs, rest = values[:, start:end], values[:, end:]
     elements, norms = inputs[:, ::_INPUT], inputs[:, 1::_INPUT]
     sizes_of_inputs = np.divide(norms, np.sqrt(elements), out=np.full_like(norms, np.nan), where=elements > 0)
     # The root mean square of each output, then of each input that was measured on its own, then an unknown one.
-    moments = np.array([activation for activation, *_ in pieces]).reshape(-1, len(values), _ACTIVATION)
-    of_outputs = np.hypot(moments[..., _MEAN], moments[..., _STD])
+    firsts = np.array([first for first, *_ in edges], np.int64)
+    of_outputs = np.hypot(values[:, firsts + _MEAN], values[:, firsts + _STD]).T
     known = np.concatenate([of_outputs, sizes_of_inputs.T, np.full((1, len(values)), np.nan)])
     parts = [
         Part(activation, known[-1 if call.input_place is None else call.input_place][:, None], *others)
         for call, (activation, *others) in zip(layout.calls, pieces, strict=True)
     ]
     return parts, rest
+
+
+@_of_layout
+def _edges(layout: Layout) -> list[list[int]]:
+    """Where each statistic of each call begins, and where the last one ends."""
+    start, edges = 0, []
+    for call in layout.calls:
+        sizes = (_ACTIVATION, len(HEAD_STATISTICS) if call.has_heads else 0, _GRADIENT, call.units, call.units)
+        edges.append(list(itertools.accumulate(sizes, initial=start)))
+        start = edges[-1][-1]
+    return edges
+
+
+@_of_layout
+def _all_rows(layout: Layout) -> list[tuple[Row, list[int]]]:
+    """All rows, each with the indices of the calls that it merges."""
+    return [*_rows(layout.calls), *(_unobserved_row(entry) for entry in layout.unobserved)]
 
 
 def _rows(calls: Sequence[Call]) -> Iterator[tuple[Row, list[int]]]:

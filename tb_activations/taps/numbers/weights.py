@@ -15,8 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from tb_activations.taps.numbers.constants import Constants
-from tb_activations.taps.numbers.parts import Parts, flat, norms
-from tb_activations.taps.numbers.statistics import norm
+from tb_activations.taps.numbers.parts import Long, Parts, flat, long, norms
 
 _WHOLE = 2**16
 """Of a larger weight, a sample of about this many elements is kept until after the update."""
@@ -51,14 +50,14 @@ class Before(NamedTuple):
 
     Attributes:
         held: the weight, or a sample of its elements as a vector.
-        known: `[2]`: number of finite elements of a weight that was sampled and their norm; None for others.
+        known: what is kept of the whole of a weight that was sampled; None for others.
         momentum, velocity: all elements or a vector of some; None for what the optimizer does not remember.
         reached: `[units]`, the largest velocity of each unit along the last axis; None for a weight without units.
         sign, correction: as in `Moments`.
     """
 
     held: tf.Tensor
-    known: tf.Tensor | None
+    known: Long | None
     momentum: tf.Tensor | None
     velocity: tf.Tensor | None
     reached: tf.Tensor | None
@@ -83,7 +82,7 @@ def _before(given: Any, moments: Moments, constants: Constants) -> Before:
     momentum, velocity = (None if one is None else _of_known_shape(one) for one in moments[:2])
     return Before(
         _sample(weight, _WHOLE, constants),
-        norm(weight) if weight.shape.num_elements() > _WHOLE else None,
+        long(weight, constants) if weight.shape.num_elements() > _WHOLE else None,
         None if momentum is None else _sample(momentum, _OF_MEMORY, constants),
         None if velocity is None else _sample(velocity, _OF_MEMORY, constants),
         None if velocity is None else _reached(velocity, constants),
@@ -117,10 +116,14 @@ def updated(given: Sequence[Before], gradients: Sequence[tf.Tensor | None], afte
     held = [one.held for one in given]
     update = [_sample(value, _WHOLE, constants) - kept for value, kept in zip(now, held, strict=True)]
     present = [place for place in range(count) if dense[place] is not None]
-    lengths, others = norms([*held, *update, *(one for one in dense if one is not None)], constants)
-    length, nonfinite = _instead([lengths[:count], others[:count]], [one.known for one in given], sizes)
-    of_gradients = [_among(column[2 * count :], present, count) for column in (lengths, others)]
-    measured = np.array([value.shape.num_elements() for value in held], np.float32)
+    sampled = [place for place, one in enumerate(given) if one.known is not None]
+    kept = [one.known for one in given if one.known is not None]
+    measured = norms([*held, *update, *(one for one in dense if one is not None)], kept, constants)
+    arrived = 2 * count + len(present)
+    length, nonfinite = (_instead(column[:count], column[arrived:], sampled) for column in measured)
+    of_gradients = [_among(column[2 * count : arrived], present, count) for column in measured]
+    lengths = measured[0]
+    seen = np.array([value.shape.num_elements() for value in held], np.float32)
     columns = [
         tf.constant(sizes),
         of_gradients[0],
@@ -128,7 +131,7 @@ def updated(given: Sequence[Before], gradients: Sequence[tf.Tensor | None], afte
         of_gradients[1],
         length,
         nonfinite,
-        lengths[count : 2 * count] * np.sqrt(sizes / np.maximum(measured, 1)),
+        lengths[count : 2 * count] * np.sqrt(sizes / np.maximum(seen, 1)),
         *_of_memory(given, dense, constants),
         _starved_shares([one.reached for one in given]),
     ]
@@ -200,18 +203,14 @@ def _starved_shares(reached: Sequence[tf.Tensor | None]) -> tf.Tensor:
     return _among(sums / np.array(counts, np.float32), places, len(reached))
 
 
-def _instead(
-    columns: Sequence[tf.Tensor], known: Sequence[tf.Tensor | None], sizes: NDArray[np.float32]
-) -> list[tf.Tensor]:
-    """Norms and numbers of non-finite elements `[weights]`, with what is known of some weights."""
-    places = [place for place, values in enumerate(known) if values is not None]
+def _instead(column: tf.Tensor, others: tf.Tensor, places: Sequence[int]) -> tf.Tensor:
+    """A column with other values at these places."""
     if not places:
-        return list(columns)
-    finite, lengths = tf.unstack(tf.stack([value for value in known if value is not None], 1))
-    index = np.arange(len(known))
-    index[places] = len(known) + np.arange(len(places))
-    own = (lengths, sizes[places] - finite)
-    return [tf.gather(tf.concat([column, one], 0), index) for column, one in zip(columns, own, strict=True)]
+        return column
+    count = column.shape[0]
+    index = np.arange(count)
+    index[list(places)] = count + np.arange(len(places))
+    return tf.gather(tf.concat([column, others], 0), index)
 
 
 def _among(column: tf.Tensor, places: Sequence[int], count: int) -> tf.Tensor:

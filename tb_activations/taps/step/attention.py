@@ -24,7 +24,7 @@ from tb_activations.taps import taps
 from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import NamedLayer
 from tb_activations.taps.numbers.aside import aside
-from tb_activations.taps.numbers.attention import places, taken, unmasked
+from tb_activations.taps.numbers.attention import length_of, places, taken, unmasked
 from tb_activations.taps.step.seen import SeenPart
 
 _LOGGER = logging.getLogger("tb_activations")
@@ -132,7 +132,7 @@ def _of_scores(scores: Scores, heads: int) -> tuple[tf.Tensor, tf.Tensor | None]
     if rank != 4 or scores.key_axes != 1 or value.shape[1] != heads:
         mask = None if mask is None else _four_axes(tf.broadcast_to(mask, tf.shape(value)), scores.key_axes, heads)
         value = _four_axes(value, scores.key_axes, heads)
-    at = places(tf.shape(value)[0], tf.shape(value)[2])
+    at = places(length_of(value, 0), length_of(value, 2))
     value = taken(taken(value, at.rows, 0), at.queries, 2)
     return value, unmasked(value) if mask is None else taken(taken(mask, at.rows, 0), at.queries, 2)
 
@@ -145,7 +145,7 @@ def _four_axes(value: tf.Tensor, key_axes: int, heads: int) -> tf.Tensor:
 
 def _of_products(given: Products) -> tuple[tf.Tensor, tf.Tensor | None]:
     query, key = (tf.stop_gradient(aside(value)) for value in (given.query, given.key))
-    at = places(tf.shape(query)[0], tf.shape(query)[1])
+    at = places(length_of(query, 0), length_of(query, 1))
     query, key = taken(taken(query, at.rows, 0), at.queries, 1), taken(key, at.rows, 0)
     if query.shape[2] != key.shape[2]:
         key = tf.repeat(key, query.shape[2] // key.shape[2], axis=2)

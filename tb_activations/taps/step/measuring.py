@@ -52,7 +52,9 @@ class Measuring:
     def __init__(
         self, wanted_histograms: tf.Tensor | None, measure: Measure = now, measure_output: Measure = now
     ) -> None:
-        """`measure` calls the functions that compute statistics, `measure_output` those of outputs of whole calls."""
+        """`measure` calls the functions that compute statistics, `measure_output` those of outputs of whole calls
+        and of attention.
+        """
         self._wanted = wanted_histograms
         self._measure = measure
         self._measure_output = measure_output
@@ -135,7 +137,7 @@ class Measuring:
 
     def _measure_heads(self, part: SeenHeads) -> Measured:
         logits, mask = part.logits()
-        measured = self._measure(attention.heads, logits, mask, self._wanted)
+        measured = self._measure_output(attention.heads, logits, mask, self._wanted)
         spec = Call(
             name=part.name,
             class_name=part.class_name,

@@ -302,8 +302,7 @@ class Observation:
                 self._results.measure(ready, applied, None)
         else:
             self._results.measure_all(self._calls, self._returned, self._further)
-        for part in self._parts:
-            self._results.measure_part(part)
+        self._results.measure_parts(self._parts)
         for seen in self._inside.calls:
             self._results.measure_inside(seen)
         self._rows = self._results.known([*self._parts, *self._in_order()])

@@ -15,10 +15,19 @@ from tb_activations.taps import taps
 from tb_activations.taps.functions.between import Applied, Between
 from tb_activations.taps.functions.recognition import Function
 from tb_activations.taps.gist import gist
-from tb_activations.taps.numbers import batch_rows, feature_maps, histograms, statistics, through_time, together
+from tb_activations.taps.numbers import (
+    attention,
+    batch_rows,
+    feature_maps,
+    histograms,
+    statistics,
+    through_time,
+    together,
+)
 from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.later import Measure, items, later
 from tb_activations.taps.numbers.layout import GRADIENT_STATISTICS, SEQUENCE_VALUES, Call
+from tb_activations.taps.step.attention import SeenHeads
 from tb_activations.taps.step.measuring import Measured, Measuring, gradient_without_padding, own_function
 from tb_activations.taps.step.seen import Seen, SeenCall, SeenInside, SeenPart
 
@@ -48,7 +57,7 @@ class Results:
         self._reasons = reasons
         self._with_maps = with_maps
         self._is_eager = taps.current_graph() is None
-        # In a graph, the outputs of all calls are measured together.
+        # In a graph, all outputs are measured together, and all attention.
         self._measuring = Measuring(wanted_histograms, measure, measure if self._is_eager else later)
         self._mapped: set[int] = set()
         self._none: statistics.Gradient | None = None
@@ -73,24 +82,27 @@ class Results:
         origins = {applied.origin.ref() for applied in found.values()}
         for seen in calls:
             self.measure(seen, found.get(id(seen)), _own(seen, stops, origins))
-        self._measure_outputs([seen for seen in calls if id(seen) in self.measured])
+        self._measure_waiting(calls, together.activations, statistics.activation)
 
-    def _measure_outputs(self, calls: Sequence[SeenCall]) -> None:
-        waiting = [self.measured[id(seen)].activation.arguments for seen in calls]
+    def _measure_waiting(self, waiting: Sequence[Seen], every: Callable[..., Any], alone: Callable[..., Any]) -> None:
+        seen = [one for one in waiting if id(one) in self.measured]
+        given = [self.measured[id(one)].activation.arguments for one in seen]
+        if not seen:
+            return
         try:
-            activations = items(self._measure(together.activations, waiting), len(calls))
+            activations = items(self._measure(every, given), len(seen))
         except Exception as error:  # The tensor that it failed for costs only its layer.
             _LOGGER.debug("Cannot measure all outputs together (%s).", gist(error))
-            activations = [self._guarded(seen, one) for seen, one in zip(calls, waiting, strict=True)]
-        for seen, activation in zip(calls, activations, strict=True):
+            activations = [self._guarded(*one, alone) for one in zip(seen, given, strict=True)]
+        for one, activation in zip(seen, activations, strict=True):
             if activation is None:
-                del self.measured[id(seen)]
+                del self.measured[id(one)]
             else:
-                self.measured[id(seen)] = dataclasses.replace(self.measured[id(seen)], activation=activation)
+                self.measured[id(one)] = dataclasses.replace(self.measured[id(one)], activation=activation)
 
-    def _guarded(self, seen: SeenCall, arguments: Any) -> Any:
+    def _guarded(self, seen: Seen, arguments: Any, measure: Callable[..., Any]) -> Any:
         try:
-            return self._measure(statistics.activation, *arguments)
+            return self._measure(measure, *arguments)
         except Exception as error:  # A missing statistic must not stop the training.
             self._fail(seen, error)
             return None
@@ -113,6 +125,14 @@ class Results:
             self.measured[id(part)] = self._measuring.measure_part(part)
         except Exception as error:  # A missing statistic must not stop the training.
             self._fail(part, error)
+
+    def measure_parts(self, parts: Sequence[SeenPart]) -> None:
+        """Measures the parts of layers in a step."""
+        for part in parts:
+            self.measure_part(part)
+        if not self._is_eager:
+            heads = [part for part in parts if isinstance(part, SeenHeads)]
+            self._measure_waiting(heads, attention.of_several, attention.heads)
 
     def measure_inside(self, seen: SeenInside) -> None:
         """Measures a call in a condition or loop, if a backward pass has brought its statistics out."""

@@ -15,6 +15,7 @@ from benchmarks.advice.changes import (
     ConstantRate,
     Initialize,
     LabelsFromZero,
+    NoPenalty,
     NotPossible,
     RateAtMost,
     SinglePrecision,
@@ -82,11 +83,17 @@ def _slower(advised: Advised) -> Sequence[Change]:
 
 
 def _usual_step(advised: Advised) -> Sequence[Change]:
-    """The learning rate that makes steps of a thousandth of the weights."""
-    if "float32 (dtype policy" in advised.text:
-        return [SinglePrecision()]
-    value = advised.first.value
-    return [ConstantRate(_known(advised.rate) * 1e-3 / value if value > 0 else 1e-3)]
+    """The learning rate that the text names, else the one at which Adam starts; weights in float32 if it says so."""
+    named = re.search(r"(?:here about|a learning rate near|Lower the learning rate: about) ([0-9.e-]+[0-9])", advised.text)
+    raised = re.search(r"Raise the learning rate: ([0-9.e-]+[0-9]) makes", advised.text)
+    found = named or raised
+    if _keeps_float32(advised):
+        return [SinglePrecision(), *([ConstantRate(float(found.group(1)))] if found else [])]
+    return [ConstantRate(float(found.group(1)) if found else 1e-3)]
+
+
+def _keeps_float32(advised: Advised) -> bool:
+    return "in float32 (dtype policy" in advised.text
 
 
 def _known(rate: float) -> float:
@@ -135,11 +142,26 @@ def _nonfinite(advised: Advised) -> Sequence[Change]:
         return [CleanData()]
     if advised.first.origin == "loss":
         return [SafeLoss()]
+    if _keeps_float32(advised):
+        return [SinglePrecision()]
     return [ClipNorm(1.0), *_slower(advised)]
 
 
 def _saturated(advised: Advised) -> Sequence[Change]:
     return [Initialize(advised.layers)] if "glorot_uniform with zero bias" in advised.text else _slower(advised)
+
+
+def _dormant(advised: Advised) -> Sequence[Change]:
+    """The penalty removed, or the layer initialized that the text names."""
+    if "faded during training" in advised.text:
+        return [NoPenalty(_named_layers(advised, "the penalties on "))]
+    return [Initialize(_named_layers(advised, "the bias of "))]
+
+
+def _named_layers(advised: Advised, before: str) -> tuple[str, ...]:
+    """The layer that the text names after these words; if it is the finding's own, all with the same finding."""
+    named = advised.text.partition(before)[2].split(" ")[0].rstrip(".")
+    return advised.layers if named == advised.first.layer else (named,)
 
 
 def _whole(advised: Advised) -> Sequence[Change]:
@@ -163,7 +185,7 @@ def _calmer(advised: Advised) -> Sequence[Change]:
 
 REMEDIES: Mapping[tuple[str, str], Remedy] = {
     ("dead_units", "dead_share"): _dead,
-    ("dormant_units", "dormant_share"): _initialize,
+    ("dormant_units", "dormant_share"): _dormant,
     ("vanishing_gradient", "elasticity"): _vanishing,
     ("exploding_gradient", "step"): _exploding,
     ("exploding_gradient", "weights"): _exploding,

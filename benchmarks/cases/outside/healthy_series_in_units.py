@@ -77,17 +77,6 @@ def series_sunspots_enlarged() -> Training:
 
 
 @outside_healthy("time_series")
-def series_visitors_by_gru() -> Training:
-    """Dozens of visitors per day by a GRU on standardized windows; only the answers are in dozens, around fifteen."""
-    series = seasons(420, 15.0, 10.0, 7, 314)
-    x, y = windows((series - series.mean()) / series.std(), 14, 1)
-    visitors = y * series.std() + series.mean()
-    model = keras.Sequential([keras.Input((14, 1)), layers.GRU(32), layers.Dense(1)])
-    compiled(model, keras.optimizers.Adam(0.005), "mse")
-    return Training(model, x, visitors, epochs=40, batch_size=16, goal=squared_error(model, x, visitors, 0.5))
-
-
-@outside_healthy("time_series")
 def series_households_by_stacked_lstm() -> Training:
     """A week of power in kilowatts from two: LSTMs as encoder and decoder, and dense layers for each day."""
     series = seasons(600, 3.0, 2.0, 7, 315)

@@ -275,6 +275,16 @@ def _doubt(*, is_skipped: bool, is_harmless: bool) -> str:
     return "Values that a later layer masks out may be harmless; non-finite gradients and weights never are."
 
 
+def _precision(history: History, layer: LayerSpec) -> str:
+    """Advice for weights kept in float16, which loss scaling would otherwise point out."""
+    if layer.dtype != "float16" or history.loss_scale > 1:
+        return ""
+    return (
+        f"Keep the weights of {layer.name} in float32 (dtype policy mixed_float16): float16 ends at 65,504, and rounds "
+        "what is below 0.00000006, such as the epsilon of Adam, to 0. "
+    )
+
+
 def _advice(scene: _Scene, layer: LayerSpec, kind: Sign, origin: Seen | None) -> str:
     if origin is not None and origin.origin is Origin.DATA:
         return (
@@ -284,11 +294,11 @@ def _advice(scene: _Scene, layer: LayerSpec, kind: Sign, origin: Seen | None) ->
     if scene.began is not None:
         return f"Start with {scene.began.layer}, where it was seen at step {scene.began.since_step}."
     if origin is not None and origin.origin is Origin.LOSS:
-        return (
+        return to_standardize(scene.history) + (
             "Check targets and sample weights for NaN or infinity (numpy.isfinite), then the loss: log(0), division by "
             "zero, sqrt(0), norms of zero vectors, 0 * inf."
         )
-    remedy = to_standardize(scene.history)
+    remedy = to_standardize(scene.history) + _precision(scene.history, layer)
     if kind == OUTPUTS:
         return remedy + (
             f"Check {layer.name}: NaN in its inputs, log(0), division by zero, square roots of negatives, overflow in "

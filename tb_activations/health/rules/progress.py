@@ -83,15 +83,6 @@ def is_falling(history: History) -> bool:
     return history.once_a_step("falling", lambda _: _is_falling(history.losses))
 
 
-def is_on_its_way(history: History) -> bool:
-    """Whether the loss falls from a start above that of the best constant prediction and has not reached it yet.
-
-    On that way all units are driven to one side, since the outputs as a whole have to move to the targets.
-    """
-    constant = constant_loss(history)
-    return bool(history.initial_loss > constant) and is_stuck(history) and is_falling(history)
-
-
 def _is_falling(losses: NDArray[np.float64]) -> bool:
     halves = losses[: len(losses) // 2], losses[len(losses) // 2 :]
     earlier, later = (half[np.isfinite(half)] for half in halves)

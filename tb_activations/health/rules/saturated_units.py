@@ -33,10 +33,9 @@ from tb_activations.health.rules.progress import (
     constant_loss,
     is_falling,
     is_known_stuck,
-    is_on_its_way,
     is_stuck,
 )
-from tb_activations.health.rules.usual_causes import lower_rate, to_standardize
+from tb_activations.health.rules.usual_causes import is_approaching, lower_rate, to_standardize
 from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent
@@ -109,7 +108,7 @@ class SaturatedUnits(LayerRule):
         least = min(self.note_share, self.warning_share, self.problem_share)
         # Many networks leave their bounds within the first steps, while the loss falls.
         learned, found = has_learned(history) or is_falling(history), {}
-        is_early = is_on_its_way(history)
+        is_early = is_approaching(history)
         for row in np.flatnonzero(is_judged & is_sure & either(shares >= least, earlier)).tolist():
             evidence = self._judge_layer(history, row, float(shares[row]), earlier.get(row), learned=learned, is_early=is_early)
             if evidence is not None:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from tb_activations.health.history import History
 from tb_activations.health.rules.kernels import kernel_steps
+from tb_activations.health.rules.progress import constant_loss, is_falling, is_stuck
 from tb_activations.records.formatting import number
 from tb_activations.records.specs import LayerSpec
 
@@ -64,6 +65,15 @@ def lower_rate(history: History) -> float:
 def rate_now(history: History) -> float:
     """The learning rate of the latest step, NaN if it was not measured."""
     return history.once_a_step("learning rate", lambda _: float(history.total("learning_rate")[-1]))
+
+
+def is_approaching(history: History) -> bool:
+    """Whether the loss of a regression falls from a start above that of the best constant prediction, still above it.
+
+    Until the outputs as a whole have moved to targets far from zero, every unit is driven to the side that moves them.
+    """
+    is_above = history.spec.loss in DISTANCES and bool(history.initial_loss > constant_loss(history))
+    return is_above and is_stuck(history) and is_falling(history)
 
 
 def _to_standardize(history: History) -> str:

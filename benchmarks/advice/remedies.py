@@ -84,7 +84,9 @@ def _slower(advised: Advised) -> Sequence[Change]:
 
 def _usual_step(advised: Advised) -> Sequence[Change]:
     """The learning rate that the text names, else the one at which Adam starts; weights in float32 if it says so."""
-    named = re.search(r"(?:here about|a learning rate near|Lower the learning rate: about) ([0-9.e-]+[0-9])", advised.text)
+    named = re.search(
+        r"(?:here about|a learning rate near|Lower the learning rate: about) ([0-9.e-]+[0-9])", advised.text
+    )
     raised = re.search(r"Raise the learning rate: ([0-9.e-]+[0-9]) makes", advised.text)
     found = named or raised
     if _keeps_float32(advised):

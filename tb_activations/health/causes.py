@@ -191,7 +191,7 @@ def _origin(findings: Sequence[AnyFinding], every: _Group, first: int) -> int:
 
 
 def _overflow(findings: Sequence[AnyFinding], every: _Group, first: int) -> int:
-    """The place of the finding that the kernel of this very layer starts far too large, if its outputs were lost first."""
+    """The place of the finding that this very layer's kernel starts far too large, if its outputs were lost first."""
     if findings[first].sign != OUTPUTS.id:
         return first
     able = (

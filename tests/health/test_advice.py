@@ -23,7 +23,7 @@ KERNELS = dataclasses.replace(
 def moving(step: int, ratio: float, *, loss: float = 1.0, rate: float = 1.0, size: float = 1.0) -> StepRecord:
     """A record in which every kernel moves by `ratio` of its norm; inputs have a root mean square of `size`."""
     totals = {"learning_rate": rate, "input_rms": size}
-    plain = record(KERNELS, step, values=dict.fromkeys("ab", {"update_ratio": ratio}), loss=loss, totals=totals)
+    plain = record(KERNELS, step, values={key: {"update_ratio": ratio} for key in "ab"}, loss=loss, totals=totals)
     weights = np.full((3, len(WEIGHT_COLUMNS)), np.nan, np.float32)
     for column, value in {"gradient_norm": 0.1, "weight_norm": 3.0, "update_ratio": ratio}.items():
         weights[:, WEIGHT_COLUMNS.index(column)] = value

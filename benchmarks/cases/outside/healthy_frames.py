@@ -45,8 +45,8 @@ def series_bouncing_digits() -> Training:
     outputs = layers.Conv3D(1, (3, 3, 3), activation="sigmoid", padding="same")(body)
     model = keras.Model(inputs, outputs)
     compiled(model, keras.optimizers.Adam(0.002), "binary_crossentropy")
-    known = {"constant_loss": binary_entropy(y), "goal": squared_error(model, x, y, 0.7)}
-    return Training(model, x, y, epochs=6, batch_size=5, **known)
+    goal = squared_error(model, x, y, 0.7)
+    return Training(model, x, y, epochs=6, batch_size=5, constant_loss=binary_entropy(y), goal=goal)
 
 
 @outside_healthy("time_series")
@@ -65,8 +65,8 @@ def series_frames_by_volumes() -> Training:
         ]
     )
     compiled(model, keras.optimizers.Adam(0.003), "binary_crossentropy")
-    known = {"constant_loss": binary_entropy(y), "goal": squared_error(model, x, y, 0.7)}
-    return Training(model, x, y, epochs=24, batch_size=8, **known)
+    goal = squared_error(model, x, y, 0.7)
+    return Training(model, x, y, epochs=24, batch_size=8, constant_loss=binary_entropy(y), goal=goal)
 
 
 @outside_healthy("time_series")
@@ -92,8 +92,8 @@ def series_radar_echoes() -> Training:
         ]
     )
     compiled(model, keras.optimizers.Adam(0.003), "binary_crossentropy")
-    known = {"constant_loss": binary_entropy(y), "goal": squared_error(model, x, y, 0.6)}
-    return Training(model, x, y, epochs=12, batch_size=10, **known)
+    goal = squared_error(model, x, y, 0.6)
+    return Training(model, x, y, epochs=12, batch_size=10, constant_loss=binary_entropy(y), goal=goal)
 
 
 @outside_healthy("vision")
@@ -169,5 +169,5 @@ def series_film_autoencoder() -> Training:
         ]
     )
     compiled(model, keras.optimizers.Adam(0.005), "binary_crossentropy")
-    known = {"constant_loss": binary_entropy(x), "goal": squared_error(model, x, x, 0.7)}
-    return Training(model, x, x, epochs=16, batch_size=4, **known)
+    goal = squared_error(model, x, x, 0.7)
+    return Training(model, x, x, epochs=16, batch_size=4, constant_loss=binary_entropy(x), goal=goal)

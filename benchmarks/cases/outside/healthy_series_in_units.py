@@ -114,7 +114,7 @@ def series_traffic_of_many_sensors() -> Training:
 
 @outside_healthy("time_series")
 def series_weather_in_its_units() -> Training:
-    """Degrees in an hour from standardized pressure, temperature and wind, by a dense network and the absolute error."""
+    """Degrees in an hour from standardized pressure, temperature and wind, by dense layers and the absolute error."""
     random = np.random.default_rng(317)
     time = np.arange(900)
     degrees = 20 + 8 * np.sin(2 * np.pi * time / 24) + np.convolve(random.normal(0, 1, 948), np.ones(49) / 7, "valid")

@@ -92,7 +92,9 @@ def nodes_without_neighbors() -> Training:
     body = nodes
     for n in (1, 2):
         mean = MeanOfNeighbors(name=f"neighbors_{n}")(body, edges)
-        body = layers.Dense(16, activation="relu", name=f"dense_{n}")(layers.Concatenate(name=f"both_{n}")([body, mean]))
+        body = layers.Dense(16, activation="relu", name=f"dense_{n}")(
+            layers.Concatenate(name=f"both_{n}")([body, mean])
+        )
     pooled = layers.GlobalAveragePooling1D(name="pooled")(body)
     model = keras.Model([nodes, edges], layers.Dense(2, name="classes")(pooled))
     return Training(compiled(model, keras.optimizers.Adam(0.005)), [x, adjacency], y, constant_loss=0.69)
@@ -145,7 +147,7 @@ def aggregation(y_true: Any, y_pred: Any) -> Any:
     ["scores", "probabilities"],
     family="text",
     source="https://github.com/summerlvsong/Aggregation-Cross-Entropy/issues/2",
-    accepted="A class without any probability in the whole sequence gives the logarithm of zero: keep the input above it.",
+    accepted="A class without any probability in the whole sequence gives the logarithm of zero: keep it above that.",
     also=(*BLOWN, "nonfinite_loss", "vanishing_gradient"),
 )
 def classes_counted_by_sure_scores() -> Training:

@@ -195,6 +195,6 @@ def _advice(source: LayerSpec, layer: LayerSpec, *, is_faded: bool) -> str:
             f"normalize before {layer.activation}."
         )
     return (
-        f"The units were dormant from the start: reinitialize the kernel and the bias of {source.name} (he_normal, zero "
-        f"bias). Strongly negative inputs of {layer.activation} make units dormant; normalization before it also helps."
+        f"The units were dormant from the start: reinitialize the kernel and the bias of {source.name} (he_normal, "
+        f"zero bias). Strongly negative inputs of {layer.activation} make units dormant; normalization before it also helps."
     )

@@ -262,12 +262,14 @@ def _advice(history: History, sign: Sign, value: float, rate: float, peak: float
     if sign == TOO_LOW:
         better = f" (here about {number(rate * LARGE_STEP / value)})" if value > 0 else ""
         return (
-            f"{_precision(history)}Raise the learning rate until the largest steps are about {number(LARGE_STEP)} of the "
-            f"weights{better}; Adam starts at 0.001."
+            f"{_precision(history)}Raise the learning rate until the largest steps are about {number(LARGE_STEP)} of "
+            f"the weights{better}; Adam starts at 0.001."
         )
     data = to_standardize(history)
     if sign == OVERSHOOT:
-        return f"{data}Lower the learning rate (try {number(lower_rate(history))}), and the momentum if it is above 0.9."
+        return (
+            f"{data}Lower the learning rate (try {number(lower_rate(history))}), and the momentum if it is above 0.9."
+        )
     rate, size = (peak, SAFE_STEP) if sign == LEAP else (rate, USUAL_STEP)
     return (
         f"{data}Lower the learning rate: about {number(rate * size / value)} instead of {number(rate)} makes steps of "

@@ -21,8 +21,8 @@ FALLEN = 0.9
 """A loss below this share of what it was half a window ago is falling, not swinging."""
 
 STEADY = 3.0
-"""Deviations of the rank sum of the later half of the losses (Mann & Whitney 1947): that many are a fall for certain, even
-if it is a small one, for which `STUCK` counts instead of `FALLEN`."""
+"""Deviations of the rank sum of the later half of the losses (Mann & Whitney 1947): that many are a fall for certain,
+even if it is a small one, for which `STUCK` counts instead of `FALLEN`."""
 
 
 def recent_loss(history: History) -> float:
@@ -77,8 +77,8 @@ def beats_constant(history: History) -> bool:
 def is_falling(history: History) -> bool:
     """Whether the loss of the later half of the kept steps is clearly below that of the earlier half.
 
-    A loss far above what it leads to falls slowly: targets in the hundreds are reached in steps of the learning rate. It
-    falls nevertheless if nearly every later loss is below nearly every earlier one.
+    A loss far above what it leads to falls slowly: targets in the hundreds are reached in steps of the learning rate.
+    It falls nevertheless if nearly every later loss is below nearly every earlier one.
     """
     return history.once_a_step("falling", lambda _: _is_falling(history.losses))
 
@@ -96,7 +96,9 @@ def _is_falling(losses: NDArray[np.float64]) -> bool:
 def _rank_deviations(earlier: NDArray[np.float64], later: NDArray[np.float64]) -> float:
     """By how many standard deviations of chance more pairs fall from an earlier to a later loss than rise."""
     pairs = earlier.size * later.size
-    falls = float(np.count_nonzero(earlier[:, None] > later[None])) + np.count_nonzero(earlier[:, None] == later[None]) / 2
+    falls = (
+        float(np.count_nonzero(earlier[:, None] > later[None])) + np.count_nonzero(earlier[:, None] == later[None]) / 2
+    )
     return float((falls - pairs / 2) / np.sqrt(pairs * (earlier.size + later.size + 1) / 12))
 
 

@@ -99,7 +99,7 @@ class SaturatedUnits(LayerRule):
         # The head of a confident network is at its bounds, as are its targets; that of one that does not learn is stuck
         # there. The same is true of what a generator, an actor or an encoder gives, which other networks take.
         # Without a compiled loss, as in adversarial trainings, only the loss of a constant prediction shows that. Where
-        # nearly all targets are the same (pixels of a dark picture), the best constant prediction is at the bound itself.
+        # nearly all targets are the same (pixels of a dark picture), the best constant prediction is at the bound, too.
         is_lost = is_stuck(history) if history.spec.loss else is_known_stuck(history)
         if not is_lost or _are_targets_rare(history):
             is_judged = is_judged & ~history.once("outputs", is_output)
@@ -110,7 +110,9 @@ class SaturatedUnits(LayerRule):
         learned, found = has_learned(history) or is_falling(history), {}
         is_early = is_approaching(history)
         for row in np.flatnonzero(is_judged & is_sure & either(shares >= least, earlier)).tolist():
-            evidence = self._judge_layer(history, row, float(shares[row]), earlier.get(row), learned=learned, is_early=is_early)
+            evidence = self._judge_layer(
+                history, row, float(shares[row]), earlier.get(row), learned=learned, is_early=is_early
+            )
             if evidence is not None:
                 found[row] = evidence
         return Answers(outcomes, found)
@@ -133,8 +135,8 @@ class SaturatedUnits(LayerRule):
         if severity is None:
             return None
         if learned:
-            # A confident network drives its units to their bounds, so a falling loss lowers the severity by one. One that
-            # is on its way to the mean of its targets drives all of them there, and most return once it has arrived.
+            # A confident network drives its units to their bounds, so a falling loss lowers the severity by one. One
+            # that is on its way to the mean of its targets drives all of them there, and most return on arrival.
             milder = {} if is_early else {Severity.PROBLEM: (Severity.WARNING, self.warning_share)}
             severity, threshold = milder.get(severity, (Severity.NOTE, self.note_share))
         closing = threshold * HYSTERESIS

@@ -265,7 +265,9 @@ def _faster(layer: LayerSpec, largest: float, rate: float) -> str:
     if not largest > 0:
         return advice
     better = number(rate * LARGE_STEP / largest)
-    return f"Raise the learning rate: {better} makes the largest steps about {number(LARGE_STEP)} of the weights. {advice}"
+    return (
+        f"Raise the learning rate: {better} makes the largest steps about {number(LARGE_STEP)} of the weights. {advice}"
+    )
 
 
 def _slower(layer: LayerSpec, rate: float, ratio: float) -> str:

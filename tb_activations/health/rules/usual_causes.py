@@ -34,7 +34,7 @@ OF_ANY_GRADIENT = frozenset(
 """Optimizers of Keras that divide by the size of the gradient: the learning rate alone decides how far they step."""
 
 USUAL_STEP = 0.005
-"""Update-to-weight ratio of the median step in healthy trainings at their beginning: half of them have 0.003 to 0.014."""
+"""Update-to-weight ratio of the median step at the beginning of healthy trainings: half of them have 0.003 to 0.014."""
 
 LARGE_STEP = 0.01
 """The same of their largest steps."""
@@ -98,8 +98,8 @@ def _lower_rate(history: History) -> float:
 def _calm_rate(history: History) -> float:
     """The rate that would have made the first kept steps of half of the kernels small, NaN if they were not measured.
 
-    Gradients shrink as a network learns, so under plain SGD the first steps are the largest. Where the size of the gradient
-    does not matter, later steps are as long as the first ones.
+    Gradients shrink as a network learns, so under plain SGD the first steps are the largest. Where the size of the
+    gradient does not matter, later steps are as long as the first ones.
     """
     steps, rates = kernel_steps(history, len(history.steps)), history.total("learning_rate")
     first = steps[0] if len(steps) else np.empty(0)

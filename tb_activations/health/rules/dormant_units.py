@@ -196,5 +196,5 @@ def _advice(source: LayerSpec, layer: LayerSpec, *, is_faded: bool) -> str:
         )
     return (
         f"The units were dormant from the start: reinitialize the kernel and the bias of {source.name} (he_normal, "
-        f"zero bias). Strongly negative inputs of {layer.activation} make units dormant; normalization before it also helps."
+        f"zero bias). Strongly negative inputs of {layer.activation} do that; normalization before it also helps."
     )

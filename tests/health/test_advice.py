@@ -129,3 +129,16 @@ def test_an_overflow_follows_from_a_kernel_that_starts_far_too_large() -> None:
     assert (root.rule, root.sign, root.layer) == ("poor_init", "gain_high", "b")
     assert {one.root for one in rest if one.rule == "nonfinite"} == {root.id}
     assert [one.rule for one in overflowing(1.0)] == ["nonfinite"]
+
+
+def test_a_gradient_lost_on_the_way_back_through_a_layer_points_to_that_layer() -> None:
+    lost = {"a": {"gradient_nonfinite": 5.0, "weight_gradient_nonfinite": 7.0}}
+    # The distance has no weights, and it is the output.
+    spec = replaced(chain("a", "distance"), "distance", parameters=0, inputs=("a",))
+    finding = first([record(spec, 0), record(spec, 1, values=lost)], "nonfinite", spec)
+    assert (finding.layer, finding.origin) == ("a", "unknown")
+    assert "the gradient at the outputs of distance: look there, and between a and that" in finding.advice
+    lost["distance"] = {"gradient_nonfinite": 5.0}
+    finding = first([record(spec, 0), record(spec, 1, values=lost)], "nonfinite", spec)
+    assert finding.origin == "loss"
+    assert "look there" not in finding.advice

@@ -23,7 +23,7 @@ from tb_activations.health.rules.base import (
     outcomes_of,
 )
 from tb_activations.health.rules.batch_row import bad_row, bad_row_in_words
-from tb_activations.health.rules.nan_origin import Origin, Seen, origin_at
+from tb_activations.health.rules.nan_origin import Origin, Seen, lost_behind, origin_at
 from tb_activations.health.rules.usual_causes import to_standardize
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
@@ -311,6 +311,13 @@ def _advice(scene: _Scene, layer: LayerSpec, kind: Sign, origin: Seen | None) ->
                 f"Outputs of {scene.history.spec.layers[spoiled[0]].name} were not finite in that step either: begin "
                 "there, with log(0), division by zero, square roots of negatives or overflow in float16. If they are "
                 "masked on purpose, replace them before the loss with values that have a finite gradient."
+            )
+        behind = lost_behind(scene.history, scene.history.row_of[layer.name])
+        if behind:
+            return remedy + (
+                f"The forward pass was finite, and so was the gradient at the outputs of {' and '.join(behind)}: look "
+                f"there, and between {layer.name} and that, for sqrt(0), norms of zero vectors or 0 * inf. Their slope "
+                "is not finite; keep the argument above zero (keras.ops.maximum(value, 1e-7))."
             )
         return remedy + (
             "The forward pass was finite: check for sqrt(0), norms of zero vectors or 0 * inf in the loss and after "

@@ -10,7 +10,7 @@ from tb_activations.records.columns import WEIGHT_COLUMNS
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import RunSpec, WeightSpec
 from tb_activations.records.step_record import StepRecord
-from tests.health.trainings import chain, judge, outcome, record, still_open
+from tests.health.trainings import chain, judge, outcome, record, replaced, still_open
 
 CHAIN = chain("a", "b", "out")
 RULE = ["no_gradient"]
@@ -115,6 +115,16 @@ def test_an_output_without_weight_in_the_loss_is_a_note(at_output: float, at_oth
     assert (finding.layer, finding.severity) == ("b", severity)
 
 
+@pytest.mark.parametrize(("at_output", "severity"), [(0.0, Severity.NOTE), (0.1, Severity.PROBLEM)])
+def test_weights_that_stay_without_weight_in_the_loss_are_a_note(at_output: float, severity: Severity) -> None:
+    spec = two_heads()
+    values = {"b": {"update_ratio": 0.0, "gradient_norm": at_output}}
+    table = np.ones((len(spec.weights), len(WEIGHT_COLUMNS)), np.float32)
+    many = [dataclasses.replace(record(spec, step, values=values), weights=table) for step in range(20)]
+    (finding,) = still_open(judge(spec, many, ["stagnant_weights"])[-1])
+    assert (finding.layer, finding.severity) == ("b", severity)
+
+
 def test_a_branch_that_never_runs_is_named() -> None:
     spec = spec_with(a=True, b=True, out=True)
     table = np.ones((len(spec.weights), len(WEIGHT_COLUMNS)), np.float32)
@@ -131,3 +141,14 @@ def test_a_branch_that_never_runs_is_named() -> None:
     assert (finding.layer, finding.sign, finding.severity) == ("b", "idle", Severity.NOTE)
     assert running(lambda step: False, 20) == []
     assert running(lambda step: step == 30, 40) == []
+
+
+@pytest.mark.parametrize(("batch", "is_lone"), [(1, True), (8, False)])
+def test_a_batch_normalization_of_single_samples_is_the_reason(batch: int, is_lone: bool) -> None:
+    spec = replaced(spec_with(a=True, b=True, out=True), "b", class_name="BatchNormalization")
+    table = np.ones((len(spec.weights), len(WEIGHT_COLUMNS)), np.float32)
+    values = {"a": {"weight_gradient_norm": 0.0}}
+    many = [dataclasses.replace(record(spec, s, values=values, batch=batch), weights=table) for s in range(20)]
+    (finding,) = still_open(judge(spec, many, RULE)[-1])
+    assert finding.layer == "a"
+    assert ("Give b more than one sample per step" in finding.advice) == is_lone

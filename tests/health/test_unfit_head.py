@@ -126,3 +126,11 @@ def test_a_softmax_over_the_samples_of_a_batch_is_found_by_its_sums() -> None:
     assert with_means([1 / 3] * 6, [3] * 6) == []
     assert with_means([1 / size for size in sizes], sizes, least=-0.1) == []
     assert with_means([1 / 32] * 6, sizes) == []
+
+
+def test_a_softmax_over_the_samples_in_a_lambda_is_found_too() -> None:
+    spec = replaced(head("softmax", CROSSENTROPY, 3), "out", units=0, activation=None)
+    values = {"out": {"mean": 1 / 32, "min": 0.0, "max": 0.9, "elements": 96.0}}
+    records = [record(spec, step, batch=32, values=values) for step in range(6)]
+    (finding,) = still_open(judge(spec, records, RULE)[-1])
+    assert (finding.sign, finding.value) == (BATCH_AXIS.id, 32)

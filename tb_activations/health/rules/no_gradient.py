@@ -27,6 +27,7 @@ from tb_activations.health.rules.base import (
     Sign,
     outcomes_of,
 )
+from tb_activations.health.rules.outputs import unweighted
 from tb_activations.health.rules.window import since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
@@ -92,7 +93,7 @@ class NoGradient(LayerRule):
         outcomes = outcomes_of(
             (~known.is_judged, Outcome.NOT_APPLICABLE), (is_connected & has_moved, Outcome.OK), otherwise=_UNSURE
         )
-        is_unweighted = history.once_a_step("without a loss", _is_unweighted)
+        is_unweighted = unweighted(history)
         found = {
             row: _zero(history, row, norms[:, row], earlier.get(row), is_unweighted=bool(is_unweighted[row]))
             for row in np.flatnonzero(is_connected & ~has_moved & is_sure).tolist()
@@ -126,20 +127,6 @@ def _expected(history: History) -> _Expected:
     is_elsewhere = np.array([_is_counted_elsewhere(layer, around, handed) for layer in layers], bool)
     is_cut = np.array([bool(weights) and layer.name not in reached for layer in layers], bool)
     return _Expected(handed, history.is_trained & ~is_elsewhere, is_cut)
-
-
-def _is_unweighted(history: History) -> NDArray[np.bool_]:
-    """`[layers]`: whether the loss has had no gradient at any output that a layer leads to, but had one at another.
-
-    Nothing in such a network blocks the gradient: the loss does not count its outputs, as with a weight of 0.
-    """
-    norms, heads = history.stat("gradient_norm"), history.graph.is_head
-    is_known = ~np.isnan(norms)
-    is_silent = heads & is_known.any(axis=0) & ~(is_known & (norms > 0)).any(axis=0)
-    is_heard = heads & (is_known & (norms > 0)).any(axis=0)
-    leads = history.graph.reaches | np.eye(len(heads), dtype=bool)
-    result: NDArray[np.bool_] = leads[:, is_silent].any(axis=1) & ~leads[:, heads & ~is_silent].any(axis=1)
-    return result & is_heard.any()
 
 
 def _idle(history: History, row: int, earlier: OpenFinding | None) -> Evidence:
@@ -187,11 +174,29 @@ def _zero(
         samples=int(history.row_sums[row]),
         checks=checks,
         since_step=began,
-        explain=functools.partial(_explain_zero, history.spec.layers[row], began, is_unweighted=is_unweighted),
+        explain=functools.partial(
+            _explain_zero,
+            history.spec.layers[row],
+            began,
+            _lone_normalization(history, row),
+            is_unweighted=is_unweighted,
+        ),
     )
 
 
-def _explain_zero(layer: LayerSpec, began: int, *, is_unweighted: bool) -> Explanation:
+def _lone_normalization(history: History, row: int) -> str:
+    """A batch normalization between a layer and the loss that gets one value per step and channel, "" if none does.
+
+    Its mean is that value, so its output is the same for any input, and nothing before it has a gradient.
+    """
+    for after in np.flatnonzero(history.graph.reaches[row]).tolist():
+        layer = history.spec.layers[after]
+        if layer.class_name == "BatchNormalization" and np.fmax.reduce(history.rows[:, after]) == 1:
+            return layer.name
+    return ""
+
+
+def _explain_zero(layer: LayerSpec, began: int, lone: str, *, is_unweighted: bool) -> Explanation:
     if is_unweighted:
         return Explanation(
             message=(
@@ -211,8 +216,11 @@ def _explain_zero(layer: LayerSpec, began: int, *, is_unweighted: bool) -> Expla
             "a branch that is switched off for a while."
         ),
         advice=(
-            f"Check between {layer.name} and the loss for a layer of dead units, a product with zeros, a mask that "
-            "hides everything, rounding, sign or comparison, and saturation at the limits of float32."
+            f"Give {lone} more than one sample per step, or replace it by LayerNormalization: a batch normalization "
+            "subtracts a single sample from itself, so that it outputs the same whatever comes in."
+            if lone
+            else f"Check between {layer.name} and the loss for a layer of dead units, a product with zeros, a mask "
+            "that hides everything, rounding, sign or comparison, and saturation at the limits of float32."
         ),
     )
 

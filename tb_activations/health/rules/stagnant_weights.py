@@ -29,6 +29,7 @@ from tb_activations.health.rules.base import (
     outcomes_of,
 )
 from tb_activations.health.rules.kernels import has_size, kernel_steps
+from tb_activations.health.rules.outputs import unweighted
 from tb_activations.health.rules.progress import is_falling, is_warming_up
 from tb_activations.health.rules.usual_causes import LARGE_STEP, USUAL_STEP, in_float32, rate_now
 from tb_activations.health.rules.window import has_learned, medians, since
@@ -141,6 +142,9 @@ class StagnantWeights(LayerRule):
 
     @staticmethod
     def _still(history: History, row: int, largest: float, limit: float, earlier: OpenFinding | None) -> Evidence:
+        # Where the loss does not count what a layer leads to, its weights are to stay as they are.
+        severity = Severity.PROBLEM if largest == 0 else Severity.WARNING
+        severity = Severity.NOTE if unweighted(history)[row] else severity
         layer, rate = history.spec.layers[row], rate_now(history)
         closing = limit * HYSTERESIS
         if earlier:
@@ -149,7 +153,7 @@ class StagnantWeights(LayerRule):
             flags = history.stat("update_ratio")[:, row] < closing
             began, checks = since(history, flags), int(np.count_nonzero(flags))
         return Evidence(
-            severity=Severity.PROBLEM if largest == 0 else Severity.WARNING,
+            severity=severity,
             sign=STILL,
             value=largest,
             threshold=limit,

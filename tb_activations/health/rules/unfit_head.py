@@ -187,8 +187,11 @@ def _over_samples(history: History, row: int) -> _Misfit | None:
 
     Nothing else gives outputs whose mean is the inverse of whatever number of samples the step has.
     """
-    units = int(history.units_of[row])
-    rows, means = history.rows[:, row].astype(np.float64), history.stat("mean")[:, row].astype(np.float64)
+    layer = history.spec.layers[row]
+    # The units of a Lambda are not tracked.
+    units = layer.units or (layer.output_shape[-1] if len(layer.output_shape) == 2 else 0) or 0
+    rows, means = (history.stat(name)[:, row].astype(np.float64) for name in ("elements", "mean"))
+    rows /= max(units, 1)
     least = history.stat("min")[:, row]
     # With as many samples as units, a softmax over the units has the same mean.
     is_known = np.isfinite(means) & (rows > 1) & (rows != units)

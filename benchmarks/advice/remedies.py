@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from benchmarks.advice.changes import (
     Activation,
     Change,
+    ClassAxis,
     CleanData,
     ClipNorm,
     ConstantRate,
@@ -83,7 +84,7 @@ def _slower(advised: Advised) -> Sequence[Change]:
 
 
 def _usual_step(advised: Advised) -> Sequence[Change]:
-    """The learning rate that the text names, else the one at which Adam starts; weights in float32 if it says so."""
+    """The learning rate that the text names, else the one at which Adam starts; weights in float32 if it names that."""
     named = re.search(
         r"(?:here about|a learning rate near|Lower the learning rate: about) ([0-9.e-]+[0-9])", advised.text
     )
@@ -217,7 +218,7 @@ REMEDIES: Mapping[tuple[str, str], Remedy] = {
     ("unfit_head", "classes"): lambda advised: [LabelsFromZero()],
     ("unfit_head", "target_probability"): lambda advised: [TargetsBetween(0.0, 1.0)],
     ("unfit_head", "output_probability"): lambda advised: [FromLogits()],
-    ("unfit_head", "batch_axis"): _by_hand("the axis is code"),
+    ("unfit_head", "batch_axis"): lambda advised: [ClassAxis(advised.layers)],
     ("attention_logits", "logit"): _slower,
     ("attention_collapse", "entropy"): _slower,
     ("attention_collapse", "similarity"): _whole,

@@ -37,5 +37,8 @@ def _unweighted(history: History) -> NDArray[np.bool_]:
     is_silent = heads & is_known.any(axis=0) & ~(is_known & (norms > 0)).any(axis=0)
     is_heard = heads & (is_known & (norms > 0)).any(axis=0)
     leads = history.graph.reaches | np.eye(len(heads), dtype=bool)
-    result: NDArray[np.bool_] = leads[:, is_silent].any(axis=1) & ~leads[:, heads & ~is_silent].any(axis=1)
-    return result & is_heard.any()
+    if not is_heard.any():
+        return np.zeros(len(heads), bool)
+    to_silent, to_others = (np.asarray(leads[:, chosen].any(axis=1)) for chosen in (is_silent, heads & ~is_silent))
+    result: NDArray[np.bool_] = to_silent & ~to_others
+    return result

@@ -159,6 +159,23 @@ class Activation(Change):
 
 
 @dataclasses.dataclass(frozen=True)
+class ClassAxis(Change):
+    """Softmax layers sum to 1 over the classes."""
+
+    layers: tuple[str, ...]
+
+    kind: ClassVar[str] = "give the axis of the classes"
+
+    def apply(self, training: Training) -> Training:
+        chosen = [one for one in layers_called(training, self.layers) if isinstance(one, keras.layers.Softmax)]
+        if not chosen:
+            raise NotPossible("the axis is code")
+        for layer in chosen:
+            layer.axis = -1
+        return training
+
+
+@dataclasses.dataclass(frozen=True)
 class StandardizeInputs(Change):
     """Every floating-point input gets mean 0 and deviation 1, in tables and sequences each feature by itself."""
 

@@ -139,6 +139,10 @@ CURES: Mapping[str, Cure] = {
     "seven_sigmoid_layers_by_hand": (Activation("relu"), START),
     "speech_frames_through_small_weights": (START,),
     "generator_of_tanh_deconvolutions": (START,),
+    "tutorial_autoencoder_on_bytes": (INPUTS, TargetsBetween(0.0, 1.0)),
+    "decoder_of_tanh_under_a_logarithm": (SafeLoss(), Activation("sigmoid", ("picture",))),
+    "made_up_rows_of_raw_columns": (INPUTS, TARGETS),
+    "classes_counted_by_sure_scores": (START, SafeLoss()),
     "flowers_embedded_in_one_point": (ConstantRate(0.03),),
 }
 """By case the changes that undo its known cause."""
@@ -165,6 +169,7 @@ REASONS: Mapping[str, str] = {
     "siamese_pair_of_the_same_picture": "the fault is a formula in a layer",
     "attention_over_padding_only": "the fault is a formula in a layer",
     "graph_with_negative_edges": "the fault is a formula in a layer",
+    "nodes_without_neighbors": "the fault is a formula in a layer",
     "attention_over_one_score": "the fault is the axis of a layer",
     "collapsed_by_normalization": "the fault is the axis of a layer",
     "collapsed_by_mask": "the fault is a formula in a layer",

@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from benchmarks.advice.changes import (
     Activation,
     Change,
+    ClassAxis,
     CleanData,
     ClipNorm,
     ConstantRate,
     Initialize,
     LabelsFromZero,
+    NoPenalty,
     NotPossible,
     RateAtMost,
     SinglePrecision,
@@ -82,11 +84,19 @@ def _slower(advised: Advised) -> Sequence[Change]:
 
 
 def _usual_step(advised: Advised) -> Sequence[Change]:
-    """The learning rate that makes steps of a thousandth of the weights."""
-    if "float32 (dtype policy" in advised.text:
-        return [SinglePrecision()]
-    value = advised.first.value
-    return [ConstantRate(_known(advised.rate) * 1e-3 / value if value > 0 else 1e-3)]
+    """The learning rate that the text names, else the one at which Adam starts; weights in float32 if it names that."""
+    named = re.search(
+        r"(?:here about|a learning rate near|Lower the learning rate: about) ([0-9.e-]+[0-9])", advised.text
+    )
+    raised = re.search(r"Raise the learning rate: ([0-9.e-]+[0-9]) makes", advised.text)
+    found = named or raised
+    if _keeps_float32(advised):
+        return [SinglePrecision(), *([ConstantRate(float(found.group(1)))] if found else [])]
+    return [ConstantRate(float(found.group(1)) if found else 1e-3)]
+
+
+def _keeps_float32(advised: Advised) -> bool:
+    return "in float32 (dtype policy" in advised.text
 
 
 def _known(rate: float) -> float:
@@ -135,11 +145,26 @@ def _nonfinite(advised: Advised) -> Sequence[Change]:
         return [CleanData()]
     if advised.first.origin == "loss":
         return [SafeLoss()]
+    if _keeps_float32(advised):
+        return [SinglePrecision()]
     return [ClipNorm(1.0), *_slower(advised)]
 
 
 def _saturated(advised: Advised) -> Sequence[Change]:
     return [Initialize(advised.layers)] if "glorot_uniform with zero bias" in advised.text else _slower(advised)
+
+
+def _dormant(advised: Advised) -> Sequence[Change]:
+    """The penalty removed, or the layer initialized that the text names."""
+    if "faded during training" in advised.text:
+        return [NoPenalty(_named_layers(advised, "the penalties on "))]
+    return [Initialize(_named_layers(advised, "the bias of "))]
+
+
+def _named_layers(advised: Advised, before: str) -> tuple[str, ...]:
+    """The layer that the text names after these words; if it is the finding's own, all with the same finding."""
+    named = advised.text.partition(before)[2].split(" ")[0].rstrip(".")
+    return advised.layers if named == advised.first.layer else (named,)
 
 
 def _whole(advised: Advised) -> Sequence[Change]:
@@ -163,7 +188,7 @@ def _calmer(advised: Advised) -> Sequence[Change]:
 
 REMEDIES: Mapping[tuple[str, str], Remedy] = {
     ("dead_units", "dead_share"): _dead,
-    ("dormant_units", "dormant_share"): _initialize,
+    ("dormant_units", "dormant_share"): _dormant,
     ("vanishing_gradient", "elasticity"): _vanishing,
     ("exploding_gradient", "step"): _exploding,
     ("exploding_gradient", "weights"): _exploding,
@@ -182,6 +207,7 @@ REMEDIES: Mapping[tuple[str, str], Remedy] = {
     ("stagnant_weights", "restless"): _usual_step,
     ("no_gradient", "cut"): _by_hand("the path of the gradient is code"),
     ("no_gradient", "zero"): _by_hand("the path of the gradient is code"),
+    ("no_gradient", "idle"): _by_hand("the condition is code"),
     ("collapsed_layer", "sample_spread"): _collapsed,
     ("poor_init", "gain_high"): _initialize,
     ("poor_init", "gain_low"): _initialize,
@@ -192,6 +218,7 @@ REMEDIES: Mapping[tuple[str, str], Remedy] = {
     ("unfit_head", "classes"): lambda advised: [LabelsFromZero()],
     ("unfit_head", "target_probability"): lambda advised: [TargetsBetween(0.0, 1.0)],
     ("unfit_head", "output_probability"): lambda advised: [FromLogits()],
+    ("unfit_head", "batch_axis"): lambda advised: [ClassAxis(advised.layers)],
     ("attention_logits", "logit"): _slower,
     ("attention_collapse", "entropy"): _slower,
     ("attention_collapse", "similarity"): _whole,

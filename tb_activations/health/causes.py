@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from tb_activations.health.graph import LayerGraph
 from tb_activations.health.rules import RULES
 from tb_activations.health.rules.base import ANYWHERE, AnyFinding, Cause, Leader, Where
-from tb_activations.health.rules.nonfinite import GRADIENTS
+from tb_activations.health.rules.nonfinite import GRADIENTS, OUTPUTS
+from tb_activations.health.rules.poor_init import DRIVE, GAIN_HIGH
 from tb_activations.records.finding import Severity
 
 NONFINITE = "nonfinite"
@@ -186,4 +187,20 @@ def _origin(findings: Sequence[AnyFinding], every: _Group, first: int) -> int:
         ]
         if able:
             return min(able, key=lambda place: _precedence("largest", findings[place], int(every.rows[place])))
-    return first
+    return _overflow(findings, every, first)
+
+
+def _overflow(findings: Sequence[AnyFinding], every: _Group, first: int) -> int:
+    """The place of the finding that this very layer's kernel starts far too large, if its outputs were lost first."""
+    if findings[first].sign != OUTPUTS.id:
+        return first
+    able = (
+        place
+        for place in every.places.tolist()
+        if findings[place].rule == "poor_init"
+        and findings[place].sign in (GAIN_HIGH.id, DRIVE.id)
+        and findings[place].severity is not Severity.NOTE
+        and every.rows[place] == every.rows[first]
+        and every.since[place] <= every.since[first]
+    )
+    return next(able, first)

@@ -12,7 +12,7 @@ from tb_activations.records.columns import STEP_COLUMNS, WEIGHT_COLUMNS
 from tb_activations.records.finding import WHOLE
 from tb_activations.records.specs import LayerSpec, RunSpec, WeightSpec
 from tb_activations.records.step_record import StepRecord
-from tests.health.trainings import chain, record
+from tests.health.trainings import BATCH, chain, record
 
 LAYERS = ("encoder", "bottleneck", "decoder", "head")
 SICK = "bottleneck"
@@ -155,6 +155,14 @@ def misfit(sign: str, activation: str, loss: str, **values: float) -> SickHistor
     return SickHistory(spec, [record(spec, step, totals=values, loss=lost) for step in STEPS], sign, 0)
 
 
+def over_samples() -> SickHistory:
+    """The softmax of the last layer compares the samples of a batch: the mean of its outputs is one in a hundred."""
+    history = misfit("batch_axis", "softmax", "categorical_crossentropy", target_min=0.0, target_max=1.0)
+    values = {SICK: {"mean": 1 / BATCH, "min": 0.0, "max": 0.7}}
+    records = [record(history.spec, step, values=values) for step in STEPS]
+    return dataclasses.replace(history, records=records, since=4 * EVERY)
+
+
 def moving(sign: str, ratio: float, rate: Callable[[int], float], since: int = 0, cosine: float = 0.5) -> SickHistory:
     """Every kernel moves by `ratio` of its norm in every step, and the loss stays at that of a constant."""
     history = kernels(sign)
@@ -232,6 +240,7 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
             cut_off(kernels("cut")),
             left_out(kernels("cut")),
             from_onset("zero", weight_gradient_norm=0.0),
+            from_start(from_onset("idle", elements=0.0)),
         ],
         "collapsed_layer": [from_onset("sample_spread", sample_std=1.7e-5, mean=2.0)],
         "poor_init": [
@@ -246,6 +255,7 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
             misfit("classes", "softmax", "sparse_categorical_crossentropy", target_max=5.0),
             misfit("target_probability", "sigmoid", "binary_crossentropy", target_min=-1.7, target_max=1.0),
             misfit("output_probability", "linear", "binary_crossentropy", output_min=-2.3, output_max=1.0),
+            over_samples(),
         ],
         "attention_logits": [
             heads("logit", lambda step: {"logit_max": 3.0 if step < ONSET else 137.0}, slack=2),

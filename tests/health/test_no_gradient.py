@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
+import pytest
 
 from tb_activations.records.columns import WEIGHT_COLUMNS
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import RunSpec, WeightSpec
 from tb_activations.records.step_record import StepRecord
-from tests.health.trainings import chain, judge, outcome, record, still_open
+from tests.health.trainings import chain, judge, outcome, record, replaced, still_open
 
 CHAIN = chain("a", "b", "out")
 RULE = ["no_gradient"]
@@ -86,3 +87,68 @@ def test_a_loss_of_zero_leaves_nothing_to_learn() -> None:
     values = {name: {"weight_gradient_norm": 0.0} for name in ("a", "b", "out")}
     judgement = judge(spec, [record(spec, step, values=values, loss=0.0) for step in range(20)], RULE)[-1]
     assert still_open(judgement) == []
+
+
+def two_heads() -> RunSpec:
+    """A trunk with two branches that end in outputs of their own."""
+    spec = spec_with(a=True, b=True, out=True)
+    inputs = {"a": (), "b": ("a",), "out": ("a",)}
+    layers = tuple(dataclasses.replace(layer, inputs=inputs[layer.name]) for layer in spec.layers)
+    return dataclasses.replace(spec, layers=layers)
+
+
+@pytest.mark.parametrize(
+    ("at_output", "at_other", "severity"),
+    [(0.0, 0.1, Severity.NOTE), (0.1, 0.1, Severity.PROBLEM), (0.0, 0.0, Severity.PROBLEM)],
+    ids=["the loss counts only the other output", "something blocks the gradient", "no output has a gradient"],
+)
+def test_an_output_without_weight_in_the_loss_is_a_note(at_output: float, at_other: float, severity: Severity) -> None:
+    spec = two_heads()
+    values = {
+        "a": {"weight_gradient_norm": 0.1},
+        "b": {"weight_gradient_norm": 0.0, "gradient_norm": at_output},
+        "out": {"weight_gradient_norm": 0.1, "gradient_norm": at_other},
+    }
+    table = np.ones((len(spec.weights), len(WEIGHT_COLUMNS)), np.float32)
+    many = [dataclasses.replace(record(spec, step, values=values), weights=table) for step in range(20)]
+    (finding,) = still_open(judge(spec, many, RULE)[-1])
+    assert (finding.layer, finding.severity) == ("b", severity)
+
+
+@pytest.mark.parametrize(("at_output", "severity"), [(0.0, Severity.NOTE), (0.1, Severity.PROBLEM)])
+def test_weights_that_stay_without_weight_in_the_loss_are_a_note(at_output: float, severity: Severity) -> None:
+    spec = two_heads()
+    values = {"b": {"update_ratio": 0.0, "gradient_norm": at_output}}
+    table = np.ones((len(spec.weights), len(WEIGHT_COLUMNS)), np.float32)
+    many = [dataclasses.replace(record(spec, step, values=values), weights=table) for step in range(20)]
+    (finding,) = still_open(judge(spec, many, ["stagnant_weights"])[-1])
+    assert (finding.layer, finding.severity) == ("b", severity)
+
+
+def test_a_branch_that_never_runs_is_named() -> None:
+    spec = spec_with(a=True, b=True, out=True)
+    table = np.ones((len(spec.weights), len(WEIGHT_COLUMNS)), np.float32)
+
+    def running(when: Callable[[int], bool], steps: int) -> list[Finding]:
+        never = {"elements": 0.0, "weight_gradient_norm": np.nan}
+        many = [
+            dataclasses.replace(record(spec, s, values={} if when(s) else {"b": never}), weights=table)
+            for s in range(steps)
+        ]
+        return still_open(judge(spec, many, RULE)[-1])
+
+    (finding,) = running(lambda step: False, 40)
+    assert (finding.layer, finding.sign, finding.severity) == ("b", "idle", Severity.NOTE)
+    assert running(lambda step: False, 20) == []
+    assert running(lambda step: step == 30, 40) == []
+
+
+@pytest.mark.parametrize(("batch", "is_lone"), [(1, True), (8, False)])
+def test_a_batch_normalization_of_single_samples_is_the_reason(batch: int, is_lone: bool) -> None:
+    spec = replaced(spec_with(a=True, b=True, out=True), "b", class_name="BatchNormalization")
+    table = np.ones((len(spec.weights), len(WEIGHT_COLUMNS)), np.float32)
+    values = {"a": {"weight_gradient_norm": 0.0}}
+    many = [dataclasses.replace(record(spec, s, values=values, batch=batch), weights=table) for s in range(20)]
+    (finding,) = still_open(judge(spec, many, RULE)[-1])
+    assert finding.layer == "a"
+    assert ("Give b more than one sample per step" in finding.advice) == is_lone

@@ -85,3 +85,31 @@ def test_while_the_loss_falls_it_gets_at_most_a_warning(fall: float, severity: S
     totals = {"constant_loss": 0.5}
     records = [record(SPEC, s, values=pressed(0.9), loss=loss, totals=totals) for s, loss in enumerate(losses)]
     assert [finding.severity for finding in still_open(judge(SPEC, records, RULE)[-1])] == [severity]
+
+
+@pytest.mark.parametrize(("constant", "loss", "is_found"), [(0.08, 0.1, False), (0.3, 0.4, True)])
+def test_a_head_whose_targets_are_nearly_all_the_same_is_rightly_at_the_bound(
+    constant: float, loss: float, is_found: bool
+) -> None:
+    # The best constant answer to one bright pixel in fifty is 0.02, with a cross entropy of 0.1.
+    spec, known = dataclasses.replace(SPEC, loss="binary_crossentropy"), {"constant_loss": constant}
+    records = [record(spec, step, values=SATURATED_HEAD, loss=loss, totals=known) for step in range(20)]
+    assert bool(still_open(judge(spec, records, RULE)[-1])) == is_found
+
+
+@pytest.mark.parametrize(
+    ("loss", "constant", "severity"),
+    [
+        ("mean_squared_error", 5.0, Severity.NOTE),
+        ("mean_squared_error", 50.0, Severity.WARNING),
+        ("sparse_categorical_crossentropy", 5.0, Severity.WARNING),
+    ],
+    ids=["on its way", "past the constant", "classes"],
+)
+def test_a_regression_that_is_on_its_way_to_far_targets_drives_its_units_there(
+    loss: str, constant: float, severity: Severity
+) -> None:
+    spec, known = dataclasses.replace(SPEC, loss=loss), {"constant_loss": constant}
+    losses = [49 * 0.99**step for step in range(30)]
+    records = [record(spec, s, values=pressed(0.9), loss=one, totals=known) for s, one in enumerate(losses)]
+    assert [finding.severity for finding in still_open(judge(spec, records, RULE)[-1])] == [severity]

@@ -69,6 +69,16 @@ def test_a_loss_that_falls_slowly_makes_restless_weights_a_note() -> None:
     assert [finding.severity for finding in found(swinging)] == [Severity.WARNING]
 
 
+def test_a_small_fall_counts_if_nearly_every_loss_is_below_those_before() -> None:
+    steady = [moving(0.3, step, loss=0.996**step) for step in range(30)]
+    assert [finding.severity for finding in found(steady)] == [Severity.NOTE]
+    random = np.random.default_rng(0)
+    noisy = [moving(0.3, step, loss=0.996**step + random.normal(0, 0.2)) for step in range(30)]
+    assert [finding.severity for finding in found(noisy)] == [Severity.WARNING]
+    flat = [moving(0.3, step, loss=0.9999**step) for step in range(30)]
+    assert [finding.severity for finding in found(flat)] == [Severity.WARNING]
+
+
 def test_slopes_and_scales_are_not_restless() -> None:
     records = [moving(0.3, step) for step in range(30)]
     for shape, count in (((10,), 0), ((1, 1, 10), 0), ((10, 1), 0), ((10, 10), 1)):

@@ -5,7 +5,14 @@ import math
 
 import pytest
 
-from tb_activations.health.rules.unfit_head import CLASSES, ONE_UNIT, OUTPUT_PROBABILITY, REACH, TARGET_PROBABILITY
+from tb_activations.health.rules.unfit_head import (
+    BATCH_AXIS,
+    CLASSES,
+    ONE_UNIT,
+    OUTPUT_PROBABILITY,
+    REACH,
+    TARGET_PROBABILITY,
+)
 from tb_activations.records.finding import Finding, Severity
 from tb_activations.records.specs import RunSpec
 from tests.health.trainings import chain, judge, record, replaced, still_open
@@ -97,3 +104,33 @@ def test_what_follows_from_a_softmax_of_one_unit_is_listed_under_it() -> None:
     assert (findings[0].rule, findings[0].root) == ("unfit_head", None)
     assert len(findings) > 1
     assert {finding.root for finding in findings[1:]} == {findings[0].id}
+
+
+def with_means(means: list[float], sizes: list[int], least: float = 0.0) -> list[Finding]:
+    """The findings for a head of three units, given the means of its outputs and the sizes of the batches."""
+    spec = head("softmax", CROSSENTROPY, 3)
+    records = [
+        record(spec, step, batch=size, values={"out": {"mean": mean, "min": least, "max": 0.9}})
+        for step, (mean, size) in enumerate(zip(means, sizes, strict=True))
+    ]
+    return still_open(judge(spec, records, RULE)[-1])
+
+
+def test_a_softmax_over_the_samples_of_a_batch_is_found_by_its_sums() -> None:
+    sizes = [32, 32, 20, 32, 32, 20]
+    (finding,) = with_means([1 / size for size in sizes], sizes)
+    assert (finding.layer, finding.sign, finding.severity) == ("out", BATCH_AXIS.id, Severity.PROBLEM)
+    assert "axis=-1" in finding.advice
+    # A softmax over the classes has the mean of 1 in 3, whatever the size of the batch.
+    assert with_means([1 / 3] * 6, sizes) == []
+    assert with_means([1 / 3] * 6, [3] * 6) == []
+    assert with_means([1 / size for size in sizes], sizes, least=-0.1) == []
+    assert with_means([1 / 32] * 6, sizes) == []
+
+
+def test_a_softmax_over_the_samples_in_a_lambda_is_found_too() -> None:
+    spec = replaced(head("softmax", CROSSENTROPY, 3), "out", units=0, activation=None)
+    values = {"out": {"mean": 1 / 32, "min": 0.0, "max": 0.9, "elements": 96.0}}
+    records = [record(spec, step, batch=32, values=values) for step in range(6)]
+    (finding,) = still_open(judge(spec, records, RULE)[-1])
+    assert (finding.sign, finding.value) == (BATCH_AXIS.id, 32)

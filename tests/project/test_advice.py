@@ -12,6 +12,7 @@ import pytest
 from benchmarks.advice import page
 from benchmarks.advice.changes import (
     Activation,
+    ClassAxis,
     CleanData,
     ClipNorm,
     ConstantRate,
@@ -101,6 +102,15 @@ def test_weights_start_over() -> None:
 def test_activations_change_in_hidden_layers_only() -> None:
     hidden, head = build(small, (Activation("relu"),)).model.layers
     assert (hidden.activation.__name__, head.activation.__name__) == ("relu", "linear")
+
+
+def test_the_axis_of_a_softmax_layer_changes_and_nothing_else_has_one() -> None:
+    softmax = keras.layers.Softmax(axis=0, name="scores")
+    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(3, name="hidden"), softmax])
+    training = Training(model, np.zeros((4, 3)), np.zeros(4))
+    assert build(lambda: training, (ClassAxis(("scores",)),)).model.layers[-1].axis == -1
+    with pytest.raises(NotPossible):
+        build(lambda: training, (ClassAxis(("hidden",)),))
 
 
 def test_a_rate_is_capped_whatever_schedules_and_callbacks_say() -> None:

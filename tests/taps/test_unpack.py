@@ -139,3 +139,13 @@ def test_a_layer_off_the_loss_path_has_no_gradient() -> None:
     assert np.isnan(value_of(seen, "side", "gradient_norm"))
     assert np.isnan(value_of(seen, "side", "weight_gradient_norm"))
     assert {weight.name: weight.has_gradient for weight in seen.weights}["side/kernel"] is False
+
+
+def test_gradients_under_a_loss_scale_of_zero_are_unknown() -> None:
+    observe = Observe(update_freq=1)
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=0.0)
+    train(two_layers, [observe], epochs=1, optimizer=optimizer)
+    _, seen = observe.seen[0]
+    assert seen.totals["loss_scale"] == 0
+    assert math.isnan(value_of(seen, "hidden", "gradient_norm"))
+    assert np.isnan(seen.weight_columns["gradient_norm"]).all()

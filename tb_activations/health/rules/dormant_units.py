@@ -28,6 +28,7 @@ from tb_activations.health.rules.base import (
 )
 from tb_activations.health.rules.dead_units import FEW_UNITS, RELU_FAMILY, UNITS_LISTED
 from tb_activations.health.rules.shares import HYSTERESIS, Shares
+from tb_activations.health.rules.usual_causes import weighted_before
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent
 from tb_activations.records.specs import LayerSpec
@@ -133,12 +134,22 @@ class DormantUnits(LayerRule):
             samples=samples,
             checks=earlier.checks + 1 if earlier else PEAK_CHECKS,
             since_step=began,
-            explain=functools.partial(self._explain, history.spec.layers[row], faint, severity, began),
+            explain=functools.partial(
+                self._explain,
+                history.spec.layers[row],
+                weighted_before(history, history.spec.layers[row]),
+                faint,
+                severity,
+                began,
+                is_faded=began > history.first_step,
+            ),
             unit_count=int(np.count_nonzero(faint.dormant)),
             closing_threshold=threshold * HYSTERESIS,
         )
 
-    def _explain(self, layer: LayerSpec, faint: _Faint, severity: Severity, began: int) -> Explanation:
+    def _explain(
+        self, layer: LayerSpec, source: LayerSpec, faint: _Faint, severity: Severity, began: int, *, is_faded: bool
+    ) -> Explanation:
         indices = np.flatnonzero(faint.dormant)
         return Explanation(
             message=(
@@ -151,7 +162,7 @@ class DormantUnits(LayerRule):
                 "Next to a few very strong units others look small although they carry signal; a later layer with "
                 "large weights can compensate."
             ),
-            advice=_advice(layer),
+            advice=_advice(source, layer, is_faded=is_faded),
             units=tuple(indices[:UNITS_LISTED].tolist()),
         )
 
@@ -175,9 +186,15 @@ def _is_judged(history: History) -> NDArray[np.bool_]:
     return result
 
 
-def _advice(layer: LayerSpec) -> str:
+def _advice(source: LayerSpec, layer: LayerSpec, *, is_faded: bool) -> str:
+    """`source` is the layer whose weights the units of `layer` are made with."""
+    if is_faded:
+        return (
+            f"The units faded during training. Remove or lower the penalties on {source.name} (kernel_regularizer, "
+            "activity_regularizer, weight decay): they pull whole units to zero. Otherwise lower the learning rate, or "
+            f"normalize before {layer.activation}."
+        )
     return (
-        f"Check biases and kernel of {layer.name}: strongly negative inputs of {layer.activation}, or a kernel that "
-        "decays toward zero, make units dormant. Try less weight decay, a smaller learning rate, normalization before "
-        "the activation, or reinitialize these units."
+        f"The units were dormant from the start: reinitialize the kernel and the bias of {source.name} (he_normal, "
+        f"zero bias). Strongly negative inputs of {layer.activation} do that; normalization before it also helps."
     )

@@ -23,7 +23,16 @@ from tb_activations.health.rules.base import (
 )
 from tb_activations.health.rules.kernels import is_grown, kernel_steps
 from tb_activations.health.rules.progress import constant_loss, is_stuck, is_warming_up, recent_loss, untrained_loss
-from tb_activations.health.rules.usual_causes import lower_rate
+from tb_activations.health.rules.usual_causes import (
+    LARGE_STEP,
+    LOW_PRECISION,
+    SAFE_STEP,
+    USUAL_STEP,
+    in_float32,
+    is_of_any_gradient,
+    lower_rate,
+    to_standardize,
+)
 from tb_activations.health.rules.window import had_learned, has_learned, medians, trailing
 from tb_activations.records.finding import WHOLE, Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent
@@ -38,20 +47,10 @@ OVERSHOOT = Sign("overshoot", "cosine between gradient and momentum, median of a
 LATEST = 16
 """Observed steps whose median is the usual size of an update."""
 
-USUAL_STEP = 1e-3
-"""Update-to-weight ratio that is usual in healthy trainings (CS231n)."""
-
 _NO_GRADIENT = 1e-6
 """If the elasticity of every kernel is smaller, missing gradients keep the weights still, not the learning rate."""
 
 ZERO_CHECKS = 3
-
-OF_ANY_GRADIENT = frozenset(
-    {
-        *("Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Lion", "Lamb", "Adafactor", "Adagrad", "Adadelta", "Muon"),
-    }
-)
-"""Optimizers of Keras that divide by the size of the gradient: the learning rate alone decides how far they step."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,7 +157,7 @@ class LearningRate(TrainingRule):
 
         NaN where the optimizer's steps depend on the size of the gradient: what explodes there may be the gradient.
         """
-        if history.spec.optimizer.get("class_name") not in OF_ANY_GRADIENT:
+        if not is_of_any_gradient(history):
             return np.nan
         kept = len(history.steps)
         largest = np.fmax.reduce(kernel_steps(history, kept, is_grown(history, kept)), axis=0)
@@ -238,7 +237,7 @@ def _evidence(
             f"{number(untrained_loss(history))}."
         ),
         might_be_wrong="The loss may have a floor that it started at, such as that of targets that are noise.",
-        advice=_advice(sign, value, rate, peak, lower_rate(history)),
+        advice=_advice(history, sign, value, rate, peak),
     )
     return Evidence(
         severity=Severity.PROBLEM,
@@ -252,7 +251,7 @@ def _evidence(
     )
 
 
-def _advice(sign: Sign, value: float, rate: float, peak: float, lower: float) -> str:
+def _advice(history: History, sign: Sign, value: float, rate: float, peak: float) -> str:
     if sign == ZERO:
         return "Set a learning rate above 0 (Adam: 0.001), and check the schedule and the callbacks that change it."
     if sign == DECAYED:
@@ -260,13 +259,25 @@ def _advice(sign: Sign, value: float, rate: float, peak: float, lower: float) ->
             f"Let the schedule last as long as the training (decay_steps counts steps, not epochs), or start with a "
             f"constant {number(peak)}."
         )
-    if sign == OVERSHOOT:
-        return f"Lower the learning rate (try {number(lower)}), and the momentum if it is above 0.9."
     if sign == TOO_LOW:
-        better = f" (here about {number(rate * USUAL_STEP / value)})" if value > 0 else ""
-        return f"Raise the learning rate until steps are about 0.001 of the weights{better}; Adam starts at 0.001."
-    rate = peak if sign == LEAP else rate
+        better = f" (here about {number(rate * LARGE_STEP / value)})" if value > 0 else ""
+        return (
+            f"{_precision(history)}Raise the learning rate until the largest steps are about {number(LARGE_STEP)} of "
+            f"the weights{better}; Adam starts at 0.001."
+        )
+    data = to_standardize(history)
+    if sign == OVERSHOOT:
+        return (
+            f"{data}Lower the learning rate (try {number(lower_rate(history))}), and the momentum if it is above 0.9."
+        )
+    rate, size = (peak, SAFE_STEP) if sign == LEAP else (rate, USUAL_STEP)
     return (
-        f"Lower the learning rate: about {number(rate * USUAL_STEP / value)} instead of {number(rate)} makes steps of "
-        "0.001 of the weights. If only the beginning is rough, warm it up or clip gradients (clipnorm=1.0)."
+        f"{data}Lower the learning rate: about {number(rate * size / value)} instead of {number(rate)} makes steps of "
+        f"{number(size)} of the weights. If only the beginning is rough, warm it up or clip gradients (clipnorm=1.0)."
     )
+
+
+def _precision(history: History) -> str:
+    """Advice on weights of low precision: steps that round to nothing look like a rate that is too low."""
+    kept = [layer.dtype for layer in history.spec.layers if layer.parameters and layer.dtype in LOW_PRECISION]
+    return in_float32(kept[0], "all layers") if kept else ""

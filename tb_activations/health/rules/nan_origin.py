@@ -59,10 +59,25 @@ def origin_at(history: History, place: int) -> Seen:
     if has_lost_weights:
         return Seen(Origin.UNSEEN)
     is_forward_finite = not np.any(counts["nonfinite"] > 0)
-    begins_at_output = np.any(counts["gradient_nonfinite"][history.graph.is_head] > 0)
+    # A layer without weights may follow the last one with weights, and be where the gradient is lost.
+    is_end = history.graph.is_head & ~history.graph.reaches.any(axis=1)
+    begins_at_output = np.any(counts["gradient_nonfinite"][is_end] > 0)
     if is_forward_finite and (begins_at_output or _is_lost(history.losses, place)):
         return Seen(Origin.LOSS)
     return Seen(Origin.UNKNOWN)
+
+
+def lost_behind(history: History, row: int) -> list[str]:
+    """The layers that a layer feeds, if the gradient at their outputs is finite in the latest step, and not at its own.
+
+    It was lost on the way back through them. Empty if that is not known of all of them.
+    """
+    fed = np.flatnonzero(history.graph.direct[row])
+    is_lost = history.stat("gradient_nonfinite")[-1] > 0
+    is_known = np.isfinite(history.stat("gradient_norm")[-1])
+    if not is_lost[row] or is_lost[fed].any() or not is_known[fed].all():
+        return []
+    return [history.spec.layers[other].name for other in fed.tolist()]
 
 
 def _is_lost(values: NDArray[np.float64] | NDArray[np.float32], place: int) -> bool:

@@ -27,12 +27,17 @@ from tb_activations.health.rules.base import (
     Sign,
     outcomes_of,
 )
+from tb_activations.health.rules.outputs import unweighted
 from tb_activations.health.rules.window import since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
 
 CUT = Sign("cut", "weights with a gradient", "count")
 ZERO = Sign("zero", "largest gradient norm of the window")
+IDLE = Sign("idle", "observed steps in which the layer ran", "count")
+
+IDLE_CHECKS = 32
+"""Observed steps without a call after which a layer counts as one that never runs."""
 
 _UNSURE = Outcome.INSUFFICIENT_DATA
 
@@ -50,7 +55,7 @@ class NoGradient(LayerRule):
     id: ClassVar[str] = "no_gradient"
     title: ClassVar[str] = "No gradient"
     why: ClassVar[str] = "Trainable weights without a gradient never change; often the path to the loss is cut."
-    signs: ClassVar[tuple[Sign, ...]] = (CUT, ZERO)
+    signs: ClassVar[tuple[Sign, ...]] = (CUT, ZERO, IDLE)
     causes: ClassVar[tuple[Cause, ...]] = (
         Cause("unfit_head", BACKWARD),
         Cause("poor_init", BACKWARD),
@@ -88,18 +93,22 @@ class NoGradient(LayerRule):
         outcomes = outcomes_of(
             (~known.is_judged, Outcome.NOT_APPLICABLE), (is_connected & has_moved, Outcome.OK), otherwise=_UNSURE
         )
+        is_unweighted = unweighted(history)
         found = {
-            row: _zero(history, row, norms[:, row], earlier.get(row))
+            row: _zero(history, row, norms[:, row], earlier.get(row), is_unweighted=bool(is_unweighted[row]))
             for row in np.flatnonzero(is_connected & ~has_moved & is_sure).tolist()
         }
         if history.checks >= self.min_checks:
             cut = np.flatnonzero(known.is_judged & known.is_cut).tolist()
             found |= {row: _cut(history, row, known.handed, earlier.get(row)) for row in cut}
+        idle = known.is_judged & (history.stat("elements") == 0).all(axis=0)
+        if len(history.steps) >= IDLE_CHECKS:
+            found |= {row: _idle(history, row, earlier.get(row)) for row in np.flatnonzero(idle).tolist()}
         return Answers(outcomes, found)
 
     @staticmethod
     def headline(finding: Finding) -> str:
-        return "gradient is exactly zero" if finding.sign == ZERO.id else "no gradient arrives"
+        return {ZERO.id: "gradient is exactly zero", IDLE.id: "never runs"}.get(finding.sign, "no gradient arrives")
 
 
 class _Expected(NamedTuple):
@@ -120,25 +129,83 @@ def _expected(history: History) -> _Expected:
     return _Expected(handed, history.is_trained & ~is_elsewhere, is_cut)
 
 
-def _zero(history: History, row: int, norms: NDArray[np.float32], earlier: OpenFinding | None) -> Evidence:
+def _idle(history: History, row: int, earlier: OpenFinding | None) -> Evidence:
+    began, kept = earlier.since_step if earlier else int(history.steps[0]), len(history.steps)
+    return Evidence(
+        # A branch for inference, or for rare inputs, need not run in training.
+        severity=Severity.NOTE,
+        sign=IDLE,
+        value=0.0,
+        threshold=1.0,
+        samples=int(np.nansum(history.total("samples"))),
+        checks=earlier.checks + 1 if earlier else kept,
+        since_step=began,
+        explain=functools.partial(_explain_idle, history.spec.layers[row], kept, began),
+    )
+
+
+def _explain_idle(layer: LayerSpec, checks: int, began: int) -> Explanation:
+    return Explanation(
+        message=(
+            f"{layer.name} never runs: it was called in 0 of the last {checks} observed steps (threshold 1), since "
+            f"step {began}. Its weights do not train."
+        ),
+        might_be_wrong="A branch that only serves inference or rare inputs looks the same.",
+        advice=(
+            f"Check the condition that leads to {layer.name}, or the gate that chooses among experts: one that never "
+            "chooses an expert also gives it nothing to learn from. Noise on the gate or a loss for balance helps."
+        ),
+    )
+
+
+def _zero(
+    history: History, row: int, norms: NDArray[np.float32], earlier: OpenFinding | None, *, is_unweighted: bool
+) -> Evidence:
     if earlier:
         began, checks = earlier.since_step, earlier.checks + 1
     else:
         flags = ~(norms > 0)
         began, checks = since(history, flags), int(np.count_nonzero(flags))
     return Evidence(
-        severity=Severity.PROBLEM,
+        severity=Severity.NOTE if is_unweighted else Severity.PROBLEM,
         sign=ZERO,
         value=0.0,
         threshold=0.0,
         samples=int(history.row_sums[row]),
         checks=checks,
         since_step=began,
-        explain=functools.partial(_explain_zero, history.spec.layers[row], began),
+        explain=functools.partial(
+            _explain_zero,
+            history.spec.layers[row],
+            began,
+            _lone_normalization(history, row),
+            is_unweighted=is_unweighted,
+        ),
     )
 
 
-def _explain_zero(layer: LayerSpec, began: int) -> Explanation:
+def _lone_normalization(history: History, row: int) -> str:
+    """A batch normalization between a layer and the loss that gets one value per step and channel, "" if none does.
+
+    Its mean is that value, so its output is the same for any input, and nothing before it has a gradient.
+    """
+    for after in np.flatnonzero(history.graph.reaches[row]).tolist():
+        layer = history.spec.layers[after]
+        if layer.class_name == "BatchNormalization" and np.fmax.reduce(history.rows[:, after]) == 1:
+            return layer.name
+    return ""
+
+
+def _explain_zero(layer: LayerSpec, began: int, lone: str, *, is_unweighted: bool) -> Explanation:
+    if is_unweighted:
+        return Explanation(
+            message=(
+                f"The gradient of every weight of {layer.name} is exactly zero (threshold: anything above 0), since "
+                f"step {began}: the loss does not depend on the outputs that it leads to."
+            ),
+            might_be_wrong="A part of the loss whose weight is 0 for some epochs is meant to have no gradient.",
+            advice=f"Check the weight of the loss on the output of {layer.name}, and the schedule that changes it.",
+        )
     return Explanation(
         message=(
             f"The gradient of every weight of {layer.name} is exactly zero (threshold: anything above 0), since "
@@ -149,8 +216,11 @@ def _explain_zero(layer: LayerSpec, began: int) -> Explanation:
             "a branch that is switched off for a while."
         ),
         advice=(
-            f"Check between {layer.name} and the loss for a layer of dead units, a product with zeros, a mask that "
-            "hides everything, rounding, sign or comparison, and saturation at the limits of float32."
+            f"Give {lone} more than one sample per step, or replace it by LayerNormalization: a batch normalization "
+            "subtracts a single sample from itself, so that it outputs the same whatever comes in."
+            if lone
+            else f"Check between {layer.name} and the loss for a layer of dead units, a product with zeros, a mask "
+            "that hides everything, rounding, sign or comparison, and saturation at the limits of float32."
         ),
     )
 

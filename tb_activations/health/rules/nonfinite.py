@@ -23,7 +23,7 @@ from tb_activations.health.rules.base import (
     outcomes_of,
 )
 from tb_activations.health.rules.batch_row import bad_replica, bad_row, bad_row_in_words
-from tb_activations.health.rules.nan_origin import Origin, Seen, origin_at
+from tb_activations.health.rules.nan_origin import Origin, Seen, lost_behind, origin_at
 from tb_activations.health.rules.usual_causes import to_standardize
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
@@ -277,6 +277,16 @@ def _doubt(*, is_skipped: bool, is_harmless: bool) -> str:
     return "Values that a later layer masks out may be harmless; non-finite gradients and weights never are."
 
 
+def _precision(history: History, layer: LayerSpec) -> str:
+    """Advice for weights kept in float16, which loss scaling would otherwise point out."""
+    if layer.dtype != "float16" or history.loss_scale > 1:
+        return ""
+    return (
+        f"Keep the weights of {layer.name} in float32 (dtype policy mixed_float16): float16 ends at 65,504, and rounds "
+        "what is below 0.00000006, such as the epsilon of Adam, to 0. "
+    )
+
+
 def _advice(scene: _Scene, layer: LayerSpec, kind: Sign, origin: Seen | None) -> str:
     if origin is not None and origin.origin is Origin.DATA:
         return (
@@ -286,11 +296,11 @@ def _advice(scene: _Scene, layer: LayerSpec, kind: Sign, origin: Seen | None) ->
     if scene.began is not None:
         return f"Start with {scene.began.layer}, where it was seen at step {scene.began.since_step}."
     if origin is not None and origin.origin is Origin.LOSS:
-        return (
+        return to_standardize(scene.history) + (
             "Check targets and sample weights for NaN or infinity (numpy.isfinite), then the loss: log(0), division by "
             "zero, sqrt(0), norms of zero vectors, 0 * inf."
         )
-    remedy = to_standardize(scene.history)
+    remedy = to_standardize(scene.history) + _precision(scene.history, layer)
     if kind == OUTPUTS:
         return remedy + (
             f"Check {layer.name}: NaN in its inputs, log(0), division by zero, square roots of negatives, overflow in "
@@ -303,6 +313,13 @@ def _advice(scene: _Scene, layer: LayerSpec, kind: Sign, origin: Seen | None) ->
                 f"Outputs of {scene.history.spec.layers[spoiled[0]].name} were not finite in that step either: begin "
                 "there, with log(0), division by zero, square roots of negatives or overflow in float16. If they are "
                 "masked on purpose, replace them before the loss with values that have a finite gradient."
+            )
+        behind = lost_behind(scene.history, scene.history.row_of[layer.name])
+        if behind:
+            return remedy + (
+                f"The forward pass was finite, and so was the gradient at the outputs of {' and '.join(behind)}: look "
+                f"there, and between {layer.name} and that, for sqrt(0), norms of zero vectors or 0 * inf. Their slope "
+                "is not finite; keep the argument above zero (keras.ops.maximum(value, 1e-7))."
             )
         return remedy + (
             "The forward pass was finite: check for sqrt(0), norms of zero vectors or 0 * inf in the loss and after "

@@ -21,3 +21,24 @@ def is_output(history: History) -> NDArray[np.bool_]:
     follows = history.graph.reaches & (numbers[:, None] == numbers[None]) & (weighted & inside)
     result: NDArray[np.bool_] = history.graph.is_head | (inside & ~follows.any(axis=1))
     return result
+
+
+def unweighted(history: History) -> NDArray[np.bool_]:
+    """`[layers]`: whether the loss has had no gradient at any output that a layer leads to, but had one at another.
+
+    Nothing in such a network blocks the gradient: the loss does not count its outputs, as with a weight of 0.
+    """
+    return history.once_a_step("unweighted", _unweighted)
+
+
+def _unweighted(history: History) -> NDArray[np.bool_]:
+    norms, heads = history.stat("gradient_norm"), history.graph.is_head
+    is_known = ~np.isnan(norms)
+    is_silent = heads & is_known.any(axis=0) & ~(is_known & (norms > 0)).any(axis=0)
+    is_heard = heads & (is_known & (norms > 0)).any(axis=0)
+    leads = history.graph.reaches | np.eye(len(heads), dtype=bool)
+    if not is_heard.any():
+        return np.zeros(len(heads), bool)
+    to_silent, to_others = (np.asarray(leads[:, chosen].any(axis=1)) for chosen in (is_silent, heads & ~is_silent))
+    result: NDArray[np.bool_] = to_silent & ~to_others
+    return result

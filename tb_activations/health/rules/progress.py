@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tb_activations.health.history import History
 from tb_activations.health.rules.elasticity import rows_of_loss
@@ -18,6 +19,10 @@ FEWEST_ROWS = 4
 
 FALLEN = 0.9
 """A loss below this share of what it was half a window ago is falling, not swinging."""
+
+STEADY = 3.0
+"""Deviations of the rank sum of the later half of the losses (Mann & Whitney 1947): that many are a fall for certain,
+even if it is a small one, for which `STUCK` counts instead of `FALLEN`."""
 
 
 def recent_loss(history: History) -> float:
@@ -70,14 +75,31 @@ def beats_constant(history: History) -> bool:
 
 
 def is_falling(history: History) -> bool:
-    """Whether the loss of the later half of the kept steps is clearly below that of the earlier half."""
-    losses = history.losses
+    """Whether the loss of the later half of the kept steps is clearly below that of the earlier half.
+
+    A loss far above what it leads to falls slowly: targets in the hundreds are reached in steps of the learning rate.
+    It falls nevertheless if nearly every later loss is below nearly every earlier one.
+    """
+    return history.once_a_step("falling", lambda _: _is_falling(history.losses))
+
+
+def _is_falling(losses: NDArray[np.float64]) -> bool:
     halves = losses[: len(losses) // 2], losses[len(losses) // 2 :]
-    finite = [half[np.isfinite(half)] for half in halves]
-    if not all(half.size for half in finite):
+    earlier, later = (half[np.isfinite(half)] for half in halves)
+    if not earlier.size or not later.size:
         return False
-    before, after = (float(np.median(half)) for half in finite)
-    return after < before - (1 - FALLEN) * abs(before)
+    before, after = float(np.median(earlier)), float(np.median(later))
+    share = STUCK if _rank_deviations(earlier, later) >= STEADY else FALLEN
+    return after < before - (1 - share) * abs(before)
+
+
+def _rank_deviations(earlier: NDArray[np.float64], later: NDArray[np.float64]) -> float:
+    """By how many standard deviations of chance more pairs fall from an earlier to a later loss than rise."""
+    pairs = earlier.size * later.size
+    falls = (
+        float(np.count_nonzero(earlier[:, None] > later[None])) + np.count_nonzero(earlier[:, None] == later[None]) / 2
+    )
+    return float((falls - pairs / 2) / np.sqrt(pairs * (earlier.size + later.size + 1) / 12))
 
 
 def is_warming_up(history: History) -> bool:

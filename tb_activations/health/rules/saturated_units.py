@@ -29,8 +29,13 @@ from tb_activations.health.rules.base import (
     outcomes_of,
 )
 from tb_activations.health.rules.outputs import is_output
-from tb_activations.health.rules.progress import is_falling, is_known_stuck, is_stuck
-from tb_activations.health.rules.usual_causes import lower_rate, to_standardize
+from tb_activations.health.rules.progress import (
+    constant_loss,
+    is_falling,
+    is_known_stuck,
+    is_stuck,
+)
+from tb_activations.health.rules.usual_causes import is_approaching, lower_rate, to_standardize
 from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent
@@ -41,6 +46,10 @@ SATURATED_SHARE = Sign("saturated_share", "share of outputs saturated", "share")
 
 LATEST = 12
 """Observed steps whose median is judged, because only units that stay at their bounds are saturated."""
+
+
+RARE = 0.025
+"""A sigmoid that outputs less than this share, or more than the rest, is in the outer 5% of its range."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,22 +98,34 @@ class SaturatedUnits(LayerRule):
         is_judged = history.once("no gates", _is_judged) & (counts > 0)
         # The head of a confident network is at its bounds, as are its targets; that of one that does not learn is stuck
         # there. The same is true of what a generator, an actor or an encoder gives, which other networks take.
-        # Without a compiled loss, as in adversarial trainings, only the loss of a constant prediction shows that.
-        if not (is_stuck(history) if history.spec.loss else is_known_stuck(history)):
+        # Without a compiled loss, as in adversarial trainings, only the loss of a constant prediction shows that. Where
+        # nearly all targets are the same (pixels of a dark picture), the best constant prediction is at the bound, too.
+        is_lost = is_stuck(history) if history.spec.loss else is_known_stuck(history)
+        if not is_lost or _are_targets_rare(history):
             is_judged = is_judged & ~history.once("outputs", is_output)
         is_sure = counts >= self.min_checks
         outcomes = outcomes_of((~is_judged, Outcome.NOT_APPLICABLE), (~is_sure, Outcome.INSUFFICIENT_DATA))
         least = min(self.note_share, self.warning_share, self.problem_share)
         # Many networks leave their bounds within the first steps, while the loss falls.
         learned, found = has_learned(history) or is_falling(history), {}
+        is_early = is_approaching(history)
         for row in np.flatnonzero(is_judged & is_sure & either(shares >= least, earlier)).tolist():
-            evidence = self._judge_layer(history, row, float(shares[row]), earlier.get(row), learned=learned)
+            evidence = self._judge_layer(
+                history, row, float(shares[row]), earlier.get(row), learned=learned, is_early=is_early
+            )
             if evidence is not None:
                 found[row] = evidence
         return Answers(outcomes, found)
 
     def _judge_layer(
-        self, history: History, row: int, share: float, earlier: OpenFinding | None, *, learned: bool
+        self,
+        history: History,
+        row: int,
+        share: float,
+        earlier: OpenFinding | None,
+        *,
+        learned: bool,
+        is_early: bool,
     ) -> Evidence | None:
         severity, threshold = self._severity(share)
         if earlier:
@@ -114,8 +135,9 @@ class SaturatedUnits(LayerRule):
         if severity is None:
             return None
         if learned:
-            # A confident network drives its units to their bounds, so a falling loss lowers the severity by one.
-            milder = {Severity.PROBLEM: (Severity.WARNING, self.warning_share)}
+            # A confident network drives its units to their bounds, so a falling loss lowers the severity by one. One
+            # that is on its way to the mean of its targets drives all of them there, and most return on arrival.
+            milder = {} if is_early else {Severity.PROBLEM: (Severity.WARNING, self.warning_share)}
             severity, threshold = milder.get(severity, (Severity.NOTE, self.note_share))
         closing = threshold * HYSTERESIS
         if earlier:
@@ -154,6 +176,12 @@ def _is_judged(history: History) -> NDArray[np.bool_]:
     is_gate = np.array([layer.is_gate for layer in history.spec.layers], bool)
     result: NDArray[np.bool_] = history.is_whole & ~is_gate
     return result
+
+
+def _are_targets_rare(history: History) -> bool:
+    """Whether the best constant prediction under binary cross entropy is at the bound: its loss shows how far it is."""
+    least = -(RARE * np.log(RARE) + (1 - RARE) * np.log(1 - RARE))
+    return history.spec.loss == "binary_crossentropy" and constant_loss(history) <= least
 
 
 def _remedy(history: History, began: int) -> str:

@@ -29,8 +29,9 @@ from tb_activations.health.rules.base import (
     outcomes_of,
 )
 from tb_activations.health.rules.kernels import has_size, kernel_steps
+from tb_activations.health.rules.outputs import unweighted
 from tb_activations.health.rules.progress import is_falling, is_warming_up
-from tb_activations.health.rules.usual_causes import rate_now
+from tb_activations.health.rules.usual_causes import LARGE_STEP, USUAL_STEP, in_float32, rate_now
 from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
@@ -45,9 +46,6 @@ STILL = Sign("still", "update-to-weight ratio, largest of the window")
 
 _TOO_FAST = (Cause("exploding_gradient", ANYWHERE), Cause("learning_rate", ANYWHERE))
 """Possible causes of weights that move too fast."""
-
-USUAL_STEP = 1e-3
-"""Update-to-weight ratio that is usual in healthy trainings (CS231n)."""
 
 _ROUNDING = 1e-6
 """Weight norms with a smaller relative difference are equal within the precision of float32."""
@@ -144,6 +142,9 @@ class StagnantWeights(LayerRule):
 
     @staticmethod
     def _still(history: History, row: int, largest: float, limit: float, earlier: OpenFinding | None) -> Evidence:
+        # Where the loss does not count what a layer leads to, its weights are to stay as they are.
+        severity = Severity.PROBLEM if largest == 0 else Severity.WARNING
+        severity = Severity.NOTE if unweighted(history)[row] else severity
         layer, rate = history.spec.layers[row], rate_now(history)
         closing = limit * HYSTERESIS
         if earlier:
@@ -152,7 +153,7 @@ class StagnantWeights(LayerRule):
             flags = history.stat("update_ratio")[:, row] < closing
             began, checks = since(history, flags), int(np.count_nonzero(flags))
         return Evidence(
-            severity=Severity.PROBLEM if largest == 0 else Severity.WARNING,
+            severity=severity,
             sign=STILL,
             value=largest,
             threshold=limit,
@@ -259,24 +260,24 @@ def _explain_restless(
 
 
 def _faster(layer: LayerSpec, largest: float, rate: float) -> str:
-    if layer.dtype in ("bfloat16", "float16"):
-        return (
-            f"Keep the weights of {layer.name} in float32 (dtype policy mixed_{layer.dtype}): {layer.dtype} loses "
-            "steps smaller than a few thousandths of a weight. Then check the learning rate."
-        )
+    if precision := in_float32(layer.dtype, layer.name):
+        return f"{precision}Then check the learning rate."
     advice = (
         f"Check the learning rate ({number(rate)}) and its schedule, whether the optimizer gets the weights of "
         f"{layer.name}, and whether a gradient reaches it: without one no learning rate helps."
     )
     if not largest > 0:
         return advice
-    better = number(rate * USUAL_STEP / largest)
-    return f"Raise the learning rate: {better} makes steps of about 0.001 of the weights. {advice}"
+    better = number(rate * LARGE_STEP / largest)
+    return (
+        f"Raise the learning rate: {better} makes the largest steps about {number(LARGE_STEP)} of the weights. {advice}"
+    )
 
 
 def _slower(layer: LayerSpec, rate: float, ratio: float) -> str:
     return (
-        f"Steps of about 0.001 of the norm are usual: a learning rate near {number(rate * 1e-3 / ratio)} instead of "
+        f"Steps of about {number(USUAL_STEP)} of the norm are usual: a learning rate near "
+        f"{number(rate * USUAL_STEP / ratio)} instead of "
         f"{number(rate)} makes such steps in {layer.name}. If only the beginning is rough, clip gradients "
         "(clipnorm=1.0) "
         "or warm up."

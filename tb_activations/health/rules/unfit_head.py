@@ -32,6 +32,7 @@ REACH = Sign("reach", "share of the targets' range that the head cannot reach", 
 CLASSES = Sign("classes", "largest class number, below the number of units", "count")
 TARGET_PROBABILITY = Sign("target_probability", "distance of the targets from the range 0 to 1")
 OUTPUT_PROBABILITY = Sign("output_probability", "distance of the outputs from the range 0 to 1")
+BATCH_AXIS = Sign("batch_axis", "samples over which a softmax sums to 1, at most", "count")
 
 _REACHES = {
     "sigmoid": (0.0, 1.0),
@@ -59,6 +60,9 @@ class _Misfit(NamedTuple):
     advice: str
 
 
+_SUMS, _EQUAL = 5, 1e-3
+"""Observed steps in which sums over samples have to be 1, and how exactly: in half precision, they are rounded."""
+
 _BESIDE = 0.01
 """Outputs further outside the range of their activation, as a share of their size, are not those of the head."""
 
@@ -76,7 +80,14 @@ class UnfitHead(LayerRule):
     id: ClassVar[str] = "unfit_head"
     title: ClassVar[str] = "Head does not fit the targets"
     why: ClassVar[str] = "What the last layer cannot output, or the loss cannot read, no training can learn."
-    signs: ClassVar[tuple[Sign, ...]] = (ONE_UNIT, REACH, CLASSES, TARGET_PROBABILITY, OUTPUT_PROBABILITY)
+    signs: ClassVar[tuple[Sign, ...]] = (
+        ONE_UNIT,
+        REACH,
+        CLASSES,
+        TARGET_PROBABILITY,
+        OUTPUT_PROBABILITY,
+        BATCH_AXIS,
+    )
     source: ClassVar[str] = (
         "definition of the losses and activation functions; the most frequent output-layer faults in Humbatova et al. "
         "2020 and Zhang et al. 2021"
@@ -93,7 +104,7 @@ class UnfitHead(LayerRule):
         if head is None:
             return Answers(outcomes, {})
         outcomes[head] = Outcome.OK
-        misfit = self._misfit(history, history.spec.layers[head])
+        misfit = _over_samples(history, head) or self._misfit(history, history.spec.layers[head])
         return Answers(outcomes, {head: _evidence(history, head, misfit, earlier.get(head))} if misfit else {})
 
     def _misfit(self, history: History, layer: LayerSpec) -> _Misfit | None:
@@ -167,7 +178,36 @@ class UnfitHead(LayerRule):
             CLASSES.id: "class numbers beyond the head's units",
             TARGET_PROBABILITY.id: "targets are not probabilities",
             OUTPUT_PROBABILITY.id: "outputs are not probabilities",
+            BATCH_AXIS.id: "softmax over the samples of a batch",
         }.get(finding.sign, "head does not fit the targets")
+
+
+def _over_samples(history: History, row: int) -> _Misfit | None:
+    """A softmax over the wrong axis: in every step, the outputs of a unit sum to 1 over the samples of the batch.
+
+    Nothing else gives outputs whose mean is the inverse of whatever number of samples the step has.
+    """
+    layer = history.spec.layers[row]
+    # The units of a Lambda are not tracked.
+    units = layer.units or (layer.output_shape[-1] if len(layer.output_shape) == 2 else 0) or 0
+    rows, means = (history.stat(name)[:, row].astype(np.float64) for name in ("elements", "mean"))
+    rows /= max(units, 1)
+    least = history.stat("min")[:, row]
+    # With as many samples as units, a softmax over the units has the same mean.
+    is_known = np.isfinite(means) & (rows > 1) & (rows != units)
+    if units < 1 or np.count_nonzero(is_known) < _SUMS or not (least[is_known] >= 0).all():
+        return None
+    if not (np.abs(rows[is_known] * means[is_known] - 1) < _EQUAL).all():
+        return None
+    samples = float(rows[is_known][-1])
+    return _Misfit(
+        BATCH_AXIS,
+        samples,
+        1,
+        f"each of its outputs sums to 1 over the {number(samples)} samples of a batch (threshold 1 sample), so it "
+        "compares samples instead of classes",
+        "Give softmax the axis of the classes (axis=-1); axis 0 counts the samples.",
+    )
 
 
 def _within_reach(layer: LayerSpec, *, is_large: bool) -> str:
@@ -229,7 +269,7 @@ def _evidence(history: History, row: int, misfit: _Misfit, earlier: OpenFinding 
         advice=misfit.advice,
     )
     return Evidence(
-        severity=Severity.WARNING if learned and misfit.sign != ONE_UNIT else Severity.PROBLEM,
+        severity=Severity.WARNING if learned and misfit.sign not in (ONE_UNIT, BATCH_AXIS) else Severity.PROBLEM,
         sign=misfit.sign,
         value=misfit.value,
         threshold=misfit.threshold,

@@ -6,7 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
+from tb_activations.health.rules.kernels import kernel_steps
+from tb_activations.health.rules.progress import constant_loss, is_falling, is_stuck
 from tb_activations.records.formatting import number
+from tb_activations.records.specs import LayerSpec
 
 LARGE = 10.0
 """Inputs with a larger root mean square, and larger targets, are far from standardized."""
@@ -23,6 +26,24 @@ DISTANCES = frozenset(
 )
 """Losses that compare outputs with targets number by number."""
 
+OF_ANY_GRADIENT = frozenset(
+    {
+        *("Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Lion", "Lamb", "Adafactor", "Adagrad", "Adadelta", "Muon"),
+    }
+)
+"""Optimizers of Keras that divide by the size of the gradient: the learning rate alone decides how far they step."""
+
+USUAL_STEP = 0.005
+"""Update-to-weight ratio of the median step at the beginning of healthy trainings: half of them have 0.003 to 0.014."""
+
+LARGE_STEP = 0.01
+"""The same of their largest steps."""
+
+SAFE_STEP = 0.05
+"""The largest steps of 95 % of them are smaller."""
+
+LOW_PRECISION = ("bfloat16", "float16")
+
 RISEN = 10.0
 """A learning rate that has risen by this factor within the window was raised, and the one before it is known."""
 
@@ -33,13 +54,26 @@ def to_standardize(history: History) -> str:
 
 
 def lower_rate(history: History) -> float:
-    """A rate to try instead of one that is too high: the one before a rise, otherwise a tenth; NaN if unknown."""
+    """A rate to try instead of one that is too high; NaN if unknown.
+
+    The one before a rise, otherwise a tenth, or what makes the first steps small: they started from weights that were
+    still sound.
+    """
     return history.once_a_step("lower rate", _lower_rate)
 
 
 def rate_now(history: History) -> float:
     """The learning rate of the latest step, NaN if it was not measured."""
     return history.once_a_step("learning rate", lambda _: float(history.total("learning_rate")[-1]))
+
+
+def is_approaching(history: History) -> bool:
+    """Whether the loss of a regression falls from a start above that of the best constant prediction, still above it.
+
+    Until the outputs as a whole have moved to targets far from zero, every unit is driven to the side that moves them.
+    """
+    is_above = history.spec.loss in DISTANCES and bool(history.initial_loss > constant_loss(history))
+    return is_above and is_stuck(history) and is_falling(history)
 
 
 def _to_standardize(history: History) -> str:
@@ -58,7 +92,47 @@ def _lower_rate(history: History) -> float:
     before = _known(history.total("learning_rate"))
     before = before[before > 0]
     lowest = float(before.min()) if before.size else np.nan
-    return lowest if lowest * RISEN <= rate else rate / RISEN
+    return lowest if lowest * RISEN <= rate else float(np.fmin(rate / RISEN, _calm_rate(history)))
+
+
+def _calm_rate(history: History) -> float:
+    """The rate that would have made the first kept steps of half of the kernels small, NaN if they were not measured.
+
+    Gradients shrink as a network learns, so under plain SGD the first steps are the largest. Where the size of the
+    gradient does not matter, later steps are as long as the first ones.
+    """
+    steps, rates = kernel_steps(history, len(history.steps)), history.total("learning_rate")
+    first = steps[0] if len(steps) else np.empty(0)
+    known = first[np.isfinite(first) & (first > 0)]
+    size = LARGE_STEP if is_of_any_gradient(history) else SAFE_STEP
+    return float(rates[0] * size / np.median(known)) if known.size else np.nan
+
+
+def is_of_any_gradient(history: History) -> bool:
+    """Whether the optimizer's steps do not depend on the size of the gradient."""
+    return history.spec.optimizer.get("class_name") in OF_ANY_GRADIENT
+
+
+def weighted_before(history: History, layer: LayerSpec) -> LayerSpec:
+    """The layer itself if it has weights, else the nearest one before it that has; itself if none is known."""
+    seen, current = {layer.name}, layer
+    while not current.parameters and current.inputs and current.inputs[0] not in seen:
+        seen.add(current.inputs[0])
+        row = history.row_of.get(current.inputs[0])
+        if row is None:
+            break
+        current = history.spec.layers[row]
+    return current if current.parameters else layer
+
+
+def in_float32(dtype: str, what: str) -> str:
+    """A sentence and a space that advise to keep the weights of `what` in float32; "" if they are."""
+    if dtype not in LOW_PRECISION:
+        return ""
+    return (
+        f"Keep the weights of {what} in float32 (dtype policy mixed_{dtype}): {dtype} loses steps smaller than a few "
+        "thousandths of a weight. "
+    )
 
 
 def _known(values: NDArray[np.float64]) -> NDArray[np.float64]:

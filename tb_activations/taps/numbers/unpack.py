@@ -51,7 +51,8 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
     """
     values = packed.astype(np.float64)
     header = dict(zip(HEADER, values[0], strict=False))
-    scale = header["loss_scale"]
+    # A scale that was halved at every step until it is 0 leaves gradients that say nothing.
+    scale = header["loss_scale"] or np.nan
     own_loss = float(values[:, HEADER.index("loss")].sum())
     is_seen = bool(values[0, HEADER.index("loss_seen")])
     whole = own_loss if is_seen else np.nan if loss is None else loss
@@ -63,7 +64,7 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
         "input_rms": rms(values[:, HEADER.index("input_rms")], values[:, HEADER.index("samples")]),
         "learning_rate": float(header["learning_rate"]),
         "first_learning_rate": float(header["first_learning_rate"]),
-        "loss_scale": float(scale),
+        "loss_scale": float(header["loss_scale"]),
         "nonfinite_replica": float(header["nonfinite_replica"]),
         **_extents(values),
         **_logits(values),

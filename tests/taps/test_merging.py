@@ -146,8 +146,7 @@ def test_rows_are_counted_over_the_replicas() -> None:
         gradient_whole=[3.0, 6.0, 4.0],
         gradient_rows=[10, 10, 4],
     )
-    rows = np.array([[merged_head[name] for name in BATCH_ROWS]], np.float64)
-    totals = standing_out(rows, np.array([merged_head["samples"]], np.float64))
+    totals = standing_out(merged_head, merged_head["samples"])
     assert (totals["input_row"], totals["gradient_row"]) == (17, 14)
     assert totals["gradient_row_share"] == pytest.approx(25 / (9 + 36 + 16))
 

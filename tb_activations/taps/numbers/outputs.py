@@ -13,7 +13,7 @@ from tb_activations.taps.numbers.values import Vector
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """One call on all replicas: `[replicas, ...]` each. Only attention has statistics of `heads`."""
+    """One call, `[1, ...]` each. Only attention has statistics of `heads`."""
 
     activation: Vector
     input_rms: Vector
@@ -57,8 +57,8 @@ def outputs(
     table = {name: np.full(len(members), np.nan) for name in OUTPUT_VALUES}
     activity: list[Vector] = [np.zeros(0)] * len(members)
     peak = list(activity)
-    # Nearly all rows of a deep network are one call on one replica: their numbers need no merging.
-    single = [row for row, parts in enumerate(members) if len(parts) == 1 and len(parts[0].activation) == 1]
+    # Nearly all rows of a deep network are one call: their numbers need no merging.
+    single = [row for row, parts in enumerate(members) if len(parts) == 1]
     if single:
         _fill_single(table, activity, peak, single, [members[row][0] for row in single], units, scale)
     for row in set(range(len(members))) - set(single):

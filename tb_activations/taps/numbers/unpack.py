@@ -1,4 +1,4 @@
-"""Unpacks vectors into tables on the host, in float64, and merges replicas and repeated calls of a layer."""
+"""Unpacks vectors into tables on the host, in float64, and merges repeated calls of a layer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from tb_activations.taps.numbers.layout import (
     ACTIVATION_STATISTICS,
     BATCH_ROWS,
-    DATA_KINDS,
     GRADIENT_STATISTICS,
     HEAD_STATISTICS,
     HEADER,
@@ -25,7 +24,7 @@ from tb_activations.taps.numbers.layout import (
     Weight,
     places_by_name,
 )
-from tb_activations.taps.numbers.outputs import OUTPUT_VALUES, Part, average, outputs, ratios, rms
+from tb_activations.taps.numbers.outputs import OUTPUT_VALUES, Part, outputs, ratios
 from tb_activations.taps.numbers.standing_out import standing_out
 from tb_activations.taps.numbers.values import Array, Row, StepValues, Vector
 
@@ -35,42 +34,37 @@ MAX_CALL_ROWS = 16
 """A layer called more often than this in a step (an eager loop) gets one row for all calls instead of one each."""
 _ACTIVATION, _GRADIENT, _WEIGHT = len(ACTIVATION_STATISTICS), len(GRADIENT_STATISTICS), len(WEIGHT_STATISTICS)
 _INPUT = 2
+_TOTALS = tuple(name for name in HEADER if name not in ("layout", "loss_seen", "loss"))
+"""Columns of the header that are totals of the step as they are."""
 _MEAN, _STD = ACTIVATION_STATISTICS.index("mean"), ACTIVATION_STATISTICS.index("std")
 
 
 def layout_number(packed: Array) -> int:
-    """The number of the layout of packed statistics `[replicas, length]`."""
+    """The number of the layout of packed statistics `[1, length]`."""
     return int(packed[0, 0])
 
 
 def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValues:
-    """The values in the packed statistics `[replicas, length]` of a step with this layout.
+    """The values in the packed statistics `[1, length]` of a step with this layout.
 
     `loss` is used if the taps saw no loss, as in a custom `train_step` that does not call `compute_loss`; None if the
     step returned none.
     """
     values = packed.astype(np.float64)
-    header = dict(zip(HEADER, values[0], strict=False))
+    header = dict(zip(HEADER, values[0].tolist(), strict=False))
     # A scale that was halved at every step until it is 0 leaves gradients that say nothing.
     scale = header["loss_scale"] or np.nan
-    own_loss = float(values[:, HEADER.index("loss")].sum())
-    is_seen = bool(values[0, HEADER.index("loss_seen")])
-    whole = own_loss if is_seen else np.nan if loss is None else loss
+    is_seen = bool(header["loss_seen"])
+    whole = header["loss"] if is_seen else np.nan if loss is None else loss
     totals = {
         "loss": whole,
         "loss_nonfinite": float(not np.isfinite(whole)) if is_seen or loss is not None else np.nan,
-        "constant_loss": float(values[:, HEADER.index("constant_loss")].sum()),
-        "samples": float(values[:, HEADER.index("samples")].sum()),
-        "input_rms": rms(values[:, HEADER.index("input_rms")], values[:, HEADER.index("samples")]),
-        "learning_rate": float(header["learning_rate"]),
-        "first_learning_rate": float(header["first_learning_rate"]),
-        "loss_scale": float(header["loss_scale"]),
-        "nonfinite_replica": float(header["nonfinite_replica"]),
-        **_extents(values),
-        **_logits(values),
+        **{name: header[name] for name in _TOTALS},
     }
     start = len(HEADER) + len(BATCH_ROWS)
-    totals |= standing_out(values[:, len(HEADER) : start], values[:, HEADER.index("samples")])
+    totals |= standing_out(
+        dict(zip(BATCH_ROWS, values[0, len(HEADER) : start].tolist(), strict=True)), header["samples"]
+    )
     calls, rest = _split_calls(values[:, start:], layout)
     weights = _weight_columns(rest[0].reshape(-1, _WEIGHT), scale)
     totals["clipped"] = _clipped(weights["gradient_norm"], layout)
@@ -105,24 +99,6 @@ def _clipped(norms: Vector, layout: Layout) -> float:
     if norms.size and layout.global_clipnorm is not None:
         return float(np.linalg.norm(norms) > layout.global_clipnorm)
     return np.nan
-
-
-def _extents(values: Vector) -> dict[str, float]:
-    """The ranges of the step's data over all replicas."""
-    merged = {}
-    for kind in DATA_KINDS:
-        for name, merge in (("min", np.fmin), ("max", np.fmax), ("nonfinite", np.add)):
-            column = f"{kind}_{name}"
-            merged[column] = float(merge.reduce(values[:, HEADER.index(column)]))
-    return merged
-
-
-def _logits(values: Vector) -> dict[str, float]:
-    """The size of the head's logits over all replicas."""
-    mean, largest, size, samples = (
-        values[:, HEADER.index(name)] for name in ("log_z", "log_z_max", "logit_rms", "samples")
-    )
-    return {"log_z": average(mean, samples), "log_z_max": float(largest.max()), "logit_rms": rms(size, samples)}
 
 
 def _of_layout(compute: Callable[[Layout], T]) -> Callable[[Layout], T]:

@@ -12,7 +12,7 @@ from tb_activations.taps.numbers.values import Array, Row
 
 
 def sequences(packed: Array, calls: Sequence[Call], rows: Sequence[Row], loss_scale: float) -> Array:
-    """`[rows, 1 + 2 * TIME_BINS]` float32, see `StepValues`, from `[replicas, cells * SEQUENCE_VALUES]`."""
+    """`[rows, 1 + 2 * TIME_BINS]` float32, see `StepValues`, from `[1, cells * SEQUENCE_VALUES]`."""
     cells = [call for call in calls if call.is_cell]
     table = packed.reshape(len(packed), len(cells), SEQUENCE_VALUES)
     result = np.full((len(rows), 1 + 2 * TIME_BINS), np.nan, np.float32)
@@ -30,7 +30,7 @@ def sequences(packed: Array, calls: Sequence[Call], rows: Sequence[Row], loss_sc
 
 
 def merged(parts: Array) -> Array:
-    """`[1 + 2 * TIME_BINS]`: joins `[parts, SEQUENCE_VALUES]` of replicas and calls by their number of elements.
+    """`[1 + 2 * TIME_BINS]`: joins `[parts, SEQUENCE_VALUES]` of calls by their number of elements.
 
     Bins of different lengths agree only where they are time steps; otherwise the longest parts count.
     """

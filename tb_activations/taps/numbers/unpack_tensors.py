@@ -13,7 +13,7 @@ _LENGTH = HISTOGRAM_EDGES + HISTOGRAM_BUCKETS
 
 
 def histograms(packed: Array, calls: Sequence[Call], rows: Sequence[Row]) -> Array:
-    """`[rows, 2, 32]` float32 from `[replicas, calls * 2 * 32]`: activation, then gradient; lowest edge, highest edge
+    """`[rows, 2, 32]` float32 from `[1, calls * 2 * 32]`: activation, then gradient; lowest edge, highest edge
     and 30 counts. NaN for calls that were not measured.
     """
     table = packed.reshape(len(packed), len(calls), 2, _LENGTH)

@@ -20,7 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import STEPS, TURNS, Measured, measure
+from benchmarks.measure import SEEN_ONCE, STEPS, TURNS, Measured, measure
 from benchmarks.models import WORKLOADS
 from benchmarks.page import machine, replace_section, table
 
@@ -79,8 +79,9 @@ def _section(rows: Sequence[Sequence[str]]) -> str:
 
 {machine("tensorflow", "keras")}.
 
-Time of observed over plain training: median (lowest-highest) of {TURNS} turns, everything on, random data, one
-thread, by the interval between observed steps (`update_freq`). "Not observed" has the callback, but no observed step.
+Time of observed over plain training: median (lowest-highest) of {TURNS} turns, everything on, random data, one thread,
+by the interval between observed steps (`update_freq`). "Not observed" has the callback, but no observed step. Every
+{SEEN_ONCE} steps was seen once.
 
 {table(COLUMNS, rows)}"""
 

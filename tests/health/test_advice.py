@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tb_activations.health.rules import usual_causes
+from tb_activations.health.rules.usual_causes import RATE_PHRASES
 from tb_activations.records.columns import WEIGHT_COLUMNS
 from tb_activations.records.finding import Finding
 from tb_activations.records.specs import RunSpec, WeightSpec
@@ -142,3 +145,9 @@ def test_a_gradient_lost_on_the_way_back_through_a_layer_points_to_that_layer() 
     finding = first([record(spec, 0), record(spec, 1, values=lost)], "nonfinite", spec)
     assert finding.origin == "loss"
     assert "look there" not in finding.advice
+
+
+@pytest.mark.parametrize("phrase", RATE_PHRASES)
+def test_the_rules_still_use_the_phrases_behind_which_the_tab_finds_a_rate(phrase: str) -> None:
+    sources = [Path(path).read_text("utf-8") for path in Path(usual_causes.__file__).parent.glob("*.py")]
+    assert any(phrase in source for source in sources if "RATE_PHRASES" not in source)

@@ -20,6 +20,7 @@ def constants() -> dict[str, Any]:
         "scheduleGrowth": cadence.GROWTH,
         "finestShare": cadence.FINEST_SHARE,
         "risen": usual_causes.RISEN,
+        "ratePhrases": list(usual_causes.RATE_PHRASES),
         "forHe": sorted(poor_init.FOR_HE),
         "bounded": sorted(vanishing_gradient.BOUNDED),
     }

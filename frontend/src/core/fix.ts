@@ -16,6 +16,11 @@ export interface Rates {
   readonly lowest: number | null;
 }
 
+/** The same, and the rate that the advice names. */
+interface AdvisedRates extends Rates {
+  readonly named: number | null;
+}
+
 const LOWER = 1 / constants.risen;
 
 const ACTIVATION_LAYERS: Readonly<Record<string, string>> = { ReLU: "relu", Activation: "activation" };
@@ -24,9 +29,10 @@ const ACTIVATION_LAYERS: Readonly<Record<string, string>> = { ReLU: "relu", Acti
  * The change to try first, for Keras; null where only looking helps.
  *
  * @param layer null for the training as a whole.
- * @param rates of the run.
+ * @param known rates of the run.
  */
-export function fixOf(finding: Finding, layer: Layer | null, rates: Rates): Fix | null {
+export function fixOf(finding: Finding, layer: Layer | null, known: Rates): Fix | null {
+  const rates = { ...known, named: named(finding.advice) };
   switch (finding.rule) {
     case "dead_units":
       return layer === null ? null : deadUnits(finding, layer, rates);
@@ -60,7 +66,7 @@ export function fixOf(finding: Finding, layer: Layer | null, rates: Rates): Fix 
   }
 }
 
-function deadUnits(finding: Finding, layer: Layer, rates: Rates): Fix {
+function deadUnits(finding: Finding, layer: Layer, rates: AdvisedRates): Fix {
   if (finding.since_step === 0) return initialized(layer);
   const lower = learningRate(rates, LOWER);
   const leaky =
@@ -105,12 +111,23 @@ function normalizedBefore(layer: Layer): Fix {
   };
 }
 
-function learningRate({ last: rate, lowest }: Rates, factor: number): Fix {
+/** The learning rate that a text says to try; null without one. */
+function named(advice: string): number | null {
+  for (const phrase of constants.ratePhrases) {
+    const rest = advice.split(phrase)[1] ?? "";
+    const rate = Number.parseFloat(rest);
+    if (rate > 0 && Number.isFinite(rate)) return rate;
+  }
+  return null;
+}
+
+function learningRate({ last: rate, lowest, named: better }: AdvisedRates, factor: number): Fix {
   const known = rate !== null && rate > 0 && Number.isFinite(rate);
   const isRisen = known && factor < 1 && lowest !== null && lowest * constants.risen <= rate;
-  const value = known
+  const computed = known
     ? `${Number((isRisen ? lowest : rate * factor).toPrecision(3))}`
     : `${factor} * model.optimizer.learning_rate`;
+  const value = better === null ? computed : `${better}`;
   const was = known ? `  # was ${formatValue(rate)}` : "";
   return {
     about: factor < 1 ? "Lower the learning rate" : "Raise the learning rate",
@@ -118,7 +135,7 @@ function learningRate({ last: rate, lowest }: Rates, factor: number): Fix {
   };
 }
 
-function clipped(rates: Rates): Fix {
+function clipped(rates: AdvisedRates): Fix {
   return {
     about: "Clip gradients and lower the learning rate, before fit",
     code: `model.optimizer.clipnorm = 1.0\n${learningRate(rates, LOWER).code}`,

@@ -42,6 +42,22 @@ describe("the suggested change", () => {
     expect(codeOf({ rule: "stagnant_weights", sign: "still" })).toBe("model.optimizer.learning_rate = 3  # was 0.3");
   });
 
+  it("takes the rate that the advice names", () => {
+    const stagnant = { rule: "stagnant_weights", sign: "still" };
+    const codes = [
+      codeOf({ ...stagnant, advice: "Raise the learning rate: 0.0051 makes the largest steps about 0.01." }),
+      codeOf({ rule: "learning_rate", sign: "leap", advice: "Lower the learning rate: about 2e-5 instead of 0.3." }),
+      codeOf({ rule: "exploding_gradient", advice: "Lower the learning rate from 0.3 (try 0.004) or warm it up." }),
+    ];
+    expect(codes).toEqual([
+      "model.optimizer.learning_rate = 0.0051  # was 0.3",
+      "model.optimizer.learning_rate = 0.00002  # was 0.3",
+      "model.optimizer.clipnorm = 1.0\nmodel.optimizer.learning_rate = 0.004  # was 0.3",
+    ]);
+    const unclear = "Lower the learning rate (try nan), or clip.";
+    expect(codeOf({ ...stagnant, advice: unclear })).toBe("model.optimizer.learning_rate = 3  # was 0.3");
+  });
+
   it("is none where only looking helps, and for a rule of a later version", () => {
     expect(fixOf(finding({ rule: "no_gradient" }), layer(), UNKNOWN)).toBeNull();
     expect(fixOf(finding({ rule: "later" }), layer(), UNKNOWN)).toBeNull();

@@ -42,6 +42,15 @@ LARGE_STEP = 0.01
 SAFE_STEP = 0.05
 """The largest steps of 95 % of them are smaller."""
 
+RATE_PHRASES = (
+    "(try ",
+    "(here about ",
+    "a learning rate near ",
+    "Lower the learning rate: about ",
+    "Raise the learning rate: ",
+)
+"""What comes before a learning rate to try, where advice names one: the tab puts it into the code to copy."""
+
 LOW_PRECISION = ("bfloat16", "float16")
 
 RISEN = 10.0

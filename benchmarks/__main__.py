@@ -81,7 +81,7 @@ def _section(rows: Sequence[Sequence[str]]) -> str:
 
 Time of observed over plain training: median (lowest-highest) of {TURNS} turns, everything on, random data, one thread,
 by the interval between observed steps (`update_freq`). "Not observed" has the callback, but no observed step. Every
-{SEEN_ONCE} steps was seen once.
+{SEEN_ONCE} steps and more was seen once.
 
 {table(COLUMNS, rows)}"""
 

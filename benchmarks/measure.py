@@ -17,8 +17,8 @@ from tb_activations import LayerHealth, load
 
 TURNS = 3
 STEPS = {1: 16, 4: 16, 16: 32, 64: 64, 256: 256}
-SEEN_ONCE = 256
-"""The interval of which there is a single turn: its steps take as long as those of all others together."""
+SEEN_ONCE = 64
+"""From this interval on there is a single turn: its steps take as long as those of all shorter ones together."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,13 +74,13 @@ def measure(make: Callable[[], Workload], jit_compile: bool) -> Measured:
             callback = LayerHealth(f"{folder}/{interval}", update_freq=interval)
             warm = seconds(1, callback)
             observed_tracing = observed_tracing or warm
-            factors[interval] = _in_turns(seconds, steps, callback, 1 if interval == SEEN_ONCE else TURNS)
+            factors[interval] = _in_turns(seconds, steps, callback, 1 if interval >= SEEN_ONCE else TURNS)
         never = LayerHealth(f"{folder}/never", update_freq=10**9)
         seconds(1, never)
         return Measured(
             plain_step,
             factors,
-            _in_turns(seconds, 64, never),
+            _in_turns(seconds, 32, never),
             plain_tracing - plain_step,
             observed_tracing - plain_step,
             _record_bytes(pathlib.Path(folder, "1")),

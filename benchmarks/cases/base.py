@@ -48,6 +48,12 @@ FAMILIES = (
 )
 """The kinds of examples in the public Keras guides."""
 
+UNKNOWN = float("nan")
+"""The loss of a constant is unknown."""
+
+BLOWN = ("exploding_gradient", "poor_init", "dead_units", "saturated_units", "collapsed_layer", "stagnant_weights")
+"""What values far too large also do."""
+
 
 @dataclasses.dataclass(frozen=True)
 class View:

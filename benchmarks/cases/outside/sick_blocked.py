@@ -9,15 +9,12 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from benchmarks.cases.base import Training, outside_sick
+from benchmarks.cases.base import UNKNOWN, Training, outside_sick
 from benchmarks.cases.data import Array, digits, table, words
 from benchmarks.cases.networks import compiled
 
 UNTRAINED = ("stagnant_weights",)
 """A layer without gradient does not change."""
-
-UNKNOWN = float("nan")
-"""The loss of a constant is unknown."""
 
 
 @outside_sick(

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from benchmarks.cases.base import Training, View, outside_sick
+from benchmarks.cases.base import UNKNOWN, Training, View, outside_sick
 from benchmarks.cases.data import Array, diabetes, photo_patches, raw_table, waves
 from benchmarks.cases.networks import compiled
 
@@ -24,9 +24,6 @@ AFTERMATH = (
     "poor_init",
 )
 """What an explosion leaves behind."""
-
-UNKNOWN = float("nan")
-"""The loss of a constant is unknown."""
 
 
 @outside_sick(

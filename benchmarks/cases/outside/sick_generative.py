@@ -8,18 +8,12 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from benchmarks.cases.base import WHOLE, Training, outside_sick
+from benchmarks.cases.base import BLOWN, UNKNOWN, WHOLE, Training, outside_sick
 from benchmarks.cases.data import digits, raw_table, words
 from benchmarks.cases.networks import compiled
 
-UNKNOWN = float("nan")
-"""The loss of a constant is unknown."""
-
 QUIET = ("stagnant_weights", "vanishing_gradient")
 """Without a loss to be judged by, a slow training counts as one that learns nothing."""
-
-BLOWN = ("exploding_gradient", "poor_init", "dead_units", "saturated_units", "collapsed_layer", "stagnant_weights")
-"""What values far too large also do."""
 
 
 @outside_sick(

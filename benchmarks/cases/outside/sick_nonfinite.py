@@ -9,15 +9,9 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from benchmarks.cases.base import Training, outside_sick
+from benchmarks.cases.base import BLOWN, UNKNOWN, Training, outside_sick
 from benchmarks.cases.data import Array, digits, photo_patches, raw_table, waves, words
 from benchmarks.cases.networks import compiled
-
-UNKNOWN = float("nan")
-"""The loss of a constant is unknown."""
-
-BLOWN = ("exploding_gradient", "poor_init", "dead_units", "saturated_units", "collapsed_layer", "stagnant_weights")
-"""What values far too large also do."""
 
 
 @outside_sick(

@@ -9,12 +9,9 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from benchmarks.cases.base import WHOLE, Training, outside_sick
+from benchmarks.cases.base import UNKNOWN, WHOLE, Training, outside_sick
 from benchmarks.cases.data import diabetes, digits, waves, words
 from benchmarks.cases.networks import compiled
-
-UNKNOWN = float("nan")
-"""The loss of a constant is unknown."""
 
 QUIET = ("stagnant_weights", "vanishing_gradient")
 """Without a loss to be judged by, a slow training counts as one that learns nothing."""

@@ -111,6 +111,7 @@ class Pictured(Provider):
     def __init__(self, series: int, length: int = 3, content: bytes = b"png") -> None:
         super().__init__()
         self.series, self.length, self.picture = series, length, content
+        self.wall_time = 0.0
 
     def list_blob_sequences(self, ctx: object, **_: object) -> Any:
         known = {"max_step": 0, "max_wall_time": 0.0, "plugin_content": b"", "description": "", "display_name": ""}
@@ -121,7 +122,7 @@ class Pictured(Provider):
         if "kind/last" in run_tag_filter.tags and self.length > 3:
             raise MemoryError("it makes as many references as a shape claims values")
         values = tuple(BlobReference(f"key{index}") for index in range(3))
-        return {"run0": {tag: [BlobSequenceDatum(0, 0.0, values)] for tag in run_tag_filter.tags}}
+        return {"run0": {tag: [BlobSequenceDatum(0, self.wall_time, values)] for tag in run_tag_filter.tags}}
 
     def read_blob(self, ctx: object, *, blob_key: str) -> bytes:
         return self.picture if blob_key == "key2" else b"4"

@@ -186,20 +186,34 @@ def test_of_too_many_runs_the_newest_are_listed() -> None:
     assert answer["left_out"] == {"runs": 7}
 
 
+def _known() -> None:
+    """The run exists."""
+
+
 def test_of_too_many_series_of_pictures_the_first_are_listed() -> None:
-    answer = pictures.listing(source(Pictured(bounds.MOST_PICTURE_SERIES + 2)), "run0")
+    answer = pictures.listing(source(Pictured(bounds.MOST_PICTURE_SERIES + 2)), "run0", pictures.Sizes(), _known)
     assert [len(answer["pictures"]), answer["left_out"]] == [bounds.MOST_PICTURE_SERIES, {"pictures": 3}]
 
 
 def test_a_series_that_claims_a_huge_number_of_values_is_not_read() -> None:
     provider = source(Pictured(2, length=2**62))
-    answer = pictures.listing(provider, "run0")
+    answer = pictures.listing(provider, "run0", pictures.Sizes(), _known)
     assert ([entry["tag"] for entry in answer["pictures"]], answer["left_out"]) == (
         ["kind/00000", "kind/00001"],
         {"pictures": 1},
     )
     with pytest.raises(TooLargeError, match="more than 1000 values"):
         pictures.picture(provider, "run0", "kind/last", 0)
+
+
+def test_the_size_of_a_picture_is_asked_for_once_until_it_is_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider, sizes = Pictured(1), pictures.Sizes()
+    first = pictures.listing(source(provider), "run0", sizes, _known)
+    monkeypatch.setattr(provider, "read_blob", lambda ctx, *, blob_key: b"9")
+    assert pictures.listing(source(provider), "run0", sizes, _known) == first
+    assert [one["size"] for one in first["pictures"]] == [[4, 4], [4, 4]]
+    provider.wall_time = 1.0
+    assert [one["size"] for one in pictures.listing(source(provider), "run0", sizes, _known)["pictures"]] == [[9, 9], [9, 9]]
 
 
 def test_a_picture_that_is_too_large_says_how_large_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

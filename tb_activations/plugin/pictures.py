@@ -121,4 +121,3 @@ def _pictured(data: Sequence[BlobSequenceDatum]) -> list[BlobSequenceDatum]:
     """In ascending order of steps; if a step was written several times, the last one counts."""
     by_step = {datum.step: datum for datum in data if len(datum.values) > _SIZES}
     return [by_step[step] for step in sorted(by_step)]
-

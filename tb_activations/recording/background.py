@@ -8,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Protocol
 
+from tb_activations.recording.bounded import processor_seconds
+
 ROOM = 2
 """Actions that may wait for their turn: enough for a slow write, few enough to bound memory."""
 WAIT_SECONDS = 90.0
@@ -58,7 +60,7 @@ class Background:
     Args:
         room: how many actions may wait; `submit` then waits for the oldest.
         seconds: how long `submit` and `wait` wait for one action.
-        cpu_clock: seconds of processor time of the thread that calls it.
+        cpu_clock: seconds of processor time of the thread that calls it, and of what it waits for.
         clock: seconds.
     """
 
@@ -66,7 +68,7 @@ class Background:
         self,
         room: int = ROOM,
         seconds: float = WAIT_SECONDS,
-        cpu_clock: Callable[[], float] = time.thread_time,
+        cpu_clock: Callable[[], float] = processor_seconds,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._room, self._seconds = room, seconds

@@ -6,6 +6,7 @@ import contextvars
 import ctypes
 import queue
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -15,6 +16,14 @@ StartThread = Callable[[Callable[[], None]], threading.Thread]
 
 GRACE_SECONDS = 1.0
 """How long a stopped action may take to end; only one that is blocked outside Python takes longer."""
+
+
+_local = threading.local()
+
+
+def processor_seconds() -> float:
+    """Processor time of this thread, and of all actions on other threads that it has waited for."""
+    return time.thread_time() + getattr(_local, "waited_for", 0.0)
 
 
 class TimeLimitError(Exception):
@@ -66,6 +75,7 @@ class Bounded:
             raise
         if not task.done.is_set() and self._stop(task, thread):
             raise TimeLimitError(f"no end within {self.seconds:g} seconds")
+        _local.waited_for = getattr(_local, "waited_for", 0.0) + task.processor_seconds
         return task.outcome()
 
     def close(self) -> None:
@@ -106,6 +116,7 @@ class _Task(Generic[Result]):
         guard: held while deciding whether the action has ended or is stopped.
         is_over: whether it ended by itself.
         done: set when `is_over` is.
+        processor_seconds: that it used, once it is over.
     """
 
     def __init__(self, action: Callable[[], Result]) -> None:
@@ -115,14 +126,17 @@ class _Task(Generic[Result]):
         self._result: Result | None = None
         self._error: BaseException | None = None
         self.guard, self.is_over, self.done = threading.Lock(), False, threading.Event()
+        self.processor_seconds = 0.0
 
     def perform(self) -> None:
+        began = processor_seconds()
         try:
             self._result = self._context.run(self._action)
         except _Stopped:
             raise
         except BaseException as error:
             self._error = error
+        self.processor_seconds = processor_seconds() - began
         with self.guard:
             self.is_over = True
         self.done.set()

@@ -213,7 +213,10 @@ def test_the_size_of_a_picture_is_asked_for_once_until_it_is_written_again(monke
     assert pictures.listing(source(provider), "run0", sizes, _known) == first
     assert [one["size"] for one in first["pictures"]] == [[4, 4], [4, 4]]
     provider.wall_time = 1.0
-    assert [one["size"] for one in pictures.listing(source(provider), "run0", sizes, _known)["pictures"]] == [[9, 9], [9, 9]]
+    assert [one["size"] for one in pictures.listing(source(provider), "run0", sizes, _known)["pictures"]] == [
+        [9, 9],
+        [9, 9],
+    ]
 
 
 def test_a_picture_that_is_too_large_says_how_large_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextvars
 import gc
 import threading
+import time
 import weakref
 from collections.abc import Callable
 
 import pytest
 
-from tb_activations.recording.bounded import Bounded, TimeLimitError
+from tb_activations.recording.bounded import Bounded, TimeLimitError, processor_seconds
 
 SHORT = 0.2
 """Time limit in seconds for an action that does not end."""
@@ -101,6 +102,20 @@ def test_an_action_blocked_outside_python_is_abandoned() -> None:
     assert thread is not None
     thread.join(LONG)
     assert bounded.run(lambda: 6) == 6
+
+
+def test_processor_time_of_actions_counts_for_the_thread_that_waits_for_them() -> None:
+    outer, inner = Bounded(LONG), Bounded(LONG)
+
+    def busy() -> float:
+        began = time.thread_time()
+        sum(range(10**6))
+        return time.thread_time() - began
+
+    before = processor_seconds()
+    used = outer.run(lambda: inner.run(busy))
+    assert used > 0
+    assert processor_seconds() - before >= used
 
 
 def test_no_thread_can_be_started() -> None:

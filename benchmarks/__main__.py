@@ -79,9 +79,9 @@ def _section(rows: Sequence[Sequence[str]]) -> str:
 
 {machine("tensorflow", "keras")}.
 
-Time of observed over plain training: median (lowest-highest) of {TURNS} turns of {STEPS[1]} steps, everything on, random data,
-one thread, by the interval between observed steps (`update_freq`). "Not observed" has the callback, but no observed step. Every
-{SEEN_ONCE} steps and more was seen once.
+Time of observed over plain training: median (lowest-highest) of {TURNS} turns of {STEPS[1]} steps, everything on,
+random data, one thread, by the interval between observed steps (`update_freq`). "Not observed" has the callback, but no
+observed step. Every {SEEN_ONCE} steps and more was seen once.
 
 {table(COLUMNS, rows)}"""
 

@@ -17,7 +17,7 @@ from tb_activations import LayerHealth, load
 
 TURNS = 3
 STEPS = {1: 64, 4: 64, 16: 64, 64: 64, 256: 256}
-"""Steps of a `fit` by interval. What a `fit` does once counts as well: with 16 steps, it was 3 % of the transformer's."""
+"""Steps of a `fit` by interval. What a `fit` does once counts too: of 16 steps of the transformer it was 3 %."""
 SEEN_ONCE = 64
 """From this interval on there is a single turn."""
 

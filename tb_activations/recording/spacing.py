@@ -11,7 +11,7 @@ HISTOGRAM_GROWTH = 1.2
 """Histograms are written when the run has this many times the steps that it had at the last ones."""
 UNITS_GROWTH = 1.2
 """The share of samples of every unit is written as often. Which units are silent is in every record."""
-SCALARS_GROWTH = 1.02
+SCALARS_GROWTH = 1.05
 """Stock scalars are written as often; TensorBoard shows at most 1,000 points of a scalar."""
 FINDINGS_GROWTH = 1.2
 FEW_FINDINGS = 16

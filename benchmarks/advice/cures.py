@@ -144,6 +144,16 @@ CURES: Mapping[str, Cure] = {
     "made_up_rows_of_raw_columns": (INPUTS, TARGETS),
     "classes_counted_by_sure_scores": (START, SafeLoss()),
     "flowers_embedded_in_one_point": (ConstantRate(0.03),),
+    "constants_of_opposite_sign": (START,),
+    "adam_with_a_rate_of_a_tenth": (ConstantRate(0.001),),
+    "weights_between_zero_and_one": (START,),
+    "tumors_without_scaling": (INPUTS,),
+    "parity_from_large_weights": (START, ConstantRate(3.0)),
+    "deep_autoencoder_of_sigmoids": (Activation("relu"), START, ConstantRate(0.5)),
+    "default_rate_of_adadelta": (ConstantRate(1.0),),
+    "batches_divided_by_their_size": (ConstantRate(0.001),),
+    "hazards_of_equal_times": (SafeLoss(),),
+    "cells_left_empty": (CleanData(),),
 }
 """By case the changes that undo its known cause."""
 
@@ -162,6 +172,8 @@ REASONS: Mapping[str, str] = {
     "divergence_without_reconstruction": "a part of the loss is missing",
     "bits_by_conversion_to_integers": _PATH,
     "actor_behind_an_argmax": _PATH,
+    "slopes_behind_a_ceiling": _PATH,
+    "direction_of_change_as_a_loss": _LOSS,
     "stagnant_by_constraint": "the program undoes each update in its code",
     "encoder_left_out_of_the_update": "the training step leaves weights out in its code",
     "nonfinite_division": "the fault is a formula in a layer",
@@ -175,6 +187,7 @@ REASONS: Mapping[str, str] = {
     "collapsed_by_mask": "the fault is a formula in a layer",
     "collapsed_equal_inputs": _DATA,
     "labels_of_other_pictures": _DATA,
+    "numbers_divided_by_their_largest": _DATA,
     "pixels_divided_as_integers": _DATA,
     "classes_counted_from_one": _DATA,
     "negative_advantages_as_labels": "the targets mean something else than the loss",

@@ -154,6 +154,10 @@ CURES: Mapping[str, Cure] = {
     "batches_divided_by_their_size": (ConstantRate(0.001),),
     "hazards_of_equal_times": (SafeLoss(),),
     "cells_left_empty": (CleanData(),),
+    "power_with_missing_minutes": (CleanData(),),
+    "masks_by_deep_sigmoids": (Activation("relu"), START, ConstantRate(0.3)),
+    "same_answer_for_every_text": (Activation("relu"), START, ConstantRate(0.05)),
+    "prices_as_they_are": (INPUTS,),
 }
 """By case the changes that undo its known cause."""
 
@@ -174,6 +178,8 @@ REASONS: Mapping[str, str] = {
     "actor_behind_an_argmax": _PATH,
     "slopes_behind_a_ceiling": _PATH,
     "direction_of_change_as_a_loss": _LOSS,
+    "histogram_of_tones_as_a_loss": _LOSS,
+    "topics_by_drawn_numbers": _PATH,
     "stagnant_by_constraint": "the program undoes each update in its code",
     "encoder_left_out_of_the_update": "the training step leaves weights out in its code",
     "nonfinite_division": "the fault is a formula in a layer",
@@ -188,6 +194,7 @@ REASONS: Mapping[str, str] = {
     "collapsed_equal_inputs": _DATA,
     "labels_of_other_pictures": _DATA,
     "numbers_divided_by_their_largest": _DATA,
+    "texts_of_zeros": _DATA,
     "pixels_divided_as_integers": _DATA,
     "classes_counted_from_one": _DATA,
     "negative_advantages_as_labels": "the targets mean something else than the loss",

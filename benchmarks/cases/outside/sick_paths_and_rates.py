@@ -67,7 +67,7 @@ def direction_of_change_as_a_loss() -> Training:
     family="text",
     source="https://github.com/tensorflow/tensorflow/issues/47586",
     accepted="Each text is one number followed by padding, so that all are the same once divided by their largest.",
-    also=RESTING,
+    also=(*RESTING, "dead_units"),
 )
 def numbers_divided_by_their_largest() -> Training:
     """Texts of one word and padding are divided by their largest number: all are a one and zeros."""
@@ -148,12 +148,12 @@ def discrete_weibull(truth: Any, guess: Any) -> Any:
 
 
 @outside_sick(
-    "nonfinite_loss",
-    [WHOLE],
+    "nonfinite",
+    ["gru", "log_scale", "scale", "shape", "weibull"],
     family="time_series",
     source="https://github.com/ragulpr/wtte-rnn/issues/39",
     accepted="The two hazards are the same, so that the loss is the logarithm of 0; add an epsilon to its argument.",
-    also=("nonfinite", "no_learning"),
+    also=("nonfinite_loss", "no_learning"),
 )
 def hazards_of_equal_times() -> Training:
     """Times to failure in seconds of a year: in single precision a second more makes no difference."""

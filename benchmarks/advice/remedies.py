@@ -181,6 +181,8 @@ def _whole(advised: Advised) -> Sequence[Change]:
 
 
 def _collapsed(advised: Advised) -> Sequence[Change]:
+    if "the model is given the same" in advised.text:
+        raise NotPossible("the inputs are made by code")
     return [Initialize(), StandardizeInputs()]
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tb_activations.health.history import History
 from tb_activations.health.rules.base import (
     ANYWHERE,
+    BEFORE,
     FORWARD,
     HERE,
     Answers,
@@ -78,6 +79,8 @@ class DeadUnits(LayerRule):
     causes: ClassVar[tuple[Cause, ...]] = (
         Cause("poor_init", FORWARD),
         Cause("unfit_head", HERE),
+        # Of equal inputs a unit is active on all or on none.
+        Cause("collapsed_layer", BEFORE),
         Cause("exploding_gradient", ANYWHERE),
     )
     leader: ClassVar[Leader | None] = "first"

@@ -158,6 +158,13 @@ CURES: Mapping[str, Cure] = {
     "masks_by_deep_sigmoids": (Activation("relu"), START, ConstantRate(0.3)),
     "same_answer_for_every_text": (Activation("relu"), START),
     "prices_as_they_are": (INPUTS,),
+    "focal_loss_of_sure_answers": (SafeLoss(), INPUTS),
+    "norm_of_no_difference": (SafeLoss(),),
+    "one_rectifier_upside_down": (Initialize(("dense",)),),
+    "weights_times_ten": (START,),
+    "topics_by_dying_rectifiers": (ConstantRate(0.003),),
+    "nothing_changes_after_one_epoch": (INPUTS, ConstantRate(0.02)),
+    "fixed_rate_that_is_too_small": (ConstantRate(0.05),),
 }
 """By case the changes that undo its known cause."""
 
@@ -187,6 +194,7 @@ REASONS: Mapping[str, str] = {
     "siamese_pair_of_the_same_picture": "the fault is a formula in a layer",
     "attention_over_padding_only": "the fault is a formula in a layer",
     "graph_with_negative_edges": "the fault is a formula in a layer",
+    "pictures_divided_by_their_largest": "the fault is a formula in a layer",
     "nodes_without_neighbors": "the fault is a formula in a layer",
     "attention_over_one_score": "the fault is the axis of a layer",
     "collapsed_by_normalization": "the fault is the axis of a layer",

@@ -94,7 +94,8 @@ class CollapsedLayer(LayerRule):
         is_judged, is_known = history.is_whole & has_outputs, either(np.zeros(len(values), bool), earlier)
         is_unsure = (counts < self.min_checks) | (rows < self.min_rows)
         if history.has_lost_weights:
-            is_unsure |= ~is_known
+            # What is open stays as it was.
+            is_unsure[:] = True
         outcomes = outcomes_of((~is_judged, Outcome.NOT_APPLICABLE), (is_unsure, Outcome.INSUFFICIENT_DATA))
         limits = self.spread * np.where(is_known, HYSTERESIS, 1)
         # Without units the spread covers all outputs of the layer: only equal outputs prove a collapse.

@@ -119,9 +119,9 @@ class DeadUnits(LayerRule):
         has_reached = (shares == 1) | (~is_whole_only & (shares >= self._shares.least))
         candidates = is_judged & is_born & either(has_reached, earlier)
         if history.has_lost_weights:
-            known = either(np.zeros(len(shares), bool), earlier)
-            outcomes[~known] = Outcome.INSUFFICIENT_DATA
-            candidates &= known
+            # What is open stays as it was.
+            outcomes[is_judged] = Outcome.INSUFFICIENT_DATA
+            candidates[:] = False
         deaths = _deaths(history, dead, counts) if candidates.any() else None
         found = {}
         for row in np.flatnonzero(candidates).tolist():

@@ -181,8 +181,8 @@ def with_gaps() -> tuple[Array, Array]:
     "nonfinite",
     ["dense_1"],
     family="tabular",
-    source="https://qiita.com/oozzZZZZ/items/c3559e5dd40ab4e7ac9e",
-    accepted="The data contain NaN; rows with missing values must be dropped or their values replaced.",
+    source="https://mcmap.net/q/406467/-multivariate-lstm-with-missing-values",
+    accepted="Missing values are NaN; they must be replaced, by 0 say, before the network gets them.",
     also=("nonfinite_data", "nonfinite_loss", "no_learning"),
 )
 def cells_left_empty() -> Training:

@@ -137,7 +137,15 @@ def _vanishing(advised: Advised) -> Sequence[Change]:
 def _exploding(advised: Advised) -> Sequence[Change]:
     if advised.first.sign in ("signal", "elasticity"):
         return [Initialize(advised.layers), ClipNorm(1.0)]
+    if "far too large" in advised.text:
+        return [Initialize(_listed_layers(advised.text)), *_slower(advised), ClipNorm(1.0)]
     return [*_slower(advised), ClipNorm(1.0)]
+
+
+def _listed_layers(text: str) -> tuple[str, ...]:
+    """The layers whose signal the text wants to keep; empty, for all, if it does not name each of them."""
+    listed = text.partition("the size of the signal in ")[2].partition(" (")[0]
+    return () if listed.endswith(" more") else tuple(listed.split(", "))
 
 
 def _nonfinite(advised: Advised) -> Sequence[Change]:
@@ -173,6 +181,8 @@ def _whole(advised: Advised) -> Sequence[Change]:
 
 
 def _collapsed(advised: Advised) -> Sequence[Change]:
+    if "the model is given the same" in advised.text:
+        raise NotPossible("the inputs are made by code")
     return [Initialize(), StandardizeInputs()]
 
 

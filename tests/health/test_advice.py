@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from tb_activations.health.rules import usual_causes
+from tb_activations.health.rules.exploding_gradient import STEP
+from tb_activations.health.rules.explosion import Remedies
+from tb_activations.health.rules.explosion import advice as advice_on
 from tb_activations.health.rules.usual_causes import RATE_PHRASES
 from tb_activations.records.columns import WEIGHT_COLUMNS
 from tb_activations.records.finding import Finding
@@ -23,12 +26,14 @@ KERNELS = dataclasses.replace(
 )
 
 
-def moving(step: int, ratio: float, *, loss: float = 1.0, rate: float = 1.0, size: float = 1.0) -> StepRecord:
-    """A record in which every kernel moves by `ratio` of its norm; inputs have a root mean square of `size`."""
+def moving(
+    step: int, ratio: float, *, loss: float = 1.0, rate: float = 1.0, size: float = 1.0, norm: float = 3.0
+) -> StepRecord:
+    """A record in which every kernel of this norm moves by `ratio` of it; inputs have a root mean square of `size`."""
     totals = {"learning_rate": rate, "input_rms": size}
     plain = record(KERNELS, step, values={key: {"update_ratio": ratio} for key in "ab"}, loss=loss, totals=totals)
     weights = np.full((3, len(WEIGHT_COLUMNS)), np.nan, np.float32)
-    for column, value in {"gradient_norm": 0.1, "weight_norm": 3.0, "update_ratio": ratio}.items():
+    for column, value in {"gradient_norm": 0.1, "weight_norm": norm, "update_ratio": ratio}.items():
         weights[:, WEIGHT_COLUMNS.index(column)] = value
     return dataclasses.replace(plain, weights=weights)
 
@@ -39,13 +44,30 @@ def first(records: Sequence[StepRecord], rule: str, spec: RunSpec = KERNELS) -> 
 
 @pytest.mark.parametrize(
     ("optimizer", "first_ratio", "rate"),
-    # A tenth; what makes the first step a twentieth of the weights; what makes all steps a hundredth.
-    [("SGD", 0.1, "0.1"), ("SGD", 5.0, "0.01"), ("Adam", 5.0, "0.002")],
+    # A tenth; what makes the first step a twentieth of the weights; what makes all steps a hundredth, of which that of
+    # RMSprop begin at the square root of ten times their later length.
+    [("SGD", 0.1, "0.1"), ("SGD", 5.0, "0.01"), ("Adam", 5.0, "0.002"), ("RMSprop", 5.0, "0.00632")],
 )
 def test_the_lower_rate_follows_from_the_first_steps(optimizer: str, first_ratio: float, rate: str) -> None:
-    spec = dataclasses.replace(KERNELS, optimizer={"class_name": optimizer})
+    spec = dataclasses.replace(KERNELS, optimizer={"class_name": optimizer, "rho": 0.9})
     records = [moving(step, 50.0 if step == 5 else first_ratio) for step in range(8)]
     assert f"(try {rate})" in first(records, "exploding_gradient", spec).advice
+
+
+def test_steps_from_kernels_that_start_far_too_large_say_nothing_of_a_better_start() -> None:
+    records = [moving(step, 50.0, norm=30.0) for step in range(8)]
+    advice = first(records, "exploding_gradient").advice
+    assert advice.startswith("Use an initializer that keeps the size of the signal in a, b, out (")
+    assert "their kernels start far too large" in advice
+    assert "(try 0.1)" in advice
+
+
+def test_of_many_layers_that_start_far_too_large_the_first_are_named() -> None:
+    chained = chain(*(f"layer_{n}" for n in range(9)))
+    text = advice_on(chained.layers[0], STEP, Remedies(1.0, 0.1, "", [layer.name for layer in chained.layers]))
+    assert "in layer_0, layer_1, layer_2, layer_3, layer_4, layer_5 and 3 more (" in text
+    alone = advice_on(chained.layers[0], STEP, Remedies(1.0, 0.1, "", ["layer_0"]))
+    assert "in layer_0 (he_normal for relu, glorot_uniform for tanh): its kernel starts" in alone
 
 
 def test_a_rate_that_is_too_low_is_raised_until_the_largest_steps_are_usual() -> None:

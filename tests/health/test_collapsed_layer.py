@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 from tb_activations.records.finding import Outcome, Severity
 from tb_activations.records.step_record import StepRecord
 from tests.health.trainings import chain, judge, outcome, record, replaced, still_open
@@ -16,6 +18,17 @@ def test_a_network_with_equal_outputs_is_found_at_its_first_collapsed_layer() ->
         ("b", Severity.PROBLEM, None),
         ("out", Severity.PROBLEM, findings[0].id),
     ]
+
+
+def test_where_no_weights_come_before_it_is_the_inputs_that_are_equal() -> None:
+    layers = (dataclasses.replace(SPEC.layers[0], parameters=0, trainable=False), *SPEC.layers[1:])
+    given = dataclasses.replace(SPEC, layers=layers)
+    zeros = {"sample_std": 0.0}
+    records = [record(given, step, values={name: zeros for name in ("a", "b", "out")}) for step in range(20)]
+    first, *others = still_open(judge(given, records, RULE)[-1])
+    assert first.layer == "a"
+    assert first.advice.startswith("No layer with weights comes before a, so the model is given the same")
+    assert all(one.advice.startswith("Initialize ") for one in others)
 
 
 def test_a_head_whose_answers_move_apart_has_not_collapsed() -> None:

@@ -33,6 +33,23 @@ def test_a_dead_layer_leaves_the_next_one_without_a_gradient() -> None:
     assert findings[1].root == findings[0].id
 
 
+def test_a_layer_that_is_dead_because_it_is_given_the_same_for_every_sample_is_no_root() -> None:
+    same = {"sample_std": 0.0}
+    values = {name: same for name in ("a", "b", "c", "out")}
+    records = [record(SPEC, step, silent={"b": range(10)}, values=values) for step in range(20)]
+    roots = {
+        (one.rule, one.layer): one.root
+        for one in still_open(judge(SPEC, records, ["dead_units", "collapsed_layer"])[-1])
+    }
+    first = roots.pop(("collapsed_layer", "a"))
+    assert first is None
+    assert set(roots.values()) == {"collapsed_layer:a:9"}
+    alone = {name: same for name in ("b", "c", "out")}
+    records = [record(SPEC, step, silent={"b": range(10)}, values=alone) for step in range(20)]
+    findings = still_open(judge(SPEC, records, ["dead_units", "collapsed_layer"])[-1])
+    assert [(one.rule, one.layer) for one in findings if one.root is None] == [("dead_units", "b")]
+
+
 def test_a_layer_that_died_before_an_earlier_one_is_its_own_root() -> None:
     records = [record(SPEC, step, silent={"c": range(10), "a": range(10) if step > 5 else []}) for step in range(20)]
     findings = still_open(judge(SPEC, records, ["dead_units"])[-1])

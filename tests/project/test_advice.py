@@ -91,6 +91,20 @@ def test_the_advice_of_every_finding_can_be_followed_or_is_left_to_a_person(rule
         assert len(control(changes, advised(finding), np.random.default_rng(0))) == len(changes)
 
 
+@pytest.mark.parametrize(("named", "layers"), [("hidden, head", ("hidden", "head")), ("a, b and 3 more", ())])
+def test_an_explosion_from_a_poor_start_gets_another_start_and_a_lower_rate(
+    named: str, layers: tuple[str, ...]
+) -> None:
+    text = (
+        f"Use an initializer that keeps the size of the signal in {named} (he_normal for relu): their kernels start "
+        "far too large. Also lower the learning rate from 3 (try 0.3), and clip gradients (clipnorm=1.0)."
+    )
+    (history, *_) = histories()["exploding_gradient"]
+    (finding,) = still_open(judge(history.spec, history.records, ["exploding_gradient"])[-1])
+    found = advised(dataclasses.replace(finding, advice=text))
+    assert remedy(found) == (Initialize(layers), RateAtMost(0.3), ClipNorm(1.0))
+
+
 def test_weights_start_over() -> None:
     hidden, head = build(small, (Initialize(("hidden",)),)).model.layers
     assert (hidden.bias.numpy() == 0).all()

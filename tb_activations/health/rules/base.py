@@ -65,6 +65,7 @@ BACKWARD = Where(here=True, behind=True)
 """Damage to the gradient: its cause lies in the layer itself or nearer the loss."""
 ANYWHERE = Where(before=True, here=True, behind=True)
 HERE = Where(here=True)
+BEFORE = Where(before=True)
 
 
 class Cause(NamedTuple):

@@ -94,7 +94,8 @@ class CollapsedLayer(LayerRule):
         is_judged, is_known = history.is_whole & has_outputs, either(np.zeros(len(values), bool), earlier)
         is_unsure = (counts < self.min_checks) | (rows < self.min_rows)
         if history.has_lost_weights:
-            is_unsure |= ~is_known
+            # What is open stays as it was.
+            is_unsure[:] = True
         outcomes = outcomes_of((~is_judged, Outcome.NOT_APPLICABLE), (is_unsure, Outcome.INSUFFICIENT_DATA))
         limits = self.spread * np.where(is_known, HYSTERESIS, 1)
         # Without units the spread covers all outputs of the layer: only equal outputs prove a collapse.
@@ -143,7 +144,16 @@ class CollapsedLayer(LayerRule):
             samples=int(history.row_sums[row]),
             checks=checks,
             since_step=began,
-            explain=functools.partial(_explain, layer, value, self.spread, closing, began, passes=passes),
+            explain=functools.partial(
+                _explain,
+                layer,
+                value,
+                self.spread,
+                closing,
+                began,
+                passes=passes,
+                is_given=bool(history.once("given", _is_given)[row]),
+            ),
             closing_threshold=closing,
         )
 
@@ -200,7 +210,7 @@ def _severity(*, passes: bool, learned: bool) -> Severity:
 
 
 def _explain(
-    layer: LayerSpec, value: float, threshold: float, closing: float, began: int, *, passes: bool
+    layer: LayerSpec, value: float, threshold: float, closing: float, began: int, *, passes: bool, is_given: bool
 ) -> Explanation:
     limit = limit_in_words(threshold, closing, is_eased=value >= threshold)
     return Explanation(
@@ -214,11 +224,24 @@ def _explain(
             if passes
             else "Batches of identical samples, or inputs without signal, look the same."
         ),
-        advice=_advice(layer),
+        advice=_advice(layer, is_given=is_given),
     )
 
 
-def _advice(layer: LayerSpec) -> str:
+def _is_given(history: History) -> NDArray[np.bool_]:
+    """`[layers]`: whether neither the layer nor one before it has weights, so that only data and formulas form it."""
+    has_weights = np.array([layer.parameters > 0 for layer in history.spec.layers], bool)
+    result: NDArray[np.bool_] = ~has_weights & ~history.graph.reaches[has_weights].any(axis=0)
+    return result
+
+
+def _advice(layer: LayerSpec, *, is_given: bool) -> str:
+    if is_given:
+        return (
+            f"No layer with weights comes before {layer.name}, so the model is given the same for every sample. Look "
+            "at the inputs as they reach the model: numbers that were divided as integers, one row or text for all, a "
+            "column that was filled with a constant, or a mask or product with zeros before this layer."
+        )
     return (
         f"Initialize {layer.name} and the layers before it so that they keep the size of the signal (he_normal for "
         "relu, glorot_uniform for tanh), and standardize inputs that vary less than their mean. Otherwise look for a "

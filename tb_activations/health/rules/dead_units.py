@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tb_activations.health.history import History
 from tb_activations.health.rules.base import (
     ANYWHERE,
+    BEFORE,
     FORWARD,
     HERE,
     Answers,
@@ -78,6 +79,8 @@ class DeadUnits(LayerRule):
     causes: ClassVar[tuple[Cause, ...]] = (
         Cause("poor_init", FORWARD),
         Cause("unfit_head", HERE),
+        # Of equal inputs a unit is active on all or on none.
+        Cause("collapsed_layer", BEFORE),
         Cause("exploding_gradient", ANYWHERE),
     )
     leader: ClassVar[Leader | None] = "first"
@@ -116,9 +119,9 @@ class DeadUnits(LayerRule):
         has_reached = (shares == 1) | (~is_whole_only & (shares >= self._shares.least))
         candidates = is_judged & is_born & either(has_reached, earlier)
         if history.has_lost_weights:
-            known = either(np.zeros(len(shares), bool), earlier)
-            outcomes[~known] = Outcome.INSUFFICIENT_DATA
-            candidates &= known
+            # What is open stays as it was.
+            outcomes[is_judged] = Outcome.INSUFFICIENT_DATA
+            candidates[:] = False
         deaths = _deaths(history, dead, counts) if candidates.any() else None
         found = {}
         for row in np.flatnonzero(candidates).tolist():

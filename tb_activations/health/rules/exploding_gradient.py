@@ -29,7 +29,8 @@ from tb_activations.health.rules.base import (
 )
 from tb_activations.health.rules.batch_row import dominant_row, dominant_row_in_words
 from tb_activations.health.rules.elasticity import SPREAD_OUT
-from tb_activations.health.rules.explosion import Alarm, Remedies, Scene
+from tb_activations.health.rules.explosion import Alarm, Remedies, Scene, advice
+from tb_activations.health.rules.gains import too_large
 from tb_activations.health.rules.kernels import is_grown, kernel_growth, kernel_steps
 from tb_activations.health.rules.pull import RECENT, Pull, pull, signal_sizes
 from tb_activations.health.rules.usual_causes import lower_rate, rate_now, to_standardize
@@ -345,7 +346,12 @@ def _evidence(history: History, row: int, alarm: Alarm, earlier: OpenFinding | N
             history.spec.layers[row],
             alarm,
             began,
-            Remedies(rate_now(history), lower_rate(history), to_standardize(history)),
+            Remedies(
+                rate_now(history),
+                lower_rate(history),
+                to_standardize(history),
+                [history.spec.layers[large].name for large in np.flatnonzero(too_large(history))],
+            ),
             sample,
         ),
         sample_row=sample,
@@ -375,22 +381,5 @@ def _explain(layer: LayerSpec, alarm: Alarm, began: int, remedies: Remedies, sam
             "A single bad batch, or weights that start close to zero, can cause one such step and recover. A loss that "
             "starts near zero (fine-tuning) can grow a lot and still be small."
         ),
-        advice=_advice(layer, alarm.sign, remedies),
+        advice=advice(layer, alarm.sign, remedies),
     )
-
-
-def _advice(layer: LayerSpec, sign: Sign, remedies: Remedies) -> str:
-    recurrent = any(part in layer.class_name for part in ("RNN", "LSTM", "GRU"))
-    extra = (
-        " Shorter sequences, an orthogonal recurrent initializer or an LSTM keep it bounded in time."
-        if recurrent
-        else ""
-    )
-    start = (
-        f"use an initializer that keeps the size of the signal in {layer.name} (he_normal for relu, glorot_uniform for "
-        "tanh)"
-    )
-    slower = f"lower the learning rate from {number(remedies.rate)} (try {number(remedies.lower_rate)}) or warm it up"
-    first, second = (start, slower) if sign in (SIGNAL, ELASTICITY) else (slower, start)
-    advice = f"{first[0].upper()}{first[1:]}, clip gradients (clipnorm=1.0), and {second}.{extra}"
-    return remedies.to_standardize + advice

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +13,14 @@ from numpy.typing import NDArray
 from tb_activations.health.rules.base import Sign
 from tb_activations.health.rules.pull import Pull
 from tb_activations.records.finding import Severity
+from tb_activations.records.formatting import number
+from tb_activations.records.specs import LayerSpec
+
+OF_THE_START = frozenset({"signal", "elasticity"})
+"""Signs that the weights themselves are too large, whatever the steps."""
+
+NAMED = 6
+"""Layers that advice names one by one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,11 +41,12 @@ class Alarm:
 
 
 class Remedies(NamedTuple):
-    """The learning rate, a lower one to try, and what to standardize first."""
+    """The learning rate, a lower one to try, what to standardize first, and the layers that start far too large."""
 
     rate: float
     lower_rate: float
     to_standardize: str
+    too_large: Sequence[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,3 +77,49 @@ class Scene:
     is_known: NDArray[np.bool_]
     has_fallen: Mapping[float, bool]
     has_learned: bool
+
+
+def advice(layer: LayerSpec, sign: Sign, remedies: Remedies) -> str:
+    """What to do about an explosion at this layer, the most likely cause first.
+
+    Steps are huge because of the learning rate, unless the kernels start far too large: then both are to blame, and
+    with a lower rate alone the network stays where it started.
+    """
+    rate = f"the learning rate from {number(remedies.rate)} (try {number(remedies.lower_rate)})"
+    names, extra = remedies.too_large, _in_time(layer)
+    if names and sign.id not in OF_THE_START:
+        start = "its kernel starts" if len(names) == 1 else "their kernels start"
+        text = (
+            f"{_initializer(_listed(names))}: {start} far too large. Also lower {rate}, and clip gradients "
+            f"(clipnorm=1.0).{extra}"
+        )
+        return remedies.to_standardize + text
+    start, slower = _initializer(layer.name), f"lower {rate} or warm it up"
+    first, second = (start, slower) if sign.id in OF_THE_START else (slower, start)
+    text = f"{_sentence(first)}, clip gradients (clipnorm=1.0), and {_clause(second)}.{extra}"
+    return remedies.to_standardize + text
+
+
+def _initializer(where: str) -> str:
+    return (
+        f"Use an initializer that keeps the size of the signal in {where} (he_normal for relu, glorot_uniform for tanh)"
+    )
+
+
+def _in_time(layer: LayerSpec) -> str:
+    if not any(part in layer.class_name for part in ("RNN", "LSTM", "GRU")):
+        return ""
+    return " Shorter sequences, an orthogonal recurrent initializer or an LSTM keep it bounded in time."
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _clause(text: str) -> str:
+    return text[0].lower() + text[1:]

@@ -24,7 +24,8 @@ from tb_activations.health.rules.base import (
     either,
     outcomes_of,
 )
-from tb_activations.health.rules.kernels import fan_in, is_kernel
+from tb_activations.health.rules.gains import LARGEST, Gain, gains_by_row, is_scaled, shows_start
+from tb_activations.health.rules.kernels import is_kernel
 from tb_activations.health.rules.outputs import is_output
 from tb_activations.health.rules.usual_causes import to_standardize
 from tb_activations.health.rules.window import has_learned, trailing_all
@@ -49,8 +50,6 @@ SATURATED = 0.5
 FOR_HE = frozenset(
     ("relu", "relu6", "rectifier", "leaky_relu", "elu", "gelu", "silu", "mish", "hard_silu", "smooth rectifier")
 )
-
-_NOT_SCALED = frozenset({"Embedding", "ReversibleEmbedding"})
 
 
 class _Alarm(NamedTuple):
@@ -99,7 +98,7 @@ class PoorInit(LayerRule):
             networks learn from such starts; after them, every finding is a note if the loss is falling.
     """
 
-    gain_high: float = 5
+    gain_high: float = LARGEST
     gain_low: float = 0.05
     drive: float = 30
     equal_checks: float = 10
@@ -134,9 +133,10 @@ class PoorInit(LayerRule):
     }
 
     def judge(self, history: History, earlier: Earlier) -> Answers:
-        # A training that resumes shows no initial weights.
-        begins = history.first is not None and history.first.step == 0
-        start = history.once(("start", self), self._start) if begins else _Start([], {}, _none(history), _none(history))
+        is_known = shows_start(history)
+        start = (
+            history.once(("start", self), self._start) if is_known else _Start([], {}, _none(history), _none(history))
+        )
         outcomes = outcomes_of((~start.is_judged, Outcome.NOT_APPLICABLE))
         state = _State(history.checks > self.judged_until, has_learned(history))
         found = {
@@ -159,13 +159,12 @@ class PoorInit(LayerRule):
         """What the weights before the first step say."""
         grouped, alarms = [], {}
         is_judged, is_zero = _none(history), _none(history)
-        for row, gains in _gains(history).items():
+        for row, gains in gains_by_row(history).items():
             layer = history.spec.layers[row]
             if not history.is_trained[row]:
                 continue
             is_judged[row], is_zero[row] = True, all(gain.most == 0 for gain in gains)
-            is_scaled = layer.class_name not in _NOT_SCALED and not history.graph.is_normalized[row]
-            if not is_zero[row] and is_scaled and not _feeds_gates_only(history, row):
+            if not is_zero[row] and is_scaled(history, row):
                 alarm = self._scale(gains, _input_size(history, row))
                 if alarm is not None:
                     alarms[row] = alarm
@@ -237,45 +236,6 @@ class PoorInit(LayerRule):
             DRIVE.id: f"inputs are too large (about {number(finding.value)} after the kernel)",
             EQUAL.id: "all units are copies of each other",
         }.get(finding.sign, f"starts badly ({number(finding.value)})")
-
-
-@dataclasses.dataclass(frozen=True)
-class Gain:
-    """Bounds of a kernel's gain before the first step; they differ if the shape does not determine the fan-in.
-
-    `is_of_inputs` is true for a kernel that multiplies the layer's inputs, not a state or another kernel's outputs.
-    """
-
-    least: float
-    most: float
-    is_of_inputs: bool
-
-    @property
-    def is_exact(self) -> bool:
-        return self.least == self.most
-
-
-def _gains(history: History) -> dict[int, list[Gain]]:
-    """Layer row to the gains of its kernels before the first step."""
-    assert history.first is not None
-    rows = {layer.name: row for row, layer in enumerate(history.spec.layers)}
-    gains: dict[int, list[Gain]] = {}
-    norms = history.first.weight("weight_norm").astype(np.float64)
-    for weight, norm in zip(history.spec.weights, norms if len(norms) else [], strict=False):
-        row = rows.get(weight.layer)
-        if row is None or not is_kernel(weight) or not np.isfinite(norm):
-            continue
-        least, most = fan_in(weight, history.spec.layers[row].class_name)
-        size = float(norm) / math.sqrt(math.prod(weight.shape))
-        is_of_inputs = not weight.name.endswith(("recurrent_kernel", "pointwise_kernel"))
-        gains.setdefault(row, []).append(Gain(size * math.sqrt(least), size * math.sqrt(most), is_of_inputs))
-    return gains
-
-
-def _feeds_gates_only(history: History, row: int) -> bool:
-    """Whether the layer serves only to compute gates, as in squeeze-and-excite blocks: they are bounded."""
-    fed = np.flatnonzero(history.graph.direct[row])
-    return bool(len(fed)) and all(history.spec.layers[other].is_gate for other in fed)
 
 
 def _input_size(history: History, row: int) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
+from tb_activations.health.rules.gains import too_large
 from tb_activations.health.rules.kernels import kernel_steps
 from tb_activations.health.rules.progress import constant_loss, is_falling, is_stuck
 from tb_activations.records.formatting import number
@@ -108,13 +109,26 @@ def _calm_rate(history: History) -> float:
     """The rate that would have made the first kept steps of half of the kernels small, NaN if they were not measured.
 
     Gradients shrink as a network learns, so under plain SGD the first steps are the largest. Where the size of the
-    gradient does not matter, later steps are as long as the first ones.
+    gradient does not matter, later steps are as long as the first ones. The steps of kernels that start far too large
+    say nothing of those from a start of the right size.
     """
     steps, rates = kernel_steps(history, len(history.steps)), history.total("learning_rate")
-    first = steps[0] if len(steps) else np.empty(0)
+    first = np.where(too_large(history), np.nan, steps[0]) if len(steps) else np.empty(0)
     known = first[np.isfinite(first) & (first > 0)]
     size = LARGE_STEP if is_of_any_gradient(history) else SAFE_STEP
-    return float(rates[0] * size / np.median(known)) if known.size else np.nan
+    return float(rates[0] * size * _lengthening(history) / np.median(known)) if known.size else np.nan
+
+
+def _lengthening(history: History) -> float:
+    """By which factor the first kept step is longer than later ones for the same gradient.
+
+    RMSprop divides by a running mean of squares that starts at zero and, unlike that of Adam, is not corrected for it.
+    """
+    optimizer = history.spec.optimizer
+    rho = optimizer.get("rho")
+    if optimizer.get("class_name") != "RMSprop" or not isinstance(rho, float) or not 0 < rho < 1:
+        return 1.0
+    return float((1 - rho ** (float(history.steps[0]) + 1)) ** -0.5)
 
 
 def is_of_any_gradient(history: History) -> bool:

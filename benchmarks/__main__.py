@@ -20,7 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import SEEN_ONCE, STEPS, TURNS, Measured, measure
+from benchmarks.measure import FEWEST, INTERVALS, MOST, SEEN_ONCE, TURN_SECONDS, TURNS, Measured, measure
 from benchmarks.models import WORKLOADS
 from benchmarks.page import machine, replace_section, table
 
@@ -32,7 +32,7 @@ COLUMNS = (
     "model",
     "XLA",
     "plain step",
-    *(f"every {interval}" for interval in STEPS),
+    *(f"every {interval}" for interval in INTERVALS),
     "not observed",
     "tracing",
     "bytes a record",
@@ -67,7 +67,7 @@ def _row(name: str, result: Measured, xla: str) -> list[str]:
         name,
         xla,
         f"{1000 * result.plain_step:.1f} ms",
-        *(str(result.factors[interval]) for interval in STEPS),
+        *(str(result.factors[interval]) for interval in INTERVALS),
         str(result.unobserved),
         f"{result.plain_tracing:.1f} s plain, {result.observed_tracing:.1f} s observed",
         f"{result.record_bytes:,.0f}",
@@ -79,9 +79,9 @@ def _section(rows: Sequence[Sequence[str]]) -> str:
 
 {machine("tensorflow", "keras")}.
 
-Time of observed over plain training: median (lowest-highest) of {TURNS} turns of {STEPS[1]} steps, everything on,
-random data, one thread, by the interval between observed steps (`update_freq`). "Not observed" has the callback, but no
-observed step. Every {SEEN_ONCE} steps and more was seen once.
+Time of observed over plain training: median (lowest-highest) of {TURNS} turns of {FEWEST} to {MOST} steps, about
+{TURN_SECONDS} seconds each, everything on, random data, one thread, by the interval between observed steps
+(`update_freq`). "Not observed" has the callback, but no observed step. Every {SEEN_ONCE} steps and more was seen once.
 
 {table(COLUMNS, rows)}"""
 

@@ -16,8 +16,11 @@ from benchmarks.models import Workload
 from tb_activations import LayerHealth, load
 
 TURNS = 3
-STEPS = {1: 64, 4: 64, 16: 64, 64: 64, 256: 256}
-"""Steps of a `fit` by interval. What a `fit` does once counts too: of 16 steps of the transformer it was 3 %."""
+TURN_SECONDS = 5
+"""Of plain training in a turn. What a `fit` does once counts too: of 16 steps of the transformer, 1.3 s, it was 3 %."""
+FEWEST, MOST = 16, 64
+"""Steps of a turn."""
+INTERVALS = (1, 4, 16, 64, 256)
 SEEN_ONCE = 64
 """From this interval on there is a single turn."""
 
@@ -71,17 +74,18 @@ def measure(make: Callable[[], Workload], jit_compile: bool) -> Measured:
         plain_step = seconds(8)
         factors = {}
         observed_tracing = 0.0
-        for interval, steps in STEPS.items():
+        turn = min(max(round(TURN_SECONDS / plain_step), FEWEST), MOST)
+        for interval in INTERVALS:
             callback = LayerHealth(f"{folder}/{interval}", update_freq=interval)
             warm = seconds(1, callback)
             observed_tracing = observed_tracing or warm
-            factors[interval] = _in_turns(seconds, steps, callback, 1 if interval >= SEEN_ONCE else TURNS)
+            factors[interval] = _in_turns(seconds, max(turn, interval), callback, 1 if interval >= SEEN_ONCE else TURNS)
         never = LayerHealth(f"{folder}/never", update_freq=10**9)
         seconds(1, never)
         return Measured(
             plain_step,
             factors,
-            _in_turns(seconds, 32, never),
+            _in_turns(seconds, turn, never),
             plain_tracing - plain_step,
             observed_tracing - plain_step,
             _record_bytes(pathlib.Path(folder, "1")),

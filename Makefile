@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint docs bench bench-quick bench-tab bench-networks bench-alternatives bench-runs bench-pruning bench-judging pictures bench-regression bench-remote bench-stored bench-probe bench-long fuzz kills test-versions thorough accuracy advice compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
+.PHONY: help demo test check lint docs bench bench-quick bench-tab bench-networks bench-minutes bench-alternatives bench-runs bench-pruning bench-judging pictures bench-regression bench-remote bench-stored bench-probe bench-long fuzz kills test-versions thorough accuracy advice compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ bench-tab: $(VENV)/.dev browser ## measure how fast the tab opens and follows th
 
 bench-networks: $(VENV)/.dev ## measure ResNet50 and other deep networks with and without observing; write it into docs/benchmarks.md
 	$(BIN)/python -m benchmarks.real_networks --markdown docs/benchmarks.md
+
+bench-minutes: $(VENV)/.dev ## compare ten minutes of ResNet50 with and without the callback; write it into docs/benchmarks.md
+	$(BIN)/python -m benchmarks.ten_minutes --markdown docs/benchmarks.md
 
 bench-alternatives: $(VENV)/.alternatives ## measure other ways to watch a training; write it into docs/benchmarks.md
 	$(BIN)/python -m benchmarks.alternatives --markdown docs/benchmarks.md

@@ -20,9 +20,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import FEWEST, INTERVALS, MOST, SEEN_ONCE, TURN_SECONDS, TURNS, Measured, measure
+from benchmarks.measure import FEWEST, INTERVALS, MOST, OF_INTERVALS, SEEN_ONCE, TURN_SECONDS, TURNS, Measured, measure
 from benchmarks.models import WORKLOADS
-from benchmarks.page import machine, replace_section, table
+from benchmarks.page import machine, replace_section, table, today, with_others
 
 QUICK = ("CNN", "transformer")
 """One network whose outputs are large and one with many layers, without XLA: what a change is most likely to slow."""
@@ -36,7 +36,9 @@ COLUMNS = (
     "not observed",
     "tracing",
     "bytes a record",
+    "on",
 )
+TITLE = "## How often to observe"
 
 
 def main() -> None:
@@ -59,7 +61,7 @@ def main() -> None:
         shown.add_row(*row)
     console.print(shown)
     if arguments.markdown is not None:
-        replace_section(arguments.markdown, _section(rows))
+        replace_section(arguments.markdown, _section(with_others(rows, arguments.markdown, TITLE)))
 
 
 def _row(name: str, result: Measured, xla: str) -> list[str]:
@@ -71,17 +73,19 @@ def _row(name: str, result: Measured, xla: str) -> list[str]:
         str(result.unobserved),
         f"{result.plain_tracing:.1f} s plain, {result.observed_tracing:.1f} s observed",
         f"{result.record_bytes:,.0f}",
+        today(),
     ]
 
 
 def _section(rows: Sequence[Sequence[str]]) -> str:
-    return f"""## How often to observe
+    return f"""{TITLE}
 
 {machine("tensorflow", "keras")}.
 
-Time of observed over plain training: median (lowest-highest) of {TURNS} turns of {FEWEST} to {MOST} steps, about
-{TURN_SECONDS} seconds each, everything on, random data, one thread, by the interval between observed steps
-(`update_freq`). "Not observed" has the callback, but no observed step. Every {SEEN_ONCE} steps and more was seen once.
+Time of observed over plain training: median (lowest-highest) of {TURNS} turns where every step is observed, else of
+{OF_INTERVALS}; of {FEWEST} to {MOST} steps, about {TURN_SECONDS} seconds each, everything on, random data, one thread,
+by the interval between observed steps (`update_freq`). "Not observed" has the callback, but no observed step. Every
+{SEEN_ONCE} steps and more was seen once. The last column has the date of a row.
 
 {table(COLUMNS, rows)}"""
 

@@ -64,6 +64,11 @@ def residual() -> Workload:
     return keras.Model(inputs, outputs), *_data((32, 32, 3)), 64
 
 
+def resnet50() -> Workload:
+    model = keras.applications.ResNet50(weights=None, input_shape=(64, 64, 3), classes=10, classifier_activation=None)
+    return model, *_data((64, 64, 3)), 16
+
+
 def lstm() -> Workload:
     """Two LSTMs over 64 time steps."""
     recurrent = [layers.LSTM(256, return_sequences=True), layers.LSTM(256)]
@@ -81,4 +86,5 @@ WORKLOADS: dict[str, Callable[[], Workload]] = {
     "residual network": residual,
     "LSTM": lstm,
     "transformer": transformer,
+    "ResNet50": resnet50,
 }

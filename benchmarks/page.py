@@ -25,11 +25,30 @@ def replace_section(path: Path, section: str) -> None:
     path.write_text("\n\n".join([before.strip(), *parts]) + "\n", "utf-8")
 
 
+def rows_of(path: Path, title: str) -> list[list[str]]:
+    """The rows of the table in the section with this title, "## " included; none without one."""
+    sections = path.read_text("utf-8").split("\n## ")
+    found = [one for one in sections if f"## {one}".startswith(f"{title}\n")]
+    lines = [line for one in found for line in one.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def with_others(rows: Sequence[Sequence[str]], path: Path, title: str) -> list[Sequence[str]]:
+    """These rows and, in the page's order, those of its table that tell of something else in their first two cells."""
+    known = [row for row in rows_of(path, title) if len(row) == len(rows[0])]
+    kept, new = ({(row[0], row[1]): row for row in some} for some in (known, rows))
+    return [new.get(key) or kept[key] for key in dict.fromkeys([*kept, *new])]
+
+
+def today() -> str:
+    return str(datetime.date.today())
+
+
 def machine(*packages: str) -> str:
     """Date, machine and versions, as the beginning of a section tells them."""
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in packages)
     return (
-        f"On {datetime.date.today()}: {platform.machine()}, {os.cpu_count()} shared cores, no GPU, "
+        f"On {today()}: {platform.machine()}, {os.cpu_count()} shared cores, no GPU, "
         f"Python {platform.python_version()}, {versions}, tb-activations {tb_activations.__version__}"
     )
 

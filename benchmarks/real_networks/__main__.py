@@ -14,16 +14,27 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from benchmarks.page import machine, replace_section, table
+from benchmarks.page import machine, replace_section, table, today, with_others
 from benchmarks.real_networks.networks import BATCH, NETWORKS, SIDE
 
 ONE_CORE = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """What else runs on a shared machine disturbs less."""
 
 
-COLUMNS = ("network", "XLA", "first step", "observed", "later step", "observed", "peak memory", "bytes a record")
+TITLE = "## Deep networks"
+COLUMNS = (
+    "network",
+    "XLA",
+    "first step",
+    "observed",
+    "later step",
+    "observed",
+    "peak memory",
+    "bytes a record",
+    "turns",
+    "on",
+)
 
 
 def main() -> None:
@@ -42,20 +53,19 @@ def main() -> None:
             ]
             rows.append(_row(network, xla, turns))
             print(" | ".join(rows[-1]), flush=True)
-    text = _section(rows, arguments.turns)
-    print(text)
+    print(_section(rows))
     if arguments.markdown is not None:
-        replace_section(arguments.markdown, text)
+        replace_section(arguments.markdown, _section(with_others(rows, arguments.markdown, TITLE)))
 
 
-def _section(rows: Sequence[Sequence[str]], turns: int) -> str:
-    return f"""## Deep networks
+def _section(rows: Sequence[Sequence[str]]) -> str:
+    return f"""{TITLE}
 
 {machine("tensorflow", "keras")}.
 
 Each network trains on scikit-learn's digits with batches of {BATCH}, pictures of {SIDE} x {SIDE}, Adam, and accuracy as
 a metric, on one thread; observed at every step (`update_freq=1`), everything on. The "observed" columns are factors
-over the plain training of the same turn: median of {turns} turns (lowest-highest). The first step includes tracing and
+over the plain training of the same turn: median of the turns (lowest-highest). The first step includes tracing and
 compiling, an observed step judging and writing. With `update_freq="auto"`, the default, observed steps are so rare that
 all of them together take 2 % of the training time. The size of a record is that of most records of a long run, without
 histograms and the full table of units that some have.
@@ -81,7 +91,7 @@ def _row(network: str, xla: str, turns: Sequence[Sequence[dict[str, float]]]) ->
         return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
 
     record = statistics.median(turn[1]["record_bytes"] for turn in turns)
-    sizes: list[Any] = [factor("megabytes"), f"{record / 1000:.1f} kB"]
+    sizes = [factor("megabytes"), f"{record / 1000:.1f} kB", str(len(turns)), today()]
     return [network, xla, plain("first"), factor("first"), plain("later"), factor("later"), *sizes]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import collections
 import logging
 import shlex
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from tb_activations.health.rules import RULES
 from tb_activations.health.verdict import Verdict
 from tb_activations.records.arguments import invalid
 from tb_activations.records.finding import Finding, Severity
@@ -14,6 +16,10 @@ from tb_activations.records.finding import Finding, Severity
 _LOGGER = logging.getLogger("tb_activations")
 
 OnProblem = Literal["warn", "stop", "raise"] | Callable[[Finding], None]
+
+
+MOST_OF_RULE = 3
+"""Warnings of one rule in a training: a deep network that breaks has a finding in each of its hundreds of layers."""
 
 
 class LayerHealthError(RuntimeError):
@@ -34,13 +40,15 @@ class Announcer:
     """Logs findings and acts on those of severity "problem".
 
     A finding is logged once at level WARNING when it opens, and once more if its severity rises; never again, even if
-    it comes and goes. Notes, consequences of other findings and resolved findings are logged at level INFO.
+    it comes and goes. Notes, consequences of other findings and resolved findings are logged at level INFO; so are
+    findings of a rule that has warned `MOST_OF_RULE` times.
     """
 
     def __init__(self, on_problem: OnProblem, stop: Callable[[], None]) -> None:
         self._on_problem = on_problem
         self._stop = stop
         self._announced: dict[str, int] = {}
+        self._warnings: collections.Counter[str] = collections.Counter()
 
     def announce(self, changes: Sequence[Finding]) -> None:
         """Takes what opened, changed severity or closed at one step, worst first: roots before what follows from them.
@@ -56,7 +64,7 @@ class Announcer:
                 self._announced[finding.id] = finding.severity.rank
                 worse.append(finding)
         for finding in worse:
-            _log(finding, followers=sum(other.root == finding.id for other in worse))
+            self._log(finding, followers=sum(other.root == finding.id for other in worse))
         for finding in worse:
             if finding.severity is Severity.PROBLEM:
                 self._act(finding)
@@ -74,6 +82,26 @@ class Announcer:
     def forget(self) -> None:
         """Begins a new run, whose findings have not been announced."""
         self._announced.clear()
+        self._warnings.clear()
+
+    def _log(self, finding: Finding, followers: int) -> None:
+        more = f" {followers} more {_follow(followers)} from it." if followers else ""
+        follows = ", follows from another" if finding.root else ""
+        level = self._level(finding)
+        _LOGGER.log(level, "Layer health, %s%s: %s%s", finding.severity.value, follows, finding.message, more)
+
+    def _level(self, finding: Finding) -> int:
+        """The level at which to log a finding. Warns once of a rule that has reached its limit."""
+        if finding.severity is Severity.NOTE or finding.root is not None:
+            return logging.INFO
+        self._warnings[finding.rule] += 1
+        if self._warnings[finding.rule] == MOST_OF_RULE + 1:
+            _LOGGER.warning(
+                'Layer health: there are more findings of the rule "%s". The tab in TensorBoard shows them all; '
+                "this log does at level INFO.",
+                RULES[finding.rule].title,
+            )
+        return logging.WARNING if self._warnings[finding.rule] <= MOST_OF_RULE else logging.INFO
 
     def _act(self, finding: Finding) -> None:
         if self._on_problem == "stop":
@@ -84,11 +112,5 @@ class Announcer:
             self._on_problem(finding)
 
 
-def _log(finding: Finding, followers: int) -> None:
-    is_pressing = finding.severity is not Severity.NOTE and finding.root is None
-    more = (
-        f" {followers} more {'finding follows' if followers == 1 else 'findings follow'} from it." if followers else ""
-    )
-    follows = ", follows from another" if finding.root else ""
-    level = logging.WARNING if is_pressing else logging.INFO
-    _LOGGER.log(level, "Layer health, %s%s: %s%s", finding.severity.value, follows, finding.message, more)
+def _follow(count: int) -> str:
+    return "finding follows" if count == 1 else "findings follow"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 
 import pytest
 
 from tb_activations.health.verdict import Verdict
-from tb_activations.recording.announce import Announcer, LayerHealthError, OnProblem
+from tb_activations.recording.announce import MOST_OF_RULE, Announcer, LayerHealthError, OnProblem
 from tb_activations.records.finding import Finding, Severity
 from tests.health.trainings import chain, judge, record
 
@@ -66,6 +67,30 @@ def test_a_finding_that_reopens_is_one_warning(caplog: pytest.LogCaptureFixture)
     with caplog.at_level(logging.INFO, "tb_activations"):
         announce([(opened,), (), (opened,), (opened,)])
     assert len(logged(caplog, logging.WARNING)) == 1
+
+
+def test_a_rule_warns_of_a_few_layers_and_says_that_there_are_more(caplog: pytest.LogCaptureFixture) -> None:
+    (opened,) = [finding for each in changes(("first", DEAD)) for finding in each]
+    layers = [dataclasses.replace(opened, layer=f"layer_{number}") for number in range(MOST_OF_RULE + 5)]
+    acted: list[str] = []
+    announcer = Announcer(lambda finding: acted.append(finding.layer), lambda: None)
+    with caplog.at_level(logging.INFO, "tb_activations"):
+        announcer.announce(layers[:-1])
+        announcer.announce(layers[-1:])
+    warned, told = logged(caplog, logging.WARNING), logged(caplog, logging.INFO)
+    assert len(warned) == MOST_OF_RULE + 1
+    assert warned[-1].startswith('Layer health: there are more findings of the rule "Dead units".')
+    assert len(told) == 5
+    assert acted == [finding.layer for finding in layers]
+
+
+def test_a_new_run_may_warn_again(caplog: pytest.LogCaptureFixture) -> None:
+    (opened,) = [finding for each in changes(("first", DEAD)) for finding in each]
+    announcer = Announcer("warn", lambda: None)
+    for _ in range(2):
+        announcer.announce([dataclasses.replace(opened, layer=f"layer_{number}") for number in range(MOST_OF_RULE)])
+        announcer.forget()
+    assert len(logged(caplog, logging.WARNING)) == 2 * MOST_OF_RULE
 
 
 def test_a_resolved_finding_is_logged_as_info(caplog: pytest.LogCaptureFixture) -> None:

@@ -54,6 +54,19 @@ def test_the_lower_rate_follows_from_the_first_steps(optimizer: str, first_ratio
     assert f"(try {rate})" in first(records, "exploding_gradient", spec).advice
 
 
+def test_where_no_usable_rate_makes_the_first_steps_small_gradients_are_clipped() -> None:
+    records = [moving(step, 1e6 if step else 1e8) for step in range(8)]
+    assert first(records, "exploding_gradient").advice == (
+        "Clip gradients (clipnorm=1.0): no usable learning rate makes such steps small. Also lower the learning rate "
+        "from 1 (try 0.1) or warm it up."
+    )
+    # Data that are far from standardized come first, and ask for a rate that suits standardized ones.
+    records = [moving(step, 1e6 if step else 1e8, size=1e5) for step in range(8)]
+    advice = first(records, "exploding_gradient").advice
+    assert advice.startswith("Standardize the inputs")
+    assert "(try 0.1)" in advice
+
+
 def test_steps_from_kernels_that_start_far_too_large_say_nothing_of_a_better_start() -> None:
     records = [moving(step, 50.0, norm=30.0) for step in range(8)]
     advice = first(records, "exploding_gradient").advice
@@ -64,9 +77,9 @@ def test_steps_from_kernels_that_start_far_too_large_say_nothing_of_a_better_sta
 
 def test_of_many_layers_that_start_far_too_large_the_first_are_named() -> None:
     chained = chain(*(f"layer_{n}" for n in range(9)))
-    text = advice_on(chained.layers[0], STEP, Remedies(1.0, 0.1, "", [layer.name for layer in chained.layers]))
+    text = advice_on(chained.layers[0], STEP, Remedies(1.0, 0.1, False, "", [layer.name for layer in chained.layers]))
     assert "in layer_0, layer_1, layer_2, layer_3, layer_4, layer_5 and 3 more (" in text
-    alone = advice_on(chained.layers[0], STEP, Remedies(1.0, 0.1, "", ["layer_0"]))
+    alone = advice_on(chained.layers[0], STEP, Remedies(1.0, 0.1, False, "", ["layer_0"]))
     assert "in layer_0 (he_normal for relu, glorot_uniform for tanh): its kernel starts" in alone
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tb_activations.health.history import History
 from tb_activations.health.rules.elasticity import output_elasticity
-from tb_activations.records.columns import WEIGHT_COLUMNS
+from tb_activations.records.columns import LAYER_COLUMNS, WEIGHT_COLUMNS
 from tb_activations.records.finding import Finding, Severity
 from tb_activations.records.specs import WeightSpec
 from tb_activations.records.step_record import StepRecord
@@ -55,6 +55,21 @@ def found(steps: int, make: Callable[[int], StepRecord]) -> list[Finding]:
 def test_one_update_ten_times_as_large_as_the_kernel_is_a_problem() -> None:
     (finding,) = found(20, lambda step: stepping(step, 50.0 if step == 12 else 1e-3))
     assert (finding.layer, finding.severity, finding.value, finding.since_step) == ("b", Severity.PROBLEM, 50.0, 12)
+
+
+def test_weights_that_a_huge_step_has_left_too_large_to_move_follow_from_it() -> None:
+    def stuck(step: int) -> StepRecord:
+        made = stepping(step, 1e5 if step == 4 else 1e-9)
+        layers, weights = made.layers.copy(), made.weights.copy()
+        layers[:, LAYER_COLUMNS.index("update_ratio")] = 1e-3 if step < 5 else 1e-9
+        weights[[0, 2, 3], WEIGHT_COLUMNS.index("update_ratio")] = 1e-3 if step < 5 else 1e-9
+        return dataclasses.replace(made, layers=layers, weights=weights)
+
+    records = [stuck(step) for step in range(50)]
+    root, *others = still_open(judge(SPEC, records, [*RULE, "stagnant_weights"])[-1])
+    assert (root.rule, root.layer, root.sign, root.root) == ("exploding_gradient", "b", "step", None)
+    assert {(one.rule, one.layer) for one in others} == {("stagnant_weights", name) for name in ("a", "b", "out")}
+    assert {one.root for one in others} == {root.id}
 
 
 def test_the_finding_closes_after_many_calm_steps_once_the_network_learns() -> None:

@@ -41,10 +41,14 @@ class Alarm:
 
 
 class Remedies(NamedTuple):
-    """The learning rate, a lower one to try, what to standardize first, and the layers that start far too large."""
+    """The learning rate, a lower one to try, what to standardize first, and the layers that start far too large.
+
+    `is_beyond_rates` says that no usable learning rate makes the first steps small.
+    """
 
     rate: float
     lower_rate: float
+    is_beyond_rates: bool
     to_standardize: str
     too_large: Sequence[str]
 
@@ -95,6 +99,8 @@ def advice(layer: LayerSpec, sign: Sign, remedies: Remedies) -> str:
         )
         return remedies.to_standardize + text
     start, slower = _initializer(layer.name), f"lower {rate} or warm it up"
+    if remedies.is_beyond_rates and not remedies.to_standardize and sign.id not in OF_THE_START:
+        return f"Clip gradients (clipnorm=1.0): no usable learning rate makes such steps small. Also {slower}.{extra}"
     first, second = (start, slower) if sign.id in OF_THE_START else (slower, start)
     text = f"{_sentence(first)}, clip gradients (clipnorm=1.0), and {_clause(second)}.{extra}"
     return remedies.to_standardize + text

@@ -88,6 +88,8 @@ class StagnantWeights(LayerRule):
         Cause("collapsed_layer", BACKWARD),
         Cause("no_gradient", HERE),
         Cause("vanishing_gradient", HERE),
+        # Weights that one step has made a thousand times as large hardly move afterwards.
+        Cause("exploding_gradient", ANYWHERE),
     )
     source: ClassVar[str] = (
         "update-to-weight ratio about 1e-3 (CS231n); Ben Braiek & Khomh 2023 (1e-4 to 1e-1); limits far outside "

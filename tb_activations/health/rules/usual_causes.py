@@ -52,6 +52,9 @@ RATE_PHRASES = (
 )
 """What comes before a learning rate to try, where advice names one: the tab puts it into the code to copy."""
 
+LEAST_RATE = 1e-6
+"""With a lower rate a network in float32 hardly moves: it is no remedy for a step that was too large."""
+
 LOW_PRECISION = ("bfloat16", "float16")
 
 RISEN = 10.0
@@ -67,9 +70,14 @@ def lower_rate(history: History) -> float:
     """A rate to try instead of one that is too high; NaN if unknown.
 
     The one before a rise, otherwise a tenth, or what makes the first steps small: they started from weights that were
-    still sound.
+    still sound. A tenth too where only a rate below `LEAST_RATE` would.
     """
     return history.once_a_step("lower rate", _lower_rate)
+
+
+def is_beyond_rates(history: History) -> bool:
+    """Whether the first steps were so large that no usable learning rate would have made them small."""
+    return history.once_a_step("beyond rates", lambda _: bool(_calm_rate(history) < LEAST_RATE))
 
 
 def rate_now(history: History) -> float:
@@ -102,7 +110,9 @@ def _lower_rate(history: History) -> float:
     before = _known(history.total("learning_rate"))
     before = before[before > 0]
     lowest = float(before.min()) if before.size else np.nan
-    return lowest if lowest * RISEN <= rate else float(np.fmin(rate / RISEN, _calm_rate(history)))
+    if lowest * RISEN <= rate:
+        return lowest
+    return rate / RISEN if is_beyond_rates(history) else float(np.fmin(rate / RISEN, _calm_rate(history)))
 
 
 def _calm_rate(history: History) -> float:

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
@@ -25,6 +24,8 @@ os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.page import machine, replace_section, table
 from benchmarks.real_networks.networks import BATCH, NETWORKS, SIDE
@@ -32,8 +33,17 @@ from tb_activations import LayerHealth, load
 from tb_activations.recording.settings import Clocks
 
 NETWORK = "ResNet50"
+MINUTE = 60.0
 FIRST = 12
 """Steps that do not count: they trace, compile, and are observed one and all."""
+
+
+class Took(NamedTuple):
+    """Seconds of every turn of the plain training and of the observed one, and the number of steps of an epoch."""
+
+    plain: NDArray[np.float64]
+    observed: NDArray[np.float64]
+    epoch: int
 
 
 class Turns:
@@ -112,18 +122,16 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path, help="also write the section into this file")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        plain, observed = _trained(60 * arguments.minutes, folder)
-        run = load(folder)
-        records, size = len(run.steps), sum(path.stat().st_size for path in Path(folder).glob("*tfevents*"))
-    rows = list(_rows(plain, observed, records, size))
-    text = _section(rows)
+        took = _trained(60 * arguments.minutes, folder)
+        steps = load(folder).steps
+        size = sum(path.stat().st_size for path in Path(folder).glob("*tfevents*"))
+    text = _section(list(_rows(took)), steps, took, size)
     print(text)
     if arguments.markdown is not None:
         replace_section(arguments.markdown, text)
 
 
-def _trained(seconds: float, folder: str) -> tuple[list[float], list[float]]:
-    """Seconds of every turn of the plain training and of the observed one."""
+def _trained(seconds: float, folder: str) -> Took:
     turns = Turns(2)
     keras.utils.set_random_seed(0)
     trainings = [NETWORKS[NETWORK]() for _ in range(2)]
@@ -145,42 +153,40 @@ def _trained(seconds: float, folder: str) -> tuple[list[float], list[float]]:
         thread.start()
     for thread in threads:
         thread.join()
-    return in_turn[0].seconds, in_turn[1].seconds
+    return Took(np.array(in_turn[0].seconds), np.array(in_turn[1].seconds), len(trainings[0][1]) // BATCH)
 
 
-def _rows(plain: list[float], observed: list[float], records: int, size: int) -> Iterator[list[str]]:
+def _rows(took: Took) -> Iterator[list[str]]:
+    plain, observed, epoch = took
+    place = np.arange(len(plain))
+    is_later = np.cumsum(plain) > MINUTE
+    # The turn after the last step of an epoch also does what ends an epoch.
+    is_end = (place > 0) & (place % epoch == 0)
     parts = {
-        f"the first {FIRST} steps": slice(0, FIRST),
-        "the rest of the first minute": slice(FIRST, _minute(plain)),
-        "all later steps": slice(_minute(plain), None),
-        "the whole training": slice(0, None),
+        f"the first {FIRST} steps": place < FIRST,
+        "the rest of the first minute": (place >= FIRST) & ~is_later,
+        "all later steps": is_later,
+        "of these, ends of epochs": is_later & is_end,
+        "the first end of an epoch": place == epoch,
+        "the whole training": place >= 0,
     }
-    for name, part in parts.items():
-        without, with_it = sum(plain[part]), sum(observed[part])
-        if plain[part]:
+    for name, chosen in parts.items():
+        if chosen.any():
+            without, with_it = plain[chosen].sum(), observed[chosen].sum()
             factor = f"{with_it / without:.3f}"
-            yield [name, f"{len(plain[part])}", f"{without:.1f} s", f"{with_it:.1f} s", factor]
-    yield ["records", f"{records}", "", "", f"{size / 1e6:.1f} MB"]
-    yield ["median step", "", f"{statistics.median(plain):.3f} s", f"{statistics.median(observed):.3f} s", ""]
+            yield [name, f"{np.count_nonzero(chosen)}", f"{without:.1f} s", f"{with_it:.1f} s", factor]
 
 
-def _minute(seconds: list[float]) -> int:
-    """The number of turns that begin within the first minute."""
-    passed = 0.0
-    for place, one in enumerate(seconds):
-        if passed >= 60:
-            return place
-        passed += one
-    return len(seconds)
-
-
-def _section(rows: list[list[str]]) -> str:
+def _section(rows: list[list[str]], steps: NDArray[np.int64], took: Took, size: int) -> str:
+    began = np.cumsum(took.observed)[np.minimum(steps, len(took.observed) - 1)]
     return f"""## A training of ten minutes
 
 {machine("tensorflow", "keras")}.
 
 {NETWORK} on scikit-learn's digits, batches of {BATCH}, {SIDE} x {SIDE} pixels, Adam, one thread, XLA off, once. The
-callback has its defaults. The two trainings take turns in one process, step by step; judging and writing are counted.
+callback has its defaults, pictures included. The two trainings take turns in one process, step by step; judging and
+writing are counted. {len(steps)} records, {size / 1e6:.1f} MB; at most {np.diff(began).max():.0f} seconds of training
+lie between two of them.
 
 {table(["part", "steps", "plain", "observed", "factor"], rows)}"""
 

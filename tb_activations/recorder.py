@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import logging
 import os
@@ -237,7 +238,7 @@ class Recorder:
                 self.end_epoch()
             if self._watch is not None and self._watch.is_waiting:
                 self._pipeline.guarded(lambda recording: self._take_snapshot(recording, is_end=True))
-            self._pipeline.remember_state(self._state(self._next))
+            self._pipeline.remember_state(dataclasses.replace(self._state(self._next), is_end=True))
             self._pipeline.close()
             self._pipeline.conclude()
         elif not self._is_given_up:

@@ -19,6 +19,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tb_activations.events import schema
 from tb_activations.events.encoding import Encoder
 from tb_activations.events.record_file import framed
+from tb_activations.events.states import StoredState
 from tb_activations.events.unit_coding import quantize_activity, quantize_peak, restore_activity, restore_peak
 from tb_activations.recording.stock import gradient_scalars
 from tb_activations.recording.stock import histograms as stock_histograms
@@ -60,6 +61,7 @@ class Plan:
         recurrent: whether the first layer is the cell of the second one, with sequences of 80 time steps.
         stock: whether TensorBoard's own formats are written too.
         epoch: observed steps of an epoch, after which metrics are written; 0 for a training without epochs.
+        ends: whether the run tells that its training ended with its last step.
         start_step: the first observed step.
         start_time: seconds since the epoch of the first event.
     """
@@ -75,6 +77,7 @@ class Plan:
     recurrent: bool = False
     stock: bool = True
     epoch: int = 0
+    ends: bool = False
     start_step: int = 0
     start_time: float = START_TIME
 
@@ -129,6 +132,10 @@ def write_run(
         events.append(Event(wall_time=now, step=record.step, summary=summary))
         if plan.epoch and (index + 1) % plan.epoch == 0:
             events.append(Event(wall_time=now, step=record.step, summary=encoder.epoch(_metrics(plan, record, index))))
+    if plan.ends:
+        last = events[-1]
+        end = StoredState(last.step + 1, last.step + 1, "", 0, "", np.zeros(0, np.float32), is_end=True)
+        events.append(Event(wall_time=last.wall_time, step=last.step, summary=encoder.state(end)))
     return write_events(Path(log_dir) / name, events, plan.start_time)
 
 

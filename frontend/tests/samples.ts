@@ -18,6 +18,7 @@ export function run(changes: Partial<Run> = {}): Run {
     last_step: 10,
     start_time: 0,
     last_time: 1,
+    has_ended: false,
     severity: null,
     sentence: "",
     layer: "",

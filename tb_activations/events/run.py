@@ -48,7 +48,7 @@ class Run:
         cost: the last record of the monitoring overhead, by `COST_COLUMNS`; empty if there is none.
         dropped: number of values in the event file that did not fit the run's description and were skipped.
         sequence_table: cells of recurrent layers over time, at the steps with histograms; empty in early versions.
-        states: states of the training at the ends of its epochs; empty in runs of early versions.
+        states: states of the training at the ends of its epochs, and at its own; empty in runs of early versions.
         files: event files that it was read from, with those of other writers in the folder; empty if it was not read
             from files.
         epoch_metrics: the metrics that the training reported at the ends of epochs; empty in runs of early versions.
@@ -99,6 +99,12 @@ class Run:
         """`[S]` int64: the epoch of each observed step, counted from 0; -1 if unknown."""
         epochs = self.step_stat("epoch")
         return np.where(np.isfinite(epochs), epochs, -1).astype(np.int64)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the training is known to have ended; false for runs of versions before 0.9.7, and after a crash."""
+        last = int(self.steps[-1]) if len(self.steps) else -1
+        return bool(self.states) and self.states[-1].is_end and self.states[-1].step > last
 
     @property
     def last_outcomes(self) -> NDArray[np.uint8]:

@@ -30,6 +30,7 @@ class StoredState:
         digest: of the fingerprint of the weights; equal weights have equal digests.
         start_iterations, start_digest: of the state in which the run began; "" if the model had no weights yet.
         sample: float32 `[at most SAMPLE_SIZE]`, some of the weights; empty if they were not kept.
+        is_end: whether the training ended here.
     """
 
     iterations: int
@@ -38,6 +39,7 @@ class StoredState:
     start_iterations: int
     start_digest: str
     sample: NDArray[np.float32]
+    is_end: bool = False
 
     @property
     def is_start(self) -> bool:
@@ -65,6 +67,8 @@ def state_to_json(state: StoredState) -> str:
     }
     if len(state.sample):
         fields["sample"] = base64.b64encode(np.ascontiguousarray(state.sample, "<f4").tobytes()).decode()
+    if state.is_end:
+        fields["is_end"] = True
     return json.dumps(fields)
 
 
@@ -87,4 +91,4 @@ def state_from_json(text: bytes) -> StoredState:
         raise UnreadableRunError("a state of the training has invalid counts")
     if not all(isinstance(one, str) for one in digests):
         raise UnreadableRunError("a state of the training has invalid digests")
-    return StoredState(counts[0], counts[1], digests[0], counts[2], digests[1], stored)
+    return StoredState(counts[0], counts[1], digests[0], counts[2], digests[1], stored, fields.get("is_end") is True)

@@ -57,6 +57,7 @@ def run_summary(run: Run, start_time: float | None, line: Mapping[str, Any]) -> 
         "last_step": int(run.steps[-1]) if recorded else 0,
         "start_time": float(first_time if start_time is None else start_time),
         "last_time": float(run.wall_times[-1]) if recorded else 0.0,
+        "has_ended": run.has_ended,
         **line,
     }
 
@@ -64,7 +65,8 @@ def run_summary(run: Run, start_time: float | None, line: Mapping[str, Any]) -> 
 def unreadable_summary(name: str, kind: ErrorKind, reason: str) -> dict[str, Any]:
     """One entry of `runs` for a run that cannot be read."""
     zeros = dict.fromkeys(("records", "layers", "first_step", "last_step", "start_time", "last_time"), 0)
-    return {"name": name, "readable": False, "kind": kind, "reason": reason, **zeros, **no_overview()}
+    unknown = {"has_ended": False, **no_overview()}
+    return {"name": name, "readable": False, "kind": kind, "reason": reason, **zeros, **unknown}
 
 
 def run_list(summaries: Sequence[dict[str, Any]], unread: int) -> dict[str, Any]:

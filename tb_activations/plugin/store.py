@@ -23,7 +23,7 @@ from tb_activations.plugin.errors import ApiError, CannotReadError, ErrorKind, O
 from tb_activations.plugin.source import Source, Tags
 from tb_activations.records.specs import RunSpec
 
-OVERVIEW = frozenset({schema.STEP, schema.FINDINGS, schema.EPOCH})
+OVERVIEW = frozenset({schema.STEP, schema.FINDINGS, schema.EPOCH, schema.STATE})
 LATEST = frozenset({schema.OUTCOMES, schema.TRAINING})
 TABLES = frozenset(
     {

@@ -33,11 +33,13 @@ class TrainingState:
         iterations: of the optimizer, or the number of steps of a training without one.
         weights: `fingerprint` of all weights of the model; None while they have not been created.
         is_same_model: whether the model is the same object that this recording recorded last.
+        is_end: whether the training ends here.
     """
 
     iterations: int
     weights: NDArray[np.float32] | None
     is_same_model: bool = False
+    is_end: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -86,7 +87,7 @@ class Session:
         """Restores the model's own step; returns why nothing was recorded since `begin`, "" if something was."""
         reason = self._why_nothing()
         if self._recorded:
-            self._pipeline.remember_state(self.state())
+            self._pipeline.remember_state(dataclasses.replace(self.state(), is_end=True))
         self._remove()
         return reason
 

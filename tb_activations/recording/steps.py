@@ -85,11 +85,11 @@ class Steps:
             return None
         step, known = max(0, state.iterations + self._ahead), digest(state.weights)
         if self.states and (self.states[-1].step, self.states[-1].digest) == (step, known):
-            return None
+            if self.states[-1].is_end or not state.is_end:
+                return None
         sampled = max((one.step for one in self.states if len(one.sample)), default=-1.0)
         is_due = step >= sampled * SAMPLE_GROWTH + 1 or sampled < 0
-        stored = StoredState(
-            state.iterations, step, known, *self._start, sample(state.weights) if is_due else _NO_SAMPLE
-        )
+        kept = sample(state.weights) if is_due else _NO_SAMPLE
+        stored = StoredState(state.iterations, step, known, *self._start, kept, state.is_end)
         self.states.append(stored)
         return stored

@@ -29,11 +29,13 @@ def odd_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     write_run(folder, name="gap", steps=20, sick=False, start_step=900, start_time=START_TIME + 600)
     write_run(folder, name=LONG_NAME, steps=20, sick=False)
     # The clock of the trainer is ahead, so that the run counts as live however slow the tests are.
-    write_run(folder, name="live", steps=20, sick=False, start_time=time.time() + 3600)
+    for name in ("live", "over"):
+        write_run(folder, name=name, steps=20, sick=False, start_time=time.time() + 3600, ends=name == "over")
     with serve(folder) as server:
         server.wait_for_records("gap", 40)
         server.wait_for_records(LONG_NAME, 20)
         server.wait_for_records("live", 20)
+        server.wait_for_records("over", 20)
         yield server
 
 
@@ -88,6 +90,12 @@ def test_a_live_training_tells_when_it_will_be_observed_again(open_alone: OpenTa
     over = open_alone(odd_server, place=GAP)
     expect(over.panel("training").locator("figure").first).to_be_visible()
     expect(over.panel("training").locator(".heartbeat")).to_have_count(0)
+
+
+def test_a_training_that_has_just_ended_tells_so(open_alone: OpenTab, odd_server: Server) -> None:
+    tab = open_alone(odd_server, place="&p.layer_health.run=over")
+    words = tab.panel("training").locator(".heartbeat")
+    expect(words).to_have_text("The training ended just now. Last record: step 190.")
 
 
 def test_the_step_at_the_cursor_tells_its_batch_and_stays_in_view(open_alone: OpenTab, server: Server) -> None:

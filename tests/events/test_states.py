@@ -26,6 +26,14 @@ def test_a_state_comes_back_as_it_was(counts: tuple[int, int, int], values: list
     np.testing.assert_array_equal(again.sample, weights)
 
 
+@pytest.mark.parametrize("is_end", [False, True])
+def test_the_end_of_a_training_is_marked(is_end: bool) -> None:
+    state = StoredState(1, 2, "a", 0, "b", np.zeros(0, np.float32), is_end)
+    assert state_from_json(state_to_json(state).encode()).is_end is is_end
+    # Versions before 0.9.7 mark no end.
+    assert ("is_end" in json.loads(state_to_json(state))) is is_end
+
+
 def test_members_that_are_not_known_are_ignored() -> None:
     state = StoredState(1, 2, "a", 0, "b", np.zeros(0, np.float32))
     text = json.dumps({**json.loads(state_to_json(state)), "later": [1]})

@@ -209,6 +209,23 @@ def test_fine_tuning_continues_the_run(tmp_path: Path, has_new_callback: bool) -
     assert steps(tmp_path) == {"run": upto(2 * STEPS)}
 
 
+def test_a_run_knows_whether_its_training_has_ended(tmp_path: Path) -> None:
+    class Interrupted(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    model = train(network(), quick(tmp_path / "run"), epochs=1)
+    assert load(tmp_path / "run").has_ended
+    callback = quick(tmp_path / "run")
+    with pytest.raises(KeyboardInterrupt):
+        train(model, callback, Interrupted())
+    assert not load(tmp_path / "run").has_ended
+    train(model, callback, epochs=1)
+    assert load(tmp_path / "run").has_ended
+    assert steps(tmp_path) == {"run": upto(3 * STEPS)}
+
+
 def test_an_earlier_fold_is_found_again_among_the_others(tmp_path: Path) -> None:
     callback = quick(tmp_path / "run")
     models = []

@@ -69,6 +69,7 @@ def test_runs_are_listed_by_start_time(server: Server) -> None:
         "last_step": 1190,
         "start_time": START_TIME + 60,
         "last_time": START_TIME + 120,
+        "has_ended": False,
         "severity": "problem",
         "sentence": (
             "dense_2: 100% of units dead since step 360. 2 findings follow from it. 3 of 8 layers need attention."

@@ -150,6 +150,17 @@ def test_nan_equals_itself() -> None:
     assert continued_at(TrainingState(11, np.full(SIZE, np.nan, np.float32)), past_at(course, 9)) is None
 
 
+def test_the_end_is_remembered_once_even_if_the_state_is_stored_already() -> None:
+    course, end = Steps(), TrainingState(10, trained(ONE, 10))
+    course.open(0, None, TrainingState(0, ONE), None)
+    assert course.remember(end) is not None
+    for expected in (True, None):
+        stored = course.remember(dataclasses.replace(end, is_end=True))
+        assert (stored and stored.is_end) is expected
+    assert course.remember(end) is None
+    assert continued_at(TrainingState(10, trained(ONE, 10)), past_at(course, 9)) == 10
+
+
 def test_long_runs_keep_few_samples() -> None:
     course = Steps()
     course.open(0, None, TrainingState(0, ONE), None)

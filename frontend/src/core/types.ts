@@ -52,6 +52,8 @@ export interface Run {
   readonly last_step: number;
   readonly start_time: number;
   readonly last_time: number;
+  /** Whether the training is known to have ended. */
+  readonly has_ended: boolean;
   readonly severity: Severity | null;
   /** The verdict; "" for a run that cannot be read. */
   readonly sentence: string;

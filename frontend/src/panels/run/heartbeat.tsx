@@ -6,7 +6,7 @@ import type { Store } from "../../state/store";
 
 export type HeartbeatStore = Pick<Store, "description" | "now" | "run" | "training">;
 
-/** While a training may still run: when it was last observed, and when it will be again. */
+/** While a training may still run: when it was last observed, and when it will be again; for a while, that it ended. */
 export function Heartbeat({ store }: { readonly store: HeartbeatStore }) {
   const run = store.run.value;
   const training = store.training.value.value;
@@ -28,6 +28,11 @@ export function Heartbeat({ store }: { readonly store: HeartbeatStore }) {
   const age = store.now.value - run.last_time;
   const isWatched = age < FRESH || (next !== null && age < next.seconds * 2 + FRESH);
   if (!isWatched) return null;
+  if (run.has_ended) {
+    return (
+      <p class="heartbeat">{`The training ended ${formatAge(age)}. Last record: step ${formatCount(run.last_step)}.`}</p>
+    );
+  }
   const last = `Last record: step ${formatCount(run.last_step)}, ${formatAge(age)}.`;
   if (next === null) return <p class="heartbeat">{last}</p>;
   const pulse = pulseOf(next, age);

@@ -76,7 +76,7 @@ class Finding:
         value: as last measured, for `nonfinite` as first seen; may be NaN or infinite.
         threshold: what `value` was compared with when the finding opened.
         samples: how many samples (for convolutions: positions) the judgement rests on.
-        checks: how many observed steps in a row showed it.
+        checks: how many observed steps showed it, in a row unless it is an explosion whose damage lasts.
         since_step: the first of them.
         opened_step: the observed step at which the rule became sure.
         last_step: the last observed step that confirmed it.

@@ -94,7 +94,7 @@ def evidence(finding: Finding) -> str:
     """The measured value, its threshold, the amount of data, and when."""
     parts = [
         f"{title_of(finding)} = {measured(finding.value, finding.unit)} ({_limit(finding)})",
-        f"{finding.checks:,} observed {plural(finding.checks, 'step')} in a row",
+        f"{finding.checks:,} observed {plural(finding.checks, 'step')}",
         f"{finding.samples:,} {plural(finding.samples, 'sample')}" if finding.samples else "",
         f"confirmed at step {finding.opened_step}, {_last_seen(finding)}",
         units(finding),

@@ -25,7 +25,7 @@ def test_the_card_shows_the_chain_the_evidence_and_a_change(open_tab: OpenTab, s
     expect(card.get_by_role("img")).to_have_accessible_name(
         "Share of units silent in the step from step 0 to 1,190, last 100%, threshold 50%, finding since step 360"
     )
-    expect(card).to_contain_text("84 observed steps in a row, 2,688 samples")
+    expect(card).to_contain_text("84 observed steps, 2,688 samples")
     expect(card.locator("pre")).to_contain_text('keras.layers.Dense(..., activation="leaky_relu", name="dense_2")')
     expect(card).to_contain_text("The units may answer to inputs that these batches do not hold.")
 

@@ -25,7 +25,7 @@ def test_text_shows_every_finding_below_its_root(sick: Path, call: Call) -> None
             assert text in text_of
         assert f"threshold {measured(finding.threshold, finding.unit)}" in text_of
         assert f"since step {finding.since_step}" in text_of
-    evidence = "share of units dead = 100% (threshold 50%); 28 observed steps in a row; 896 samples; "
+    evidence = "share of units dead = 100% (threshold 50%); 28 observed steps; 896 samples; "
     assert evidence + "confirmed at step 120, still present at step 390" in text_of
     assert "units 0, 1, 2, 3" in text_of
     assert text_of.index("PROBLEM dense_2") < text_of.index("Consequences (2)") < text_of.index("WARNING dense_0")

@@ -222,3 +222,8 @@ def test_infinite_outputs_without_a_gradient_count_as_none() -> None:
     for step in range(5):
         history.update(record(spec, step, values={"out": {"std": np.inf, "gradient_norm": 0.0}}))
     np.testing.assert_array_equal(output_elasticity(history), np.zeros(5))
+
+
+def test_steps_after_the_explosion_do_not_count_as_evidence_of_it() -> None:
+    (finding,) = found(60, lambda step: stepping(step, 50.0 if step in (12, 13) else 1e-3))
+    assert (finding.since_step, finding.checks, finding.last_step) == (12, 2, 59)

@@ -167,7 +167,7 @@ class ExplodingGradient(LayerRule):
         is_scale_free = history.graph.is_normalized[row]
         alarms = [
             self._step_sign(scene.steps[:, row], history) if scene.largest[row] > self.step else None,
-            self._weights_sign(history, float(scene.swollen[row])),
+            self._weights_sign(history, row, float(scene.swollen[row])),
             scene.blown_up if row == scene.culprit else None,
             None if is_scale_free else self._elasticity_sign(scene.pull, row, slack, has_fallen=has_fallen),
             self._signal_sign(float(scene.sizes[row]), scene.tension[row] * slack),
@@ -190,19 +190,22 @@ class ExplodingGradient(LayerRule):
             worst = max(alarms, key=lambda alarm: alarm.severity is Severity.PROBLEM)
             return _evidence(history, row, worst, earlier)
         if earlier is not None and earlier.sign in _HARMING and not learned:
-            return earlier.evidence._replace(checks=earlier.checks + 1)
+            # The damage lasts; no further step shows the sign itself.
+            return earlier.evidence
         return None
 
     def _step_sign(self, steps: NDArray[np.float64], history: History) -> Alarm | None:
         if not np.any(steps > self.step):
             return None
         began = int(history.steps[-len(steps) :][steps > self.step][0])
-        return Alarm(STEP, float(np.nanmax(steps)), self.step, Severity.PROBLEM, began)
+        is_present = bool(steps[-1] > self.step)
+        return Alarm(STEP, float(np.nanmax(steps)), self.step, Severity.PROBLEM, began, is_present=is_present)
 
-    def _weights_sign(self, history: History, factor: float) -> Alarm | None:
+    def _weights_sign(self, history: History, row: int, factor: float) -> Alarm | None:
         if not factor > self.weights:
             return None
-        return Alarm(WEIGHTS, factor, self.weights, Severity.PROBLEM, history.step)
+        is_present = bool(kernel_growth(history, 2)[row] > self.weights)
+        return Alarm(WEIGHTS, factor, self.weights, Severity.PROBLEM, history.step, is_present=is_present)
 
     def _loss_sign(self, history: History) -> Alarm | None:
         recent = history.losses[-RECENT:]
@@ -339,7 +342,7 @@ def _evidence(history: History, row: int, alarm: Alarm, earlier: OpenFinding | N
         value=alarm.value,
         threshold=alarm.threshold,
         samples=int(history.rows[-1, row]),
-        checks=earlier.checks + 1 if earlier else int(np.count_nonzero(history.steps >= began)),
+        checks=earlier.checks + alarm.is_present if earlier else int(np.count_nonzero(history.steps >= began)),
         since_step=began,
         explain=functools.partial(
             _explain,

@@ -29,6 +29,7 @@ class Alarm:
 
     Attributes:
         remark: how the value was computed, if that is unusual; begins with a comma.
+        is_present: whether the latest step shows it, not one of those before.
     """
 
     sign: Sign
@@ -38,6 +39,7 @@ class Alarm:
     since_step: int
     remark: str = ""
     closing: float = math.nan
+    is_present: bool = True
 
 
 class Remedies(NamedTuple):

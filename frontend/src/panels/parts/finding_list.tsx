@@ -77,7 +77,7 @@ function FindingArticle({ store, finding, all, rules }: FindingProps) {
         <dt>Evidence</dt>
         <dd>
           {finding.quantity} = <strong>{formatMeasured(finding.value, finding.unit)}</strong> ({thresholdWords(finding)}
-          ); {plural(finding.checks, "observed step")} in a row
+          ); {plural(finding.checks, "observed step")}
           {finding.samples > 0 && `; ${plural(finding.samples, "sample")}`}
         </dd>
         <dt>Since</dt>

@@ -39,7 +39,7 @@ export function RootCause({ store }: { readonly store: RootCauseStore }) {
           <Chart store={store} finding={finding} />
           <p class="about">
             {finding.quantity} {formatMeasured(finding.value, finding.unit)}, {thresholdWords(finding)};{" "}
-            {plural(finding.checks, "observed step")} in a row
+            {plural(finding.checks, "observed step")}
             {finding.samples > 0 && `, ${plural(finding.samples, "sample")}`}
           </p>
         </Foldable>

@@ -98,16 +98,21 @@ class Session:
 
     @property
     def next_step(self) -> int:
-        """Number of the step that comes next, as the optimizer counts; from 0 where none counts."""
-        count = iterations(self.model)
-        is_counting = self._dispatcher is None or count > self._begun_at
-        return count if is_counting or self._dispatcher is None else self._dispatcher.next_step
+        """Number of the step that comes next: the optimizer's count when the training began, and the steps since."""
+        dispatcher = self._dispatcher
+        return self._counted() if dispatcher is None or not dispatcher.is_exact else dispatcher.next_step
 
     def state(self) -> TrainingState:
         """The state of the training now."""
         is_whole = all(layer.built for layer in self.model._flatten_layers())
         weights = fingerprint(self.model.weights) if is_whole else None
-        return TrainingState(self.next_step, weights, self._was_recorded)
+        return TrainingState(self._counted(), weights, self._was_recorded, self.next_step)
+
+    def _counted(self) -> int:
+        """The count of the optimizer; that of the steps where it does not count."""
+        count = iterations(self.model)
+        is_counting = self._dispatcher is None or count > self._begun_at
+        return count if is_counting or self._dispatcher is None else self._dispatcher.next_step
 
     def _new_cadence(self) -> Cadence:
         # A fixed frequency of snapshots is the user's own, and not charged to the overhead.

@@ -1,0 +1,62 @@
+"""Optimizers that do not count every step: gradients are accumulated, or loss scaling skips updates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from tb_activations import LayerHealth, load
+
+pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
+
+X = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+STEPS = 16
+"""Steps per epoch."""
+
+
+def accumulating() -> keras.optimizers.Optimizer:
+    return keras.optimizers.SGD(0.01, gradient_accumulation_steps=4)
+
+
+def skipping() -> keras.optimizers.Optimizer:
+    """The first updates are skipped, because the scaled gradients are infinite."""
+    return keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), initial_scale=1e38)
+
+
+def network(optimizer: keras.optimizers.Optimizer, steps_per_execution: int = 1) -> keras.Model:
+    keras.utils.clear_session(free_memory=False)
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([layers.Input((4,)), layers.Dense(4, "tanh"), layers.Dense(1)])
+    model.compile(optimizer, "mse", jit_compile=False, steps_per_execution=steps_per_execution)
+    return model
+
+
+def train(model: keras.Model, callback: LayerHealth, epochs: int = 1) -> None:
+    model.fit(100 * X, X[:, :1], batch_size=4, epochs=epochs, shuffle=False, verbose=0, callbacks=[callback])
+
+
+@pytest.mark.parametrize("optimizer", [accumulating, skipping])
+@pytest.mark.parametrize("has_new_callback", [False, True])
+def test_a_second_fit_keeps_the_steps_of_the_first(
+    optimizer: Callable[[], keras.optimizers.Optimizer], has_new_callback: bool, tmp_path: Path
+) -> None:
+    model, callback = network(optimizer()), LayerHealth(tmp_path, update_freq=1)
+    train(model, callback)
+    assert int(model.optimizer.iterations) < STEPS
+    train(model, LayerHealth(tmp_path, update_freq=1) if has_new_callback else callback)
+    run = load(tmp_path)
+    assert run.steps.tolist() == list(range(2 * STEPS))
+    assert [epoch.step for epoch in run.epoch_metrics] == [STEPS - 1, 2 * STEPS - 1]
+
+
+def test_executions_of_several_steps_are_numbered_by_their_batches(tmp_path: Path) -> None:
+    train(network(accumulating(), 4), LayerHealth(tmp_path, update_freq=8), epochs=2)
+    run = load(tmp_path)
+    # The very first step, then the last one of every execution that is observed.
+    assert run.steps.tolist() == [0, 3, 11, 19, 27]
+    assert [epoch.step for epoch in run.epoch_metrics] == [STEPS - 1, 2 * STEPS - 1]

@@ -131,10 +131,9 @@ class Recording:
         if self._run is not None:
             self._run.add_epoch(step, epoch, logs)
 
-    def write_histograms(self, histograms: Array) -> None:
+    def write_histograms(self) -> bool:
         """See `OpenRun`; nothing before the first record."""
-        if self._run is not None:
-            self._run.write_histograms(histograms)
+        return self._run is not None and self._run.write_histograms()
 
     def write_pictures(
         self, drawn: Mapping[str, Picture], *, step: int | None, with_units: bool, with_sequences: bool

@@ -213,8 +213,12 @@ class OpenRun:
 
     def finish(self) -> None:
         """Writes the findings as they are at the end of a training, and the metrics of its last epoch."""
-        self._write_epoch(self._epochs.finish())
+        self.finish_epochs()
         self._output.write(self._output.encoder.findings(self.findings), self._steps.last_step)
+
+    def finish_epochs(self) -> None:
+        """Writes the metrics of the last epoch of a training; the next one may count its epochs from 0 again."""
+        self._write_epoch(self._epochs.finish())
 
     def rest(self) -> None:
         """Ends what runs in the background between two trainings."""

@@ -218,3 +218,18 @@ def test_metrics_of_every_epoch_are_recorded(log_dir: str) -> None:
     assert [(metrics.epoch, metrics.step) for metrics in epochs] == [(0, 0), (1, 1), (2, 2)]
     for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
         assert [metrics.values[name] for metrics in epochs] == pytest.approx(history.history[name], rel=1e-6)
+
+
+def test_metrics_of_a_fit_after_an_interrupted_one_are_recorded(log_dir: str) -> None:
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    model, x, y = small()
+    model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
+    callback = LayerHealth(log_dir)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(x[:64], y[:64], epochs=9, verbose=0, callbacks=[callback, Interrupt()])
+    model.fit(x[:64], y[:64], epochs=3, verbose=0, callbacks=[callback])
+    assert [metrics.epoch for metrics in load(log_dir).epoch_metrics] == [0, 1, 2, 0, 1, 2]

@@ -76,10 +76,17 @@ class Pipeline:
         self._finish_steps()
         return self._recording.sick_steps
 
+    @property
+    def runs(self) -> int:
+        """Number of new runs begun so far."""
+        self._finish_steps()
+        return self._recording.runs
+
     def open(self, first_step: int, state: TrainingState) -> None:
         """Begins a training whose first step has this number, from this state of the model."""
         self._finish_steps()
         self._is_broken, self._is_first = False, True
+        self._histograms_due.begin_training()
         self.guarded(lambda recording: recording.open(first_step, state))
 
     def process(self, packed: PackedStep, epoch: int, cadence: Cadence) -> None:
@@ -115,6 +122,7 @@ class Pipeline:
         if self._recording.runs != self._announced_run:
             self._announced_run = self._recording.runs
             self._announcer.forget()
+            self._histograms_due.begin_run()
         if changes:
             # News is on disk at once, even if it ends the training.
             self._guarded(Recording.flush)

@@ -133,6 +133,28 @@ def test_thinning() -> None:
     assert len(due("auto", 1000)) < 40
 
 
+def test_thinning_of_several_trainings() -> None:
+    thinning = Thinning("auto")
+
+    def taken(epochs: range) -> list[int]:
+        due = []
+        for epoch in epochs:
+            if thinning.is_due(epoch):
+                thinning.done(epoch)
+                due.append(epoch)
+        return due
+
+    first = taken(range(20))
+    thinning.begin_training()
+    second = taken(range(20))
+    thinning.begin_training()
+    # Counted from 0 again, or from where the training before ended: the run goes on.
+    third = taken(range(40, 60))
+    assert 0 < len(third) < len(second) < len(first)
+    thinning.begin_run()
+    assert taken(range(20)) == first
+
+
 def test_requested_looks_have_a_record_at_the_end_of_every_epoch() -> None:
     cadence = Cadence("auto", 0.02, has_asked_looks=True)
     observed, now = simulate(cadence, 4000, plain=0.5, extra=5.0, epoch=100)

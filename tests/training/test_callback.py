@@ -129,6 +129,20 @@ def test_a_second_fit_goes_on_where_the_first_ended(log_dir: str) -> None:
     assert len(steps) == 6
 
 
+@pytest.mark.parametrize("is_same_model", [True, False])
+def test_a_second_fit_has_histograms_and_pictures(log_dir: str, is_same_model: bool) -> None:
+    callback, (model, x, y) = LayerHealth(log_dir), small()
+    for _ in range(2):
+        model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
+        model.fit(x[:64], y[:64], batch_size=32, epochs=3, verbose=0, callbacks=[callback])
+        if not is_same_model:
+            model = small()[0]
+    folder, begin = (log_dir, 6) if is_same_model else (f"{log_dir}-2", 0)
+    events = EventAccumulator(folder, size_guidance={"tensors": 0}).Reload()
+    for tag in ("activation/hidden", "units/hidden"):
+        assert [event.step for event in events.Tensors(tag) if event.step >= begin] == [begin + 1, begin + 3, begin + 5]
+
+
 def test_layers_can_be_chosen(log_dir: str) -> None:
     train(small, [LayerHealth(log_dir, layers=["hidden", "head"], update_freq=4)], epochs=1)
     assert load(log_dir).layers == ("hidden", "head")

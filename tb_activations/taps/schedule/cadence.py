@@ -233,15 +233,35 @@ class Thinning:
 
     def __init__(self, frequency: int | str) -> None:
         self._frequency = frequency
-        self._next = 0
+        self.begin_run()
+
+    def begin_run(self) -> None:
+        """Begins a run, which has none of them yet."""
+        self._next = self._before = self._passed = 0
+        self._is_new_training = False
+
+    def begin_training(self) -> None:
+        """Begins another training of the run; its epochs may be counted from 0 again."""
+        self._is_new_training = True
 
     def is_due(self, epoch: int) -> bool:
         """Whether the end of this epoch (counted from 0) gets them."""
+        number = self._of_run(epoch)
         if isinstance(self._frequency, int):
             return self._frequency > 0 and (epoch + 1) % self._frequency == 0
-        return epoch >= self._next
+        return number >= self._next
 
     def done(self, epoch: int) -> None:
         """Records that this epoch got them."""
+        number = self._of_run(epoch)
         # Spaced by a factor, so that their number grows with the logarithm of the epochs.
-        self._next = max(epoch + 1, int(epoch * 1.2))
+        self._next = max(number + 1, int(number * 1.2))
+
+    def _of_run(self, epoch: int) -> int:
+        """The number of an epoch in the run."""
+        if self._is_new_training:
+            self._is_new_training = False
+            self._before = max(0, self._passed - epoch)
+        number = self._before + epoch
+        self._passed = max(self._passed, number + 1)
+        return number

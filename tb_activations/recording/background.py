@@ -75,6 +75,7 @@ class Background:
         self._cpu_clock, self._clock = cpu_clock, clock
         self._executor: ThreadPoolExecutor | None = None
         self._pending: collections.deque[Future[float]] = collections.deque()
+        self._stuck: Future[float] | None = None
         self._used = self._waited = 0.0
 
     def submit(self, action: Callable[[], None]) -> None:
@@ -107,7 +108,10 @@ class Background:
         """Takes the results of actions that have ended, and waits until at most this many have not."""
         while self._pending and (self._pending[0].done() or len(self._pending) > most):
             began = self._clock()
-            if not wait(self._pending, self._seconds, FIRST_COMPLETED).done:
+            # What has been waited for once, in vain, is not waited for again.
+            seconds = 0.0 if self._pending[0] is self._stuck else self._seconds
+            if not wait(self._pending, seconds, FIRST_COMPLETED).done:
+                self._stuck = self._pending[0]
                 raise TimeoutError(f"no end within {self._seconds:g} seconds")
             self._waited += self._clock() - began
             self._used += self._pending.popleft().result()

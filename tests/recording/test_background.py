@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 
 import pytest
 
@@ -40,6 +41,22 @@ def test_the_caller_waits_for_room_and_no_longer_than_allowed() -> None:
             worker.submit(lambda: None)
         with pytest.raises(TimeoutError):
             worker.wait()
+    finally:
+        gate.set()
+    worker.rest()
+
+
+def test_an_action_without_an_end_is_waited_for_once() -> None:
+    worker, gate = Background(seconds=0.1), threading.Event()
+    worker.submit(lambda: _pass(gate))
+    try:
+        with pytest.raises(TimeoutError):
+            worker.wait()
+        began = time.monotonic()
+        for _ in range(20):
+            with pytest.raises(TimeoutError):
+                worker.wait()
+        assert time.monotonic() - began < 1
     finally:
         gate.set()
     worker.rest()

@@ -176,6 +176,9 @@ class LayerHealth(keras.callbacks.Callback):
             output = output_for(self._settings.log_dir, self._clocks)
             self._pipeline = pipeline_for(self._settings, self.model.name, output, self._stop, self._clocks)
         if self._session is None or self._session.model is not self.model:
+            if self._session is not None:
+                # An interrupted training of another model has never ended.
+                self._session.abandon()
             with_maps = self._watch is not None and self._watch.needs_maps
             options = Options(with_histograms=self._settings.histogram_freq != 0, with_maps=with_maps)
             self._session = Session(self.model, self._pipeline, self._settings, options, clock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 import time
 
@@ -44,6 +45,31 @@ def test_the_caller_waits_for_room_and_no_longer_than_allowed() -> None:
     finally:
         gate.set()
     worker.rest()
+
+
+def test_other_threads_may_wait_while_one_submits() -> None:
+    worker, is_over, failures = Background(), threading.Event(), list[BaseException]()
+
+    def wait_again_and_again() -> None:
+        try:
+            while not is_over.is_set():
+                worker.wait()
+        except BaseException as error:
+            failures.append(error)
+
+    interval, others = sys.getswitchinterval(), [threading.Thread(target=wait_again_and_again) for _ in range(3)]
+    sys.setswitchinterval(1e-6)
+    try:
+        for other in others:
+            other.start()
+        for _ in range(2000):
+            worker.submit(lambda: None)
+    finally:
+        sys.setswitchinterval(interval)
+        is_over.set()
+        for other in others:
+            other.join()
+    assert failures == []
 
 
 def test_an_action_without_an_end_is_waited_for_once() -> None:

@@ -80,6 +80,7 @@ class Background:
         self._pending: collections.deque[Future[float]] = collections.deque()
         self._stuck: Future[float] | None = None
         self._guard = threading.Lock()
+        self._own_thread: int | None = None
         self._used = self._waited = 0.0
 
     def submit(self, action: Callable[[], None]) -> None:
@@ -109,7 +110,12 @@ class Background:
         return seconds
 
     def _collect(self, most: int) -> None:
-        """Takes the results of actions that have ended, and waits until at most this many have not."""
+        """Takes the results of actions that have ended, and waits until at most this many have not.
+
+        An action does not wait for itself: a log handler or `sample_id` may read the findings.
+        """
+        if threading.get_ident() == self._own_thread:
+            return
         while (oldest := self._oldest(most)) is not None:
             began = self._clock()
             # What has been waited for once, in vain, is not waited for again.
@@ -130,6 +136,10 @@ class Background:
             return oldest if oldest is not None and (oldest.done() or len(self._pending) > most) else None
 
     def _timed(self, action: Callable[[], None]) -> float:
-        began = self._cpu_clock()
-        action()
+        began, self._own_thread = self._cpu_clock(), threading.get_ident()
+        try:
+            action()
+        finally:
+            # Another thread may get the same number once this one has ended.
+            self._own_thread = None
         return self._cpu_clock() - began

@@ -72,6 +72,20 @@ def test_other_threads_may_wait_while_one_submits() -> None:
     assert failures == []
 
 
+def test_an_action_does_not_wait_for_itself() -> None:
+    worker, is_submitted, has_waited = Background(seconds=1), threading.Event(), threading.Event()
+
+    def wait_within() -> None:
+        _pass(is_submitted)
+        worker.wait()
+        has_waited.set()
+
+    worker.submit(wait_within)
+    is_submitted.set()
+    worker.wait()
+    assert has_waited.is_set()
+
+
 def test_an_action_without_an_end_is_waited_for_once() -> None:
     worker, gate = Background(seconds=0.1), threading.Event()
     worker.submit(lambda: _pass(gate))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -28,11 +29,11 @@ def skipping() -> keras.optimizers.Optimizer:
     return keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), initial_scale=1e38)
 
 
-def network(optimizer: keras.optimizers.Optimizer, steps_per_execution: int = 1) -> keras.Model:
+def network(optimizer: keras.optimizers.Optimizer, **compiled: Any) -> keras.Model:
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
     model = keras.Sequential([layers.Input((4,)), layers.Dense(4, "tanh"), layers.Dense(1)])
-    model.compile(optimizer, "mse", jit_compile=False, steps_per_execution=steps_per_execution)
+    model.compile(optimizer, "mse", **{"jit_compile": False, **compiled})
     return model
 
 
@@ -55,8 +56,31 @@ def test_a_second_fit_keeps_the_steps_of_the_first(
 
 
 def test_executions_of_several_steps_are_numbered_by_their_batches(tmp_path: Path) -> None:
-    train(network(accumulating(), 4), LayerHealth(tmp_path, update_freq=8), epochs=2)
+    train(network(accumulating(), steps_per_execution=4), LayerHealth(tmp_path, update_freq=8), epochs=2)
     run = load(tmp_path)
     # The very first step, then the last one of every execution that is observed.
     assert run.steps.tolist() == [0, 3, 11, 19, 27]
     assert [epoch.step for epoch in run.epoch_metrics] == [STEPS - 1, 2 * STEPS - 1]
+
+
+@pytest.mark.parametrize("compiled", [{}, {"run_eagerly": True}, {"jit_compile": True}], ids=str)
+@pytest.mark.parametrize("is_scaled", [False, True])
+def test_a_step_that_only_accumulates_has_no_update(compiled: dict[str, Any], is_scaled: bool, tmp_path: Path) -> None:
+    optimizer = accumulating()
+    train(
+        network(keras.optimizers.LossScaleOptimizer(optimizer, 1.0) if is_scaled else optimizer, **compiled),
+        LayerHealth(tmp_path, update_freq=1),
+    )
+    run = load(tmp_path)
+    is_known = np.isfinite(run.stat("update_ratio"))
+    assert is_known.all(axis=1).tolist() == is_known.any(axis=1).tolist() == [False, False, False, True] * (STEPS // 4)
+    assert np.isfinite(run.stat("weight_gradient_norm")).all()
+
+
+def test_a_long_accumulation_is_not_a_training_that_stands_still(tmp_path: Path) -> None:
+    model = network(keras.optimizers.Adam(0.001, gradient_accumulation_steps=STEPS))
+    train(model, LayerHealth(tmp_path, update_freq=1))
+    # Nothing moves before the last step.
+    assert [
+        finding for finding in load(tmp_path).findings if finding.rule in ("learning_rate", "stagnant_weights")
+    ] == []

@@ -21,7 +21,7 @@ from tb_activations.taps.numbers.weights import Before, before, updated
 from tb_activations.taps.step.gradients import Wanted
 from tb_activations.taps.step.hooks import LoopCall
 from tb_activations.taps.step.inlining import is_plain
-from tb_activations.taps.step.moments import clipping_of, moments_of
+from tb_activations.taps.step.moments import clipping_of, count_of_updates, moments_of
 from tb_activations.taps.step.observation import Observation
 from tb_activations.taps.step.replicas import Reduced
 
@@ -117,15 +117,18 @@ class Updates:
             yield
             return
         held: list[Before] = []
+        count: tf.Tensor | None = None
         reduced = Reduced()
         with _only_logged("weights"):
             self._know(variables)
             _see_optimizer(self._observation, optimizer)
             held += before([tf.convert_to_tensor(one) for one in variables], moments_of(optimizer, variables))
+            count = count_of_updates(optimizer)
         with reduced.applying(optimizer):
             yield
         with _only_logged("weights"):
-            self._see(gradients, variables, held, reduced)
+            is_applied = None if count is None else tf.not_equal(count_of_updates(optimizer), count)
+            self._see(gradients, variables, held, reduced, is_applied)
             for variable in variables:
                 self._by_hand.pop(weight_key(variable), None)
 
@@ -143,11 +146,16 @@ class Updates:
             self._owners = Owners.now(self._finder)
 
     def _see(
-        self, gradients: Sequence[Any], variables: Sequence[Any], held: Sequence[Before], reduced: Reduced
+        self,
+        gradients: Sequence[Any],
+        variables: Sequence[Any],
+        held: Sequence[Before],
+        reduced: Reduced,
+        is_applied: tf.Tensor | None = None,
     ) -> None:
         dense = reduced.of([None if g is None else aside(tf.convert_to_tensor(g)) for g in gradients])
         after = [tf.convert_to_tensor(variable) for variable in variables]
-        values = items(self._observation.measure(updated, held, dense, after), len(after))
+        values = items(self._observation.measure(updated, held, dense, after, is_applied), len(after))
         for variable, gradient, own in zip(variables, dense, values, strict=True):
             self._observation.see_weight(weight_key(variable), self._owners.weight(variable, gradient is not None), own)
 

@@ -140,6 +140,8 @@ class OpenRun:
         judgement = self._judgement = dataclasses.replace(
             judged, changes=self._samples.named(judged.changes), tell=lambda: self._samples.named(judged.findings)
         )
+        # Not kept until the next observed step: it may be large, and in the memory of a device.
+        self._samples.see(step, None)
         self._remember_units(record)
         if values.histograms is not None:
             # A later step may show other layers.

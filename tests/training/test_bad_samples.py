@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -96,6 +98,22 @@ def test_ids_come_from_the_batch_of_the_step(tmp_path: Path) -> None:
     assert seen
     for images, row in seen:
         assert np.isnan(images[row]).any()
+
+
+def test_no_batch_is_kept_after_its_step(tmp_path: Path) -> None:
+    alive: list[weakref.ref[Any]] = []
+
+    def remember(batch: Any, row: int) -> str:
+        alive.append(weakref.ref(batch[0]))
+        return by_place(batch, row)
+
+    x, y = planted(5 * BATCH + 17)
+    callback = LayerHealth(tmp_path, update_freq=1, histogram_freq=0, image_freq=0, sample_id=remember)
+    network().fit(x[: 6 * BATCH], y[: 6 * BATCH], batch_size=BATCH, shuffle=False, verbose=0, callbacks=[callback])
+    assert callback.findings
+    gc.collect()
+    # The bad batch was that of the last step.
+    assert [kept() for kept in alive] == [None] * len(alive) != []
 
 
 def test_a_function_that_fails_costs_only_the_ids(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -60,6 +60,7 @@ class Session:
 
     def begin(self) -> None:
         """Begins a training; what belongs to the one before ends."""
+        self._remember_interruption()
         self._remove()
         self.cadence = self._new_cadence()
         self._recorded, self.is_open = 0, False
@@ -155,6 +156,15 @@ class Session:
         if iterations(self.model) < self._expected:
             self._pipeline.close()
             self._open()
+
+    def _remember_interruption(self) -> None:
+        """Stores where a training was interrupted, if the count of the optimizer alone does not tell."""
+        dispatcher = self._dispatcher
+        if dispatcher is None or dispatcher.counts_each_step or not self.is_open:
+            return
+        # Otherwise the model has been set back since.
+        if iterations(self.model) >= dispatcher.last_count:
+            self._pipeline.remember_state(self.state())
 
     def _remove(self) -> None:
         dispatcher, self._dispatcher = self._dispatcher, None

@@ -55,6 +55,20 @@ def test_a_second_fit_keeps_the_steps_of_the_first(
     assert [epoch.step for epoch in run.epoch_metrics] == [STEPS - 1, 2 * STEPS - 1]
 
 
+def test_an_interrupted_fit_keeps_its_steps_too(tmp_path: Path) -> None:
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            if batch == 10:
+                raise KeyboardInterrupt
+
+    model, callback = network(accumulating()), LayerHealth(tmp_path, update_freq=1)
+    train(model, callback)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, X[:, :1], batch_size=4, verbose=0, callbacks=[callback, Interrupt()])
+    train(model, callback)
+    assert load(tmp_path).steps.tolist() == list(range(STEPS + 11 + STEPS))
+
+
 def test_executions_of_several_steps_are_numbered_by_their_batches(tmp_path: Path) -> None:
     train(network(accumulating(), steps_per_execution=4), LayerHealth(tmp_path, update_freq=8), epochs=2)
     run = load(tmp_path)

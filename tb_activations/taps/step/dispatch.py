@@ -38,6 +38,7 @@ class Dispatcher:
         failure: why steps are no longer observed; "" while they are.
         counts_each_step: whether the optimizer has counted every observed step. One that accumulates gradients counts
             only some, and loss scaling skips updates.
+        last_count: the optimizer's count after the last observed step, 0 before any.
         is_passed_over: whether the dispatcher of another callback observed a step that was due here, which is logged.
     """
 
@@ -89,6 +90,7 @@ class Dispatcher:
         self._ends_partial = self._has_delivered = False
         self.is_passed_over = False
         self.counts_each_step = True
+        self.last_count = 0
 
     def begin_epoch(self, steps: int | None, is_last: bool) -> None:
         """Begins an epoch with this many steps; `is_last` marks the last planned one.
@@ -262,7 +264,7 @@ class Dispatcher:
 
     def _count(self, first: int, steps: int, before: int) -> None:
         """Counts this many observed steps from the first on; the optimizer's count was `before`."""
-        done = iterations(self._model)
+        done = self.last_count = iterations(self._model)
         is_counted = done - before >= steps
         self.counts_each_step = self.counts_each_step and is_counted
         # The count of an optimizer is exact: the data may have ended before an earlier execution was full.

@@ -14,7 +14,7 @@ from tb_activations.recording.settings import Settings
 from tb_activations.taps.fingerprint import fingerprint
 from tb_activations.taps.layers import choose_layers, find_layers
 from tb_activations.taps.numbers.packed import PackedStep
-from tb_activations.taps.schedule.cadence import Cadence
+from tb_activations.taps.schedule.cadence import FREE_SECONDS, Cadence
 from tb_activations.taps.step.dispatch import Dispatcher, iterations
 from tb_activations.taps.step.observation import Options
 from tb_activations.taps.step.observed_step import ObservedStep
@@ -51,6 +51,8 @@ class Session:
         self._settings = settings
         self._options = options
         self._clock = clock
+        self._plain: Any = None
+        self._trained, self._runs = 0.0, 0
         self.cadence = self._new_cadence()
         self._dispatcher: Dispatcher | None = None
         self._observed_step: tuple[Any, ObservedStep] | None = None
@@ -62,6 +64,10 @@ class Session:
         """Begins a training; what belongs to the one before ends."""
         self._remember_interruption()
         self._remove()
+        # In a loop of `train_on_batch` it has not been made yet.
+        self.model.make_train_function()
+        if self.model.train_function is not self._plain:
+            self._plain, self._trained = self.model.train_function, 0.0
         self.cadence = self._new_cadence()
         self._recorded, self.is_open = 0, False
         self._install(self._open, steps_before=0)
@@ -118,11 +124,15 @@ class Session:
     def _new_cadence(self) -> Cadence:
         # A fixed frequency of snapshots is the user's own, and not charged to the overhead.
         has_asked_looks = self._settings.image_freq not in ("auto", 0)
-        return Cadence(self._settings.update_freq, self._settings.overhead, has_asked_looks=has_asked_looks)
+        return Cadence(
+            self._settings.update_freq,
+            self._settings.overhead,
+            has_asked_looks=has_asked_looks,
+            free_seconds=FREE_SECONDS - self._trained,
+        )
 
     def _install(self, on_first_step: Callable[[], None], steps_before: int) -> Dispatcher:
         model, settings, options = self.model, self._settings, self._options
-        # In a loop of `train_on_batch` it has not been made yet.
         model.make_train_function()
         plain = model.train_function
 
@@ -150,6 +160,9 @@ class Session:
         self._begun_at = iterations(self.model)
         self._pipeline.open(self._begun_at, self.state())
         self._was_recorded = self.is_open = True
+        if self._pipeline.runs != self._runs:
+            self._runs, self._trained = self._pipeline.runs, 0.0
+            self.cadence.begin_run()
 
     def _open_again(self) -> None:
         # An optimizer that was replaced during a training counts from 0 again.
@@ -171,6 +184,7 @@ class Session:
         if dispatcher is not None:
             dispatcher.close_step()
             dispatcher.remove()
+            self._trained += self.cadence.seconds
 
     def _wants_histograms(self, step: int, is_epoch_end: bool) -> bool:
         return self._pipeline.wants_histograms(step, self._epoch, is_epoch_end)

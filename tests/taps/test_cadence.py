@@ -117,6 +117,17 @@ def test_an_invalid_overhead_is_named(value: Any, error: type[Exception]) -> Non
         check_cadence("auto", value)
 
 
+def test_trainings_of_a_run_share_its_free_time() -> None:
+    first, second = Cadence("auto", 0.02), Cadence("auto", 0.02, free_seconds=0.0)
+    dense, _ = simulate(first, 200, plain=0.1, extra=0.2)
+    assert first.seconds == pytest.approx(199 * 0.1 + 0.2 * (len(dense) - 1))
+    sparse, _ = simulate(second, 200, plain=0.1, extra=0.2)
+    assert len(sparse) < 10 < len(dense)
+    again = Cadence("auto", 0.02, free_seconds=0.0)
+    again.begin_run()
+    assert simulate(again, 200, plain=0.1, extra=0.2)[0] == dense
+
+
 def test_thinning() -> None:
     def due(frequency: int | str, epochs: int) -> list[int]:
         thinning = Thinning(frequency)

@@ -112,7 +112,7 @@ class Background:
     def _collect(self, most: int) -> None:
         """Takes the results of actions that have ended, and waits until at most this many have not.
 
-        An action does not wait for itself: a log handler or `sample_id` may read the findings.
+        An action does not wait for itself: a log handler may read the findings.
         """
         if threading.get_ident() == self._own_thread:
             return

@@ -225,6 +225,7 @@ class OpenRun:
     def rest(self) -> None:
         """Ends what runs in the background between two trainings."""
         self._judging.rest()
+        self._samples.rest()
 
     def _write(
         self,

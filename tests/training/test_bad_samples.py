@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from keras import layers
 from sklearn.datasets import load_digits
 
 from tb_activations import Finding, LayerHealth, load
+from tb_activations.recording import sample_ids
 
 pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
 
@@ -121,6 +123,19 @@ def test_a_function_that_fails_costs_only_the_ids(tmp_path: Path, caplog: pytest
         findings = findings_in(tmp_path / "run", *planted(70), sample_id=lambda batch, row: batch["id"])
     assert [one.sample_row for one in findings if one.rule == "nonfinite_data"] == [6]
     assert sum("sample_id failed" in message for message in caplog.messages) == 1
+
+
+def test_a_function_without_an_end_costs_only_the_ids(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample_ids, "ASK_SECONDS", 0.2)
+    is_over = threading.Event()
+    findings = findings_in(tmp_path, *planted(17), sample_id=lambda batch, row: is_over.wait(60))
+    is_over.set()
+    assert {finding.sample_row for finding in findings} >= {17}
+    assert not any(finding.sample_id for finding in findings)
+    assert "sample_id failed for row 17 (no end within 0.2 seconds)" in caplog.text
+    assert load(tmp_path).steps.tolist() == list(range(STEPS))
 
 
 def test_anything_but_a_function_is_refused(tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def test_thinning_of_several_trainings() -> None:
     thinning.begin_training()
     second = taken(range(20))
     thinning.begin_training()
-    # Counted from 0 again, or from where the training before ended: the run goes on.
+    # Counted from 0 again, or from where the training before ended: the run continues.
     third = taken(range(40, 60))
     assert 0 < len(third) < len(second) < len(first)
     thinning.begin_run()

@@ -105,9 +105,9 @@ class Session:
 
     @property
     def next_step(self) -> int:
-        """Number of the step that comes next: the optimizer's count when the training began, and the steps since."""
-        dispatcher = self._dispatcher
-        return self._counted() if dispatcher is None or not dispatcher.is_exact else dispatcher.next_step
+        """Number of the step that comes next: the optimizer's count, unless it is behind the steps of the training."""
+        dispatcher, count = self._dispatcher, self._counted()
+        return max(count, dispatcher.next_step) if dispatcher is not None and dispatcher.is_exact else count
 
     def state(self) -> TrainingState:
         """The state of the training now."""

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from tb_activations import LayerHealth, load
@@ -27,6 +28,31 @@ def accumulating() -> keras.optimizers.Optimizer:
 def skipping() -> keras.optimizers.Optimizer:
     """The first updates are skipped, because the scaled gradients are infinite."""
     return keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), initial_scale=1e38)
+
+
+class ByHand(keras.Sequential):
+    """Accumulates the gradients of four steps in its own train step."""
+
+    def build(self, input_shape: Any = None) -> None:
+        super().build(input_shape)
+        self.sums = [tf.Variable(tf.zeros(one.shape), trainable=False) for one in self.trainable_variables]
+        self.count = tf.Variable(0)
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(x, y, self(x, training=True))
+        for total, gradient in zip(self.sums, tape.gradient(loss, self.trainable_variables), strict=True):
+            total.assign_add(gradient)
+        self.count.assign_add(1)
+        tf.cond(self.count % 4 == 0, self.applied, lambda: 0)
+        return {"loss": loss}
+
+    def applied(self) -> int:
+        self.optimizer.apply([total / 4 for total in self.sums], self.trainable_variables)
+        for total in self.sums:
+            total.assign(tf.zeros_like(total))
+        return 0
 
 
 def network(optimizer: keras.optimizers.Optimizer, **compiled: Any) -> keras.Model:
@@ -85,6 +111,20 @@ def test_a_step_that_only_accumulates_has_no_update(compiled: dict[str, Any], is
         network(keras.optimizers.LossScaleOptimizer(optimizer, 1.0) if is_scaled else optimizer, **compiled),
         LayerHealth(tmp_path, update_freq=1),
     )
+    run = load(tmp_path)
+    is_known = np.isfinite(run.stat("update_ratio"))
+    assert is_known.all(axis=1).tolist() == is_known.any(axis=1).tolist() == [False, False, False, True] * (STEPS // 4)
+    assert np.isfinite(run.stat("weight_gradient_norm")).all()
+
+
+def test_a_step_that_does_not_take_the_branch_of_the_optimizer_has_no_update(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(0)
+    model = ByHand([layers.Input((4,)), layers.Dense(4, "tanh"), layers.Dense(1)])
+    optimizer = keras.optimizers.SGD(0.01)
+    # Variables cannot be created in a branch.
+    optimizer.build(model.trainable_variables)
+    model.compile(optimizer, "mse", jit_compile=False)
+    train(model, LayerHealth(tmp_path, update_freq=1))
     run = load(tmp_path)
     is_known = np.isfinite(run.stat("update_ratio"))
     assert is_known.all(axis=1).tolist() == is_known.any(axis=1).tolist() == [False, False, False, True] * (STEPS // 4)

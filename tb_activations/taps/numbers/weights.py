@@ -96,6 +96,7 @@ def updated(
     gradients: Sequence[tf.Tensor | None],
     after: Sequence[Any],
     is_applied: tf.Tensor | None = None,
+    is_in_branch: bool = False,
 ) -> list[tf.Tensor]:
     """`[WEIGHT_STATISTICS]` of the update of each of these weights.
 
@@ -108,7 +109,8 @@ def updated(
     Of a weight with more than 65,536 elements, the update is that of a sample; of one with more than 8,192, so are the
     sum of absolute gradients and everything from memory.
 
-    `is_applied` is false in a step that only accumulates gradients, which has no update: its norm is then NaN.
+    `is_applied` is false in a step that only accumulates gradients, which has no update: its norm is then NaN. Where an
+    optimizer changes the weights in a branch (`is_in_branch`), that is a step in which no weight moves.
     """
     if not given:
         return []
@@ -132,6 +134,8 @@ def updated(
     lengths = measured[0]
     seen = np.array([value.shape.num_elements() for value in held], np.float32)
     moved = lengths[count : 2 * count] * np.sqrt(sizes / np.maximum(seen, 1))
+    if is_in_branch:
+        is_applied = tf.reduce_any(moved > 0)
     columns = [
         tf.constant(sizes),
         of_gradients[0],

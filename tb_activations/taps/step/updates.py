@@ -72,6 +72,7 @@ class Updates:
         self._finder = finder
         self._owners = Owners.now(finder)
         self._by_hand: dict[int, _ByHand] = {}
+        self._in_branches: set[int] = set()
         self.entering = enter
         self.attending = observation.see_attention
 
@@ -114,6 +115,8 @@ class Updates:
     def applying(self, optimizer: Any, gradients: list[Any], variables: list[Any]) -> Iterator[None]:
         """Wraps the optimizer's update: looks at the weights before and after it."""
         if not self._observation.is_here():
+            # Where gradients are accumulated by hand, most steps do not take the branch.
+            self._in_branches |= set(map(weight_key, variables))
             yield
             return
         held: list[Before] = []
@@ -134,11 +137,13 @@ class Updates:
 
     def finish(self) -> None:
         """Reports the weights with a gradient that no optimizer received: the step may have changed them by hand."""
-        left = list(self._by_hand.values())
-        if left:
-            with _only_logged("weights"):
-                gradients, variables = [entry.gradient for entry in left], [entry.variable for entry in left]
-                self._see(gradients, variables, before([entry.value for entry in left]), Reduced())
+        for is_in_branch in (False, True):
+            left = [entry for key, entry in self._by_hand.items() if (key in self._in_branches) == is_in_branch]
+            if left:
+                with _only_logged("weights"):
+                    gradients, variables = [entry.gradient for entry in left], [entry.variable for entry in left]
+                    held = before([entry.value for entry in left])
+                    self._see(gradients, variables, held, Reduced(), is_in_branch=is_in_branch)
 
     def _know(self, variables: Sequence[Any]) -> None:
         """Looks the owners up again if one of these weights is new."""
@@ -152,10 +157,12 @@ class Updates:
         held: Sequence[Before],
         reduced: Reduced,
         is_applied: tf.Tensor | None = None,
+        *,
+        is_in_branch: bool = False,
     ) -> None:
         dense = reduced.of([None if g is None else aside(tf.convert_to_tensor(g)) for g in gradients])
         after = [tf.convert_to_tensor(variable) for variable in variables]
-        values = items(self._observation.measure(updated, held, dense, after, is_applied), len(after))
+        values = items(self._observation.measure(updated, held, dense, after, is_applied, is_in_branch), len(after))
         for variable, gradient, own in zip(variables, dense, values, strict=True):
             self._observation.see_weight(weight_key(variable), self._owners.weight(variable, gradient is not None), own)
 

@@ -109,6 +109,7 @@ class LayerHealth(keras.callbacks.Callback):
         )
         self._snapshot_settings = watch_settings(probe_data, images, image_scale)
         self._images_due, self._states_due = Thinning(self._settings.image_freq), Thinning("auto")
+        self._thinned_run = 0
         self._session: Session | None = None
         self._pipeline: Pipeline | None = None
         self._is_off = False
@@ -175,10 +176,15 @@ class LayerHealth(keras.callbacks.Callback):
             output = output_for(self._settings.log_dir, self._clocks)
             self._pipeline = pipeline_for(self._settings, self.model.name, output, self._stop, self._clocks)
         if self._session is None or self._session.model is not self.model:
+            if self._session is not None:
+                # An interrupted training of another model has never ended.
+                self._session.abandon()
             with_maps = self._watch is not None and self._watch.needs_maps
             options = Options(with_histograms=self._settings.histogram_freq != 0, with_maps=with_maps)
             self._session = Session(self.model, self._pipeline, self._settings, options, clock)
         self._session.begin()
+        for thinning in (self._images_due, self._states_due):
+            thinning.begin_training()
 
     def _begun(self) -> Session:
         # Loops that drive callbacks by hand may leave out `on_train_begin`.
@@ -192,6 +198,10 @@ class LayerHealth(keras.callbacks.Callback):
         if session is None or pipeline is None or not session.is_open:
             return
         session.close_step()
+        if pipeline.runs != self._thinned_run:
+            self._thinned_run = pipeline.runs
+            for thinning in (self._images_due, self._states_due):
+                thinning.begin_run()
         pipeline.write_histograms(epoch)
         pipeline.add_epoch(session.next_step - 1, epoch, logs)
         if self._images_due.is_due(epoch):

@@ -49,6 +49,7 @@ class Announcer:
         self._stop = stop
         self._announced: dict[str, int] = {}
         self._warnings: collections.Counter[str] = collections.Counter()
+        self._concluded = ""
 
     def announce(self, changes: Sequence[Finding]) -> None:
         """Takes what opened, changed severity or closed at one step, worst first: roots before what follows from them.
@@ -70,8 +71,12 @@ class Announcer:
                 self._act(finding)
 
     def conclude(self, verdict: Verdict, log_dir: str) -> None:
-        """Logs the verdict at the end of a training, and the command that opens it; a healthy one at level INFO."""
-        is_pressing = verdict.severity not in (None, Severity.NOTE)
+        """Logs the verdict at the end of a training, and the command that opens it.
+
+        A healthy one is logged at level INFO, and so is that of the training before: `fit` may be called in a loop.
+        """
+        is_pressing = verdict.severity not in (None, Severity.NOTE) and verdict.sentence != self._concluded
+        self._concluded = verdict.sentence
         _LOGGER.log(
             logging.WARNING if is_pressing else logging.INFO,
             "Layer health, verdict: %s Open it with: tensorboard --logdir %s",
@@ -83,6 +88,7 @@ class Announcer:
         """Begins a new run, whose findings have not been announced."""
         self._announced.clear()
         self._warnings.clear()
+        self._concluded = ""
 
     def _log(self, finding: Finding, followers: int) -> None:
         more = f" {followers} more {_follow(followers)} from it." if followers else ""

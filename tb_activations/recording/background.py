@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import collections
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Protocol
 
 from tb_activations.recording.bounded import processor_seconds
@@ -57,6 +58,8 @@ class Inline:
 class Background:
     """Performs actions on one thread. The interpreter does not exit before the last one has ended.
 
+    One thread submits; any may wait.
+
     Args:
         room: how many actions may wait; `submit` then waits for the oldest.
         seconds: how long `submit` and `wait` wait for one action.
@@ -75,6 +78,9 @@ class Background:
         self._cpu_clock, self._clock = cpu_clock, clock
         self._executor: ThreadPoolExecutor | None = None
         self._pending: collections.deque[Future[float]] = collections.deque()
+        self._stuck: Future[float] | None = None
+        self._guard = threading.Lock()
+        self._own_thread: int | None = None
         self._used = self._waited = 0.0
 
     def submit(self, action: Callable[[], None]) -> None:
@@ -104,15 +110,36 @@ class Background:
         return seconds
 
     def _collect(self, most: int) -> None:
-        """Takes the results of actions that have ended, and waits until at most this many have not."""
-        while self._pending and (self._pending[0].done() or len(self._pending) > most):
+        """Takes the results of actions that have ended, and waits until at most this many have not.
+
+        An action does not wait for itself: a log handler may read the findings.
+        """
+        if threading.get_ident() == self._own_thread:
+            return
+        while (oldest := self._oldest(most)) is not None:
             began = self._clock()
-            if not wait(self._pending, self._seconds, FIRST_COMPLETED).done:
+            # What has been waited for once, in vain, is not waited for again.
+            seconds = 0.0 if oldest is self._stuck else self._seconds
+            if not wait([oldest], seconds).done:
+                self._stuck = oldest
                 raise TimeoutError(f"no end within {self._seconds:g} seconds")
-            self._waited += self._clock() - began
-            self._used += self._pending.popleft().result()
+            with self._guard:
+                # Another thread may have waited for it too, to read the findings.
+                if self._pending and self._pending[0] is oldest:
+                    self._waited += self._clock() - began
+                    self._used += self._pending.popleft().result()
+
+    def _oldest(self, most: int) -> Future[float] | None:
+        """The oldest action if it has ended or if there are more than this many; None otherwise."""
+        with self._guard:
+            oldest = self._pending[0] if self._pending else None
+            return oldest if oldest is not None and (oldest.done() or len(self._pending) > most) else None
 
     def _timed(self, action: Callable[[], None]) -> float:
-        began = self._cpu_clock()
-        action()
+        began, self._own_thread = self._cpu_clock(), threading.get_ident()
+        try:
+            action()
+        finally:
+            # Another thread may get the same number once this one has ended.
+            self._own_thread = None
         return self._cpu_clock() - began

@@ -33,13 +33,21 @@ class TrainingState:
         iterations: of the optimizer, or the number of steps of a training without one.
         weights: `fingerprint` of all weights of the model; None while they have not been created.
         is_same_model: whether the model is the same object that this recording recorded last.
+        next_step: number of the next step of the training; None where it is `iterations`. An optimizer that
+            accumulates gradients or skips updates does not count every step.
         is_end: whether the training ends here.
     """
 
     iterations: int
     weights: NDArray[np.float32] | None
     is_same_model: bool = False
+    next_step: int | None = None
     is_end: bool = False
+
+    @property
+    def number(self) -> int:
+        """Of the next step of the training."""
+        return self.iterations if self.next_step is None else self.next_step
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

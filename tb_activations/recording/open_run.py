@@ -24,7 +24,7 @@ from tb_activations.recording.spacing import Spacing
 from tb_activations.recording.steps import Steps
 from tb_activations.recording.tables import Tables, kept_peaks, kept_shares
 from tb_activations.records.columns import LAYER_COLUMNS, STEP_COLUMNS, TIME_BINS
-from tb_activations.records.descriptions import Places, in_rows
+from tb_activations.records.descriptions import Places, in_rows, moved
 from tb_activations.records.epoch_metrics import EpochMetrics
 from tb_activations.records.finding import Finding
 from tb_activations.records.specs import RunSpec
@@ -78,6 +78,7 @@ class OpenRun:
         self._over_time: dict[str, Growing] = {}
         self._epochs = EpochLog()
         self._record: StepRecord | None = None
+        self._histograms: tuple[RunSpec, Array] | None = None
         self._judgement: Judgement | None = None
         self.sick_steps = 0
 
@@ -139,7 +140,12 @@ class OpenRun:
         judgement = self._judgement = dataclasses.replace(
             judged, changes=self._samples.named(judged.changes), tell=lambda: self._samples.named(judged.findings)
         )
+        # Not kept until the next observed step: it may be large, and in the memory of a device.
+        self._samples.see(step, None)
         self._remember_units(record)
+        if values.histograms is not None:
+            # A later step may show other layers.
+            self._histograms = self.spec, self._tables.layer_rows(values.histograms)
         if values.sequences is not None:
             for row, profile in zip(values.rows, values.sequences, strict=True):
                 if profile[0] > 0 and row.call_site == 0:
@@ -155,10 +161,15 @@ class OpenRun:
             self._write_stock([stock.picture(tag, picture) for tag, picture in drawn.items()], step)
         return judgement.changes
 
-    def write_histograms(self, histograms: Array) -> None:
-        """Writes stock histograms `[rows of the last step, 2, 32]` at the last recorded step."""
+    def write_histograms(self) -> bool:
+        """Writes the latest histograms for TensorBoard's own tab at the last recorded step; False if there are none."""
+        if self._histograms is None:
+            return False
+        described, histograms = self._histograms
         if self._with_stock:
-            self._write_stock(stock.histograms(self.spec, self._tables.layer_rows(histograms)), self._steps.last_step)
+            rows = moved(histograms, Places(described, self.spec).layers, np.nan)
+            self._write_stock(stock.histograms(self.spec, rows), self._steps.last_step)
+        return True
 
     def write_pictures(
         self, drawn: Mapping[str, kinds.Picture], *, step: int | None, with_units: bool, with_sequences: bool
@@ -204,12 +215,17 @@ class OpenRun:
 
     def finish(self) -> None:
         """Writes the findings as they are at the end of a training, and the metrics of its last epoch."""
-        self._write_epoch(self._epochs.finish())
+        self.finish_epochs()
         self._output.write(self._output.encoder.findings(self.findings), self._steps.last_step)
+
+    def finish_epochs(self) -> None:
+        """Writes the metrics of the last epoch of a training; the next one may count its epochs from 0 again."""
+        self._write_epoch(self._epochs.finish())
 
     def rest(self) -> None:
         """Ends what runs in the background between two trainings."""
         self._judging.rest()
+        self._samples.rest()
 
     def _write(
         self,

@@ -60,7 +60,6 @@ class Pipeline:
         self._clock = clock
         self._needs_batch = needs_batch
         self._last: PackedStep | None = None
-        self._last_histograms: Array | None = None
         self._is_broken = self._has_checked_layers = False
         self._is_first = True
         self._announced_run = 0
@@ -77,10 +76,17 @@ class Pipeline:
         self._finish_steps()
         return self._recording.sick_steps
 
+    @property
+    def runs(self) -> int:
+        """Number of new runs begun so far."""
+        self._finish_steps()
+        return self._recording.runs
+
     def open(self, first_step: int, state: TrainingState) -> None:
         """Begins a training whose first step has this number, from this state of the model."""
         self._finish_steps()
         self._is_broken, self._is_first = False, True
+        self._histograms_due.begin_training()
         self.guarded(lambda recording: recording.open(first_step, state))
 
     def process(self, packed: PackedStep, epoch: int, cadence: Cadence) -> None:
@@ -109,8 +115,6 @@ class Pipeline:
         def record(recording: Recording) -> None:
             nonlocal changes
             values = packed.unpack()
-            if values.histograms is not None:
-                self._last_histograms = values.histograms
             self._warn_of_missing_layers(values.rows)
             changes = recording.add(packed.step, epoch, values, cost, batch=packed.batch)
 
@@ -118,6 +122,7 @@ class Pipeline:
         if self._recording.runs != self._announced_run:
             self._announced_run = self._recording.runs
             self._announcer.forget()
+            self._histograms_due.begin_run()
         if changes:
             # News is on disk at once, even if it ends the training.
             self._guarded(Recording.flush)
@@ -138,11 +143,12 @@ class Pipeline:
         return (is_epoch_end and self._histograms_due.is_due(epoch)) or self._recording.wants_histograms(step)
 
     def write_histograms(self, epoch: int) -> None:
-        """Writes stock histograms of the last observed step at the end of an epoch, if they are due."""
-        self._finish_steps()
-        histograms = self._last_histograms
-        if self._histograms_due.is_due(epoch) and histograms is not None:
-            self.guarded(lambda recording: recording.write_histograms(histograms))
+        """Writes stock histograms of the last step that has them at the end of an epoch, if they are due."""
+        if self._histograms_due.is_due(epoch):
+            self.guarded(lambda recording: self._write_histograms(recording, epoch))
+
+    def _write_histograms(self, recording: Recording, epoch: int) -> None:
+        if recording.write_histograms():
             self._histograms_due.done(epoch)
 
     def feature_maps(self) -> Mapping[str, Array]:

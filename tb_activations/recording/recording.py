@@ -93,6 +93,9 @@ class Recording:
     def open(self, first_step: int, state: TrainingState) -> None:
         """Begins a training whose first step has this number, from this state of the model."""
         self._is_new_training = True
+        if self._run is not None:
+            # Something is left where the training before was interrupted.
+            self._run.finish_epochs()
         # A run that was read from a file later is not the one recorded last.
         self._opened = (first_step, dataclasses.replace(state, is_same_model=False))
         at = continued_at(state, self._steps.past()) if self._run is not None else None
@@ -131,10 +134,9 @@ class Recording:
         if self._run is not None:
             self._run.add_epoch(step, epoch, logs)
 
-    def write_histograms(self, histograms: Array) -> None:
+    def write_histograms(self) -> bool:
         """See `OpenRun`; nothing before the first record."""
-        if self._run is not None:
-            self._run.write_histograms(histograms)
+        return self._run is not None and self._run.write_histograms()
 
     def write_pictures(
         self, drawn: Mapping[str, Picture], *, step: int | None, with_units: bool, with_sequences: bool

@@ -7,12 +7,16 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tb_activations.recording.bounded import Bounded
 from tb_activations.records.arguments import invalid
 from tb_activations.records.finding import Finding
 
 _LOGGER = logging.getLogger("tb_activations")
 
 SampleId = Callable[[Any, int], Any] | None
+
+ASK_SECONDS = 5.0
+"""How long the training waits for the user's function."""
 
 
 def check_sample_id(value: object) -> None:
@@ -24,7 +28,7 @@ def check_sample_id(value: object) -> None:
 class SampleIds:
     """Asks the user's function once for each finding that points at a row of the batch.
 
-    A function that fails causes one warning and is not called again.
+    A function that fails or takes too long causes one warning and is not called again.
 
     Args:
         function: takes a batch, as the training step gets it, and a row; returns an id. None for no ids.
@@ -34,6 +38,11 @@ class SampleIds:
         self._function = function
         self._batch: tuple[int, Any] | None = None
         self._known: dict[str, str] = {}
+        self._bounded = Bounded(ASK_SECONDS)
+
+    def rest(self) -> None:
+        """Ends the thread that asks; the next question starts another."""
+        self._bounded.close()
 
     def see(self, step: int, batch: Any) -> None:
         """Takes the batch of the step that is judged next; None if it is not known."""
@@ -55,9 +64,10 @@ class SampleIds:
         return dataclasses.replace(finding, sample_id=name, message=message)
 
     def _ask(self, batch: Any, row: int) -> str:
-        assert self._function is not None
+        function = self._function
+        assert function is not None
         try:
-            return str(self._function(batch, row))
+            return self._bounded.run(lambda: str(function(batch, row)))
         except Exception as error:  # The user's function must not end the recording.
             self._function = None
             _LOGGER.warning("Layer health: sample_id failed for row %d (%s); findings have no ids.", row, error)

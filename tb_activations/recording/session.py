@@ -15,7 +15,7 @@ from tb_activations.recording.settings import Settings
 from tb_activations.taps.fingerprint import fingerprint
 from tb_activations.taps.layers import choose_layers, find_layers
 from tb_activations.taps.numbers.packed import PackedStep
-from tb_activations.taps.schedule.cadence import Cadence
+from tb_activations.taps.schedule.cadence import FREE_SECONDS, Cadence
 from tb_activations.taps.step.dispatch import Dispatcher, iterations
 from tb_activations.taps.step.observation import Options
 from tb_activations.taps.step.observed_step import ObservedStep
@@ -52,6 +52,8 @@ class Session:
         self._settings = settings
         self._options = options
         self._clock = clock
+        self._plain: Any = None
+        self._trained, self._runs = 0.0, 0
         self.cadence = self._new_cadence()
         self._dispatcher: Dispatcher | None = None
         self._observed_step: tuple[Any, ObservedStep] | None = None
@@ -61,7 +63,12 @@ class Session:
 
     def begin(self) -> None:
         """Begins a training; what belongs to the one before ends."""
+        self._remember_interruption()
         self._remove()
+        # In a loop of `train_on_batch` it has not been made yet.
+        self.model.make_train_function()
+        if self.model.train_function is not self._plain:
+            self._plain, self._trained = self.model.train_function, 0.0
         self.cadence = self._new_cadence()
         self._recorded, self.is_open = 0, False
         self._install(self._open, steps_before=0)
@@ -99,25 +106,34 @@ class Session:
 
     @property
     def next_step(self) -> int:
-        """Number of the step that comes next, as the optimizer counts; from 0 where none counts."""
-        count = iterations(self.model)
-        is_counting = self._dispatcher is None or count > self._begun_at
-        return count if is_counting or self._dispatcher is None else self._dispatcher.next_step
+        """Number of the step that comes next: the optimizer's count, unless it is behind the steps of the training."""
+        dispatcher, count = self._dispatcher, self._counted()
+        return max(count, dispatcher.next_step) if dispatcher is not None and dispatcher.is_exact else count
 
     def state(self) -> TrainingState:
         """The state of the training now."""
         is_whole = all(layer.built for layer in self.model._flatten_layers())
         weights = fingerprint(self.model.weights) if is_whole else None
-        return TrainingState(self.next_step, weights, self._was_recorded)
+        return TrainingState(self._counted(), weights, self._was_recorded, self.next_step)
+
+    def _counted(self) -> int:
+        """The count of the optimizer; that of the steps where it does not count."""
+        count = iterations(self.model)
+        is_counting = self._dispatcher is None or count > self._begun_at
+        return count if is_counting or self._dispatcher is None else self._dispatcher.next_step
 
     def _new_cadence(self) -> Cadence:
         # A fixed frequency of snapshots is the user's own, and not charged to the overhead.
         has_asked_looks = self._settings.image_freq not in ("auto", 0)
-        return Cadence(self._settings.update_freq, self._settings.overhead, has_asked_looks=has_asked_looks)
+        return Cadence(
+            self._settings.update_freq,
+            self._settings.overhead,
+            has_asked_looks=has_asked_looks,
+            free_seconds=FREE_SECONDS - self._trained,
+        )
 
     def _install(self, on_first_step: Callable[[], None], steps_before: int) -> Dispatcher:
         model, settings, options = self.model, self._settings, self._options
-        # In a loop of `train_on_batch` it has not been made yet.
         model.make_train_function()
         plain = model.train_function
 
@@ -145,6 +161,9 @@ class Session:
         self._begun_at = iterations(self.model)
         self._pipeline.open(self._begun_at, self.state())
         self._was_recorded = self.is_open = True
+        if self._pipeline.runs != self._runs:
+            self._runs, self._trained = self._pipeline.runs, 0.0
+            self.cadence.begin_run()
 
     def _open_again(self) -> None:
         # An optimizer that was replaced during a training counts from 0 again.
@@ -152,11 +171,21 @@ class Session:
             self._pipeline.close()
             self._open()
 
+    def _remember_interruption(self) -> None:
+        """Stores where a training was interrupted, if the count of the optimizer alone does not tell."""
+        dispatcher = self._dispatcher
+        if dispatcher is None or dispatcher.counts_each_step or not self.is_open:
+            return
+        # Otherwise the model has been set back since.
+        if iterations(self.model) >= dispatcher.last_count:
+            self._pipeline.remember_state(self.state())
+
     def _remove(self) -> None:
         dispatcher, self._dispatcher = self._dispatcher, None
         if dispatcher is not None:
             dispatcher.close_step()
             dispatcher.remove()
+            self._trained += self.cadence.seconds
 
     def _wants_histograms(self, step: int, is_epoch_end: bool) -> bool:
         return self._pipeline.wants_histograms(step, self._epoch, is_epoch_end)

@@ -44,7 +44,7 @@ class Steps:
             stored: the states of a run that was read from its folder; None where it is the one at hand.
         """
         self.first_step = self._describe_from = first_step if at is None else at
-        self.shift, self._ahead = self.first_step - first_step, self.first_step - state.iterations
+        self.shift, self._ahead = self.first_step - first_step, self.first_step - state.number
         if at is None:
             self.states = []
             self._start = (state.iterations, digest(state.weights) if state.weights is not None else "")
@@ -83,7 +83,7 @@ class Steps:
         """The state in the form to be stored; None if it is stored already, or if there are no weights."""
         if state.weights is None:
             return None
-        step, known = max(0, state.iterations + self._ahead), digest(state.weights)
+        step, known = max(0, state.number + self._ahead), digest(state.weights)
         if self.states and (self.states[-1].step, self.states[-1].digest) == (step, known):
             if self.states[-1].is_end or not state.is_end:
                 return None

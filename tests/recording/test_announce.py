@@ -152,3 +152,13 @@ def test_the_verdict_is_one_line_with_the_command(severity: Severity | None, cap
         "Open it with: tensorboard --logdir 'logs/run 1; true'"
     ]
     assert len(caplog.records) == 1
+
+
+def test_the_verdict_of_the_training_before_is_not_pressing_again(caplog: pytest.LogCaptureFixture) -> None:
+    announcer = Announcer("warn", lambda: None)
+    with caplog.at_level(logging.WARNING, "tb_activations"):
+        for _ in range(3):
+            announcer.conclude(verdict_of(Severity.PROBLEM), "logs/run")
+        announcer.forget()
+        announcer.conclude(verdict_of(Severity.PROBLEM), "logs/run-2")
+    assert [text.rpartition("/")[2] for text in caplog.messages] == ["run", "run-2"]

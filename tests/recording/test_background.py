@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
+import time
 
 import pytest
 
@@ -40,6 +42,61 @@ def test_the_caller_waits_for_room_and_no_longer_than_allowed() -> None:
             worker.submit(lambda: None)
         with pytest.raises(TimeoutError):
             worker.wait()
+    finally:
+        gate.set()
+    worker.rest()
+
+
+def test_other_threads_may_wait_while_one_submits() -> None:
+    worker, is_over, failures = Background(), threading.Event(), list[BaseException]()
+
+    def wait_again_and_again() -> None:
+        try:
+            while not is_over.is_set():
+                worker.wait()
+        except BaseException as error:
+            failures.append(error)
+
+    interval, others = sys.getswitchinterval(), [threading.Thread(target=wait_again_and_again) for _ in range(3)]
+    sys.setswitchinterval(1e-6)
+    try:
+        for other in others:
+            other.start()
+        for _ in range(2000):
+            worker.submit(lambda: None)
+    finally:
+        sys.setswitchinterval(interval)
+        is_over.set()
+        for other in others:
+            other.join()
+    assert failures == []
+
+
+def test_an_action_does_not_wait_for_itself() -> None:
+    worker, is_submitted, has_waited = Background(seconds=1), threading.Event(), threading.Event()
+
+    def wait_within() -> None:
+        _pass(is_submitted)
+        worker.wait()
+        has_waited.set()
+
+    worker.submit(wait_within)
+    is_submitted.set()
+    worker.wait()
+    assert has_waited.is_set()
+
+
+def test_an_action_without_an_end_is_waited_for_once() -> None:
+    worker, gate = Background(seconds=0.1), threading.Event()
+    worker.submit(lambda: _pass(gate))
+    try:
+        with pytest.raises(TimeoutError):
+            worker.wait()
+        began = time.monotonic()
+        for _ in range(20):
+            with pytest.raises(TimeoutError):
+                worker.wait()
+        assert time.monotonic() - began < 1
     finally:
         gate.set()
     worker.rest()

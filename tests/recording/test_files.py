@@ -65,13 +65,25 @@ def test_other_files_hold_no_run(tmp_path: Path, content: bytes) -> None:
 
 @pytest.mark.parametrize("damage", ["flipped", "truncated"])
 @pytest.mark.parametrize("damaged", [3, 700, 1199])
-def test_everything_before_the_damage_is_read(tmp_path: Path, damage: str, damaged: int) -> None:
+@pytest.mark.parametrize("top", ["", "ram://"])
+def test_everything_before_the_damage_is_read(tmp_path: Path, damage: str, damaged: int, top: str) -> None:
     path, encoder = tmp_path / "file", Encoder()
     ends = written(path, [encoder.run(SPEC), *(encoder.record(record(step)) for step in range(1, 1200))])
     content = bytearray(path.read_bytes())
     content[ends[damaged] - 20] ^= 255
-    path.write_bytes(content if damage == "flipped" else content[: ends[damaged] - 3])
-    assert [event.step for event in files.events([str(path)])] == list(range(damaged))
+    name = f"{top}{path}"
+    with tf.io.gfile.GFile(name, "wb") as file:
+        file.write(bytes(content if damage == "flipped" else content[: ends[damaged] - 3]))
+    assert [event.step for event in files.events([name])] == list(range(damaged))
+
+
+def test_a_run_of_many_short_trainings_is_read_quickly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [tmp_path / f"file {number}" for number in range(100)]
+    for path in paths:
+        written(path, [Encoder().run(SPEC)])
+    # A dataset takes 30 ms for each file.
+    monkeypatch.delattr(tf.data, "TFRecordDataset")
+    assert len(list(files.events(list(map(str, paths))))) == 100
 
 
 def test_only_run_events_are_decoded_and_an_outline_is_short(tmp_path: Path) -> None:

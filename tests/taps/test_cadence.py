@@ -117,6 +117,17 @@ def test_an_invalid_overhead_is_named(value: Any, error: type[Exception]) -> Non
         check_cadence("auto", value)
 
 
+def test_trainings_of_a_run_share_its_free_time() -> None:
+    first, second = Cadence("auto", 0.02), Cadence("auto", 0.02, free_seconds=0.0)
+    dense, _ = simulate(first, 200, plain=0.1, extra=0.2)
+    assert first.seconds == pytest.approx(199 * 0.1 + 0.2 * (len(dense) - 1))
+    sparse, _ = simulate(second, 200, plain=0.1, extra=0.2)
+    assert len(sparse) < 10 < len(dense)
+    again = Cadence("auto", 0.02, free_seconds=0.0)
+    again.begin_run()
+    assert simulate(again, 200, plain=0.1, extra=0.2)[0] == dense
+
+
 def test_thinning() -> None:
     def due(frequency: int | str, epochs: int) -> list[int]:
         thinning = Thinning(frequency)
@@ -131,6 +142,28 @@ def test_thinning() -> None:
     assert due(3, 9) == [2, 5, 8]
     assert due("auto", 8) == list(range(8))
     assert len(due("auto", 1000)) < 40
+
+
+def test_thinning_of_several_trainings() -> None:
+    thinning = Thinning("auto")
+
+    def taken(epochs: range) -> list[int]:
+        due = []
+        for epoch in epochs:
+            if thinning.is_due(epoch):
+                thinning.done(epoch)
+                due.append(epoch)
+        return due
+
+    first = taken(range(20))
+    thinning.begin_training()
+    second = taken(range(20))
+    thinning.begin_training()
+    # Counted from 0 again, or from where the training before ended: the run continues.
+    third = taken(range(40, 60))
+    assert 0 < len(third) < len(second) < len(first)
+    thinning.begin_run()
+    assert taken(range(20)) == first
 
 
 def test_requested_looks_have_a_record_at_the_end_of_every_epoch() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import threading
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from keras import layers
 from sklearn.datasets import load_digits
 
 from tb_activations import Finding, LayerHealth, load
+from tb_activations.recording import sample_ids
 
 pytestmark = pytest.mark.usefixtures("unoptimized_graphs")
 
@@ -98,11 +102,40 @@ def test_ids_come_from_the_batch_of_the_step(tmp_path: Path) -> None:
         assert np.isnan(images[row]).any()
 
 
+def test_no_batch_is_kept_after_its_step(tmp_path: Path) -> None:
+    alive: list[weakref.ref[Any]] = []
+
+    def remember(batch: Any, row: int) -> str:
+        alive.append(weakref.ref(batch[0]))
+        return by_place(batch, row)
+
+    x, y = planted(5 * BATCH + 17)
+    callback = LayerHealth(tmp_path, update_freq=1, histogram_freq=0, image_freq=0, sample_id=remember)
+    network().fit(x[: 6 * BATCH], y[: 6 * BATCH], batch_size=BATCH, shuffle=False, verbose=0, callbacks=[callback])
+    assert callback.findings
+    gc.collect()
+    # The bad batch was that of the last step.
+    assert [kept() for kept in alive] == [None] * len(alive) != []
+
+
 def test_a_function_that_fails_costs_only_the_ids(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "tb_activations"):
         findings = findings_in(tmp_path / "run", *planted(70), sample_id=lambda batch, row: batch["id"])
     assert [one.sample_row for one in findings if one.rule == "nonfinite_data"] == [6]
     assert sum("sample_id failed" in message for message in caplog.messages) == 1
+
+
+def test_a_function_without_an_end_costs_only_the_ids(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample_ids, "ASK_SECONDS", 0.2)
+    is_over = threading.Event()
+    findings = findings_in(tmp_path, *planted(17), sample_id=lambda batch, row: is_over.wait(60))
+    is_over.set()
+    assert {finding.sample_row for finding in findings} >= {17}
+    assert not any(finding.sample_id for finding in findings)
+    assert "sample_id failed for row 17 (no end within 0.2 seconds)" in caplog.text
+    assert load(tmp_path).steps.tolist() == list(range(STEPS))
 
 
 def test_anything_but_a_function_is_refused(tmp_path: Path) -> None:

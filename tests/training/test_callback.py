@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import logging
 import re
 import shutil
@@ -19,6 +20,7 @@ from tensorboard.util import tensor_util
 
 from tb_activations import LayerHealth, LayerHealthError, load
 from tb_activations.records.finding import Finding
+from tests.clocked import clocked
 from tests.health.trainings import replay
 from tests.training.models import Trainable, digits, small, train
 
@@ -129,6 +131,36 @@ def test_a_second_fit_goes_on_where_the_first_ended(log_dir: str) -> None:
     assert len(steps) == 6
 
 
+def test_fit_in_a_loop_keeps_to_the_overhead(log_dir: str) -> None:
+    # Every reading of the clock takes half a second, so the first training uses up what is free.
+    callback = clocked(LayerHealth(log_dir, image_freq=0, histogram_freq=0), itertools.count(0.0, 0.5).__next__)
+    model, x, y = small()
+    counts: list[int] = []
+    for is_compiled in (True, False, False, True):
+        if is_compiled:
+            model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
+        before = len(load(log_dir).steps) if counts else 0
+        model.fit(x, y, batch_size=4, verbose=0, callbacks=[callback])
+        counts.append(len(load(log_dir).steps) - before)
+    assert max(counts[1:3]) < 5
+    # Another compiled step is another training to be judged.
+    assert min(counts[0], counts[3]) > 10
+
+
+@pytest.mark.parametrize("is_same_model", [True, False])
+def test_a_second_fit_has_histograms_and_pictures(log_dir: str, is_same_model: bool) -> None:
+    callback, (model, x, y) = LayerHealth(log_dir), small()
+    for _ in range(2):
+        model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
+        model.fit(x[:64], y[:64], batch_size=32, epochs=3, verbose=0, callbacks=[callback])
+        if not is_same_model:
+            model = small()[0]
+    folder, begin = (log_dir, 6) if is_same_model else (f"{log_dir}-2", 0)
+    events = EventAccumulator(folder, size_guidance={"tensors": 0}).Reload()
+    for tag in ("activation/hidden", "units/hidden"):
+        assert [event.step for event in events.Tensors(tag) if event.step >= begin] == [begin + 1, begin + 3, begin + 5]
+
+
 def test_layers_can_be_chosen(log_dir: str) -> None:
     train(small, [LayerHealth(log_dir, layers=["hidden", "head"], update_freq=4)], epochs=1)
     assert load(log_dir).layers == ("hidden", "head")
@@ -218,3 +250,18 @@ def test_metrics_of_every_epoch_are_recorded(log_dir: str) -> None:
     assert [(metrics.epoch, metrics.step) for metrics in epochs] == [(0, 0), (1, 1), (2, 2)]
     for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
         assert [metrics.values[name] for metrics in epochs] == pytest.approx(history.history[name], rel=1e-6)
+
+
+def test_metrics_of_a_fit_after_an_interrupted_one_are_recorded(log_dir: str) -> None:
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    model, x, y = small()
+    model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
+    callback = LayerHealth(log_dir)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(x[:64], y[:64], epochs=9, verbose=0, callbacks=[callback, Interrupt()])
+    model.fit(x[:64], y[:64], epochs=3, verbose=0, callbacks=[callback])
+    assert [metrics.epoch for metrics in load(log_dir).epoch_metrics] == [0, 1, 2, 0, 1, 2]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tb_activations import LayerHealth, Recorder, load
 from tb_activations.events.reader import run_names
@@ -124,6 +125,35 @@ def test_a_layer_that_is_left_out_now_and_then_keeps_its_row(tmp_path: Path) -> 
     assert measured[:, 1].tolist() == [step % 2 == int(measured[1, 1]) for step in range(STEPS)]
     np.testing.assert_array_equal(np.isfinite(run.units("middle")).all(axis=1), measured[:, 1])
     assert callback.findings == run.findings
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist for variables")
+def test_histograms_keep_their_layers_when_the_last_step_has_others(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(0)
+    x, y = digits(STEPS * 8)
+    x = x.reshape(len(x), 64)
+    model = Sometimes()
+    model.compile("sgd", LOSS, run_eagerly=True)
+    model.build((None, 64))
+    # Every third step is observed and calls other layers than the one before; ends of epochs are not observed.
+    callback = LayerHealth(tmp_path, update_freq=3, histogram_freq=1)
+    model.fit(x[:64], y[:64], batch_size=8, epochs=6, shuffle=False, verbose=0, callbacks=[callback])
+    tags = EventAccumulator(str(tmp_path), size_guidance={"tensors": 0}).Reload()
+    shown = {name: {event.step for event in tags.Tensors(f"activation/{name}")} for name in ("first", "middle", "head")}
+    assert shown["first"] == shown["head"] > shown["middle"]
+
+
+def test_a_layer_added_between_two_trainings_is_recorded(tmp_path: Path) -> None:
+    x, y = digits(64)
+    model = keras.Sequential([layers.Input((64,)), layers.Dense(8, "relu", name="a"), layers.Dense(10, name="b")])
+    callback = LayerHealth(tmp_path / "run", update_freq=3, histogram_freq=1)
+    for batch_size in (8, 32):
+        model.compile("sgd", LOSS, jit_compile=False)
+        model.fit(x.reshape(64, 64), y, batch_size=batch_size, epochs=2, verbose=0, callbacks=[callback])
+        model.add(layers.Dense(10, name=f"after_{batch_size}"))
+    assert load(tmp_path, "run").steps.tolist() == [0, 3, 6, 9, 12, 15]
+    added = load(tmp_path, "run-2")
+    assert (added.layers, added.steps.tolist()) == (("a", "b", "after_8"), [0, 3])
 
 
 def network() -> tuple[keras.Model, keras.Model]:

@@ -176,6 +176,18 @@ def test_an_interrupted_fit_is_started_again(error: type[BaseException], tmp_pat
     assert_nothing_left(watched)
 
 
+def test_an_interrupted_model_is_left_when_another_is_trained(tmp_path: Path) -> None:
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            raise KeyboardInterrupt
+
+    left, callback = make(), LayerHealth(tmp_path / "run", update_freq=1)
+    with pytest.raises(KeyboardInterrupt):
+        FORMS["arrays"](left, [callback, Interrupt()])
+    FORMS["arrays"](make(), [callback])
+    assert_nothing_left(left)
+
+
 def test_compile_in_between_with_a_layer_frozen(tmp_path: Path) -> None:
     def run(callbacks: Callbacks) -> keras.Model:
         model = make()

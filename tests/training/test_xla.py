@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import gc
 from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tb_activations.taps.numbers.values import StepValues
 from tb_activations.taps.step.packing import Packing
@@ -49,6 +51,20 @@ def test_a_step_with_other_shapes_has_results_of_its_own() -> None:
     train(lambda: (model, x[:250], y[:250]), [observe], epochs=1, jit_compile=True)
     assert [seen.totals["samples"] for _, seen in observe.seen[-2:]] == [32, 26]
     assert all(np.isfinite(seen.layers["std"]).all() for _, seen in observe.seen)
+
+
+# From TensorFlow: the setting does not apply to `tf.data`.
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions_eagerly`:UserWarning")
+def test_steps_that_run_eagerly_all_the_same_leave_nothing_in_memory() -> None:
+    observe = Observe(update_freq=1)
+    tf.config.run_functions_eagerly(True)
+    try:
+        train(small, [observe], epochs=1, jit_compile=True)
+    finally:
+        tf.config.run_functions_eagerly(False)
+    gc.collect()
+    assert len(observe.seen) == 8
+    assert not [one for one in gc.get_objects() if isinstance(one, Packing)]
 
 
 def test_what_cannot_be_computed_after_the_step_ends_observing_alone(

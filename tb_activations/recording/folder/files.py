@@ -110,6 +110,11 @@ def _record_heads(file: Any) -> Iterator[bytes]:
 
 
 def _records(path: str) -> Iterator[bytes]:
+    if not is_remote(path):
+        # TensorFlow takes 30 ms for each file, however small: half a second for a run of 15 trainings.
+        with open(path, "rb") as file, contextlib.suppress(DamagedFileError):
+            yield from records_in(file)
+        return
     if not storage.is_of_tensorflow(path):
         with contextlib.suppress(DamagedFileError):
             yield from records_in(storage.read(path))

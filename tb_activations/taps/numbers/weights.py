@@ -91,7 +91,13 @@ def _before(given: Any, moments: Moments, constants: Constants) -> Before:
     )
 
 
-def updated(given: Sequence[Before], gradients: Sequence[tf.Tensor | None], after: Sequence[Any]) -> list[tf.Tensor]:
+def updated(
+    given: Sequence[Before],
+    gradients: Sequence[tf.Tensor | None],
+    after: Sequence[Any],
+    is_applied: tf.Tensor | None = None,
+    is_in_branch: bool = False,
+) -> list[tf.Tensor]:
     """`[WEIGHT_STATISTICS]` of the update of each of these weights.
 
     The gradient's statistics come first; without a gradient they are NaN except for the number of elements. Then the
@@ -102,6 +108,9 @@ def updated(given: Sequence[Before], gradients: Sequence[tf.Tensor | None], afte
 
     Of a weight with more than 65,536 elements, the update is that of a sample; of one with more than 8,192, so are the
     sum of absolute gradients and everything from memory.
+
+    `is_applied` is false in a step that only accumulates gradients, which has no update: its norm is then NaN. Where an
+    optimizer changes the weights in a branch (`is_in_branch`), that is a step in which no weight moves.
     """
     if not given:
         return []
@@ -124,6 +133,9 @@ def updated(given: Sequence[Before], gradients: Sequence[tf.Tensor | None], afte
     of_gradients = [_among(column[2 * count : arrived], present, count) for column in measured]
     lengths = measured[0]
     seen = np.array([value.shape.num_elements() for value in held], np.float32)
+    moved = lengths[count : 2 * count] * np.sqrt(sizes / np.maximum(seen, 1))
+    if is_in_branch:
+        is_applied = tf.reduce_any(moved > 0)
     columns = [
         tf.constant(sizes),
         of_gradients[0],
@@ -131,7 +143,7 @@ def updated(given: Sequence[Before], gradients: Sequence[tf.Tensor | None], afte
         of_gradients[1],
         length,
         nonfinite,
-        lengths[count : 2 * count] * np.sqrt(sizes / np.maximum(seen, 1)),
+        moved if is_applied is None else tf.where(is_applied, moved, math.nan),
         *_of_memory(given, dense, constants),
         _starved_shares([one.reached for one in given]),
     ]

@@ -10,7 +10,7 @@ from tb_activations.records.arguments import invalid
 
 FREE_SECONDS = 60.0
 """For this long, an "auto" run follows a fixed schedule regardless of its overhead. With fewer observations the rules
-could not judge a short training."""
+could not judge a short training. Several trainings of a run share this time, since `fit` may be called in a loop."""
 _DENSE_STEPS = 10
 """The schedule observes every one of the first steps, because initialization problems show there."""
 GROWTH = 1.12
@@ -74,7 +74,13 @@ class Cadence:
     """
 
     def __init__(
-        self, update_freq: UpdateFreq, overhead: float, *, is_timed: bool = True, has_asked_looks: bool = False
+        self,
+        update_freq: UpdateFreq,
+        overhead: float,
+        *,
+        is_timed: bool = True,
+        has_asked_looks: bool = False,
+        free_seconds: float = FREE_SECONDS,
     ) -> None:
         """Creates a cadence without observations.
 
@@ -85,17 +91,20 @@ class Cadence:
             has_asked_looks: whether the user requested looks at the model after epochs. "auto" then observes the last
                 step of every epoch, because a look belongs to that step's record, and the time for looks does not
                 reduce the number of observations.
+            free_seconds: how much of `FREE_SECONDS` is left.
         """
         check_cadence(update_freq, overhead)
         self._has_asked_looks = has_asked_looks
         self._is_timed = is_timed
         self._freq = 1 if update_freq == "batch" else update_freq
         self._allowed = float(overhead)
+        self._free = free_seconds
         is_sparse = update_freq == "sparse"
         self._dense, self._growth = (_SPARSE_DENSE_STEPS, _SPARSE_GROWTH) if is_sparse else (_DENSE_STEPS, GROWTH)
         self._last: int | None = None
         self._scheduled = 0
         self._began: float | None = None
+        self._latest = 0.0
         self._plain: collections.deque[float] = collections.deque(maxlen=_RECENT)
         self._observed: collections.deque[float] = collections.deque(maxlen=5)
         self._observed_total = self._looked = self._host_total = 0.0
@@ -112,8 +121,18 @@ class Cadence:
         """Whether another step may be observed in place of one with a partial batch."""
         return not isinstance(self._freq, int)
 
+    @property
+    def seconds(self) -> float:
+        """From the first step to the latest."""
+        return self._latest - self._began if self._began is not None else 0.0
+
+    def begin_run(self) -> None:
+        """Begins a run, which has all of `FREE_SECONDS`."""
+        self._free = FREE_SECONDS
+
     def is_due(self, clock: StepClock, now: float) -> bool:
         """Whether to observe this step."""
+        self._latest = now
         is_due = self._decide(clock, now)
         if is_due:
             self._due_at = now
@@ -134,7 +153,7 @@ class Cadence:
             return clock.step >= self._scheduled
         if self._dense_left and self._is_affordable(now):
             return True
-        if not self._is_timed or now - self._began < FREE_SECONDS:
+        if not self._is_timed or now - self._began < self._free:
             is_end = clock.is_epoch_end and since >= clock.step * _EPOCH_END_SHARE
             return is_end or clock.step >= self._scheduled
         if now - self._due_at >= max(LONGEST_GAP, self._next_cost() / self._allowed):
@@ -233,15 +252,35 @@ class Thinning:
 
     def __init__(self, frequency: int | str) -> None:
         self._frequency = frequency
-        self._next = 0
+        self.begin_run()
+
+    def begin_run(self) -> None:
+        """Begins a run, which has none of them yet."""
+        self._next = self._before = self._passed = 0
+        self._is_new_training = False
+
+    def begin_training(self) -> None:
+        """Begins another training of the run; its epochs may be counted from 0 again."""
+        self._is_new_training = True
 
     def is_due(self, epoch: int) -> bool:
         """Whether the end of this epoch (counted from 0) gets them."""
+        number = self._of_run(epoch)
         if isinstance(self._frequency, int):
             return self._frequency > 0 and (epoch + 1) % self._frequency == 0
-        return epoch >= self._next
+        return number >= self._next
 
     def done(self, epoch: int) -> None:
         """Records that this epoch got them."""
+        number = self._of_run(epoch)
         # Spaced by a factor, so that their number grows with the logarithm of the epochs.
-        self._next = max(epoch + 1, int(epoch * 1.2))
+        self._next = max(number + 1, int(number * 1.2))
+
+    def _of_run(self, epoch: int) -> int:
+        """The number of an epoch in the run."""
+        if self._is_new_training:
+            self._is_new_training = False
+            self._before = max(0, self._passed - epoch)
+        number = self._before + epoch
+        self._passed = max(self._passed, number + 1)
+        return number

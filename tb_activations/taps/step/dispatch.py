@@ -36,6 +36,9 @@ class Dispatcher:
     Attributes:
         plain: the function that runs if a step is not observed.
         failure: why steps are no longer observed; "" while they are.
+        counts_each_step: whether the optimizer has counted every observed step. One that accumulates gradients counts
+            only some, and loss scaling skips updates.
+        last_count: the optimizer's count after the last observed step, 0 before any.
         is_passed_over: whether the dispatcher of another callback observed a step that was due here, which is logged.
     """
 
@@ -86,6 +89,8 @@ class Dispatcher:
         self._largest_batch = 0
         self._ends_partial = self._has_delivered = False
         self.is_passed_over = False
+        self.counts_each_step = True
+        self.last_count = 0
 
     def begin_epoch(self, steps: int | None, is_last: bool) -> None:
         """Begins an epoch with this many steps; `is_last` marks the last planned one.
@@ -101,8 +106,16 @@ class Dispatcher:
 
     @property
     def next_step(self) -> int:
-        """Optimizer iterations before the next step."""
+        """Number of the next step.
+
+        An execution of several steps may end earlier, with the data, than is known here.
+        """
         return self._next
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether `next_step` needs no correction by the count of the optimizer."""
+        return self._stride == 1 or not self.counts_each_step
 
     def install(self) -> None:
         self._model.train_function = self
@@ -193,13 +206,14 @@ class Dispatcher:
 
     def _observe(self, first: int, is_epoch_end: bool, iterator: Any) -> Any:
         seen, is_start, is_partial = None, first == self._first, False
+        taken, at_start = 0, iterations(self._model)
         # What `_observe_together` cannot take: Keras' train function takes `steps_per_execution` batches in one call.
         for left in range(self._stride - 1, -1, -1):
             batch = next(iterator, None)
             if batch is None:
                 break
             before = iterations(self._model)
-            is_partial = self._is_partial(batch)
+            is_partial, taken = self._is_partial(batch), taken + 1
             try:
                 seen = self._see(first, is_epoch_end, batch, iterator)
             except Exception as error:
@@ -213,10 +227,7 @@ class Dispatcher:
             is_start = False
         if seen is None:
             raise StopIteration
-        done = iterations(self._model)
-        if done > first:
-            # The optimizer's count is exact: the data may have ended before the execution was full.
-            self._next = done
+        self._count(first, taken, at_start)
         self._pace.observed(first - self._first)
         if is_partial and is_epoch_end:
             self._ends_partial = True
@@ -244,12 +255,20 @@ class Dispatcher:
             # The batch of an error that belongs to the training comes again, whether or not its update is counted.
             again = 0 if isinstance(error, _OF_DEVICE) else 1
             return self._plainly(iter(batches[max(iterations(self._model) - before - again, 0) :]))
-        self._next = max(iterations(self._model), first + 1)
+        self._count(first, len(batches), before)
         self._pace.observed(first - self._first)
         if first == self._first and len(batches) > 1 and start:
             self._deliver(first, {}, PackedStep(first, start, self._step(), False, batch=batches[0]))
         packed = PackedStep(first, end, self._step(), has_histograms, batch=batches[-1])
         return self._deliver(self._next - 1, logs, packed)
+
+    def _count(self, first: int, steps: int, before: int) -> None:
+        """Counts this many observed steps from the first on; the optimizer's count was `before`."""
+        done = self.last_count = iterations(self._model)
+        is_counted = done - before >= steps
+        self.counts_each_step = self.counts_each_step and is_counted
+        # The count of an optimizer is exact: the data may have ended before an earlier execution was full.
+        self._next = done if is_counted and done > first else first + steps
 
     def _is_partial(self, batch: Any) -> bool:
         """Whether a batch has fewer rows than the largest one observed, and another may be observed instead."""

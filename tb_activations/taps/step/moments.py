@@ -38,6 +38,14 @@ def clipping_of(optimizer: Any) -> Clipping:
     return Clipping(*(_number(getattr(optimizer, name, None)) for name in ("clipnorm", "global_clipnorm")))
 
 
+def count_of_updates(optimizer: Any) -> tf.Tensor | None:
+    """How often an optimizer has changed the weights, if it accumulates the gradients of several steps; else None."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if not any(getattr(one, "gradient_accumulation_steps", None) for one in (optimizer, inner)):
+        return None
+    return tf.identity(tf.convert_to_tensor(optimizer.iterations))
+
+
 def _correction(optimizer: Any) -> Any:
     """The factor by which the moving average of the square is too small at this step (Kingma & Ba 2015)."""
     decay = _number(getattr(optimizer, "beta_2", None))

@@ -37,7 +37,7 @@ class StepTaps:
 
     def __init__(self, models: Models, layers: LayerChoice, options: Options, *, is_xla: bool = False) -> None:
         """`is_xla` says that XLA compiles the step: statistics are then computed after it."""
-        self._is_later = is_xla and strategy_of(models).num_replicas_in_sync == 1
+        self._is_xla = is_xla and strategy_of(models).num_replicas_in_sync == 1
         self._packings: list[Packing] = []
         self._finishing: dict[int, Any] = {}
         self._finder = LayerFinder(models, layers)
@@ -96,7 +96,7 @@ class StepTaps:
         """Observes this thread's layer calls, gradients and updates during the block."""
         # Replicas are traced in separate threads, each with its own observation.
         observation = Observation(
-            self._finder, self._options, self._extras > 0, self._reasons, later if self._is_later else now
+            self._finder, self._options, self._extras > 0, self._reasons, later if self._is_later() else now
         )
         self._local.observation = observation
         updates = Updates(observation, self._finder, self._tap)
@@ -106,6 +106,10 @@ class StepTaps:
             updates.finish()
         finally:
             self._local.observation = None
+
+    def _is_later(self) -> bool:
+        """Whether statistics are computed after the step. It runs without XLA where all functions run eagerly."""
+        return self._is_xla and taps.current_graph() is not None
 
     def current(self) -> Observation | None:
         """The observation of this thread's step, None outside `observing`."""
@@ -119,7 +123,7 @@ class StepTaps:
         try:
             self._tell_draws(seeded_draws(taps.current_graph()))
             packing = observation.packing(self._number(observation.layout()))
-            if not self._is_later:
+            if not self._is_later():
                 return packing.vectors()
             self._packings.append(packing)
             number = len(self._packings) - 1

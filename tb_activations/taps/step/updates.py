@@ -21,7 +21,7 @@ from tb_activations.taps.numbers.weights import Before, before, updated
 from tb_activations.taps.step.gradients import Wanted
 from tb_activations.taps.step.hooks import LoopCall
 from tb_activations.taps.step.inlining import is_plain
-from tb_activations.taps.step.moments import clipping_of, moments_of
+from tb_activations.taps.step.moments import clipping_of, count_of_updates, moments_of
 from tb_activations.taps.step.observation import Observation
 from tb_activations.taps.step.replicas import Reduced
 
@@ -72,6 +72,7 @@ class Updates:
         self._finder = finder
         self._owners = Owners.now(finder)
         self._by_hand: dict[int, _ByHand] = {}
+        self._in_branches: set[int] = set()
         self.entering = enter
         self.attending = observation.see_attention
 
@@ -114,28 +115,35 @@ class Updates:
     def applying(self, optimizer: Any, gradients: list[Any], variables: list[Any]) -> Iterator[None]:
         """Wraps the optimizer's update: looks at the weights before and after it."""
         if not self._observation.is_here():
+            # Where gradients are accumulated by hand, most steps do not take the branch.
+            self._in_branches |= set(map(weight_key, variables))
             yield
             return
         held: list[Before] = []
+        count: tf.Tensor | None = None
         reduced = Reduced()
         with _only_logged("weights"):
             self._know(variables)
             _see_optimizer(self._observation, optimizer)
             held += before([tf.convert_to_tensor(one) for one in variables], moments_of(optimizer, variables))
+            count = count_of_updates(optimizer)
         with reduced.applying(optimizer):
             yield
         with _only_logged("weights"):
-            self._see(gradients, variables, held, reduced)
+            is_applied = None if count is None else tf.not_equal(count_of_updates(optimizer), count)
+            self._see(gradients, variables, held, reduced, is_applied)
             for variable in variables:
                 self._by_hand.pop(weight_key(variable), None)
 
     def finish(self) -> None:
         """Reports the weights with a gradient that no optimizer received: the step may have changed them by hand."""
-        left = list(self._by_hand.values())
-        if left:
-            with _only_logged("weights"):
-                gradients, variables = [entry.gradient for entry in left], [entry.variable for entry in left]
-                self._see(gradients, variables, before([entry.value for entry in left]), Reduced())
+        for is_in_branch in (False, True):
+            left = [entry for key, entry in self._by_hand.items() if (key in self._in_branches) == is_in_branch]
+            if left:
+                with _only_logged("weights"):
+                    gradients, variables = [entry.gradient for entry in left], [entry.variable for entry in left]
+                    held = before([entry.value for entry in left])
+                    self._see(gradients, variables, held, Reduced(), is_in_branch=is_in_branch)
 
     def _know(self, variables: Sequence[Any]) -> None:
         """Looks the owners up again if one of these weights is new."""
@@ -143,11 +151,18 @@ class Updates:
             self._owners = Owners.now(self._finder)
 
     def _see(
-        self, gradients: Sequence[Any], variables: Sequence[Any], held: Sequence[Before], reduced: Reduced
+        self,
+        gradients: Sequence[Any],
+        variables: Sequence[Any],
+        held: Sequence[Before],
+        reduced: Reduced,
+        is_applied: tf.Tensor | None = None,
+        *,
+        is_in_branch: bool = False,
     ) -> None:
         dense = reduced.of([None if g is None else aside(tf.convert_to_tensor(g)) for g in gradients])
         after = [tf.convert_to_tensor(variable) for variable in variables]
-        values = items(self._observation.measure(updated, held, dense, after), len(after))
+        values = items(self._observation.measure(updated, held, dense, after, is_applied, is_in_branch), len(after))
         for variable, gradient, own in zip(variables, dense, values, strict=True):
             self._observation.see_weight(weight_key(variable), self._owners.weight(variable, gradient is not None), own)
 

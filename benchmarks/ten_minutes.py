@@ -126,7 +126,7 @@ def main() -> None:
         took = _trained(60 * arguments.minutes, folder)
         steps = load(folder).steps
         size = sum(path.stat().st_size for path in Path(folder).glob("*tfevents*"))
-    text = _section(list(_rows(took)), steps, took, size)
+    text = _section(list(_rows(took, steps)), steps, took, size)
     print(text)
     if arguments.markdown is not None:
         replace_section(arguments.markdown, text)
@@ -159,7 +159,7 @@ def _trained(seconds: float, folder: str) -> Took:
     return Took(np.array(in_turn[0].seconds), np.array(in_turn[1].seconds), len(trainings[0][1]) // BATCH)
 
 
-def _rows(took: Took) -> Iterator[list[str]]:
+def _rows(took: Took, steps: NDArray[np.int64]) -> Iterator[list[str]]:
     plain, observed, epoch = took
     place = np.arange(len(plain))
     is_later = np.cumsum(plain) > MINUTE
@@ -170,6 +170,8 @@ def _rows(took: Took) -> Iterator[list[str]]:
         "the rest of the first minute": (place >= FIRST) & ~is_later,
         "all later steps": is_later,
         "of these, ends of epochs": is_later & is_end,
+        "of these, observed steps": is_later & ~is_end & np.isin(place, steps),
+        "of these, all others": is_later & ~is_end & ~np.isin(place, steps),
         "the first end of an epoch": place == epoch,
         "the whole training": place >= 0,
     }

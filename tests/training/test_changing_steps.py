@@ -107,14 +107,19 @@ class Sometimes(keras.Model):
         return self.head(h)
 
 
-@pytest.mark.filterwarnings("ignore:Gradients do not exist for variables")
-def test_a_layer_that_is_left_out_now_and_then_keeps_its_row(tmp_path: Path) -> None:
+def sometimes() -> tuple[Sometimes, Any, Any]:
+    """The compiled model with pictures as vectors, and their classes."""
     keras.utils.set_random_seed(0)
     x, y = digits(STEPS * 8)
-    x = x.reshape(len(x), 64)
     model = Sometimes()
     model.compile("sgd", LOSS, run_eagerly=True)
     model.build((None, 64))
+    return model, x.reshape(len(x), 64), y
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist for variables")
+def test_a_layer_that_is_left_out_now_and_then_keeps_its_row(tmp_path: Path) -> None:
+    model, x, y = sometimes()
     callback = LayerHealth(tmp_path, update_freq=1)
     model.fit(x, y, batch_size=8, shuffle=False, verbose=0, callbacks=[callback])
     run = load(tmp_path)
@@ -129,12 +134,7 @@ def test_a_layer_that_is_left_out_now_and_then_keeps_its_row(tmp_path: Path) -> 
 
 @pytest.mark.filterwarnings("ignore:Gradients do not exist for variables")
 def test_histograms_keep_their_layers_when_the_last_step_has_others(tmp_path: Path) -> None:
-    keras.utils.set_random_seed(0)
-    x, y = digits(STEPS * 8)
-    x = x.reshape(len(x), 64)
-    model = Sometimes()
-    model.compile("sgd", LOSS, run_eagerly=True)
-    model.build((None, 64))
+    model, x, y = sometimes()
     # Every third step is observed and calls other layers than the one before; ends of epochs are not observed.
     callback = LayerHealth(tmp_path, update_freq=3, histogram_freq=1)
     model.fit(x[:64], y[:64], batch_size=8, epochs=6, shuffle=False, verbose=0, callbacks=[callback])

@@ -112,7 +112,9 @@ class Session:
 
     def state(self) -> TrainingState:
         """The state of the training now."""
-        is_whole = all(layer.built for layer in self.model._flatten_layers())
+        # A model whose own `call` never runs, such as a pair of GANs, stays unbuilt although its parts are built.
+        parts = self.model._flatten_layers()
+        is_whole = all(layer.built or isinstance(layer, keras.Model) for layer in parts) and bool(self.model.weights)
         weights = fingerprint(self.model.weights) if is_whole else None
         return TrainingState(self._counted(), weights, self._was_recorded, self.next_step)
 

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from tb_activations import LayerHealth, load
@@ -224,6 +225,45 @@ def test_a_run_knows_whether_its_training_has_ended(tmp_path: Path) -> None:
     train(model, callback, epochs=1)
     assert load(tmp_path / "run").has_ended
     assert steps(tmp_path) == {"run": upto(3 * STEPS)}
+
+
+class OfParts(keras.Model):
+    """Has no `call`: each training step calls the parts, so the model itself is never built."""
+
+    def __init__(self) -> None:
+        super().__init__(name="of_parts")
+        self.encoder = keras.Sequential([layers.Dense(8, activation="relu", name="hidden")], name="encoder")
+        self.decoder = keras.Sequential([layers.Dense(1, name="head")], name="decoder")
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((self.decoder(self.encoder(x)) - y[:, None]) ** 2)
+        weights = self.trainable_weights
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+        return {"loss": loss}
+
+
+@pytest.mark.parametrize("is_restored", [True, False])
+def test_a_training_of_parts_is_resumed(tmp_path: Path, is_restored: bool) -> None:
+    def model(seed: int) -> keras.Model:
+        keras.utils.set_random_seed(seed)
+        return compiled(OfParts())
+
+    first = train(model(0), quick(tmp_path / "run"))
+    assert not first.built
+    assert load(tmp_path / "run").has_ended
+    second = train(model(1), quick(tmp_path / "other"), epochs=1)
+    if is_restored:
+        second.set_weights(first.get_weights())
+        second.optimizer.iterations.assign(first.optimizer.iterations)
+    train(second, quick(tmp_path / "run"), epochs=1)
+    runs = steps(tmp_path)
+    assert runs.pop("other") == upto(STEPS)
+    if is_restored:
+        assert runs == {"run": upto(3 * STEPS)}
+    else:
+        assert len(runs) == 2 and runs["run"] == upto(2 * STEPS)
 
 
 def test_an_earlier_fold_is_found_again_among_the_others(tmp_path: Path) -> None:

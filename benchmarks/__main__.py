@@ -20,7 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import FEWEST, INTERVALS, MOST, OF_INTERVALS, SEEN_ONCE, TURN_SECONDS, TURNS, Measured, measure
+from benchmarks.measure import FEWEST, FEWEST_STEPS, INTERVALS, LONGEST, MOST, TURN_SECONDS, Measured, measure
 from benchmarks.models import WORKLOADS
 from benchmarks.page import machine, replace_section, table, today, with_others
 
@@ -34,7 +34,8 @@ COLUMNS = (
     "plain step",
     *(f"every {interval}" for interval in INTERVALS),
     "not observed",
-    "tracing",
+    "end of the epoch",
+    "first step",
     "bytes a record",
     "on",
 )
@@ -69,9 +70,10 @@ def _row(name: str, result: Measured, xla: str) -> list[str]:
         name,
         xla,
         f"{1000 * result.plain_step:.1f} ms",
-        *(str(result.factors[interval]) for interval in INTERVALS),
+        *(str(factor or "-") for factor in result.factors.values()),
         str(result.unobserved),
-        f"{result.plain_tracing:.1f} s plain, {result.observed_tracing:.1f} s observed",
+        f"{1000 * result.end:.0f} ms more",
+        f"{result.plain_first:.1f} s plain, {result.observed_first:.1f} s observed",
         f"{result.record_bytes:,.0f}",
         today(),
     ]
@@ -82,10 +84,12 @@ def _section(rows: Sequence[Sequence[str]]) -> str:
 
 {machine("tensorflow", "keras")}.
 
-Time of observed over plain training: median (lowest-highest) of {TURNS} turns where every step is observed, else of
-{OF_INTERVALS}; of {FEWEST} to {MOST} steps, about {TURN_SECONDS} seconds each, everything on, random data, one thread,
-by the interval between observed steps (`update_freq`). "Not observed" has the callback, but no observed step. Every
-{SEEN_ONCE} steps and more was seen once. The last column has the date of a row.
+Time of observed over plain training by the interval between observed steps (`update_freq`): median (10th-90th
+percentile) of {FEWEST} to {MOST} turns, fewer where intervals are long. Two trainings take turns in one process, about
+{TURN_SECONDS} second each, at least {FEWEST_STEPS} steps and one observed step; a turn ends when its last record is
+judged. Everything on, random data, one thread. "Not observed" has the callback, but no observed step. "End of the
+epoch" is what pictures, histograms and the rest take there, with every step observed. A turn longer than
+{LONGEST // 60} minutes was not measured. The last column has the date of a row.
 
 {table(COLUMNS, rows)}"""
 

@@ -4,104 +4,132 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from benchmarks.in_turns import InTurn, Turns, run
 from benchmarks.models import Workload
 from tb_activations import LayerHealth, load
 
-TURNS, OF_INTERVALS = 7, 3
-"""Where every step is observed, and where some are: single turns on a shared machine differ twofold."""
-TURN_SECONDS = 5
-"""Of plain training in a turn. What a `fit` does once counts too: of 16 steps of the transformer, 1.3 s, it was 3 %."""
-FEWEST, MOST = 16, 64
-"""Steps of a turn."""
+TURN_SECONDS = 1
+"""Of plain training in a turn: the machine is slower for some seconds, then faster again."""
+FEWEST_STEPS = 8
+"""Of a turn: it ends when its last record is judged, which another step would hide."""
+SECONDS, LONGEST = 60, 600
+"""Of plain training for a factor, unless a single turn takes longer; and of that turn, if it is measured at all."""
+FEWEST, MOST = 7, 40
+"""Turns; fewer only where an interval is long."""
 INTERVALS = (1, 4, 16, 64, 256)
-SEEN_ONCE = 64
-"""From this interval on there is a single turn."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Factor:
-    """Time of observed training divided by that of plain training, turn by turn."""
+    """Time of observed training divided by that of plain training, turn by turn; and the seconds that the observed
+    training took longer to end.
+    """
 
     ratios: tuple[float, ...]
+    end: float
 
     @property
     def middle(self) -> float:
-        return statistics.median(self.ratios)
+        return float(np.median(self.ratios))
 
     def __str__(self) -> str:
         if len(self.ratios) == 1:
             return f"{self.middle:.2f}"
-        return f"{self.middle:.2f} ({min(self.ratios):.2f}-{max(self.ratios):.2f})"
+        low, high = np.quantile(self.ratios, (0.1, 0.9))
+        return f"{self.middle:.2f} ({low:.2f}-{high:.2f})"
 
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """Results of one model: seconds of a plain step, factor by interval, factor of unobserved steps, seconds of
-    tracing, bytes of a record without pictures and histograms.
+    """Results of one model: seconds of a plain step, factor by interval, factor of unobserved steps, seconds that an
+    epoch takes longer to end if every step is observed, seconds of the first step, bytes of a record with what ends
+    epochs.
     """
 
     plain_step: float
-    factors: dict[int, Factor]
+    factors: dict[int, Factor | None]
     unobserved: Factor
-    plain_tracing: float
-    observed_tracing: float
+    end: float
+    plain_first: float
+    observed_first: float
     record_bytes: float
 
 
-def measure(make: Callable[[], Workload], jit_compile: bool) -> Measured:
-    """Trains the model repeatedly, plain and observed in turns; everything is traced before."""
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(0)
-    model, x, y, batch = make()
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile("adam", loss, jit_compile=jit_compile)
-    data = tf.data.Dataset.from_tensor_slices((x, y)).repeat().batch(batch, drop_remainder=True).prefetch(2)
+class Pair:
+    """Two trainings of the same model on the same data.
 
-    def seconds(steps: int, *callbacks: keras.callbacks.Callback) -> float:
+    Args:
+        make: makes the model and its data.
+        jit_compile: whether XLA compiles the steps.
+    """
+
+    def __init__(self, make: Callable[[], Workload], jit_compile: bool) -> None:
+        self._trainings = [self._training(make, jit_compile) for _ in range(2)]
+
+    @staticmethod
+    def _training(make: Callable[[], Workload], jit_compile: bool) -> tuple[keras.Model, tf.data.Dataset]:
+        keras.utils.set_random_seed(0)
+        model, x, y, batch = make()
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile("adam", loss, jit_compile=jit_compile)
+        data = tf.data.Dataset.from_tensor_slices((x, y)).repeat().batch(batch, drop_remainder=True).prefetch(2)
+        return model, data
+
+    def train(self, number: int, steps: int, *callbacks: keras.callbacks.Callback) -> float:
+        """Trains the first or the second model in one epoch of so many steps; returns the seconds of a step."""
+        model, data = self._trainings[number]
         start = time.perf_counter()
         model.fit(data, steps_per_epoch=steps, verbose=0, callbacks=list(callbacks))
         return (time.perf_counter() - start) / steps
 
+    def compare(self, health: LayerHealth, steps: int, turns: int) -> Factor:
+        """Trains the first model plain and the second one with this callback, in turns of so many steps."""
+        shared = Turns(2)
+        in_turn = [InTurn(shared, 0, steps), InTurn(shared, 1, steps, settle=lambda: health.findings)]
+        # The first turn begins an epoch.
+        total = steps * (turns + 1)
+        run([lambda: self.train(0, total, in_turn[0]), lambda: self.train(1, total, health, in_turn[1])], in_turn)
+        plain, observed = (np.array(one.seconds) for one in in_turn)
+        return Factor(tuple((observed / plain)[1:-1].tolist()), float(observed[-1] - plain[-1]))
+
+
+def measure(make: Callable[[], Workload], jit_compile: bool) -> Measured:
+    """Trains the model plain and observed; everything is traced before it is compared."""
+    keras.utils.clear_session()
+    pair = Pair(make, jit_compile)
     with tempfile.TemporaryDirectory() as folder:
-        plain_tracing = seconds(1)
-        plain_step = seconds(8)
-        factors = {}
-        observed_tracing = 0.0
-        turn = min(max(round(TURN_SECONDS / plain_step), FEWEST), MOST)
-        for interval in INTERVALS:
-            callback = LayerHealth(f"{folder}/{interval}", update_freq=interval)
-            warm = seconds(1, callback)
-            observed_tracing = observed_tracing or warm
-            factors[interval] = _in_turns(seconds, max(turn, interval), callback, _turns(interval))
-        never = LayerHealth(f"{folder}/never", update_freq=10**9)
-        seconds(1, never)
-        return Measured(
-            plain_step,
-            factors,
-            _in_turns(seconds, turn, never),
-            plain_tracing - plain_step,
-            observed_tracing - plain_step,
-            _record_bytes(pathlib.Path(folder, "1")),
-        )
+        plain_first = pair.train(0, 1)
+        plain_step = pair.train(0, FEWEST_STEPS)
+        callbacks = {interval: LayerHealth(f"{folder}/{interval}", update_freq=interval) for interval in INTERVALS}
+        observed_first = pair.train(1, 1, callbacks[1])
+        factors = {interval: _factor(pair, callback, interval, plain_step) for interval, callback in callbacks.items()}
+        unobserved = _factor(pair, LayerHealth(f"{folder}/never", update_freq=10**9), 1, plain_step)
+        every = factors[1]
+        if every is None or unobserved is None:
+            raise ValueError(f"{FEWEST_STEPS} plain steps take longer than {LONGEST} s.")
+        size = _record_bytes(pathlib.Path(folder, "1"))
+        return Measured(plain_step, factors, unobserved, every.end, plain_first, observed_first, size)
 
 
-def _turns(interval: int) -> int:
-    return TURNS if interval == 1 else 1 if interval >= SEEN_ONCE else OF_INTERVALS
-
-
-def _in_turns(
-    seconds: Callable[..., float], steps: int, callback: keras.callbacks.Callback, turns: int = OF_INTERVALS
-) -> Factor:
-    pairs = [(seconds(steps, callback), seconds(steps)) for _ in range(turns)]
-    return Factor(tuple(observed / plain for observed, plain in pairs))
+def _factor(pair: Pair, callback: LayerHealth, interval: int, plain_step: float) -> Factor | None:
+    """None if a turn takes too long."""
+    steps = max(round(TURN_SECONDS / plain_step), FEWEST_STEPS)
+    steps = -(-steps // interval) * interval
+    seconds = steps * plain_step
+    if seconds > LONGEST:
+        return None
+    # Traces both kinds of steps.
+    pair.train(1, min(interval, FEWEST_STEPS) + 1, callback)
+    turns = round(SECONDS / seconds)
+    return pair.compare(callback, steps, min(max(turns, FEWEST if interval == 1 else 1), MOST))
 
 
 def _record_bytes(folder: pathlib.Path) -> float:

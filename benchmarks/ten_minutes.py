@@ -10,10 +10,9 @@ thread here: all that they take is counted.
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +27,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from benchmarks.in_turns import InTurn, Turns, run
 from benchmarks.page import machine, replace_section, table
 from benchmarks.real_networks.networks import BATCH, NETWORKS, SIDE
 from tb_activations import LayerHealth, load
@@ -45,63 +45,6 @@ class Took(NamedTuple):
     plain: NDArray[np.float64]
     observed: NDArray[np.float64]
     epoch: int
-
-
-class Turns:
-    """Lets one of several threads run at a time; each hands over to the next that has not ended."""
-
-    def __init__(self, count: int) -> None:
-        self._running = list(range(count))
-        self._now = 0
-        self._changed = threading.Condition()
-
-    def wait(self, number: int) -> None:
-        """Returns when it is this thread's turn."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._now == number)
-
-    def hand_over(self, number: int, *, for_good: bool = False) -> None:
-        """Ends this thread's turn, perhaps its last."""
-        with self._changed:
-            later = [*range(number + 1, max(self._running) + 1), *range(number + 1)]
-            if for_good:
-                self._running.remove(number)
-            self._now = next((one for one in later if one in self._running), -1)
-            self._changed.notify_all()
-
-
-class InTurn(keras.callbacks.Callback):
-    """Hands over after every step, and counts the seconds of this training's own turns.
-
-    Attributes:
-        seconds: of each turn: one step, with what ends an epoch before it.
-    """
-
-    async_safe = False
-
-    def __init__(self, turns: Turns, number: int) -> None:
-        super().__init__()
-        self.seconds: list[float] = []
-        self._turns, self._number = turns, number
-        self._before, self._began = 0.0, time.perf_counter()
-
-    def clock(self) -> float:
-        """Seconds of all own turns so far."""
-        return self._before + time.perf_counter() - self._began
-
-    def begin(self) -> None:
-        self._turns.wait(self._number)
-        self._began = time.perf_counter()
-
-    def end(self, *, for_good: bool = False) -> None:
-        took = time.perf_counter() - self._began
-        self._before += took
-        self.seconds.append(took)
-        self._turns.hand_over(self._number, for_good=for_good)
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.end()
-        self.begin()
 
 
 class Ending(keras.callbacks.Callback):
@@ -144,18 +87,12 @@ def _trained(seconds: float, folder: str) -> Took:
 
     def train(number: int) -> None:
         model, x, y = trainings[number]
-        in_turn[number].begin()
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
         # One iterator for all epochs, as in `benchmarks.remote`.
         data = tf.data.Dataset.from_tensor_slices((x, y)).repeat().batch(BATCH).prefetch(2)
         model.fit(data, steps_per_epoch=len(x) // BATCH, epochs=10**6, verbose=0, callbacks=callbacks[number])
-        in_turn[number].end(for_good=True)
 
-    threads = [threading.Thread(target=train, args=(number,)) for number in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run([functools.partial(train, number) for number in range(2)], in_turn)
     return Took(np.array(in_turn[0].seconds), np.array(in_turn[1].seconds), len(trainings[0][1]) // BATCH)
 
 

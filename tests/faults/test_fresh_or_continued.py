@@ -263,7 +263,8 @@ def test_a_training_of_parts_is_resumed(tmp_path: Path, is_restored: bool) -> No
     if is_restored:
         assert runs == {"run": upto(3 * STEPS)}
     else:
-        assert len(runs) == 2 and runs["run"] == upto(2 * STEPS)
+        assert len(runs) == 2
+        assert runs["run"] == upto(2 * STEPS)
 
 
 def test_an_earlier_fold_is_found_again_among_the_others(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ FEWEST_STEPS = 8
 SECONDS, LONGEST = 60, 600
 """Of plain training for a factor, unless a single turn takes longer; and of that turn, if it is measured at all."""
 FEWEST, MOST = 7, 40
-"""Turns; fewer only where an interval is long."""
+"""Turns where every step is observed; half as many, and fewer if they are long, for other intervals."""
 INTERVALS = (1, 4, 16, 64, 256)
 
 
@@ -129,7 +129,8 @@ def _factor(pair: Pair, callback: LayerHealth, interval: int, plain_step: float)
     # Traces both kinds of steps.
     pair.train(1, min(interval, FEWEST_STEPS) + 1, callback)
     turns = round(SECONDS / seconds)
-    return pair.compare(callback, steps, min(max(turns, FEWEST if interval == 1 else 1), MOST))
+    fewest, most = (FEWEST, MOST) if interval == 1 else (1, MOST // 2)
+    return pair.compare(callback, steps, min(max(turns, fewest), most))
 
 
 def _record_bytes(folder: pathlib.Path) -> float:

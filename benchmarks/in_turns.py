@@ -43,7 +43,8 @@ class InTurn(keras.callbacks.Callback):
         settle: called at the end of each turn, within its time.
 
     Attributes:
-        seconds: of each turn: its steps, with what ends an epoch before them. What follows the last step is the last.
+        seconds: of each turn: its steps, with what ends an epoch before them. The last but one is what ends the
+            training, the last what Keras does after all callbacks: tf.data may take 20 s to delete an iterator.
     """
 
     async_safe = False
@@ -72,8 +73,14 @@ class InTurn(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._left -= 1
         if not self._left:
-            self.end()
-            self.begin()
+            self._next_turn()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self._next_turn()
+
+    def _next_turn(self) -> None:
+        self.end()
+        self.begin()
 
 
 def run(trainings: Sequence[Callable[[], Any]], in_turn: Sequence[InTurn]) -> None:

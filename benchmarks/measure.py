@@ -22,8 +22,8 @@ FEWEST_STEPS = 8
 """Of a turn: it ends when its last record is judged, which another step would hide."""
 SECONDS, LONGEST = 60, 600
 """Of plain training for a factor, unless a single turn takes longer; and of that turn, if it is measured at all."""
-FEWEST, MOST = 7, 40
-"""Turns where every step is observed; half as many, and fewer if they are long, for other intervals."""
+FEWEST, MOST, OTHERS = 7, 30, 10
+"""Turns where every step is observed, and at most where some are."""
 INTERVALS = (1, 4, 16, 64, 256)
 
 
@@ -98,7 +98,8 @@ class Pair:
         total = steps * (turns + 1)
         run([lambda: self.train(0, total, in_turn[0]), lambda: self.train(1, total, health, in_turn[1])], in_turn)
         plain, observed = (np.array(one.seconds) for one in in_turn)
-        return Factor(tuple((observed / plain)[1:-1].tolist()), float(observed[-1] - plain[-1]))
+        end = turns + 1
+        return Factor(tuple((observed / plain)[1:end].tolist()), float(observed[end] - plain[end]))
 
 
 def measure(make: Callable[[], Workload], jit_compile: bool) -> Measured:
@@ -129,7 +130,7 @@ def _factor(pair: Pair, callback: LayerHealth, interval: int, plain_step: float)
     # Traces both kinds of steps.
     pair.train(1, min(interval, FEWEST_STEPS) + 1, callback)
     turns = round(SECONDS / seconds)
-    fewest, most = (FEWEST, MOST) if interval == 1 else (1, MOST // 2)
+    fewest, most = (FEWEST, MOST) if interval == 1 else (1, OTHERS)
     return pair.compare(callback, steps, min(max(turns, fewest), most))
 
 

@@ -93,7 +93,8 @@ def _trained(seconds: float, folder: str) -> Took:
         model.fit(data, steps_per_epoch=len(x) // BATCH, epochs=10**6, verbose=0, callbacks=callbacks[number])
 
     run([functools.partial(train, number) for number in range(2)], in_turn)
-    return Took(np.array(in_turn[0].seconds), np.array(in_turn[1].seconds), len(trainings[0][1]) // BATCH)
+    plain, observed = (np.array(one.seconds[:-1]) for one in in_turn)
+    return Took(plain, observed, len(trainings[0][1]) // BATCH)
 
 
 def _rows(took: Took, steps: NDArray[np.int64]) -> Iterator[list[str]]:

@@ -20,7 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import FEWEST_STEPS, INTERVALS, LONGEST, MOST, OTHERS, TURN_SECONDS, Measured, measure
+from benchmarks.measure import EVERY, FEWEST_STEPS, INTERVALS, LONGEST, SOME, TURN_SECONDS, Measured, measure
 from benchmarks.models import WORKLOADS
 from benchmarks.page import machine, replace_section, table, today, with_others
 
@@ -85,7 +85,7 @@ def _section(rows: Sequence[Sequence[str]]) -> str:
 {machine("tensorflow", "keras")}.
 
 Time of observed over plain training by the interval between observed steps (`update_freq`): median (10th-90th
-percentile) of up to {MOST} turns where every step is observed, else of up to {OTHERS}, fewer if they are long. Two
+percentile) of up to {EVERY[1]} turns where every step is observed, else of up to {SOME[1]}, fewer if they are long. Two
 trainings take turns in one process, about {TURN_SECONDS} second each, at least {FEWEST_STEPS} steps and one observed
 step; a turn ends when its last record is judged. Everything on, random data, one thread. "Not observed" has the
 callback, but no observed step. "End of the epoch" is what pictures, histograms and the rest take there, with every step

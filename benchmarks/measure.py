@@ -20,10 +20,10 @@ TURN_SECONDS = 1
 """Of plain training in a turn: the machine is slower for some seconds, then faster again."""
 FEWEST_STEPS = 8
 """Of a turn: it ends when its last record is judged, which another step would hide."""
-SECONDS, LONGEST = 60, 600
-"""Of plain training for a factor, unless a single turn takes longer; and of that turn, if it is measured at all."""
-FEWEST, MOST, OTHERS = 7, 30, 10
-"""Turns where every step is observed, and at most where some are."""
+EVERY, SOME = (7, 30, 60), (1, 10, 20)
+"""Turns at least, at most, and seconds of plain training for a factor: where every step is observed, where some are."""
+LONGEST = 600
+"""Seconds of plain training in a turn that is measured."""
 INTERVALS = (1, 4, 16, 64, 256)
 
 
@@ -94,12 +94,10 @@ class Pair:
         """Trains the first model plain and the second one with this callback, in turns of so many steps."""
         shared = Turns(2)
         in_turn = [InTurn(shared, 0, steps), InTurn(shared, 1, steps, settle=lambda: health.findings)]
-        # The first turn begins an epoch.
-        total = steps * (turns + 1)
+        total = steps * turns
         run([lambda: self.train(0, total, in_turn[0]), lambda: self.train(1, total, health, in_turn[1])], in_turn)
         plain, observed = (np.array(one.seconds) for one in in_turn)
-        end = turns + 1
-        return Factor(tuple((observed / plain)[1:end].tolist()), float(observed[end] - plain[end]))
+        return Factor(tuple((observed / plain)[:turns].tolist()), float(observed[turns] - plain[turns]))
 
 
 def measure(make: Callable[[], Workload], jit_compile: bool) -> Measured:
@@ -111,8 +109,11 @@ def measure(make: Callable[[], Workload], jit_compile: bool) -> Measured:
         plain_step = pair.train(0, FEWEST_STEPS)
         callbacks = {interval: LayerHealth(f"{folder}/{interval}", update_freq=interval) for interval in INTERVALS}
         observed_first = pair.train(1, 1, callbacks[1])
-        factors = {interval: _factor(pair, callback, interval, plain_step) for interval, callback in callbacks.items()}
-        unobserved = _factor(pair, LayerHealth(f"{folder}/never", update_freq=10**9), 1, plain_step)
+        factors = {
+            interval: _factor(pair, callback, interval, plain_step, EVERY if interval == 1 else SOME)
+            for interval, callback in callbacks.items()
+        }
+        unobserved = _factor(pair, LayerHealth(f"{folder}/never", update_freq=10**9), 1, plain_step, SOME)
         every = factors[1]
         if every is None or unobserved is None:
             raise ValueError(f"{FEWEST_STEPS} plain steps take longer than {LONGEST} s.")
@@ -120,18 +121,19 @@ def measure(make: Callable[[], Workload], jit_compile: bool) -> Measured:
         return Measured(plain_step, factors, unobserved, every.end, plain_first, observed_first, size)
 
 
-def _factor(pair: Pair, callback: LayerHealth, interval: int, plain_step: float) -> Factor | None:
+def _factor(
+    pair: Pair, callback: LayerHealth, interval: int, plain_step: float, turns: tuple[int, int, float]
+) -> Factor | None:
     """None if a turn takes too long."""
     steps = max(round(TURN_SECONDS / plain_step), FEWEST_STEPS)
     steps = -(-steps // interval) * interval
-    seconds = steps * plain_step
-    if seconds > LONGEST:
+    turn = steps * plain_step
+    if turn > LONGEST:
         return None
     # Traces both kinds of steps.
     pair.train(1, min(interval, FEWEST_STEPS) + 1, callback)
-    turns = round(SECONDS / seconds)
-    fewest, most = (FEWEST, MOST) if interval == 1 else (1, OTHERS)
-    return pair.compare(callback, steps, min(max(turns, fewest), most))
+    fewest, most, seconds = turns
+    return pair.compare(callback, steps, min(max(round(seconds / turn), fewest), most))
 
 
 def _record_bytes(folder: pathlib.Path) -> float:

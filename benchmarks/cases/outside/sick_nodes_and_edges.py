@@ -105,7 +105,7 @@ def products_into_a_sigmoid() -> Training:
     personal = layers.Activation("sigmoid", name="personal")(product)
     body = layers.Concatenate(name="scores")([personal, popular])
     model = keras.Model([users, items, popular], layers.Dense(1, activation="sigmoid", name="bought")(body))
-    return Training(compiled(model, keras.optimizers.Adam(0.003), "binary_crossentropy"), x, y, epochs=10)
+    return Training(compiled(model, keras.optimizers.SGD(0.1), "binary_crossentropy"), x, y, epochs=10)
 
 
 @outside_sick(
@@ -158,5 +158,5 @@ def powers_of_raw_edges() -> Training:
     body = layers.Flatten(name="flatten")(body)
     model = keras.Model(inputs, layers.Dense(len(y), use_bias=False, name="right")(body))
     return Training(
-        compiled(model, keras.optimizers.SGD(0.01), squared_distance), nodes, y, epochs=20, constant_loss=constant
+        compiled(model, keras.optimizers.SGD(0.03), squared_distance), nodes, y, epochs=20, constant_loss=constant
     )

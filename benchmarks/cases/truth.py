@@ -107,7 +107,8 @@ def exploding_gradient(measured: Measurements) -> Iterator[Fact]:
     another one explodes.
     """
     is_early = [loss > measured.reference_loss / 2 for loss in measured.losses]
-    base = measured.constant_loss if math.isfinite(measured.constant_loss) else measured.losses[0]
+    # The loss of a policy may be negative.
+    base = abs(measured.constant_loss if math.isfinite(measured.constant_loss) else measured.losses[0])
     blown_up = _ever(measured, [loss > 1000 * base for loss in measured.losses])
     risen = _ever(measured, [loss > 20 * base for loss in measured.losses])
     found = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,11 @@ def told(measurements: Measurements) -> list[tuple[str, bool, int]]:
 
 def test_a_layer_that_is_well_has_no_fact() -> None:
     assert told(measured(losses=(2.3, 1, 0.5, 0.2, 0.1, 0.1), active=[[0.4, 0.6]] * EPOCHS)) == []
+
+
+def test_a_loss_below_zero_is_not_an_explosion() -> None:
+    falling = measured(losses=(-0.05, -0.2, -0.4, -0.5, -0.6, -0.6))
+    assert told(dataclasses.replace(falling, constant_loss=math.nan)) == []
 
 
 HALF_DEAD, ALIVE, THIRD_DEAD = [0.0, 0.5], [0.1, 0.5], [0.0, 0.4, 0.5]

@@ -21,7 +21,7 @@ NONFINITE = "nonfinite"
 WHOLE_ROW = -1
 """Stands for the row of a layer in findings about the training as a whole: they may cause and follow any other."""
 
-_BEFORE_NONFINITE = ("nonfinite_data", "exploding_gradient")
+_BEFORE_NONFINITE = ("nonfinite_data", "exploding_gradient", "nonfinite_loss")
 """Rules whose findings explain the first non-finite value, the most likely first."""
 
 Name = TypeVar("Name", str, tuple[str, str])

@@ -72,6 +72,30 @@ def test_a_loss_that_is_nan_because_of_a_layer_is_not_the_loss_function() -> Non
     assert {finding.rule for finding in findings} == {"nonfinite"}
 
 
+BACKWARD = {"gradient_nonfinite": 9.0, "weight_gradient_nonfinite": 9.0}
+EVERYTHING = {**BACKWARD, "nonfinite": 9.0, "weight_nonfinite": 9.0}
+
+
+def test_a_loss_that_is_nan_is_the_root_of_what_its_gradients_destroy() -> None:
+    first = record(SPEC, 1, loss=NAN, values=dict.fromkeys(EVERY_LAYER, BACKWARD))
+    later = [record(SPEC, step, loss=NAN, values=dict.fromkeys(EVERY_LAYER, EVERYTHING)) for step in (2, 3)]
+    root, *others = opened([record(SPEC, 0), first, *later])
+    assert (root.rule, root.since_step, root.checks, root.root) == ("nonfinite_loss", 1, 3, None)
+    assert {(one.rule, one.layer, one.root) for one in others} == {
+        ("nonfinite", layer, root.id) for layer in EVERY_LAYER
+    }
+
+
+def test_a_finite_loss_is_not_the_root_of_its_gradients() -> None:
+    findings = opened([record(SPEC, 0), record(SPEC, 1, values=dict.fromkeys(EVERY_LAYER, BACKWARD))])
+    assert {finding.rule for finding in findings} == {"nonfinite"}
+
+
+def test_a_loss_of_lost_weights_is_not_their_root() -> None:
+    lost = [record(SPEC, step, loss=NAN, values=dict.fromkeys(EVERY_LAYER, EVERYTHING)) for step in (4, 5)]
+    assert {finding.rule for finding in opened([record(SPEC, 0), *lost])} == {"nonfinite"}
+
+
 def test_a_step_that_loss_scaling_skips_is_a_note() -> None:
     (finding,) = opened([record(SPEC, 0, loss=float("inf"), loss_scale=1024.0)], ["nonfinite_loss"])
     assert finding.severity is Severity.NOTE

@@ -1,4 +1,4 @@
-"""A loss that is NaN or infinite although every layer is finite."""
+"""A loss that is NaN or infinite although the outputs and weights of every layer are finite."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from tb_activations.health.rules.base import (
     TrainingRule,
 )
 from tb_activations.health.rules.batch_row import bad_replica, bad_row_in_words, lost_row
+from tb_activations.health.rules.nan_origin import Origin
+from tb_activations.health.rules.usual_causes import to_standardize
 from tb_activations.health.rules.window import trailing
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
@@ -43,7 +45,12 @@ class NonFiniteLoss(TrainingRule):
     title: ClassVar[str] = "Loss is NaN or infinite"
     why: ClassVar[str] = "A loss that is not finite says nothing about the model, and its gradient may be wrong."
     signs: ClassVar[tuple[Sign, ...]] = (LOSS,)
-    causes: ClassVar[tuple[Cause, ...]] = (Cause("nonfinite_data", ANYWHERE), Cause("unfit_head", ANYWHERE))
+    causes: ClassVar[tuple[Cause, ...]] = (
+        Cause("nonfinite_data", ANYWHERE),
+        Cause("unfit_head", ANYWHERE),
+        # The square of a huge output overflows.
+        Cause("exploding_gradient", ANYWHERE),
+    )
     source: ClassVar[str] = "IEEE 754; loss scaling: Micikevicius et al. 2018"
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {"skipped_steps": (1, 1e6)}
     labels: ClassVar[Mapping[str, Label]] = {
@@ -54,8 +61,7 @@ class NonFiniteLoss(TrainingRule):
         flags = history.total("loss_nonfinite")
         if np.isnan(flags[-1]):
             return Outcome.NOT_APPLICABLE
-        is_elsewhere = any(finding.rule == "nonfinite" and finding.severity is not Severity.NOTE for finding in known)
-        if flags[-1] != 1 or is_elsewhere:
+        if flags[-1] != 1 or (earlier is None and _began_elsewhere(history.step, known)):
             return Outcome.OK
         checks = earlier.checks + 1 if earlier else 1
         began = earlier.since_step if earlier else int(history.steps[-trailing(flags == 1)])
@@ -65,15 +71,16 @@ class NonFiniteLoss(TrainingRule):
         words = Explanation(
             message=(
                 f"The loss is NaN or infinite in {checks} observed {'step' if checks == 1 else 'steps in a row'} (none "
-                f"allowed), since step {began}, while the outputs, gradients and weights of every layer are finite: it "
-                f"begins in the loss function or the targets.{where}{_ranges(history)}"
+                f"allowed), since step {began}. The outputs and weights of every layer were finite in that step: it "
+                f"began in the loss function or the targets.{where}{_ranges(history)}"
             ),
             might_be_wrong=(
                 "Loss scaling finds its range by overflowing now and then, and skips such steps."
                 if is_skipped
                 else "Layers that are not observed may hold the NaN."
             ),
-            advice=(
+            advice=to_standardize(history)
+            + (
                 "Check the loss function for the logarithm or square root of a number that can be zero or negative, "
                 "division by zero and overflow of exp; clip its argument (keras.ops.maximum(value, 1e-7)). Check that "
                 "the targets have the range that the loss expects."
@@ -94,7 +101,17 @@ class NonFiniteLoss(TrainingRule):
     @staticmethod
     def headline(finding: Finding) -> str:
         del finding
-        return "the loss is NaN or infinite, all layers are finite"
+        return "the loss of finite outputs is NaN or infinite"
+
+
+def _began_elsewhere(step: int, known: Sequence[OpenFinding]) -> bool:
+    """Whether a layer has values that are not finite, unless they are the gradients of this step's loss."""
+    return any(
+        finding.rule == "nonfinite"
+        and finding.severity is not Severity.NOTE
+        and not (finding.since_step == step and finding.evidence.origin == Origin.LOSS.value)
+        for finding in known
+    )
 
 
 def _ranges(history: History) -> str:

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from tb_activations.health.verdict import headline
 from tb_activations.records.columns import STEP_COLUMNS
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import RunSpec
@@ -191,6 +192,7 @@ def test_weights_lost_between_two_observed_steps_have_an_unknown_origin() -> Non
     records = [record(SPEC, 0), record(SPEC, 10), record(SPEC, 20, values={"a": BAD_WEIGHTS})]
     (finding,) = judge(SPEC, records, RULE)[-1].findings
     assert "after step 10, between two observed steps, so its origin is unknown" in finding.message
+    assert headline(finding) == "non-finite weights of unknown origin"
     assert finding.advice.index("inputs and targets") < finding.advice.index("learning rate")
     (first,) = judge(SPEC, records[-1:], RULE)[-1].findings
     assert "before the first observed step" in first.message

@@ -77,11 +77,15 @@ EVERYTHING = {**BACKWARD, "nonfinite": 9.0, "weight_nonfinite": 9.0}
 
 
 def test_a_loss_that_is_nan_is_the_root_of_what_its_gradients_destroy() -> None:
-    first = record(SPEC, 1, loss=NAN, values=dict.fromkeys(EVERY_LAYER, BACKWARD))
-    later = [record(SPEC, step, loss=NAN, values=dict.fromkeys(EVERY_LAYER, EVERYTHING)) for step in (2, 3)]
-    root, *others = opened([record(SPEC, 0), first, *later])
+    classes = {"target_min": -1.0, "target_max": -1.0, "target_nonfinite": 0.0}
+    others = {"target_min": 0.0, "target_max": 9.0, "target_nonfinite": 0.0}
+    first = record(SPEC, 1, loss=NAN, values=dict.fromkeys(EVERY_LAYER, BACKWARD), totals=classes)
+    lost = dict.fromkeys(EVERY_LAYER, EVERYTHING)
+    later = [record(SPEC, step, loss=NAN, values=lost, totals=others) for step in (2, 3)]
+    root, *following = opened([record(SPEC, 0), first, *later])
     assert (root.rule, root.since_step, root.checks, root.root) == ("nonfinite_loss", 1, 3, None)
-    assert {(one.rule, one.layer, one.root) for one in others} == {
+    assert "Data of that step: targets from -1 to -1." in root.message
+    assert {(one.rule, one.layer, one.root) for one in following} == {
         ("nonfinite", layer, root.id) for layer in EVERY_LAYER
     }
 

@@ -141,7 +141,7 @@ GOOD = np.full((4, 3), Outcome.OK, np.uint8)
 def test_a_finding_about_the_training_names_no_layer() -> None:
     whole = finding("nonfinite_loss", WHOLE, Severity.PROBLEM, 3)
     result = verdict(SPEC, [whole], GOOD, list(RULES), {"nonfinite_loss": int(Outcome.PROBLEM)})
-    assert result.sentence == "The loss of finite outputs is NaN or infinite since step 3."
+    assert result.sentence == "The loss is NaN or infinite since step 3."
     assert (result.layer, result.layers_affected, result.rules_checked) == ("", 0, 4)
 
 

@@ -193,7 +193,9 @@ class NonFinite(LayerRule):
     @staticmethod
     def headline(finding: Finding) -> str:
         # A finding stored by another version may have a sign that this version does not know.
-        return _BY_ID[finding.sign].title if finding.sign in _BY_ID else finding.sign
+        title = _BY_ID[finding.sign].title if finding.sign in _BY_ID else finding.sign
+        is_unknown = finding.sign == WEIGHTS.id and finding.origin == Origin.UNSEEN.value and finding.root is None
+        return f"{title} of unknown origin" if is_unknown else title
 
 
 def _counts(history: History, columns: Sequence[str]) -> NDArray[np.float64]:

@@ -63,22 +63,28 @@ class NonFiniteLoss(TrainingRule):
             return Outcome.NOT_APPLICABLE
         if flags[-1] != 1 or (earlier is None and _began_elsewhere(history.step, known)):
             return Outcome.OK
-        checks = earlier.checks + 1 if earlier else 1
-        began = earlier.since_step if earlier else int(history.steps[-trailing(flags == 1)])
-        is_skipped = history.loss_scale > 1 and checks < self.skipped_steps
-        row = earlier.evidence.sample_row if earlier else lost_row(history)
-        where = bad_row_in_words(row, bad_replica(history, began))
+        return self._lasting(history, earlier) if earlier else self._first(history, trailing(flags == 1))
+
+    def _lasting(self, history: History, earlier: OpenFinding) -> Evidence:
+        """Keeps telling what the data were when it began: later outputs are those of lost weights."""
+        checks = earlier.checks + 1
+        is_skipped = self._is_skipped(history, checks)
+        words = earlier.evidence.explain()
+        rest = words.message.removeprefix(_how_often(earlier.checks))
+        words = words._replace(message=_how_often(checks) + rest, might_be_wrong=_doubt(is_skipped=is_skipped))
+        severity = Severity.NOTE if is_skipped else Severity.PROBLEM
+        return earlier.evidence._replace(severity=severity, value=checks, checks=checks, explain=Told(words))
+
+    def _first(self, history: History, checks: int) -> Evidence:
+        began, row = int(history.steps[-checks]), lost_row(history)
+        is_skipped = self._is_skipped(history, checks)
         words = Explanation(
             message=(
-                f"The loss is NaN or infinite in {checks} observed {'step' if checks == 1 else 'steps in a row'} (none "
-                f"allowed), since step {began}. The outputs and weights of every layer were finite in that step: it "
-                f"began in the loss function or the targets.{where}{_ranges(history)}"
+                f"{_how_often(checks)}, since step {began}. The outputs and weights of every layer were finite in that "
+                "step: it began in the loss function or the targets."
+                f"{bad_row_in_words(row, bad_replica(history, began))}{_ranges(history, len(history.steps) - checks)}"
             ),
-            might_be_wrong=(
-                "Loss scaling finds its range by overflowing now and then, and skips such steps."
-                if is_skipped
-                else "Layers that are not observed may hold the NaN."
-            ),
+            might_be_wrong=_doubt(is_skipped=is_skipped),
             advice=to_standardize(history)
             + (
                 "Check the loss function for the logarithm or square root of a number that can be zero or negative, "
@@ -98,10 +104,13 @@ class NonFiniteLoss(TrainingRule):
             sample_row=row,
         )
 
+    def _is_skipped(self, history: History, checks: int) -> bool:
+        return history.loss_scale > 1 and checks < self.skipped_steps
+
     @staticmethod
     def headline(finding: Finding) -> str:
         del finding
-        return "the loss of finite outputs is NaN or infinite"
+        return "the loss is NaN or infinite"
 
 
 def _began_elsewhere(step: int, known: Sequence[OpenFinding]) -> bool:
@@ -114,12 +123,23 @@ def _began_elsewhere(step: int, known: Sequence[OpenFinding]) -> bool:
     )
 
 
-def _ranges(history: History) -> str:
-    """The ranges of the data in the latest step, as far as they were measured."""
+def _how_often(checks: int) -> str:
+    steps = "step" if checks == 1 else "steps in a row"
+    return f"The loss is NaN or infinite in {checks} observed {steps} (none allowed)"
+
+
+def _doubt(*, is_skipped: bool) -> str:
+    if is_skipped:
+        return "Loss scaling finds its range by overflowing now and then, and skips such steps."
+    return "Layers that are not observed may hold the NaN."
+
+
+def _ranges(history: History, place: int) -> str:
+    """The ranges of the data in a step of the window, as far as they were measured."""
     parts = []
     for kind, name in _DATA:
-        least, most, lost = (float(history.total(f"{kind}_{what}")[-1]) for what in ("min", "max", "nonfinite"))
+        least, most, lost = (float(history.total(f"{kind}_{what}")[place]) for what in ("min", "max", "nonfinite"))
         if np.isfinite(least) or lost > 0:
             others = f", {lost:.0f} not finite" if lost > 0 else ""
             parts.append(f"{name} from {number(least)} to {number(most)}{others}")
-    return f" In the last observed step: {'; '.join(parts)}." if parts else ""
+    return f" Data of that step: {'; '.join(parts)}." if parts else ""

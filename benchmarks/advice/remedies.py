@@ -215,6 +215,7 @@ REMEDIES: Mapping[tuple[str, str], Remedy] = {
     ("stuck_gates", "constant"): _whole,
     ("stagnant_weights", "still"): _usual_step,
     ("stagnant_weights", "restless"): _usual_step,
+    ("stagnant_weights", "left_out"): _by_hand("the training step is code"),
     ("no_gradient", "cut"): _by_hand("the path of the gradient is code"),
     ("no_gradient", "zero"): _by_hand("the path of the gradient is code"),
     ("no_gradient", "idle"): _by_hand("the condition is code"),

@@ -235,10 +235,10 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
             from_onset("still", update_ratio=4.3e-8),
             from_onset("still", update_ratio=0.0),
             from_onset("restless", update_ratio=0.37),
+            left_out(kernels("left_out")),
         ],
         "no_gradient": [
             cut_off(kernels("cut")),
-            left_out(kernels("cut")),
             from_onset("zero", weight_gradient_norm=0.0),
             from_start(from_onset("idle", elements=0.0)),
         ],

@@ -50,8 +50,15 @@ def test_a_tiny_gradient_is_a_gradient() -> None:
 
 
 def test_a_layer_that_the_step_leaves_out_is_a_note() -> None:
-    (finding,) = found(spec_with(b=True, out=True), a=np.nan)
-    assert (finding.layer, finding.severity) == ("a", Severity.NOTE)
+    (finding,) = found(spec_with(a=True, b=True), out=np.nan)
+    assert (finding.layer, finding.severity) == ("out", Severity.NOTE)
+
+
+def test_a_layer_that_is_left_out_although_others_learn_from_it_has_a_gradient() -> None:
+    spec = spec_with(b=True, out=True)
+    judgement = judge(spec, records(spec, {"a": np.nan}), RULE)[-1]
+    assert still_open(judgement) == []
+    assert outcome(spec, judgement, "a", 0) == Outcome.NOT_APPLICABLE
 
 
 def test_a_container_is_not_judged_by_its_layers_weights() -> None:

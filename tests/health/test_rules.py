@@ -26,7 +26,8 @@ def test_signs_have_unique_ids_and_titles() -> None:
 def test_causes_are_rules() -> None:
     for rule in RULES.values():
         for causes in (rule.causes, *(rule.causes_of(sign.id) for sign in rule.signs)):
-            assert {cause.rule for cause in causes} <= RULES.keys() - {rule.id}
+            assert {cause.rule for cause in causes} <= RULES.keys()
+            assert not any(cause.rule == rule.id and cause.where.here for cause in causes)
 
 
 def test_every_finding_has_a_declared_sign_and_a_title() -> None:

@@ -81,11 +81,35 @@ def test_a_small_fall_counts_if_nearly_every_loss_is_below_those_before() -> Non
 
 def test_slopes_and_scales_are_not_restless() -> None:
     records = [moving(0.3, step) for step in range(30)]
-    for shape, count in (((10,), 0), ((1, 1, 10), 0), ((10, 1), 0), ((10, 10), 1)):
-        spec = dataclasses.replace(SPEC, weights=(WeightSpec("b/alpha", "b", shape),))
-        assert len(still_open(judge(spec, records, RULE)[-1])) == count
-    spec = dataclasses.replace(SPEC, weights=(WeightSpec("b/kernel", "b", (10, 1)),))
-    assert len(still_open(judge(spec, records, RULE)[-1])) == 1
+    others = [WeightSpec(f"{name}/kernel", name, (10, 10)) for name in ("a", "out")]
+    shapes: dict[str, list[tuple[int, ...]]] = {"alpha": [(10,), (1, 1, 10), (10, 1)], "beta": [(10, 10)], "kernel": [(10, 1)]}
+    is_found = {
+        name: [
+            bool(still_open(judge(dataclasses.replace(SPEC, weights=(*others, weight)), records, RULE)[-1]))
+            for weight in (WeightSpec(f"b/{name}", "b", shape) for shape in alike)
+        ]
+        for name, alike in shapes.items()
+    }
+    assert is_found == {"alpha": [False, False, False], "beta": [True], "kernel": [True]}
+
+
+def left_out(*trained: str) -> list[tuple[str, str, Severity, str | None]]:
+    """What is found of weights if the step differentiates only by these layers."""
+    weights = tuple(WeightSpec(f"{name}/kernel", name, (10, 10)) for name in trained)
+    records = [record(SPEC, step, values={"a": {"update_ratio": np.nan}}) for step in range(12)]
+    findings = still_open(judge(dataclasses.replace(SPEC, weights=weights), records, RULE)[-1])
+    return [(one.layer, one.sign, one.severity, one.root) for one in findings]
+
+
+def test_layers_that_the_step_leaves_out_are_found_where_others_learn_from_them() -> None:
+    assert left_out("b", "out") == [("a", "left_out", Severity.WARNING, None)]
+    last, first = left_out("out")
+    assert last == ("b", "left_out", Severity.WARNING, None)
+    assert first == ("a", "left_out", Severity.WARNING, "stagnant_weights:b:9")
+
+
+def test_layers_that_feed_nothing_trained_may_be_left_out() -> None:
+    assert left_out("a", "b") == left_out("a") == left_out() == []
 
 
 def test_weights_that_grow_from_zero_take_large_steps_at_first() -> None:

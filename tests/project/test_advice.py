@@ -85,7 +85,7 @@ def test_the_advice_of_every_finding_can_be_followed_or_is_left_to_a_person(rule
     try:
         changes = remedy(advised(finding))
     except NotPossible:
-        assert finding.rule in ("no_gradient", "no_learning", "outliers")
+        assert finding.rule in ("no_gradient", "no_learning", "outliers") or finding.sign == "left_out"
     else:
         assert changes
         assert len(control(changes, advised(finding), np.random.default_rng(0))) == len(changes)

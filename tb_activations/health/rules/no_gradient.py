@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import functools
-from collections.abc import Container, Iterator, Mapping
-from typing import ClassVar, NamedTuple
+from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +26,7 @@ from tb_activations.health.rules.base import (
     Sign,
     outcomes_of,
 )
+from tb_activations.health.rules.handed import handed, left_out
 from tb_activations.health.rules.outputs import unweighted
 from tb_activations.health.rules.window import since
 from tb_activations.records.finding import Finding, Outcome, Severity
@@ -77,7 +77,7 @@ class NoGradient(LayerRule):
     }
 
     def judge(self, history: History, earlier: Earlier) -> Answers:
-        known = history.once("gradients", _expected)
+        known = handed(history)
         # The norm covers finite elements only. Without any it is zero, which does not mean a zero gradient.
         is_lost = history.stat("weight_gradient_nonfinite") > 0
         norms = np.where(is_lost, np.nan, history.stat("weight_gradient_norm"))
@@ -98,9 +98,12 @@ class NoGradient(LayerRule):
             row: _zero(history, row, norms[:, row], earlier.get(row), is_unweighted=bool(is_unweighted[row]))
             for row in np.flatnonzero(is_connected & ~has_moved & is_sure).tolist()
         }
+        # Weights that the step leaves out, and what it trains uses, have a gradient that nobody asks for.
+        is_left_out = left_out(history)
+        outcomes[is_left_out] = Outcome.NOT_APPLICABLE
         if history.checks >= self.min_checks:
-            cut = np.flatnonzero(known.is_judged & known.is_cut).tolist()
-            found |= {row: _cut(history, row, known.handed, earlier.get(row)) for row in cut}
+            cut = np.flatnonzero(known.is_judged & known.is_cut & ~is_left_out).tolist()
+            found |= {row: _cut(history, row, known.counts, earlier.get(row)) for row in cut}
         idle = known.is_judged & (history.stat("elements") == 0).all(axis=0)
         if len(history.steps) >= IDLE_CHECKS:
             found |= {row: _idle(history, row, earlier.get(row)) for row in np.flatnonzero(idle).tolist()}
@@ -109,24 +112,6 @@ class NoGradient(LayerRule):
     @staticmethod
     def headline(finding: Finding) -> str:
         return {ZERO.id: "gradient is exactly zero", IDLE.id: "never runs"}.get(finding.sign, "no gradient arrives")
-
-
-class _Expected(NamedTuple):
-    """By layer name the number of weights that the optimizer has; `[layers]`, which are judged, which are cut off."""
-
-    handed: Mapping[str, int]
-    is_judged: NDArray[np.bool_]
-    is_cut: NDArray[np.bool_]
-
-
-def _expected(history: History) -> _Expected:
-    layers, weights = history.spec.layers, history.spec.weights
-    handed = collections.Counter(weight.layer for weight in weights)
-    around = {outer for layer in layers for outer in _around(layer.name)}
-    reached = {weight.layer for weight in weights if weight.has_gradient}
-    is_elsewhere = np.array([_is_counted_elsewhere(layer, around, handed) for layer in layers], bool)
-    is_cut = np.array([bool(weights) and layer.name not in reached for layer in layers], bool)
-    return _Expected(handed, history.is_trained & ~is_elsewhere, is_cut)
 
 
 def _idle(history: History, row: int, earlier: OpenFinding | None) -> Evidence:
@@ -223,23 +208,6 @@ def _explain_zero(layer: LayerSpec, began: int, lone: str, *, is_unweighted: boo
             "that hides everything, rounding, sign or comparison, and saturation at the limits of float32."
         ),
     )
-
-
-def _around(name: str) -> Iterator[str]:
-    """The names of the layers that contain the layer of this name."""
-    while "/" in name:
-        name = name.rpartition("/")[0]
-        yield name
-
-
-def _is_counted_elsewhere(layer: LayerSpec, around: Container[str], handed: Mapping[str, int]) -> bool:
-    """Whether a layer's weights belong to layers inside it or, like those of an RNN's cell, to the layer around it.
-
-    `around` has the names of layers that contain others.
-    """
-    if layer.name in handed:
-        return False
-    return layer.name in around or any(outer and outer in handed for outer in _around(layer.name))
 
 
 def _cut(history: History, row: int, handed_to: Mapping[str, int], earlier: OpenFinding | None) -> Evidence:

@@ -16,6 +16,7 @@ from tb_activations.health.rules.base import (
     BACKWARD,
     HERE,
     Answers,
+    AnyFinding,
     Cause,
     Earlier,
     Evidence,
@@ -24,10 +25,12 @@ from tb_activations.health.rules.base import (
     LayerRule,
     OpenFinding,
     Sign,
+    Where,
     either,
     limit_in_words,
     outcomes_of,
 )
+from tb_activations.health.rules.handed import handed, left_out
 from tb_activations.health.rules.kernels import has_size, kernel_steps
 from tb_activations.health.rules.outputs import unweighted
 from tb_activations.health.rules.progress import is_falling, is_warming_up
@@ -43,9 +46,13 @@ LATEST = 16
 
 RESTLESS = Sign("restless", "update-to-weight ratio, median of the window's last half")
 STILL = Sign("still", "update-to-weight ratio, largest of the window")
+LEFT_OUT = Sign("left_out", "weights that the training step differentiates by", "count")
 
 _TOO_FAST = (Cause("exploding_gradient", ANYWHERE), Cause("learning_rate", ANYWHERE))
 """Possible causes of weights that move too fast."""
+
+_NEARER = (Cause("stagnant_weights", Where(behind=True)),)
+"""Of several layers in a row that a training step leaves out, the last one stands for all."""
 
 _ROUNDING = 1e-6
 """Weight norms with a smaller relative difference are equal within the precision of float32."""
@@ -77,7 +84,7 @@ class StagnantWeights(LayerRule):
     why: ClassVar[str] = (
         "Weights that do not move take no part in training; weights that move too far in a step never settle."
     )
-    signs: ClassVar[tuple[Sign, ...]] = (STILL, RESTLESS)
+    signs: ClassVar[tuple[Sign, ...]] = (STILL, RESTLESS, LEFT_OUT)
     causes: ClassVar[tuple[Cause, ...]] = (
         Cause("learning_rate", ANYWHERE),
         Cause("unfit_head", BACKWARD),
@@ -136,6 +143,9 @@ class StagnantWeights(LayerRule):
         else:
             for row in np.flatnonzero(is_still).tolist():
                 found[row] = self._still(history, row, float(largest[row]), limit, earlier.get(row))
+        if history.checks >= self.min_checks:
+            missing = np.flatnonzero(left_out(history)).tolist()
+            found |= {row: _left_out(history, row, earlier.get(row)) for row in missing}
         return Answers(outcomes, found)
 
     def _is_on_purpose(self, history: History) -> bool:
@@ -190,13 +200,20 @@ class StagnantWeights(LayerRule):
 
     @staticmethod
     def headline(finding: Finding) -> str:
+        if finding.sign == LEFT_OUT.id:
+            return "the training step leaves its weights out"
         if finding.sign == RESTLESS.id:
             return f"weights change by {number(finding.value)} of their norm per step"
         return "weights do not move"
 
     @classmethod
     def causes_of(cls, sign: str) -> tuple[Cause, ...]:
-        return _TOO_FAST if sign == RESTLESS.id else cls.causes
+        return {RESTLESS.id: _TOO_FAST, LEFT_OUT.id: _NEARER}.get(sign, cls.causes)
+
+    @staticmethod
+    def can_cause(finding: AnyFinding, effect: str) -> bool:
+        is_alike = effect != "stagnant_weights" or finding.sign == LEFT_OUT.id
+        return is_alike and finding.severity is not Severity.NOTE
 
 
 def _usual_steps(history: History) -> NDArray[np.float64]:
@@ -224,6 +241,40 @@ def _moves_unseen(history: History, limit: float) -> NDArray[np.bool_]:
 
 def _samples(history: History) -> int:
     return history.once_a_step("samples", lambda _: int(np.nansum(history.total("samples"))))
+
+
+def _left_out(history: History, row: int, earlier: OpenFinding | None) -> Evidence:
+    layers, counts = history.spec.layers, handed(history).counts
+    learning = (layers[other].name for other in np.flatnonzero(history.graph.reaches[row]).tolist())
+    return Evidence(
+        severity=Severity.WARNING,
+        sign=LEFT_OUT,
+        value=0.0,
+        threshold=1.0,
+        samples=_samples(history),
+        checks=earlier.checks + 1 if earlier else history.checks,
+        since_step=history.first_step,
+        explain=functools.partial(
+            _explain_left_out, layers[row].name, next(name for name in learning if name in counts), history.first_step
+        ),
+    )
+
+
+def _explain_left_out(layer: str, learning: str, began: int) -> Explanation:
+    return Explanation(
+        message=(
+            f"The weights of {layer} do not move: the training step differentiates by 0 of them (threshold 1), since "
+            f"step {began}, although they are trainable and {learning} learns from their outputs."
+        ),
+        might_be_wrong=(
+            "A training step may leave them out on purpose, or assign them by hand. Set trainable=False to clear this "
+            "finding."
+        ),
+        advice=(
+            f"Check the list of weights in the training step: model.trainable_variables has those of {layer}, if that "
+            "layer creates them with add_weight. If they are to stay as they are, set trainable=False."
+        ),
+    )
 
 
 def _explain_still(layer: LayerSpec, largest: float, limit: float, began: int, rate: float) -> Explanation:

@@ -82,7 +82,11 @@ def test_a_small_fall_counts_if_nearly_every_loss_is_below_those_before() -> Non
 def test_slopes_and_scales_are_not_restless() -> None:
     records = [moving(0.3, step) for step in range(30)]
     others = [WeightSpec(f"{name}/kernel", name, (10, 10)) for name in ("a", "out")]
-    shapes: dict[str, list[tuple[int, ...]]] = {"alpha": [(10,), (1, 1, 10), (10, 1)], "beta": [(10, 10)], "kernel": [(10, 1)]}
+    shapes: dict[str, list[tuple[int, ...]]] = {
+        "alpha": [(10,), (1, 1, 10), (10, 1)],
+        "beta": [(10, 10)],
+        "kernel": [(10, 1)],
+    }
     is_found = {
         name: [
             bool(still_open(judge(dataclasses.replace(SPEC, weights=(*others, weight)), records, RULE)[-1]))

@@ -25,6 +25,7 @@ from tb_activations.recording.sample_ids import SampleId
 from tb_activations.recording.settings import Clocks, EpochFreq, check_count, checked_settings
 from tb_activations.records.arguments import invalid
 from tb_activations.records.finding import Finding
+from tb_activations.records.specs import SEVERAL
 from tb_activations.snapshots.settings import ImageScale, watch_settings
 from tb_activations.snapshots.watch import Watch
 from tb_activations.taps.fingerprint import fingerprint
@@ -157,7 +158,7 @@ class Recorder:
         # Of several processes that train together one writes; the others judge alike.
         self._is_writing = is_chief(self._strategy)
         output = output_for(settings.log_dir, clocks) if self._is_writing else NoOutput()
-        name = " + ".join(model.name for model in self._models.values())
+        name = SEVERAL.join(model.name for model in self._models.values())
         self._pipeline = pipeline_for(settings, name, output, self._stop, clocks)
         self._watch = (
             Watch(self._snapshot_settings, settings.layers, settings.snapshot_overhead, clock)

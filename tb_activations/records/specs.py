@@ -77,11 +77,16 @@ class WeightSpec:
     has_gradient: bool = True
 
 
+SEVERAL = " + "
+"""Between the names of several models that a run records; their names precede those of their layers."""
+
+
 @dataclasses.dataclass(frozen=True)
 class RunSpec:
     """What stays the same over a run: the rows of its tables and how it was judged and written.
 
     Attributes:
+        model: its name; with `SEVERAL`, of several.
         layers: rows in call order; single calls follow the layer they belong to.
         thresholds: rule id to parameter name to value, as the rules were run.
         cadence: the callback's arguments that decide which steps are observed.

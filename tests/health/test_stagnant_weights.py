@@ -7,7 +7,7 @@ import numpy as np
 
 from tb_activations.records.columns import STEP_COLUMNS
 from tb_activations.records.finding import Finding, Outcome, Severity
-from tb_activations.records.specs import WeightSpec
+from tb_activations.records.specs import RunSpec, WeightSpec
 from tb_activations.records.step_record import StepRecord
 from tests.health.trainings import chain, judge, outcome, record, still_open
 
@@ -97,11 +97,11 @@ def test_slopes_and_scales_are_not_restless() -> None:
     assert is_found == {"alpha": [False, False, False], "beta": [True], "kernel": [True]}
 
 
-def left_out(*trained: str) -> list[tuple[str, str, Severity, str | None]]:
+def left_out(*trained: str, spec: RunSpec = SPEC) -> list[tuple[str, str, Severity, str | None]]:
     """What is found of weights if the step differentiates only by these layers."""
     weights = tuple(WeightSpec(f"{name}/kernel", name, (10, 10)) for name in trained)
-    records = [record(SPEC, step, values={"a": {"update_ratio": np.nan}}) for step in range(12)]
-    findings = still_open(judge(dataclasses.replace(SPEC, weights=weights), records, RULE)[-1])
+    records = [record(spec, step) for step in range(12)]
+    findings = still_open(judge(dataclasses.replace(spec, weights=weights), records, RULE)[-1])
     return [(one.layer, one.sign, one.severity, one.root) for one in findings]
 
 
@@ -114,6 +114,12 @@ def test_layers_that_the_step_leaves_out_are_found_where_others_learn_from_them(
 
 def test_layers_that_feed_nothing_trained_may_be_left_out() -> None:
     assert left_out("a", "b") == left_out("a") == left_out() == []
+
+
+def test_a_step_of_one_model_may_leave_another_out() -> None:
+    spec = chain("generator/a", "discriminator/b")
+    assert left_out("discriminator/b", spec=spec) != []
+    assert left_out("discriminator/b", spec=dataclasses.replace(spec, model="g + d")) == []
 
 
 def test_weights_that_grow_from_zero_take_large_steps_at_first() -> None:

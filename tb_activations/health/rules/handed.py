@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
-from tb_activations.records.specs import LayerSpec
+from tb_activations.records.specs import SEVERAL, LayerSpec
 
 
 class Handed(NamedTuple):
@@ -53,8 +53,12 @@ def _handed(history: History) -> Handed:
 def _left_out(history: History) -> NDArray[np.bool_]:
     counts, is_judged, is_cut = handed(history)
     is_missing = np.array([layer.name not in counts for layer in history.spec.layers], bool)
-    is_learning = is_judged & ~is_cut
-    result: NDArray[np.bool_] = is_judged & is_missing & is_cut & history.graph.reaches[:, is_learning].any(axis=1)
+    learns = history.graph.reaches & (is_judged & ~is_cut)
+    if SEVERAL in history.spec.model:
+        # A step of the discriminator leaves the generator out.
+        models = np.array([layer.name.partition("/")[0] for layer in history.spec.layers])
+        learns &= models[:, None] == models
+    result: NDArray[np.bool_] = is_judged & is_missing & is_cut & learns.any(axis=1)
     return result
 
 

@@ -48,10 +48,12 @@ export function fixOf(finding: Finding, layer: Layer | null, known: Rates): Fix 
     case "loss_spike":
       return clipped(rates);
     case "nonfinite":
-      return finding.origin === "data" ? finiteRows() : clipped(rates);
+      return broken(finding, rates);
     case "nonfinite_data":
       return finiteRows();
     case "stagnant_weights":
+      // What the training step trains is in the user's own code.
+      if (finding.sign === "left_out") return null;
       return learningRate(rates, finding.sign === "still" ? 10 : LOWER);
     case "learning_rate":
       return learningRate(rates, finding.sign === "too_low" || finding.sign === "zero" ? 10 : LOWER);
@@ -140,6 +142,16 @@ function clipped(rates: AdvisedRates): Fix {
     about: "Clip gradients and lower the learning rate, before fit",
     code: `model.optimizer.clipnorm = 1.0\n${learningRate(rates, LOWER).code}`,
   };
+}
+
+/** By where NaN began. No gradient of a loss that is NaN can be clipped. */
+function broken(finding: Finding, rates: AdvisedRates): Fix | null {
+  if (finding.origin === "data") return finiteRows();
+  if (finding.origin === "loss") return null;
+  if (finding.origin === "unseen") {
+    return { about: "Observe every step, to see where it begins", code: "LayerHealth(log_dir, update_freq=1)" };
+  }
+  return clipped(rates);
 }
 
 function finiteRows(): Fix {

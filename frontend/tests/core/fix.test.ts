@@ -38,6 +38,16 @@ describe("the suggested change", () => {
     expect(codeOf({ rule: "nonfinite", origin: "data" })).toContain("np.isfinite(x)");
   });
 
+  it("clips no NaN of the loss, and observes what was not seen", () => {
+    expect(codeOf({ rule: "nonfinite", origin: "loss" })).toBeUndefined();
+    expect(codeOf({ rule: "nonfinite", origin: "unseen" })).toBe("LayerHealth(log_dir, update_freq=1)");
+    expect(codeOf({ rule: "nonfinite", origin: "unknown" })).toContain("clipnorm = 1.0");
+  });
+
+  it("leaves the user's own training step to the user", () => {
+    expect(codeOf({ rule: "stagnant_weights", sign: "left_out" })).toBeUndefined();
+  });
+
   it("raises a rate that is too low", () => {
     expect(codeOf({ rule: "stagnant_weights", sign: "still" })).toBe("model.optimizer.learning_rate = 3  # was 0.3");
   });

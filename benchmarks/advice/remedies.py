@@ -229,6 +229,7 @@ REMEDIES: Mapping[tuple[str, str], Remedy] = {
     ("unfit_head", "classes"): lambda advised: [LabelsFromZero()],
     ("unfit_head", "target_probability"): lambda advised: [TargetsBetween(0.0, 1.0)],
     ("unfit_head", "output_probability"): lambda advised: [FromLogits()],
+    ("unfit_head", "target_sum"): _by_hand("the targets are made by code"),
     ("unfit_head", "batch_axis"): lambda advised: [ClassAxis(advised.layers)],
     ("attention_logits", "logit"): _slower,
     ("attention_collapse", "entropy"): _slower,

@@ -251,6 +251,14 @@ STEP_STATISTICS = (
         "",
         "linear",
     ),
+    Statistic(
+        "target_sum_min",
+        "Target sum, min",
+        "Smallest sum of the targets of a sample, under categorical cross entropy.",
+        "",
+        "linear",
+    ),
+    Statistic("target_sum_max", "Target sum, max", "Largest of these sums.", "", "linear"),
 )
 """Columns of the totals of a step. New ones are appended: stored runs without them read as NaN."""
 

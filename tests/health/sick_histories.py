@@ -255,6 +255,7 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
             misfit("classes", "softmax", "sparse_categorical_crossentropy", target_max=5.0),
             misfit("target_probability", "sigmoid", "binary_crossentropy", target_min=-1.7, target_max=1.0),
             misfit("output_probability", "linear", "binary_crossentropy", output_min=-2.3, output_max=1.0),
+            misfit("target_sum", "softmax", "categorical_crossentropy", target_sum_min=1.0, target_sum_max=3.0),
             over_samples(),
         ],
         "attention_logits": [

@@ -12,13 +12,14 @@ from tb_activations.health.rules.unfit_head import (
     OUTPUT_PROBABILITY,
     REACH,
     TARGET_PROBABILITY,
+    TARGET_SUM,
 )
 from tb_activations.records.finding import Finding, Severity
 from tb_activations.records.specs import RunSpec
 from tests.health.trainings import chain, judge, record, replaced, still_open
 
 RULE = ["unfit_head"]
-CROSSENTROPY = "sparse_categorical_crossentropy"
+CROSSENTROPY, CATEGORICAL = "sparse_categorical_crossentropy", "categorical_crossentropy"
 
 
 def head(activation: str, loss: str, units: int = 1, *, from_logits: bool = False) -> RunSpec:
@@ -38,6 +39,8 @@ def found(spec: RunSpec, totals: dict[str, float], losses: list[float] | None = 
         (head("tanh", "mean_squared_error"), {"target_min": 100.0, "target_max": 300.0}, REACH),
         (head("relu", "mean_absolute_error"), {"target_min": -2.0, "target_max": 2.0}, REACH),
         (head("sigmoid", "binary_crossentropy"), {"target_min": -1.0, "target_max": 1.0}, TARGET_PROBABILITY),
+        (head("softmax", CATEGORICAL, 3), {"target_sum_min": 0.0, "target_sum_max": 1.0}, TARGET_SUM),
+        (head("softmax", CATEGORICAL, 3), {"target_sum_min": 1.0, "target_sum_max": 2.0}, TARGET_SUM),
         (head("linear", CROSSENTROPY, 3), {"output_min": -4.0, "output_max": 3.0}, OUTPUT_PROBABILITY),
     ],
 )
@@ -83,6 +86,8 @@ def test_a_head_whose_outputs_the_training_step_scales_is_not_out_of_reach() -> 
         (head("tanh", "mean_squared_error"), {"target_min": -1.0, "target_max": 1.0}),
         (head("linear", "mean_squared_error"), {"target_min": 100.0, "target_max": 300.0}),
         (head("sigmoid", "binary_crossentropy"), {"target_min": 0.0, "target_max": 1.0}),
+        (head("softmax", CATEGORICAL, 3), {"target_sum_min": 0.95, "target_sum_max": 1.0}),
+        (head("sigmoid", "binary_crossentropy"), {"target_sum_min": 0.0, "target_sum_max": 3.0}),
         (head("tanh", ""), {"target_min": 100.0, "target_max": 300.0}),
         (head("tanh", "mean_squared_error"), {}),
     ],

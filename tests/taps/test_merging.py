@@ -119,11 +119,14 @@ def test_the_head_of_a_step() -> None:
         input_max=[np.nan, -2.0, 5.0],
         log_z_max=[3.0, 7.0, 1.0],
         target_nonfinite=[0, 2, 0],
+        target_sum_min=[1.0, 0.0, np.nan],
+        target_sum_max=[1.0, 3.0, np.nan],
     )
     assert merged_head["loss"] == 1.75
     assert merged_head["samples"] == 24
     assert merged_head["input_rms"] == pytest.approx(np.sqrt((10 + 40 + 36) / 24))
     assert (merged_head["input_min"], merged_head["input_max"], merged_head["log_z_max"]) == (-2, 5, 7)
+    assert (merged_head["target_sum_min"], merged_head["target_sum_max"]) == (0, 3)
     assert (merged_head["target_nonfinite"], merged_head["nonfinite_replica"]) == (2, 1)
 
 

@@ -114,6 +114,29 @@ def test_log_z_of_a_softmax_head_is_exact(is_probability: bool, mode: dict[str, 
     np.testing.assert_allclose(found, [log_z.mean(), log_z.max(), np.sqrt((logits**2).mean())], rtol=1e-5)
 
 
+@pytest.mark.parametrize("mode", [{}, {"jit_compile": True}, {"run_eagerly": True}])
+@pytest.mark.parametrize(
+    ("loss", "weights", "expected"),
+    [
+        ("categorical_crossentropy", None, [0.0, 2.0]),
+        ("categorical_crossentropy", np.ones(8), [np.nan, np.nan]),
+        ("binary_crossentropy", None, [np.nan, np.nan]),
+    ],
+)
+def test_the_sums_of_targets_that_are_distributions(
+    loss: str, weights: Any, expected: list[float], mode: dict[str, Any]
+) -> None:
+    observe = Observe()
+    model = keras.Sequential([layers.Input((4,)), layers.Dense(3, "softmax")])
+    model.compile("sgd", loss, **{"jit_compile": False, **mode})
+    targets = np.eye(3)[[0, 1, 2, 0, 1, 2, 0, 1]]
+    targets[1] = 0
+    targets[2, 1] = 1
+    model.fit(np.ones((8, 4)), targets, sample_weight=weights, verbose=0, callbacks=[observe])
+    totals = observe.seen[0][1].totals
+    np.testing.assert_array_equal([totals["target_sum_min"], totals["target_sum_max"]], expected)
+
+
 def test_a_regression_has_no_log_z() -> None:
     observe = Observe()
     model = keras.Sequential([layers.Input((4,)), layers.Dense(1)])

@@ -32,6 +32,7 @@ REACH = Sign("reach", "share of the targets' range that the head cannot reach", 
 CLASSES = Sign("classes", "largest class number, below the number of units", "count")
 TARGET_PROBABILITY = Sign("target_probability", "distance of the targets from the range 0 to 1")
 OUTPUT_PROBABILITY = Sign("output_probability", "distance of the outputs from the range 0 to 1")
+TARGET_SUM = Sign("target_sum", "distance from 1 of the sum of a sample's targets")
 BATCH_AXIS = Sign("batch_axis", "samples over which a softmax sums to 1, at most", "count")
 
 _REACHES = {
@@ -49,7 +50,8 @@ _REACHES = {
 """The range of outputs of activation functions that cannot output every number."""
 
 _CLASSES = "sparse_categorical_crossentropy"
-_ELEMENTWISE_PROBABILITIES = frozenset({"binary_crossentropy", "categorical_crossentropy"})
+_DISTRIBUTIONS = "categorical_crossentropy"
+_ELEMENTWISE_PROBABILITIES = frozenset({"binary_crossentropy", _DISTRIBUTIONS})
 
 
 class _Misfit(NamedTuple):
@@ -72,10 +74,12 @@ class UnfitHead(LayerRule):
     """Attributes:
     out_of_reach: limit of the share of the targets' range that lies outside the range of the head's outputs.
     beside_probabilities: limit of the distance of outputs and targets of a cross entropy from the range 0 to 1.
+    beside_one: limit of the distance from 1 of the sum of a sample's targets under categorical cross entropy.
     """
 
     out_of_reach: float = 0.05
     beside_probabilities: float = 0.01
+    beside_one: float = 0.1
 
     id: ClassVar[str] = "unfit_head"
     title: ClassVar[str] = "Head does not fit the targets"
@@ -86,16 +90,22 @@ class UnfitHead(LayerRule):
         CLASSES,
         TARGET_PROBABILITY,
         OUTPUT_PROBABILITY,
+        TARGET_SUM,
         BATCH_AXIS,
     )
     source: ClassVar[str] = (
         "definition of the losses and activation functions; the most frequent output-layer faults in Humbatova et al. "
         "2020 and Zhang et al. 2021"
     )
-    limits: ClassVar[Mapping[str, tuple[float, float]]] = {"out_of_reach": (0, 1), "beside_probabilities": (0, 1e12)}
+    limits: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "out_of_reach": (0, 1),
+        "beside_probabilities": (0, 1e12),
+        "beside_one": (0, 1e12),
+    }
     labels: ClassVar[Mapping[str, Label]] = {
         "out_of_reach": Label("Targets out of reach of the outputs from", "share"),
         "beside_probabilities": Label("Outside 0 to 1 by at least"),
+        "beside_one": Label("Targets of a sample sum to 1, give or take"),
     }
 
     def judge(self, history: History, earlier: Earlier) -> Answers:
@@ -117,7 +127,11 @@ class UnfitHead(LayerRule):
         if loss == _CLASSES:
             return _beyond_classes(history, layer) or self._no_probabilities(history, layer, is_logits=is_logits)
         if loss in _ELEMENTWISE_PROBABILITIES:
-            return self._targets_beside(history, loss) or self._no_probabilities(history, layer, is_logits=is_logits)
+            return (
+                self._targets_beside(history, loss)
+                or self._no_probabilities(history, layer, is_logits=is_logits)
+                or self._no_distribution(history)
+            )
         return None
 
     def _out_of_reach(self, history: History, layer: LayerSpec) -> _Misfit | None:
@@ -170,6 +184,21 @@ class UnfitHead(LayerRule):
             f"Pass from_logits=True to the loss, or end {layer.name} in softmax (one class per sample) or sigmoid.",
         )
 
+    def _no_distribution(self, history: History) -> _Misfit | None:
+        least, most = _range(history, "target_sum")
+        distance = max(1 - least, most - 1)
+        if history.spec.loss != _DISTRIBUTIONS or not distance > self.beside_one:
+            return None
+        return _Misfit(
+            TARGET_SUM,
+            distance,
+            self.beside_one,
+            f"{history.spec.loss} compares distributions, but the targets of a sample sum to {number(least)} to "
+            f"{number(most)}, up to {number(distance)} away from 1 (threshold {number(self.beside_one)})",
+            "For samples of several classes use sigmoid and binary_crossentropy. A sample without a class teaches "
+            "nothing: number the classes from 0, and give the head one unit per class.",
+        )
+
     @staticmethod
     def headline(finding: Finding) -> str:
         return {
@@ -178,6 +207,7 @@ class UnfitHead(LayerRule):
             CLASSES.id: "class numbers beyond the head's units",
             TARGET_PROBABILITY.id: "targets are not probabilities",
             OUTPUT_PROBABILITY.id: "outputs are not probabilities",
+            TARGET_SUM.id: "targets do not sum to 1",
             BATCH_AXIS.id: "softmax over the samples of a batch",
         }.get(finding.sign, "head does not fit the targets")
 

@@ -86,6 +86,16 @@ def constant_loss(loss: str, targets: tf.Tensor, units: int | None) -> tf.Tensor
     return tf.constant(math.nan)
 
 
+def sums(targets: tf.Tensor) -> tf.Tensor:
+    """`[2]` float32: smallest and largest sum of a row of `[samples, classes]`; NaN for others and without a sample."""
+    if targets.shape.rank != 2:
+        return tf.fill([2], math.nan)
+    rows = tf.reduce_sum(tf.cast(tf.stop_gradient(targets), tf.float32), 1)
+    low, high = tf.reduce_min(rows), tf.reduce_max(rows)
+    # Without a row, the smallest is infinity.
+    return tf.where(tf.math.is_finite(low), tf.stack([low, high]), math.nan)
+
+
 def _rows(targets: tf.Tensor) -> Any:
     rank = targets.shape.rank
     if rank is None:

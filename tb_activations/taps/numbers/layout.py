@@ -16,6 +16,7 @@ HEADER = (
     *("first_learning_rate", "nonfinite_replica"),
     *(f"{kind}_{name}" for kind in DATA_KINDS for name in ("min", "max", "nonfinite")),
     *("log_z", "log_z_max", "logit_rms"),
+    *("target_sum_min", "target_sum_max"),
 )
 BATCH_ROWS = (
     *("input_row", "input_rows", "output_row", "output_rows"),

@@ -102,6 +102,8 @@ def _merged_head(header: tf.Tensor, rows: tf.Tensor, outputs: tf.Tensor, gradien
         "logit_rms": lambda values: _rms(values, samples),
         "log_z": lambda values: _average(values, samples),
         "log_z_max": lambda values: _most(values, samples > 0),
+        "target_sum_min": _least_known,
+        "target_sum_max": lambda values: -_least_known(-values),
     }
     merged = {name: merges.get(name, lambda values: values[0])(values) for name, values in column.items()}
     merged["nonfinite_replica"] = _only_bad(column, outputs, gradients)

@@ -14,7 +14,7 @@ from tb_activations.taps import taps
 from tb_activations.taps.gist import gist
 from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.batch_rows import BAD, first_bad
-from tb_activations.taps.numbers.extents import EXTENT, constant_loss, extent
+from tb_activations.taps.numbers.extents import EXTENT, constant_loss, extent, sums
 from tb_activations.taps.numbers.head_logits import head_logits
 from tb_activations.taps.numbers.layout import DATA_KINDS
 from tb_activations.taps.step import replicas
@@ -23,6 +23,8 @@ _LOGGER = logging.getLogger("tb_activations")
 
 _OF_SOFTMAX = frozenset({"categorical_crossentropy", "sparse_categorical_crossentropy"})
 """Losses that take the logarithm of a softmax."""
+_OF_DISTRIBUTIONS = "categorical_crossentropy"
+"""The loss whose targets sum to 1 for each sample."""
 
 
 _WITH_ROWS = ("input", "output")
@@ -52,6 +54,7 @@ class StepData:
         self.constant: tf.Tensor = tf.constant(math.nan)
         self.compiled: tf.Tensor = tf.constant(math.nan)
         self._logits: tf.Tensor | None = None
+        self._sums: tf.Tensor | None = None
 
     def see(self, kind: str, values: Any) -> None:
         """Measures one of `DATA_KINDS`: a nest of tensors, None where the step has none."""
@@ -87,12 +90,15 @@ class StepData:
             constant = constant_loss(self.loss.name, flat[0][0], flat[1][0].shape[-1])
             # Keras divides the loss of each replica by their number, so that the sum is the mean.
             self.constant = constant / replicas.count()
+            if self.loss.name == _OF_DISTRIBUTIONS:
+                self._sums = sums(flat[0][0])
 
     def packed(self) -> tf.Tensor:
-        """`[DATA_KINDS x EXTENT + 3]` float32, ending in `head_logits`; call it when the step is complete."""
+        """`[DATA_KINDS x EXTENT + 5]` float32, ending in `head_logits`, `sums`. Call it when the step is complete."""
         unknown = tf.fill([len(EXTENT)], math.nan)
         logits = unknown if self._logits is None else head_logits(aside(self._logits))
-        return tf.concat([*(self._extents.get(kind, unknown) for kind in DATA_KINDS), logits], 0)
+        totals = tf.fill([2], math.nan) if self._sums is None else self._sums
+        return tf.concat([*(self._extents.get(kind, unknown) for kind in DATA_KINDS), logits, totals], 0)
 
     def bad_rows(self) -> tf.Tensor:
         """`batch_rows.BAD` of the inputs, then of the model's outputs; NaN if unknown."""

@@ -29,11 +29,12 @@ INTERVALS = (1, 4, 16, 64, 256)
 
 @dataclasses.dataclass(frozen=True)
 class Factor:
-    """Time of observed training divided by that of plain training, turn by turn; and the seconds that the observed
-    training took longer to end.
+    """Time of observed training divided by that of plain training, turn by turn; the seconds of a plain step, median of
+    the turns; and the seconds that the observed training took longer to end.
     """
 
     ratios: tuple[float, ...]
+    plain_step: float
     end: float
 
     @property
@@ -97,7 +98,8 @@ class Pair:
         total = steps * turns
         run([lambda: self.train(0, total, in_turn[0]), lambda: self.train(1, total, health, in_turn[1])], in_turn)
         plain, observed = (np.array(one.seconds) for one in in_turn)
-        return Factor(tuple((observed / plain)[:turns].tolist()), float(observed[turns] - plain[turns]))
+        ratios = tuple((observed / plain)[:turns].tolist())
+        return Factor(ratios, float(np.median(plain[:turns])) / steps, float(observed[turns] - plain[turns]))
 
 
 def measure(make: Callable[[], Workload], jit_compile: bool) -> Measured:
@@ -118,7 +120,7 @@ def measure(make: Callable[[], Workload], jit_compile: bool) -> Measured:
         if every is None or unobserved is None:
             raise ValueError(f"{FEWEST_STEPS} plain steps take longer than {LONGEST} s.")
         size = _record_bytes(pathlib.Path(folder, "1"))
-        return Measured(plain_step, factors, unobserved, every.end, plain_first, observed_first, size)
+        return Measured(every.plain_step, factors, unobserved, every.end, plain_first, observed_first, size)
 
 
 def _factor(

@@ -286,16 +286,20 @@ def _usual_range(history: History) -> tuple[float, float]:
     return least, most
 
 
+def _doubt(misfit: _Misfit, *, learned: bool) -> str:
+    if misfit.sign == TARGET_SUM:
+        return "Targets that are multiplied by weights or returns, as in policy gradients, look the same."
+    if learned:
+        return "The loss is falling anyway: most samples may lie within reach."
+    return "A custom loss that rescales outputs or targets may fit them to each other."
+
+
 def _evidence(history: History, row: int, misfit: _Misfit, earlier: OpenFinding | None) -> Evidence:
     layer, learned = history.spec.layers[row], has_learned(history)
     began = earlier.since_step if earlier else history.step
     words = Explanation(
         message=f"{layer.name} does not fit the targets: {misfit.what}, since step {began}.",
-        might_be_wrong=(
-            "The loss is falling anyway: most samples may lie within reach."
-            if learned
-            else "A custom loss that rescales outputs or targets may fit them to each other."
-        ),
+        might_be_wrong=_doubt(misfit, learned=learned),
         advice=misfit.advice,
     )
     return Evidence(

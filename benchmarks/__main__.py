@@ -7,6 +7,7 @@ python -m benchmarks --quick
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,11 +51,11 @@ def main() -> None:
     arguments = parser.parse_args()
     names = QUICK if arguments.quick else arguments.only or WORKLOADS
     console = Console(width=max(150, Console().width))
-    rows = []
+    rows, measured = [], functools.partial(measure, is_quick=arguments.quick)
     for name in names:
         for jit_compile in (False,) if arguments.quick else (False, True):
             with console.status(f"{name}, XLA {'on' if jit_compile else 'off'}"):
-                rows.append(_row(name, measure(WORKLOADS[name], jit_compile), "on" if jit_compile else "off"))
+                rows.append(_row(name, measured(WORKLOADS[name], jit_compile), "on" if jit_compile else "off"))
             if not console.is_terminal:
                 console.print(*rows[-1], sep=" | ")
     shown = Table(*COLUMNS)
@@ -70,7 +71,7 @@ def _row(name: str, result: Measured, xla: str) -> list[str]:
         name,
         xla,
         f"{1000 * result.plain_step:.1f} ms",
-        *(str(factor or "-") for factor in result.factors.values()),
+        *(str(result.factors.get(interval) or "-") for interval in INTERVALS),
         str(result.unobserved),
         f"{1000 * result.end:.0f} ms more",
         f"{result.plain_first:.1f} s plain, {result.observed_first:.1f} s observed",

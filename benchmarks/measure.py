@@ -20,8 +20,10 @@ TURN_SECONDS = 1
 """Of plain training in a turn: the machine is slower for some seconds, then faster again."""
 FEWEST_STEPS = 8
 """Of a turn: it ends when its last record is judged, which another step would hide."""
-EVERY, SOME = (7, 30, 60), (1, 10, 20)
-"""Turns at least, at most, and seconds of plain training for a factor: where every step is observed, where some are."""
+EVERY, QUICK, SOME = (7, 30, 60), (7, 15, 20), (1, 10, 20)
+"""Turns at least, at most, and seconds of plain training for a factor: where every step is observed, the same in a
+hurry, and where some steps are.
+"""
 LONGEST = 600
 """Seconds of plain training in a turn that is measured."""
 INTERVALS = (1, 4, 16, 64, 256)
@@ -102,17 +104,21 @@ class Pair:
         return Factor(ratios, float(np.median(plain[:turns])) / steps, float(observed[turns] - plain[turns]))
 
 
-def measure(make: Callable[[], Workload], jit_compile: bool) -> Measured:
-    """Trains the model plain and observed; everything is traced before it is compared."""
+def measure(make: Callable[[], Workload], jit_compile: bool, *, is_quick: bool = False) -> Measured:
+    """Trains the model plain and observed; everything is traced before it is compared.
+
+    `is_quick` takes fewer turns, and observes every step or none.
+    """
+    intervals, every_turns = ((1,), QUICK) if is_quick else (INTERVALS, EVERY)
     keras.utils.clear_session()
     pair = Pair(make, jit_compile)
     with tempfile.TemporaryDirectory() as folder:
         plain_first = pair.train(0, 1)
         plain_step = pair.train(0, FEWEST_STEPS)
-        callbacks = {interval: LayerHealth(f"{folder}/{interval}", update_freq=interval) for interval in INTERVALS}
+        callbacks = {interval: LayerHealth(f"{folder}/{interval}", update_freq=interval) for interval in intervals}
         observed_first = pair.train(1, 1, callbacks[1])
         factors = {
-            interval: _factor(pair, callback, interval, plain_step, EVERY if interval == 1 else SOME)
+            interval: _factor(pair, callback, interval, plain_step, every_turns if interval == 1 else SOME)
             for interval, callback in callbacks.items()
         }
         unobserved = _factor(pair, LayerHealth(f"{folder}/never", update_freq=10**9), 1, plain_step, SOME)

@@ -122,6 +122,14 @@ def test_a_step_of_one_model_may_leave_another_out() -> None:
     assert left_out("discriminator/b", spec=dataclasses.replace(spec, model="g + d")) == []
 
 
+def test_the_layer_that_learns_is_one_of_the_same_model() -> None:
+    spec = dataclasses.replace(chain("g/a", "d/b", "d/out", "g/c"), model="g + d")
+    weights = tuple(WeightSpec(f"{name}/kernel", name, (10, 10)) for name in ("d/b", "d/out", "g/c"))
+    records = [record(spec, step) for step in range(12)]
+    (finding,) = still_open(judge(dataclasses.replace(spec, weights=weights), records, RULE)[-1])
+    assert (finding.layer, "g/c learns from their outputs" in finding.message) == ("g/a", True)
+
+
 def test_weights_that_grow_from_zero_take_large_steps_at_first() -> None:
     assert found([moving(1 / (1 + step), step) for step in range(40)]) == []
 

@@ -100,6 +100,15 @@ def test_a_loss_of_lost_weights_is_not_their_root() -> None:
     assert {finding.rule for finding in opened([record(SPEC, 0), *lost])} == {"nonfinite"}
 
 
+def test_a_loss_that_stays_nan_after_the_layers_recovered_begins_there() -> None:
+    outputs = {"nonfinite": 9.0}
+    records = [record(SPEC, 0), record(SPEC, 1, loss=NAN, values=dict.fromkeys(EVERY_LAYER, outputs))]
+    assert {one.rule for one in opened(records)} == {"nonfinite"}
+    (finding,) = opened([*records, *(record(SPEC, step, loss=NAN) for step in (2, 3))])
+    assert (finding.rule, finding.since_step, finding.checks) == ("nonfinite_loss", 2, 2)
+    assert "since step 2. The outputs and weights of every layer were finite in that step" in finding.message
+
+
 def test_a_step_that_loss_scaling_skips_is_a_note() -> None:
     (finding,) = opened([record(SPEC, 0, loss=float("inf"), loss_scale=1024.0)], ["nonfinite_loss"])
     assert finding.severity is Severity.NOTE

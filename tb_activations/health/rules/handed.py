@@ -37,7 +37,15 @@ def left_out(history: History) -> NDArray[np.bool_]:
 
     A teacher, an average of weights or a network that only measures a loss feeds no layer that is trained.
     """
-    return history.once("left out", _left_out)
+    counts, is_judged, is_cut = handed(history)
+    is_missing = np.array([layer.name not in counts for layer in history.spec.layers], bool)
+    result: NDArray[np.bool_] = is_judged & is_missing & is_cut & learners(history).any(axis=1)
+    return result
+
+
+def learners(history: History) -> NDArray[np.bool_]:
+    """`[layers, layers]`: whether the step trains the layer of the column on what the layer of the row outputs."""
+    return history.once("learners", _learners)
 
 
 def _handed(history: History) -> Handed:
@@ -50,16 +58,14 @@ def _handed(history: History) -> Handed:
     return Handed(counts, history.is_trained & ~is_elsewhere, is_cut)
 
 
-def _left_out(history: History) -> NDArray[np.bool_]:
-    counts, is_judged, is_cut = handed(history)
-    is_missing = np.array([layer.name not in counts for layer in history.spec.layers], bool)
-    learns = history.graph.reaches & (is_judged & ~is_cut)
+def _learners(history: History) -> NDArray[np.bool_]:
+    _, is_judged, is_cut = handed(history)
+    learns: NDArray[np.bool_] = history.graph.reaches & (is_judged & ~is_cut)
     if SEVERAL in history.spec.model:
         # A step of the discriminator leaves the generator out.
         models = np.array([layer.name.partition("/")[0] for layer in history.spec.layers])
         learns &= models[:, None] == models
-    result: NDArray[np.bool_] = is_judged & is_missing & is_cut & learns.any(axis=1)
-    return result
+    return learns
 
 
 def _around(name: str) -> Iterator[str]:

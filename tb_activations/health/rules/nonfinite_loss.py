@@ -24,7 +24,6 @@ from tb_activations.health.rules.base import (
 from tb_activations.health.rules.batch_row import bad_replica, bad_row_in_words, lost_row
 from tb_activations.health.rules.nan_origin import Origin
 from tb_activations.health.rules.usual_causes import to_standardize
-from tb_activations.health.rules.window import trailing
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
 
@@ -63,7 +62,7 @@ class NonFiniteLoss(TrainingRule):
             return Outcome.NOT_APPLICABLE
         if flags[-1] != 1 or (earlier is None and _began_elsewhere(history.step, known)):
             return Outcome.OK
-        return self._lasting(history, earlier) if earlier else self._first(history, trailing(flags == 1))
+        return self._lasting(history, earlier) if earlier else self._first(history)
 
     def _lasting(self, history: History, earlier: OpenFinding) -> Evidence:
         """Keeps telling what the data were when it began: later outputs are those of lost weights."""
@@ -75,14 +74,15 @@ class NonFiniteLoss(TrainingRule):
         severity = Severity.NOTE if is_skipped else Severity.PROBLEM
         return earlier.evidence._replace(severity=severity, value=checks, checks=checks, explain=Told(words))
 
-    def _first(self, history: History, checks: int) -> Evidence:
-        began, row = int(history.steps[-checks]), lost_row(history)
-        is_skipped = self._is_skipped(history, checks)
+    def _first(self, history: History) -> Evidence:
+        # If the loss was lost in the steps before, that began elsewhere: this is the first step in which it did not.
+        began, row = history.step, lost_row(history)
+        is_skipped = self._is_skipped(history, checks=1)
         words = Explanation(
             message=(
-                f"{_how_often(checks)}, since step {began}. The outputs and weights of every layer were finite in that "
+                f"{_how_often(1)}, since step {began}. The outputs and weights of every layer were finite in that "
                 "step: it began in the loss function or the targets."
-                f"{bad_row_in_words(row, bad_replica(history, began))}{_ranges(history, len(history.steps) - checks)}"
+                f"{bad_row_in_words(row, bad_replica(history, began))}{_ranges(history)}"
             ),
             might_be_wrong=_doubt(is_skipped=is_skipped),
             advice=to_standardize(history)
@@ -95,10 +95,10 @@ class NonFiniteLoss(TrainingRule):
         return Evidence(
             severity=Severity.NOTE if is_skipped else Severity.PROBLEM,
             sign=LOSS,
-            value=checks,
+            value=1,
             threshold=0,
             samples=int(np.nan_to_num(history.total("samples")[-1])),
-            checks=checks,
+            checks=1,
             since_step=began,
             explain=Told(words),
             sample_row=row,
@@ -134,11 +134,11 @@ def _doubt(*, is_skipped: bool) -> str:
     return "Layers that are not observed may hold the NaN."
 
 
-def _ranges(history: History, place: int) -> str:
-    """The ranges of the data in a step of the window, as far as they were measured."""
+def _ranges(history: History) -> str:
+    """The ranges of the data in this step, as far as they were measured."""
     parts = []
     for kind, name in _DATA:
-        least, most, lost = (float(history.total(f"{kind}_{what}")[place]) for what in ("min", "max", "nonfinite"))
+        least, most, lost = (float(history.total(f"{kind}_{what}")[-1]) for what in ("min", "max", "nonfinite"))
         if np.isfinite(least) or lost > 0:
             others = f", {lost:.0f} not finite" if lost > 0 else ""
             parts.append(f"{name} from {number(least)} to {number(most)}{others}")

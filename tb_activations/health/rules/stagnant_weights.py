@@ -30,7 +30,7 @@ from tb_activations.health.rules.base import (
     limit_in_words,
     outcomes_of,
 )
-from tb_activations.health.rules.handed import handed, left_out
+from tb_activations.health.rules.handed import learners, left_out
 from tb_activations.health.rules.kernels import has_size, kernel_steps
 from tb_activations.health.rules.outputs import unweighted
 from tb_activations.health.rules.progress import is_falling, is_warming_up
@@ -244,8 +244,8 @@ def _samples(history: History) -> int:
 
 
 def _left_out(history: History, row: int, earlier: OpenFinding | None) -> Evidence:
-    layers, counts = history.spec.layers, handed(history).counts
-    learning = (layers[other].name for other in np.flatnonzero(history.graph.reaches[row]).tolist())
+    layers = history.spec.layers
+    learner = layers[int(learners(history)[row].argmax())].name
     return Evidence(
         severity=Severity.WARNING,
         sign=LEFT_OUT,
@@ -254,9 +254,7 @@ def _left_out(history: History, row: int, earlier: OpenFinding | None) -> Eviden
         samples=_samples(history),
         checks=earlier.checks + 1 if earlier else history.checks,
         since_step=history.first_step,
-        explain=functools.partial(
-            _explain_left_out, layers[row].name, next(name for name in learning if name in counts), history.first_step
-        ),
+        explain=functools.partial(_explain_left_out, layers[row].name, learner, history.first_step),
     )
 
 

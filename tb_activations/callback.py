@@ -18,6 +18,7 @@ from tb_activations.recording.sample_ids import SampleId
 from tb_activations.recording.session import Session
 from tb_activations.recording.settings import Clocks, EpochFreq, checked_settings
 from tb_activations.records.finding import Finding
+from tb_activations.snapshots.model_snapshots import Snapshot
 from tb_activations.snapshots.settings import ImageScale, watch_settings
 from tb_activations.snapshots.watch import Watch
 from tb_activations.taps.gist import gist
@@ -198,6 +199,7 @@ class LayerHealth(keras.callbacks.Callback):
         if session is None or pipeline is None or not session.is_open:
             return
         session.close_step()
+        began = self._clocks.clock()
         if pipeline.runs != self._thinned_run:
             self._thinned_run = pipeline.runs
             for thinning in (self._images_due, self._states_due):
@@ -211,6 +213,7 @@ class LayerHealth(keras.callbacks.Callback):
             pipeline.remember_state(session.state())
             self._states_due.done(epoch)
         pipeline.flush()
+        session.cadence.account.end_of_epoch(self._clocks.clock() - began)
 
     def _end(self) -> None:
         session, pipeline = self._session, self._pipeline
@@ -232,20 +235,23 @@ class LayerHealth(keras.callbacks.Callback):
         """Takes a snapshot at the end of this epoch; None for the end of the training."""
         if self._watch is None:
             return
-        preparing = session.cadence.one_time
-        snapshot = self._watch.look(self.model, recording.spec, maps, preparing=preparing, is_end=epoch is None)
-        if snapshot is None:
-            return
-        if epoch is not None:
-            self._images_due.done(epoch)
-        session.cadence.look(snapshot.seconds)
-        recording.write_pictures(
-            snapshot.pictures,
-            step=session.next_step - 1,
-            with_units=self._watch.draws("units"),
-            with_sequences=self._watch.draws("through_time"),
-        )
-        recording.write_snapshot(snapshot.mode_difference, snapshot.reconstruction_error)
+        watch, account = self._watch, session.cadence.account
+
+        def write(snapshot: Snapshot) -> None:
+            recording.write_pictures(
+                snapshot.pictures,
+                step=session.next_step - 1,
+                with_units=watch.draws("units"),
+                with_sequences=watch.draws("through_time"),
+            )
+            recording.write_snapshot(snapshot.mode_difference, snapshot.reconstruction_error)
+
+        is_end, preparing = epoch is None, account.one_time
+        seconds = watch.look(self.model, recording.spec, maps, write, preparing=preparing, is_end=is_end)
+        if seconds is not None:
+            account.look(seconds)
+            if epoch is not None:
+                self._images_due.done(epoch)
 
     def _stop(self) -> None:
         self.model.stop_training = True

@@ -26,6 +26,7 @@ from tb_activations.recording.settings import Clocks, EpochFreq, check_count, ch
 from tb_activations.records.arguments import invalid
 from tb_activations.records.finding import Finding
 from tb_activations.records.specs import SEVERAL
+from tb_activations.snapshots.model_snapshots import Snapshot
 from tb_activations.snapshots.settings import ImageScale, watch_settings
 from tb_activations.snapshots.watch import Watch
 from tb_activations.taps.fingerprint import fingerprint
@@ -146,7 +147,7 @@ class Recorder:
         self._use_clocks(Clocks())
 
     def _use_clocks(self, clocks: Clocks) -> None:
-        settings, clock = self._settings, clocks.clock
+        settings, self._clock = self._settings, clocks.clock
         has_asked_looks = settings.image_freq not in ("auto", 0)
         self._cadence = Cadence(
             settings.update_freq,
@@ -154,14 +155,14 @@ class Recorder:
             has_asked_looks=has_asked_looks,
             is_timed=not is_multi_worker(self._strategy),
         )
-        self._pace = Pace(self._cadence, clock)
+        self._pace = Pace(self._cadence, self._clock)
         # Of several processes that train together one writes; the others judge alike.
         self._is_writing = is_chief(self._strategy)
         output = output_for(settings.log_dir, clocks) if self._is_writing else NoOutput()
         name = SEVERAL.join(model.name for model in self._models.values())
         self._pipeline = pipeline_for(settings, name, output, self._stop, clocks)
         self._watch = (
-            Watch(self._snapshot_settings, settings.layers, settings.snapshot_overhead, clock)
+            Watch(self._snapshot_settings, settings.layers, settings.snapshot_overhead, self._clock)
             if settings.image_freq != 0
             else None
         )
@@ -223,6 +224,7 @@ class Recorder:
             logs: metrics of the epoch by name, such as `{"val_loss": 0.3}`, for the table of runs in the tab.
         """
         self._pace.close_step()
+        began = self._clock()
         self._pipeline.write_histograms(self._epoch)
         self._pipeline.add_epoch(self._next - 1, self._epoch, logs or {})
         if self._images_due.is_due(self._epoch):
@@ -230,6 +232,7 @@ class Recorder:
         if self._is_open:
             self._pipeline.remember_state(self._state(self._next))
         self._pipeline.flush()
+        self._cadence.account.end_of_epoch(self._clock() - began)
         self._epoch, self._in_epoch = self._epoch + 1, 0
 
     def close(self) -> None:
@@ -332,17 +335,18 @@ class Recorder:
         # All processes trace the same step, with feature maps or without; only the one that writes draws them.
         if self._watch is None or not self._is_writing:
             return
-        maps, preparing = self._pipeline.feature_maps(), self._cadence.one_time
-        snapshot = self._watch.look(self._models, recording.spec, maps, preparing=preparing, is_end=is_end)
-        if snapshot is None:
-            return
-        self._images_due.done(self._epoch)
-        self._cadence.look(snapshot.seconds)
-        draws = self._watch.draws
-        recording.write_pictures(
-            snapshot.pictures, step=None, with_units=draws("units"), with_sequences=draws("through_time")
-        )
-        recording.write_snapshot(snapshot.mode_difference, snapshot.reconstruction_error)
+        watch, account = self._watch, self._cadence.account
+
+        def write(snapshot: Snapshot) -> None:
+            units, sequences = watch.draws("units"), watch.draws("through_time")
+            recording.write_pictures(snapshot.pictures, step=None, with_units=units, with_sequences=sequences)
+            recording.write_snapshot(snapshot.mode_difference, snapshot.reconstruction_error)
+
+        maps, preparing = self._pipeline.feature_maps(), account.one_time
+        seconds = watch.look(self._models, recording.spec, maps, write, preparing=preparing, is_end=is_end)
+        if seconds is not None:
+            account.look(seconds)
+            self._images_due.done(self._epoch)
 
     def _give_up(self, reason: str) -> None:
         if not self._is_given_up:

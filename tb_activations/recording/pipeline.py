@@ -93,7 +93,8 @@ class Pipeline:
         """Records a step; announces what opened, changed or closed with it."""
         if not self._needs_batch:
             packed = dataclasses.replace(packed, batch=None)
-        cost = [cadence.share(self._clock()), cadence.last_cost, cadence.last_interval, cadence.one_time]
+        account = cadence.account
+        cost = [cadence.share(self._clock()), account.last_cost, cadence.last_interval, account.one_time]
         self._last = dataclasses.replace(packed, batch=None)
         if packed.has_histograms:
             self._recording.note_histograms(packed.step)
@@ -107,7 +108,7 @@ class Pipeline:
             process()
             return
         self._submit(process)
-        cadence.host_work(self._worker.take_seconds())
+        account.host_work(self._worker.take_seconds())
 
     def _process(self, packed: PackedStep, epoch: int, cost: Array, cadence: Cadence) -> None:
         changes: tuple[Finding, ...] = ()

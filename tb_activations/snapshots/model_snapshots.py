@@ -56,13 +56,11 @@ class Snapshot:
         pictures: by tag, `<kind>/<layer>`.
         mode_difference: by row of the layer table.
         reconstruction_error: NaN if no model is an autoencoder.
-        seconds: time it took.
     """
 
     pictures: Mapping[str, Picture]
     mode_difference: Mapping[str, float]
     reconstruction_error: float
-    seconds: float = 0.0
 
 
 class ModelSnapshots:

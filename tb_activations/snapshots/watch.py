@@ -74,11 +74,12 @@ class Watch:
         models: keras.Model | Mapping[str, keras.Model],
         spec: RunSpec | None,
         step_maps: Mapping[str, Array],
+        write: Callable[[Snapshot], None],
         *,
         preparing: float = 0.0,
         is_end: bool = False,
-    ) -> Snapshot | None:
-        """Takes one snapshot; None before the first record, or if it would take too long now.
+    ) -> float | None:
+        """Takes one snapshot and writes it, unless there is no record yet or it would take too long now.
 
         A part that fails is logged once and left out from then on.
 
@@ -87,8 +88,12 @@ class Watch:
             spec: the run's description, None before the first record.
             step_maps: `[samples, height, width, channels]` of the last observed step by layer. They are drawn for
                 layers without maps of the samples.
+            write: writes it; drawing takes about as long as the snapshot itself.
             preparing: seconds that it took to prepare the first observed step.
             is_end: whether the training has ended, so that nothing waits for the snapshot.
+
+        Returns:
+            seconds that it took; None if it was not taken.
         """
         now = self._clock()
         if spec is None or not (is_end or self._is_affordable(now, preparing)):
@@ -96,11 +101,11 @@ class Watch:
         named = dict(models) if isinstance(models, Mapping) else {"": models}
         if any(self._models.get(name) is not model for name, model in named.items()):
             self._models, self._step_means = named, {}
-        snapshot = self._with_step_maps(_merged(list(self._of_models(named, spec))), step_maps)
+        write(self._with_step_maps(_merged(list(self._of_models(named, spec))), step_maps))
         self._last_cost = self._clock() - now
         self._spent += self._last_cost
         self._is_first = False
-        return dataclasses.replace(snapshot, seconds=self._last_cost)
+        return self._last_cost
 
     def _is_affordable(self, now: float, preparing: float) -> bool:
         if self._overhead is None:

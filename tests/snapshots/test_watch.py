@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tb_activations.records.specs import LayerSpec, RunSpec
+from tb_activations.snapshots.model_snapshots import Snapshot
 from tb_activations.snapshots.settings import watch_settings
 from tb_activations.snapshots.watch import Watch
 from tb_activations.taps.layers import LayerChoice
@@ -34,10 +35,16 @@ def watch(probe_data: object, layers: LayerChoice = None) -> Watch:
     return Watch(watch_settings(probe_data, None, "common", ("coder", "critic")), layers, None, lambda: 0.0)
 
 
+def taken(own: Watch, models: dict[str, keras.Model], step_maps: dict[str, np.ndarray] | None = None) -> Snapshot:
+    """The snapshot that the watch takes at once."""
+    snapshots: list[Snapshot] = []
+    assert own.look(models, described(models), step_maps or {}, snapshots.append) is not None
+    return snapshots[0]
+
+
 def test_several_models_have_their_names_before_those_of_the_layers(models: dict[str, keras.Model]) -> None:
     step_maps = {"critic/conv": np.ones((2, 4, 4, 3), np.float32), "coder/image": np.ones((2, 4, 4, 1), np.float32)}
-    snapshot = watch({"coder": X, "critic": (X, LABELS)}).look(models, described(models), step_maps)
-    assert snapshot is not None
+    snapshot = taken(watch({"coder": X, "critic": (X, LABELS)}), models, step_maps)
     assert {
         "feature_maps/coder/encode",
         "feature_maps/critic/conv",
@@ -54,15 +61,13 @@ def test_several_models_have_their_names_before_those_of_the_layers(models: dict
 
 
 def test_a_model_without_samples_is_not_called(models: dict[str, keras.Model]) -> None:
-    snapshot = watch({"critic": X}).look(models, described(models), {})
-    assert snapshot is not None
+    snapshot = taken(watch({"critic": X}), models)
     assert {name.split("/")[0] for name in snapshot.mode_difference} == {"critic"}
     assert np.isnan(snapshot.reconstruction_error)
 
 
 def test_layers_are_chosen_by_their_names_in_the_run(models: dict[str, keras.Model]) -> None:
-    snapshot = watch({"coder": X, "critic": X}, ["critic/conv"]).look(models, described(models), {})
-    assert snapshot is not None
+    snapshot = taken(watch({"coder": X, "critic": X}, ["critic/conv"]), models)
     assert list(snapshot.mode_difference) == ["critic/conv"]
 
 
@@ -73,7 +78,8 @@ def test_a_first_snapshot_that_would_take_long_waits(models: dict[str, keras.Mod
 
     def looks(seconds: float, preparing: float = 8.0, *, is_end: bool = False) -> bool:
         now[0] = seconds
-        return waiting.look(models, described(models), {}, preparing=preparing, is_end=is_end) is not None
+        seconds_taken = waiting.look(models, described(models), {}, lambda _: None, preparing=preparing, is_end=is_end)
+        return seconds_taken is not None
 
     assert [looks(seconds) for seconds in (5, 39)] == [False, False]
     assert waiting.is_waiting
@@ -82,13 +88,32 @@ def test_a_first_snapshot_that_would_take_long_waits(models: dict[str, keras.Mod
     assert looks(42)
 
 
+def test_writing_counts_as_a_part_of_a_snapshot(models: dict[str, keras.Model]) -> None:
+    now = [100.0]
+    settings = watch_settings({"critic": X}, ["saliency"], "common", ("coder", "critic"))
+    own = Watch(settings, None, 0.01, lambda: now[0])
+
+    def write(_: Snapshot) -> None:
+        now[0] += 3.0
+
+    def look() -> float | None:
+        return own.look(models, described(models), {}, write)
+
+    assert look() == 3.0
+    # Half of a percent of the time is for snapshots: another one of three seconds is due when six are paid for.
+    now[0] = 100.0 + 1199
+    assert look() is None
+    now[0] = 100.0 + 1201
+    assert look() == 3.0
+
+
 @pytest.mark.parametrize(("preparing", "is_end"), [(1.9, False), (100.0, True)])
 def test_a_short_first_snapshot_and_one_at_the_end_do_not_wait(
     models: dict[str, keras.Model], preparing: float, is_end: bool
 ) -> None:
     settings = watch_settings({"critic": X}, ["saliency"], "common", ("coder", "critic"))
     own = Watch(settings, None, 0.01, lambda: 0.0)
-    assert own.look(models, described(models), {}, preparing=preparing, is_end=is_end) is not None
+    assert own.look(models, described(models), {}, lambda _: None, preparing=preparing, is_end=is_end) is not None
     assert not own.is_waiting
 
 

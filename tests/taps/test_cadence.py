@@ -43,7 +43,7 @@ def test_auto_keeps_its_budget_on_runs_longer_than_a_few_minutes(plain: float, e
     assert spent <= max(0.02 * now, free + extra * now / gap) + extra + 1e-6
     assert observed[-1] == steps - 1
     assert cadence.share(now) == pytest.approx(spent / now, abs=1e-3)
-    assert cadence.one_time == pytest.approx(5.0)
+    assert cadence.account.one_time == pytest.approx(5.0)
 
 
 @pytest.mark.parametrize(("plain", "extra"), [(0.05, 0.02), (0.5, 2.0), (3.0, 0.1)])
@@ -80,6 +80,34 @@ def test_a_run_shorter_than_a_minute_is_observed_to_its_end() -> None:
     assert observed[-1] == 1139
     assert max(later - earlier for earlier, later in itertools.pairwise(observed)) <= 0.15 * 1140
     assert len(observed) < 100
+
+
+@pytest.mark.parametrize("factor", [0.2, 5.0])
+def test_a_machine_that_becomes_slower_or_faster_does_not_change_the_account(factor: float) -> None:
+    cadence, now, free, spent = Cadence("auto", 0.02), 0.0, 0.0, 0.0
+    for step in range(4000):
+        speed = 1.0 if now < 300 else factor
+        seconds = 0.2 * speed
+        if cadence.is_due(StepClock(step, is_epoch_end=False), now):
+            cost = 0.1 * speed
+            cadence.observed_step(step, seconds + cost)
+            free, spent = free + (cost if now <= FREE_SECONDS else 0.0), spent + cost
+            seconds += cost
+        else:
+            cadence.plain_step(seconds)
+        now += seconds
+    # Both medians lag behind for some steps.
+    assert cadence.account.spent == pytest.approx(spent, abs=1.0)
+    assert spent <= max(0.02 * now, free + 0.1 * max(1.0, factor) * now / LONGEST_GAP) + 1.0
+
+
+def test_ends_of_epochs_are_charged_without_the_first_look() -> None:
+    cadence = Cadence("auto", 0.02)
+    for look, end in ((9.0, 10.0), (0.0, 1.0), (2.0, 2.5)):
+        if look:
+            cadence.account.look(look)
+        cadence.account.end_of_epoch(end)
+    assert (cadence.account.spent, cadence.account.one_time) == (4.5, 9.0)
 
 
 def test_the_first_observations_do_not_depend_on_the_clock() -> None:
@@ -171,18 +199,18 @@ def test_requested_looks_have_a_record_at_the_end_of_every_epoch() -> None:
     observed, now = simulate(cadence, 4000, plain=0.5, extra=5.0, epoch=100)
     assert set(range(99, 4000, 100)) <= set(observed)
     before = cadence.share(now)
-    cadence.look(40.0)
+    cadence.account.look(40.0)
     assert cadence.share(now) == before
-    assert cadence.one_time >= 40.0
-    cadence.look(100.0)
+    assert cadence.account.one_time >= 40.0
+    cadence.account.look(100.0)
     assert cadence.share(now) == pytest.approx(before + 100 / now)
 
 
 def test_looks_count_toward_the_budget_unless_requested() -> None:
     def observations(has_asked_looks: bool, seconds: float) -> int:
         cadence = Cadence("auto", 0.02, has_asked_looks=has_asked_looks)
-        cadence.look(1.0)
-        cadence.look(seconds)
+        cadence.account.look(1.0)
+        cadence.account.look(seconds)
         return len(simulate(cadence, 20_000, plain=0.05, extra=0.05)[0])
 
     assert observations(False, 15.0) < observations(False, 0.0)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
-import statistics
 
 from tb_activations.records.arguments import invalid
+from tb_activations.taps.schedule.account import Account
 
 FREE_SECONDS = 60.0
 """For this long, an "auto" run follows a fixed schedule regardless of its overhead. With fewer observations the rules
@@ -27,8 +26,6 @@ LONGEST_GAP = 20.0
 see that it runs. Where observing is expensive, the gap is as long as it needs to keep to its budget."""
 _CLOSER_STEPS = 10
 """Observations in a row after something unusual."""
-_RECENT = 31
-"""Plain steps whose median is the usual duration of a step."""
 
 UpdateFreq = int | str
 
@@ -57,7 +54,7 @@ def check_cadence(update_freq: UpdateFreq, overhead: float) -> None:
 
 
 class Cadence:
-    """Decides for each step whether to observe it, and tracks the monitoring overhead.
+    """Decides for each step whether to observe it.
 
     In mode "auto" the observations of the first minute follow a fixed schedule: the first ten steps, then steps at
     growing intervals, and ends of epochs that are not too close to the last observation. After that a step is observed
@@ -71,6 +68,10 @@ class Cadence:
     What is paid once, the first observation with its tracing and the first look, is counted apart.
 
     All times are in seconds of one clock, passed in by the caller.
+
+    Attributes:
+        account: what observing has cost.
+        last_interval: steps between the last two observations, 0 before the second.
     """
 
     def __init__(
@@ -105,15 +106,9 @@ class Cadence:
         self._scheduled = 0
         self._began: float | None = None
         self._latest = 0.0
-        self._plain: collections.deque[float] = collections.deque(maxlen=_RECENT)
-        self._observed: collections.deque[float] = collections.deque(maxlen=5)
-        self._observed_total = self._looked = self._host_total = 0.0
-        self._host: collections.deque[float] = collections.deque(maxlen=5)
-        self._first_observation = self._first_look = 0.0
         self._due_at = 0.0
         self._dense_left = 0
-        self._is_warm = False
-        self.observations = 0
+        self.account = Account()
         self.last_interval = 0
 
     @property
@@ -156,58 +151,24 @@ class Cadence:
         if not self._is_timed or now - self._began < self._free:
             is_end = clock.is_epoch_end and since >= clock.step * _EPOCH_END_SHARE
             return is_end or clock.step >= self._scheduled
-        if now - self._due_at >= max(LONGEST_GAP, self._next_cost() / self._allowed):
+        if now - self._due_at >= max(LONGEST_GAP, self.account.next_cost / self._allowed):
             return True
         return since >= max(1.0, clock.step * FINEST_SHARE) and self._is_affordable(now)
 
-    def _next_cost(self) -> float:
-        host = statistics.median(self._host) if self._host else 0.0
-        return max(0.0, self._usual_observed() - self._usual()) + host
-
     def _is_affordable(self, now: float) -> bool:
         assert self._began is not None
-        # The observation about to start is charged in advance: afterwards it could already exceed the budget.
-        next_cost = self._next_cost()
         # Looks that the user requested would otherwise use up the budget of the statistics.
-        charged = self.spent - self._looked if self._has_asked_looks else self.spent
-        return charged + next_cost <= self._allowed * (now - self._began)
-
-    def _usual(self) -> float:
-        # A median, because single steps can take far longer: a checkpoint, a slow batch.
-        return statistics.median(self._plain) if self._plain else 0.0
-
-    def _usual_observed(self) -> float:
-        return statistics.median(self._observed) if self._observed else self._usual()
-
-    @property
-    def spent(self) -> float:
-        """Seconds spent on observing so far.
-
-        The time of observed steps minus that of as many plain steps, plus the work in the background that follows
-        them, plus the time of looks at the model between steps; without what `one_time` counts.
-        """
-        observed = self._observed_total + min(self._first_observation, self._usual_observed())
-        return max(0.0, observed - self.observations * self._usual()) + self._host_total + self._looked
-
-    @property
-    def one_time(self) -> float:
-        """Seconds paid once: by which the first observation took longer than a later one, and the first look."""
-        return max(0.0, self._first_observation - self._usual_observed()) + self._first_look
+        charged = self.account.spent - (self.account.looked if self._has_asked_looks else 0.0)
+        # The observation about to start is charged in advance: afterwards it could already exceed the budget.
+        return charged + self.account.next_cost <= self._allowed * (now - self._began)
 
     def plain_step(self, seconds: float) -> None:
-        """Records the duration of an unobserved step; the first one is ignored, because it includes tracing."""
-        if self._is_warm:
-            self._plain.append(seconds)
-        self._is_warm = True
+        """Records an unobserved step and its duration."""
+        self.account.plain_step(seconds)
 
     def observed_step(self, step: int, seconds: float) -> None:
         """Records an observed step and its duration, with tracing and writing."""
-        if self.observations:
-            self._observed.append(seconds)
-            self._observed_total += seconds
-        else:
-            self._first_observation = seconds
-        self.observations += 1
+        self.account.observed_step(seconds)
         # An unscheduled observation (the end of an epoch) leaves the schedule as it is.
         if step >= self._scheduled:
             self._scheduled = max(step + 1, int(step * self._growth)) if step >= self._dense else step + 1
@@ -215,36 +176,14 @@ class Cadence:
         self._last = step
         self._dense_left = max(self._dense_left - 1, 0)
 
-    def host_work(self, seconds: float) -> None:
-        """Records processor time that was used in the background for an earlier observation."""
-        self._host.append(seconds)
-        self._host_total += seconds
-
     def look_closer(self) -> None:
         """Asks an "auto" run to observe the next steps, as far as the budget allows."""
         self._dense_left = _CLOSER_STEPS
 
-    def look(self, seconds: float) -> None:
-        """Records the duration of a look at the model between steps."""
-        if self._first_look:
-            self._looked += seconds
-        else:
-            self._first_look = seconds
-
-    @property
-    def last_cost(self) -> float:
-        """Seconds by which the last observed step was longer than a plain step, with the latest known background work.
-
-        0 before the first.
-        """
-        if not self._observed:
-            return 0.0
-        return max(0.0, self._observed[-1] - self._usual()) + (self._host[-1] if self._host else 0.0)
-
     def share(self, now: float) -> float:
         """Share of the time since the first step that was spent on observing, 0 to 1; 0 before the first step."""
         elapsed = now - self._began if self._began is not None else 0.0
-        return min(1.0, self.spent / elapsed) if elapsed > 0 else 0.0
+        return min(1.0, self.account.spent / elapsed) if elapsed > 0 else 0.0
 
 
 class Thinning:

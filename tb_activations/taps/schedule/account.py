@@ -1,0 +1,121 @@
+"""What observing a training has cost so far, and what the next observation is likely to cost."""
+
+from __future__ import annotations
+
+import collections
+import statistics
+
+_RECENT = 31
+"""Plain steps whose median is the usual duration of a step."""
+_ENOUGH = 5
+"""Plain steps after which that median is known."""
+_LATEST = 5
+"""Observations whose median is the cost of the next one."""
+
+
+class Account:
+    """Adds up the seconds that observing has cost.
+
+    An observed step costs what it took longer than a plain step took at that time: a machine that others use becomes
+    slower and faster during a training, and so do steps whose batches differ.
+
+    Attributes:
+        looked: seconds that looks at the model between steps have taken, without the first one.
+        observations: number of observed steps.
+    """
+
+    def __init__(self) -> None:
+        self.looked = 0.0
+        self.observations = 0
+        self._plain: collections.deque[float] = collections.deque(maxlen=_RECENT)
+        self._observed: collections.deque[float] = collections.deque(maxlen=_LATEST)
+        self._costs: collections.deque[float] = collections.deque(maxlen=_LATEST)
+        self._host: collections.deque[float] = collections.deque(maxlen=_LATEST)
+        self._charged = self._host_total = self._ends = 0.0
+        self._early_total, self._early = 0.0, 0
+        self._first_observation = self._first_look = 0.0
+        self._is_warm = False
+
+    def plain_step(self, seconds: float) -> None:
+        """Records the duration of an unobserved step; the first one is ignored, because it includes tracing."""
+        if self._is_warm:
+            self._plain.append(seconds)
+        self._is_warm = True
+        if self._early and len(self._plain) >= _ENOUGH:
+            self._charged += self._early_total - self._early * self._usual()
+            self._early_total, self._early = 0.0, 0
+
+    def observed_step(self, seconds: float) -> None:
+        """Records the duration of an observed step, with tracing and writing."""
+        if not self.observations:
+            self._first_observation = seconds
+        else:
+            if self.observations == 1:
+                self._charge(min(self._first_observation, seconds))
+            self._charge(seconds)
+            self._observed.append(seconds)
+        self.observations += 1
+
+    def _charge(self, seconds: float) -> None:
+        if len(self._plain) < _ENOUGH:
+            self._early_total, self._early = self._early_total + seconds, self._early + 1
+        else:
+            # Less than nothing counts too: otherwise the noise of both medians would add up.
+            cost = seconds - self._usual()
+            self._charged += cost
+            self._costs.append(cost)
+
+    def host_work(self, seconds: float) -> None:
+        """Records processor time that was used in the background for an earlier observation."""
+        self._host.append(seconds)
+        self._host_total += seconds
+
+    def look(self, seconds: float) -> None:
+        """Records the duration of a look at the model between steps, its pictures written."""
+        if self._first_look:
+            self.looked += seconds
+        else:
+            self._first_look = seconds
+
+    def end_of_epoch(self, seconds: float) -> None:
+        """Records how long everything took that happens between two epochs, looks included."""
+        self._ends += seconds
+
+    @property
+    def spent(self) -> float:
+        """Seconds spent on observing so far, without what `one_time` counts.
+
+        Observed steps, what follows them in the background, looks at the model, and ends of epochs.
+        """
+        early = self._early_total - self._early * self._usual()
+        ends = max(self._ends - self._first_look, self.looked)
+        return max(0.0, self._charged + early) + self._host_total + ends
+
+    @property
+    def one_time(self) -> float:
+        """Seconds paid once: by which the first observation took longer than a later one, and the first look."""
+        return max(0.0, self._first_observation - self._usual_observed()) + self._first_look
+
+    @property
+    def next_cost(self) -> float:
+        """Seconds that another observation is likely to cost."""
+        host = statistics.median(self._host) if self._host else 0.0
+        cost = statistics.median(self._costs) if self._costs else self._usual_observed() - self._usual()
+        return max(0.0, cost) + host
+
+    @property
+    def last_cost(self) -> float:
+        """Seconds by which the last observed step was longer than a plain step, with the latest known background work.
+
+        0 before the first.
+        """
+        if not self._observed:
+            return 0.0
+        return max(0.0, self._observed[-1] - self._usual()) + (self._host[-1] if self._host else 0.0)
+
+    def _usual(self) -> float:
+        # A median, because single steps can take far longer: a checkpoint, a slow batch.
+        return statistics.median(self._plain) if self._plain else 0.0
+
+    def _usual_observed(self) -> float:
+        return statistics.median(self._observed) if self._observed else self._usual()

@@ -12,9 +12,19 @@ from tb_activations.taps.schedule.cadence import FREE_SECONDS, LONGEST_GAP, Cade
 
 
 def simulate(
-    cadence: Cadence, steps: int, *, plain: float, extra: float, trace: float = 0.0, epoch: int | None = None
+    cadence: Cadence,
+    steps: int,
+    *,
+    plain: float,
+    extra: float,
+    trace: float = 0.0,
+    trace_plain: float = 0.0,
+    epoch: int | None = None,
 ) -> tuple[list[int], float]:
-    """Runs `steps` steps that take `plain` seconds, observed ones `extra` more; returns the observed steps and time."""
+    """Runs `steps` steps that take `plain` seconds, observed ones `extra` more; returns the observed steps and time.
+
+    The first one takes `trace` seconds more, the first one that is not observed `trace_plain`.
+    """
     now = 0.0
     observed: list[int] = []
     for step in range(steps):
@@ -24,7 +34,7 @@ def simulate(
             observed.append(step)
             cadence.observed_step(step, seconds)
         else:
-            seconds = plain
+            seconds = plain + (trace_plain if len(observed) == step else 0.0)
             cadence.plain_step(seconds)
         now += seconds
     return observed, now
@@ -99,6 +109,30 @@ def test_a_machine_that_becomes_slower_or_faster_does_not_change_the_account(fac
     # Both medians lag behind for some steps.
     assert cadence.account.spent == pytest.approx(spent, abs=1.0)
     assert spent <= max(0.02 * now, free + 0.1 * max(1.0, factor) * now / LONGEST_GAP) + 1.0
+
+
+def test_tracing_for_minutes_leaves_the_first_observations_as_they_are() -> None:
+    quick, _ = simulate(Cadence("auto", 0.02), 300, plain=0.5, extra=0.1)
+    slow, _ = simulate(Cadence("auto", 0.02), 300, plain=0.5, extra=0.1, trace=300.0, trace_plain=100.0)
+    # As many as half of the first minute.
+    assert [step for step in slow if step < 100] == [step for step in quick if step < 100]
+    assert slow[:10] == list(range(10))
+
+
+def test_one_step_that_is_traced_again_does_not_delay_the_next_observations() -> None:
+    cadence, now, observed = Cadence("auto", 0.02, free_seconds=0.0), 0.0, []
+    for step in range(600):
+        seconds = 0.5
+        if cadence.is_due(StepClock(step, is_epoch_end=False), now):
+            observed.append(now)
+            seconds += {0: 30.0, 1: 10.0}.get(len(observed) - 1, 0.1)
+            cadence.observed_step(step, seconds)
+        else:
+            cadence.plain_step(seconds)
+        now += seconds
+    gaps = [later - earlier for earlier, later in itertools.pairwise(observed)]
+    assert len(observed) > 15
+    assert max(gaps[1:]) <= LONGEST_GAP + 10 + 1
 
 
 def test_ends_of_epochs_are_charged_without_the_first_look() -> None:

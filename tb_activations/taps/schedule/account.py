@@ -34,15 +34,18 @@ class Account:
         self._charged = self._host_total = self._ends = 0.0
         self._early_total, self._early = 0.0, 0
         self._first_observation = self._first_look = 0.0
-        self._is_warm = False
+        self._first_plain: float | None = None
 
     def plain_step(self, seconds: float) -> None:
         """Records the duration of an unobserved step; the first one is ignored, because it includes tracing."""
-        if self._is_warm:
-            self._plain.append(seconds)
-        self._is_warm = True
+        if self._first_plain is None:
+            self._first_plain = seconds
+            return
+        self._plain.append(seconds)
         if self._early and len(self._plain) >= _ENOUGH:
-            self._charged += self._early_total - self._early * self._usual()
+            usual = self._usual()
+            self._charged += self._early_total - self._early * usual
+            self._costs.extend(observed - usual for observed in self._observed)
             self._early_total, self._early = 0.0, 0
 
     def observed_step(self, seconds: float) -> None:
@@ -97,11 +100,23 @@ class Account:
         return max(0.0, self._first_observation - self._usual_observed()) + self._first_look
 
     @property
+    def preparing(self) -> float:
+        """Seconds by which the first step of either kind, which is traced and compiled, took longer than a later one.
+
+        All of such a step, as long as there is no later one.
+        """
+        plain = max(0.0, (self._first_plain or 0.0) - self._usual())
+        return plain + max(0.0, self._first_observation - self._usual_observed())
+
+    @property
     def next_cost(self) -> float:
-        """Seconds that another observation is likely to cost."""
+        """Seconds that another observation is likely to cost; 0 as long as fewer than two are known.
+
+        The lower one of two: each may have been traced again, which says nothing of the next one.
+        """
         host = statistics.median(self._host) if self._host else 0.0
-        cost = statistics.median(self._costs) if self._costs else self._usual_observed() - self._usual()
-        return max(0.0, cost) + host
+        costs = self._costs or [seconds - self._usual() for seconds in self._observed]
+        return max(0.0, statistics.median_low(costs)) + host if len(costs) > 1 else host
 
     @property
     def last_cost(self) -> float:

@@ -9,7 +9,8 @@ from tb_activations.taps.schedule.account import Account
 
 FREE_SECONDS = 60.0
 """For this long, an "auto" run follows a fixed schedule regardless of its overhead. With fewer observations the rules
-could not judge a short training. Several trainings of a run share this time, since `fit` may be called in a loop."""
+could not judge a short training. Several trainings of a run share this time, since `fit` may be called in a loop. It
+does not include tracing and compiling, which take minutes where a deep network is trained on a slow machine."""
 _DENSE_STEPS = 10
 """The schedule observes every one of the first steps, because initialization problems show there."""
 GROWTH = 1.12
@@ -118,8 +119,8 @@ class Cadence:
 
     @property
     def seconds(self) -> float:
-        """From the first step to the latest."""
-        return self._latest - self._began if self._began is not None else 0.0
+        """From the first step to the latest, without tracing and compiling."""
+        return max(0.0, self._latest - self._began - self.account.preparing) if self._began is not None else 0.0
 
     def begin_run(self) -> None:
         """Begins a run, which has all of `FREE_SECONDS`."""
@@ -148,7 +149,7 @@ class Cadence:
             return clock.step >= self._scheduled
         if self._dense_left and self._is_affordable(now):
             return True
-        if not self._is_timed or now - self._began < self._free:
+        if not self._is_timed or self.seconds < self._free:
             is_end = clock.is_epoch_end and since >= clock.step * _EPOCH_END_SHARE
             return is_end or clock.step >= self._scheduled
         if now - self._due_at >= max(LONGEST_GAP, self.account.next_cost / self._allowed):

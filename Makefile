@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint docs bench bench-quick bench-tab bench-networks bench-minutes bench-alternatives bench-runs bench-pruning bench-judging pictures bench-regression bench-remote bench-stored bench-probe bench-long fuzz kills test-versions thorough accuracy advice compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
+.PHONY: help demo test check lint docs bench bench-quick bench-tab bench-networks bench-minutes bench-alternatives bench-runs bench-pruning bench-judging pictures bench-regression bench-remote bench-stored bench-probe bench-long bench-spikes fuzz kills test-versions thorough accuracy advice compatibility odd-models accuracy-seeds bundle bundle-check frontend-test browser python-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ bench-stored: $(VENV)/.dev ## measure how fast stored runs of ResNet50 are read 
 
 bench-regression: $(VENV)/.dev ## repeat a training 20 times, with one and two threads, and change it in nine ways
 	$(BIN)/python -m benchmarks.regression
+
+bench-spikes: $(VENV)/.dev ## measure how well a stale second moment predicts spikes of the loss
+	$(BIN)/python -m benchmarks.spikes
 
 bench-judging: $(VENV)/.dev ## time the rules on records of 1,000 layers with a finding in each
 	$(BIN)/python -m benchmarks.judging

@@ -63,6 +63,7 @@ from benchmarks.cases.outside import (
     sick_nodes_and_edges,
     sick_nonfinite,
     sick_nonfinite_loss,
+    sick_not_a_number,
     sick_paths_and_rates,
     sick_rectifiers_and_rates,
     sick_silent_rectifiers,
@@ -70,6 +71,7 @@ from benchmarks.cases.outside import (
     sick_sounds,
     sick_stagnant,
     sick_tuning_and_text,
+    sick_undefined_losses,
     sick_vanishing,
 )
 
@@ -150,6 +152,7 @@ __all__ = [
     "sick_nodes_and_edges",
     "sick_nonfinite",
     "sick_nonfinite_loss",
+    "sick_not_a_number",
     "sick_paths_and_rates",
     "sick_rectifiers_and_rates",
     "sick_silent_rectifiers",
@@ -157,6 +160,7 @@ __all__ = [
     "sick_sounds",
     "sick_stagnant",
     "sick_tuning_and_text",
+    "sick_undefined_losses",
     "sick_units",
     "sick_values",
     "sick_vanishing",

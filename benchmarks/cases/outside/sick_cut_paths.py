@@ -73,7 +73,7 @@ class Codebook(layers.Layer):
     ["codebook"],
     family="generative",
     source="https://github.com/showlab/Olaf-World/issues/8",
-    accepted="The loss of the codebook uses the output that passes gradients straight through, not the codes themselves.",
+    accepted="The codebook's loss uses the output that passes gradients straight through, not the codes.",
     also=AT_REST,
 )
 def codes_without_a_loss_of_their_own() -> Training:
@@ -97,7 +97,7 @@ def codes_without_a_loss_of_their_own() -> Training:
 
 
 def sentences(count: int = 384, length: int = 10) -> tuple[Array, dict[str, Array]]:
-    """Texts of word numbers, their topic, and the places of five facts in the order in which they are told."""
+    """Texts of word numbers, their topic, and the places of five facts in their order in time."""
     random = np.random.default_rng(351)
     topic = random.integers(0, 3, count)
     x = random.integers(0, 20, (count, length)) + 20 * topic[:, None] * (random.random((count, length)) < 0.3)
@@ -148,7 +148,7 @@ class EndTime(layers.Layer):
     ["end_time"],
     family="generative",
     source="https://github.com/rtqichen/ffjord/pull/4",
-    accepted="The root of the end time never receives a gradient, since the times of the solver are made from its value.",
+    accepted="The root of the end time never gets a gradient, since the solver's times are made from its value.",
     also=AT_REST,
 )
 def end_time_of_a_flow() -> Training:
@@ -163,7 +163,9 @@ def end_time_of_a_flow() -> Training:
     for step in range(4):
         given = layers.Concatenate(name=f"given_{step}")([body, times])
         speed = field[1](field[0](given))
-        body = layers.Lambda(lambda parts: parts[0] + parts[1] * parts[2] / 4, name=f"step_{step}")([body, speed, times])
+        body = layers.Lambda(lambda parts: parts[0] + parts[1] * parts[2] / 4, name=f"step_{step}")(
+            [body, speed, times]
+        )
     model = compiled(keras.Model(inputs, body), keras.optimizers.Adam(0.005), "mse")
     return Training(model, circle, moons.astype("float32"), epochs=10)
 

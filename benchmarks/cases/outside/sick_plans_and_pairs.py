@@ -1,4 +1,4 @@
-"""Programs whose learning rate is planned wrongly, whose network stays frozen, or whose pairs do not belong together."""
+"""Programs whose learning rate is planned wrongly, whose network stays frozen, or whose pairs do not match."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def melodies(count: int = 192, length: int = 49, levels: int = 32) -> Array:
     random = np.random.default_rng(381)
     time, pitch = np.arange(length), random.uniform(0.2, 0.6, (2, count, 1))
     wave = (np.sin(time * pitch[0]) + 0.5 * np.sin(time * pitch[1] + 1)) / 1.5
-    return np.clip((wave + 1) / 2 * levels, 0, levels - 1).astype("int32")
+    return np.asarray(np.clip((wave + 1) / 2 * levels, 0, levels - 1), "int32")
 
 
 @outside_sick(
@@ -142,7 +142,7 @@ def translator_without_its_decay_method() -> Training:
     [WHOLE],
     family="generative",
     source="https://github.com/eriklindernoren/Keras-GAN/issues/22",
-    accepted="The discriminator is set to be frozen once for the generator and stays so; unfreeze it before its training.",
+    accepted="The discriminator is frozen once for the generator and stays so; unfreeze it before its training.",
     also=("stagnant_weights", "learning_rate", "collapsed_layer"),
 )
 def discriminator_frozen_forever() -> Training:

@@ -61,7 +61,7 @@ def crowds(count: int = 320, size: int = 16) -> tuple[Array, Array]:
     """Gray pictures with some bright heads, pixels from 0 to 255, and how many heads there are per pixel."""
     random = np.random.default_rng(301)
     heads = random.random((count, size, size)) < random.uniform(0.005, 0.05, (count, 1, 1))
-    blurred = sum(np.roll(heads, shift, (1, 2)) for shift in ((0, 0), (0, 1), (1, 0), (1, 1)))
+    blurred = np.sum([np.roll(heads, shift, (1, 2)) for shift in ((0, 0), (0, 1), (1, 0), (1, 1))], axis=0)
     pictures = np.clip(60 + 150 * blurred + random.normal(0, 15, heads.shape), 0, 255)
     return pictures.astype("float32")[..., None], (blurred / 4).astype("float32")[..., None]
 

@@ -38,7 +38,7 @@ def reviews(count: int = 512, length: int = 10) -> tuple[Array, Array, Array]:
     ["low_rank_down", "low_rank_up"],
     family="fine_tuning",
     source="https://github.com/circle-hit/SAPT/issues/11",
-    accepted="Both low-rank matrices start at zero, so that all their gradients are zero; the first one must be random.",
+    accepted="Both low-rank matrices start at zero, so all their gradients are zero; the first one must be random.",
     also=EFFECTS,
 )
 def low_rank_matrices_of_zeros() -> Training:
@@ -88,7 +88,9 @@ def scenes(count: int = 512) -> tuple[list[Array], Array]:
     row, column, word = random.integers(0, 8, (3, count))
     word %= 2
     pictures = 0.5 * (np.arange(8)[:, None] == row[:, None, None]) + 0.5 * (np.arange(8) == column[:, None, None])
-    masks = np.where(word[:, None, None], np.arange(8) == column[:, None, None], np.arange(8)[:, None] == row[:, None, None])
+    masks = np.where(
+        word[:, None, None], np.arange(8) == column[:, None, None], np.arange(8)[:, None] == row[:, None, None]
+    )
     masks = np.broadcast_to(masks, pictures.shape)
     return [pictures.astype("float32")[..., None], word.astype("int32")[:, None]], masks.astype("float32")[..., None]
 
@@ -168,7 +170,7 @@ def sheet_breaks(count: int = 400, length: int = 8) -> Array:
     random = np.random.default_rng(374)
     states = np.cumsum(random.normal(0, 0.3, (count, length, 2)), axis=1) + random.normal(size=(count, 1, 2))
     x = states @ random.normal(size=(2, 6)) + random.normal(0, 0.1, (count, length, 6))
-    return ((x - x.mean((0, 1))) / x.std((0, 1))).astype("float32")
+    return np.asarray((x - x.mean((0, 1))) / x.std((0, 1)), "float32")
 
 
 @outside_sick(

@@ -39,7 +39,7 @@ def soft_actor_loss(noise: Any, given: Any) -> Any:
     [WHOLE],
     family="reinforcement_learning",
     source="https://github.com/cpnota/autonomous-learning-library/issues/139",
-    accepted="The logarithm of 1 minus the squared action is NaN once actions are scaled beyond 1; use the unscaled tanh.",
+    accepted="The logarithm of 1 minus the squared action is NaN for actions scaled beyond 1; use the unscaled tanh.",
     also=LOST,
 )
 def torques_squashed_and_scaled() -> Training:
@@ -151,7 +151,7 @@ def log_error(truth: Any, guess: Any) -> Any:
     [WHOLE],
     family="time_series",
     source="https://github.com/timeseriesAI/tsai/issues/150",
-    accepted="A forecast below -1 has no logarithm, so training ends in NaN; learn the logarithm of the target instead.",
+    accepted="A forecast below -1 has no logarithm, so training ends in NaN; learn the target's logarithm instead.",
     also=(*LOST, "poor_init"),
 )
 def forecasts_below_minus_one() -> Training:

@@ -55,7 +55,7 @@ def language_model_of_rectified_recurrence() -> Training:
     body = layers.Embedding(30, 32, name="embedding")(inputs)
     body = layers.SimpleRNN(64, activation="relu", return_sequences=True, name="rnn")(body)
     model = keras.Model(inputs, layers.Dense(30, name="next_word")(body))
-    compiled(model, keras.optimizers.SGD(2.0))
+    compiled(model, keras.optimizers.SGD(1.5))
     constant = entropy_by_position(texts[:, 1:])
     return Training(model, texts[:, :-1], texts[:, 1:], epochs=8, constant_loss=constant)
 

@@ -54,7 +54,7 @@ def volumes_of_nothing() -> Training:
             layers.Conv3DTranspose(1, 3, strides=2, padding="same", activation="sigmoid", name="cells"),
         ]
     )
-    return Training(compiled(model, "adam", "binary_crossentropy"), x, y, epochs=6)
+    return Training(compiled(model, keras.optimizers.Adam(0.005), "binary_crossentropy"), x, y, epochs=8)
 
 
 def crowds(count: int = 320, size: int = 16) -> tuple[Array, Array]:

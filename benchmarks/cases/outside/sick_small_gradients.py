@@ -10,7 +10,7 @@ from keras import layers, ops
 
 from benchmarks.cases.base import UNKNOWN, Training, outside_sick
 from benchmarks.cases.data import Array, digits, photo_patches, raw_table
-from benchmarks.cases.networks import compiled, normal
+from benchmarks.cases.networks import compiled, constant, normal
 
 STANDSTILL = (
     "stagnant_weights",
@@ -155,7 +155,7 @@ class Centers(layers.Layer):
     def build(self, input_shape: Any) -> None:
         start = keras.initializers.RandomUniform(0.0, 1.0)
         self.centers = self.add_weight(shape=(self.count, input_shape[-1]), initializer=start, name="centers")
-        self.sharpness = self.add_weight(shape=(self.count,), initializer="ones", name="sharpness")
+        self.sharpness = self.add_weight(shape=(self.count,), initializer=constant(0.05), name="sharpness")
 
     def call(self, inputs: Any) -> Any:
         far = ops.sum(ops.square(inputs[:, None] - self.centers), -1)

@@ -137,7 +137,7 @@ def saw_teeth_behind_a_softmax() -> Training:
             layers.Input((8, 2)),
             layers.LSTM(48, name="lstm"),
             layers.Dense(2, name="dense"),
-            layers.Softmax(name="saw"),
+            layers.Activation("softmax", name="saw"),
         ]
     )
     return Training(compiled(model, "rmsprop", "mean_squared_error"), rows[:, :-1], rows[:, -1], epochs=8)

@@ -188,7 +188,7 @@ CURES: Mapping[str, Cure] = {
     "least_squares_behind_a_sigmoid": (Activation("linear", ("is_real",)), ConstantRate(0.001)),
     "local_layers_of_tiny_weights": (START,),
     "centers_far_from_everything": (INPUTS,),
-    "language_model_of_rectified_recurrence": (Activation("tanh", ("rnn",)),),
+    "language_model_of_rectified_recurrence": (Activation("tanh", ("rnn",)), ConstantRate(0.5)),
     "sum_over_a_larger_batch": (ConstantRate(1e-4),),
     "twice_a_number": (ConstantRate(1e-5),),
     "pixels_summed_by_an_autoencoder": (INPUTS, TARGETS, ConstantRate(1e-4)),

@@ -29,7 +29,7 @@ RUIN = (
 """What values that grow without bound do."""
 
 
-def counted_words(count: int = 320, length: int = 31) -> Array:
+def counted_words(count: int = 320, length: int = 51) -> Array:
     """Word numbers of texts in which each word follows one of two words, `[count, length]`."""
     random = np.random.default_rng(320)
     following = random.integers(0, 30, (30, 2))
@@ -49,9 +49,9 @@ def counted_words(count: int = 320, length: int = 31) -> Array:
     also=RUIN,
 )
 def language_model_of_rectified_recurrence() -> Training:
-    """A language model of one plain recurrent layer with ReLU, with plain SGD at the rate made for tanh."""
+    """A language model of one plain recurrent layer with ReLU, with plain SGD at a rate of 1.5."""
     texts = counted_words()
-    inputs = layers.Input((30,), dtype="int32")
+    inputs = layers.Input((50,), dtype="int32")
     body = layers.Embedding(30, 32, name="embedding")(inputs)
     body = layers.SimpleRNN(64, activation="relu", return_sequences=True, name="rnn")(body)
     model = keras.Model(inputs, layers.Dense(30, name="next_word")(body))

@@ -84,7 +84,7 @@ def crowd_density_of_zero() -> Training:
         columns.append(layers.Conv2D(8, width, padding="same", activation="relu", name=f"column_{width}_2")(body))
     body = layers.Concatenate(name="columns")(columns)
     density = layers.Conv2D(1, 1, activation="relu", name="density")(body)
-    model = compiled(keras.Model(inputs, density), keras.optimizers.SGD(1e-4, momentum=0.9), "mse")
+    model = compiled(keras.Model(inputs, density), keras.optimizers.SGD(1e-3, momentum=0.9), "mse")
     return Training(model, x, y, epochs=6)
 
 

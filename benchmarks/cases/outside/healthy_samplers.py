@@ -66,7 +66,7 @@ def generative_spectral_norms() -> Training:
     model(np.zeros((1, CODE), "float32"))
     compiled(model, keras.optimizers.Adam(1e-3, beta_1=0.0, beta_2=0.9), None)
     noise = np.random.default_rng(431).normal(size=(256, CODE)).astype("float32")
-    goal = closeness(lambda: generator(noise).numpy(), x, 0.6)
+    goal = closeness(lambda: generator(noise).numpy(), x, 0.7)
     return Training(model, x, None, epochs=100, batch_size=64, goal=goal)
 
 
@@ -275,5 +275,5 @@ def generative_matched_moments() -> Training:
         ]
     )
     compiled(model, keras.optimizers.Adam(0.004), discrepancy)
-    goal = closeness(lambda: model(x[:256]).numpy(), y, 0.5)
+    goal = closeness(lambda: model(x[:256]).numpy(), y, 0.7)
     return Training(model, x, y, epochs=25, batch_size=128, goal=goal, constant_loss=UNKNOWN)

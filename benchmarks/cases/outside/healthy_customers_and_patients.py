@@ -176,7 +176,7 @@ class Jumps(layers.Layer):
         self.units = units
 
     def build(self, input_shape: Any) -> None:
-        slopes = keras.initializers.TruncatedNormal(3.0, 0.5)
+        slopes = keras.initializers.TruncatedNormal(1.0, 0.5)
         places = keras.initializers.RandomUniform(-2.0, 2.0)
         self.slopes = self.add_weight((self.units,), initializer=slopes, name="slopes")
         self.places = self.add_weight((self.units,), initializer=places, name="places")

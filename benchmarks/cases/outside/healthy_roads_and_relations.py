@@ -239,5 +239,5 @@ def graph_summaries_of_the_whole() -> Training:
         return np.stack([np.zeros_like(scores), scores], -1)
 
     goal = accuracy(sides, x, y.astype(int), 0.75)
-    options = {"fit": {"shuffle": False}, "goal": goal, "constant_loss": float(np.log(2))}
+    options: dict[str, Any] = {"fit": {"shuffle": False}, "goal": goal, "constant_loss": float(np.log(2))}
     return Training(model, x, y, epochs=80, batch_size=NODES, **options)

@@ -17,7 +17,7 @@ from benchmarks.cases.networks import compiled
 def scans(count: int, size: int = 10) -> tuple[Array, Array]:
     """Noisy volumes with a few bright vessels, and whether there is a dense lump among them."""
     random = np.random.default_rng(401)
-    places = np.stack(np.mgrid[:size, :size, :size], -1)
+    places = np.moveaxis(np.mgrid[:size, :size, :size], 0, -1)
     x = random.normal(0.2, 0.12, (count, size, size, size))
     y = random.integers(0, 2, count)
     for volume, is_ill in zip(x, y, strict=True):
@@ -207,7 +207,7 @@ def joints(count: int) -> tuple[Array, Array]:
     points = np.cumsum(random.uniform(-1, 1, (count, 3, 2)) * [[3], [4], [4]], 1) + 8
     points = points.clip(1, 14)
     steps = np.linspace(0, 1, 8)[:, None]
-    grid = np.stack(np.mgrid[:16, :16], -1)
+    grid = np.moveaxis(np.mgrid[:16, :16], 0, -1)
     x = random.normal(0, 0.05, (count, 16, 16))
     for picture, (shoulder, elbow, hand) in zip(x, points, strict=True):
         for start, end, light in ((shoulder, elbow, 1.0), (elbow, hand, 0.6)):

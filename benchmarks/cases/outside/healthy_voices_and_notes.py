@@ -65,7 +65,7 @@ def audio_speakers_by_angles() -> Training:
 
     codes = layers.Dense(24)(layers.Lambda(moments)(body))
     model = keras.Model(inputs, Angles(12)(layers.BatchNormalization(momentum=0.9)(codes)))
-    compiled(model, keras.optimizers.Adam(0.002, weight_decay=1e-4), margin_of_angles)
+    compiled(model, keras.optimizers.Lion(5e-4, weight_decay=1e-2), margin_of_angles)
     goal = accuracy(model, x, y, 0.85)
     return Training(model, x, y, epochs=10, goal=goal, constant_loss=math.log(12))
 

@@ -250,5 +250,5 @@ def text_switched_experts() -> Training:
     body = layers.LayerNormalization()(layers.Add()([body, Switch(4, 48)(body)]))
     body = layers.Dense(32, activation="relu")(layers.Dropout(0.25)(layers.GlobalAveragePooling1D()(body)))
     model = keras.Model(inputs, layers.Dense(2, activation="softmax")(layers.Dropout(0.25)(body)))
-    compiled(model, keras.optimizers.Adam(0.002), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    compiled(model, keras.optimizers.Adafactor(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return Training(model, x, y, epochs=10, batch_size=50)

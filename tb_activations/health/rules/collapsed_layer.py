@@ -137,7 +137,7 @@ class CollapsedLayer(LayerRule):
             flags = table[:, row] < self.spread * HYSTERESIS
             began, checks = since(history, flags), int(np.count_nonzero(flags))
         return Evidence(
-            severity=_severity(passes=passes, learned=learned),
+            severity=_severity(layer, passes=passes, learned=learned),
             sign=SAMPLE_SPREAD,
             value=value,
             threshold=self.spread,
@@ -203,10 +203,25 @@ def _is_waking(table: NDArray[np.float64]) -> NDArray[np.bool_]:
     return result
 
 
-def _severity(*, passes: bool, learned: bool) -> Severity:
+def _severity(layer: LayerSpec, *, passes: bool, learned: bool) -> Severity:
+    if _normalizes_one_value(layer):
+        # On purpose nobody does that, whatever path the rest of the signal takes.
+        return Severity.WARNING if passes or learned else Severity.PROBLEM
     if passes:
         return Severity.NOTE
     return Severity.WARNING if learned else Severity.PROBLEM
+
+
+def _normalizes_one_value(layer: LayerSpec) -> bool:
+    """Whether mean and deviation are those of a single value, so that the output is the layer's offset."""
+    if layer.class_name == "LayerNormalization":
+        axis, last = layer.config.get("axis", -1), len(layer.output_shape) - 1
+        is_last = axis in (-1, last, (-1,), (last,))
+        return layer.units == 1 and is_last and not layer.config.get("rms_scaling", False)
+    positions = layer.output_shape[1:-1]
+    groups = layer.config.get("groups", 0)
+    is_group = layer.class_name == "GroupNormalization" and groups in (-1, layer.units)
+    return is_group and layer.units > 0 and all(length == 1 for length in positions)
 
 
 def _explain(
@@ -236,6 +251,12 @@ def _is_given(history: History) -> NDArray[np.bool_]:
 
 
 def _advice(layer: LayerSpec, *, is_given: bool) -> str:
+    if _normalizes_one_value(layer):
+        return (
+            f"{layer.name} normalizes over one value, which leaves nothing of it. Normalize over more of them: join "
+            "the features before, or standardize each one over the samples (keras.layers.Normalization, "
+            "BatchNormalization)."
+        )
     if is_given:
         return (
             f"No layer with weights comes before {layer.name}, so the model is given the same for every sample. Look "

@@ -33,13 +33,18 @@ def handed(history: History) -> Handed:
 
 
 def left_out(history: History) -> NDArray[np.bool_]:
-    """`[layers]`: whether the step differentiates by no weight of a trainable layer that a trained layer learns from.
+    """`[layers]`: whether the step leaves out all weights of a trainable layer although it trains others by it.
 
-    A teacher, an average of weights or a network that only measures a loss feeds no layer that is trained.
+    A trained layer learns from its outputs, or it is the last layer of the model and those before it are trained. A
+    teacher, an average of weights or a network that only measures a loss feeds no layer that is trained, and is a
+    network of its own.
     """
     counts, is_judged, is_cut = handed(history)
-    is_missing = np.array([layer.name not in counts for layer in history.spec.layers], bool)
-    result: NDArray[np.bool_] = is_judged & is_missing & is_cut & learners(history).any(axis=1)
+    layers = history.spec.layers
+    is_missing = np.array([layer.name not in counts for layer in layers], bool)
+    is_last = history.graph.is_head & np.array(["/" not in layer.name for layer in layers], bool)
+    is_used = learners(history).any(axis=1) | (is_last & history.graph.reaches[is_judged & ~is_cut].any(axis=0))
+    result: NDArray[np.bool_] = is_judged & is_missing & is_cut & is_used
     return result
 
 

@@ -88,7 +88,8 @@ class NoGradient(LayerRule):
         # Places among the measured steps, counted from the latest one.
         places = np.cumsum(is_measured[::-1], axis=0)[::-1]
         has_moved = (is_measured & (places <= int(self.min_zero_checks)) & (norms > 0)).any(axis=0)
-        is_sure = np.count_nonzero(is_measured, axis=0) >= self.min_zero_checks
+        # What is open once weights are lost stays as it was.
+        is_sure = (np.count_nonzero(is_measured, axis=0) >= self.min_zero_checks) & (not history.has_lost_weights)
         is_connected = known.is_judged & ~known.is_cut
         outcomes = outcomes_of(
             (~known.is_judged, Outcome.NOT_APPLICABLE), (is_connected & has_moved, Outcome.OK), otherwise=_UNSURE

@@ -22,7 +22,14 @@ from tb_activations.health.rules.base import (
     Told,
     TrainingRule,
 )
-from tb_activations.health.rules.progress import STUCK, constant_loss, is_stuck, recent_loss, untrained_loss
+from tb_activations.health.rules.progress import (
+    STUCK,
+    constant_loss,
+    is_falling,
+    is_stuck,
+    recent_loss,
+    untrained_loss,
+)
 from tb_activations.health.rules.usual_causes import to_standardize
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
@@ -78,11 +85,12 @@ class NoLearning(TrainingRule):
             return Outcome.INSUFFICIENT_DATA
         if not is_stuck(history, self.stuck):
             return Outcome.OK
-        worst = _worst_cause(known)
-        if history.checks < self.settled:
+        worst, loss = _worst_cause(known), recent_loss(history)
+        # A network with a poor start may need many steps to come down to where others begin.
+        is_coming_down = loss > untrained and is_falling(history)
+        if history.checks < self.settled or is_coming_down:
             # A visible cause is no reason to say less than without one.
             worst = None if worst is None else Severity.NOTE
-        loss = recent_loss(history)
         words = Explanation(
             message=self._message(history, loss, untrained, earlier.since_step if earlier else history.step),
             might_be_wrong=(

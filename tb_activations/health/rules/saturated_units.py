@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tb_activations.health.history import History
 from tb_activations.health.rules.base import (
@@ -28,6 +27,7 @@ from tb_activations.health.rules.base import (
     limit_in_words,
     outcomes_of,
 )
+from tb_activations.health.rules.gating import is_gate
 from tb_activations.health.rules.outputs import is_output
 from tb_activations.health.rules.progress import (
     constant_loss,
@@ -95,7 +95,7 @@ class SaturatedUnits(LayerRule):
 
     def judge(self, history: History, earlier: Earlier) -> Answers:
         shares, counts = medians(history.stat("saturated_fraction")[-LATEST:])
-        is_judged = history.once("no gates", _is_judged) & (counts > 0)
+        is_judged = history.is_whole & ~is_gate(history) & (counts > 0)
         # The head of a confident network is at its bounds, as are its targets; that of one that does not learn is stuck
         # there. The same is true of what a generator, an actor or an encoder gives, which other networks take.
         # Without a compiled loss, as in adversarial trainings, only the loss of a constant prediction shows that. Where
@@ -170,12 +170,6 @@ class SaturatedUnits(LayerRule):
     @staticmethod
     def headline(finding: Finding) -> str:
         return f"{percent(finding.value)} of outputs saturated"
-
-
-def _is_judged(history: History) -> NDArray[np.bool_]:
-    is_gate = np.array([layer.is_gate for layer in history.spec.layers], bool)
-    result: NDArray[np.bool_] = history.is_whole & ~is_gate
-    return result
 
 
 def _are_targets_rare(history: History) -> bool:

@@ -245,7 +245,10 @@ def _samples(history: History) -> int:
 
 def _left_out(history: History, row: int, earlier: OpenFinding | None) -> Evidence:
     layers = history.spec.layers
-    learner = layers[int(learners(history)[row].argmax())].name
+    learning = np.flatnonzero(learners(history)[row])
+    uses = (
+        f"{layers[learning[0]].name} learns from their outputs" if learning.size else "the layers before it are trained"
+    )
     return Evidence(
         severity=Severity.WARNING,
         sign=LEFT_OUT,
@@ -254,15 +257,15 @@ def _left_out(history: History, row: int, earlier: OpenFinding | None) -> Eviden
         samples=_samples(history),
         checks=earlier.checks + 1 if earlier else history.checks,
         since_step=history.first_step,
-        explain=functools.partial(_explain_left_out, layers[row].name, learner, history.first_step),
+        explain=functools.partial(_explain_left_out, layers[row].name, uses, history.first_step),
     )
 
 
-def _explain_left_out(layer: str, learning: str, began: int) -> Explanation:
+def _explain_left_out(layer: str, uses: str, began: int) -> Explanation:
     return Explanation(
         message=(
             f"The weights of {layer} do not move: the training step differentiates by 0 of them (threshold 1), since "
-            f"step {began}, although they are trainable and {learning} learns from their outputs."
+            f"step {began}, although they are trainable and {uses}."
         ),
         might_be_wrong=(
             "A training step may leave them out on purpose, or assign them by hand. Set trainable=False to clear this "

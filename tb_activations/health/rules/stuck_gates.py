@@ -26,6 +26,7 @@ from tb_activations.health.rules.base import (
     limit_in_words,
     outcomes_of,
 )
+from tb_activations.health.rules.gating import SWITCHES
 from tb_activations.health.rules.usual_causes import to_standardize
 from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
@@ -39,9 +40,6 @@ LATEST = 12
 CLOSED = Sign("closed", "share of gate values near 0", "share")
 OPEN = Sign("open", "share of gate values near 1", "share")
 CONSTANT = Sign("constant", "spread of the candidate over samples")
-
-_SWITCHES = frozenset({"sigmoid", "hard_sigmoid"})
-"""Functions whose outputs run from closed to open."""
 
 
 class _State(NamedTuple):
@@ -178,7 +176,7 @@ def _gates(history: History) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """`[layers]` each: gates that run from closed to open, and candidates."""
     known = {gate for gate, _ in _STUCK}
     parts = [bool(layer.part_of) and _gate(layer) in known for layer in history.spec.layers]
-    is_switch = [layer.is_gate and layer.activation in _SWITCHES for layer in history.spec.layers]
+    is_switch = [layer.is_gate and layer.activation in SWITCHES for layer in history.spec.layers]
     is_candidate = [layer.class_name == "Candidate" for layer in history.spec.layers]
     return np.array(parts, bool) & np.array(is_switch, bool), np.array(parts, bool) & np.array(is_candidate, bool)
 

@@ -115,7 +115,8 @@ class VanishingGradient(LayerRule):
 
     def judge(self, history: History, earlier: Earlier) -> Answers:
         values, counts = history.once_a_step("median elasticities", _median_elasticities)
-        is_sure = counts >= self.min_checks
+        # What is open once weights are lost stays as it was.
+        is_sure = (counts >= self.min_checks) & (not history.has_lost_weights)
         outcomes = outcomes_of((~history.is_trained, Outcome.NOT_APPLICABLE), (~is_sure, Outcome.INSUFFICIENT_DATA))
         # An open finding closes only well above the threshold, so that it does not open and close often.
         slack = np.where(either(np.zeros(len(values), bool), earlier), HYSTERESIS, 1)

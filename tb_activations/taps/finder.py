@@ -8,7 +8,15 @@ import keras
 
 from tb_activations.records.specs import Config
 from tb_activations.taps.configuration import layer_configuration
-from tb_activations.taps.layers import LayerChoice, NamedLayer, filter_layers, find_layers_of, weight_key, weight_owners
+from tb_activations.taps.layers import (
+    LayerChoice,
+    NamedLayer,
+    filter_layers,
+    find_layers_of,
+    own_weights,
+    weight_key,
+    weight_owners,
+)
 
 Models = Mapping[str, keras.Model]
 """Models by the name that precedes those of their layers; a single one has the name ""."""
@@ -28,6 +36,7 @@ class LayerFinder:
         self._models_by_layer: dict[int, frozenset[str]] = {}
         self._unlisted: set[int] = set()
         self._configurations: dict[int, Config] = {}
+        self._borrowing: dict[int, bool] = {}
         self.named: Sequence[NamedLayer] = ()
         self.look()
 
@@ -52,6 +61,18 @@ class LayerFinder:
     def owners(self) -> dict[int, str]:
         """`weight_key` of every existing weight to the name of the innermost observed layer that holds it."""
         return weight_owners(self.named)
+
+    def borrows(self, entry: NamedLayer) -> bool:
+        """Whether all weights of a layer are those of layers elsewhere, as with tied weights; read once."""
+        key = id(entry.layer)
+        if key not in self._borrowing:
+            weights = own_weights(entry.layer) if entry.is_container else entry.layer.weights
+            if not weights:
+                return False
+            owners, inside = self.owners(), f"{entry.name}/"
+            names = {owners.get(weight_key(weight), entry.name) for weight in weights}
+            self._borrowing[key] = not any(name == entry.name or name.startswith(inside) for name in names)
+        return self._borrowing[key]
 
     def models_of_weights(self) -> dict[int, frozenset[str]]:
         """`weight_key` of every existing weight to the names of the models that hold it."""

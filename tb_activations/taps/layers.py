@@ -141,13 +141,17 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def weight_owners(named: Sequence[NamedLayer]) -> dict[int, str]:
-    """`weight_key` of every weight to the name of the innermost of these layers that holds it."""
+    """`weight_key` of every weight to the name of the innermost of these layers that holds it.
+
+    A layer that takes the weights of another one, as an output layer takes those of an embedding, does not own them.
+    """
     # A layer precedes those inside it, so the innermost owner is written last and stays.
-    return {
-        weight_key(weight): entry.name
-        for entry in named
-        for weight in (own_weights(entry.layer) if entry.is_container else entry.layer.weights)
+    around = {
+        weight_key(weight): entry.name for entry in named if not entry.is_container for weight in entry.layer.weights
     }
+    # Of several that hold a weight directly, the first one stays.
+    directly = {weight_key(weight): entry.name for entry in reversed(named) for weight in own_weights(entry.layer)}
+    return around | directly
 
 
 def weight_key(variable: Any) -> int:

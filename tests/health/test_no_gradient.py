@@ -49,9 +49,16 @@ def test_a_tiny_gradient_is_a_gradient() -> None:
     assert found(spec_with(a=True, b=True, out=True), a=1e-30) == []
 
 
-def test_a_layer_that_the_step_leaves_out_is_a_note() -> None:
-    (finding,) = found(spec_with(a=True, b=True), out=np.nan)
-    assert (finding.layer, finding.severity) == ("out", Severity.NOTE)
+def test_layers_that_the_step_leaves_out_are_notes() -> None:
+    findings = found(spec_with(a=True), b=np.nan, out=np.nan)
+    assert {finding.layer: finding.severity for finding in findings} == {"b": Severity.NOTE, "out": Severity.NOTE}
+
+
+def test_a_last_layer_that_was_forgotten_is_a_matter_of_its_weights() -> None:
+    spec = spec_with(a=True, b=True)
+    judgement = judge(spec, records(spec, {"out": np.nan}), RULE)[-1]
+    assert still_open(judgement) == []
+    assert outcome(spec, judgement, "out", 0) == Outcome.NOT_APPLICABLE
 
 
 def test_a_layer_that_is_left_out_although_others_learn_from_it_has_a_gradient() -> None:

@@ -113,7 +113,13 @@ def test_layers_that_the_step_leaves_out_are_found_where_others_learn_from_them(
 
 
 def test_layers_that_feed_nothing_trained_may_be_left_out() -> None:
-    assert left_out("a", "b") == left_out("a") == left_out() == []
+    assert left_out("a") == left_out() == []
+    measuring = chain("a", "b", "vgg/conv")
+    assert left_out("a", "b", spec=measuring) == []
+
+
+def test_a_last_layer_that_is_forgotten_is_found() -> None:
+    assert left_out("a", "b") == [("out", "left_out", Severity.WARNING, None)]
 
 
 def test_a_step_of_one_model_may_leave_another_out() -> None:

@@ -35,16 +35,19 @@ def handed(history: History) -> Handed:
 def left_out(history: History) -> NDArray[np.bool_]:
     """`[layers]`: whether the step leaves out all weights of a trainable layer although it trains others by it.
 
-    A trained layer learns from its outputs, or it is the last layer of the model and those before it are trained. A
-    teacher, an average of weights or a network that only measures a loss feeds no layer that is trained, and is a
-    network of its own.
+    A trained layer learns from its outputs, or it is the last layer of a model most of which is trained. A teacher, an
+    average of weights or a network that only measures a loss feeds no layer that is trained, and is a network of its
+    own; where only a prompt is trained, most layers are left out.
     """
     counts, is_judged, is_cut = handed(history)
     layers = history.spec.layers
     is_missing = np.array([layer.name not in counts for layer in layers], bool)
-    is_last = history.graph.is_head & np.array(["/" not in layer.name for layer in layers], bool)
-    is_used = learners(history).any(axis=1) | (is_last & history.graph.reaches[is_judged & ~is_cut].any(axis=0))
-    result: NDArray[np.bool_] = is_judged & is_missing & is_cut & is_used
+    is_left, is_trained = is_judged & is_missing & is_cut, is_judged & ~is_cut
+    is_used = learners(history).any(axis=1)
+    if np.count_nonzero(is_trained) > np.count_nonzero(is_left):
+        is_own = np.array(["/" not in layer.name for layer in layers], bool)
+        is_used |= history.graph.is_head & is_own & history.graph.reaches[is_trained].any(axis=0)
+    result: NDArray[np.bool_] = is_left & is_used
     return result
 
 

@@ -310,12 +310,18 @@ class Observation:
         whole = {seen.name for seen in self._rows if not isinstance(seen, SeenPart)}
         reasons = self._known_reasons | self._reasons
         return Layout(
-            calls=self._results.specs(self._rows, self._wiring.gates, self._finder.configuration),
+            calls=self._results.specs(self._rows, self._wiring.gates, self._finder.configuration, self._finder.borrows),
             weights=tuple(
                 dataclasses.replace(spec, layer=innermost(spec.layer, whole)) for spec, _ in self._weights.values()
             ),
             unobserved=tuple(
-                unobserved(entry, reasons, self._finder.configuration(entry.layer), whole)
+                unobserved(
+                    entry,
+                    reasons,
+                    self._finder.configuration(entry.layer),
+                    whole,
+                    borrows=self._finder.borrows(entry),
+                )
                 for entry in self._finder.named
                 if entry.name not in called
             ),

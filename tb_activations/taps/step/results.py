@@ -15,6 +15,7 @@ from tb_activations.taps import taps
 from tb_activations.taps.functions.between import Applied, Between
 from tb_activations.taps.functions.recognition import Function
 from tb_activations.taps.gist import gist
+from tb_activations.taps.layers import NamedLayer
 from tb_activations.taps.numbers import (
     attention,
     batch_rows,
@@ -226,13 +227,18 @@ class Results:
         return [*rows, *(part for part in parts if part not in rows)]
 
     def specs(
-        self, rows: Sequence[Seen], gates: Container[str], configuration: Callable[[Any], Config]
+        self,
+        rows: Sequence[Seen],
+        gates: Container[str],
+        configuration: Callable[[Any], Config],
+        borrows: Callable[[NamedLayer], bool],
     ) -> tuple[Call, ...]:
         """The descriptions of these rows.
 
         Args:
             gates: names of layers whose output others are multiplied by.
             configuration: takes a layer and returns what it was made with.
+            borrows: whether all weights of a layer are those of other layers, in whose rows they count.
         """
         places = {id(seen): place for place, seen in enumerate(rows)}
         specs = []
@@ -241,6 +247,7 @@ class Results:
             is_inner = isinstance(seen, SeenPart) and seen.part
             spec = dataclasses.replace(
                 measured.spec,
+                trainable=measured.spec.trainable and not borrows(seen.entry),
                 is_gate=seen.name in gates or measured.spec.is_gate,
                 input_place=self._measuring.place_of_input(measured, places),
                 config={} if is_inner else configuration(seen.entry.layer),

@@ -16,7 +16,12 @@ _IN_ONE_KERNEL = "cuDNN runs the whole loop at once; use_cudnn=False in the recu
 
 
 def unobserved(
-    entry: NamedLayer, reasons: Mapping[str, str], config: Config, observed: AbstractSet[str] = frozenset()
+    entry: NamedLayer,
+    reasons: Mapping[str, str],
+    config: Config,
+    observed: AbstractSet[str] = frozenset(),
+    *,
+    borrows: bool = False,
 ) -> Unobserved:
     """The description of a layer without statistics.
 
@@ -25,6 +30,7 @@ def unobserved(
         reasons: those that are known, by layer name.
         config: what the layer was made with.
         observed: names of the layers with statistics.
+        borrows: whether all its weights are those of other layers, in whose rows they count.
     """
     default = _CONTAINER if entry.is_container else _IN_ONE_KERNEL if entry.is_cell else _NOT_CALLED
     around = innermost(entry.name, observed)
@@ -34,7 +40,7 @@ def unobserved(
         entry.name,
         type(entry.layer).__name__,
         parameters_of(entry),
-        bool(entry.layer._trainable_variables if entry.is_container else entry.layer.trainable_weights),
+        not borrows and bool(entry.layer._trainable_variables if entry.is_container else entry.layer.trainable_weights),
         reasons.get(entry.name, default),
         config,
     )

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
 from tb_activations.records.finding import Outcome, Severity
+from tb_activations.records.specs import Config
 from tb_activations.records.step_record import StepRecord
 from tests.health.trainings import chain, judge, outcome, record, replaced, still_open
 
@@ -77,3 +80,26 @@ def test_the_elements_of_one_sample_are_not_several_samples() -> None:
     values = {"b": {"elements": 1000.0, "sample_std": 0.0}}
     records = [record(spec, step, values=values, batch=1) for step in range(20)]
     assert outcome(spec, judge(spec, records, RULE)[-1], "b", 0) == Outcome.INSUFFICIENT_DATA
+
+
+@pytest.mark.parametrize(
+    ("class_name", "units", "shape", "config", "severity"),
+    [
+        ("LayerNormalization", 1, (None, 1), {"axis": (-1,)}, Severity.WARNING),
+        ("LayerNormalization", 1, (None, 6, 1), {"axis": 2}, Severity.WARNING),
+        ("LayerNormalization", 1, (None, 6, 1), {"axis": (1, 2)}, Severity.NOTE),
+        ("LayerNormalization", 1, (None, 1), {"rms_scaling": True}, Severity.NOTE),
+        ("LayerNormalization", 8, (None, 8), {"axis": -1}, Severity.NOTE),
+        ("GroupNormalization", 8, (None, 1, 1, 8), {"groups": 8}, Severity.WARNING),
+        ("GroupNormalization", 8, (None, 2, 1, 8), {"groups": -1}, Severity.NOTE),
+        ("GroupNormalization", 8, (None, 1, 1, 8), {"groups": 4}, Severity.NOTE),
+    ],
+)
+def test_a_normalization_of_one_value_is_a_fault_whatever_path_the_signal_takes(
+    class_name: str, units: int, shape: tuple[int | None, ...], config: Config, severity: Severity
+) -> None:
+    spec = replaced(SPEC, "b", class_name=class_name, units=units, output_shape=shape, config=config)
+    records = [record(spec, step, values={"b": {"sample_std": 0.0}}) for step in range(20)]
+    (finding,) = still_open(judge(spec, records, RULE)[-1])
+    assert (finding.layer, finding.severity) == ("b", severity)
+    assert ("normalizes over one value" in finding.advice) == (severity is Severity.WARNING)

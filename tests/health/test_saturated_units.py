@@ -113,3 +113,15 @@ def test_a_regression_that_is_on_its_way_to_far_targets_drives_its_units_there(
     losses = [49 * 0.99**step for step in range(30)]
     records = [record(spec, s, values=pressed(0.9), loss=one, totals=known) for s, one in enumerate(losses)]
     assert [finding.severity for finding in still_open(judge(spec, records, RULE)[-1])] == [severity]
+
+
+@pytest.mark.parametrize(("gate", "found"), [("sigmoid", ["a"]), ("tanh", [])])
+def test_what_a_sigmoid_lets_through_is_no_gate(gate: str, found: list[str]) -> None:
+    """Two factors, a and b, make the product."""
+    spec = chain("a", "b", "product", "out", activation="tanh")
+    spec = replaced(spec, "a", is_gate=True)
+    spec = replaced(spec, "b", is_gate=True, activation=gate)
+    spec = replaced(replaced(spec, "product", inputs=("a", "b")), "out", inputs=("product",))
+    values = {name: {"saturated_fraction": 0.9} for name in ("a", "b")}
+    findings = still_open(judge(spec, [record(spec, step, values=values) for step in range(20)], RULE)[-1])
+    assert [finding.layer for finding in findings] == found

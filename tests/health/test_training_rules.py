@@ -204,6 +204,19 @@ def test_no_learning_follows_from_what_blocks_it_and_has_its_severity() -> None:
     assert (findings[0].rule, stuck.root, stuck.severity) == ("dead_units", findings[0].id, findings[0].severity)
 
 
+def test_a_loss_that_comes_down_from_far_above_chance_is_a_note_until_it_stands() -> None:
+    losses = [*np.linspace(30.0, 3.0, 60), *([3.0] * 60)]
+    records = [record(SPEC, step, silent={"a": range(10)}, loss=loss) for step, loss in enumerate(losses)]
+    for entry in records:
+        entry.totals[STEP_COLUMNS.index("constant_loss")] = 2.0
+    severities = [
+        {finding.severity for finding in still_open(entry) if finding.rule == "no_learning"}
+        for entry in judge(SPEC, records)
+    ]
+    assert severities[59] == {Severity.NOTE}
+    assert severities[-1] == {Severity.PROBLEM}
+
+
 def test_a_training_with_a_cause_is_said_not_to_learn_as_early_as_one_without() -> None:
     records = [record(SPEC, step, silent={"a": range(10)}) for step in range(60)]
     severities = [

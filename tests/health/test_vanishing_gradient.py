@@ -172,3 +172,16 @@ def test_weights_that_scale_scores_may_have_smaller_gradients(class_name: str) -
     records = [record(spec, step, values={**faint, "out": {"weight_gradient_norm": 10.0}}) for step in range(30)]
     found = still_open(judge(spec, records, ["vanishing_gradient"])[-1])
     assert [finding.layer for finding in found] == ["other"]
+
+
+@pytest.mark.parametrize("rule", ["vanishing_gradient", "no_gradient"])
+def test_weights_that_are_lost_open_nothing(rule: str) -> None:
+    """ReLU may turn NaN into zeros, whose gradient is zero."""
+    nothing = {"weight_gradient_norm": 0.0}
+    zero = dict.fromkeys(("a", "b"), nothing)
+    lost = {**zero, "out": {"weight_nonfinite": 3.0}}
+    assert still_open(judge(SPEC, [record(SPEC, step, values=lost) for step in range(20)], [rule])[-1]) == []
+    before = [record(SPEC, step, values=zero) for step in range(15)]
+    after = [record(SPEC, step, values=lost) for step in range(15, 20)]
+    layers = {finding.layer for finding in still_open(judge(SPEC, [*before, *after], [rule])[-1])}
+    assert layers >= {"a", "b"}

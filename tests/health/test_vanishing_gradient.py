@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from tb_activations.health.diagnosis import Judgement
@@ -12,6 +13,7 @@ from tests.health.trainings import chain, judge, outcome, record, replaced, stil
 SPEC = chain("a", "b", "c", "out", activation="sigmoid")
 RULE = ["vanishing_gradient"]
 WEIGHTS = 5.0
+NAN = math.nan
 
 
 def trained(elasticities: dict[str, float], *, losses: list[float] | None = None, steps: int = 20) -> list[Finding]:
@@ -43,6 +45,36 @@ def test_a_layer_with_less_gradient_than_those_nearer_the_loss_is_found() -> Non
     low, lower = 0.3 * defaults["warning_elasticity"], 0.3 * defaults["problem_elasticity"]
     assert [finding.severity for finding in trained({"a": low})] == [Severity.WARNING]
     assert [finding.severity for finding in trained({"a": lower})] == [Severity.PROBLEM]
+
+
+@pytest.mark.parametrize(
+    ("elasticity", "ratio", "final", "is_found"),
+    [
+        (1e-4, 1e-5, 1.0, True),
+        (1e-4, 1e-3, 1.0, False),
+        (1e-4, NAN, 1.0, False),
+        (1e-4, 1e-5, 0.9, False),
+        (2e-3, 1e-5, 1.0, False),
+    ],
+)
+def test_a_small_gradient_in_all_layers_is_found_where_nothing_moves_or_is_learned(
+    elasticity: float, ratio: float, final: float, is_found: bool
+) -> None:
+    losses = np.linspace(1.0, final, 24)
+    records = [
+        record(
+            SPEC,
+            step,
+            values={
+                layer.name: {"weight_gradient_norm": elasticity * loss / WEIGHTS, "update_ratio": ratio}
+                for layer in SPEC.layers
+            },
+            loss=loss,
+        )
+        for step, loss in enumerate(losses.tolist())
+    ]
+    findings = still_open(judge(SPEC, records, RULE)[-1])
+    assert {finding.severity for finding in findings} == ({Severity.WARNING} if is_found else set())
 
 
 def test_a_gradient_as_small_as_in_all_layers_is_no_finding() -> None:

@@ -30,7 +30,7 @@ from tb_activations.health.rules.base import (
     outcomes_of,
 )
 from tb_activations.health.rules.elasticity import comparable, elasticities, reached_shares
-from tb_activations.health.rules.progress import beats_constant
+from tb_activations.health.rules.progress import beats_constant, is_stuck
 from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
@@ -66,7 +66,8 @@ class VanishingGradient(LayerRule):
     Attributes:
         warning_elasticity, problem_elasticity: a median below these is a finding if the layer is also below
             `relative`.
-        uniform: a median below this is a finding regardless of other layers.
+        uniform: a median below this is a finding regardless of other layers. Where nothing is learned and the weights
+            hardly move, one below `problem_elasticity` is.
         relative: limit of the layer's elasticity relative to the largest one among the layers nearer the loss.
         min_checks: observed steps needed.
         loss_fallen: once the loss is below this share of its start, the finding is a note, because the network learns.
@@ -125,7 +126,10 @@ class VanishingGradient(LayerRule):
         is_growing = _starts_without_size(history) & ~either(np.zeros(len(values), bool), earlier)
         is_sure &= ~is_growing
         outcomes[is_growing & history.is_trained] = Outcome.INSUFFICIENT_DATA
-        largest = np.maximum(allowed * self.warning_elasticity, self.uniform)
+        # A gradient that is small everywhere is too small once nothing is learned and the weights hardly move.
+        is_idle = (_usual_steps(history) < AT_PACE) & is_stuck(history)
+        uniform = np.where(is_idle, max(self.uniform, self.problem_elasticity), self.uniform)
+        largest = np.maximum(allowed * self.warning_elasticity, uniform)
         candidates = np.flatnonzero(history.is_trained & is_sure & (values < slack * largest))
         if not candidates.size:
             return Answers(outcomes, {})
@@ -137,13 +141,14 @@ class VanishingGradient(LayerRule):
         # The smallest gradient moves the weights as far as any where the optimizer divides by its size.
         is_spared = _is_bypassed(values, history, candidates, HYSTERESIS * self.warning_elasticity)
         if beats_constant(history):
-            is_spared |= _at_pace(history)[candidates]
+            is_spared |= (_usual_steps(history) >= AT_PACE)[candidates]
         is_fine = (is_spared | learned).tolist()
         samples, bounded = _samples(history).tolist(), history.once("bounded ahead", _bounded_ahead).tolist()
         each = zip(candidates.tolist(), reference.tolist(), is_behind.tolist(), is_fine, strict=True)
         for row, nearer, behind, fine in each:
             own = int(samples[row]), bounded[row]
-            course = _Course(table[:, row], float(values[row]), nearer, float(allowed[row]), behind, *own)
+            limits = float(allowed[row]), float(uniform[row])
+            course = _Course(table[:, row], float(values[row]), nearer, *limits, behind, *own)
             answer = self._judge_layer(history, row, course, earlier.get(row), learned=fine)
             if isinstance(answer, Evidence):
                 found[row] = answer
@@ -164,7 +169,7 @@ class VanishingGradient(LayerRule):
         self, history: History, row: int, course: _Course, earlier: OpenFinding | None, *, learned: bool
     ) -> Judged:
         slack, elasticity = HYSTERESIS if earlier else 1, course.elasticity
-        threshold = course.allowed * self.warning_elasticity if course.is_behind else self.uniform
+        threshold = course.allowed * self.warning_elasticity if course.is_behind else course.uniform
         if not elasticity < slack * threshold:
             return Outcome.OK
         if earlier:
@@ -190,6 +195,7 @@ class VanishingGradient(LayerRule):
             began,
             course.bounded,
             learned=learned,
+            is_everywhere=not course.is_behind,
         )
         return Evidence(
             severity=severity,
@@ -215,6 +221,7 @@ class _Course(NamedTuple):
         values: its elasticity over the window; `elasticity` is their median.
         nearer: the largest median nearer the loss.
         allowed: factor of the thresholds.
+        uniform: threshold regardless of other layers.
         is_behind: whether the median is also small compared with the layers nearer the loss.
         samples: number of samples over the window.
         bounded: number of bounded activations in the layer and all later ones.
@@ -224,6 +231,7 @@ class _Course(NamedTuple):
     elasticity: float
     nearer: float
     allowed: float
+    uniform: float
     is_behind: bool
     samples: int
     bounded: int
@@ -240,10 +248,9 @@ def _is_bypassed(
     return result
 
 
-def _at_pace(history: History) -> NDArray[np.bool_]:
-    """`[layers]`: whether the usual step of the window moves the layer's weights."""
-    result: NDArray[np.bool_] = medians(history.stat("update_ratio"))[0] >= AT_PACE
-    return result
+def _usual_steps(history: History) -> NDArray[np.float64]:
+    """`[layers]`: update ratio of the usual step of the window, NaN if unknown."""
+    return medians(history.stat("update_ratio"))[0]
 
 
 def _starts_without_size(history: History) -> NDArray[np.bool_]:
@@ -295,7 +302,15 @@ def _samples(history: History) -> NDArray[np.float32]:
 
 
 def _explain(
-    layer: LayerSpec, elasticity: float, threshold: float, nearer: float, began: int, bounded: int, *, learned: bool
+    layer: LayerSpec,
+    elasticity: float,
+    threshold: float,
+    nearer: float,
+    began: int,
+    bounded: int,
+    *,
+    learned: bool,
+    is_everywhere: bool,
 ) -> Explanation:
     limit = limit_in_words(threshold, HYSTERESIS * threshold, is_eased=elasticity >= threshold)
     compared = f", {number(elasticity / nearer)} of the layers nearer the loss" if nearer > 0 else ""
@@ -310,11 +325,16 @@ def _explain(
             else "A layer that starts switched off (zero-initialized residual branch, adapter) or that few inputs "
             "reach looks the same for a while. So does a converged network whose loss has a floor above zero."
         ),
-        advice=_advice(layer, bounded),
+        advice=_advice(layer, bounded, is_everywhere=is_everywhere),
     )
 
 
-def _advice(layer: LayerSpec, bounded: int) -> str:
+def _advice(layer: LayerSpec, bounded: int, *, is_everywhere: bool) -> str:
+    if is_everywhere and bounded <= 1:
+        return (
+            "The gradient is as small nearer the loss: look for a small factor there (a mean over too many values, a "
+            "weight of the loss), and raise the learning rate."
+        )
     if bounded > 1:
         return (
             f"{bounded} bounded activations lie between {layer.name} and the loss, and each shrinks the gradient. "

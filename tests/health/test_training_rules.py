@@ -243,6 +243,12 @@ def test_ordinary_noise_is_no_spike() -> None:
     assert not any(judgement.changes for judgement in judge(SPEC, records, ["loss_spike"]))
 
 
+def test_gradients_that_point_to_and_fro_are_no_overshoot() -> None:
+    cosines = [-0.8, -0.7, 0.7] * 14
+    course = [moving(step, 0.01, rate=1.0, loss=1 + step / 99, cosine=cosine) for step, cosine in enumerate(cosines)]
+    assert opened(course, ["learning_rate"], KERNELS) == []
+
+
 def test_a_solved_network_that_is_trained_on_is_left_alone() -> None:
     records = [moving(step, 1e-4, loss=1e-3, cosine=-0.9) for step in range(60)]
     place = STEP_COLUMNS.index("constant_loss")

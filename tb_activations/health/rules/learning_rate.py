@@ -143,12 +143,13 @@ class LearningRate(TrainingRule):
             return Outcome.OK
         if middle > self.high:
             return _evidence(history, TOO_HIGH, middle, self.high, int(history.steps[-len(steps)]), earlier)
-        cosine = _usual_cosine(history)
+        cosine, most = _cosines(history)
         # Where a layer blocks the gradient, little but noise is left of it.
         is_blocked = any(one.severity is Severity.PROBLEM and one.layer != WHOLE for one in known)
         # Without a baseline, a loss that has not risen may be at its floor, where gradients point to and fro.
         is_worse = np.isfinite(constant_loss(history)) or recent_loss(history) > history.initial_loss
-        if cosine < self.against and is_worse and not is_blocked:
+        # Batches that each push all outputs up or down give large cosines of both signs.
+        if cosine < self.against and most < 0 and is_worse and not is_blocked:
             return _evidence(history, OVERSHOOT, cosine, self.against, int(history.steps[-len(steps)]), earlier)
         return Outcome.OK
 
@@ -196,11 +197,14 @@ def _is_kernel(history: History) -> NDArray[np.bool_]:
     return np.array([len(weight.shape) > 1 for weight in history.spec.weights], bool)
 
 
-def _usual_cosine(history: History) -> float:
-    """Median over kernels and the latest checks of the cosine between gradient and momentum; NaN if not measured."""
+def _cosines(history: History) -> tuple[float, float]:
+    """Median and upper quartile, over kernels and the latest checks, of the cosine between gradient and momentum.
+
+    NaN if not measured.
+    """
     cosines = history.weight_stat("momentum_cosine")[-LATEST:, _is_kernel(history)]
     known = cosines[np.isfinite(cosines)]
-    return float(np.median(known)) if known.size else np.nan
+    return (float(np.median(known)), float(np.quantile(known, 0.75))) if known.size else (np.nan, np.nan)
 
 
 def _evidence(

@@ -20,6 +20,7 @@ from tb_activations.events.json_codec import run_from_json
 from tb_activations.events.run import Run
 from tb_activations.events.series import Series
 from tb_activations.plugin.errors import ApiError, CannotReadError, ErrorKind, OversizedRunError, kind_of
+from tb_activations.plugin.memory import LARGE, give_back
 from tb_activations.plugin.source import Source, Tags
 from tb_activations.records.specs import RunSpec
 
@@ -228,6 +229,8 @@ class RunStore:
             if kept is None:
                 kept = _Kept(state, *make())
                 self._keep(key, kept)
+                if kept.size >= LARGE:
+                    give_back()
         return kept
 
     def _recall(self, key: object, state: object) -> _Kept | None:

@@ -149,8 +149,13 @@ def weight_owners(named: Sequence[NamedLayer]) -> dict[int, str]:
     around = {
         weight_key(weight): entry.name for entry in named if not entry.is_container for weight in entry.layer.weights
     }
-    # Of several that hold a weight directly, the first one stays.
-    directly = {weight_key(weight): entry.name for entry in reversed(named) for weight in own_weights(entry.layer)}
+    directly: dict[int, str] = {}
+    for entry in named:
+        for weight in own_weights(entry.layer):
+            # Of several that hold a weight directly the first one owns it, or one inside that, as in a wrapper.
+            first = directly.setdefault(weight_key(weight), entry.name)
+            if entry.name.startswith(f"{first}/"):
+                directly[weight_key(weight)] = entry.name
     return around | directly
 
 

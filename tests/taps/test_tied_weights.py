@@ -89,3 +89,10 @@ def test_a_layer_inside_another_one_owns_its_weights() -> None:
     named = find_layers(model)
     owners = weight_owners(named)
     assert {owners[weight_key(weight)] for weight in model.weights} == {"outer/inner"}
+
+
+def test_a_layer_in_a_wrapper_that_takes_its_kernel_owns_it() -> None:
+    wrapped = layers.SpectralNormalization(layers.Dense(2, name="inner"), name="outer")
+    model = keras.Sequential([layers.Input((3,)), wrapped])
+    owners = weight_owners(find_layers(model))
+    assert [owners[weight_key(weight)] for weight in model.trainable_weights] == ["outer/inner", "outer/inner"]

@@ -175,11 +175,15 @@ def _lone_normalization(history: History, row: int) -> str:
 
     Its mean is that value, so its output is the same for any input, and nothing before it has a gradient.
     """
-    for after in np.flatnonzero(history.graph.reaches[row]).tolist():
-        layer = history.spec.layers[after]
-        if layer.class_name == "BatchNormalization" and np.fmax.reduce(history.rows[:, after]) == 1:
-            return layer.name
-    return ""
+    lone = history.once_a_step("lone normalizations", _lone_normalizations)
+    after = lone[history.graph.reaches[row, lone]]
+    return history.spec.layers[int(after[0])].name if after.size else ""
+
+
+def _lone_normalizations(history: History) -> NDArray[np.int64]:
+    """The rows of batch normalizations with one value per step and channel."""
+    is_normalizing = np.array([layer.class_name == "BatchNormalization" for layer in history.spec.layers], bool)
+    return np.flatnonzero(is_normalizing & (np.fmax.reduce(history.rows, axis=0) == 1))
 
 
 def _explain_zero(layer: LayerSpec, began: int, lone: str, *, is_unweighted: bool) -> Explanation:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 from collections.abc import Callable
 
 LARGE = 2**20
@@ -21,7 +20,6 @@ def give_back() -> None:
         trim(0)
 
 
-@functools.cache
 def _trim() -> Callable[[int], int] | None:
     try:
         trim = ctypes.CDLL(None).malloc_trim

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 
@@ -64,15 +65,11 @@ class LayerFinder:
 
     def borrows(self, entry: NamedLayer) -> bool:
         """Whether all weights of a layer are those of layers elsewhere, as with tied weights; read once."""
-        key = id(entry.layer)
-        if key not in self._borrowing:
-            weights = own_weights(entry.layer) if entry.is_container else entry.layer.weights
-            if not weights:
-                return False
-            owners, inside = self.owners(), f"{entry.name}/"
-            names = {owners.get(weight_key(weight), entry.name) for weight in weights}
-            self._borrowing[key] = not any(name == entry.name or name.startswith(inside) for name in names)
-        return self._borrowing[key]
+        if id(entry.layer) not in self._borrowing and _weights(entry):
+            # Of all layers at once, because the owners of all weights have to be known.
+            owners = self.owners()
+            self._borrowing |= {id(one.layer): _borrows(one, owners) for one in (entry, *self.named) if _weights(one)}
+        return self._borrowing.get(id(entry.layer), False)
 
     def models_of_weights(self) -> dict[int, frozenset[str]]:
         """`weight_key` of every existing weight to the names of the models that hold it."""
@@ -90,6 +87,16 @@ class LayerFinder:
     def models_of(self, layer: keras.layers.Layer) -> frozenset[str]:
         """Names of the models that hold this layer."""
         return self._models_by_layer.get(id(layer), frozenset())
+
+
+def _weights(entry: NamedLayer) -> list[Any]:
+    """Those of a layer and of the layers inside it; of a model only those that it holds directly."""
+    return own_weights(entry.layer) if entry.is_container else list(entry.layer.weights)
+
+
+def _borrows(entry: NamedLayer, owners: Mapping[int, str]) -> bool:
+    names = {owners.get(weight_key(weight), entry.name) for weight in _weights(entry)}
+    return not any(name == entry.name or name.startswith(f"{entry.name}/") for name in names)
 
 
 def _gathered(pairs: Sequence[tuple[int, str]]) -> dict[int, frozenset[str]]:

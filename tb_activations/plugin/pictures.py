@@ -22,16 +22,28 @@ LARGEST_PICTURE = 32 * 2**20
 _SIZES = 2
 """Number of values in a sequence before the first picture: width and height."""
 _MOST_SIZES = 2**14
+_MOST_RUNS = 2**8
 
 
-class Sizes:
-    """Remembers the sizes of pictures: the data server is asked for each of them on its own."""
+class Memory:
+    """Remembers what TensorBoard's data server takes long to answer: tags of runs and sizes of pictures."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, float], int] = {}
+        self._tags: dict[str, list[str]] = {}
 
-    def of(self, source: Source, datum: BlobSequenceDatum) -> list[int]:
-        """Width and height in pixels according to the file, 0 for what is not a number."""
+    def tags(self, run: str) -> list[str]:
+        """The series of pictures that the run had when they were last set, in ascending order."""
+        return self._tags.get(run, [])
+
+    def set_tags(self, run: str, tags: Sequence[str]) -> None:
+        """Sets the series of pictures that a run has."""
+        if len(self._tags) >= _MOST_RUNS:
+            self._tags.clear()
+        self._tags[run] = list(tags)
+
+    def size(self, source: Source, datum: BlobSequenceDatum) -> list[int]:
+        """Of one picture: width and height in pixels according to the file, 0 for what is not a number."""
         return [self._length(source, datum, axis) for axis in range(_SIZES)]
 
     def _length(self, source: Source, datum: BlobSequenceDatum, axis: int) -> int:
@@ -47,7 +59,7 @@ class Sizes:
         return known
 
 
-def listing(source: Source, run: str, sizes: Sizes, check: Callable[[], object]) -> dict[str, Any]:
+def listing(source: Source, run: str, memory: Memory, check: Callable[[], object]) -> dict[str, Any]:
     """The answer of `pictures`, by tag.
 
     Args:
@@ -56,18 +68,21 @@ def listing(source: Source, run: str, sizes: Sizes, check: Callable[[], object])
     Raises:
         CannotReadError: TensorBoard cannot list them.
     """
-    # TensorBoard's data server takes 44 ms for all but the shortest answers, and answers two questions at once.
-    with ThreadPoolExecutor(1) as aside:
+    # TensorBoard's data server takes 44 ms for all but the shortest answers, and answers several questions at once. So
+    # the pictures that the run had last time are read while it is asked which ones there are.
+    with ThreadPoolExecutor(2) as aside:
         listed = aside.submit(_series, source, run)
+        expected = memory.tags(run)
+        early = aside.submit(_read, source, run, expected)
         check()
         series = listed.result()
     tags = sorted(tag for tag in series if _is_modest(series[tag]))
     asked = tags[:MOST_PICTURE_SERIES]
-    # A filter without tags would match nothing.
-    read = source.picture_points(run, asked, MOST_STEPS) if asked else {}
+    read = early.result() if asked == expected else _read(source, run, asked)
+    memory.set_tags(run, asked)
     left_out = Omissions()
     found = {tag: data for tag in asked if (data := _pictured(read.get(tag, ())))}
-    entries = (_entry(tag, series[tag].description, data, sizes.of(source, data[-1])) for tag, data in found.items())
+    entries = (_entry(tag, series[tag].description, data, memory.size(source, data[-1])) for tag, data in found.items())
     unread = len(series) - len(asked)
     kept = left_out.fitting("pictures", entries, len(found) + unread, MOST_PICTURE_SERIES)
     return {"run": run, "pictures": kept, "left_out": left_out.counts}
@@ -94,6 +109,11 @@ def picture(source: Source, run: str, tag: str, step: int) -> bytes:
     if len(content) > LARGEST_PICTURE:
         raise TooLargeError(f"picture {tag!r} at step {step} has {len(content)} bytes, the limit is {LARGEST_PICTURE}")
     return content
+
+
+def _read(source: Source, run: str, tags: Sequence[str]) -> dict[str, Sequence[BlobSequenceDatum]]:
+    # A filter without tags would match nothing.
+    return source.picture_points(run, tags, MOST_STEPS) if tags else {}
 
 
 def _series(source: Source, run: str) -> dict[str, BlobSequenceTimeSeries]:

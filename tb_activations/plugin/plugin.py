@@ -57,7 +57,7 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
         self._provider = context.data_provider
         self._store = store.RunStore()
         self._muting, self._judging = Muting(context), Judging()
-        self._picture_sizes = pictures.Sizes()
+        self._picture_memory = pictures.Memory()
 
     def is_active(self) -> bool:
         """Always False: TensorBoard detects data of this plugin itself."""
@@ -159,7 +159,7 @@ class LayerHealthPlugin(base_plugin.TBPlugin):
     def _pictures(self, request: Request) -> Response:
         run = parameters.text(request.args, "run")
         source = self._source(request)
-        found = pictures.listing(source, run, self._picture_sizes, lambda: self._store.check(source, run))
+        found = pictures.listing(source, run, self._picture_memory, lambda: self._store.check(source, run))
         return _respond(request, found)
 
     def _picture(self, request: Request) -> Response:

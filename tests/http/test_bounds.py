@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import threading
 from typing import Any
 
 import numpy as np
@@ -191,13 +192,13 @@ def _known() -> None:
 
 
 def test_of_too_many_series_of_pictures_the_first_are_listed() -> None:
-    answer = pictures.listing(source(Pictured(bounds.MOST_PICTURE_SERIES + 2)), "run0", pictures.Sizes(), _known)
+    answer = pictures.listing(source(Pictured(bounds.MOST_PICTURE_SERIES + 2)), "run0", pictures.Memory(), _known)
     assert [len(answer["pictures"]), answer["left_out"]] == [bounds.MOST_PICTURE_SERIES, {"pictures": 3}]
 
 
 def test_a_series_that_claims_a_huge_number_of_values_is_not_read() -> None:
     provider = source(Pictured(2, length=2**62))
-    answer = pictures.listing(provider, "run0", pictures.Sizes(), _known)
+    answer = pictures.listing(provider, "run0", pictures.Memory(), _known)
     assert ([entry["tag"] for entry in answer["pictures"]], answer["left_out"]) == (
         ["kind/00000", "kind/00001"],
         {"pictures": 1},
@@ -207,16 +208,49 @@ def test_a_series_that_claims_a_huge_number_of_values_is_not_read() -> None:
 
 
 def test_the_size_of_a_picture_is_asked_for_once_until_it_is_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    provider, sizes = Pictured(1), pictures.Sizes()
-    first = pictures.listing(source(provider), "run0", sizes, _known)
+    provider, memory = Pictured(1), pictures.Memory()
+    first = pictures.listing(source(provider), "run0", memory, _known)
     monkeypatch.setattr(provider, "read_blob", lambda ctx, *, blob_key: b"9")
-    assert pictures.listing(source(provider), "run0", sizes, _known) == first
+    assert pictures.listing(source(provider), "run0", memory, _known) == first
     assert [one["size"] for one in first["pictures"]] == [[4, 4], [4, 4]]
     provider.wall_time = 1.0
-    assert [one["size"] for one in pictures.listing(source(provider), "run0", sizes, _known)["pictures"]] == [
+    assert [one["size"] for one in pictures.listing(source(provider), "run0", memory, _known)["pictures"]] == [
         [9, 9],
         [9, 9],
     ]
+
+
+def test_series_that_were_added_or_changed_since_the_last_request_are_seen() -> None:
+    provider, memory = Pictured(1), pictures.Memory()
+
+    def tags() -> list[str]:
+        return [entry["tag"] for entry in pictures.listing(source(provider), "run0", memory, _known)["pictures"]]
+
+    assert tags() == ["kind/00000", "kind/last"]
+    provider.series = 2
+    assert tags() == ["kind/00000", "kind/00001", "kind/last"]
+    # Reading it raises an error, so that it is visible here that its points are not used.
+    provider.length = 2**62
+    assert tags() == ["kind/00000", "kind/00001"]
+
+
+def test_known_series_are_read_before_they_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider, memory = Pictured(1), pictures.Memory()
+    first = pictures.listing(source(provider), "run0", memory, _known)
+    was_read = threading.Event()
+    read, listed = provider.read_blob_sequences, provider.list_blob_sequences
+
+    def reading(*args: object, **options: Any) -> Any:
+        was_read.set()
+        return read(*args, **options)
+
+    def listing(*args: object, **options: Any) -> Any:
+        assert was_read.wait(60)
+        return listed(*args, **options)
+
+    monkeypatch.setattr(provider, "read_blob_sequences", reading)
+    monkeypatch.setattr(provider, "list_blob_sequences", listing)
+    assert pictures.listing(source(provider), "run0", memory, _known) == first
 
 
 def test_a_picture_that_is_too_large_says_how_large_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ _RECENT = 31
 """Plain steps whose median is the usual duration of a step."""
 _ENOUGH = 5
 """Plain steps after which that median is known."""
-_LATEST = 5
+_LATEST = 11
 """Observations whose median is the cost of the next one."""
 
 
@@ -112,9 +112,12 @@ class Account:
     def next_cost(self) -> float:
         """Seconds that another observation is likely to cost; 0 as long as fewer than two are known.
 
-        The lower one of two: each may have been traced again, which says nothing of the next one.
+        The lower one of two: each may have been traced again, which says nothing of the next one. Without a plain step
+        to compare with, only the work in the background is known.
         """
         host = statistics.median(self._host) if self._host else 0.0
+        if not self._plain:
+            return host
         costs = self._costs or [seconds - self._usual() for seconds in self._observed]
         return max(0.0, statistics.median_low(costs)) + host if len(costs) > 1 else host
 
@@ -127,6 +130,14 @@ class Account:
         if not self._observed:
             return 0.0
         return max(0.0, self._observed[-1] - self._usual()) + (self._host[-1] if self._host else 0.0)
+
+    @property
+    def long_step(self) -> float:
+        """Seconds that the next plain step takes at most, unless it is exceptionally slow; 0 before the second step.
+
+        As long as no plain step is known, an observed one stands for it.
+        """
+        return min(max(self._plain), 2 * self._usual()) if self._plain else self._usual_observed()
 
     def _usual(self) -> float:
         # A median, because single steps can take far longer: a checkpoint, a slow batch.

@@ -24,7 +24,7 @@ FINEST_SHARE = 1 / 150
 """Observations are at least this share of all steps apart, so that the number of records grows only slowly."""
 LONGEST_GAP = 20.0
 """Seconds after which a live training is observed again, however little it has to spend: whoever watches it wants to
-see that it runs. Where observing is expensive, the gap is as long as it needs to keep to its budget."""
+see that it runs. Where observing is expensive, the gap is as long as it needs to be to stay within the budget."""
 _CLOSER_STEPS = 10
 """Observations in a row after something unusual."""
 
@@ -60,8 +60,8 @@ class Cadence:
     In mode "auto" the observations of the first minute follow a fixed schedule: the first ten steps, then steps at
     growing intervals, and ends of epochs that are not too close to the last observation. After that a step is observed
     if the time spent on all observations, this one included, stays below the share `overhead` of the training time, at
-    most about `150 (1 + ln(steps / 150))` times; and whenever the last observation is `LONGEST_GAP` ago, or as long as
-    an observation costs over `overhead`. The last step is observed if it is known.
+    most about `150 (1 + ln(steps / 150))` times; and before the last observation is `LONGEST_GAP` ago, unless the
+    cost of an observation divided by `overhead` is longer. The last step is observed if it is known.
 
     Mode "sparse" has a fixed schedule without a clock: the first twenty steps, then steps at intervals that grow by a
     quarter, and the last one.
@@ -152,9 +152,15 @@ class Cadence:
         if not self._is_timed or self.seconds < self._free:
             is_end = clock.is_epoch_end and since >= clock.step * _EPOCH_END_SHARE
             return is_end or clock.step >= self._scheduled
-        if now - self._due_at >= max(LONGEST_GAP, self.account.next_cost / self._allowed):
+        if now - self._due_at >= self._longest_gap():
             return True
         return since >= max(1.0, clock.step * FINEST_SHARE) and self._is_affordable(now)
+
+    def _longest_gap(self) -> float:
+        """Seconds after which a step is observed although the budget is used up."""
+        affordable = self.account.next_cost / self._allowed
+        # One more plain step must not make the gap too long.
+        return affordable if affordable > LONGEST_GAP else LONGEST_GAP - self.account.long_step
 
     def _is_affordable(self, now: float) -> bool:
         assert self._began is not None

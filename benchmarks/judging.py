@@ -59,7 +59,10 @@ SICK: Mapping[str, tuple[str, Values]] = {
     "stuck weights": ("tanh", {"update_ratio": 1e-8}),
     "no gradient": ("tanh", {"weight_gradient_norm": 0.0}),
     "vanishing gradient": ("tanh", {"weight_gradient_norm": 1e-8}),
-    "exploding gradient": ("tanh", {"weight_gradient_norm": 90.0, "gradient_norm": 1e-4}),
+    "exploding gradient": (
+        "tanh",
+        {"weight_gradient_norm": 90.0, "weight_gradient_mean_abs": 4.0, "gradient_norm": 1e-4},
+    ),
     "collapsed layers": ("tanh", {"sample_std": 1e-5}),
     "poor initialization": ("tanh", {"weight_norm": 77.0}),
     "NaN": ("tanh", {"weight_nonfinite": 3.0}),
@@ -85,7 +88,7 @@ def records(spec: RunSpec, sick: Values, count: int = RECORDS) -> Iterator[StepR
     totals = {"loss": 1.0, "learning_rate": 1e-3, "samples": BATCH, "loss_scale": 1.0, "input_rms": 1.0}
     totals |= {"loss_nonfinite": 0.0}
     own = {"gradient_norm": "weight_gradient_norm", "weight_norm": "weight_norm", "update_ratio": "update_ratio"}
-    fixed = ["elements", "nonfinite", "weight_nonfinite", "weight_gradient_nonfinite"]
+    fixed = ["elements", "nonfinite", "weight_nonfinite", "weight_gradient_nonfinite", "weight_norm"]
     for step in range(count):
         noise = 1 + 0.01 * random.standard_normal((len(spec.layers), len(LAYER_COLUMNS)))
         noise[:, [LAYER_COLUMNS.index(name) for name in fixed]] = 1

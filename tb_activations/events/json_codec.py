@@ -152,6 +152,7 @@ def _layer(members: Mapping[str, Any]) -> LayerSpec:
         trainable=_flag(members, "trainable"),
         inputs=tuple(_to_text(name, "inputs") for name in _list({"inputs": [], **members}, "inputs")),
         is_gate=_flag({"is_gate": False, **members}, "is_gate"),
+        is_output=_flag({"is_output": False, **members}, "is_output"),
         part_of=_text({"part_of": "", **members}, "part_of"),
         not_observed=_text(members, "not_observed"),
         config=_config(members, "config"),

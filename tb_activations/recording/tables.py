@@ -109,6 +109,7 @@ def _layer_spec(row: Row) -> LayerSpec:
         trainable=call.trainable,
         inputs=call.inputs,
         is_gate=call.is_gate,
+        is_output=call.is_output,
         part_of=call.part_of,
         not_observed=row.not_observed,
         config={} if row.call_site else call.config,

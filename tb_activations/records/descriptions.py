@@ -124,6 +124,7 @@ def _joined_layer(known: LayerSpec | None, seen: LayerSpec, is_new_training: boo
         units=seen.units if seen.units == known.units else 0,
         inputs=tuple(dict.fromkeys([*known.inputs, *seen.inputs])),
         is_gate=known.is_gate or seen.is_gate,
+        is_output=known.is_output or seen.is_output,
         trainable=trainable,
     )
 

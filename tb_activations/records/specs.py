@@ -33,6 +33,8 @@ class LayerSpec:
         inputs: names of the layers whose outputs this one was computed from, directly or through plain operations;
             empty where that is unknown (eager steps) or the data come from outside.
         is_gate: whether the output is multiplied with that of another layer, as in squeeze-and-excite blocks.
+        is_output: whether a functional or sequential model returns the output, also if other layers take it; false for
+            other models, and in runs of version 0.9.9 and earlier.
         part_of: name of the layer that this is a part of (a cell of a recurrent layer, a gate of a cell); "" for
             a layer.
         not_observed: why the layer has no statistics ("" if it has).
@@ -51,6 +53,7 @@ class LayerSpec:
     trainable: bool = False
     inputs: tuple[str, ...] = ()
     is_gate: bool = False
+    is_output: bool = False
     part_of: str = ""
     not_observed: str = ""
     config: Config = dataclasses.field(default_factory=dict)

@@ -38,6 +38,7 @@ class LayerFinder:
         self._unlisted: set[int] = set()
         self._configurations: dict[int, Config] = {}
         self._borrowing: dict[int, bool] = {}
+        self._giving: frozenset[int] = frozenset()
         self.named: Sequence[NamedLayer] = ()
         self.look()
 
@@ -48,6 +49,7 @@ class LayerFinder:
         self._models_by_layer = _gathered(
             [(id(layer), name) for name, model in self._models.items() for layer in model._flatten_layers()]
         )
+        self._giving = frozenset(id(layer) for model in self._models.values() for layer in _output_layers(model))
         self._unlisted.clear()
 
     def entry(self, layer: keras.layers.Layer) -> NamedLayer | None:
@@ -70,6 +72,10 @@ class LayerFinder:
             owners = self.owners()
             self._borrowing |= {id(one.layer): _borrows(one, owners) for one in (entry, *self.named) if _weights(one)}
         return self._borrowing.get(id(entry.layer), False)
+
+    def is_output(self, entry: NamedLayer) -> bool:
+        """Whether a functional or sequential model returns what this layer returns, also if other layers take it."""
+        return id(entry.layer) in self._giving
 
     def models_of_weights(self) -> dict[int, frozenset[str]]:
         """`weight_key` of every existing weight to the names of the models that hold it."""
@@ -97,6 +103,12 @@ def _weights(entry: NamedLayer) -> list[Any]:
 def _borrows(entry: NamedLayer, owners: Mapping[int, str]) -> bool:
     names = {owners.get(weight_key(weight), entry.name) for weight in _weights(entry)}
     return not any(name == entry.name or name.startswith(f"{entry.name}/") for name in names)
+
+
+def _output_layers(model: keras.Model) -> list[Any]:
+    """The layers, or other operations, that make the outputs of a model; empty if Keras does not know them."""
+    outputs = keras.tree.flatten(getattr(model, "outputs", None) or [])
+    return [output._keras_history.operation for output in outputs if hasattr(output, "_keras_history")]
 
 
 def _gathered(pairs: Sequence[tuple[int, str]]) -> dict[int, frozenset[str]]:

@@ -41,6 +41,13 @@ def test_heads_gates_and_unbounded_layers_are_not_judged() -> None:
     assert [outcome(SPEC, judgement, name, 0) for name in ("a", "out")] == [Outcome.NOT_APPLICABLE] * 2
 
 
+def test_an_output_that_other_layers_take_is_judged_as_an_output() -> None:
+    spec = dataclasses.replace(replaced(SPEC, "b", is_output=True), loss="mean_squared_error")
+    for losses, expected in (([1 / (1 + step) for step in range(20)], []), ([1.0] * 20, ["b"])):
+        records = [record(spec, step, values=pressed(0.9), loss=loss) for step, loss in enumerate(losses)]
+        assert [finding.layer for finding in still_open(judge(spec, records, RULE)[-1])] == expected
+
+
 SATURATED_HEAD = {"out": {"saturated_fraction": 1.0}}
 
 

@@ -51,6 +51,18 @@ def test_a_residual_branch_joins_where_it_is_added() -> None:
     assert gates_of(values) == set()
 
 
+def test_what_a_functional_model_returns_is_an_output_also_if_a_layer_takes_it() -> None:
+    inputs = layers.Input((12,))
+    early = layers.Dense(3, "sigmoid", name="early")(layers.Dense(12, "relu", name="stem")(inputs))
+    late = layers.Dense(3, name="late")(layers.Concatenate(name="joined")([inputs, early]))
+    values = wired(keras.Model(inputs, {"early": early, "late": late}), X, {"early": Y, "late": Y})
+    assert {row.call.name for row in values.rows if row.call.is_output} == {"early", "late"}
+
+
+def test_a_subclassed_model_does_not_say_what_it_returns() -> None:
+    assert not any(row.call.is_output for row in wired(Gated(), X, Y).rows)
+
+
 class Gated(keras.Model):
     """Squeeze-and-excitation by hand, without layers for the products."""
 

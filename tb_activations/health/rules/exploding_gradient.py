@@ -349,17 +349,21 @@ def _evidence(history: History, row: int, alarm: Alarm, earlier: OpenFinding | N
             history.spec.layers[row],
             alarm,
             began,
-            Remedies(
-                rate_now(history),
-                lower_rate(history),
-                is_beyond_rates(history),
-                to_standardize(history),
-                [history.spec.layers[large].name for large in np.flatnonzero(too_large(history))],
-            ),
+            history.once_a_step("remedies", _remedies),
             sample,
         ),
         sample_row=sample,
         closing_threshold=alarm.closing,
+    )
+
+
+def _remedies(history: History) -> Remedies:
+    return Remedies(
+        rate_now(history),
+        lower_rate(history),
+        is_beyond_rates(history),
+        to_standardize(history),
+        [history.spec.layers[large].name for large in np.flatnonzero(too_large(history))],
     )
 
 

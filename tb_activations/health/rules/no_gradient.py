@@ -176,7 +176,7 @@ def _lone_normalization(history: History, row: int) -> str:
     Its mean is that value, so its output is the same for any input, and nothing before it has a gradient.
     """
     lone = history.once_a_step("lone normalizations", _lone_normalizations)
-    after = lone[history.graph.reaches[row, lone]]
+    after = lone[history.graph.reaches[row, lone]] if lone.size else lone
     return history.spec.layers[int(after[0])].name if after.size else ""
 
 

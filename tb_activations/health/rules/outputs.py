@@ -9,7 +9,7 @@ from tb_activations.health.history import History
 
 
 def is_output(history: History) -> NDArray[np.bool_]:
-    """`[layers]`: whether no layer with weights of the same network follows.
+    """`[layers]`: whether the model returns the output, or no layer with weights of the same network follows.
 
     A network inside the model is what shares a prefix of its name that no layer has.
     """
@@ -19,7 +19,8 @@ def is_output(history: History) -> NDArray[np.bool_]:
     weighted = np.array([layer.parameters > 0 and layer.is_whole for layer in history.spec.layers], bool)
     numbers = np.unique(networks, return_inverse=True)[1]
     follows = history.graph.reaches & (numbers[:, None] == numbers[None]) & (weighted & inside)
-    result: NDArray[np.bool_] = history.graph.is_head | (inside & ~follows.any(axis=1))
+    is_returned = np.array([layer.is_output for layer in history.spec.layers], bool)
+    result: NDArray[np.bool_] = is_returned | history.graph.is_head | (inside & ~follows.any(axis=1))
     return result
 
 

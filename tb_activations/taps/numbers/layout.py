@@ -79,6 +79,7 @@ class Call:
         units: length of the unit axis; 0 without statistics per unit.
         inputs: names of the observed layers whose outputs the call was computed from.
         is_gate: whether the output is multiplied by the output of another layer.
+        is_output: whether the model is known to return the output.
         part_of: name of the layer that this is a part of, such as the recurrent layer of a cell; "" for a layer.
         is_cell: whether it runs at every time step of a recurrent layer, and so has values over time.
         input_place: what the size of the call's input is known from: the place of the call whose output it is, or, from
@@ -99,6 +100,7 @@ class Call:
     trainable: bool
     inputs: tuple[str, ...] = ()
     is_gate: bool = False
+    is_output: bool = False
     part_of: str = ""
     is_cell: bool = False
     input_place: int | None = None

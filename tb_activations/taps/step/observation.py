@@ -310,7 +310,7 @@ class Observation:
         whole = {seen.name for seen in self._rows if not isinstance(seen, SeenPart)}
         reasons = self._known_reasons | self._reasons
         return Layout(
-            calls=self._results.specs(self._rows, self._wiring.gates, self._finder.configuration, self._finder.borrows),
+            calls=self._results.specs(self._rows, self._wiring.gates, self._finder),
             weights=tuple(
                 dataclasses.replace(spec, layer=innermost(spec.layer, whole)) for spec, _ in self._weights.values()
             ),

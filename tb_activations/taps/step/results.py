@@ -10,12 +10,11 @@ from typing import Any, TypeGuard
 
 import tensorflow as tf
 
-from tb_activations.records.specs import Config
 from tb_activations.taps import taps
+from tb_activations.taps.finder import LayerFinder
 from tb_activations.taps.functions.between import Applied, Between
 from tb_activations.taps.functions.recognition import Function
 from tb_activations.taps.gist import gist
-from tb_activations.taps.layers import NamedLayer
 from tb_activations.taps.numbers import (
     attention,
     batch_rows,
@@ -230,15 +229,13 @@ class Results:
         self,
         rows: Sequence[Seen],
         gates: Container[str],
-        configuration: Callable[[Any], Config],
-        borrows: Callable[[NamedLayer], bool],
+        finder: LayerFinder,
     ) -> tuple[Call, ...]:
         """The descriptions of these rows.
 
         Args:
             gates: names of layers whose output others are multiplied by.
-            configuration: takes a layer and returns what it was made with.
-            borrows: whether all weights of a layer are those of other layers, in whose rows they count.
+            finder: knows the layers of the models.
         """
         places = {id(seen): place for place, seen in enumerate(rows)}
         specs = []
@@ -247,10 +244,11 @@ class Results:
             is_inner = isinstance(seen, SeenPart) and seen.part
             spec = dataclasses.replace(
                 measured.spec,
-                trainable=measured.spec.trainable and not borrows(seen.entry),
+                trainable=measured.spec.trainable and not finder.borrows(seen.entry),
                 is_gate=seen.name in gates or measured.spec.is_gate,
+                is_output=not isinstance(seen, SeenPart) and finder.is_output(seen.entry),
                 input_place=self._measuring.place_of_input(measured, places),
-                config={} if is_inner else configuration(seen.entry.layer),
+                config={} if is_inner else finder.configuration(seen.entry.layer),
             )
             specs.append(spec)
         return tuple(specs)

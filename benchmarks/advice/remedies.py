@@ -152,10 +152,23 @@ def _nonfinite(advised: Advised) -> Sequence[Change]:
     if advised.first.origin == "data":
         return [CleanData()]
     if advised.first.origin == "loss":
-        return [SafeLoss()]
+        return _of_loss(advised)
+    if ended := _ended(advised.text):
+        return [ended]
     if _keeps_float32(advised):
         return [SinglePrecision()]
     return [ClipNorm(1.0), *_slower(advised)]
+
+
+def _of_loss(advised: Advised) -> Sequence[Change]:
+    ended = _ended(advised.text)
+    return [ended, SafeLoss()] if ended else [SafeLoss()]
+
+
+def _ended(text: str) -> Activation | None:
+    """The activation that the text ends a layer in, None if it names none."""
+    named = re.match(r"End (\S+) in (\w+), so that its outputs stay above zero", text)
+    return Activation(named.group(2), (named.group(1),)) if named else None
 
 
 def _saturated(advised: Advised) -> Sequence[Change]:
@@ -238,7 +251,7 @@ REMEDIES: Mapping[tuple[str, str], Remedy] = {
     ("nonfinite_data", "inputs"): lambda advised: [CleanData()],
     ("nonfinite_data", "targets"): lambda advised: [CleanData()],
     ("nonfinite_data", "sample_weights"): lambda advised: [CleanData()],
-    ("nonfinite_loss", "loss"): lambda advised: [SafeLoss()],
+    ("nonfinite_loss", "loss"): _of_loss,
     ("learning_rate", "zero"): lambda advised: [ConstantRate(1e-3)],
     ("learning_rate", "too_low"): _usual_step,
     ("learning_rate", "decayed"): lambda advised: [ConstantRate(advised.peak_rate)],

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from tb_activations.events.errors import UnreadableRunError
 from tb_activations.events.old_signs import sign_of
 from tb_activations.records.finding import UNITS, Finding, Severity, Unit
-from tb_activations.records.specs import Config, LayerSpec, RunSpec, WeightSpec
+from tb_activations.records.specs import Config, FragileOperation, LayerSpec, RunSpec, WeightSpec
 
 T = TypeVar("T")
 
@@ -79,6 +79,10 @@ def run_from_json(text: str | bytes) -> RunSpec:
         loss=str(members.get("loss", "")),
         from_logits=bool(members.get("from_logits", False)),
         optimizer=_config(members, "optimizer"),
+        fragile_operations=tuple(
+            _fragile_operation(_object(item, "fragile_operations"))
+            for item in _list({"fragile_operations": [], **members}, "fragile_operations")
+        ),
     )
 
 
@@ -157,6 +161,11 @@ def _layer(members: Mapping[str, Any]) -> LayerSpec:
         not_observed=_text(members, "not_observed"),
         config=_config(members, "config"),
     )
+
+
+def _fragile_operation(members: Mapping[str, Any]) -> FragileOperation:
+    given = {"takes": "", "before": "", **members}
+    return FragileOperation(*(_text(given, name) for name in ("kind", "place", "takes", "before")))
 
 
 def _weight(members: Mapping[str, Any]) -> WeightSpec:

@@ -84,6 +84,7 @@ def run_spec(values: StepValues, settings: RunSettings) -> RunSpec:
         loss=values.loss,
         from_logits=values.from_logits,
         optimizer=values.optimizer,
+        fragile_operations=values.fragile_operations,
     )
 
 

@@ -80,6 +80,23 @@ class WeightSpec:
     has_gradient: bool = True
 
 
+@dataclasses.dataclass(frozen=True)
+class FragileOperation:
+    """An operation of the user's code, or of a loss, that is not finite or has no finite slope for every number.
+
+    Attributes:
+        kind: what it is in words, such as "logarithm".
+        place: the function and line that contain it, such as "my_loss (train.py:41)" or "keras.losses.poisson".
+        takes: name of the layer whose outputs it takes, in part or with a constant added; "" if it takes anything else.
+        before: name of the layer whose outputs are computed from it, directly or within that layer; "" for the loss.
+    """
+
+    kind: str
+    place: str
+    takes: str = ""
+    before: str = ""
+
+
 SEVERAL = " + "
 """Between the names of several models that a run records; their names precede those of their layers."""
 
@@ -98,6 +115,7 @@ class RunSpec:
         from_logits: whether that loss takes logits.
         optimizer: `class_name` and configuration of the optimizer, without a constant learning rate; of several, the
             last one of a step. Empty where it is unknown.
+        fragile_operations: those of the loss first; empty in eager steps, and in runs of version 0.9.9 and earlier.
     """
 
     model: str
@@ -109,6 +127,7 @@ class RunSpec:
     loss: str = ""
     from_logits: bool = False
     optimizer: Config = dataclasses.field(default_factory=dict)
+    fragile_operations: tuple[FragileOperation, ...] = ()
 
     def layer_index(self, name: str) -> int:
         """Row of the layer called `name`. Raises KeyError naming the layers there are."""

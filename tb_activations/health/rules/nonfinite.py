@@ -24,6 +24,7 @@ from tb_activations.health.rules.base import (
 )
 from tb_activations.health.rules.batch_row import bad_replica, bad_row, bad_row_in_words
 from tb_activations.health.rules.nan_origin import Origin, Seen, lost_behind, origin_at
+from tb_activations.health.rules.suspects import suspects, to_positive
 from tb_activations.health.rules.usual_causes import to_standardize
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
@@ -298,15 +299,19 @@ def _advice(scene: _Scene, layer: LayerSpec, kind: Sign, origin: Seen | None) ->
     if scene.began is not None:
         return f"Start with {scene.began.layer}, where it was seen at step {scene.began.since_step}."
     if origin is not None and origin.origin is Origin.LOSS:
-        return to_standardize(scene.history) + (
-            "Check targets and sample weights for NaN or infinity (numpy.isfinite), then the loss: log(0), division by "
-            "zero, sqrt(0), norms of zero vectors, 0 * inf."
+        named = suspects(scene.history) or "log(0), division by zero, sqrt(0), norms of zero vectors, 0 * inf"
+        return (
+            to_standardize(scene.history)
+            + to_positive(scene.history)
+            + f"Check targets and sample weights for NaN or infinity (numpy.isfinite), then the loss: {named}."
         )
     remedy = to_standardize(scene.history) + _precision(scene.history, layer)
     if kind == OUTPUTS:
-        return remedy + (
-            f"Check {layer.name}: NaN in its inputs, log(0), division by zero, square roots of negatives, overflow in "
-            "float16. Lower the learning rate if weights grew before."
+        named = suspects(scene.history, layer.name)
+        what = f"{named}, and" if named else "log(0), division by zero, square roots of negatives,"
+        return (
+            f"{remedy}{to_positive(scene.history, layer.name)}Check {layer.name}: {what} NaN in its inputs, overflow "
+            "in float16. Lower the learning rate if weights grew before."
         )
     if kind == GRADIENTS:
         spoiled = np.flatnonzero(scene.counts[OUTPUTS] > 0)
@@ -323,9 +328,10 @@ def _advice(scene: _Scene, layer: LayerSpec, kind: Sign, origin: Seen | None) ->
                 f"there, and between {layer.name} and that, for sqrt(0), norms of zero vectors or 0 * inf. Their slope "
                 "is not finite; keep the argument above zero (keras.ops.maximum(value, 1e-7))."
             )
+        named = suspects(scene.history)
         return remedy + (
-            "The forward pass was finite: check for sqrt(0), norms of zero vectors or 0 * inf in the loss and after "
-            f"{layer.name}. Clip gradients (clipnorm=1.0) or lower the learning rate."
+            f"The forward pass was finite: check {f'{named}, and' if named else 'for'} sqrt(0), norms of zero vectors "
+            f"or 0 * inf in the loss and after {layer.name}. Clip gradients (clipnorm=1.0) or lower the learning rate."
         )
     return remedy + (
         f"The weights of {layer.name} were lost before this step, and no observed step shows why. Check inputs and "

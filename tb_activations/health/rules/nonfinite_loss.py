@@ -23,6 +23,7 @@ from tb_activations.health.rules.base import (
 )
 from tb_activations.health.rules.batch_row import bad_replica, bad_row_in_words, lost_row
 from tb_activations.health.rules.nan_origin import Origin
+from tb_activations.health.rules.suspects import suspects, to_positive
 from tb_activations.health.rules.usual_causes import to_standardize
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
@@ -30,6 +31,8 @@ from tb_activations.records.formatting import number
 LOSS = Sign("loss", "observed steps in a row with a non-finite loss", "count")
 
 _DATA = (("target", "targets"), ("output", "outputs"), ("input", "inputs"), ("sample_weight", "sample weights"))
+
+_TARGETS = "Check that the targets have the range that the loss expects."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,12 +88,7 @@ class NonFiniteLoss(TrainingRule):
                 f"{bad_row_in_words(row, bad_replica(history, began))}{_ranges(history)}"
             ),
             might_be_wrong=_doubt(is_skipped=is_skipped),
-            advice=to_standardize(history)
-            + (
-                "Check the loss function for the logarithm or square root of a number that can be zero or negative, "
-                "division by zero and overflow of exp; clip its argument (keras.ops.maximum(value, 1e-7)). Check that "
-                "the targets have the range that the loss expects."
-            ),
+            advice=to_standardize(history) + (to_positive(history) or _check(history)) + _TARGETS,
         )
         return Evidence(
             severity=Severity.NOTE if is_skipped else Severity.PROBLEM,
@@ -121,6 +119,17 @@ def _began_elsewhere(step: int, known: Sequence[OpenFinding]) -> bool:
         and not (finding.since_step == step and finding.evidence.origin == Origin.LOSS.value)
         for finding in known
     )
+
+
+def _check(history: History) -> str:
+    named = suspects(history)
+    what = (
+        f"Check {named} for an argument that can be zero, negative or huge"
+        if named
+        else "Check the loss function for the logarithm or square root of a number that can be zero or negative, "
+        "division by zero and overflow of exp"
+    )
+    return f"{what}; clip the argument (keras.ops.maximum(value, 1e-7)). "
 
 
 def _how_often(checks: int) -> str:

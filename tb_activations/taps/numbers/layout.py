@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from tb_activations.records.columns import TIME_BINS
-from tb_activations.records.specs import Config
+from tb_activations.records.specs import Config, FragileOperation
 
 DATA_KINDS = ("input", "target", "output", "sample_weight")
 """The data of a step whose range is measured: minimum, maximum and number of values that are not finite."""
@@ -151,6 +151,7 @@ class Layout:
         loss: name of the compiled loss function, "" if it is unknown or not the only one.
         from_logits: whether that loss takes logits.
         optimizer: what the optimizer was made with.
+        fragile_operations: those that may make outputs or the loss non-finite.
         clipnorm, global_clipnorm: norms to which the optimizer clips the gradient of each weight, and of all together.
     """
 
@@ -161,5 +162,6 @@ class Layout:
     loss: str = ""
     from_logits: bool = False
     optimizer: Config = dataclasses.field(default_factory=dict)
+    fragile_operations: tuple[FragileOperation, ...] = ()
     clipnorm: float | None = None
     global_clipnorm: float | None = None

@@ -88,6 +88,7 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
         loss=layout.loss,
         from_logits=layout.from_logits,
         optimizer=layout.optimizer,
+        fragile_operations=layout.fragile_operations,
     )
 
 

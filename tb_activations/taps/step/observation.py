@@ -329,6 +329,7 @@ class Observation:
             loss=self.data.loss.name,
             from_logits=self.data.loss.from_logits,
             optimizer={} if self.optimizer is None else optimizer_configuration(self.optimizer),
+            fragile_operations=self._wiring.fragile_operations(self._losses),
             clipnorm=self.clipping.each,
             global_clipnorm=self.clipping.together,
         )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from tb_activations.records.specs import FragileOperation
 from tb_activations.taps.functions.calls import origin
+from tb_activations.taps.functions.fragile import fragile_operations
+from tb_activations.taps.gist import gist
 
+_LOGGER = logging.getLogger("tb_activations")
 _PRODUCTS = frozenset({"Mul", "MulNoNan"})
 
 
@@ -37,6 +42,14 @@ class Wiring:
         for operation in _operations(outputs):
             self._makers.setdefault(operation, name)
             self._outputs |= {value.ref() for value in operation.outputs}
+
+    def fragile_operations(self, losses: Iterable[Any]) -> tuple[FragileOperation, ...]:
+        """The operations after the last layers that may make these losses, or their gradients, non-finite."""
+        try:
+            return fragile_operations(losses, self._makers)
+        except Exception as error:  # Advice is less precise without them.
+            _LOGGER.debug("Cannot find the operations of the loss (%s).", gist(error))
+            return ()
 
     def _before(self, start: list[Any]) -> set[str]:
         found, seen, waiting = set(), set(start), list(start)

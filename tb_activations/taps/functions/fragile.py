@@ -1,0 +1,173 @@
+"""Operations that are not finite for every number, and where the program has them."""
+
+from __future__ import annotations
+
+import itertools
+import sysconfig
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tb_activations.records.specs import FragileOperation
+from tb_activations.taps.functions.calls import PASSING
+
+KINDS: Mapping[str, str] = {
+    "Log": "logarithm",
+    "Log1p": "logarithm",
+    "Sqrt": "square root",
+    "Rsqrt": "square root",
+    "RealDiv": "division",
+    "Div": "division",
+    "Reciprocal": "division",
+    "Inv": "division",
+    "Pow": "power",
+    "Exp": "exponential",
+    "Acos": "arccosine",
+    "Asin": "arcsine",
+    "Atanh": "inverse tanh",
+}
+"""By type of operation, what advice calls it."""
+
+MOST_OF_LOSS, MOST_OPERATIONS = 8, 64
+"""In the description of a run."""
+_MOST_VISITED = 10_000
+"""Operations before one layer, or before the loss."""
+_MOST_BEFORE = 64
+"""Operations that are followed back from an argument."""
+_MOST_FRAMES = 200
+
+_SIZES = frozenset({"Shape", "ShapeN", "Size", "Rank", "Const"})
+"""Their values do not depend on the data."""
+_PARTS = PASSING | {"Cast", "StridedSlice", "GatherV2", "Split", "SplitV", "Unpack", "Slice", "ConcatV2", "Pack"}
+_PACKAGES = (Path(tf.__file__).parent, Path(keras.__file__).parent, Path(__file__).parents[2])
+_LOSSES, _LAYERS = (str(Path(keras.__file__).parent / "src" / part) for part in ("losses", "layers"))
+_STANDARD_LIBRARY = sysconfig.get_paths()["stdlib"]
+_METHODS = frozenset({"call", "__call__"})
+
+
+def fragile_operations(losses: Iterable[Any], makers: Mapping[Any, str]) -> tuple[FragileOperation, ...]:
+    """The fragile operations of a step: at most `MOST_OF_LOSS` after the last layers, `MOST_OPERATIONS` altogether.
+
+    Those with a safe argument are left out, and those that neither the user's code nor a loss of Keras contains.
+
+    Args:
+        losses: tensors of a graph; eager ones have no operations.
+        makers: operation to the name of the layer that returned its result, in call order.
+    """
+    ends = [loss.op for loss in losses if isinstance(loss, tf.Tensor) and not hasattr(loss, "numpy")]
+    found = dict.fromkeys(itertools.islice(_before("", ends, makers), MOST_OF_LOSS))
+    by_layer: dict[str, list[Any]] = {}
+    for operation, name in makers.items():
+        by_layer.setdefault(name, []).append(operation)
+    for name, ends in by_layer.items():
+        found |= dict.fromkeys(itertools.islice(_before(name, ends, makers), MOST_OPERATIONS - len(found)))
+    return tuple(found)
+
+
+def _before(name: str, ends: Sequence[Any], makers: Mapping[Any, str]) -> Iterator[FragileOperation]:
+    """Those between these operations, which are included, and the layers before."""
+    for operation in sorted(_between(ends, makers), key=lambda one: one._id):
+        if operation.type in KINDS and _is_fragile(operation, makers):
+            place = _place(operation)
+            if place:
+                yield FragileOperation(KINDS[operation.type], place, _taken(operation.inputs[0], makers), name)
+
+
+def _between(ends: Sequence[Any], makers: Mapping[Any, str]) -> Iterator[Any]:
+    waiting, seen = list(ends), set(ends)
+    # Terminates: each operation is visited once.
+    while waiting and len(seen) < _MOST_VISITED:
+        operation = waiting.pop()
+        if operation in makers and operation not in ends:
+            continue
+        yield operation
+        new = {value.op for value in operation.inputs} - seen
+        seen |= new
+        waiting += new
+
+
+def _is_fragile(operation: Any, makers: Mapping[Any, str]) -> bool:
+    """Whether the argument that matters is neither bounded away from trouble nor constant."""
+    arguments = list(operation.inputs)
+    if operation.type == "Pow":
+        exponent = tf.get_static_value(arguments[1])
+        # Whole positive powers are finite, and so is their slope.
+        if exponent is not None and np.all(exponent >= 1) and np.all(exponent == np.round(exponent)):
+            return False
+    critical = arguments[-1] if operation.type in ("RealDiv", "Div") else arguments[0]
+    return not _is_bounded(critical) and _depends_on_data(critical, makers)
+
+
+def _is_bounded(tensor: tf.Tensor) -> bool:
+    """Whether a lower bound above zero was applied: `maximum`, `clip`."""
+    operation = tensor.op
+    for _ in range(_MOST_BEFORE):
+        if operation.type in ("Maximum", "ClipByValue"):
+            bound = tf.get_static_value(operation.inputs[1])
+            other = tf.get_static_value(operation.inputs[0])
+            return any(value is not None and bool(np.all(value > 0)) for value in (bound, other))
+        if operation.type not in PASSING | {"Minimum"} or not len(operation.inputs):
+            return False
+        operation = operation.inputs[0].op
+    return False
+
+
+def _depends_on_data(tensor: tf.Tensor, makers: Mapping[Any, str]) -> bool:
+    """Whether more than constants and sizes enters the tensor; true if that takes too long to find out."""
+    waiting, seen = [tensor.op], {tensor.op}
+    # Terminates: each operation is visited once.
+    while waiting:
+        operation = waiting.pop()
+        if operation in makers or len(seen) > _MOST_BEFORE:
+            return True
+        if operation.type in _SIZES:
+            continue
+        if not len(operation.inputs):
+            return True
+        new = {value.op for value in operation.inputs} - seen
+        seen |= new
+        waiting += new
+    return False
+
+
+def _taken(tensor: tf.Tensor, makers: Mapping[Any, str]) -> str:
+    """The layer whose outputs, in part or with a constant added, the tensor holds; "" for anything else."""
+    operation = tensor.op
+    for _ in range(_MOST_BEFORE):
+        if operation in makers:
+            return makers[operation]
+        given = [value for value in operation.inputs if tf.get_static_value(value) is None]
+        is_shifted = operation.type in ("Add", "AddV2") and len(given) < len(operation.inputs)
+        if not given or not (operation.type in _PARTS or is_shifted):
+            return ""
+        operation = given[0].op
+    return ""
+
+
+def _place(operation: Any) -> str:
+    """Where the program has the operation: the user's function and line, else the loss of Keras; "" if elsewhere."""
+    frames = list(operation.traceback or ())[-_MOST_FRAMES:]
+    own = max((place for place, frame in enumerate(frames) if not _is_library(frame.filename)), default=-1)
+    if any(frame.filename.startswith(_LAYERS) for frame in frames[own + 1 :]):
+        return ""
+    inner = [frame.name for frame in frames[own + 1 :] if frame.filename.startswith(_LOSSES)]
+    named = [name for name in inner if name not in _METHODS]
+    if inner:
+        return f"keras.losses.{named[-1]}" if named else ""
+    # The line that calls `fit` is the outermost one, and says nothing.
+    if own < 0 or not any(_is_library(frame.filename) for frame in frames[:own]):
+        return ""
+    frame = frames[own]
+    is_cell = frame.filename.startswith("<") or "ipykernel" in frame.filename
+    line = f"line {frame.lineno}" if is_cell else f"{Path(frame.filename).name}:{frame.lineno}"
+    return f"{frame.name} ({line})"
+
+
+def _is_library(file: str) -> bool:
+    if any(file.startswith(f"{package}/") for package in _PACKAGES):
+        return True
+    return file.startswith(_STANDARD_LIBRARY) and "-packages" not in file

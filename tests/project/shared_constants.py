@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tb_activations.health.rules import poor_init, usual_causes, vanishing_gradient
+from tb_activations.health.rules import poor_init, suspects, usual_causes, vanishing_gradient
 from tb_activations.taps.schedule import cadence
 from tests.live_server import ROOT
 
@@ -21,6 +21,7 @@ def constants() -> dict[str, Any]:
         "finestShare": cadence.FINEST_SHARE,
         "risen": usual_causes.RISEN,
         "ratePhrases": list(usual_causes.RATE_PHRASES),
+        "endedPhrase": suspects.ENDED_PHRASE,
         "forHe": sorted(poor_init.FOR_HE),
         "bounded": sorted(vanishing_gradient.BOUNDED),
     }

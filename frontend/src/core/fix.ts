@@ -48,7 +48,9 @@ export function fixOf(finding: Finding, layer: Layer | null, known: Rates): Fix 
     case "loss_spike":
       return clipped(rates);
     case "nonfinite":
-      return broken(finding, rates);
+      return ended(finding.advice) ?? broken(finding, rates);
+    case "nonfinite_loss":
+      return ended(finding.advice);
     case "nonfinite_data":
       return finiteRows();
     case "stagnant_weights":
@@ -152,6 +154,14 @@ function broken(finding: Finding, rates: AdvisedRates): Fix | null {
     return { about: "Observe every step, to see where it begins", code: "LayerHealth(log_dir, update_freq=1)" };
   }
   return clipped(rates);
+}
+
+/** The activation that the advice ends a layer in. */
+function ended(advice: string): Fix | null {
+  const [before = "", ...after] = advice.split(constants.endedPhrase);
+  const [layer, activation] = (before.split("End ").pop() ?? "").split(/ in (\w+)$/);
+  if (after.length === 0 || !layer || !activation) return null;
+  return { about: "Keep outputs above zero", code: `activation="${activation}"  # of ${layer}` };
 }
 
 function finiteRows(): Fix {

@@ -44,6 +44,15 @@ describe("the suggested change", () => {
     expect(codeOf({ rule: "nonfinite", origin: "unknown" })).toContain("clipnorm = 1.0");
   });
 
+  it("ends a layer in the activation that the advice names", () => {
+    const advice =
+      "Standardize the inputs first. End net/out in softplus, so that its outputs stay above zero: the logarithm";
+    const code = 'activation="softplus"  # of net/out';
+    expect(codeOf({ rule: "nonfinite", origin: "loss", advice })).toBe(code);
+    expect(fixOf(finding({ rule: "nonfinite_loss", advice }), null, UNKNOWN)?.code).toBe(code);
+    expect(fixOf(finding({ rule: "nonfinite_loss", advice: "Check the loss." }), null, UNKNOWN)).toBeNull();
+  });
+
   it("leaves the user's own training step to the user", () => {
     expect(codeOf({ rule: "stagnant_weights", sign: "left_out" })).toBeUndefined();
   });

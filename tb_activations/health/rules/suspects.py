@@ -8,6 +8,9 @@ from tb_activations.health.history import History
 from tb_activations.records.formatting import number
 from tb_activations.records.specs import FragileOperation, LayerSpec
 
+ENDED_PHRASE = ", so that its outputs stay above zero: "
+"""What follows the layer and its new activation, where advice names them: the tab puts both into the code to copy."""
+
 NAMED = 3
 """Operations that advice names one by one."""
 
@@ -31,10 +34,11 @@ def to_positive(history: History, before: str = "") -> str:
         end = _formed_by(history, history.spec.layers[row])
         if end.activation not in _POSITIVE:
             positive = "softplus" if before else _positive(history)
+            reached = number(float(least[row]))
             return (
-                f"End {end.name} in {positive}, so that its outputs stay above zero: the {one.kind} in {one.place} "
-                f"takes them, and they go down to {number(float(least[row]))}. Also clip its argument "
-                "(keras.ops.maximum(value, 1e-7)), which can be rounded to zero; clipping alone leaves no gradient. "
+                f"End {end.name} in {positive}{ENDED_PHRASE}the {one.kind} in {one.place} takes them, and they go down "
+                f"to {reached}. Also clip its argument (keras.ops.maximum(value, 1e-7)), which can be rounded to zero; "
+                "clipping alone leaves no gradient. "
             )
     return ""
 

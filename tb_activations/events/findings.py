@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from tb_activations.events.errors import UnreadableRunError
 from tb_activations.events.json_codec import finding_from_json, finding_to_json
-from tb_activations.events.packing import LEVEL, inflated
+from tb_activations.events.packing import inflated
 from tb_activations.records.finding import Finding
 
+LEVEL = 9
+"""Of zlib: short texts that repeat each other take little time, and a twentieth less space than at the level of tables."""
 MOST_TEXT = 2**25
 """Bytes of text that the findings of a run may have; parsed JSON takes many times as much memory."""
 

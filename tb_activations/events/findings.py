@@ -19,7 +19,7 @@ from tb_activations.events.packing import inflated
 from tb_activations.records.finding import Finding
 
 LEVEL = 9
-"""Of zlib: short texts that repeat each other take little time, and a twentieth less space than at the level of tables."""
+"""Of zlib: short texts that repeat each other take little time, and a twentieth less space than at that of tables."""
 MOST_TEXT = 2**25
 """Bytes of text that the findings of a run may have; parsed JSON takes many times as much memory."""
 

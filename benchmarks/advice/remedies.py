@@ -128,6 +128,11 @@ def _dead(advised: Advised) -> Sequence[Change]:
     return _slower(advised)
 
 
+def _dead_output(advised: Advised) -> Sequence[Change]:
+    (end,) = re.findall(r"^End \S+ in (\w+) instead of", advised.text)
+    return [Activation(end, advised.layers)]
+
+
 def _vanishing(advised: Advised) -> Sequence[Change]:
     if "bounded activations" in advised.text:
         return [Activation("relu"), Initialize()]
@@ -211,6 +216,7 @@ def _calmer(advised: Advised) -> Sequence[Change]:
 
 REMEDIES: Mapping[tuple[str, str], Remedy] = {
     ("dead_units", "dead_share"): _dead,
+    ("dead_units", "dead_output"): _dead_output,
     ("dormant_units", "dormant_share"): _dormant,
     ("vanishing_gradient", "elasticity"): _vanishing,
     ("exploding_gradient", "step"): _exploding,

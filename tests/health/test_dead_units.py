@@ -43,6 +43,25 @@ def test_a_finding_names_units_layer_and_first_step() -> None:
     assert finding.source
 
 
+@pytest.mark.parametrize(("least", "end"), [(0.0, "softplus"), (-1.0, "linear"), (float("nan"), "linear")])
+def test_a_dead_output_needs_another_activation_whatever_the_start(least: float, end: str) -> None:
+    spec = replaced(replaced(SPEC, "out", activation="relu"), "a", activation="tanh")
+    records = [
+        record(
+            spec,
+            s,
+            silent={"out": range(10)} if s else None,
+            totals={"target_min": least},
+            values={"a": {"mean": 99.0}},
+        )
+        for s in range(20)
+    ]
+    found = still_open(judge(spec, records, ["dead_units", "poor_init"])[-1])
+    (output,) = (one for one in found if one.rule == "dead_units")
+    assert output.advice.startswith(f"End out in {end} instead of relu")
+    assert (output.sign, output.root) == ("dead_output", None)
+
+
 def test_units_dead_from_the_start_get_different_advice() -> None:
     (born,), (died,) = dead(SPEC, "b", 10, since=0), dead(SPEC, "b", 10)
     assert "10 were never active" in born.message

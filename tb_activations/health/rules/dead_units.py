@@ -44,11 +44,21 @@ RELU_FAMILY = frozenset({"relu", "relu6", "hard_silu", "hard_swish", "sparse_plu
 UNITS_LISTED = 1000
 """Units named in a finding; the rest are only counted."""
 DEAD_SHARE = Sign("dead_share", "share of units dead", "share")
+DEAD_OUTPUT = Sign("dead_output", "share of outputs dead", "share")
 FEW_UNITS = 8
 """In smaller layers a share means little: three dead units of six are common. Only a fully dead layer counts."""
 
 SETTLED = 20
 """Observed steps before a part of a layer counts as lost: in the first ones, units often fall silent and return."""
+
+
+_OF_OUTPUTS = (
+    Cause("unfit_head", HERE),
+    # Of equal inputs a unit is active on all or on none.
+    Cause("collapsed_layer", BEFORE),
+    Cause("exploding_gradient", ANYWHERE),
+)
+"""What a ReLU at the end dies of. A poor start is survived by other activations there, so it is not the cause."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,14 +85,8 @@ class DeadUnits(LayerRule):
         "A unit that outputs zero for every sample learns nothing: no gradient reaches its weights, and the layer "
         "loses capacity."
     )
-    signs: ClassVar[tuple[Sign, ...]] = (DEAD_SHARE,)
-    causes: ClassVar[tuple[Cause, ...]] = (
-        Cause("poor_init", FORWARD),
-        Cause("unfit_head", HERE),
-        # Of equal inputs a unit is active on all or on none.
-        Cause("collapsed_layer", BEFORE),
-        Cause("exploding_gradient", ANYWHERE),
-    )
+    signs: ClassVar[tuple[Sign, ...]] = (DEAD_SHARE, DEAD_OUTPUT)
+    causes: ClassVar[tuple[Cause, ...]] = (Cause("poor_init", FORWARD), *_OF_OUTPUTS)
     leader: ClassVar[Leader | None] = "first"
     source: ClassVar[str] = (
         "Lu et al. 2020 (born dead ReLU), Sokar et al. 2023 (persistence over checks); shares above the 40 % that "
@@ -169,10 +173,12 @@ class DeadUnits(LayerRule):
         # The finding began when the share of silent units reached the threshold.
         since, unborn = deaths.since(row, math.ceil(lowest * layer.units)), deaths.unborn[row]
         own = deaths.dead[history.unit_slices[row]].copy()
-        death = _Death(since, unborn, deaths.starved[row], deaths.lower_rate, deaths.to_standardize)
+        is_output = bool(history.graph.is_head[row])
+        least = float(history.total("target_min")[-1]) if is_output else math.nan
+        death = _Death(since, unborn, deaths.starved[row], deaths.lower_rate, deaths.to_standardize, is_output, least)
         return Evidence(
             severity=severity,
-            sign=DEAD_SHARE,
+            sign=DEAD_OUTPUT if is_output else DEAD_SHARE,
             value=share,
             threshold=threshold,
             samples=int(deaths.samples[row]),
@@ -185,7 +191,12 @@ class DeadUnits(LayerRule):
 
     @staticmethod
     def headline(finding: Finding) -> str:
-        return f"{percent(finding.value)} of units dead"
+        what = "outputs" if finding.sign == DEAD_OUTPUT.id else "units"
+        return f"{percent(finding.value)} of {what} dead"
+
+    @classmethod
+    def causes_of(cls, sign: str) -> tuple[Cause, ...]:
+        return _OF_OUTPUTS if sign == DEAD_OUTPUT.id else cls.causes
 
     @staticmethod
     def bearing(value: float) -> float:
@@ -210,6 +221,8 @@ class _Death(NamedTuple):
         starved: the share of units that no gradient has reached, NaN if unknown.
         lower_rate: a learning rate to try.
         to_standardize: advice on the scale of the data.
+        is_output: whether the units are the outputs of the network.
+        least_target: the smallest target of the latest step, NaN if unknown.
     """
 
     since: int
@@ -217,6 +230,8 @@ class _Death(NamedTuple):
     starved: float
     lower_rate: float
     to_standardize: str
+    is_output: bool
+    least_target: float
 
 
 class _Deaths(NamedTuple):
@@ -318,6 +333,13 @@ def _witness(starved: float, layer: LayerSpec) -> str:
 
 
 def _advice(layer: LayerSpec, death: _Death, *, is_born_dead: bool) -> str:
+    if death.is_output:
+        # Targets below zero are no reason for a softplus.
+        end = "softplus" if death.least_target >= 0 else "linear"
+        return (
+            f"End {layer.name} in {end} instead of {layer.activation}: an output of zero has no gradient, so that "
+            "nothing in the network can learn any more."
+        )
     if is_born_dead:
         return (
             f"The units were silent from the start. Check the bias and kernel initializers of {layer.name} and the "

@@ -306,7 +306,6 @@ REASONS: Mapping[str, str] = {
     "depthwise_filters_counted_as_dense_ones": "the usual initializers count the inputs of such filters wrongly",
     "identity_through_twenty_plain_layers": "the network lacks shortcuts",
     "reviews_padded_at_their_end": _DATA,
-    "twins_without_batch_normalization": "the network needs another kind of layer",
     "radiographs_scaled_twice": _DATA,
     "spectra_of_minus_eighty_decibels": _DATA,
     "binary_convolutions_without_normalization": "the network needs another kind of layer",

@@ -1,4 +1,4 @@
-"""Programs in which layers give the same for every sample: padded texts, twins, scaled pictures and silent starts."""
+"""Programs in which layers give the same for every sample: padded texts, scaled pictures and silent starts."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import layers, ops
 
-from benchmarks.cases.base import UNKNOWN, Training, View, outside_sick
-from benchmarks.cases.data import Array, flat_digits
+from benchmarks.cases.base import Training, outside_sick
+from benchmarks.cases.data import Array
 from benchmarks.cases.networks import compiled
 
 ALIKE = ("vanishing_gradient", "stagnant_weights", "no_gradient", "no_learning", "dead_units", "saturated_units")
@@ -48,70 +47,6 @@ def reviews_padded_at_their_end() -> Training:
         ]
     )
     return Training(compiled(model, "rmsprop", "binary_crossentropy"), x, y, epochs=6, batch_size=64)
-
-
-class Twins(keras.Model):
-    """Predicts what a slow copy of the encoder makes of another view of the same sample."""
-
-    def __init__(self, online: keras.Model, target: keras.Model) -> None:
-        super().__init__()
-        self.online = online
-        self.target = target
-        self.target.trainable = False
-
-    def call(self, samples: Any) -> Any:
-        return self.online(samples)[0]
-
-    def distance(self, predicted: Any, other: Any) -> Any:
-        wanted = tf.stop_gradient(self.target(other)[1])
-        return ops.mean(2 - 2 * ops.sum(predicted * wanted, -1))
-
-    def train_step(self, data: Any) -> dict[str, Any]:
-        views = data[0] if isinstance(data, tuple) else data
-        with tf.GradientTape() as tape:
-            loss = self.distance(self.online(views[:, 0])[0], views[:, 1])
-            loss += self.distance(self.online(views[:, 1])[0], views[:, 0])
-        weights = self.online.trainable_weights
-        self.optimizer.apply(tape.gradient(loss, [weight.value for weight in weights]), weights)
-        for slow, fast in zip(self.target.weights, self.online.weights, strict=True):
-            slow.assign(0.9 * slow + 0.1 * fast)
-        return {"loss": loss}
-
-
-def twin(name: str) -> keras.Model:
-    """Gives the prediction and the projection, by linear layers and rectifiers alone."""
-    inputs = layers.Input((64,))
-    body = layers.Dense(64, activation="relu", name="encode_1")(inputs)
-    body = layers.Dense(48, activation="relu", name="encode_2")(body)
-    body = layers.Dense(48, activation="relu", name="project_1")(body)
-    body = layers.Dense(16, name="project_2")(body)
-    projection = layers.UnitNormalization(name="projection")(body)
-    body = layers.Dense(32, activation="relu", name="predict_1")(body)
-    body = layers.Dense(16, name="predict_2")(body)
-    return keras.Model(inputs, [layers.UnitNormalization(name="prediction")(body), projection], name=name)
-
-
-@outside_sick(
-    "collapsed_layer",
-    ["online/projection", "online/prediction", "online/project_2", "online/predict_2"],
-    family="vision",
-    source="https://github.com/imbue-ai/self_supervised/issues/5",
-    accepted="Without batch normalization in its head the network collapses, to a similarity of 0.99999 and beyond.",
-    also=ALIKE,
-)
-def twins_without_batch_normalization() -> Training:
-    """An encoder of digits learns without labels from two noisy views, and its head has no normalization."""
-    x = flat_digits(512)[0]
-    random = np.random.default_rng(431)
-    views = x[:, None] * random.uniform(0.7, 1.3, (512, 2, 1)) + random.normal(0, 0.5, (512, 2, 64))
-    views = views.astype("float32")
-    online, target = twin("online"), twin("target")
-    model = Twins(online, target)
-    model(views[:2, 0])
-    model.compile(keras.optimizers.Adam(0.002), jit_compile=False)
-    model.optimizer.build(online.trainable_weights)
-    view = View(online, views[:, 0], loss=lambda made: model.distance(made[0], views[:, 1]), prefix="online/")
-    return Training(model, views, None, epochs=40, batch_size=64, views=(view,), constant_loss=UNKNOWN)
 
 
 def radiographs(count: int = 384, size: int = 12) -> tuple[Array, Array]:

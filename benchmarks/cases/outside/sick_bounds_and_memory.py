@@ -30,10 +30,12 @@ EFFECTS = (
 """What a start with wrong weights may lead to."""
 
 
-@tf.custom_gradient
-def sign(value: Any) -> Any:
+def signs(value: Any) -> Any:
     """-1 or 1, with a gradient of 1 between these and of 0 beyond."""
     return ops.where(value >= 0, 1.0, -1.0), lambda up: ops.where(ops.abs(value) <= 1, up, 0.0)
+
+
+sign = tf.custom_gradient(signs)
 
 
 class BinaryConv2D(layers.Conv2D):

@@ -17,10 +17,12 @@ ALONGSIDE = ("vanishing_gradient", "stagnant_weights", "no_gradient", "collapsed
 """What goes with units that hardly give anything."""
 
 
-@tf.custom_gradient
-def spike(excess: Any) -> Any:
+def spiking(excess: Any) -> Any:
     """1 above the threshold and else 0, with the slope of a fast sigmoid."""
     return ops.cast(excess > 0, "float32"), lambda up: up / ops.square(1 + 25 * ops.abs(excess))
+
+
+spike = tf.custom_gradient(spiking)
 
 
 class Leaky(layers.Layer):

@@ -211,7 +211,7 @@ CURES: Mapping[str, Cure] = {
     "rate_of_lars_given_to_adam": (ConstantRate(3e-4),),
     "dictionary_of_activations_with_a_large_mean": (INPUTS, TARGETS),
     "positions_judged_at_a_very_high_rate": (ConstantRate(0.1),),
-    "thirteen_convolutions_without_normalization": (START,),
+    "thirteen_convolutions_without_normalization": (START, ConstantRate(0.01)),
     "mixed_precision_without_loss_scaling": (SinglePrecision(),),
     "deviation_divided_as_whole_numbers": (START,),
     "identity_filled_with_ones": (START,),

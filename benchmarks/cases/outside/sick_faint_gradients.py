@@ -42,8 +42,8 @@ def thirteen_convolutions_without_normalization() -> Training:
     for stage, (width, depth) in enumerate(((12, 2), (16, 2), (24, 3), (24, 3), (24, 3)), 1):
         for _ in range(depth):
             number += 1
-            body = layers.Conv2D(width, 3, padding="same", name=f"conv_{number}", **default)(body)
-            body = layers.ReLU(name=f"relu_{number}")(body)
+            options = {"padding": "same", "activation": "relu", "name": f"conv_{number}", **default}
+            body = layers.Conv2D(width, 3, **options)(body)
         if stage < 4:
             body = layers.MaxPooling2D(name=f"pool_{stage}")(body)
     body = layers.Flatten(name="flatten")(body)

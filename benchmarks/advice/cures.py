@@ -207,6 +207,14 @@ CURES: Mapping[str, Cure] = {
     "rate_reduced_while_the_loss_falls": (ConstantRate(0.05),),
     "dilated_convolutions_at_a_high_rate": (ConstantRate(0.003),),
     "translator_without_its_decay_method": (ConstantRate(0.003),),
+    "density_of_an_empty_scene": (Activation("softplus", ("sigma",)),),
+    "rate_of_lars_given_to_adam": (ConstantRate(3e-4),),
+    "dictionary_of_activations_with_a_large_mean": (INPUTS, TARGETS),
+    "positions_judged_at_a_very_high_rate": (ConstantRate(0.1),),
+    "mixed_precision_without_loss_scaling": (SinglePrecision(),),
+    "deviation_divided_as_whole_numbers": (START,),
+    "identity_filled_with_ones": (START,),
+    "attention_that_was_never_initialized": (Initialize(("attention",)),),
 }
 """By case the changes that undo its known cause."""
 
@@ -290,5 +298,19 @@ REASONS: Mapping[str, str] = {
     "all_questions_to_one_expert": "a part of the loss is missing",
     "discriminator_frozen_forever": "the program freezes its layers",
     "masks_moved_by_another_seed": _DATA,
+    "absolute_value_by_two_units_per_layer": "the network needs wider layers",
+    "spikes_below_the_threshold": "the fault is a threshold in a layer",
+    "identifiers_of_a_few_codes": "a part of the loss is missing",
+    "all_weight_on_one_component": _LOSS,
+    "thirteen_convolutions_without_normalization": "the network lacks normalization between its layers",
+    "depthwise_filters_counted_as_dense_ones": "the usual initializers count the inputs of such filters wrongly",
+    "identity_through_twenty_plain_layers": "the network lacks shortcuts",
+    "reviews_padded_at_their_end": _DATA,
+    "radiographs_scaled_twice": _DATA,
+    "spectra_of_minus_eighty_decibels": _DATA,
+    "binary_convolutions_without_normalization": "the network needs another kind of layer",
+    "actions_that_go_to_one_and_stay": "a part of the loss is missing",
+    "cells_that_grow_without_bounds": "the network has to start with fewer steps of growth",
+    "orbit_over_seven_hundred_days": "the program computes its loss from the data by itself",
 }
 """By case why a script cannot undo its cause."""

@@ -207,6 +207,14 @@ CURES: Mapping[str, Cure] = {
     "rate_reduced_while_the_loss_falls": (ConstantRate(0.05),),
     "dilated_convolutions_at_a_high_rate": (ConstantRate(0.003),),
     "translator_without_its_decay_method": (ConstantRate(0.003),),
+    "values_that_sum_to_one": (Activation("linear", ("chances",)),),
+    "recurrent_layer_as_the_output": (TargetsBetween(-1.0, 1.0),),
+    "rays_without_loss_scaling": (SinglePrecision(),),
+    "padding_normalized_in_half_precision": (SinglePrecision(),),
+    "plays_as_ratings": (TARGETS, ConstantRate(0.1)),
+    "residual_blocks_without_normalization": (START, ClipNorm(1.0), ConstantRate(0.003)),
+    "search_for_a_rate_goes_on": (RateAtMost(0.003),),
+    "lion_at_the_rate_of_adam": (ConstantRate(0.001),),
 }
 """By case the changes that undo its known cause."""
 
@@ -290,5 +298,20 @@ REASONS: Mapping[str, str] = {
     "all_questions_to_one_expert": "a part of the loss is missing",
     "discriminator_frozen_forever": "the program freezes its layers",
     "masks_moved_by_another_seed": _DATA,
+    "pixels_that_belong_to_nothing": "the targets lack a class",
+    "sets_against_every_target": _LOSS,
+    "nodes_kept_by_their_rank": _PATH,
+    "threshold_of_a_difference_map": _PATH,
+    "median_filter_in_numpy": _PATH,
+    "more_to_accumulate_than_batches": "the optimizer waits for more batches than there are",
+    "normalized_one_by_one": "the batches need more samples",
+    "actions_at_their_bounds": _DATA,
+    "entropy_of_illegal_moves": _LOSS,
+    "likeness_of_unlike_pictures": _LOSS,
+    "contrast_of_long_embeddings": "the network lacks a layer that sets lengths to 1",
+    "last_batch_of_one": _LOSS,
+    "angle_of_no_turn": _LOSS,
+    "style_by_sums_over_places": _LOSS,
+    "flow_of_unbounded_exponentials": "the fault is a formula in a layer",
 }
 """By case why a script cannot undo its cause."""

@@ -211,8 +211,7 @@ CURES: Mapping[str, Cure] = {
     "recurrent_layer_as_the_output": (TargetsBetween(-1.0, 1.0),),
     "rays_without_loss_scaling": (SinglePrecision(),),
     "padding_normalized_in_half_precision": (SinglePrecision(),),
-    "plays_as_ratings": (TARGETS, ConstantRate(0.1)),
-    "residual_blocks_without_normalization": (START, ClipNorm(1.0), ConstantRate(0.003)),
+    "plays_as_ratings": (TARGETS, ConstantRate(0.02)),
     "search_for_a_rate_goes_on": (RateAtMost(0.003),),
     "lion_at_the_rate_of_adam": (ConstantRate(0.001),),
 }
@@ -311,6 +310,7 @@ REASONS: Mapping[str, str] = {
     "contrast_of_long_embeddings": "the network lacks a layer that sets lengths to 1",
     "last_batch_of_one": _LOSS,
     "angle_of_no_turn": _LOSS,
+    "residual_blocks_without_normalization": "the network needs another kind of layer",
     "style_by_sums_over_places": _LOSS,
     "flow_of_unbounded_exponentials": "the fault is a formula in a layer",
 }

@@ -215,6 +215,12 @@ CURES: Mapping[str, Cure] = {
     "deviation_divided_as_whole_numbers": (START,),
     "identity_filled_with_ones": (START,),
     "attention_that_was_never_initialized": (Initialize(("attention",)),),
+    "values_that_sum_to_one": (Activation("linear", ("chances",)),),
+    "recurrent_layer_as_the_output": (TargetsBetween(-1.0, 1.0),),
+    "rays_without_loss_scaling": (SinglePrecision(),),
+    "padding_normalized_in_half_precision": (SinglePrecision(),),
+    "plays_as_ratings": (TARGETS, ConstantRate(0.02)),
+    "search_for_a_rate_goes_on": (RateAtMost(0.003),),
 }
 """By case the changes that undo its known cause."""
 
@@ -312,5 +318,21 @@ REASONS: Mapping[str, str] = {
     "actions_that_go_to_one_and_stay": "a part of the loss is missing",
     "cells_that_grow_without_bounds": "the network has to start with fewer steps of growth",
     "orbit_over_seven_hundred_days": "the program computes its loss from the data by itself",
+    "pixels_that_belong_to_nothing": "the targets lack a class",
+    "sets_against_every_target": _LOSS,
+    "nodes_kept_by_their_rank": _PATH,
+    "threshold_of_a_difference_map": _PATH,
+    "median_filter_in_numpy": _PATH,
+    "more_to_accumulate_than_batches": "the optimizer waits for more batches than there are",
+    "normalized_one_by_one": "the batches need more samples",
+    "actions_at_their_bounds": _DATA,
+    "entropy_of_illegal_moves": _LOSS,
+    "likeness_of_unlike_pictures": _LOSS,
+    "contrast_of_long_embeddings": "the network lacks a layer that sets lengths to 1",
+    "last_batch_of_one": _LOSS,
+    "angle_of_no_turn": _LOSS,
+    "residual_blocks_without_normalization": "the network needs another kind of layer",
+    "style_by_sums_over_places": _LOSS,
+    "flow_of_unbounded_exponentials": "the fault is a formula in a layer",
 }
 """By case why a script cannot undo its cause."""

@@ -24,7 +24,7 @@ def tuning_own_guesses() -> Training:
     first = keras.Sequential([keras.Input((64,)), layers.Dense(48, "relu"), layers.Dense(10, "softmax")])
     compiled(first, keras.optimizers.Adam(0.005), "sparse_categorical_crossentropy")
     first.fit(x[:100], labels[:100], epochs=25, batch_size=16, verbose=0)
-    guesses = np.asarray(first(x))
+    guesses = np.array(first(x))
     guesses[:100] = np.eye(10)[labels[:100]]
     is_sure = (guesses.max(1) > 0.6).astype("float32")
     y = np.where(guesses == guesses.max(1, keepdims=True), 0.91, 0.01).astype("float32")

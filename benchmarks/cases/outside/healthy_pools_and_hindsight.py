@@ -44,7 +44,7 @@ class Mean(layers.Layer):
 
 @outside_healthy("graphs")
 def graph_deep_initial_residuals() -> Training:
-    """Twelve graph convolutions that keep a tenth of the first one's output and are mostly the identity: GCNII."""
+    """Eight graph convolutions that keep a tenth of the first one's output and are mostly the identity: GCNII."""
     random = np.random.default_rng(330)
     y = random.integers(0, 4, 240)
     links = with_self(random_graphs(random, y[None], 0.06, 0.006)[0])
@@ -52,7 +52,7 @@ def graph_deep_initial_residuals() -> Training:
     weights = (random.random(240) < 0.3).astype("float32")
     inputs = keras.Input((30,), batch_size=240)
     first = body = layers.Dense(32, activation="relu")(layers.Dropout(0.4)(inputs))
-    for depth in range(1, 13):
+    for depth in range(1, 9):
         share = float(np.log(0.5 / depth + 1))
         spread = Mean(links)(layers.Dropout(0.4)(body))
         mixed = layers.Lambda(lambda both: 0.9 * both[0] + 0.1 * both[1])([spread, first])
@@ -63,7 +63,7 @@ def graph_deep_initial_residuals() -> Training:
     compiled(model, keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", weighted_metrics=["accuracy"])
     options = {"shuffle": False, "sample_weight": weights}
     y = y.astype("int32")
-    return Training(model, x, y, 120, 240, fit=options, goal=accuracy(model, x, y, 0.7))
+    return Training(model, x, y, 100, 240, fit=options, goal=accuracy(model, x, y, 0.7))
 
 
 @outside_healthy("graphs")
@@ -125,11 +125,11 @@ def graph_laplacian_positions() -> Training:
         wide = layers.Dense(64, activation="gelu")(layers.LayerNormalization()(body))
         body = layers.Add()([body, layers.Dense(32)(wide)])
     model = keras.Model([positions, known], layers.Dense(1, activation="sigmoid")(layers.LayerNormalization()(body)))
-    rate = keras.optimizers.schedules.CosineDecay(1e-4, 300, warmup_target=4e-3, warmup_steps=40)
+    rate = keras.optimizers.schedules.CosineDecay(1e-4, 226, warmup_target=4e-3, warmup_steps=40)
     compiled(model, keras.optimizers.AdamW(rate, weight_decay=0.01), "binary_crossentropy")
     x = [vectors.astype("float32"), hints.astype("float32")]
     y = groups.astype("float32")[..., None]
-    return Training(model, x, y, epochs=18, constant_loss=class_entropy(groups))
+    return Training(model, x, y, epochs=14, constant_loss=class_entropy(groups))
 
 
 class OfflineQ(keras.Model):

@@ -265,5 +265,5 @@ def audio_pieces_of_one_sound() -> Training:
     def measure() -> float:
         return rhythm_of(np.asarray(encoder(x[:, 0]), "float64"), kinds)
 
-    goal = Goal("nearest sound of the same kind", measure, at_least=0.7)
+    goal = Goal("nearest sound of the same kind", measure, at_least=0.94)
     return Training(model, x, np.zeros(600, "float32"), epochs=6, batch_size=48, goal=goal)

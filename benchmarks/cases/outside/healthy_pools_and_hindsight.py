@@ -21,7 +21,7 @@ def random_graphs(random: np.random.Generator, groups: Array, inside: float, acr
     is_same = groups[:, :, None] == groups[:, None]
     drawn = random.random(is_same.shape) < np.where(is_same, inside, across)
     upper = np.triu(drawn, 1)
-    return (upper | upper.transpose(0, 2, 1)).astype("float32")
+    return np.asarray(upper | upper.transpose(0, 2, 1), "float32")
 
 
 def with_self(links: Array) -> Array:
@@ -209,12 +209,12 @@ def reinforcement_goals_in_hindsight() -> Training:
     random = np.random.default_rng(335)
     rows = []
     for _ in range(350):
-        bits, goal = random.integers(0, 2, 6), random.integers(0, 2, 6)
+        bits, wanted = random.integers(0, 2, 6), random.integers(0, 2, 6)
         seen, actions = [bits], random.integers(0, 6, 6)
         for action in actions:
             seen.append(np.where(np.arange(6) == action, 1 - seen[-1], seen[-1]))
         for at, action in enumerate(actions):
-            for wish in (goal, seen[random.integers(at + 1, 7)]):
+            for wish in (wanted, seen[random.integers(at + 1, 7)]):
                 is_there = bool((seen[at + 1] == wish).all())
                 both = np.concatenate([seen[at], wish]), np.concatenate([seen[at + 1], wish])
                 rows.append((both[0], action, is_there - 1.0, both[1], float(is_there)))

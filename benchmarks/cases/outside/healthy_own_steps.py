@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from benchmarks.cases.base import Goal, Training, View, outside_healthy
+from benchmarks.cases.base import Training, View, outside_healthy
 from benchmarks.cases.data import Array, digits, flat_digits
 from benchmarks.cases.networks import compiled
 from benchmarks.cases.outside.healthy_goals import accuracy
@@ -283,42 +283,3 @@ def tuning_rates_by_depth() -> Training:
     model.use_rates(0.01)
     compiled(model, model.own_optimizers[-1])
     return Training(model, x, y, epochs=6, goal=accuracy(model, x, y, 0.8))
-
-
-class Attacked(keras.Model):
-    """Learns from pictures that are changed a little in the direction that raises the loss most."""
-
-    def train_step(self, data: Any) -> dict[str, Any]:
-        x, y = data
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            loss = self.compute_loss(x, y, self(x, training=True))
-        attacked = ops.clip(x + 0.1 * ops.sign(tape.gradient(loss, x)), 0.0, 1.0)
-        with tf.GradientTape() as tape:
-            loss = self.compute_loss(attacked, y, self(attacked, training=True))
-        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
-        return {"loss": loss}
-
-
-@outside_healthy("vision")
-def vision_trained_under_attack() -> Training:
-    """Adversarial training: every batch is changed against the network before it is learned from."""
-    x, y = digits(640)
-    inputs = keras.Input((8, 8, 1))
-    body = layers.Conv2D(24, 3, activation="relu")(inputs)
-    body = layers.Conv2D(32, 3, activation="relu")(body)
-    body = layers.Dense(64, activation="relu")(layers.Flatten()(body))
-    model = Attacked(inputs, layers.Dense(10)(body))
-    compiled(model, keras.optimizers.Adam(0.002))
-    pictures = x[..., None]
-
-    def steadfast() -> float:
-        given = tf.constant(pictures)
-        with tf.GradientTape() as tape:
-            tape.watch(given)
-            loss = model.compute_loss(given, y, model(given))
-        attacked = np.clip(pictures + 0.1 * np.sign(tape.gradient(loss, given).numpy()), 0, 1)
-        return float((np.asarray(model(attacked)).argmax(1) == y).mean())
-
-    goal = Goal("accuracy under attack", steadfast, at_least=0.7)
-    return Training(model, pictures, y, epochs=8, goal=goal)

@@ -1,4 +1,4 @@
-"""Healthy programs on tables and series: waves of columns, corrupted rows, gates, towers, gaps, random kernels."""
+"""Healthy programs on tables and series: waves of columns, gates, towers, gaps, random kernels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from benchmarks.cases.base import Goal, Training, View, outside_healthy
+from benchmarks.cases.base import Goal, Training, outside_healthy
 from benchmarks.cases.data import diabetes, table, waves
 from benchmarks.cases.networks import compiled
 from benchmarks.cases.outside.healthy_goals import accuracy, squared_error
@@ -40,49 +40,6 @@ def tabular_periodic_columns() -> Training:
     model = keras.Model(inputs, layers.Dense(1)(body))
     compiled(model, keras.optimizers.AdamW(0.003, weight_decay=1e-3), "mse")
     return Training(model, x, y, epochs=18)
-
-
-class CorruptedRows(keras.Model):
-    """Finds a row among the batch from a copy with values of other rows in a third of its columns."""
-
-    def train_step(self, data: Any) -> dict[str, Any]:
-        rows = data[0] if isinstance(data, tuple) else data
-        others = tf.random.shuffle(rows)
-        is_kept = tf.cast(tf.random.uniform(tf.shape(rows)) > 0.35, "float32")
-        with tf.GradientTape() as tape:
-            codes, copies = self(rows, training=True), self(is_kept * rows + (1 - is_kept) * others, training=True)
-            loss = unlike_others(codes, copies)
-        self.optimizer.apply(tape.gradient(loss, self.trainable_variables), self.trainable_variables)
-        return {"loss": loss}
-
-
-def unlike_others(codes: Any, copies: Any) -> Any:
-    """Cross entropy of which copy is whose."""
-    fit = ops.matmul(ops.normalize(codes, axis=1), ops.transpose(ops.normalize(copies, axis=1))) / 0.3
-    right = ops.arange(ops.shape(fit)[0])
-    return ops.mean(keras.losses.sparse_categorical_crossentropy(right, fit, from_logits=True))
-
-
-@outside_healthy("tabular")
-def tabular_corrupted_rows() -> Training:
-    """Tumors without labels, as in SCARF: rows and their corrupted copies belong together in batches of 128."""
-    x, _ = table("breast_cancer")
-    inputs = keras.Input((30,))
-    body = layers.Dense(64, activation="relu")(inputs)
-    body = layers.Dense(64, activation="relu")(body)
-    model = CorruptedRows(inputs, layers.Dense(32)(layers.Dense(32, activation="relu")(body)))
-    model.compile(keras.optimizers.Adam(0.002), jit_compile=False)
-    random = np.random.default_rng(321)
-    corrupted = np.where(random.random(x.shape) < 0.35, random.permutation(x), x).astype("float32")
-    view = View(model, x, loss=lambda codes: unlike_others(codes, model(corrupted, training=True)))
-
-    def found() -> float:
-        codes, copies = (np.asarray(model(rows), "float64") for rows in (x, corrupted))
-        codes, copies = (part / np.linalg.norm(part, axis=1, keepdims=True) for part in (codes, copies))
-        return float(((copies @ codes.T).argmax(1) == np.arange(len(x))).mean())
-
-    goal = Goal("corrupted rows nearest to their own", found, at_least=0.3)
-    return Training(model, x, None, epochs=60, batch_size=128, views=(view,), goal=goal)
 
 
 def chance_to_be_open(gates: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Healthy programs on words and sounds: shared blocks, replaced words, memories, counts, hidden frames, beats."""
+"""Healthy programs on words and sounds: replaced words, memories, counts, hidden frames, beats."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from keras import layers, ops
 from sklearn.cluster import KMeans
 from sklearn.feature_extraction.text import TfidfTransformer
 
-from benchmarks.cases.base import Goal, Training, View, outside_healthy
-from benchmarks.cases.data import Array, words
+from benchmarks.cases.base import Training, View, outside_healthy
+from benchmarks.cases.data import Array
 from benchmarks.cases.networks import compiled
 from benchmarks.cases.outside.healthy_goals import accuracy, binary_entropy, class_entropy, squared_error
 
@@ -24,25 +24,6 @@ class Places(layers.Layer):
 
     def call(self, values: Any) -> Any:
         return values + self.table
-
-
-@outside_healthy("text")
-def text_one_block_six_times() -> Training:
-    """The same block of a transformer six times, on narrow vectors of words that one layer widens, as in ALBERT."""
-    x, y = words(900)
-    inputs = keras.Input((12,), dtype="int32")
-    body = layers.Embedding(60, 8)(inputs)
-    body = layers.LayerNormalization()(Places()(layers.Dense(32)(body)))
-    attention = layers.MultiHeadAttention(2, 16, dropout=0.1)
-    wide, narrow = layers.Dense(64, activation="gelu"), layers.Dense(32)
-    first, second = layers.LayerNormalization(), layers.LayerNormalization()
-    for _ in range(6):
-        body = first(layers.Add()([body, attention(body, body)]))
-        body = second(layers.Add()([body, narrow(wide(body))]))
-    model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(layers.GlobalAveragePooling1D()(body)))
-    rate = keras.optimizers.schedules.PolynomialDecay(2e-3, 180, end_learning_rate=1e-5)
-    compiled(model, keras.optimizers.AdamW(rate, weight_decay=0.01), "binary_crossentropy")
-    return Training(model, x, y[:, None].astype("float32"), epochs=6)
 
 
 def chain_of_words(random: np.random.Generator, count: int, length: int, vocabulary: int) -> Array:
@@ -223,45 +204,3 @@ def audio_direction_of_sound() -> Training:
     model = keras.Model(inputs, layers.UnitNormalization()(layers.Dense(2)(body)))
     compiled(model, keras.optimizers.Nadam(0.002), keras.losses.CosineSimilarity())
     return Training(model, x, y, epochs=8, goal=squared_error(model, x, y, 0.3))
-
-
-def rhythm_of(codes: Array, kinds: Array) -> float:
-    """The share of sounds whose nearest other one by angle is of the same kind."""
-    codes = codes / np.maximum(np.linalg.norm(codes, axis=1, keepdims=True), 1e-9)
-    alike = codes @ codes.T
-    np.fill_diagonal(alike, -np.inf)
-    return float((kinds[alike.argmax(1)] == kinds).mean())
-
-
-def agreement(y: Any, answers: Any) -> Any:
-    """Two pieces of one sound belong together, those of other sounds in the batch do not."""
-    first, second = ops.split(ops.normalize(ops.reshape(answers, (-1, 2, 16)), axis=-1), 2, axis=1)
-    fit = ops.matmul(first[:, 0], ops.transpose(second[:, 0])) / 0.2
-    right = ops.arange(ops.shape(fit)[0])
-    return keras.losses.sparse_categorical_crossentropy(right, fit, from_logits=True)
-
-
-@outside_healthy("audio")
-def audio_pieces_of_one_sound() -> Training:
-    """Sounds without labels, as in COLA: which two pieces are from the same one, by layer norm and tanh at the end."""
-    random = np.random.default_rng(316)
-    kinds = random.integers(0, 6, 600)
-    timbres = random.normal(0, 1, (6, 12))
-    own = timbres[kinds] + random.normal(0, 0.5, (600, 12))
-    wave = np.sin(np.arange(20) * (0.3 + 0.15 * kinds[:, None, None]) + random.uniform(0, 6, (600, 2, 1)))
-    x = own[:, None, None] * (1 + 0.4 * wave[..., None]) + random.normal(0, 0.6, (600, 2, 20, 12))
-    piece = keras.Input((20, 12))
-    body = layers.Conv1D(32, 3, activation="swish")(piece)
-    body = layers.Conv1D(32, 3, strides=2, activation="swish")(body)
-    body = layers.Dense(16)(layers.GlobalMaxPooling1D()(body))
-    encoder = keras.Model(piece, layers.Activation("tanh")(layers.LayerNormalization()(body)), name="encoder")
-    inputs = keras.Input((2, 20, 12))
-    model = keras.Model(inputs, layers.TimeDistributed(encoder)(inputs))
-    compiled(model, keras.optimizers.Adam(0.001), agreement)
-    x = x.astype("float32")
-
-    def measure() -> float:
-        return rhythm_of(np.asarray(encoder(x[:, 0]), "float64"), kinds)
-
-    goal = Goal("nearest sound of the same kind", measure, at_least=0.94)
-    return Training(model, x, np.zeros(600, "float32"), epochs=6, batch_size=48, goal=goal)

@@ -34,8 +34,10 @@ KINDS: Mapping[str, str] = {
 
 MOST_OF_LOSS, MOST_OPERATIONS = 8, 64
 """In the description of a run."""
-_MOST_VISITED = 10_000
-"""Operations before one layer, or before the loss."""
+_MOST_BETWEEN = 1000
+"""Operations that are looked at before one layer, and before the loss ten times as many."""
+_MOST_PLACES = 1000
+"""Operations whose place in the program is looked up, which takes half a millisecond each."""
 _MOST_BEFORE = 64
 """Operations that are followed back from an argument."""
 _MOST_FRAMES = 200
@@ -58,29 +60,39 @@ def fragile_operations(losses: Iterable[Any], makers: Mapping[Any, str]) -> tupl
         losses: tensors of a graph; eager ones have no operations.
         makers: operation to the name of the layer that returned its result, in call order.
     """
-    ends = [loss.op for loss in losses if isinstance(loss, tf.Tensor) and not hasattr(loss, "numpy")]
-    found = dict.fromkeys(itertools.islice(_before("", ends, makers), MOST_OF_LOSS))
+    of_loss = [loss.op for loss in losses if isinstance(loss, tf.Tensor) and not hasattr(loss, "numpy")]
+    looked_up = itertools.count()
+    found: dict[FragileOperation, None] = {}
+    for one in _before("", of_loss, makers, 10 * _MOST_BETWEEN, looked_up):
+        if len(found) < MOST_OF_LOSS:
+            found[one] = None
     by_layer: dict[str, list[Any]] = {}
     for operation, name in makers.items():
         by_layer.setdefault(name, []).append(operation)
     for name, ends in by_layer.items():
-        found |= dict.fromkeys(itertools.islice(_before(name, ends, makers), MOST_OPERATIONS - len(found)))
+        for one in _before(name, ends, makers, _MOST_BETWEEN, looked_up):
+            if len(found) < MOST_OPERATIONS:
+                found[one] = None
     return tuple(found)
 
 
-def _before(name: str, ends: Sequence[Any], makers: Mapping[Any, str]) -> Iterator[FragileOperation]:
+def _before(
+    name: str, ends: Sequence[Any], makers: Mapping[Any, str], most: int, looked_up: Iterator[int]
+) -> Iterator[FragileOperation]:
     """Those between these operations, which are included, and the layers before."""
-    for operation in sorted(_between(ends, makers), key=lambda one: one._id):
+    for operation in sorted(_between(ends, makers, most), key=lambda one: one._id):
         if operation.type in KINDS and _is_fragile(operation, makers):
+            if next(looked_up) >= _MOST_PLACES:
+                return
             place = _place(operation)
             if place:
                 yield FragileOperation(KINDS[operation.type], place, _taken(operation.inputs[0], makers), name)
 
 
-def _between(ends: Sequence[Any], makers: Mapping[Any, str]) -> Iterator[Any]:
+def _between(ends: Sequence[Any], makers: Mapping[Any, str], most: int) -> Iterator[Any]:
     waiting, seen = list(ends), set(ends)
     # Terminates: each operation is visited once.
-    while waiting and len(seen) < _MOST_VISITED:
+    while waiting and len(seen) < most:
         operation = waiting.pop()
         if operation in makers and operation not in ends:
             continue

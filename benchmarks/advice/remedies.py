@@ -264,6 +264,7 @@ REMEDIES: Mapping[tuple[str, str], Remedy] = {
     ("learning_rate", "too_high"): _usual_step,
     ("learning_rate", "leap"): _usual_step,
     ("learning_rate", "overshoot"): _slower,
+    ("learning_rate", "waiting"): _by_hand("how many batches an update may take is for the user to say"),
     ("no_learning", "loss"): _by_hand("no cause is visible"),
     ("loss_spike", "loss"): _calmer,
     ("loss_spike", "gradient"): _calmer,

@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 import numpy as np
+import pytest
 
 from tb_activations.records.columns import STEP_COLUMNS
 from tb_activations.records.finding import Finding, Outcome, Severity
@@ -13,6 +14,7 @@ from tests.health.trainings import chain, judge, outcome, record, still_open
 
 SPEC = chain("a", "b", "out")
 RULE = ["stagnant_weights"]
+EVERY_LAYER = ("a", "b", "out")
 
 
 def moving(ratio: float, step: int, *, rate: float = 1e-3, loss: float = 1.0, norm: float = 5.0) -> StepRecord:
@@ -138,6 +140,42 @@ def test_the_layer_that_learns_is_one_of_the_same_model() -> None:
 
 def test_weights_that_grow_from_zero_take_large_steps_at_first() -> None:
     assert found([moving(1 / (1 + step), step) for step in range(40)]) == []
+
+
+def test_weights_that_began_near_zero_and_still_grow_are_not_restless() -> None:
+    def steps(first: float) -> list[StepRecord]:
+        return [moving(0.2, step, norm=first if step == 0 else 0.1 * 1.1**step) for step in range(40)]
+
+    assert found(steps(0.0)) == []
+    assert [one.sign for one in found(steps(5.0))] == ["restless"]
+
+
+@pytest.mark.parametrize(("steps", "epoch_length", "is_found"), [(96, 16, True), (96, 96, False), (300, 16, False)])
+def test_more_steps_for_an_update_than_epochs_have_is_found(steps: int, epoch_length: int, is_found: bool) -> None:
+    spec = dataclasses.replace(SPEC, optimizer={"class_name": "Adam", "gradient_accumulation_steps": 200})
+    # An optimizer that only adds up gradients has no update whose size could be measured.
+    records = [
+        record(
+            spec,
+            step,
+            values={name: {"update_ratio": math.nan, "weight_norm": 5.0 + (step >= 200)} for name in EVERY_LAYER},
+            totals={"epoch": step // epoch_length, "learning_rate": 1e-3},
+        )
+        for step in range(steps)
+    ]
+    open_ones = still_open(judge(spec, records, ["stagnant_weights", "learning_rate"])[-1])
+    if not is_found:
+        assert [one for one in open_ones if one.sign == "waiting" or one.rule == "stagnant_weights"] == []
+        return
+    root, *others = open_ones
+    assert (root.rule, root.sign, root.value, root.threshold, root.since_step) == (
+        "learning_rate",
+        "waiting",
+        200,
+        96,
+        0,
+    )
+    assert {(one.layer, one.root, one.since_step) for one in others} == {(name, root.id, 0) for name in EVERY_LAYER}
 
 
 def test_frozen_layers_are_not_judged() -> None:

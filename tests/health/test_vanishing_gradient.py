@@ -77,6 +77,27 @@ def test_a_small_gradient_in_all_layers_is_found_where_nothing_moves_or_is_learn
     assert {finding.severity for finding in findings} == ({Severity.WARNING} if is_found else set())
 
 
+@pytest.mark.parametrize(
+    ("last", "constant", "is_found"),
+    [(1e-6, 1.0, True), (1e-3, 1.0, False), (1e-6, 2.0, False)],
+    ids=["stuck", "about to move", "better than a constant"],
+)
+def test_where_nothing_moves_or_is_learned_a_gradient_need_not_be_tiny(
+    last: float, constant: float, is_found: bool
+) -> None:
+    """An elasticity of 0.0125 beside 0.5 nearer the loss."""
+    records = [
+        record(
+            SPEC,
+            step,
+            values={"a": {"weight_gradient_norm": 0.0025, "update_ratio": last if step > 24 else 1e-6}},
+            totals={"constant_loss": constant},
+        )
+        for step in range(30)
+    ]
+    assert [one.layer for one in still_open(judge(SPEC, records, RULE)[-1])] == (["a"] if is_found else [])
+
+
 def test_a_gradient_as_small_as_in_all_layers_is_no_finding() -> None:
     low = 0.5 * configure(RULE)[0].thresholds["warning_elasticity"]
     assert trained(dict.fromkeys(("a", "b", "c", "out"), low)) == []

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
+from tb_activations.health.rules.accumulation import has_waited_long, is_waiting, steps_of_update
 from tb_activations.health.rules.base import (
     AnyFinding,
     Evidence,
@@ -42,6 +43,7 @@ TOO_LOW = Sign("too_low", "update-to-weight ratio, largest of all layers")
 DECAYED = Sign("decayed", "learning rate relative to its peak", "share")
 TOO_HIGH = Sign("too_high", "update-to-weight ratio, median of all layers")
 LEAP = Sign("leap", "largest update-to-weight ratio of a kernel, median of all layers")
+WAITING = Sign("waiting", "steps whose gradients add up to one update", "count")
 OVERSHOOT = Sign("overshoot", "cosine between gradient and momentum, median of all kernels")
 
 LATEST = 16
@@ -80,7 +82,7 @@ class LearningRate(TrainingRule):
     id: ClassVar[str] = "learning_rate"
     title: ClassVar[str] = "Learning rate"
     why: ClassVar[str] = "With the wrong step size, no architecture learns."
-    signs: ClassVar[tuple[Sign, ...]] = (ZERO, TOO_LOW, DECAYED, TOO_HIGH, LEAP, OVERSHOOT)
+    signs: ClassVar[tuple[Sign, ...]] = (ZERO, TOO_LOW, DECAYED, TOO_HIGH, LEAP, OVERSHOOT, WAITING)
     source: ClassVar[str] = (
         "update-to-weight ratio about 1e-3 (CS231n); limits far outside what healthy trainings reach"
     )
@@ -107,6 +109,11 @@ class LearningRate(TrainingRule):
         rates = history.total("learning_rate")
         if not any(layer.trainable for layer in history.spec.layers) or not np.isfinite(rates[-1]):
             return Outcome.NOT_APPLICABLE
+        if is_waiting(history):
+            if not has_waited_long(history):
+                return Outcome.INSUFFICIENT_DATA
+            taken = history.step + 1
+            return _evidence(history, WAITING, steps_of_update(history), taken, history.first_step, earlier)
         is_idle = trailing(rates == 0) >= ZERO_CHECKS
         if history.checks < self.min_checks and not is_idle:
             return Outcome.INSUFFICIENT_DATA
@@ -179,6 +186,7 @@ class LearningRate(TrainingRule):
             TOO_HIGH.id: f"learning rate too high: steps of {number(finding.value)} of the weights",
             LEAP.id: f"learning rate too high: a step of {number(finding.value)} times the weights",
             OVERSHOOT.id: "learning rate too high: steps overshoot",
+            WAITING.id: f"no update before {number(finding.value)} steps",
         }.get(finding.sign, "learning rate")
 
 
@@ -230,6 +238,10 @@ def _evidence(
             f"The learning rate is too high: at {number(peak)}, half of the layers moved by {number(value)} times "
             f"their norm or more in one step (threshold {number(threshold)}), which leaves little of their start"
         ),
+        WAITING.id: (
+            f"The optimizer adds up the gradients of {number(value)} steps before it changes a weight; after "
+            f"{number(threshold)} steps, none has changed"
+        ),
         OVERSHOOT.id: (
             f"The learning rate is too high: at {number(rate)}, gradients point against the steps before them (cosine "
             f"{number(value)} with the momentum, threshold {number(threshold)})"
@@ -258,6 +270,8 @@ def _evidence(
 def _advice(history: History, sign: Sign, value: float, rate: float, peak: float) -> str:
     if sign == ZERO:
         return "Set a learning rate above 0 (Adam: 0.001), and check the schedule and the callbacks that change it."
+    if sign == WAITING:
+        return "Lower gradient_accumulation_steps: an epoch should have many updates. It counts batches, not samples."
     if sign == DECAYED:
         return (
             f"Let the schedule last as long as the training (decay_steps counts steps, not epochs), or start with a "

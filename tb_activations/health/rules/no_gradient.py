@@ -29,6 +29,7 @@ from tb_activations.health.rules.base import (
 from tb_activations.health.rules.handed import handed, left_out
 from tb_activations.health.rules.outputs import unweighted
 from tb_activations.health.rules.window import since
+from tb_activations.health.rules.zeroed import zeroed
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
 
@@ -38,6 +39,9 @@ IDLE = Sign("idle", "observed steps in which the layer ran", "count")
 
 IDLE_CHECKS = 32
 """Observed steps without a call after which a layer counts as one that never runs."""
+
+UNWEIGHTED, ZEROED = "unweighted", "zeroed"
+"""Why a gradient of zero is meant to be: the loss does not count what the layer leads to, or the step zeroes it."""
 
 _UNSURE = Outcome.INSUFFICIENT_DATA
 
@@ -94,9 +98,9 @@ class NoGradient(LayerRule):
         outcomes = outcomes_of(
             (~known.is_judged, Outcome.NOT_APPLICABLE), (is_connected & has_moved, Outcome.OK), otherwise=_UNSURE
         )
-        is_unweighted = unweighted(history)
+        why = np.where(unweighted(history), UNWEIGHTED, np.where(zeroed(history), ZEROED, "")).tolist()
         found = {
-            row: _zero(history, row, norms[:, row], earlier.get(row), is_unweighted=bool(is_unweighted[row]))
+            row: _zero(history, row, norms[:, row], earlier.get(row), why[row])
             for row in np.flatnonzero(is_connected & ~has_moved & is_sure).tolist()
         }
         # Weights that the step leaves out, and what it trains uses, have a gradient that nobody asks for.
@@ -144,16 +148,14 @@ def _explain_idle(layer: LayerSpec, checks: int, began: int) -> Explanation:
     )
 
 
-def _zero(
-    history: History, row: int, norms: NDArray[np.float32], earlier: OpenFinding | None, *, is_unweighted: bool
-) -> Evidence:
+def _zero(history: History, row: int, norms: NDArray[np.float32], earlier: OpenFinding | None, why: str) -> Evidence:
     if earlier:
         began, checks = earlier.since_step, earlier.checks + 1
     else:
         flags = ~(norms > 0)
         began, checks = since(history, flags), int(np.count_nonzero(flags))
     return Evidence(
-        severity=Severity.NOTE if is_unweighted else Severity.PROBLEM,
+        severity=Severity.NOTE if why else Severity.PROBLEM,
         sign=ZERO,
         value=0.0,
         threshold=0.0,
@@ -165,7 +167,7 @@ def _zero(
             history.spec.layers[row],
             began,
             _lone_normalization(history, row),
-            is_unweighted=is_unweighted,
+            why,
         ),
     )
 
@@ -186,8 +188,20 @@ def _lone_normalizations(history: History) -> NDArray[np.int64]:
     return np.flatnonzero(is_normalizing & (np.fmax.reduce(history.rows, axis=0) == 1))
 
 
-def _explain_zero(layer: LayerSpec, began: int, lone: str, *, is_unweighted: bool) -> Explanation:
-    if is_unweighted:
+def _explain_zero(layer: LayerSpec, began: int, lone: str, why: str) -> Explanation:
+    if why == ZEROED:
+        return Explanation(
+            message=(
+                f"The gradient of every weight of {layer.name} is exactly zero (threshold: anything above 0), since "
+                f"step {began}: one arrives at its outputs, so the training step replaces it by zeros."
+            ),
+            might_be_wrong="A training step that thaws one layer after the other does this on purpose.",
+            advice=(
+                f"Check what the training step multiplies gradients of {layer.name} by. If the layer is to stay as it "
+                "is, set trainable=False, which also saves the time."
+            ),
+        )
+    if why == UNWEIGHTED:
         return Explanation(
             message=(
                 f"The gradient of every weight of {layer.name} is exactly zero (threshold: anything above 0), since "

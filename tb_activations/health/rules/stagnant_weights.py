@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tb_activations.health.history import History
+from tb_activations.health.rules.accumulation import has_waited_long, is_waiting
 from tb_activations.health.rules.base import (
     ANYWHERE,
     BACKWARD,
@@ -36,6 +37,7 @@ from tb_activations.health.rules.outputs import unweighted
 from tb_activations.health.rules.progress import is_falling, is_warming_up
 from tb_activations.health.rules.usual_causes import LARGE_STEP, USUAL_STEP, in_float32, rate_now
 from tb_activations.health.rules.window import has_learned, medians, since
+from tb_activations.health.rules.zeroed import zeroed
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
 from tb_activations.records.specs import LayerSpec
@@ -53,6 +55,9 @@ _TOO_FAST = (Cause("exploding_gradient", ANYWHERE), Cause("learning_rate", ANYWH
 
 _NEARER = (Cause("stagnant_weights", Where(behind=True)),)
 """Of several layers in a row that a training step leaves out, the last one stands for all."""
+
+NEAR_ZERO = 0.1
+"""Weights whose norm began below this share of the present one began near zero."""
 
 _ROUNDING = 1e-6
 """Weight norms with a smaller relative difference are equal within the precision of float32."""
@@ -123,14 +128,23 @@ class StagnantWeights(LayerRule):
     def judge(self, history: History, earlier: Earlier) -> Answers:
         steps = history.stat("update_ratio")
         ratios, _ = history.once_a_step("median steps", lambda _: medians(_usual_steps(history)))
-        is_sure = (np.count_nonzero(~np.isnan(steps), axis=0) >= self.min_checks) & np.isfinite(ratios)
-        is_judged, is_known = history.is_trained & is_sure, either(np.zeros(len(ratios), bool), earlier)
-        outcomes = outcomes_of((~history.is_trained, Outcome.NOT_APPLICABLE), (~is_sure, Outcome.INSUFFICIENT_DATA))
-        slack, learned = np.where(is_known, HYSTERESIS, 1), has_learned(history)
-        is_fast = is_judged & has_size(history) & (ratios > self.fast / slack) & (history.checks >= self.settled)
+        learned = has_learned(history)
         limit = self.still_learned if learned else self.still
+        has_moved = _moves_unseen(history, limit)
+        is_sure = (np.count_nonzero(~np.isnan(steps), axis=0) >= self.min_checks) & np.isfinite(ratios)
+        is_known = either(np.zeros(len(ratios), bool), earlier)
+        # An optimizer that adds up gradients is hardly ever observed when it changes the weights.
+        is_sure |= is_known & has_moved
+        is_judged = history.is_trained & is_sure
+        outcomes = outcomes_of((~history.is_trained, Outcome.NOT_APPLICABLE), (~is_sure, Outcome.INSUFFICIENT_DATA))
+        slack = np.where(is_known, HYSTERESIS, 1)
+        is_fast = is_judged & has_size(history) & (ratios > self.fast / slack) & (history.checks >= self.settled)
+        is_fast &= ~_grows_from_zero(history)
         largest = np.fmax.reduce(steps, axis=0).astype(np.float64)
-        is_still = is_judged & ~is_fast & ~((largest >= limit * slack) | _moves_unseen(history, limit))
+        is_still = is_judged & ~is_fast & ~((largest >= limit * slack) | has_moved)
+        if is_waiting(history):
+            # The updates of steps without one are unknown.
+            is_still, largest = history.is_trained & has_waited_long(history), np.zeros(len(largest))
         found = {}
         # Weights thrash if they move far without getting anywhere: while the loss falls, long steps lead somewhere.
         is_learning = learned or is_falling(history)
@@ -141,6 +155,8 @@ class StagnantWeights(LayerRule):
         elif is_warming_up(history):
             outcomes[is_still] = Outcome.INSUFFICIENT_DATA
         else:
+            outcomes[is_still & zeroed(history)] = Outcome.NOT_APPLICABLE
+            is_still &= ~zeroed(history)
             for row in np.flatnonzero(is_still).tolist():
                 found[row] = self._still(history, row, float(largest[row]), limit, earlier.get(row))
         if history.checks >= self.min_checks:
@@ -161,6 +177,8 @@ class StagnantWeights(LayerRule):
         closing = limit * HYSTERESIS
         if earlier:
             began, checks = earlier.since_step, earlier.checks + 1
+        elif is_waiting(history):
+            began, checks = history.first_step, history.checks
         else:
             flags = history.stat("update_ratio")[:, row] < closing
             began, checks = since(history, flags), int(np.count_nonzero(flags))
@@ -236,6 +254,16 @@ def _moves_unseen(history: History, limit: float) -> NDArray[np.bool_]:
     most, least = np.fmax.reduce(norms, axis=0), np.fmin.reduce(norms, axis=0)
     with np.errstate(invalid="ignore"):
         result: NDArray[np.bool_] = most - least > max(_ROUNDING, limit * steps) * most
+    return result
+
+
+def _grows_from_zero(history: History) -> NDArray[np.bool_]:
+    """`[layers]`: whether weights that began near zero still grow by a multiple within the window."""
+    norms, first = history.stat("weight_norm"), history.first
+    if first is None:
+        return np.zeros(norms.shape[1], bool)
+    with np.errstate(invalid="ignore"):
+        result: NDArray[np.bool_] = (first.layer("weight_norm") < NEAR_ZERO * norms[-1]) & (norms[-1] > 2 * norms[0])
     return result
 
 

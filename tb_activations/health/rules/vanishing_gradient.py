@@ -30,8 +30,9 @@ from tb_activations.health.rules.base import (
     outcomes_of,
 )
 from tb_activations.health.rules.elasticity import comparable, elasticities, reached_shares
-from tb_activations.health.rules.progress import beats_constant, is_stuck
+from tb_activations.health.rules.progress import beats_constant, is_known_stuck, is_stuck
 from tb_activations.health.rules.window import has_learned, medians, since
+from tb_activations.health.rules.zeroed import zeroed_steps
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
 from tb_activations.records.specs import LayerSpec
@@ -50,6 +51,9 @@ AT_ENDS, WAKING = 5, 2.0
 
 AT_PACE = 1e-4
 """An update-to-weight ratio from which a layer takes part in training: a tenth of the usual one (CS231n)."""
+
+EASED = 3.0
+"""Factor of the thresholds where nothing is learned and the weights hardly move."""
 
 ATTENTION = 0.02
 """Query and key kernels, and weights that scale the scores, act on the loss only through the weights of attention,
@@ -118,19 +122,23 @@ class VanishingGradient(LayerRule):
         values, counts = history.once_a_step("median elasticities", _median_elasticities)
         # What is open once weights are lost stays as it was.
         is_sure = (counts >= self.min_checks) & (not history.has_lost_weights)
-        outcomes = outcomes_of((~history.is_trained, Outcome.NOT_APPLICABLE), (~is_sure, Outcome.INSUFFICIENT_DATA))
+        # Half a window of zeros says nothing of a layer that is thawed in its middle.
+        is_judged = history.is_trained & ~zeroed_steps(history).any(axis=0)
+        outcomes = outcomes_of((~is_judged, Outcome.NOT_APPLICABLE), (~is_sure, Outcome.INSUFFICIENT_DATA))
         # An open finding closes only well above the threshold, so that it does not open and close often.
         slack = np.where(either(np.zeros(len(values), bool), earlier), HYSTERESIS, 1)
-        allowed = history.once("attention", _allowances)
         # One percent of weights that are on their way from zero says nothing about their gradient.
         is_growing = _starts_without_size(history) & ~either(np.zeros(len(values), bool), earlier)
         is_sure &= ~is_growing
         outcomes[is_growing & history.is_trained] = Outcome.INSUFFICIENT_DATA
         # A gradient that is small everywhere is too small once nothing is learned and the weights hardly move.
-        is_idle = (_usual_steps(history) < AT_PACE) & is_stuck(history)
+        is_idle = (_usual_steps(history) < AT_PACE) & (_latest_steps(history) < AT_PACE) & is_stuck(history)
+        # Where a constant prediction would do as well, what hardly moves is too small even if it is not tiny.
+        is_lost = is_idle & is_known_stuck(history) & (history.checks >= SETTLED)
+        allowed = np.where(is_lost, EASED, 1.0) * history.once("attention", _allowances)
         uniform = np.where(is_idle, max(self.uniform, self.problem_elasticity), self.uniform)
         largest = np.maximum(allowed * self.warning_elasticity, uniform)
-        candidates = np.flatnonzero(history.is_trained & is_sure & (values < slack * largest))
+        candidates = np.flatnonzero(is_judged & is_sure & (values < slack * largest))
         if not candidates.size:
             return Answers(outcomes, {})
         table = history.once_a_step("elasticities", elasticities)
@@ -251,6 +259,11 @@ def _is_bypassed(
 def _usual_steps(history: History) -> NDArray[np.float64]:
     """`[layers]`: update ratio of the usual step of the window, NaN if unknown."""
     return medians(history.stat("update_ratio"))[0]
+
+
+def _latest_steps(history: History) -> NDArray[np.float64]:
+    """`[layers]`: the same of its last steps: a gradient that grows is about to move the layer."""
+    return medians(history.stat("update_ratio")[-AT_ENDS:])[0]
 
 
 def _starts_without_size(history: History) -> NDArray[np.bool_]:

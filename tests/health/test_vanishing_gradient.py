@@ -85,7 +85,7 @@ def test_a_small_gradient_in_all_layers_is_found_where_nothing_moves_or_is_learn
 def test_where_nothing_moves_or_is_learned_a_gradient_need_not_be_tiny(
     last: float, constant: float, is_found: bool
 ) -> None:
-    """An elasticity of 0.0125 beside 0.5 nearer the loss."""
+    """An elasticity of 0.0125, compared with 0.5 nearer the loss."""
     records = [
         record(
             SPEC,

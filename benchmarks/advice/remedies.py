@@ -64,9 +64,10 @@ def remedy(advised: Advised) -> tuple[Change, ...]:
     """
     # Data that are far from standardized come first in the advice of any rule.
     data = [*_inputs(advised.text), *_targets(advised.text)]
-    if data:
+    own = REMEDIES[advised.first.rule, advised.first.sign]
+    if data and own is not _dead_output:
         return tuple(data)
-    return tuple(REMEDIES[advised.first.rule, advised.first.sign](advised))
+    return tuple(own(advised))
 
 
 def _inputs(text: str) -> list[Change]:
@@ -129,8 +130,9 @@ def _dead(advised: Advised) -> Sequence[Change]:
 
 
 def _dead_output(advised: Advised) -> Sequence[Change]:
-    (end,) = re.findall(r"^End \S+ in (\w+) instead of", advised.text)
-    return [Activation(end, advised.layers)]
+    """Also where the data come first: their scale does not revive an output."""
+    (end,) = re.findall(r"End \S+ in (\w+) instead of", advised.text)
+    return [*_inputs(advised.text), Activation(end, advised.layers)]
 
 
 def _vanishing(advised: Advised) -> Sequence[Change]:

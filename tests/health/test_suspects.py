@@ -83,6 +83,11 @@ def test_lost_outputs_lead_to_the_operation_before_their_layer() -> None:
     assert "Check b: the square root in train_step (train.py:50), and NaN in its inputs" in told
 
 
+def test_lost_gradients_lead_to_an_operation_whose_result_relu_has_hidden() -> None:
+    told = advice(with_operations(ROOT), {"b": {"weight_gradient_nonfinite": 9.0}, "a": {"min": -1.5}}, loss=1.0)
+    assert told.startswith("End a in softplus, so that its outputs stay above zero: the square root in train_step")
+
+
 def test_lost_gradients_lead_to_the_operations_of_the_loss() -> None:
     lost = {"gradient_nonfinite": 9.0}
     told = advice(with_operations(dataclasses.replace(LOG, takes="")), {"out": lost}, loss=1.0)

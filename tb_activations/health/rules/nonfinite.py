@@ -299,10 +299,10 @@ def _advice(scene: _Scene, layer: LayerSpec, kind: Sign, origin: Seen | None) ->
     if scene.began is not None:
         return f"Start with {scene.began.layer}, where it was seen at step {scene.began.since_step}."
     if origin is not None and origin.origin is Origin.LOSS:
-        named = suspects(scene.history) or "log(0), division by zero, sqrt(0), norms of zero vectors, 0 * inf"
+        named = suspects(scene.history, "") or "log(0), division by zero, sqrt(0), norms of zero vectors, 0 * inf"
         return (
             to_standardize(scene.history)
-            + to_positive(scene.history)
+            + to_positive(scene.history, "")
             + f"Check targets and sample weights for NaN or infinity (numpy.isfinite), then the loss: {named}."
         )
     remedy = to_standardize(scene.history) + _precision(scene.history, layer)
@@ -328,7 +328,9 @@ def _advice(scene: _Scene, layer: LayerSpec, kind: Sign, origin: Seen | None) ->
                 f"there, and between {layer.name} and that, for sqrt(0), norms of zero vectors or 0 * inf. Their slope "
                 "is not finite; keep the argument above zero (keras.ops.maximum(value, 1e-7))."
             )
-        named = suspects(scene.history)
+        # On some processors, ReLU turns NaN into 0: the outputs may be finite although the inputs were not.
+        remedy += to_positive(scene.history, layer.name, "")
+        named = suspects(scene.history, layer.name, "")
         return remedy + (
             f"The forward pass was finite: check {f'{named}, and' if named else 'for'} sqrt(0), norms of zero vectors "
             f"or 0 * inf in the loss and after {layer.name}. Clip gradients (clipnorm=1.0) or lower the learning rate."

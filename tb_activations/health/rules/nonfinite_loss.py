@@ -88,7 +88,7 @@ class NonFiniteLoss(TrainingRule):
                 f"{bad_row_in_words(row, bad_replica(history, began))}{_ranges(history)}"
             ),
             might_be_wrong=_doubt(is_skipped=is_skipped),
-            advice=to_standardize(history) + (to_positive(history) or _check(history)) + _TARGETS,
+            advice=to_standardize(history) + (to_positive(history, "") or _check(history)) + _TARGETS,
         )
         return Evidence(
             severity=Severity.NOTE if is_skipped else Severity.PROBLEM,
@@ -122,7 +122,7 @@ def _began_elsewhere(step: int, known: Sequence[OpenFinding]) -> bool:
 
 
 def _check(history: History) -> str:
-    named = suspects(history)
+    named = suspects(history, "")
     what = (
         f"Check {named} for an argument that can be zero, negative or huge"
         if named

@@ -21,19 +21,19 @@ _POSITIVE = frozenset({"sigmoid", "softmax", "softplus", "exponential", "hard_si
 """Activations whose outputs are."""
 
 
-def to_positive(history: History, before: str = "") -> str:
+def to_positive(history: History, *before: str) -> str:
     """A sentence and a space that name a layer whose outputs must be positive and are not; "" if there is none.
 
-    Only of operations before this layer, or the loss (""), as in `suspects`.
+    Only of operations before these layers, "" for the loss, as in `suspects`.
     """
     least = history.stat("min")[-1]
-    for one in _operations(history, before):
+    for one in _operations(history, *before):
         row = history.row_of.get(one.takes)
         if one.kind not in _OF_POSITIVE or row is None or not least[row] <= 0:
             continue
         end = _formed_by(history, history.spec.layers[row])
         if end.activation not in _POSITIVE:
-            positive = "softplus" if before else _positive(history)
+            positive = "softplus" if one.before else _positive(history)
             reached = number(float(least[row]))
             return (
                 f"End {end.name} in {positive}{ENDED_PHRASE}the {one.kind} in {one.place} takes them, and they go down "
@@ -43,17 +43,17 @@ def to_positive(history: History, before: str = "") -> str:
     return ""
 
 
-def suspects(history: History, before: str = "") -> str:
+def suspects(history: History, *before: str) -> str:
     """The operations in words, such as "the logarithm in my_loss (train.py:41)"; "" if none is known."""
     # Several on one line are one to look at.
-    named = list(dict.fromkeys(f"the {one.kind} in {one.place}" for one in _operations(history, before)))
+    named = list(dict.fromkeys(f"the {one.kind} in {one.place}" for one in _operations(history, *before)))
     if len(named) > NAMED:
         named[NAMED:] = [f"{len(named) - NAMED} more"]
     return " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
 
 
-def _operations(history: History, before: str) -> list[FragileOperation]:
-    return [one for one in history.spec.fragile_operations if one.before == before]
+def _operations(history: History, *before: str) -> list[FragileOperation]:
+    return [one for name in before for one in history.spec.fragile_operations if one.before == name]
 
 
 def _formed_by(history: History, layer: LayerSpec) -> LayerSpec:

@@ -44,6 +44,7 @@ export function layer(changes: Partial<Layer> = {}): Layer {
     parameters: 272,
     trainable: true,
     is_gate: false,
+    is_output: false,
     part_of: "",
     not_observed: "",
     inputs: [],

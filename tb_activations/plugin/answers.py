@@ -22,6 +22,7 @@ from tb_activations.plugin.bounds import Omissions, clipped, with_clipped_texts
 from tb_activations.plugin.errors import ApiError, ErrorKind
 from tb_activations.plugin.frames import Frame
 from tb_activations.plugin.muted import NOTHING_MUTED, Muted
+from tb_activations.plugin.not_finite import step_values
 from tb_activations.plugin.overview import no_overview
 from tb_activations.plugin.own_rules import own_rules
 from tb_activations.plugin.series import STATISTICS, drawn_values, epoch_table, lines
@@ -157,7 +158,7 @@ def series(run: Run, layer: str | None, stats: Sequence[str], max_steps: int) ->
     indices = shown(len(run.steps), max_steps, width=len(stats))
     position = None if layer is None else _layer_position(run, layer)
     if position is None:
-        rows = [run.step_stat(stat)[indices] for stat in stats]
+        rows = [step_values(run, stat)[indices] for stat in stats]
     else:
         rows = [drawn_values(run, stat)[indices, position] for stat in stats]
     judged_by = lines(run, position, stats, list(own_rules(run).values()))

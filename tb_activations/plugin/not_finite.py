@@ -33,5 +33,11 @@ def layer_values(run: Run, stat: str) -> NDArray[np.float32]:
     return values
 
 
+def step_values(run: Run, stat: str) -> NDArray[np.float32]:
+    """`[S]`: a statistic of `STEP_COLUMNS`; the loss is +infinity where it was not finite, NaN where not measured."""
+    values = run.step_stat(stat)
+    return _spoiled(values, run.step_stat("loss_nonfinite") == 1) if stat == "loss" else values
+
+
 def _spoiled(values: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.float32]:
     return np.where(where, np.float32(np.inf), values) if where.any() else values

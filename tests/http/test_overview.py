@@ -10,6 +10,7 @@ import pytest
 
 from tb_activations import load
 from tb_activations.events.run import Run
+from tb_activations.plugin import answers
 from tb_activations.plugin.overview import health_over_time, latest_metrics
 from tb_activations.records.columns import STEP_COLUMNS
 from tests.synthetic import write_run
@@ -62,4 +63,7 @@ def test_a_loss_that_is_not_finite_differs_from_none(sick: Run, nonfinite: float
     table = sick.step_table.copy()
     table[-1, STEP_COLUMNS.index("loss")] = np.nan
     table[-1, STEP_COLUMNS.index("loss_nonfinite")] = nonfinite
-    assert list(latest_metrics(dataclasses.replace(sick, step_table=table, epoch_metrics=()))["metrics"]) == metrics
+    run = dataclasses.replace(sick, step_table=table, epoch_metrics=())
+    assert list(latest_metrics(run)["metrics"]) == metrics
+    drawn = answers.series(run, None, ["loss"], len(run.steps)).data[0, -1]
+    assert np.isinf(drawn) if nonfinite == 1 else np.isnan(drawn)

@@ -83,6 +83,8 @@ export interface Layer {
   readonly trainable: boolean;
   /** Whether its output multiplies that of another layer, as in squeeze-and-excite blocks. */
   readonly is_gate: boolean;
+  /** Whether a functional or sequential model returns its output. */
+  readonly is_output: boolean;
   readonly not_observed: string;
   /** The layer that it is a part of, such as the recurrent layer of a cell; "" for a layer. */
   readonly part_of: string;

@@ -135,16 +135,16 @@ class VanishingGradient(LayerRule):
         is_idle = (_usual_steps(history) < AT_PACE) & (_latest_steps(history) < AT_PACE) & is_stuck(history)
         # Where a constant prediction would do as well, what hardly moves is too small even if it is not tiny.
         is_lost = is_idle & is_known_stuck(history) & (history.checks >= SETTLED)
-        allowed = np.where(is_lost, EASED, 1.0) * history.once("attention", _allowances)
+        eased, allowed = np.where(is_lost, EASED, 1.0), history.once("attention", _allowances)
         uniform = np.where(is_idle, max(self.uniform, self.problem_elasticity), self.uniform)
-        largest = np.maximum(allowed * self.warning_elasticity, uniform)
+        largest = np.maximum(eased * allowed * self.warning_elasticity, uniform)
         candidates = np.flatnonzero(is_judged & is_sure & (values < slack * largest))
         if not candidates.size:
             return Answers(outcomes, {})
         table = history.once_a_step("elasticities", elasticities)
         reached = history.once_a_step("median elasticities of reached weights", _median_of_reached)
         reference = _nearer_the_loss(reached, history, candidates)
-        is_behind = values[candidates] < slack[candidates] * allowed[candidates] * self.relative * reference
+        is_behind = values[candidates] < (slack * eased * allowed)[candidates] * self.relative * reference
         learned, found = has_learned(history, self.loss_fallen), {}
         # The smallest gradient moves the weights as far as any where the optimizer divides by its size.
         is_spared = _is_bypassed(values, history, candidates, HYSTERESIS * self.warning_elasticity)
@@ -155,7 +155,7 @@ class VanishingGradient(LayerRule):
         each = zip(candidates.tolist(), reference.tolist(), is_behind.tolist(), is_fine, strict=True)
         for row, nearer, behind, fine in each:
             own = int(samples[row]), bounded[row]
-            limits = float(allowed[row]), float(uniform[row])
+            limits = float(allowed[row]), float(eased[row]), float(uniform[row])
             course = _Course(table[:, row], float(values[row]), nearer, *limits, behind, *own)
             answer = self._judge_layer(history, row, course, earlier.get(row), learned=fine)
             if isinstance(answer, Evidence):
@@ -178,6 +178,8 @@ class VanishingGradient(LayerRule):
     ) -> Judged:
         slack, elasticity = HYSTERESIS if earlier else 1, course.elasticity
         threshold = course.allowed * self.warning_elasticity if course.is_behind else course.uniform
+        if course.is_behind and not elasticity < slack * threshold:
+            threshold *= course.eased
         if not elasticity < slack * threshold:
             return Outcome.OK
         if earlier:
@@ -229,6 +231,7 @@ class _Course(NamedTuple):
         values: its elasticity over the window; `elasticity` is their median.
         nearer: the largest median nearer the loss.
         allowed: factor of the thresholds.
+        eased: another one, of the thresholds for a warning.
         uniform: threshold regardless of other layers.
         is_behind: whether the median is also small compared with the layers nearer the loss.
         samples: number of samples over the window.
@@ -239,6 +242,7 @@ class _Course(NamedTuple):
     elasticity: float
     nearer: float
     allowed: float
+    eased: float
     uniform: float
     is_behind: bool
     samples: int

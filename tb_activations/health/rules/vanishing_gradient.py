@@ -53,7 +53,7 @@ AT_PACE = 1e-4
 """An update-to-weight ratio from which a layer takes part in training: a tenth of the usual one (CS231n)."""
 
 EASED = 3.0
-"""Factor of the thresholds where nothing is learned and the weights hardly move."""
+"""Factor of the thresholds for a warning where nothing is learned and the weights hardly move."""
 
 ATTENTION = 0.02
 """Query and key kernels, and weights that scale the scores, act on the loss only through the weights of attention,

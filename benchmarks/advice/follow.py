@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +29,19 @@ def advised(case: Case, folder: Path) -> Advised | None:
     The first: at the first observed step with a warning or problem that the measurements confirm, or `SECOND_LOOK`
     observed steps later, the first one in the order of the verdict.
     """
-    run = load(folder / "run")
     known = facts(load_measurements(folder))
     allowed = {case.rule, *case.also, *WHOLE_RULES}
     true = {(fact.rule, fact.layer) for fact in known if fact.rule in allowed}
-    seen = _first_seen(run, true)
+    return _advised(load(folder / "run"), lambda finding: (finding.rule, finding.layer) in true)
+
+
+def advised_next(folder: Path) -> Advised | None:
+    """The same for a training that has been changed, whatever the measurements say: a person does not know them."""
+    return _advised(load(folder / "run"), lambda finding: True)
+
+
+def _advised(run: Run, is_chosen: Callable[[Finding], bool]) -> Advised | None:
+    seen = _first_seen(run, is_chosen)
     if seen is None:
         return None
     place, first, findings = seen
@@ -52,12 +60,12 @@ def advised(case: Case, folder: Path) -> Advised | None:
     )
 
 
-def _first_seen(run: Run, true: Container[tuple[str, str]]) -> tuple[int, Finding, list[Finding]] | None:
-    """The place of the record at which the verdict is read, its first correct finding, and all open ones."""
+def _first_seen(run: Run, is_chosen: Callable[[Finding], bool]) -> tuple[int, Finding, list[Finding]] | None:
+    """The place of the record at which the verdict is read, its first chosen finding, and all open ones."""
     diagnosis, began, seen = Diagnosis(run.spec), None, None
     for place, record in enumerate(run.records()):
         still_open = [one for one in diagnosis.judge(record).findings if one.closed_step is None]
-        found = [one for one in still_open if one.severity is not Severity.NOTE and (one.rule, one.layer) in true]
+        found = [one for one in still_open if one.severity is not Severity.NOTE and is_chosen(one)]
         if found and began is None:
             began = place
         if found:

@@ -15,7 +15,8 @@ Results = Sequence[tuple[Case, Result]]
 HEAD = """# Whether the advice helps
 
 `make advice` writes this page. For each sick case of [accuracy](accuracy.md), a script follows the advice of the first
-correct finding and trains again; the code is in `benchmarks/advice/`.
+correct finding and trains again. If that training has a finding, its advice is followed too, up to three trainings in
+all, as a person would who looks again. The code is in `benchmarks/advice/`.
 
 - The first correct finding: eight observed steps after the first warning or problem that the independent measurements
   confirm, the first confirmed one in the order of the verdict. Layers with the same finding are treated alike.
@@ -28,14 +29,16 @@ correct finding and trains again; the code is in `benchmarks/advice/`.
 - Near: at least 95 % of the cured training's improvement over a network that learned nothing. Losses on scaled targets
   are compared with the best constant prediction of these targets.
 - Mended: healthy and near. A case without a correct finding, or whose advice only a person can follow, is not mended.
-- Control: for each change, a random one of the same kind: another learning rate within a factor of a thousand, other
-  layers initialized at another size, another activation, another scale of the data."""
+- At once: the first of these trainings. Healthy, near and the loss are those of the last one.
+- Control: for each change of all trainings, a random one of the same kind: another learning rate within a factor of a
+  thousand, other layers initialized at another size, another activation, another scale of the data."""
 
 COLUMNS = (
     "cases",
     "sick",
     "cured by script",
     "mended by the advice",
+    "at once",
     "healthy",
     "near",
     "loss itself within 5 %",
@@ -101,6 +104,7 @@ def _row(title: str, results: Results) -> tuple[str, ...]:
         str(len(results)),
         str(whole),
         _fraction(sum(map(_mended, counted)), whole),
+        _fraction(sum(one.is_mended(one.first_trial) for one in counted), whole),
         _fraction(sum(one.advice_trial is not None and one.advice_trial.is_healthy for one in counted), whole),
         _fraction(sum(one.is_near(one.advice_trial) for one in counted), whole),
         _fraction(sum(one.is_as_low(one.advice_trial) for one in counted), whole),
@@ -159,7 +163,8 @@ def _success(result: Result) -> str:
 
 
 def _followed(result: Result) -> str:
-    return "; ".join(result.changes) or "nothing changed"
+    trainings = f" ({result.rounds} trainings)" if result.rounds > 1 else ""
+    return ("; ".join(result.changes) or "nothing changed") + trainings
 
 
 def _listed(lines: Iterable[str]) -> str:

@@ -260,6 +260,7 @@ REMEDIES: Mapping[tuple[str, str], Remedy] = {
     ("nonfinite_data", "targets"): lambda advised: [CleanData()],
     ("nonfinite_data", "sample_weights"): lambda advised: [CleanData()],
     ("nonfinite_loss", "loss"): _of_loss,
+    ("no_learning", "all_pairs"): _by_hand("the fault is a formula in the loss"),
     ("learning_rate", "zero"): lambda advised: [ConstantRate(1e-3)],
     ("learning_rate", "too_low"): _usual_step,
     ("learning_rate", "decayed"): lambda advised: [ConstantRate(advised.peak_rate)],

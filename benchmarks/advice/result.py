@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.advice.changes import Change, NotPossible, build
 from benchmarks.advice.controls import control
 from benchmarks.advice.cures import CURES, REASONS
-from benchmarks.advice.follow import advised
+from benchmarks.advice.follow import advised, advised_next
 from benchmarks.advice.remedies import Advised, remedy
 from benchmarks.advice.trial import Trial, cure, run
 from benchmarks.cases.base import Case
@@ -27,6 +27,9 @@ WITHIN = 0.05
 
 RESULT = "result.json"
 
+MOST_ROUNDS = 3
+"""Trainings in which the advice is followed, each with what the one before has left."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Result:
@@ -35,9 +38,11 @@ class Result:
     Attributes:
         finding: the finding whose advice was followed, as rule, sign and layer; "" without a correct one.
         advice: its text.
-        changes: what was changed, `control_changes` what the control changed, in words.
+        changes: what was changed in all rounds, `control_changes` what the control changed, in words.
+        rounds: trainings in which the advice was followed.
         reason: why the case or the advice could not be tried; "" if it was.
-        advice_trial, control_trial, cure_trial: the trainings; None for one that failed.
+        first_trial, advice_trial: the first and the last of these trainings; None for one that failed.
+        control_trial, cure_trial: the other trainings.
     """
 
     case: str
@@ -45,7 +50,9 @@ class Result:
     advice: str = ""
     changes: tuple[str, ...] = ()
     control_changes: tuple[str, ...] = ()
+    rounds: int = 0
     reason: str = ""
+    first_trial: Trial | None = None
     advice_trial: Trial | None = None
     control_trial: Trial | None = None
     cure_trial: Trial | None = None
@@ -103,16 +110,43 @@ def investigate(case: Case, stored: Path, folder: Path) -> Result:
         changes = remedy(found)
     except NotPossible as reason:
         return dataclasses.replace(result, reason=f"advice for a person: {reason}")
+    changes, trials = _followed(case, changes, folder)
     seed = zlib.crc32(case.name.encode())
     random = control(changes, found, np.random.default_rng(seed))
-    mended, changed = _tried(case, changes, folder / "advice"), _tried(case, random, folder / "control")
+    changed = _tried(case, random, folder / "control")
     return dataclasses.replace(
         result,
         changes=tuple(change.words for change in changes),
         control_changes=tuple(change.words for change in random),
-        advice_trial=mended if isinstance(mended, Trial) else None,
+        rounds=len(trials),
+        first_trial=trials[0],
+        advice_trial=trials[-1],
         control_trial=changed if isinstance(changed, Trial) else None,
     )
+
+
+def _followed(case: Case, first: Sequence[Change], folder: Path) -> tuple[tuple[Change, ...], list[Trial | None]]:
+    """All changes, and the trial of each round; a round makes the changes of those before, too."""
+    changes: tuple[Change, ...] = ()
+    trials: list[Trial | None] = []
+    new = tuple(first)
+    while len(trials) < MOST_ROUNDS and not set(new) <= set(changes):
+        changes = (*changes, *(change for change in new if change not in changes))
+        trained = folder / f"advice_{len(trials) + 1}"
+        trial = _tried(case, changes, trained)
+        trials.append(trial if isinstance(trial, Trial) else None)
+        new = _next_changes(trained) if isinstance(trial, Trial) and trial.findings else ()
+    return changes, trials
+
+
+def _next_changes(trained: Path) -> tuple[Change, ...]:
+    found = advised_next(trained)
+    if found is None:
+        return ()
+    try:
+        return tuple(remedy(found))
+    except NotPossible:
+        return ()
 
 
 def store(result: Result, folder: Path) -> None:
@@ -125,7 +159,7 @@ def load(folder: Path) -> Result | None:
     if not (folder / RESULT).exists():
         return None
     stored: dict[str, Any] = json.loads((folder / RESULT).read_text("utf-8"))
-    for name in ("advice_trial", "control_trial", "cure_trial"):
+    for name in ("first_trial", "advice_trial", "control_trial", "cure_trial"):
         if stored[name] is not None:
             trial = stored[name]
             stored[name] = Trial(**{**trial, "findings": tuple(trial["findings"]), "sick": tuple(trial["sick"])})

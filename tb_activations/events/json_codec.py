@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from tb_activations.events.errors import UnreadableRunError
 from tb_activations.events.old_signs import sign_of
 from tb_activations.records.finding import UNITS, Finding, Severity, Unit
-from tb_activations.records.specs import Config, FragileOperation, LayerSpec, RunSpec, WeightSpec
+from tb_activations.records.specs import AllPairs, Config, FragileOperation, GradientCut, LayerSpec, RunSpec, WeightSpec
 
 T = TypeVar("T")
 
@@ -79,10 +79,9 @@ def run_from_json(text: str | bytes) -> RunSpec:
         loss=str(members.get("loss", "")),
         from_logits=bool(members.get("from_logits", False)),
         optimizer=_config(members, "optimizer"),
-        fragile_operations=tuple(
-            _fragile_operation(_object(item, "fragile_operations"))
-            for item in _list({"fragile_operations": [], **members}, "fragile_operations")
-        ),
+        fragile_operations=_each(members, "fragile_operations", _fragile_operation),
+        all_pairs=_each(members, "all_pairs", _all_pairs),
+        gradient_cuts=_each(members, "gradient_cuts", _gradient_cut),
     )
 
 
@@ -163,9 +162,23 @@ def _layer(members: Mapping[str, Any]) -> LayerSpec:
     )
 
 
+def _each(members: Mapping[str, Any], name: str, read: Callable[[Mapping[str, Any]], T]) -> tuple[T, ...]:
+    """What an early version did not write is empty."""
+    return tuple(read(_object(item, name)) for item in _list({name: [], **members}, name))
+
+
 def _fragile_operation(members: Mapping[str, Any]) -> FragileOperation:
     given = {"takes": "", "before": "", **members}
     return FragileOperation(*(_text(given, name) for name in ("kind", "place", "takes", "before")))
+
+
+def _all_pairs(members: Mapping[str, Any]) -> AllPairs:
+    kind, place, vector, column = (_text(members, name) for name in ("kind", "place", "vector", "column"))
+    return AllPairs(kind, place, vector, column, _flag(members, "weighs"))
+
+
+def _gradient_cut(members: Mapping[str, Any]) -> GradientCut:
+    return GradientCut(*(_text(members, name) for name in ("layer", "kind", "place")))
 
 
 def _weight(members: Mapping[str, Any]) -> WeightSpec:

@@ -108,6 +108,7 @@ def description(run: Run, mutes: Mutes = NO_MUTES) -> dict[str, Any]:
         "cadence": left_out.settings("cadence", run.spec.cadence),
         "versions": left_out.settings("versions", run.spec.versions),
         "cost": run.cost or None,
+        "records": len(run.steps),
         "left_out": left_out.counts,
     }
 

@@ -85,6 +85,8 @@ def run_spec(values: StepValues, settings: RunSettings) -> RunSpec:
         from_logits=values.from_logits,
         optimizer=values.optimizer,
         fragile_operations=values.fragile_operations,
+        all_pairs=values.all_pairs,
+        gradient_cuts=values.gradient_cuts,
     )
 
 

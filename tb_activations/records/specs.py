@@ -97,6 +97,40 @@ class FragileOperation:
     before: str = ""
 
 
+@dataclasses.dataclass(frozen=True)
+class GradientCut:
+    """Why no gradient reaches a layer.
+
+    Attributes:
+        layer: its name.
+        kind: the first operation behind it that has no gradient, in words, such as "argmax"; "" if nothing in the loss
+            is computed from its outputs.
+        place: as of `FragileOperation`; "" if unknown.
+    """
+
+    layer: str
+    kind: str = ""
+    place: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class AllPairs:
+    """An operation of the loss on a vector of shape (batch,) and a column of shape (batch, 1): its result is a matrix.
+
+    Attributes:
+        kind: what it is in words, such as "subtraction".
+        place: as of `FragileOperation`.
+        vector, column: name of the last layer that each is computed from, "" if it holds data.
+        weighs: whether one only weighs what the other already has of outputs and data.
+    """
+
+    kind: str
+    place: str
+    vector: str = ""
+    column: str = ""
+    weighs: bool = False
+
+
 SEVERAL = " + "
 """Between the names of several models that a run records; their names precede those of their layers."""
 
@@ -116,6 +150,9 @@ class RunSpec:
         optimizer: `class_name` and configuration of the optimizer, without a constant learning rate; of several, the
             last one of a step. Empty where it is unknown.
         fragile_operations: those of the loss first; empty in eager steps, and in runs of version 0.9.9 and earlier.
+        all_pairs: operations of the loss that combine each sample with every other one by accident; empty in eager
+            steps, and in runs of version 0.9.10 and earlier.
+        gradient_cuts: of layers with weights that have no gradient, in call order; empty in the same cases.
     """
 
     model: str
@@ -128,6 +165,8 @@ class RunSpec:
     from_logits: bool = False
     optimizer: Config = dataclasses.field(default_factory=dict)
     fragile_operations: tuple[FragileOperation, ...] = ()
+    all_pairs: tuple[AllPairs, ...] = ()
+    gradient_cuts: tuple[GradientCut, ...] = ()
 
     def layer_index(self, name: str) -> int:
         """Row of the layer called `name`. Raises KeyError naming the layers there are."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tb_activations.events.errors import UnreadableRunError
 from tb_activations.events.json_codec import finding_from_json, finding_to_json, run_from_json, run_to_json
 from tb_activations.records.finding import UNITS, Finding, Severity
-from tb_activations.records.specs import LayerSpec, RunSpec, WeightSpec
+from tb_activations.records.specs import AllPairs, FragileOperation, GradientCut, LayerSpec, RunSpec, WeightSpec
 
 STEPS = st.integers(0, 2**62)
 NUMBERS = st.floats(allow_nan=False)
@@ -37,6 +37,9 @@ WEIGHTS = st.builds(
     shape=st.lists(st.integers(0, 9)).map(tuple),
     has_gradient=st.booleans(),
 )
+FRAGILE = st.builds(FragileOperation, st.text(), st.text(), st.text(), st.text())
+PAIRS = st.builds(AllPairs, st.text(), st.text(), st.text(), st.text(), st.booleans())
+CUTS = st.builds(GradientCut, st.text(), st.text(), st.text())
 JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -55,6 +58,9 @@ RUNS = st.builds(
     cadence=st.dictionaries(st.text(), JSON, max_size=3),
     versions=st.dictionaries(st.text(), st.text(), max_size=3),
     optimizer=CONFIGS,
+    fragile_operations=st.lists(FRAGILE, max_size=3).map(tuple),
+    all_pairs=st.lists(PAIRS, max_size=3).map(tuple),
+    gradient_cuts=st.lists(CUTS, max_size=3).map(tuple),
 )
 FINDINGS = st.builds(
     Finding,

@@ -10,7 +10,7 @@ import numpy as np
 
 from tb_activations.records.columns import STEP_COLUMNS, WEIGHT_COLUMNS
 from tb_activations.records.finding import WHOLE
-from tb_activations.records.specs import LayerSpec, RunSpec, WeightSpec
+from tb_activations.records.specs import AllPairs, LayerSpec, RunSpec, WeightSpec
 from tb_activations.records.step_record import StepRecord
 from tests.health.trainings import BATCH, chain, record
 
@@ -198,6 +198,12 @@ def heads(
     return SickHistory(spec, records, sign, since=since, slack=slack, layer=part.name)
 
 
+def in_pairs() -> SickHistory:
+    pairs = AllPairs("subtraction", "my_loss (train.py:41)", "", LAYERS[-1])
+    spec = dataclasses.replace(chain(*LAYERS), all_pairs=(pairs,))
+    return whole("all_pairs", [record(spec, step) for step in STEPS], since=0, spec=spec)
+
+
 def histories() -> Mapping[str, Sequence[SickHistory]]:
     """The synthetic trainings by rule id."""
     steep = [record(chain(*LAYERS), step, values={SICK: {"weight_gradient_norm": 9.0}}) for step in STEPS]
@@ -282,7 +288,7 @@ def histories() -> Mapping[str, Sequence[SickHistory]]:
             leaping(),
             moving("overshoot", 0.01, lambda step: 3.0, since=16 * EVERY, cosine=-0.77),
         ],
-        "no_learning": [whole("loss", totals(), since=31 * EVERY)],
+        "no_learning": [whole("loss", totals(), since=31 * EVERY), in_pairs()],
         "loss_spike": [
             whole("loss", totals(since=60, loss=7.3), since=60),
             whole("gradient", [*totals()[:20], *steep[20:]], since=60),

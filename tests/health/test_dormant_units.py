@@ -34,6 +34,19 @@ def test_one_huge_unit_does_not_make_the_others_dormant() -> None:
     assert still_open(with_peaks([1e4] + [2.0] * 19)) == []
 
 
+def test_a_router_that_chooses_one_of_its_experts_leaves_the_others_dormant() -> None:
+    router = chain("a", "out", units=20, activation="softmax")
+    peaks = np.concatenate([np.array([1.0] + [1e-4] * 19, np.float32), np.ones(20, np.float32)])
+    records = [dataclasses.replace(record(router, step), unit_peak=peaks) for step in range(12)]
+    (found,) = still_open(judge(router, records, RULE)[-1])
+    assert (found.layer, found.severity, found.unit_count) == ("a", Severity.PROBLEM, 19)
+    assert "get no weight from any sample" in found.advice
+    # Without weights of its own, it shares among positions or handed scores.
+    layers = tuple(dataclasses.replace(layer, parameters=0) for layer in router.layers)
+    positions = dataclasses.replace(router, layers=layers)
+    assert outcome(positions, judge(positions, records, RULE)[-1], "a", 0) == Outcome.NOT_APPLICABLE
+
+
 def test_a_small_layer_is_never_dormant() -> None:
     assert still_open(with_peaks([1e-4] * 20)) == []
 

@@ -11,7 +11,7 @@ from tb_activations.health.rules.learning_rate import DECAYED, LEAP, OVERSHOOT, 
 from tb_activations.health.rules.nonfinite_data import INPUTS, SAMPLE_WEIGHTS, TARGETS
 from tb_activations.records.columns import STEP_COLUMNS
 from tb_activations.records.finding import WHOLE, Finding, Severity
-from tb_activations.records.specs import RunSpec, WeightSpec
+from tb_activations.records.specs import AllPairs, RunSpec, WeightSpec
 from tb_activations.records.step_record import StepRecord
 from tests.health.trainings import chain, judge, record, still_open
 
@@ -273,3 +273,32 @@ def test_a_rate_that_is_lowered_after_a_loss_of_what_was_learned_is_not_to_blame
     assert opened(course, ["learning_rate"], KERNELS) == []
     never = [moving(step, 1e-3, loss=1.1, rate=rate) for step, rate in enumerate(rates)]
     assert [finding.sign for finding in opened(never, ["learning_rate"], KERNELS)] == [DECAYED.id]
+
+
+def in_pairs(weighs: bool = False) -> RunSpec:
+    return dataclasses.replace(SPEC, all_pairs=(AllPairs("subtraction", "my_loss (train.py:41)", "", "out", weighs),))
+
+
+def test_a_loss_over_all_pairs_of_samples_is_the_root_from_the_first_step_on() -> None:
+    flat = {"out": {"sample_std": 1e-6, "mean": 2.0}}
+    findings = opened([record(in_pairs(), step, values=flat) for step in range(20)], spec=in_pairs())
+    first = findings[0]
+    assert (first.rule, first.layer, first.sign, first.severity) == (
+        "no_learning",
+        WHOLE,
+        "all_pairs",
+        Severity.PROBLEM,
+    )
+    assert (first.since_step, first.opened_step, first.root) == (0, 0, None)
+    assert first.message.startswith(
+        "The subtraction in my_loss (train.py:41) combines a vector of shape (batch,) of data with a column of shape "
+        "(batch, 1) computed from out."
+    )
+    assert "no more from it than a constant prediction" in first.message
+    assert [finding.root for finding in findings[1:]] == [first.id]
+
+
+def test_a_column_that_only_weighs_samples_is_a_warning() -> None:
+    (finding,) = opened([record(in_pairs(True), 0)], ["no_learning"], in_pairs(True))
+    assert finding.severity is Severity.WARNING
+    assert "the weights have no effect on single samples" in finding.message

@@ -38,7 +38,7 @@ from tb_activations.records.finding import Finding
 from tests.health.sick_histories import SickHistory, histories
 from tests.health.trainings import judge, still_open
 
-BY_HAND = ("left_out", "target_sum")
+BY_HAND = ("left_out", "target_sum", "all_pairs")
 """Signs whose remedy is in the user's own code."""
 SICK = [
     pytest.param(rule, history, id=f"{rule}-{place}")

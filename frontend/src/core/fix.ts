@@ -60,6 +60,9 @@ export function fixOf(finding: Finding, layer: Layer | null, known: Rates): Fix 
     case "learning_rate":
       return learningRate(rates, finding.sign === "too_low" || finding.sign === "zero" ? 10 : LOWER);
     case "no_learning":
+      if (finding.sign === "all_pairs") {
+        return { about: "Give both the same shape", code: "column = keras.ops.squeeze(column, axis=-1)" };
+      }
       return { about: "See whether the network can fit a single batch", code: "model.fit(x[:32], y[:32], epochs=200)" };
     case "unfit_head":
       return finding.sign === "one_unit" && layer !== null

@@ -111,10 +111,13 @@ export function stateWord(state: HealthState): string {
   }
 }
 
-/** How much data a waiting rule needs according to its thresholds; "" if unknown. */
-export function waitsFor(rule: string, thresholds: RunDescription["thresholds"]): string {
+type Waiting = Pick<RunDescription, "thresholds" | "records">;
+
+/** What a waiting rule waits for, according to its thresholds and the number of recorded steps; "" if unknown. */
+export function waitsFor(rule: string, { thresholds, records }: Waiting): string {
   const steps = thresholds[rule]?.min_checks;
-  return typeof steps === "number" ? `: needs ${steps} observed steps` : "";
+  if (typeof steps !== "number") return "";
+  return records < steps ? `: needs ${steps} observed steps` : ": the last steps are not conclusive";
 }
 
 /** Describes a layer without findings, and never as healthier than what was checked. */

@@ -171,6 +171,7 @@ export interface RunDescription {
   readonly cadence: Readonly<Record<string, unknown>>;
   readonly versions: Readonly<Record<string, string>>;
   readonly cost: Cost | null;
+  readonly records: number;
   readonly left_out: LeftOut;
 }
 

@@ -53,6 +53,12 @@ describe("the suggested change", () => {
     expect(fixOf(finding({ rule: "nonfinite_loss", advice: "Check the loss." }), null, UNKNOWN)).toBeNull();
   });
 
+  it("gives a vector and a column the same shape", () => {
+    const code = fixOf(finding({ rule: "no_learning", sign: "all_pairs" }), null, UNKNOWN)?.code;
+    expect(code).toBe("column = keras.ops.squeeze(column, axis=-1)");
+    expect(fixOf(finding({ rule: "no_learning", sign: "loss" }), null, UNKNOWN)?.code).toContain("epochs=200");
+  });
+
   it("leaves the user's own training step to the user", () => {
     expect(codeOf({ rule: "stagnant_weights", sign: "left_out" })).toBeUndefined();
   });

@@ -95,8 +95,12 @@ it("has a word of its own for every state, and ranks sick before unknown before 
 
 describe("waitsFor", () => {
   it("says how many observed steps a rule needs, where that is known", () => {
-    expect(waitsFor("dead_units", { dead_units: { min_checks: 5 } })).toBe(": needs 5 observed steps");
-    expect(waitsFor("dead_units", { dead_units: { share: 0.5 } })).toBe("");
-    expect(waitsFor("melted", {})).toBe("");
+    const known = { dead_units: { min_checks: 5 }, collapsed_layer: { share: 0.5 } };
+    expect(waitsFor("dead_units", { thresholds: known, records: 4 })).toBe(": needs 5 observed steps");
+    expect(waitsFor("dead_units", { thresholds: known, records: 5 })).toBe(
+      ": the last steps are not conclusive",
+    );
+    expect(waitsFor("collapsed_layer", { thresholds: known, records: 4 })).toBe("");
+    expect(waitsFor("melted", { thresholds: {}, records: 4 })).toBe("");
   });
 });

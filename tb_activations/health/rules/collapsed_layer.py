@@ -70,6 +70,7 @@ class CollapsedLayer(LayerRule):
         Cause("saturated_units", FORWARD),
         Cause("stuck_gates", FORWARD),
         Cause("vanishing_gradient", ANYWHERE),
+        Cause("no_learning", ANYWHERE),
     )
     leader: ClassVar[Leader | None] = "first"
     source: ClassVar[str] = (

@@ -44,6 +44,11 @@ JUDGED = frozenset(
 )
 """Activations whose units fade instead of becoming exactly zero. Dead units are the rule for the ReLU family."""
 
+SHARING = "softmax"
+"""Its units share one weight. Of a layer that makes it with weights of its own, as a router of experts does, they are
+judged; others share among positions, of which padding gets nothing.
+"""
+
 
 @dataclasses.dataclass(frozen=True)
 class DormantUnits(LayerRule):
@@ -101,6 +106,7 @@ class DormantUnits(LayerRule):
         outcomes[is_decided] = Outcome.OK
         # One huge unit makes all others look small, so a few large units do not define the scale.
         is_scaled = history.units_of - counts >= np.maximum(2, 0.05 * history.units_of)
+        is_scaled |= history.once("sharing layers", _shares_weight)
         shares = counts / np.maximum(history.units_of, 1)
         found = {}
         for row in np.flatnonzero(is_decided & is_scaled & either(shares >= self._shares.least, earlier)).tolist():
@@ -182,12 +188,23 @@ class _Faint(NamedTuple):
 
 def _is_judged(history: History) -> NDArray[np.bool_]:
     fades = np.array([layer.activation in JUDGED - RELU_FAMILY for layer in history.spec.layers], bool)
+    fades |= history.once("sharing layers", _shares_weight)
     result: NDArray[np.bool_] = fades & history.is_whole & (history.units_of >= FEW_UNITS) & ~history.graph.is_head
     return result
 
 
+def _shares_weight(history: History) -> NDArray[np.bool_]:
+    return np.array([layer.activation == SHARING and bool(layer.parameters) for layer in history.spec.layers], bool)
+
+
 def _advice(source: LayerSpec, layer: LayerSpec, *, is_faded: bool) -> str:
     """`source` is the layer whose weights the units of `layer` are made with."""
+    if layer.activation == SHARING:
+        return (
+            f"The units of {layer.name} get no weight from any sample, so what they choose is never trained. Add a "
+            "loss that balances how often each is chosen, or one for the entropy of their mean; noise before the "
+            "softmax and smaller initial weights also help."
+        )
     if is_faded:
         return (
             f"The units faded during training. Remove or lower the penalties on {source.name} (kernel_regularizer, "

@@ -31,7 +31,7 @@ from tb_activations.health.rules.outputs import unweighted
 from tb_activations.health.rules.window import since
 from tb_activations.health.rules.zeroed import zeroed
 from tb_activations.records.finding import Finding, Outcome, Severity
-from tb_activations.records.specs import LayerSpec
+from tb_activations.records.specs import GradientCut, LayerSpec
 
 CUT = Sign("cut", "weights with a gradient", "count")
 ZERO = Sign("zero", "largest gradient norm of the window")
@@ -241,18 +241,39 @@ def _cut(history: History, row: int, handed_to: Mapping[str, int], earlier: Open
         samples=int(history.row_sums[row]),
         checks=earlier.checks + 1 if earlier else history.checks,
         since_step=history.first_step,
-        explain=functools.partial(_explain_cut, layer, handed, history.first_step),
+        explain=functools.partial(
+            _explain_cut, layer, handed, history.first_step, history.once("gradient cuts", _cuts).get(layer.name)
+        ),
     )
 
 
-def _explain_cut(layer: LayerSpec, handed: int, began: int) -> Explanation:
+def _cuts(history: History) -> Mapping[str, GradientCut]:
+    return {cut.layer: cut for cut in history.spec.gradient_cuts}
+
+
+_SMOOTH = "Use values that have one in training, or pass the gradient straight through: x + stop_gradient(changed - x)."
+_REMEDIES: Mapping[str, str] = {
+    "": "Let the loss use it, for example as an output of the model with a loss of its own, or remove the layer.",
+    "stop_gradient": "Remove it, or set trainable=False if the layers before it are not meant to train.",
+    "argmax": "Use softmax in training, or a Gumbel softmax, and argmax only for predictions.",
+    "argmin": "Use softmax of the negative values in training, and argmin only for predictions.",
+    "comparison": "Use a sigmoid of the difference in training.",
+    "function in numpy": "Compute it with keras.ops, which has gradients.",
+}
+"""By kind of cut, what to do; anything else is made smooth or passed over."""
+
+
+def _explain_cut(layer: LayerSpec, handed: int, began: int, cut: GradientCut | None) -> Explanation:
     what = (
         f"none of its {handed} trainable weights has one"
         if handed
         else "the training step does not differentiate by its trainable weights"
     )
     return Explanation(
-        message=f"No gradient reaches {layer.name}: {what} (threshold 1 weight, found 0), since step {began}.",
+        message=(
+            f"No gradient reaches {layer.name}: {what} (threshold 1 weight, found 0), since step {began}."
+            f"{_reason(layer, cut)}"
+        ),
         might_be_wrong=(
             "A layer that is not meant to train, or whose output only serves another loss. Set trainable=False to "
             "clear this finding."
@@ -260,5 +281,17 @@ def _explain_cut(layer: LayerSpec, handed: int, began: int) -> Explanation:
         advice=(
             f"Check between {layer.name} and the loss for stop_gradient, argmax, rounding, a cast to integers or "
             "numpy, or a result that the loss never uses."
+            if cut is None
+            else _REMEDIES.get(cut.kind, _SMOOTH)
         ),
     )
+
+
+def _reason(layer: LayerSpec, cut: GradientCut | None) -> str:
+    """A sentence after a space, "" if the cut is not known."""
+    if cut is None:
+        return ""
+    if not cut.kind:
+        return f" Nothing in the loss is computed from the outputs of {layer.name}."
+    where = f" in {cut.place}" if cut.place else f" behind {layer.name}"
+    return f" The {cut.kind}{where} has no gradient."

@@ -33,8 +33,10 @@ from tb_activations.health.rules.progress import (
 from tb_activations.health.rules.usual_causes import to_standardize
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number
+from tb_activations.records.specs import AllPairs
 
 LOSS = Sign("loss", "loss relative to that without training")
+ALL_PAIRS = Sign("all_pairs", "samples that the loss combines each sample with", "count")
 
 _BLOCKING = (
     *("nonfinite_data", "nonfinite", "nonfinite_loss", "unfit_head", "learning_rate", "exploding_gradient"),
@@ -67,7 +69,7 @@ class NoLearning(TrainingRule):
     id: ClassVar[str] = "no_learning"
     title: ClassVar[str] = "Does not learn"
     why: ClassVar[str] = "Every further step is wasted until the cause is found."
-    signs: ClassVar[tuple[Sign, ...]] = (LOSS,)
+    signs: ClassVar[tuple[Sign, ...]] = (LOSS, ALL_PAIRS)
     causes: ClassVar[tuple[Cause, ...]] = tuple(Cause(rule, ANYWHERE) for rule in _BLOCKING)
     source: ClassVar[str] = "loss of the best constant prediction as the baseline: the majority class or the mean"
     limits: ClassVar[Mapping[str, tuple[float, float]]] = {"stuck": (0, 1), "min_checks": (3, 1e9), "settled": (3, 1e9)}
@@ -78,6 +80,8 @@ class NoLearning(TrainingRule):
     }
 
     def judge(self, history: History, earlier: OpenFinding | None, known: Sequence[OpenFinding]) -> Judged:
+        if history.spec.all_pairs:
+            return _of_all_pairs(history, history.spec.all_pairs[0], earlier)
         untrained = untrained_loss(history)
         if not np.isfinite(untrained):
             return Outcome.INSUFFICIENT_DATA if history.checks < self.min_checks else Outcome.NOT_APPLICABLE
@@ -121,13 +125,54 @@ class NoLearning(TrainingRule):
 
     @staticmethod
     def headline(finding: Finding) -> str:
-        del finding
+        if finding.sign == ALL_PAIRS.id:
+            return "the loss combines each sample with every other one"
         return "the training does not learn"
+
+    @classmethod
+    def causes_of(cls, sign: str) -> tuple[Cause, ...]:
+        return () if sign == ALL_PAIRS.id else cls.causes
 
     @staticmethod
     def can_cause(finding: AnyFinding, effect: str) -> bool:
-        del finding, effect
-        return False
+        del effect
+        return finding.sign == ALL_PAIRS.id
+
+
+def _of_all_pairs(history: History, pairs: AllPairs, earlier: OpenFinding | None) -> Evidence:
+    count = history.total("samples")[-1]
+    size = f"the {number(float(count))} samples of a batch" if np.isfinite(count) else "the samples of a batch"
+    effect = (
+        "the weights have no effect on single samples"
+        if pairs.weighs
+        else "the model can learn no more from it than a constant prediction"
+    )
+    words = Explanation(
+        message=(
+            f"The {pairs.kind} in {pairs.place} combines a vector of shape (batch,) {_holding(pairs.vector)} with a "
+            f"column of shape (batch, 1) {_holding(pairs.column)}. Its result is a matrix of all pairs of {size}, "
+            f"whose mean does not tell samples apart (threshold 1): {effect}, since step {history.first_step}."
+        ),
+        might_be_wrong="The loss may be meant to compare all samples of a batch with each other.",
+        advice=(
+            "Give both the same shape: remove the second axis of the column before that line "
+            "(keras.ops.squeeze(column, axis=-1))."
+        ),
+    )
+    return Evidence(
+        severity=Severity.WARNING if pairs.weighs else Severity.PROBLEM,
+        sign=ALL_PAIRS,
+        value=float(count),
+        threshold=1,
+        samples=int(np.nansum(history.total("samples"))),
+        checks=earlier.checks + 1 if earlier else 1,
+        since_step=earlier.since_step if earlier else history.first_step,
+        explain=Told(words),
+    )
+
+
+def _holding(layer: str) -> str:
+    return f"computed from {layer}" if layer else "of data"
 
 
 def _worst_cause(known: Sequence[OpenFinding]) -> Severity | None:

@@ -95,6 +95,7 @@ class VanishingGradient(LayerRule):
         Cause("saturated_units", BACKWARD),
         Cause("stuck_gates", BACKWARD),
         Cause("collapsed_layer", BACKWARD),
+        Cause("no_learning", ANYWHERE),
     )
     leader: ClassVar[Leader | None] = "nearest_to_loss"
     source: ClassVar[str] = (

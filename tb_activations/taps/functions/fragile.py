@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import sysconfig
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tb_activations.records.specs import FragileOperation
 from tb_activations.taps.functions.calls import PASSING
+from tb_activations.taps.functions.places import place_of
+from tb_activations.taps.functions.upstream import SIZES, between, graph_operations
 
 KINDS: Mapping[str, str] = {
     "Log": "logarithm",
@@ -40,15 +39,8 @@ _MOST_PLACES = 1000
 """Operations whose place in the program is looked up, which takes half a millisecond each."""
 _MOST_BEFORE = 64
 """Operations that are followed back from an argument."""
-_MOST_FRAMES = 200
 
-_SIZES = frozenset({"Shape", "ShapeN", "Size", "Rank", "Const"})
-"""Their values do not depend on the data."""
 _PARTS = PASSING | {"Cast", "StridedSlice", "GatherV2", "Split", "SplitV", "Unpack", "Slice", "ConcatV2", "Pack"}
-_PACKAGES = (Path(tf.__file__).parent, Path(keras.__file__).parent, Path(__file__).parents[2])
-_LOSSES, _LAYERS = (str(Path(keras.__file__).parent / "src" / part) for part in ("losses", "layers"))
-_STANDARD_LIBRARY = sysconfig.get_paths()["stdlib"]
-_METHODS = frozenset({"call", "__call__"})
 
 
 def fragile_operations(losses: Iterable[Any], makers: Mapping[Any, str]) -> tuple[FragileOperation, ...]:
@@ -60,7 +52,7 @@ def fragile_operations(losses: Iterable[Any], makers: Mapping[Any, str]) -> tupl
         losses: tensors of a graph; eager ones have no operations.
         makers: operation to the name of the layer that returned its result, in call order.
     """
-    of_loss = [loss.op for loss in losses if isinstance(loss, tf.Tensor) and not hasattr(loss, "numpy")]
+    of_loss = list(graph_operations(losses))
     looked_up = itertools.count()
     found: dict[FragileOperation, None] = {}
     for one in _before("", of_loss, makers, 10 * _MOST_BETWEEN, looked_up):
@@ -80,26 +72,13 @@ def _before(
     name: str, ends: Sequence[Any], makers: Mapping[Any, str], most: int, looked_up: Iterator[int]
 ) -> Iterator[FragileOperation]:
     """Those between these operations, which are included, and the layers before."""
-    for operation in sorted(_between(ends, makers, most), key=lambda one: one._id):
+    for operation in sorted(between(ends, makers, most), key=lambda one: one._id):
         if operation.type in KINDS and _is_fragile(operation, makers):
             if next(looked_up) >= _MOST_PLACES:
                 return
-            place = _place(operation)
+            place = place_of(operation)
             if place:
                 yield FragileOperation(KINDS[operation.type], place, _taken(operation.inputs[0], makers), name)
-
-
-def _between(ends: Sequence[Any], makers: Mapping[Any, str], most: int) -> Iterator[Any]:
-    waiting, seen = list(ends), set(ends)
-    # Terminates: each operation is visited once.
-    while waiting and len(seen) < most:
-        operation = waiting.pop()
-        if operation in makers and operation not in ends:
-            continue
-        yield operation
-        new = {value.op for value in operation.inputs} - seen
-        seen |= new
-        waiting += new
 
 
 def _is_fragile(operation: Any, makers: Mapping[Any, str]) -> bool:
@@ -136,7 +115,7 @@ def _depends_on_data(tensor: tf.Tensor, makers: Mapping[Any, str]) -> bool:
         operation = waiting.pop()
         if operation in makers or len(seen) > _MOST_BEFORE:
             return True
-        if operation.type in _SIZES:
+        if operation.type in SIZES:
             continue
         if not len(operation.inputs):
             return True
@@ -158,28 +137,3 @@ def _taken(tensor: tf.Tensor, makers: Mapping[Any, str]) -> str:
             return ""
         operation = given[0].op
     return ""
-
-
-def _place(operation: Any) -> str:
-    """Where the program has the operation: the user's function and line, else the loss of Keras; "" if elsewhere."""
-    frames = list(operation.traceback or ())[-_MOST_FRAMES:]
-    own = max((place for place, frame in enumerate(frames) if not _is_library(frame.filename)), default=-1)
-    if any(frame.filename.startswith(_LAYERS) for frame in frames[own + 1 :]):
-        return ""
-    inner = [frame.name for frame in frames[own + 1 :] if frame.filename.startswith(_LOSSES)]
-    named = [name for name in inner if name not in _METHODS]
-    if inner:
-        return f"keras.losses.{named[-1]}" if named else ""
-    # The line that calls `fit` is the outermost one, and says nothing.
-    if own < 0 or not any(_is_library(frame.filename) for frame in frames[:own]):
-        return ""
-    frame = frames[own]
-    is_cell = frame.filename.startswith("<") or "ipykernel" in frame.filename
-    line = f"line {frame.lineno}" if is_cell else f"{Path(frame.filename).name}:{frame.lineno}"
-    return f"{frame.name} ({line})"
-
-
-def _is_library(file: str) -> bool:
-    if any(file.startswith(f"{package}/") for package in _PACKAGES):
-        return True
-    return file.startswith(_STANDARD_LIBRARY) and "-packages" not in file

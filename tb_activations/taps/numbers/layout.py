@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from tb_activations.records.columns import TIME_BINS
-from tb_activations.records.specs import Config, FragileOperation
+from tb_activations.records.specs import AllPairs, Config, FragileOperation, GradientCut
 
 DATA_KINDS = ("input", "target", "output", "sample_weight")
 """The data of a step whose range is measured: minimum, maximum and number of values that are not finite."""
@@ -152,6 +152,8 @@ class Layout:
         from_logits: whether that loss takes logits.
         optimizer: what the optimizer was made with.
         fragile_operations: those that may make outputs or the loss non-finite.
+        all_pairs: those of the loss that combine each sample with every other one by accident.
+        gradient_cuts: where the gradient ends of layers with weights that have none.
         clipnorm, global_clipnorm: norms to which the optimizer clips the gradient of each weight, and of all together.
     """
 
@@ -163,5 +165,7 @@ class Layout:
     from_logits: bool = False
     optimizer: Config = dataclasses.field(default_factory=dict)
     fragile_operations: tuple[FragileOperation, ...] = ()
+    all_pairs: tuple[AllPairs, ...] = ()
+    gradient_cuts: tuple[GradientCut, ...] = ()
     clipnorm: float | None = None
     global_clipnorm: float | None = None

@@ -89,6 +89,8 @@ def unpack(packed: Array, layout: Layout, loss: float | None = None) -> StepValu
         from_logits=layout.from_logits,
         optimizer=layout.optimizer,
         fragile_operations=layout.fragile_operations,
+        all_pairs=layout.all_pairs,
+        gradient_cuts=layout.gradient_cuts,
     )
 
 

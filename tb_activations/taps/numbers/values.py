@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tb_activations.records.specs import Config, FragileOperation
+from tb_activations.records.specs import AllPairs, Config, FragileOperation, GradientCut
 from tb_activations.taps.numbers.layout import Call, Weight
 
 Vector = NDArray[np.float64]
@@ -43,7 +43,7 @@ class StepValues:
         sequences: `[rows, 1 + 2 * 64]` float32: number of time steps of a cell, then the root mean squares of its
             outputs and of the gradients at them in each bin of time. NaN in other rows; None for a step without
             histograms.
-        loss, from_logits, optimizer, fragile_operations: see `Layout`.
+        loss, from_logits, optimizer, fragile_operations, all_pairs, gradient_cuts: see `Layout`.
     """
 
     rows: tuple[Row, ...]
@@ -59,3 +59,5 @@ class StepValues:
     from_logits: bool = False
     optimizer: Config = dataclasses.field(default_factory=dict)
     fragile_operations: tuple[FragileOperation, ...] = ()
+    all_pairs: tuple[AllPairs, ...] = ()
+    gradient_cuts: tuple[GradientCut, ...] = ()

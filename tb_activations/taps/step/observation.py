@@ -330,6 +330,10 @@ class Observation:
             from_logits=self.data.loss.from_logits,
             optimizer={} if self.optimizer is None else optimizer_configuration(self.optimizer),
             fragile_operations=self._wiring.fragile_operations(self._losses),
+            all_pairs=self._wiring.all_pairs(self._losses),
+            gradient_cuts=self._wiring.gradient_cuts(
+                self._losses, {spec.layer for spec, _ in self._weights.values() if not spec.has_gradient}
+            ),
             clipnorm=self.clipping.each,
             global_clipnorm=self.clipping.together,
         )

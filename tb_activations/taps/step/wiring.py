@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Container, Iterable
+from typing import Any, TypeVar
 
 import keras
-import tensorflow as tf
 
-from tb_activations.records.specs import FragileOperation
+from tb_activations.records.specs import AllPairs, FragileOperation, GradientCut
 from tb_activations.taps.functions.calls import origin
+from tb_activations.taps.functions.cuts import gradient_cuts
 from tb_activations.taps.functions.fragile import fragile_operations
+from tb_activations.taps.functions.pairs import all_pairs
+from tb_activations.taps.functions.upstream import graph_operations
 from tb_activations.taps.gist import gist
 
 _LOGGER = logging.getLogger("tb_activations")
+Found = TypeVar("Found")
 _PRODUCTS = frozenset({"Mul", "MulNoNan"})
 
 
@@ -45,10 +48,23 @@ class Wiring:
 
     def fragile_operations(self, losses: Iterable[Any]) -> tuple[FragileOperation, ...]:
         """The operations after the last layers that may make these losses, or their gradients, non-finite."""
+        return self._searched(fragile_operations, losses)
+
+    def all_pairs(self, losses: Iterable[Any]) -> tuple[AllPairs, ...]:
+        """The operations after the last layers that combine each sample with every other one by accident."""
+        return self._searched(all_pairs, losses)
+
+    def gradient_cuts(self, losses: Iterable[Any], names: Container[str]) -> tuple[GradientCut, ...]:
+        """Where the gradient ends of layers with these names, which have none."""
+        return self._searched(gradient_cuts, losses, names)
+
+    def _searched(
+        self, search: Callable[..., tuple[Found, ...]], losses: Iterable[Any], *further: Any
+    ) -> tuple[Found, ...]:
         try:
-            return fragile_operations(losses, self._makers)
+            return search(losses, self._makers, *further)
         except Exception as error:  # Advice is less precise without them.
-            _LOGGER.debug("Cannot find the operations of the loss (%s).", gist(error))
+            _LOGGER.debug("Cannot search the operations of the loss (%s).", gist(error))
             return ()
 
     def _before(self, start: list[Any]) -> set[str]:
@@ -76,10 +92,4 @@ class Wiring:
 
 
 def _operations(outputs: Any) -> list[Any]:
-    return list(_graph_operations(outputs))
-
-
-def _graph_operations(outputs: Any) -> Iterator[Any]:
-    for value in keras.tree.flatten(outputs):
-        if isinstance(value, tf.Tensor) and not isinstance(value, tf.__internal__.EagerTensor):
-            yield value.op
+    return list(graph_operations(keras.tree.flatten(outputs)))

@@ -39,7 +39,7 @@ export function LayerFindings({ store }: { readonly store: LayerFindingsStore })
 
 /** The outcome of every rule for the layer; distinguishes "not evaluated" from "OK". */
 function RuleOutcomes({ layer, description }: { readonly layer: Layer; readonly description: RunDescription }) {
-  const { rules, thresholds } = description;
+  const { rules } = description;
   if (rules.length === 0 || layer.outcomes.length === 0) return null;
   return (
     <table class="outcomes">
@@ -53,7 +53,7 @@ function RuleOutcomes({ layer, description }: { readonly layer: Layer; readonly 
               <th scope="row">{rule.title}</th>
               <td>
                 <Shape state={outcome} isNamed={false} /> {stateWord(outcome)}
-                {outcome === "insufficient_data" && waitsFor(rule.id, thresholds)}
+                {outcome === "insufficient_data" && waitsFor(rule.id, description)}
                 {layer.muted.includes(index) && " (muted)"}
               </td>
             </tr>

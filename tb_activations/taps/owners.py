@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from typing import Any
 
 from tb_activations.taps.gist import gist
 from tb_activations.taps.layers import NamedLayer, own_weights
@@ -30,3 +32,11 @@ def innermost(layer: str, called: AbstractSet[str]) -> str:
     while around and around not in called:
         around = around.rpartition("/")[0]
     return around or layer
+
+
+def by_innermost(weights: Iterable[tuple[str, Any]], called: AbstractSet[str]) -> dict[str, list[Any]]:
+    """Weights, given with the names of their layers, by `innermost` layer."""
+    found: dict[str, list[Any]] = {}
+    for layer, weight in weights:
+        found.setdefault(innermost(layer, called), []).append(weight)
+    return found

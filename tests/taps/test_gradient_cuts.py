@@ -118,6 +118,28 @@ def test_nothing_is_found_where_every_layer_has_a_gradient(change: Change) -> No
     assert behind(change) == ()
 
 
+class Rounded(layers.Layer):
+    """A layer that computes with whole weights, which passes no gradient to them."""
+
+    def build(self, input_shape: Any) -> None:
+        self.kernel = self.add_weight(shape=(input_shape[-1], 4), name="kernel")
+
+    def call(self, inputs: Any) -> Any:
+        return inputs @ ops.round(self.kernel)
+
+
+def test_a_cut_between_the_weights_of_a_layer_and_its_outputs_is_found() -> None:
+    model = keras.Sequential([layers.Input((4,)), Rounded(name="rounded"), layers.Dense(2, name="out")])
+    assert found(model) == (GradientCut("rounded", "rounding", place(Rounded.call)),)
+
+
+def test_the_weights_of_a_cell_count_for_its_layer() -> None:
+    recurrent = layers.LSTM(3, return_sequences=True, name="recurrent")
+    stages = [layers.Reshape((4, 1)), recurrent, Changed(stopped), layers.Flatten(), layers.Dense(2)]
+    (cut,) = found(keras.Sequential([layers.Input((4,)), *stages]))
+    assert (cut.layer, cut.kind) == ("recurrent", "stop_gradient")
+
+
 class Side(keras.Model):
     """A layer whose outputs nothing uses, one of whose outputs only the shape is used, and one that is cut off."""
 

@@ -43,32 +43,46 @@ _NEVER = frozenset(kind for kind, words in KINDS.items() if words not in ("compa
 _NO_VALUES = SIZES | {"ZerosLike", "OnesLike"}
 
 
-def gradient_cuts(losses: Iterable[Any], makers: Mapping[Any, str], names: Container[str]) -> tuple[GradientCut, ...]:
-    """The cuts behind the layers called `names`, at most `MOST`, in call order.
+def gradient_cuts(
+    losses: Iterable[Any], makers: Mapping[Any, str], unreached: Mapping[str, Sequence[Any]]
+) -> tuple[GradientCut, ...]:
+    """The cuts behind the layers in `unreached`, at most `MOST`, in call order.
 
     Args:
         losses: tensors of a graph; eager ones have no operations.
         makers: operation to the name of the layer that returned its result, in call order.
-        names: of layers without a gradient. Those that nothing cuts, as far as is known, are left out.
+        unreached: the names of layers without a gradient, and their weights. Layers that nothing cuts, as far as is
+            known, are left out.
     """
     made: dict[str, list[Any]] = {}
     for operation, name in makers.items():
-        if name in names:
+        if name in unreached:
             made.setdefault(name, []).append(operation)
     ends = list(graph_operations(losses))
     if not made or not ends:
         return ()
-    used = _before(ends)
-    left = [_MOST_VISITED]
-    found = (_behind(name, starts, used, left) for name, starts in list(made.items())[:MOST])
-    return tuple(one for one in found if one is not None)
+    used, left = _before(ends), [_MOST_VISITED]
+    found = []
+    for name, outputs in list(made.items())[:MOST]:
+        of_loss = [operation for operation in outputs if operation in used]
+        cut = _behind(name, of_loss, used, left) if of_loss else GradientCut(name)
+        # Nothing behind the layer: within it, between its weights and its outputs.
+        cut = cut or _behind(name, list(_reads(unreached[name], ends[0].graph)), used, left)
+        if cut is not None:
+            found.append(cut)
+    return tuple(found)
+
+
+def _reads(weights: Sequence[Any], graph: Any) -> Iterator[Any]:
+    """The operations that read these weights."""
+    handles = {id(getattr(weight, "value", weight).handle) for weight in weights}
+    for outside, inside in graph.captures:
+        if id(outside) in handles:
+            yield from inside.consumers()
 
 
 def _behind(name: str, starts: Sequence[Any], used: Container[Any], left: list[int]) -> GradientCut | None:
-    of_loss = [operation for operation in starts if operation in used]
-    if not of_loss:
-        return GradientCut(name)
-    cutting = sorted(_cutting(of_loss, used, left), key=lambda one: one._id)
+    cutting = sorted(_cutting(starts, used, left), key=lambda one: one._id)
     if not cutting:
         return None
     place = place_of(cutting[0])

@@ -22,7 +22,7 @@ from tb_activations.taps.layers import NamedLayer, is_moving
 from tb_activations.taps.numbers.aside import aside
 from tb_activations.taps.numbers.later import Measure, now
 from tb_activations.taps.numbers.layout import Layout, Weight
-from tb_activations.taps.owners import innermost
+from tb_activations.taps.owners import by_innermost, innermost
 from tb_activations.taps.step import gradients
 from tb_activations.taps.step.attention import HEADS, Products, Scores, seen_heads
 from tb_activations.taps.step.hooks import LoopCall
@@ -85,6 +85,7 @@ class Observation:
         self._returned: list[tf.Tensor] = []
         self._further: set[Any] = set()
         self._weights: dict[int, tuple[Weight, Any]] = {}
+        self._unreached: dict[int, tuple[str, Any]] = {}
         self._reasons: dict[str, str] = {}
         self._inside = Inside(self._graph, self._wiring, self._reasons, known_reasons)
         wanted = with_histograms if options.with_histograms else None
@@ -288,12 +289,14 @@ class Observation:
             # Measured only when the step is packed: an outer backward pass must not differentiate the statistics.
             seen.gradients[place] = gradient
 
-    def see_weight(self, key: int, spec: Weight, values: Any) -> None:
+    def see_weight(self, key: int, spec: Weight, values: Any, variable: Any) -> None:
         """Records `[WEIGHT_STATISTICS]` of one weight's update.
 
         `key` identifies the weight. If it is updated twice in a step, the last update counts.
         """
         self._weights[key] = (spec, values)
+        if not spec.has_gradient:
+            self._unreached[key] = spec.layer, variable
 
     def layout(self) -> Layout:
         """The order in which `packing` has the values. Ends the observation: call it once, before `packing`."""
@@ -331,9 +334,7 @@ class Observation:
             optimizer={} if self.optimizer is None else optimizer_configuration(self.optimizer),
             fragile_operations=self._wiring.fragile_operations(self._losses),
             all_pairs=self._wiring.all_pairs(self._losses),
-            gradient_cuts=self._wiring.gradient_cuts(
-                self._losses, {spec.layer for spec, _ in self._weights.values() if not spec.has_gradient}
-            ),
+            gradient_cuts=self._wiring.gradient_cuts(self._losses, by_innermost(self._unreached.values(), whole)),
             clipnorm=self.clipping.each,
             global_clipnorm=self.clipping.together,
         )

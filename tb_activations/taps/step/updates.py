@@ -164,7 +164,8 @@ class Updates:
         after = [tf.convert_to_tensor(variable) for variable in variables]
         values = items(self._observation.measure(updated, held, dense, after, is_applied, is_in_branch), len(after))
         for variable, gradient, own in zip(variables, dense, values, strict=True):
-            self._observation.see_weight(weight_key(variable), self._owners.weight(variable, gradient is not None), own)
+            spec = self._owners.weight(variable, gradient is not None)
+            self._observation.see_weight(weight_key(variable), spec, own, variable)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import keras
@@ -54,9 +54,9 @@ class Wiring:
         """The operations after the last layers that combine each sample with every other one by accident."""
         return self._searched(all_pairs, losses)
 
-    def gradient_cuts(self, losses: Iterable[Any], names: Container[str]) -> tuple[GradientCut, ...]:
-        """Where the gradient ends of layers with these names, which have none."""
-        return self._searched(gradient_cuts, losses, names)
+    def gradient_cuts(self, losses: Iterable[Any], unreached: Mapping[str, Sequence[Any]]) -> tuple[GradientCut, ...]:
+        """Where the gradient ends of layers that have none, given by name with their weights."""
+        return self._searched(gradient_cuts, losses, unreached)
 
     def _searched(
         self, search: Callable[..., tuple[Found, ...]], losses: Iterable[Any], *further: Any

@@ -97,9 +97,7 @@ describe("waitsFor", () => {
   it("says how many observed steps a rule needs, where that is known", () => {
     const known = { dead_units: { min_checks: 5 }, collapsed_layer: { share: 0.5 } };
     expect(waitsFor("dead_units", { thresholds: known, records: 4 })).toBe(": needs 5 observed steps");
-    expect(waitsFor("dead_units", { thresholds: known, records: 5 })).toBe(
-      ": the last steps are not conclusive",
-    );
+    expect(waitsFor("dead_units", { thresholds: known, records: 5 })).toBe(": the last steps are not conclusive");
     expect(waitsFor("collapsed_layer", { thresholds: known, records: 4 })).toBe("");
     expect(waitsFor("melted", { thresholds: {}, records: 4 })).toBe("");
   });

@@ -8,7 +8,7 @@ import pytest
 
 from tb_activations.records.columns import WEIGHT_COLUMNS
 from tb_activations.records.finding import Finding, Outcome, Severity
-from tb_activations.records.specs import RunSpec, WeightSpec
+from tb_activations.records.specs import GradientCut, RunSpec, WeightSpec
 from tb_activations.records.step_record import StepRecord
 from tests.health.trainings import chain, judge, outcome, record, replaced, still_open
 
@@ -166,3 +166,27 @@ def test_a_batch_normalization_of_single_samples_is_the_reason(batch: int, is_lo
     (finding,) = still_open(judge(spec, many, RULE)[-1])
     assert finding.layer == "a"
     assert ("Give b more than one sample per step" in finding.advice) == is_lone
+
+
+@pytest.mark.parametrize(
+    ("cut", "reason", "advice"),
+    [
+        (
+            GradientCut("b", "argmax", "choose (train.py:41)"),
+            "The argmax in choose (train.py:41) has no gradient.",
+            "In choose (train.py:41): use softmax in training",
+        ),
+        (GradientCut("b", "rounding"), "The rounding behind b has no gradient.", "Behind b: use values that have one"),
+        (
+            GradientCut("b"),
+            "Nothing in the loss is computed from the outputs of b.",
+            "Let the loss use the outputs of b",
+        ),
+        (GradientCut("a", "argmax"), "since step 0.", "Check between b and the loss for stop_gradient"),
+    ],
+)
+def test_the_operation_that_cuts_a_layer_off_is_named_with_its_line(cut: GradientCut, reason: str, advice: str) -> None:
+    spec = dataclasses.replace(spec_with(a=True, b=False, out=True), gradient_cuts=(cut,))
+    (finding,) = found(spec, b=np.nan)
+    assert finding.message.endswith(reason)
+    assert finding.advice.startswith(advice)

@@ -23,7 +23,7 @@ Change = Callable[[Any], Any]
 
 
 class Changed(layers.Layer):
-    """A layer of the user's own that changes its inputs by a function."""
+    """A custom layer that changes its inputs by a function."""
 
     def __init__(self, change: Change, **options: Any) -> None:
         super().__init__(**options)

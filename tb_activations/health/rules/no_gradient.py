@@ -251,14 +251,13 @@ def _cuts(history: History) -> Mapping[str, GradientCut]:
     return {cut.layer: cut for cut in history.spec.gradient_cuts}
 
 
-_SMOOTH = "Use values that have one in training, or pass the gradient straight through: x + stop_gradient(changed - x)."
+_SMOOTH = "use values that have one in training, or pass the gradient straight through: x + stop_gradient(changed - x)."
 _REMEDIES: Mapping[str, str] = {
-    "": "Let the loss use it, for example as an output of the model with a loss of its own, or remove the layer.",
-    "stop_gradient": "Remove it, or set trainable=False if the layers before it are not meant to train.",
-    "argmax": "Use softmax in training, or a Gumbel softmax, and argmax only for predictions.",
-    "argmin": "Use softmax of the negative values in training, and argmin only for predictions.",
-    "comparison": "Use a sigmoid of the difference in training.",
-    "function in numpy": "Compute it with keras.ops, which has gradients.",
+    "stop_gradient": "remove it, or set trainable=False if the layers before it are not meant to train.",
+    "argmax": "use softmax in training, or a Gumbel softmax, and argmax only for predictions.",
+    "argmin": "use softmax of the negative values in training, and argmin only for predictions.",
+    "comparison": "use a sigmoid of the difference in training, or pass the gradient straight through.",
+    "function in numpy": "compute it with keras.ops, which has gradients.",
 }
 """By kind of cut, what to do; anything else is made smooth or passed over."""
 
@@ -278,13 +277,23 @@ def _explain_cut(layer: LayerSpec, handed: int, began: int, cut: GradientCut | N
             "A layer that is not meant to train, or whose output only serves another loss. Set trainable=False to "
             "clear this finding."
         ),
-        advice=(
+        advice=_advice(layer, cut),
+    )
+
+
+def _advice(layer: LayerSpec, cut: GradientCut | None) -> str:
+    if cut is None:
+        return (
             f"Check between {layer.name} and the loss for stop_gradient, argmax, rounding, a cast to integers or "
             "numpy, or a result that the loss never uses."
-            if cut is None
-            else _REMEDIES.get(cut.kind, _SMOOTH)
-        ),
-    )
+        )
+    if not cut.kind:
+        return (
+            f"Let the loss use the outputs of {layer.name}, for example as an output of the model with a loss of its "
+            "own, or remove the layer."
+        )
+    where = f"In {cut.place}" if cut.place else f"Behind {layer.name}"
+    return f"{where}: {_REMEDIES.get(cut.kind, _SMOOTH)}"
 
 
 def _reason(layer: LayerSpec, cut: GradientCut | None) -> str:

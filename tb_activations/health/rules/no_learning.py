@@ -155,7 +155,7 @@ def _of_all_pairs(history: History, pairs: AllPairs, earlier: OpenFinding | None
         ),
         might_be_wrong="The loss may be meant to compare all samples of a batch with each other.",
         advice=(
-            "Give both the same shape: remove the second axis of the column before that line "
+            f"Give both the same shape in {pairs.place}: remove the second axis of the column before the {pairs.kind} "
             "(keras.ops.squeeze(column, axis=-1))."
         ),
     )

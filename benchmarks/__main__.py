@@ -23,7 +23,7 @@ from rich.table import Table
 
 from benchmarks.measure import EVERY, FEWEST_STEPS, INTERVALS, LONGEST, SOME, TURN_SECONDS, Measured, measure
 from benchmarks.models import WORKLOADS
-from benchmarks.page import machine, replace_section, table, today, with_others
+from benchmarks.page import machine, measured_now, replace_section, table, with_others
 
 QUICK = ("CNN", "transformer")
 """One network whose outputs are large and one with many layers, without XLA: what a change is most likely to slow."""
@@ -76,7 +76,7 @@ def _row(name: str, result: Measured, xla: str) -> list[str]:
         f"{1000 * result.end:.0f} ms more",
         f"{result.plain_first:.1f} s plain, {result.observed_first:.1f} s observed",
         f"{result.record_bytes:,.0f}",
-        today(),
+        measured_now(),
     ]
 
 
@@ -90,7 +90,7 @@ percentile) of up to {EVERY[1]} turns where every step is observed, else of up t
 trainings take turns in one process, about {TURN_SECONDS} second each, at least {FEWEST_STEPS} steps and one observed
 step; a turn ends when its last record is judged. Everything on, random data, one thread. "Not observed" has the
 callback, but no observed step. "End of the epoch" is what pictures, histograms and the rest take there, with every step
-observed. A turn longer than {LONGEST // 60} minutes was not measured. The last column has the date of a row.
+observed. A turn longer than {LONGEST // 60} minutes was not measured. The last column has date and version of a row.
 
 {table(COLUMNS, rows)}"""
 

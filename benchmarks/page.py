@@ -44,6 +44,11 @@ def today() -> str:
     return str(datetime.date.today())
 
 
+def measured_now() -> str:
+    """The date and the version, for a row of a table whose rows are measured one by one."""
+    return f"{today()} ({tb_activations.__version__})"
+
+
 def machine(*packages: str) -> str:
     """Date, machine and versions, as the beginning of a section tells them."""
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in packages)

@@ -221,6 +221,11 @@ CURES: Mapping[str, Cure] = {
     "padding_normalized_in_half_precision": (SinglePrecision(),),
     "plays_as_ratings": (TARGETS, ConstantRate(0.02)),
     "search_for_a_rate_goes_on": (RateAtMost(0.003),),
+    "teams_of_rectified_embeddings": (Activation("linear", ("encoder_2",)), START),
+    "experts_from_one_constant": (START,),
+    "critic_that_ends_in_tanh": (Activation("linear", ("value",)), TARGETS),
+    "years_between_zeros_and_ones": (INPUTS,),
+    "rate_annealed_from_the_last_one": (ConstantRate(0.5),),
 }
 """By case the changes that undo its known cause."""
 
@@ -334,5 +339,12 @@ REASONS: Mapping[str, str] = {
     "residual_blocks_without_normalization": "the network needs another kind of layer",
     "style_by_sums_over_places": _LOSS,
     "flow_of_unbounded_exponentials": "the fault is a formula in a layer",
+    "nodes_shuffled_against_their_links": "the rows of the data must not be shuffled",
+    "pages_at_the_same_place": "the fault is a formula in a layer",
+    "kinds_of_edges_never_chosen": _PATH,
+    "share_of_the_only_expert": "the fault is a formula in a layer",
+    "convolutions_no_optimizer_knows": "the training step leaves weights out in its code",
+    "advantages_of_one_episode": _LOSS,
+    "sums_of_weights_made_once": _PATH,
 }
 """By case why a script cannot undo its cause."""

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.page import machine, replace_section, table, today, with_others
+from benchmarks.page import machine, measured_now, replace_section, table, with_others
 from benchmarks.real_networks.networks import BATCH, NETWORKS, SIDE
 
 ONE_CORE = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -91,7 +91,7 @@ def _row(network: str, xla: str, turns: Sequence[Sequence[dict[str, float]]]) ->
         return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
 
     record = statistics.median(turn[1]["record_bytes"] for turn in turns)
-    sizes = [factor("megabytes"), f"{record / 1000:.1f} kB", str(len(turns)), today()]
+    sizes = [factor("megabytes"), f"{record / 1000:.1f} kB", str(len(turns)), measured_now()]
     return [network, xla, plain("first"), factor("first"), plain("later"), factor("later"), *sizes]
 
 

@@ -110,7 +110,7 @@ def investigate(case: Case, stored: Path, folder: Path) -> Result:
         changes = remedy(found)
     except NotPossible as reason:
         return dataclasses.replace(result, reason=f"advice for a person: {reason}")
-    changes, trials = _followed(case, changes, folder)
+    changes, trials = followed(case, changes, folder)
     seed = zlib.crc32(case.name.encode())
     random = control(changes, found, np.random.default_rng(seed))
     changed = _tried(case, random, folder / "control")
@@ -125,8 +125,11 @@ def investigate(case: Case, stored: Path, folder: Path) -> Result:
     )
 
 
-def _followed(case: Case, first: Sequence[Change], folder: Path) -> tuple[tuple[Change, ...], list[Trial | None]]:
-    """All changes, and the trial of each round; a round makes the changes of those before, too."""
+def followed(case: Case, first: Sequence[Change], folder: Path) -> tuple[tuple[Change, ...], list[Trial | None]]:
+    """All changes, and the trial of each round: at most `MOST_ROUNDS`, as long as there is something new to change.
+
+    A round makes the changes of those before, too.
+    """
     changes: tuple[Change, ...] = ()
     trials: list[Trial | None] = []
     new = tuple(first)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -28,11 +29,12 @@ from benchmarks.advice.controls import control
 from benchmarks.advice.cures import CURES, REASONS
 from benchmarks.advice.losses import SafeLoss
 from benchmarks.advice.remedies import REMEDIES, Advised, remedy
-from benchmarks.advice.result import Result
+from benchmarks.advice.result import MOST_ROUNDS, Result, followed
 from benchmarks.advice.trial import Trial
 from benchmarks.cases import CASES
-from benchmarks.cases.base import Training
-from benchmarks.cases.networks import at_step, learning_rate
+from benchmarks.cases.base import Case, Training
+from benchmarks.cases.data import flat_digits
+from benchmarks.cases.networks import at_step, compiled, learning_rate, stack
 from tb_activations.health.rules import RULES
 from tb_activations.records.finding import Finding
 from tests.health.sick_histories import SickHistory, histories
@@ -206,3 +208,23 @@ def test_a_case_whose_advice_is_not_followed_counts_as_not_mended() -> None:
     assert page.is_goal_met(results[:1])
     text = page.markdown(results, 5)
     assert "2 of 5 sick cases have not been tried yet" in text
+
+
+def far_too_slow() -> Training:
+    """A network whose weights start at zero, and hardly move."""
+    x, y = flat_digits(512)
+    model = stack("relu", (16,), kernel_initializer="zeros")
+    return Training(compiled(model, keras.optimizers.SGD(1e-7)), x, y, epochs=4)
+
+
+def test_the_advice_of_what_a_change_leaves_is_followed_too(tmp_path: Path) -> None:
+    changes, trials = followed(Case("slow", "", far_too_slow), (Initialize(("hidden_0",)),), tmp_path)
+    assert changes[0] == Initialize(("hidden_0",))
+    assert isinstance(changes[1], ConstantRate)
+    assert 2 <= len(trials) <= MOST_ROUNDS
+    first, last = trials[0], trials[-1]
+    assert first is not None
+    assert "learning_rate" in first.findings
+    assert last is not None
+    assert "learning_rate" not in last.findings
+    assert last.loss < first.loss

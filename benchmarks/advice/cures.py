@@ -226,6 +226,12 @@ CURES: Mapping[str, Cure] = {
     "critic_that_ends_in_tanh": (Activation("linear", ("value",)), TARGETS),
     "years_between_zeros_and_ones": (INPUTS,),
     "rate_annealed_from_the_last_one": (ConstantRate(0.5),),
+    "head_of_unit_variance": (START,),
+    "losses_added_over_letters": (ConstantRate(0.005),),
+    "pitch_that_is_not_heard": (Activation("linear", ("pitch_net",)),),
+    "magnitudes_behind_a_sigmoid": (Activation("linear", ("clean",)),),
+    "temporal_blocks_of_tiny_weights": (START, ConstantRate(0.05)),
+    "sines_continued_at_a_high_rate": (ConstantRate(0.003),),
 }
 """By case the changes that undo its known cause."""
 
@@ -346,5 +352,9 @@ REASONS: Mapping[str, str] = {
     "convolutions_no_optimizer_knows": "the training step leaves weights out in its code",
     "advantages_of_one_episode": _LOSS,
     "sums_of_weights_made_once": _PATH,
+    "chain_of_tags_that_stays_random": "the training step leaves weights out in its code",
+    "words_fed_back_behind_a_stop": _PATH,
+    "letters_that_repeat_in_few_frames": _DATA,
+    "readings_of_one_column_normalized": "the fault is the axis of a layer",
 }
 """By case why a script cannot undo its cause."""

@@ -103,3 +103,23 @@ def test_a_normalization_of_one_value_is_a_fault_whatever_path_the_signal_takes(
     (finding,) = still_open(judge(spec, records, RULE)[-1])
     assert (finding.layer, finding.severity) == ("b", severity)
     assert ("normalizes over one value" in finding.advice) == (severity is Severity.WARNING)
+
+
+@pytest.mark.parametrize(
+    ("units", "shape", "axis", "severity"),
+    [
+        (1, (None, 6, 1), -1, Severity.WARNING),
+        (1, (None, 6, 1), 2, Severity.WARNING),
+        (1, (None, 6, 1), 1, Severity.NOTE),
+        (6, (None, 6), -1, Severity.NOTE),
+    ],
+)
+def test_a_softmax_of_one_value_is_a_fault_whatever_path_the_signal_takes(
+    units: int, shape: tuple[int | None, ...], axis: int, severity: Severity
+) -> None:
+    config = {"axis": axis}
+    spec = replaced(SPEC, "b", activation="softmax", units=units, output_shape=shape, config=config)
+    records = [record(spec, step, values={"b": {"sample_std": 0.0}}) for step in range(20)]
+    (finding,) = still_open(judge(spec, records, RULE)[-1])
+    assert (finding.layer, finding.severity) == ("b", severity)
+    assert ("is a softmax over one value" in finding.advice) == (severity is Severity.WARNING)

@@ -214,7 +214,9 @@ def _severity(layer: LayerSpec, *, passes: bool, learned: bool) -> Severity:
 
 
 def _normalizes_one_value(layer: LayerSpec) -> bool:
-    """Whether mean and deviation are those of a single value, so that the output is the layer's offset."""
+    """Whether a normalization covers a single value, so that the output is the layer's offset, or 1 of a softmax."""
+    if _is_softmax_of_one(layer):
+        return True
     if layer.class_name == "LayerNormalization":
         axis, last = layer.config.get("axis", -1), len(layer.output_shape) - 1
         is_last = axis in (-1, last, (-1,), (last,))
@@ -223,6 +225,11 @@ def _normalizes_one_value(layer: LayerSpec) -> bool:
     groups = layer.config.get("groups", 0)
     is_group = layer.class_name == "GroupNormalization" and groups in (-1, layer.units)
     return is_group and layer.units > 0 and all(length == 1 for length in positions)
+
+
+def _is_softmax_of_one(layer: LayerSpec) -> bool:
+    axis, last = layer.config.get("axis", -1), len(layer.output_shape) - 1
+    return layer.activation == "softmax" and layer.units == 1 and axis in (-1, last)
 
 
 def _explain(
@@ -252,6 +259,11 @@ def _is_given(history: History) -> NDArray[np.bool_]:
 
 
 def _advice(layer: LayerSpec, *, is_given: bool) -> str:
+    if _is_softmax_of_one(layer):
+        return (
+            f"{layer.name} is a softmax over one value, which is always 1. Apply it along the axis of what is chosen "
+            "from, such as keras.layers.Softmax(axis=1) over time steps, or use sigmoid for a single share."
+        )
     if _normalizes_one_value(layer):
         return (
             f"{layer.name} normalizes over one value, which leaves nothing of it. Normalize over more of them: join "

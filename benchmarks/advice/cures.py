@@ -232,6 +232,9 @@ CURES: Mapping[str, Cure] = {
     "magnitudes_behind_a_sigmoid": (Activation("linear", ("clean",)),),
     "temporal_blocks_of_tiny_weights": (START, ConstantRate(0.05)),
     "sines_continued_at_a_high_rate": (ConstantRate(0.003),),
+    "masks_saved_as_pictures": (TargetsBetween(0.0, 1.0),),
+    "hardest_triplets_in_one_point": (ConstantRate(0.003),),
+    "warm_up_longer_than_the_training": (ConstantRate(0.001),),
 }
 """By case the changes that undo its known cause."""
 
@@ -356,5 +359,14 @@ REASONS: Mapping[str, str] = {
     "words_fed_back_behind_a_stop": _PATH,
     "letters_that_repeat_in_few_frames": _DATA,
     "readings_of_one_column_normalized": "the fault is the axis of a layer",
+    "straightened_picture_that_nobody_reads": "layers are connected wrongly",
+    "margin_of_angles_in_the_plane": "the fault is a formula in a layer",
+    "capsules_with_tiny_matrices": "there is no usual start of such matrices",
+    "codes_from_a_normal_law": "there is no usual start of such codes",
+    "weight_of_the_last_step": _LOSS,
+    "mouths_that_are_never_updated": "the training step leaves weights out in its code",
+    "phonemes_without_a_frame": "the fault is a formula in a layer",
+    "reversal_right_before_the_loss": "layers are connected wrongly",
+    "adapters_behind_a_recomputation": _PATH,
 }
 """By case why a script cannot undo its cause."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tb_activations.health.graph import LayerGraph
 from tb_activations.health.rules import RULES
 from tb_activations.health.rules.base import ANYWHERE, AnyFinding, Cause, Leader, Where
+from tb_activations.health.rules.nan_origin import Origin
 from tb_activations.health.rules.nonfinite import GRADIENTS, OUTPUTS
 from tb_activations.health.rules.poor_init import DRIVE, GAIN_HIGH
 from tb_activations.records.finding import Severity
@@ -158,11 +159,17 @@ def _follow_nonfinite(every: _Group, findings: Sequence[AnyFinding], follows: ND
     is_nonfinite = np.array([finding.rule == NONFINITE for finding in findings], bool)
     rows = dict(zip(every.places.tolist(), every.rows.tolist(), strict=True))
 
-    def order(place: int) -> tuple[bool, int, bool, int]:
+    def order(place: int) -> tuple[bool, int, bool, bool, int]:
         finding, row = findings[place], rows[place]
-        is_backward = finding.sign == GRADIENTS.id
+        is_backward, is_other = finding.sign == GRADIENTS.id, finding.origin != Origin.SUSPECTED.value
         # Gradients flow backward from the loss, so the one nearest the loss went wrong first.
-        return finding.severity is Severity.NOTE, finding.since_step, is_backward, -row if is_backward else row
+        return (
+            finding.severity is Severity.NOTE,
+            finding.since_step,
+            is_other,
+            is_backward,
+            -row if is_backward else row,
+        )
 
     first = min(every.places[is_nonfinite].tolist(), key=order, default=None)
     if first is None:

@@ -89,6 +89,7 @@ def bearings(findings: Iterable[OpenFinding]) -> list[tuple[object, ...]]:
             one.evidence.since_step,
             one.evidence.severity,
             one.evidence.sign,
+            one.evidence.origin,
             RULES[one.rule].bearing(one.evidence.value) if one.rule in RULES else one.evidence.value,
         )
         for one in findings

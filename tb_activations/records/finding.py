@@ -89,7 +89,8 @@ class Finding:
         advice: what to try, for this layer.
         source: where the rule comes from.
         root: `id` of the finding this one follows from, None for a root.
-        origin: id of where a value that is not finite came from: "data", "loss", "unseen", or "" where unknown.
+        origin: id of where a value that is not finite came from: "data", "loss", "unseen", "suspected", or ""
+            where unknown.
         reopened_step: the observed step at which it was seen again after it had closed, None if it never closed.
         follow_up: the end of `message`, from its leading space on, that tells what happened later.
         sample_row: row of the batch that stood out at `since_step`, counted from 0; None where none did.

@@ -7,6 +7,7 @@ import math
 
 import pytest
 
+from tb_activations.records.finding import Finding
 from tb_activations.records.specs import FragileOperation, RunSpec
 from tests.health.trainings import chain, judge, record, replaced, still_open
 
@@ -30,6 +31,33 @@ def advice(
 ) -> str:
     (finding,) = still_open(judge(spec, [record(spec, 0, loss=loss, values=values, totals=totals or {})])[-1])
     return finding.advice
+
+
+LOST_WEIGHTS = {"weight_nonfinite": 9.0, "weight_gradient_nonfinite": 9.0}
+
+
+def lost_between(*operations: FragileOperation) -> list[Finding]:
+    """The findings of a training whose weights are all NaN from one observed step to the next."""
+    spec = with_operations(*operations)
+    lost = record(spec, 9, loss=math.nan, values=dict.fromkeys(("a", "b", "out"), LOST_WEIGHTS))
+    return still_open(judge(spec, [record(spec, 0), lost])[-1])
+
+
+def test_weights_lost_between_observed_steps_lead_to_the_only_layer_behind_such_operations() -> None:
+    first, *others = lost_between(ROOT)
+    assert (first.rule, first.layer, first.origin, first.root) == ("nonfinite", "b", "suspected", None)
+    assert first.message.endswith(
+        "it began after step 0, between two observed steps, probably in the square root in train_step (train.py:50)."
+    )
+    assert "Check the square root in train_step (train.py:50): keep the argument above zero" in first.advice
+    assert {one.root for one in others} == {first.id}
+
+
+@pytest.mark.parametrize("operations", [(ROOT, dataclasses.replace(LOG, before="out")), (LOG,), ()])
+def test_several_suspects_are_named_but_none_is_the_root(operations: tuple[FragileOperation, ...]) -> None:
+    first, *_ = lost_between(*operations)
+    assert (first.layer, first.origin) == ("a", "unseen")
+    assert all(one.place in first.advice for one in operations)
 
 
 @pytest.mark.parametrize(("targets", "activation"), [(COUNTS, "softplus"), (SHARES, "sigmoid"), ({}, "softplus")])

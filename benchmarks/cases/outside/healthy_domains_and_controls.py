@@ -104,7 +104,7 @@ def softened(truth: Any, scores: Any) -> Any:
 
 @outside_healthy("fine_tuning")
 def tuning_without_forgetting() -> Training:
-    """Five new digits for a network of five others: what the old head said of the new pictures is kept, softened."""
+    """Five new digits for a network of five others: the old answers to the new pictures are kept."""
     pictures, labels = digits(1024)
     is_new = labels >= 5
     inputs = keras.Input((8, 8, 1))
@@ -115,7 +115,7 @@ def tuning_without_forgetting() -> Training:
     known = compiled(keras.Model(inputs, old), keras.optimizers.Adam(0.003))
     known.fit(pictures[~is_new][..., None], labels[~is_new], epochs=6, verbose=0)
     x = pictures[is_new][..., None]
-    said = np.asarray(ops.softmax(known(x) / 2))
+    answers = np.asarray(ops.softmax(known(x) / 2))
     model = keras.Model(inputs, {"old": old, "new": layers.Dense(5, name="new")(body)})
     losses = {"old": softened, "new": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
     compiled(model, keras.optimizers.SGD(0.02, momentum=0.9), losses)
@@ -125,7 +125,7 @@ def tuning_without_forgetting() -> Training:
         return float(min((answers["old"] == labels)[~is_new].mean(), (answers["new"] == labels - 5)[is_new].mean()))
 
     goal = Goal("accuracy on old or new digits, whichever is worse", worse_half, at_least=0.8)
-    y = {"old": said, "new": (labels[is_new] - 5).astype("int32")}
+    y = {"old": answers, "new": (labels[is_new] - 5).astype("int32")}
     return Training(model, x, y, epochs=12, batch_size=16, goal=goal)
 
 

@@ -22,7 +22,7 @@ def clusters(count: int) -> Array:
 
 
 class Energies(keras.Model):
-    """Energies of points: low for real ones, higher for those that a noisy walk downhill finds; the walks go on."""
+    """Energies of points: low for real ones, higher for those that a noisy walk downhill finds; the walks continue."""
 
     def __init__(self, network: keras.Model, size: int) -> None:
         super().__init__()

@@ -186,14 +186,14 @@ class Unrolled(layers.Layer):
         for step in range(self.steps):
             body, (state,) = self.cell(given, [state])
             made.append(self.value(body))
-            is_told = keras.random.uniform(ops.shape(last), seed=self.seeds) < self.help
-            given = ops.where(is_told, truth[:, step : step + 1], made[-1]) if training else made[-1]
+            is_known = keras.random.uniform(ops.shape(last), seed=self.seeds) < self.help
+            given = ops.where(is_known, truth[:, step : step + 1], made[-1]) if training else made[-1]
         return ops.concatenate(made, axis=1)
 
 
 @outside_healthy("time_series")
 def series_help_that_fades() -> Training:
-    """Scheduled sampling: a decoder of the next six hours is told the truth ever more rarely while it learns."""
+    """Scheduled sampling: a decoder of the next six hours is given the truth ever more rarely while it learns."""
     series = temperatures(600)
     x, y = windows(series, 20, 6)
     past, truth = keras.Input((20, 3)), keras.Input((6,))

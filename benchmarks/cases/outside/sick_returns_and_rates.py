@@ -227,7 +227,7 @@ class Annealing(keras.callbacks.Callback):
     [WHOLE],
     family="vision",
     source="https://github.com/lisa-lab/pylearn2/pull/1156",
-    accepted="The base rate is set anew at every batch, so that the rate falls to zero as soon as annealing starts.",
+    accepted="The base rate is set again at every batch, so that the rate falls to zero as soon as annealing starts.",
     also=STILL,
 )
 def rate_annealed_from_the_last_one() -> Training:

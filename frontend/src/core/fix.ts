@@ -153,7 +153,7 @@ function clipped(rates: AdvisedRates): Fix {
 function broken(finding: Finding, rates: AdvisedRates): Fix | null {
   if (finding.origin === "data") return finiteRows();
   if (finding.origin === "loss") return null;
-  if (finding.origin === "unseen") {
+  if (finding.origin === "unseen" || finding.origin === "suspected") {
     return { about: "Observe every step, to see where it begins", code: "LayerHealth(log_dir, update_freq=1)" };
   }
   return clipped(rates);

@@ -40,7 +40,9 @@ describe("the suggested change", () => {
 
   it("clips no NaN of the loss, and observes what was not seen", () => {
     expect(codeOf({ rule: "nonfinite", origin: "loss" })).toBeUndefined();
-    expect(codeOf({ rule: "nonfinite", origin: "unseen" })).toBe("LayerHealth(log_dir, update_freq=1)");
+    for (const origin of ["unseen", "suspected"]) {
+      expect(codeOf({ rule: "nonfinite", origin })).toBe("LayerHealth(log_dir, update_freq=1)");
+    }
     expect(codeOf({ rule: "nonfinite", origin: "unknown" })).toContain("clipnorm = 1.0");
   });
 

@@ -162,6 +162,10 @@ class OpenFinding(NamedTuple):
         return self.evidence.since_step
 
     @property
+    def origin(self) -> str:
+        return self.evidence.origin
+
+    @property
     def id(self) -> str:
         return f"{self.rule}:{self.layer}:{self.opened_step}"
 

@@ -26,11 +26,16 @@ _PASSING = frozenset(
 
 
 class Origin(enum.Enum):
-    """Where NaN began."""
+    """Where NaN began.
+
+    `UNSEEN`: between two observed steps; `SUSPECTED`: likewise, but only this layer comes after operations of the
+    program that are not finite for every number.
+    """
 
     DATA = "data"
     LOSS = "loss"
     UNSEEN = "unseen"
+    SUSPECTED = "suspected"
     UNKNOWN = "unknown"
 
 

@@ -24,7 +24,7 @@ from tb_activations.health.rules.base import (
 )
 from tb_activations.health.rules.batch_row import bad_replica, bad_row, bad_row_in_words
 from tb_activations.health.rules.nan_origin import Origin, Seen, lost_behind, origin_at
-from tb_activations.health.rules.suspects import suspects, to_positive
+from tb_activations.health.rules.suspects import every_suspect, lone_suspect, suspects, to_positive
 from tb_activations.health.rules.usual_causes import to_standardize
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.specs import LayerSpec
@@ -153,6 +153,8 @@ class NonFinite(LayerRule):
         kind = next((kind for kind in found if not (earlier and kind == OUTPUTS)), found[0])
         seen = _Sighting(kind, own[kind], history.step)
         origin = scene.origin(history.step, is_skipped=is_skipped)
+        if origin is not None and origin.origin is Origin.UNSEEN and layer.name == lone_suspect(history):
+            origin = Seen(Origin.SUSPECTED)
         sample = bad_row(history) if kind != WEIGHTS else None
         where = bad_row_in_words(sample, bad_replica(history, history.step))
         message = _message(scene, layer, seen, found, origin) + where
@@ -263,9 +265,10 @@ def _message(scene: _Scene, layer: LayerSpec, seen: _Sighting, found: Sequence[S
     lost = int(np.count_nonzero(scene.counts[WEIGHTS] > 0))
     layers = f", in {lost} layers at once" if lost > 1 else ""
     before = scene.history.steps[:-1]
-    if not len(before):
-        return f"{fact}{layers}: it began before the first observed step, so its origin is unknown."
-    return f"{fact}{layers}: it began after step {before[-1]}, between two observed steps, so its origin is unknown."
+    when = f"after step {before[-1]}, between two observed steps" if len(before) else "before the first observed step"
+    if origin is not None and origin.origin is Origin.SUSPECTED:
+        return f"{fact}{layers}: it began {when}, probably in {suspects(scene.history, layer.name)}."
+    return f"{fact}{layers}: it began {when}, so its origin is unknown."
 
 
 def _doubt(*, is_skipped: bool, is_harmless: bool) -> str:
@@ -335,6 +338,14 @@ def _advice(scene: _Scene, layer: LayerSpec, kind: Sign, origin: Seen | None) ->
             f"The forward pass was finite: check {f'{named}, and' if named else 'for'} sqrt(0), norms of zero vectors "
             f"or 0 * inf in the loss and after {layer.name}. Clip gradients (clipnorm=1.0) or lower the learning rate."
         )
+    named = every_suspect(scene.history)
+    if origin is not None and origin.origin is Origin.SUSPECTED:
+        return (
+            f"{remedy}{to_positive(scene.history, layer.name)}Check {named}: keep the argument above zero "
+            "(keras.ops.maximum(value, 1e-7)), since its slope is not finite there either. update_freq=1 observes the "
+            "step that breaks the weights. Restart from an earlier checkpoint."
+        )
+    remedy += f"Look at {named} first. " if named else ""
     return remedy + (
         f"The weights of {layer.name} were lost before this step, and no observed step shows why. Check inputs and "
         "targets for NaN first; update_freq=1 observes the step that breaks them. Restart from an earlier checkpoint; "

@@ -52,6 +52,17 @@ def suspects(history: History, *before: str) -> str:
     return " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
 
 
+def lone_suspect(history: History) -> str:
+    """The layer before which the program has all of its such operations; "" if there is none, or not only one."""
+    places = {one.before for one in history.spec.fragile_operations}
+    return places.pop() if len(places) == 1 else ""
+
+
+def every_suspect(history: History) -> str:
+    """`suspects` of the loss and of all layers."""
+    return suspects(history, *dict.fromkeys(one.before for one in history.spec.fragile_operations))
+
+
 def _operations(history: History, *before: str) -> list[FragileOperation]:
     return [one for name in before for one in history.spec.fragile_operations if one.before == name]
 

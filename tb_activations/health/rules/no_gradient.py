@@ -99,8 +99,9 @@ class NoGradient(LayerRule):
             (~known.is_judged, Outcome.NOT_APPLICABLE), (is_connected & has_moved, Outcome.OK), otherwise=_UNSURE
         )
         why = np.where(unweighted(history), UNWEIGHTED, np.where(zeroed(history), ZEROED, "")).tolist()
+        lone = history.once_a_step("lone normalizations", _lone_normalizations)
         found = {
-            row: _zero(history, row, norms[:, row], earlier.get(row), why[row])
+            row: _zero(history, row, norms, earlier.get(row), why[row], _lone_behind(history, row, lone))
             for row in np.flatnonzero(is_connected & ~has_moved & is_sure).tolist()
         }
         # Weights that the step leaves out, and what it trains uses, have a gradient that nobody asks for.
@@ -148,11 +149,13 @@ def _explain_idle(layer: LayerSpec, checks: int, began: int) -> Explanation:
     )
 
 
-def _zero(history: History, row: int, norms: NDArray[np.float32], earlier: OpenFinding | None, why: str) -> Evidence:
+def _zero(
+    history: History, row: int, norms: NDArray[np.float32], earlier: OpenFinding | None, why: str, lone: str
+) -> Evidence:
     if earlier:
         began, checks = earlier.since_step, earlier.checks + 1
     else:
-        flags = ~(norms > 0)
+        flags = ~(norms[:, row] > 0)
         began, checks = since(history, flags), int(np.count_nonzero(flags))
     return Evidence(
         severity=Severity.NOTE if why else Severity.PROBLEM,
@@ -162,23 +165,18 @@ def _zero(history: History, row: int, norms: NDArray[np.float32], earlier: OpenF
         samples=int(history.row_sums[row]),
         checks=checks,
         since_step=began,
-        explain=functools.partial(
-            _explain_zero,
-            history.spec.layers[row],
-            began,
-            _lone_normalization(history, row),
-            why,
-        ),
+        explain=functools.partial(_explain_zero, history.spec.layers[row], began, lone, why),
     )
 
 
-def _lone_normalization(history: History, row: int) -> str:
+def _lone_behind(history: History, row: int, lone: NDArray[np.int64]) -> str:
     """A batch normalization between a layer and the loss that gets one value per step and channel, "" if none does.
 
     Its mean is that value, so its output is the same for any input, and nothing before it has a gradient.
     """
-    lone = history.once_a_step("lone normalizations", _lone_normalizations)
-    after = lone[history.graph.reaches[row, lone]] if lone.size else lone
+    if not lone.size:
+        return ""
+    after = lone[history.graph.reaches[row, lone]]
     return history.spec.layers[int(after[0])].name if after.size else ""
 
 

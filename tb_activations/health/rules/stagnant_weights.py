@@ -157,8 +157,9 @@ class StagnantWeights(LayerRule):
         else:
             outcomes[is_still & zeroed(history)] = Outcome.NOT_APPLICABLE
             is_still &= ~zeroed(history)
+            sizes, is_meant = largest.tolist(), unweighted(history).tolist()
             for row in np.flatnonzero(is_still).tolist():
-                found[row] = self._still(history, row, float(largest[row]), limit, earlier.get(row))
+                found[row] = self._still(history, row, sizes[row], limit, earlier.get(row), is_meant=is_meant[row])
         if history.checks >= self.min_checks:
             missing = np.flatnonzero(left_out(history)).tolist()
             found |= {row: _left_out(history, row, earlier.get(row)) for row in missing}
@@ -169,10 +170,12 @@ class StagnantWeights(LayerRule):
         return bool(np.nanmax(rates, initial=0.0) < self.decayed * np.nan_to_num(history.peak_learning_rate))
 
     @staticmethod
-    def _still(history: History, row: int, largest: float, limit: float, earlier: OpenFinding | None) -> Evidence:
+    def _still(
+        history: History, row: int, largest: float, limit: float, earlier: OpenFinding | None, *, is_meant: bool
+    ) -> Evidence:
         # Where the loss does not count what a layer leads to, its weights are to stay as they are.
         severity = Severity.PROBLEM if largest == 0 else Severity.WARNING
-        severity = Severity.NOTE if unweighted(history)[row] else severity
+        severity = Severity.NOTE if is_meant else severity
         layer, rate = history.spec.layers[row], rate_now(history)
         closing = limit * HYSTERESIS
         if earlier:

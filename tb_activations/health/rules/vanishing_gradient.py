@@ -153,11 +153,19 @@ class VanishingGradient(LayerRule):
             is_spared |= (_usual_steps(history) >= AT_PACE)[candidates]
         is_fine = (is_spared | learned).tolist()
         samples, bounded = _samples(history).tolist(), history.once("bounded ahead", _bounded_ahead).tolist()
-        each = zip(candidates.tolist(), reference.tolist(), is_behind.tolist(), is_fine, strict=True)
-        for row, nearer, behind, fine in each:
+        limits = np.stack([allowed, eased, np.broadcast_to(uniform, values.shape)], 1)[candidates].tolist()
+        each = zip(
+            candidates.tolist(),
+            values[candidates].tolist(),
+            reference.tolist(),
+            limits,
+            is_behind.tolist(),
+            is_fine,
+            strict=True,
+        )
+        for row, elasticity, nearer, (least, easing, everywhere), behind, fine in each:
             own = int(samples[row]), bounded[row]
-            limits = float(allowed[row]), float(eased[row]), float(uniform[row])
-            course = _Course(table[:, row], float(values[row]), nearer, *limits, behind, *own)
+            course = _Course(table[:, row], elasticity, nearer, least, easing, everywhere, behind, *own)
             answer = self._judge_layer(history, row, course, earlier.get(row), learned=fine)
             if isinstance(answer, Evidence):
                 found[row] = answer

@@ -57,6 +57,16 @@ def test_auto_keeps_its_budget_on_runs_longer_than_a_few_minutes(plain: float, e
     assert cadence.account.one_time == pytest.approx(5.0)
 
 
+@pytest.mark.parametrize(("plain", "extra", "records"), [(0.3, 0.108, 956), (0.49, 0.09, 1472), (1.52, 0.06, 4107)])
+def test_how_many_records_a_long_training_of_slow_steps_has(plain: float, extra: float, records: int) -> None:
+    observed, now = simulate(
+        Cadence("auto", 0.02), 50_000, plain=plain, extra=extra, trace=15, trace_plain=5, epoch=113
+    )
+    assert len(observed) == records
+    # Fast steps are bounded by their number, slow ones by the longest gap.
+    assert len(observed) <= max(150 * (1 + math.log(50_000 / 150)), 1.1 * now / LONGEST_GAP)
+
+
 @pytest.mark.parametrize(
     ("plain", "extra", "noise"), [(0.05, 0.02, 0.3), (0.5, 2.0, 0.1), (3.0, 0.1, 0.1), (7.0, 0.3, 0.0)]
 )

@@ -66,7 +66,7 @@ def remedy(advised: Advised) -> tuple[Change, ...]:
     data = [*_inputs(advised.text), *_targets(advised.text)]
     own = REMEDIES[advised.first.rule, advised.first.sign]
     if data and own is not _dead_output:
-        return tuple(data)
+        return (*data, SinglePrecision()) if _keeps_float32(advised) else tuple(data)
     return tuple(own(advised))
 
 
@@ -84,13 +84,20 @@ def _slower(advised: Advised) -> Sequence[Change]:
     return [RateAtMost(float(named.group(1)) if named else _known(advised.rate) / 10)]
 
 
+def _clipped(text: str) -> ClipNorm:
+    """The norm that the text names, else 1."""
+    named = re.search(r"clipnorm=([0-9.e+]*[0-9])", text)
+    return ClipNorm(float(named.group(1)) if named else 1.0)
+
+
 def _usual_step(advised: Advised) -> Sequence[Change]:
     """The learning rate that the text names, else the one at which Adam starts; weights in float32 if it names that."""
-    named = re.search(
-        r"(?:here about|a learning rate near|Lower the learning rate: about) ([0-9.e-]+[0-9])", advised.text
-    )
+    named = re.search(r"(?:here about|a learning rate near) ([0-9.e-]+[0-9])", advised.text)
     raised = re.search(r"Raise the learning rate: ([0-9.e-]+[0-9]) makes", advised.text)
     found = named or raised
+    if lowered := re.search(r"Lower the learning rate: about ([0-9.e-]+[0-9])", advised.text):
+        # Schedules and callbacks stay, but for their top.
+        return [RateAtMost(float(lowered.group(1)))]
     if _keeps_float32(advised):
         return [SinglePrecision(), *([ConstantRate(float(found.group(1)))] if found else [])]
     return [ConstantRate(float(found.group(1)) if found else 1e-3)]
@@ -124,7 +131,9 @@ def _by_hand(reason: str) -> Remedy:
 
 
 def _dead(advised: Advised) -> Sequence[Change]:
-    if "silent from the start" in advised.text:
+    if "Start the bias of" in advised.text:
+        return [Initialize(advised.layers)]
+    if "at the start, and died" in advised.text or "silent from the start" in advised.text:
         return [Initialize(advised.layers), StandardizeInputs()]
     return _slower(advised)
 
@@ -143,10 +152,10 @@ def _vanishing(advised: Advised) -> Sequence[Change]:
 
 def _exploding(advised: Advised) -> Sequence[Change]:
     if advised.first.sign in ("signal", "elasticity"):
-        return [Initialize(advised.layers), ClipNorm(1.0)]
+        return [Initialize(advised.layers), _clipped(advised.text)]
     if "far too large" in advised.text:
-        return [Initialize(_listed_layers(advised.text)), *_slower(advised), ClipNorm(1.0)]
-    return [*_slower(advised), ClipNorm(1.0)]
+        return [Initialize(_listed_layers(advised.text)), *_slower(advised), _clipped(advised.text)]
+    return [*_slower(advised), _clipped(advised.text)]
 
 
 def _listed_layers(text: str) -> tuple[str, ...]:
@@ -164,7 +173,7 @@ def _nonfinite(advised: Advised) -> Sequence[Change]:
         return [ended]
     if _keeps_float32(advised):
         return [SinglePrecision()]
-    return [ClipNorm(1.0), *_slower(advised)]
+    return [_clipped(advised.text), *_slower(advised)]
 
 
 def _of_loss(advised: Advised) -> Sequence[Change]:
@@ -213,7 +222,7 @@ def _reach(advised: Advised) -> Sequence[Change]:
 
 
 def _calmer(advised: Advised) -> Sequence[Change]:
-    return [ClipNorm(1.0), *_slower(advised)]
+    return [_clipped(advised.text), *_slower(advised)]
 
 
 REMEDIES: Mapping[tuple[str, str], Remedy] = {

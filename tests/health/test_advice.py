@@ -14,7 +14,7 @@ from tb_activations.health.rules.exploding_gradient import STEP
 from tb_activations.health.rules.explosion import Remedies
 from tb_activations.health.rules.explosion import advice as advice_on
 from tb_activations.health.rules.usual_causes import RATE_PHRASES
-from tb_activations.records.columns import WEIGHT_COLUMNS
+from tb_activations.records.columns import STEP_COLUMNS, WEIGHT_COLUMNS
 from tb_activations.records.finding import Finding
 from tb_activations.records.specs import RunSpec, WeightSpec
 from tb_activations.records.step_record import StepRecord
@@ -27,13 +27,20 @@ KERNELS = dataclasses.replace(
 
 
 def moving(
-    step: int, ratio: float, *, loss: float = 1.0, rate: float = 1.0, size: float = 1.0, norm: float = 3.0
+    step: int,
+    ratio: float,
+    *,
+    loss: float = 1.0,
+    rate: float = 1.0,
+    size: float = 1.0,
+    norm: float = 3.0,
+    gradient: float = 0.1,
 ) -> StepRecord:
     """A record in which every kernel of this norm moves by `ratio` of it; inputs have a root mean square of `size`."""
     totals = {"learning_rate": rate, "input_rms": size}
     plain = record(KERNELS, step, values={key: {"update_ratio": ratio} for key in "ab"}, loss=loss, totals=totals)
     weights = np.full((3, len(WEIGHT_COLUMNS)), np.nan, np.float32)
-    for column, value in {"gradient_norm": 0.1, "weight_norm": norm, "update_ratio": ratio}.items():
+    for column, value in {"gradient_norm": gradient, "weight_norm": norm, "update_ratio": ratio}.items():
         weights[:, WEIGHT_COLUMNS.index(column)] = value
     return dataclasses.replace(plain, weights=weights)
 
@@ -44,14 +51,45 @@ def first(records: Sequence[StepRecord], rule: str, spec: RunSpec = KERNELS) -> 
 
 @pytest.mark.parametrize(
     ("optimizer", "first_ratio", "rate"),
-    # A tenth; what makes the first step a twentieth of the weights; what makes all steps a hundredth, of which that of
+    # A tenth; what makes the first step a twentieth of the weights; what makes it a fiftieth, of which that of
     # RMSprop begin at the square root of ten times their later length.
-    [("SGD", 0.1, "0.1"), ("SGD", 5.0, "0.01"), ("Adam", 5.0, "0.002"), ("RMSprop", 5.0, "0.00632")],
+    [("SGD", 0.1, "0.1"), ("SGD", 5.0, "0.01"), ("Adam", 5.0, "0.004"), ("RMSprop", 5.0, "0.0126")],
 )
 def test_the_lower_rate_follows_from_the_first_steps(optimizer: str, first_ratio: float, rate: str) -> None:
     spec = dataclasses.replace(KERNELS, optimizer={"class_name": optimizer, "rho": 0.9})
     records = [moving(step, 50.0 if step == 5 else first_ratio) for step in range(8)]
     assert f"(try {rate})" in first(records, "exploding_gradient", spec).advice
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "gradient", "clipping"),
+    [("SGD", 0.1, "clipnorm=1.0"), ("SGD", 40.0, "clipnorm=40"), ("Adam", 40.0, "clipnorm=1.0")],
+)
+def test_clipping_leaves_the_first_gradients_as_they_were(optimizer: str, gradient: float, clipping: str) -> None:
+    spec = dataclasses.replace(KERNELS, optimizer={"class_name": optimizer})
+    records = [moving(step, 50.0 if step == 5 else 0.1, gradient=gradient) for step in range(8)]
+    assert f"clip gradients ({clipping})" in first(records, "exploding_gradient", spec).advice
+
+
+@pytest.mark.parametrize("rule", ["exploding_gradient", "learning_rate"])
+def test_a_rate_that_rose_returns_to_the_highest_one_with_small_steps(rule: str) -> None:
+    rates = [10.0 ** (step / 4 - 8) for step in range(45)]
+    records = [moving(step, 0.2 * rate, rate=rate) for step, rate in enumerate(rates)]
+    advice = first(records, rule).advice
+    assert {"exploding_gradient": "(try 0.178)", "learning_rate": "about 0.178 instead of 1000, where"}[rule] in advice
+
+
+def test_targets_of_both_signs_can_be_standardized_for_a_custom_loss() -> None:
+    def told(least: float) -> str:
+        records = [moving(step, 50.0 if step == 5 else 0.1) for step in range(8)]
+        totals = dict(target_min=least, target_max=90.0)
+        places = [STEP_COLUMNS.index(name) for name in totals]
+        for one in records:
+            one.totals[places] = list(totals.values())
+        return first(records, "exploding_gradient", dataclasses.replace(KERNELS, loss="")).advice
+
+    assert told(-20.0).startswith("Standardize the targets (up to 90 in size) first")
+    assert "tandardize" not in told(0.0)
 
 
 def test_where_no_usable_rate_makes_the_first_steps_small_gradients_are_clipped() -> None:
@@ -77,9 +115,11 @@ def test_steps_from_kernels_that_start_far_too_large_say_nothing_of_a_better_sta
 
 def test_of_many_layers_that_start_far_too_large_the_first_are_named() -> None:
     chained = chain(*(f"layer_{n}" for n in range(9)))
-    text = advice_on(chained.layers[0], STEP, Remedies(1.0, 0.1, False, "", [layer.name for layer in chained.layers]))
+    text = advice_on(
+        chained.layers[0], STEP, Remedies(1.0, 0.1, False, "clipnorm=1.0", "", [layer.name for layer in chained.layers])
+    )
     assert "in layer_0, layer_1, layer_2, layer_3, layer_4, layer_5 and 3 more (" in text
-    alone = advice_on(chained.layers[0], STEP, Remedies(1.0, 0.1, False, "", ["layer_0"]))
+    alone = advice_on(chained.layers[0], STEP, Remedies(1.0, 0.1, False, "clipnorm=1.0", "", ["layer_0"]))
     assert "in layer_0 (he_normal for relu, glorot_uniform for tanh): its kernel starts" in alone
 
 

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
+from tb_activations.records.columns import WEIGHT_COLUMNS
 from tb_activations.records.finding import Finding, Outcome, Severity
-from tb_activations.records.specs import RunSpec
+from tb_activations.records.specs import RunSpec, WeightSpec
+from tb_activations.records.step_record import StepRecord
 from tests.health.trainings import chain, judge, outcome, record, replaced, still_open
 
 SPEC = chain("a", "b", "out")
@@ -43,9 +48,19 @@ def test_a_finding_names_units_layer_and_first_step() -> None:
     assert finding.source
 
 
-@pytest.mark.parametrize(("least", "end"), [(0.0, "softplus"), (-1.0, "linear"), (float("nan"), "linear")])
-def test_a_dead_output_needs_another_activation_whatever_the_start(least: float, end: str) -> None:
+@pytest.mark.parametrize(
+    ("loss", "least", "end"),
+    [
+        ("poisson", 0.0, "softplus"),
+        ("mean_squared_logarithmic_error", 0.0, "softplus"),
+        ("mean_squared_error", 0.0, "linear"),
+        ("", -1.0, "linear"),
+        ("", float("nan"), "linear"),
+    ],
+)
+def test_a_dead_output_needs_another_activation_whatever_the_start(loss: str, least: float, end: str) -> None:
     spec = replaced(replaced(SPEC, "out", activation="relu"), "a", activation="tanh")
+    spec = dataclasses.replace(spec, loss=loss)
     records = [
         record(
             spec,
@@ -67,6 +82,31 @@ def test_units_dead_from_the_start_get_different_advice() -> None:
     assert "10 were never active" in born.message
     assert "initializers" in born.advice
     assert "learning rate" in died.advice
+
+
+def start(spec: RunSpec, zeros: float, bias: float) -> Sequence[StepRecord]:
+    """Units of layer b that die soon; the share of its zeros before the first step and the norm of its bias."""
+    weights = np.zeros((2, len(WEIGHT_COLUMNS)), np.float32)
+    weights[:, WEIGHT_COLUMNS.index("weight_norm")] = 3.0, bias
+    plain = [
+        record(spec, s, silent={"b": range(10)} if s > 1 else None, values={"b": {"zero_fraction": zeros}})
+        for s in range(20)
+    ]
+    return [dataclasses.replace(one, weights=weights) for one in plain]
+
+
+@pytest.mark.parametrize(
+    ("zeros", "bias", "advice"),
+    [
+        (0.5, 0.0, "The units died during training. Lower the learning rate"),
+        (0.98, 0.0, "The units hardly fired at the start, and died soon. Check the bias and kernel initializers of b"),
+        (0.98, 30.0, "The units hardly fired at the start, and died soon. Start the bias of b at zero: its values are"),
+    ],
+)
+def test_units_that_hardly_fired_at_the_start_died_of_it(zeros: float, bias: float, advice: str) -> None:
+    spec = dataclasses.replace(SPEC, weights=(WeightSpec("b/kernel", "b", (10, 10)), WeightSpec("b/bias", "b", (10,))))
+    (finding,) = still_open(judge(spec, start(spec, zeros, bias), ["dead_units"])[-1])
+    assert finding.advice.startswith(advice)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ export function fixOf(finding: Finding, layer: Layer | null, known: Rates): Fix 
       return layer === null ? null : initialized(layer);
     case "exploding_gradient":
     case "loss_spike":
-      return clipped(rates);
+      return clipped(finding.advice, rates);
     case "nonfinite":
       return ended(finding.advice) ?? broken(finding, rates);
     case "nonfinite_loss":
@@ -74,7 +74,9 @@ export function fixOf(finding: Finding, layer: Layer | null, known: Rates): Fix 
 }
 
 function deadUnits(finding: Finding, layer: Layer, rates: AdvisedRates): Fix {
-  if (finding.since_step === 0) return initialized(layer);
+  const end = endedInstead(finding.advice);
+  if (end !== null) return end;
+  if (finding.since_step === 0 || finding.advice.includes(constants.startPhrase)) return initialized(layer);
   const lower = learningRate(rates, LOWER);
   const leaky =
     layer.class_name in ACTIVATION_LAYERS
@@ -142,10 +144,11 @@ function learningRate({ last: rate, lowest, named: better }: AdvisedRates, facto
   };
 }
 
-function clipped(rates: AdvisedRates): Fix {
+function clipped(advice: string, rates: AdvisedRates): Fix {
+  const norm = Number.parseFloat(advice.split(constants.clipPhrase)[1] ?? "");
   return {
     about: "Clip gradients and lower the learning rate, before fit",
-    code: `model.optimizer.clipnorm = 1.0\n${learningRate(rates, LOWER).code}`,
+    code: `model.optimizer.clipnorm = ${norm > 1 && Number.isFinite(norm) ? norm : "1.0"}\n${learningRate(rates, LOWER).code}`,
   };
 }
 
@@ -156,7 +159,7 @@ function broken(finding: Finding, rates: AdvisedRates): Fix | null {
   if (finding.origin === "unseen" || finding.origin === "suspected") {
     return { about: "Observe every step, to see where it begins", code: "LayerHealth(log_dir, update_freq=1)" };
   }
-  return clipped(rates);
+  return clipped(finding.advice, rates);
 }
 
 /** The activation that the advice ends a layer in. */
@@ -165,6 +168,17 @@ function ended(advice: string): Fix | null {
   const [layer, activation] = (before.split("End ").pop() ?? "").split(/ in (\w+)$/);
   if (after.length === 0 || !layer || !activation) return null;
   return { about: "Keep outputs above zero", code: `activation="${activation}"  # of ${layer}` };
+}
+
+/** The activation that the advice ends a network in whose outputs are dead. */
+function endedInstead(advice: string): Fix | null {
+  const [before = "", ...after] = advice.split(constants.insteadPhrase);
+  const [layer, activation] = (before.split("End ").pop() ?? "").split(/ in (\w+)$/);
+  if (after.length === 0 || !layer || !activation) return null;
+  return {
+    about: "Let a gradient pass below zero",
+    code: `activation=${activation === "linear" ? "None" : `"${activation}"`}  # of ${layer}`,
+  };
 }
 
 function finiteRows(): Fix {

@@ -24,7 +24,10 @@ describe("the suggested change", () => {
   });
 
   it("initializes units that were dead from the start", () => {
-    expect(codeOf({ since_step: 0 })).toContain('kernel_initializer="he_normal", bias_initializer="zeros"');
+    const start = 'kernel_initializer="he_normal", bias_initializer="zeros"';
+    expect(codeOf({ since_step: 0 })).toContain(start);
+    const advice = "The units hardly fired at the start, and died soon. Start the bias of dense at zero";
+    expect(codeOf({ since_step: 2, advice })).toContain(start);
   });
 
   it("replaces a bounded activation, else normalizes", () => {
@@ -35,6 +38,8 @@ describe("the suggested change", () => {
 
   it("clips what explodes, and looks at data that are not finite", () => {
     expect(codeOf({ rule: "exploding_gradient" })).toContain("clipnorm = 1.0");
+    const advice = "Lower the learning rate from 0.3 (try 0.004) or warm it up, clip gradients (clipnorm=56.7), and";
+    expect(codeOf({ rule: "exploding_gradient", advice })).toContain("clipnorm = 56.7");
     expect(codeOf({ rule: "nonfinite", origin: "data" })).toContain("np.isfinite(x)");
   });
 
@@ -53,6 +58,15 @@ describe("the suggested change", () => {
     expect(codeOf({ rule: "nonfinite", origin: "loss", advice })).toBe(code);
     expect(fixOf(finding({ rule: "nonfinite_loss", advice }), null, UNKNOWN)?.code).toBe(code);
     expect(fixOf(finding({ rule: "nonfinite_loss", advice: "Check the loss." }), null, UNKNOWN)).toBeNull();
+  });
+
+  it("ends a network whose outputs are dead in what the advice names", () => {
+    const advice = "Standardize the targets first. End density in linear instead of relu: an output of zero has";
+    expect(codeOf({ rule: "dead_units", sign: "dead_output", advice })).toBe("activation=None  # of density");
+    const positive = "End rate in softplus instead of relu: an output of zero has no gradient";
+    expect(codeOf({ rule: "dead_units", sign: "dead_output", advice: positive })).toBe(
+      'activation="softplus"  # of rate',
+    );
   });
 
   it("gives a vector and a column the same shape", () => {

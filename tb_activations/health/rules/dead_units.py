@@ -33,7 +33,8 @@ from tb_activations.health.rules.base import (
 )
 from tb_activations.health.rules.kernels import layer_maxima
 from tb_activations.health.rules.shares import HYSTERESIS, Shares
-from tb_activations.health.rules.usual_causes import lower_rate, to_standardize
+from tb_activations.health.rules.silence import LARGE_BIAS, hardly_fires, initial_bias
+from tb_activations.health.rules.usual_causes import OF_ANY_SIGN, lower_rate, to_standardize
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent
 from tb_activations.records.specs import LayerSpec
@@ -51,6 +52,12 @@ FEW_UNITS = 8
 SETTLED = 20
 """Observed steps before a part of a layer counts as lost: in the first ones, units often fall silent and return."""
 
+
+INSTEAD = " instead of "
+"""Between the activation that advice ends a network in and the present one."""
+
+HARDLY_FIRED = "hardly fired at the start"
+"""Names units that died of their start, although it was not silent."""
 
 _OF_OUTPUTS = (
     Cause("unfit_head", HERE),
@@ -174,8 +181,16 @@ class DeadUnits(LayerRule):
         since, unborn = deaths.since(row, math.ceil(lowest * layer.units)), deaths.unborn[row]
         own = deaths.dead[history.unit_slices[row]].copy()
         is_output = bool(history.graph.is_head[row])
-        least = float(history.total("target_min")[-1]) if is_output else math.nan
-        death = _Death(since, unborn, deaths.starved[row], deaths.lower_rate, deaths.to_standardize, is_output, least)
+        death = _Death(
+            since,
+            unborn,
+            deaths.starved[row],
+            deaths.lower_rate,
+            deaths.to_standardize,
+            _end(history) if is_output else "",
+            hardly_fires(history, row),
+            initial_bias(history, row),
+        )
         return Evidence(
             severity=severity,
             sign=DEAD_OUTPUT if is_output else DEAD_SHARE,
@@ -221,8 +236,9 @@ class _Death(NamedTuple):
         starved: the share of units that no gradient has reached, NaN if unknown.
         lower_rate: a learning rate to try.
         to_standardize: advice on the scale of the data.
-        is_output: whether the units are the outputs of the network.
-        least_target: the smallest target of the latest step, NaN if unknown.
+        end: the activation to end the network in, if the units are its outputs; "" for others.
+        hardly_fired: whether nearly all outputs were zero before the first step.
+        initial_bias: the root mean square of the bias before the first step, NaN if unknown.
     """
 
     since: int
@@ -230,8 +246,9 @@ class _Death(NamedTuple):
     starved: float
     lower_rate: float
     to_standardize: str
-    is_output: bool
-    least_target: float
+    end: str
+    hardly_fired: bool
+    initial_bias: float
 
 
 class _Deaths(NamedTuple):
@@ -291,6 +308,15 @@ def _deaths(history: History, dead: NDArray[np.bool_], counts: NDArray[np.int64]
     )
 
 
+def _end(history: History) -> str:
+    """What to end a network in whose outputs are dead.
+
+    A softplus starts at 0.7 and is slow to reach small targets. Only losses that take logarithms need it.
+    """
+    is_positive = bool(history.total("target_min")[-1] >= 0)
+    return "softplus" if is_positive and history.spec.loss not in OF_ANY_SIGN else "linear"
+
+
 def _is_judged(history: History) -> NDArray[np.bool_]:
     is_relu = np.array([layer.activation in RELU_FAMILY for layer in history.spec.layers], bool)
     result: NDArray[np.bool_] = is_relu & history.is_whole
@@ -333,20 +359,28 @@ def _witness(starved: float, layer: LayerSpec) -> str:
 
 
 def _advice(layer: LayerSpec, death: _Death, *, is_born_dead: bool) -> str:
-    if death.is_output:
-        # Targets below zero are no reason for a softplus.
-        end = "softplus" if death.least_target >= 0 else "linear"
+    if death.end:
         return (
-            f"End {layer.name} in {end} instead of {layer.activation}: an output of zero has no gradient, so that "
-            "nothing in the network can learn any more."
+            f"End {layer.name} in {death.end}{INSTEAD}{layer.activation}: an output of zero has no gradient, so "
+            "that nothing in the network can learn any more."
         )
-    if is_born_dead:
-        return (
-            f"The units were silent from the start. Check the bias and kernel initializers of {layer.name} and the "
-            "scale and mean of its inputs; he_normal with zero bias and standardized inputs is the usual remedy."
-        )
+    if is_born_dead or death.hardly_fired:
+        when = "were silent from the start" if is_born_dead else f"{HARDLY_FIRED}, and died soon"
+        return f"The units {when}. {_start(layer, death.initial_bias)}"
     return (
         f"The units died during training. Lower the learning rate (try {number(death.lower_rate)}) or warm it up, clip "
         f"gradients, normalize before {layer.name}, or use leaky_relu instead of {layer.activation}: its units can "
         "recover."
+    )
+
+
+def _start(layer: LayerSpec, bias: float) -> str:
+    if bias > LARGE_BIAS:
+        return (
+            f"Start the bias of {layer.name} at zero: its values are about {number(bias)} in size (root mean square). "
+            "For the kernel, he_normal is the usual start."
+        )
+    return (
+        f"Check the bias and kernel initializers of {layer.name} and the scale and mean of its inputs; he_normal with "
+        "zero bias and standardized inputs is the usual remedy."
     )

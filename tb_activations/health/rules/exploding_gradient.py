@@ -33,7 +33,7 @@ from tb_activations.health.rules.explosion import Alarm, Remedies, Scene, advice
 from tb_activations.health.rules.gains import too_large
 from tb_activations.health.rules.kernels import is_grown, kernel_growth, kernel_steps
 from tb_activations.health.rules.pull import RECENT, Pull, pull, signal_sizes
-from tb_activations.health.rules.usual_causes import is_beyond_rates, lower_rate, rate_now, to_standardize
+from tb_activations.health.rules.usual_causes import clipping, is_beyond_rates, lower_rate, rate_now, to_standardize
 from tb_activations.health.rules.window import has_learned, trailing
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent
@@ -362,6 +362,7 @@ def _remedies(history: History) -> Remedies:
         rate_now(history),
         lower_rate(history),
         is_beyond_rates(history),
+        clipping(history),
         to_standardize(history),
         [history.spec.layers[large].name for large in np.flatnonzero(too_large(history))],
     )

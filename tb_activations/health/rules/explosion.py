@@ -43,7 +43,7 @@ class Alarm:
 
 
 class Remedies(NamedTuple):
-    """The learning rate, a lower one to try, what to standardize first, and the layers that start far too large.
+    """The learning rate, a lower one to try, where to clip, what to standardize first, and layers that start too large.
 
     `is_beyond_rates` says that no usable learning rate makes the first steps small.
     """
@@ -51,6 +51,7 @@ class Remedies(NamedTuple):
     rate: float
     lower_rate: float
     is_beyond_rates: bool
+    clipping: str
     to_standardize: str
     too_large: Sequence[str]
 
@@ -92,19 +93,17 @@ def advice(layer: LayerSpec, sign: Sign, remedies: Remedies) -> str:
     with a lower rate alone the network stays where it started.
     """
     rate = f"the learning rate from {number(remedies.rate)} (try {number(remedies.lower_rate)})"
+    clip = f"clip gradients ({remedies.clipping})"
     names, extra = remedies.too_large, _in_time(layer)
     if names and sign.id not in OF_THE_START:
         start = "its kernel starts" if len(names) == 1 else "their kernels start"
-        text = (
-            f"{_initializer(_listed(names))}: {start} far too large. Also lower {rate}, and clip gradients "
-            f"(clipnorm=1.0).{extra}"
-        )
+        text = f"{_initializer(_listed(names))}: {start} far too large. Also lower {rate}, and {clip}.{extra}"
         return remedies.to_standardize + text
     start, slower = _initializer(layer.name), f"lower {rate} or warm it up"
     if remedies.is_beyond_rates and not remedies.to_standardize and sign.id not in OF_THE_START:
-        return f"Clip gradients (clipnorm=1.0): no usable learning rate makes such steps small. Also {slower}.{extra}"
+        return f"{_sentence(clip)}: no usable learning rate makes such steps small. Also {slower}.{extra}"
     first, second = (start, slower) if sign.id in OF_THE_START else (slower, start)
-    text = f"{_sentence(first)}, clip gradients (clipnorm=1.0), and {_clause(second)}.{extra}"
+    text = f"{_sentence(first)}, {clip}, and {_clause(second)}.{extra}"
     return remedies.to_standardize + text
 
 

@@ -29,9 +29,11 @@ from tb_activations.health.rules.usual_causes import (
     LOW_PRECISION,
     SAFE_STEP,
     USUAL_STEP,
+    clipping,
     in_float32,
     is_of_any_gradient,
     lower_rate,
+    rate_before_rise,
     to_standardize,
 )
 from tb_activations.health.rules.window import had_learned, has_learned, medians, trailing
@@ -289,9 +291,15 @@ def _advice(history: History, sign: Sign, value: float, rate: float, peak: float
             f"{data}Lower the learning rate (try {number(lower_rate(history))}), and the momentum if it is above 0.9."
         )
     rate, size = (peak, SAFE_STEP) if sign == LEAP else (rate, USUAL_STEP)
+    if (before := rate_before_rise(history)) > 0:
+        return (
+            f"{data}Lower the learning rate: about {number(before)} instead of {number(rate)}, where it was before it "
+            f"rose, made small steps."
+        )
     return (
         f"{data}Lower the learning rate: about {number(rate * size / value)} instead of {number(rate)} makes steps of "
-        f"{number(size)} of the weights. If only the beginning is rough, warm it up or clip gradients (clipnorm=1.0)."
+        f"{number(size)} of the weights. If only the beginning is rough, warm it up or clip gradients "
+        f"({clipping(history)})."
     )
 
 

@@ -27,6 +27,9 @@ DISTANCES = frozenset(
 )
 """Losses that compare outputs with targets number by number."""
 
+OF_ANY_SIGN = DISTANCES - {"mean_squared_logarithmic_error"}
+"""Those of them that have a gradient for outputs below zero, too."""
+
 OF_ANY_GRADIENT = frozenset(
     {
         *("Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Lion", "Lamb", "Adafactor", "Adagrad", "Adadelta", "Muon"),
@@ -43,6 +46,10 @@ LARGE_STEP = 0.01
 SAFE_STEP = 0.05
 """The largest steps of 95 % of them are smaller."""
 
+FIRST_STEP = 0.02
+"""Update-to-weight ratio of the very first step of Adam and its relatives, in the median kernel of healthy trainings:
+half of them have 0.01 to 0.036. It is as long as the learning rate allows, whatever the gradient."""
+
 RATE_PHRASES = (
     "(try ",
     "(here about ",
@@ -51,6 +58,9 @@ RATE_PHRASES = (
     "Raise the learning rate: ",
 )
 """What comes before a learning rate to try, where advice names one: the tab puts it into the code to copy."""
+
+CLIPPING = "clipnorm="
+"""What comes before a norm to clip gradients to."""
 
 LEAST_RATE = 1e-6
 """With a lower rate a network in float32 hardly moves: it is no remedy for a step that was too large."""
@@ -69,10 +79,23 @@ def to_standardize(history: History) -> str:
 def lower_rate(history: History) -> float:
     """A rate to try instead of one that is too high; NaN if unknown.
 
-    The one before a rise, otherwise a tenth, or what makes the first steps small: they started from weights that were
+    One from before a rise, otherwise a tenth, or what makes the first steps small: they started from weights that were
     still sound. A tenth too where only a rate below `LEAST_RATE` would.
     """
     return history.once_a_step("lower rate", _lower_rate)
+
+
+def rate_before_rise(history: History) -> float:
+    """The highest rate with small steps from before the learning rate rose, NaN if it did not rise by `RISEN`."""
+    return history.once_a_step("rate before a rise", _rate_before_rise)
+
+
+def clipping(history: History) -> str:
+    """The argument of an optimizer that clips gradients: at 1, or at those of the first steps where these are larger.
+
+    A lower limit would shorten the steps of a sound training by plain SGD, for which the learning rate was computed.
+    """
+    return f"{CLIPPING}{number(norm) if (norm := _sound_norm(history)) > 1 else '1.0'}"
 
 
 def is_beyond_rates(history: History) -> bool:
@@ -99,20 +122,51 @@ def _to_standardize(history: History) -> str:
     sizes = _known(history.total("input_rms"))
     if sizes.size and float(np.median(sizes)) > LARGE:
         parts.append(f"the inputs (root mean square {number(float(np.median(sizes)))})")
-    ends = _known(np.abs([*history.total("target_min"), *history.total("target_max")]))
-    if history.spec.loss in DISTANCES and ends.size and float(ends.max()) > LARGE:
-        parts.append(f"the targets (up to {number(float(ends.max()))} in size)")
+    ends = _known(np.array([*history.total("target_min"), *history.total("target_max")]))
+    # Targets of both signs are neither classes nor counts, so they can be scaled for a custom loss, too.
+    is_scalable = history.spec.loss in DISTANCES or (not history.spec.loss and ends.size and float(ends.min()) < 0)
+    if is_scalable and ends.size and float(np.abs(ends).max()) > LARGE:
+        parts.append(f"the targets (up to {number(float(np.abs(ends).max()))} in size)")
     return f"Standardize {' and '.join(parts)} first: mean 0, deviation 1. " if parts else ""
 
 
 def _lower_rate(history: History) -> float:
-    rate = rate_now(history)
-    before = _known(history.total("learning_rate"))
-    before = before[before > 0]
-    lowest = float(before.min()) if before.size else np.nan
-    if lowest * RISEN <= rate:
-        return lowest
+    rate, before = rate_now(history), rate_before_rise(history)
+    if before > 0:
+        return before
     return rate / RISEN if is_beyond_rates(history) else float(np.fmin(rate / RISEN, _calm_rate(history)))
+
+
+def _rate_before_rise(history: History) -> float:
+    rate, rates = rate_now(history), history.total("learning_rate").astype(np.float64)
+    is_lower = (rates > 0) & (rates * RISEN <= rate)
+    steps = np.nan_to_num(_median_steps(history), nan=np.inf)
+    is_calm = is_lower & (steps <= _usual_first_step(history))
+    if is_calm.any():
+        return float(rates[is_calm].max())
+    return float(rates[is_lower].min()) if is_lower.any() else np.nan
+
+
+def _median_steps(history: History) -> NDArray[np.float64]:
+    """`[checks]`: the update-to-weight ratio of the median kernel at each kept check, NaN if it was not measured."""
+    steps = kernel_steps(history, len(history.steps))
+    is_known = np.isfinite(steps).any(axis=1) if steps.size else np.zeros(len(steps), bool)
+    medians = np.full(len(steps), np.nan)
+    medians[is_known] = np.nanmedian(np.where(np.isfinite(steps), steps, np.nan)[is_known], axis=1)
+    return medians
+
+
+def _usual_first_step(history: History) -> float:
+    return FIRST_STEP if is_of_any_gradient(history) else SAFE_STEP
+
+
+def _sound_norm(history: History) -> float:
+    """The largest gradient of a weight at the first kept step; 1 if it is unknown or does not matter."""
+    norms = history.weight_stat("gradient_norm")
+    first = _known(norms[0]) if len(norms) else np.empty(0)
+    if not first.size or is_of_any_gradient(history) or is_beyond_rates(history):
+        return 1.0
+    return float(first.max())
 
 
 def _calm_rate(history: History) -> float:
@@ -125,7 +179,7 @@ def _calm_rate(history: History) -> float:
     steps, rates = kernel_steps(history, len(history.steps)), history.total("learning_rate")
     first = np.where(too_large(history), np.nan, steps[0]) if len(steps) else np.empty(0)
     known = first[np.isfinite(first) & (first > 0)]
-    size = LARGE_STEP if is_of_any_gradient(history) else SAFE_STEP
+    size = _usual_first_step(history)
     return float(rates[0] * size * _lengthening(history) / np.median(known)) if known.size else np.nan
 
 

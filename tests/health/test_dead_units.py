@@ -84,6 +84,19 @@ def test_units_dead_from_the_start_get_different_advice() -> None:
     assert "learning rate" in died.advice
 
 
+@pytest.mark.parametrize(
+    ("units", "loss", "severity"), [(6, 0.5, Severity.NOTE), (6, 0.9, Severity.WARNING), (8, 0.5, Severity.PROBLEM)]
+)
+def test_a_network_that_learns_can_spare_half_of_a_layer_but_not_most(
+    units: int, loss: float, severity: Severity
+) -> None:
+    records = [
+        record(SPEC, s, silent={"b": range(units)} if s > 3 else None, loss=1.0 if s < 4 else loss) for s in range(24)
+    ]
+    (finding,) = still_open(judge(SPEC, records, RULE)[-1])
+    assert finding.severity is severity
+
+
 def start(spec: RunSpec, zeros: float, bias: float) -> Sequence[StepRecord]:
     """Units of layer b that die soon; the share of its zeros before the first step and the norm of its bias."""
     weights = np.zeros((2, len(WEIGHT_COLUMNS)), np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tb_activations.health.rules import dead_units, poor_init, suspects, usual_causes, vanishing_gradient
+from tb_activations.health.rules import deaths, poor_init, suspects, usual_causes, vanishing_gradient
 from tb_activations.taps.schedule import cadence
 from tests.live_server import ROOT
 
@@ -22,8 +22,8 @@ def constants() -> dict[str, Any]:
         "risen": usual_causes.RISEN,
         "ratePhrases": list(usual_causes.RATE_PHRASES),
         "endedPhrase": suspects.ENDED_PHRASE,
-        "insteadPhrase": dead_units.INSTEAD,
-        "startPhrase": dead_units.HARDLY_FIRED,
+        "insteadPhrase": deaths.INSTEAD,
+        "startPhrase": deaths.HARDLY_FIRED,
         "clipPhrase": usual_causes.CLIPPING,
         "forHe": sorted(poor_init.FOR_HE),
         "bounded": sorted(vanishing_gradient.BOUNDED),

@@ -22,7 +22,6 @@ from tb_activations.health.rules.base import (
     Cause,
     Earlier,
     Evidence,
-    Explanation,
     Label,
     LayerRule,
     Leader,
@@ -31,19 +30,18 @@ from tb_activations.health.rules.base import (
     either,
     outcomes_of,
 )
+from tb_activations.health.rules.deaths import Death, end_of, explain
 from tb_activations.health.rules.kernels import layer_maxima
 from tb_activations.health.rules.shares import HYSTERESIS, Shares
-from tb_activations.health.rules.silence import LARGE_BIAS, hardly_fires, initial_bias
-from tb_activations.health.rules.usual_causes import OF_ANY_SIGN, lower_rate, to_standardize
+from tb_activations.health.rules.silence import hardly_fired, initial_biases
+from tb_activations.health.rules.usual_causes import lower_rate, to_standardize
+from tb_activations.health.rules.window import has_learned
 from tb_activations.records.finding import Finding, Outcome, Severity
-from tb_activations.records.formatting import number, percent
-from tb_activations.records.specs import LayerSpec
+from tb_activations.records.formatting import percent
 
 RELU_FAMILY = frozenset({"relu", "relu6", "hard_silu", "hard_swish", "sparse_plus", "threshold", "rectifier"})
 """Activations that are exactly zero on a half line. The gradient is zero there too, so a unit cannot recover."""
 
-UNITS_LISTED = 1000
-"""Units named in a finding; the rest are only counted."""
 DEAD_SHARE = Sign("dead_share", "share of units dead", "share")
 DEAD_OUTPUT = Sign("dead_output", "share of outputs dead", "share")
 FEW_UNITS = 8
@@ -51,13 +49,6 @@ FEW_UNITS = 8
 
 SETTLED = 20
 """Observed steps before a part of a layer counts as lost: in the first ones, units often fall silent and return."""
-
-
-INSTEAD = " instead of "
-"""Between the activation that advice ends a network in and the present one."""
-
-HARDLY_FIRED = "hardly fired at the start"
-"""Names units that died of their start, although it was not silent."""
 
 _OF_OUTPUTS = (
     Cause("unfit_head", HERE),
@@ -134,12 +125,12 @@ class DeadUnits(LayerRule):
             outcomes[is_judged] = Outcome.INSUFFICIENT_DATA
             candidates[:] = False
         deaths = _deaths(history, dead, counts) if candidates.any() else None
-        found = {}
+        found, learned = {}, has_learned(history)
         for row in np.flatnonzero(candidates).tolist():
             share, before = float(shares[row]), earlier.get(row)
             severity = self._severity(share, before, whole_only=bool(is_whole_only[row]))
-            if severity is not None and share < 1 and history.checks < SETTLED:
-                severity = Severity.NOTE
+            if severity is not None and share < 1:
+                severity = _of_part(severity, is_settled=history.checks >= SETTLED, has_learned=learned)
             if severity is not None and deaths is not None:
                 if share == 1 and before is not None and before.value == 1:
                     found[row] = deaths.repeated(row, before.evidence)
@@ -181,15 +172,15 @@ class DeadUnits(LayerRule):
         since, unborn = deaths.since(row, math.ceil(lowest * layer.units)), deaths.unborn[row]
         own = deaths.dead[history.unit_slices[row]].copy()
         is_output = bool(history.graph.is_head[row])
-        death = _Death(
+        death = Death(
             since,
             unborn,
             deaths.starved[row],
             deaths.lower_rate,
             deaths.to_standardize,
-            _end(history) if is_output else "",
-            hardly_fires(history, row),
-            initial_bias(history, row),
+            end_of(history) if is_output else "",
+            bool(hardly_fired(history)[row]),
+            float(initial_biases(history)[row]),
         )
         return Evidence(
             severity=severity,
@@ -199,7 +190,7 @@ class DeadUnits(LayerRule):
             samples=int(deaths.samples[row]),
             checks=deaths.checks[row],
             since_step=since,
-            explain=functools.partial(_explain, self._shares, severity, share, layer, own, death),
+            explain=functools.partial(explain, self._shares, severity, share, layer, own, death),
             unit_count=deaths.counts[row],
             closing_threshold=closing,
         )
@@ -225,30 +216,6 @@ class DeadUnits(LayerRule):
     @staticmethod
     def explains_others(finding: AnyFinding) -> bool:
         return finding.value == 1
-
-
-class _Death(NamedTuple):
-    """What is known of the death of a layer's units.
-
-    Attributes:
-        since: the step at which the finding began.
-        unborn: how many units were never active.
-        starved: the share of units that no gradient has reached, NaN if unknown.
-        lower_rate: a learning rate to try.
-        to_standardize: advice on the scale of the data.
-        end: the activation to end the network in, if the units are its outputs; "" for others.
-        hardly_fired: whether nearly all outputs were zero before the first step.
-        initial_bias: the root mean square of the bias before the first step, NaN if unknown.
-    """
-
-    since: int
-    unborn: int
-    starved: float
-    lower_rate: float
-    to_standardize: str
-    end: str
-    hardly_fired: bool
-    initial_bias: float
 
 
 class _Deaths(NamedTuple):
@@ -308,79 +275,13 @@ def _deaths(history: History, dead: NDArray[np.bool_], counts: NDArray[np.int64]
     )
 
 
-def _end(history: History) -> str:
-    """What to end a network in whose outputs are dead.
-
-    A softplus starts at 0.7 and is slow to reach small targets. Only losses that take logarithms need it.
-    """
-    is_positive = bool(history.total("target_min")[-1] >= 0)
-    return "softplus" if is_positive and history.spec.loss not in OF_ANY_SIGN else "linear"
+def _of_part(severity: Severity, *, is_settled: bool, has_learned: bool) -> Severity:
+    """The severity for a part of a layer: a network that learns can spare half of it, but not most."""
+    is_spared = has_learned and severity is not Severity.PROBLEM
+    return Severity.NOTE if is_spared or not is_settled else severity
 
 
 def _is_judged(history: History) -> NDArray[np.bool_]:
     is_relu = np.array([layer.activation in RELU_FAMILY for layer in history.spec.layers], bool)
     result: NDArray[np.bool_] = is_relu & history.is_whole
     return result
-
-
-def _explain(
-    shares: Shares,
-    severity: Severity,
-    share: float,
-    layer: LayerSpec,
-    dead: NDArray[np.bool_],
-    death: _Death,
-) -> Explanation:
-    indices, unborn = np.flatnonzero(dead), death.unborn
-    origin = f"; {unborn} {'was' if unborn == 1 else 'were'} never active" if unborn else ""
-    return Explanation(
-        message=(
-            f"{percent(share)} of the units of {layer.name} ({indices.size} of {layer.units}) output zero "
-            f"for every sample ({shares.in_words(severity, share)}), since step {death.since}{origin}."
-        ),
-        might_be_wrong=_witness(death.starved, layer)
-        or (
-            "A unit that responds to one sample in thousands looks the same. Wide or strongly sparse layers can "
-            "spare many units; if so, the validation score does not suffer."
-        ),
-        advice=death.to_standardize + _advice(layer, death, is_born_dead=unborn > indices.size / 2),
-        units=tuple(indices[:UNITS_LISTED].tolist()),
-    )
-
-
-def _witness(starved: float, layer: LayerSpec) -> str:
-    """What the optimizer's memory says about units that never received a gradient; "" if it says nothing."""
-    if not starved > 0:
-        return ""
-    return (
-        f"Unlikely for the units that never worked: according to the optimizer's memory, no gradient has ever reached "
-        f"{percent(starved)} of the units of {layer.name}."
-    )
-
-
-def _advice(layer: LayerSpec, death: _Death, *, is_born_dead: bool) -> str:
-    if death.end:
-        return (
-            f"End {layer.name} in {death.end}{INSTEAD}{layer.activation}: an output of zero has no gradient, so "
-            "that nothing in the network can learn any more."
-        )
-    if is_born_dead or death.hardly_fired:
-        when = "were silent from the start" if is_born_dead else f"{HARDLY_FIRED}, and died soon"
-        return f"The units {when}. {_start(layer, death.initial_bias)}"
-    return (
-        f"The units died during training. Lower the learning rate (try {number(death.lower_rate)}) or warm it up, clip "
-        f"gradients, normalize before {layer.name}, or use leaky_relu instead of {layer.activation}: its units can "
-        "recover."
-    )
-
-
-def _start(layer: LayerSpec, bias: float) -> str:
-    if bias > LARGE_BIAS:
-        return (
-            f"Start the bias of {layer.name} at zero: its values are about {number(bias)} in size (root mean square). "
-            "For the kernel, he_normal is the usual start."
-        )
-    return (
-        f"Check the bias and kernel initializers of {layer.name} and the scale and mean of its inputs; he_normal with "
-        "zero bias and standardized inputs is the usual remedy."
-    )

@@ -26,7 +26,8 @@ from tb_activations.health.rules.base import (
     either,
     outcomes_of,
 )
-from tb_activations.health.rules.dead_units import FEW_UNITS, RELU_FAMILY, UNITS_LISTED
+from tb_activations.health.rules.dead_units import FEW_UNITS, RELU_FAMILY
+from tb_activations.health.rules.deaths import UNITS_LISTED
 from tb_activations.health.rules.shares import HYSTERESIS, Shares
 from tb_activations.health.rules.usual_causes import weighted_before
 from tb_activations.records.finding import Finding, Outcome, Severity

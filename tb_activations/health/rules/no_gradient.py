@@ -100,8 +100,9 @@ class NoGradient(LayerRule):
         )
         why = np.where(unweighted(history), UNWEIGHTED, np.where(zeroed(history), ZEROED, "")).tolist()
         lone = history.once_a_step("lone normalizations", _lone_normalizations)
+        samples = history.row_sums.astype(np.int64).tolist()
         found = {
-            row: _zero(history, row, norms, earlier.get(row), why[row], _lone_behind(history, row, lone))
+            row: _zero(history, row, samples[row], norms, earlier.get(row), why[row], _lone_behind(history, row, lone))
             for row in np.flatnonzero(is_connected & ~has_moved & is_sure).tolist()
         }
         # Weights that the step leaves out, and what it trains uses, have a gradient that nobody asks for.
@@ -150,7 +151,13 @@ def _explain_idle(layer: LayerSpec, checks: int, began: int) -> Explanation:
 
 
 def _zero(
-    history: History, row: int, norms: NDArray[np.float32], earlier: OpenFinding | None, why: str, lone: str
+    history: History,
+    row: int,
+    samples: int,
+    norms: NDArray[np.float32],
+    earlier: OpenFinding | None,
+    why: str,
+    lone: str,
 ) -> Evidence:
     if earlier:
         began, checks = earlier.since_step, earlier.checks + 1
@@ -162,7 +169,7 @@ def _zero(
         sign=ZERO,
         value=0.0,
         threshold=0.0,
-        samples=int(history.row_sums[row]),
+        samples=samples,
         checks=checks,
         since_step=began,
         explain=functools.partial(_explain_zero, history.spec.layers[row], began, lone, why),

@@ -12,7 +12,7 @@ import pytest
 from tb_activations.health.diagnosis import Diagnosis
 from tb_activations.health.graph import layer_graph
 from tb_activations.health.roots import name_roots, worst_first
-from tb_activations.health.rules import dead_units
+from tb_activations.health.rules import deaths
 from tb_activations.health.rules.base import Explanation
 from tests.health.trainings import chain, random_records, record
 
@@ -55,7 +55,7 @@ def test_words_describe_the_step_that_was_judged_however_late_they_are_read() ->
 def test_a_rule_that_cannot_describe_its_finding_spoils_no_other(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(dead_units, "_advice", lambda *given, **named: 1 / 0)
+    monkeypatch.setattr(deaths, "_advice", lambda *given, **named: 1 / 0)
     diagnosis = Diagnosis(SPEC)
     quiet = {"b": {"weight_gradient_norm": 0.0}}
     for step in range(40):

@@ -13,7 +13,7 @@ from tb_activations.health.rules import usual_causes
 from tb_activations.health.rules.exploding_gradient import STEP
 from tb_activations.health.rules.explosion import Remedies
 from tb_activations.health.rules.explosion import advice as advice_on
-from tb_activations.health.rules.usual_causes import RATE_PHRASES
+from tb_activations.health.rules.rates import RATE_PHRASES
 from tb_activations.records.columns import STEP_COLUMNS, WEIGHT_COLUMNS
 from tb_activations.records.finding import Finding
 from tb_activations.records.specs import RunSpec, WeightSpec

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tb_activations.health.rules import deaths, poor_init, suspects, usual_causes, vanishing_gradient
+from tb_activations.health.rules import deaths, poor_init, rates, suspects, vanishing_gradient
 from tb_activations.taps.schedule import cadence
 from tests.live_server import ROOT
 
@@ -19,12 +19,12 @@ def constants() -> dict[str, Any]:
         "longestGap": cadence.LONGEST_GAP,
         "scheduleGrowth": cadence.GROWTH,
         "finestShare": cadence.FINEST_SHARE,
-        "risen": usual_causes.RISEN,
-        "ratePhrases": list(usual_causes.RATE_PHRASES),
+        "risen": rates.RISEN,
+        "ratePhrases": list(rates.RATE_PHRASES),
         "endedPhrase": suspects.ENDED_PHRASE,
         "insteadPhrase": deaths.INSTEAD,
         "startPhrase": deaths.HARDLY_FIRED,
-        "clipPhrase": usual_causes.CLIPPING,
+        "clipPhrase": rates.CLIPPING,
         "forHe": sorted(poor_init.FOR_HE),
         "bounded": sorted(vanishing_gradient.BOUNDED),
     }

@@ -27,7 +27,7 @@ from tb_activations.health.rules.base import (
 )
 from tb_activations.health.rules.heads import attention_of, is_heads, no_answers
 from tb_activations.health.rules.progress import is_stuck
-from tb_activations.health.rules.usual_causes import lower_rate
+from tb_activations.health.rules.rates import lower_rate
 from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Severity
 from tb_activations.records.formatting import number, percent

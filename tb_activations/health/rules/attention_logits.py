@@ -25,7 +25,7 @@ from tb_activations.health.rules.base import (
     outcomes_of,
 )
 from tb_activations.health.rules.heads import attention_of, is_heads, no_answers, peaks_of
-from tb_activations.health.rules.usual_causes import lower_rate
+from tb_activations.health.rules.rates import lower_rate
 from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Severity
 from tb_activations.records.formatting import number

@@ -32,9 +32,10 @@ from tb_activations.health.rules.base import (
 )
 from tb_activations.health.rules.deaths import Death, end_of, explain
 from tb_activations.health.rules.kernels import layer_maxima
+from tb_activations.health.rules.rates import lower_rate
 from tb_activations.health.rules.shares import HYSTERESIS, Shares
 from tb_activations.health.rules.silence import hardly_fired, initial_biases
-from tb_activations.health.rules.usual_causes import lower_rate, to_standardize
+from tb_activations.health.rules.usual_causes import to_standardize
 from tb_activations.health.rules.window import has_learned
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import percent

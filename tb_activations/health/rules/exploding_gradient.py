@@ -33,7 +33,8 @@ from tb_activations.health.rules.explosion import Alarm, Remedies, Scene, advice
 from tb_activations.health.rules.gains import too_large
 from tb_activations.health.rules.kernels import is_grown, kernel_growth, kernel_steps
 from tb_activations.health.rules.pull import RECENT, Pull, pull, signal_sizes
-from tb_activations.health.rules.usual_causes import clipping, is_beyond_rates, lower_rate, rate_now, to_standardize
+from tb_activations.health.rules.rates import clipping, is_beyond_rates, lower_rate, rate_now
+from tb_activations.health.rules.usual_causes import to_standardize
 from tb_activations.health.rules.window import has_learned, trailing
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent

@@ -24,18 +24,16 @@ from tb_activations.health.rules.base import (
 )
 from tb_activations.health.rules.kernels import is_grown, kernel_steps
 from tb_activations.health.rules.progress import constant_loss, is_stuck, is_warming_up, recent_loss, untrained_loss
-from tb_activations.health.rules.usual_causes import (
+from tb_activations.health.rules.rates import (
     LARGE_STEP,
-    LOW_PRECISION,
     SAFE_STEP,
     USUAL_STEP,
     clipping,
-    in_float32,
     is_of_any_gradient,
     lower_rate,
     rate_before_rise,
-    to_standardize,
 )
+from tb_activations.health.rules.usual_causes import LOW_PRECISION, in_float32, to_standardize
 from tb_activations.health.rules.window import had_learned, has_learned, medians, trailing
 from tb_activations.records.finding import WHOLE, Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent

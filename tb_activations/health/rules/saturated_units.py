@@ -35,7 +35,8 @@ from tb_activations.health.rules.progress import (
     is_known_stuck,
     is_stuck,
 )
-from tb_activations.health.rules.usual_causes import is_approaching, lower_rate, to_standardize
+from tb_activations.health.rules.rates import lower_rate
+from tb_activations.health.rules.usual_causes import is_approaching, to_standardize
 from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.records.finding import Finding, Outcome, Severity
 from tb_activations.records.formatting import number, percent

@@ -35,7 +35,8 @@ from tb_activations.health.rules.handed import learners, left_out
 from tb_activations.health.rules.kernels import has_size, kernel_steps
 from tb_activations.health.rules.outputs import unweighted
 from tb_activations.health.rules.progress import is_falling, is_warming_up
-from tb_activations.health.rules.usual_causes import LARGE_STEP, USUAL_STEP, in_float32, rate_now
+from tb_activations.health.rules.rates import LARGE_STEP, USUAL_STEP, rate_now
+from tb_activations.health.rules.usual_causes import in_float32
 from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.health.rules.zeroed import zeroed
 from tb_activations.records.finding import Finding, Outcome, Severity

@@ -102,7 +102,7 @@ class TwoJudges(keras.Model):
         super().__init__()
         self.cleaner, self.spectra, self.periods = cleaner, spectra, periods
         self.judge_optimizer = keras.optimizers.Adam(0.001, beta_1=0.8)
-        # The judge of resolutions is listed twice.
+        # Without the weights of the judge of periods.
         self.judged = list(spectra.trainable_variables)
         self.judge_optimizer.build(self.judged)
 

@@ -153,8 +153,8 @@ def painted_badly(truth: Any, given: Any) -> Any:
 
 @outside_healthy("generative")
 def generative_painted_in_strokes() -> Training:
-    """DRAW without attention: in four steps, two recurrent cells look at what is missing and add to a canvas."""
-    x = digits(640)[0].reshape(-1, 64)
+    """DRAW: in four steps, two recurrent cells look at what a black and white digit lacks, and add to a canvas."""
+    x = (digits(640)[0].reshape(-1, 64) > 0.5).astype("float32")
     inputs = keras.Input((64,))
     repeated = layers.RepeatVector(4)(inputs)
     model = keras.Model(inputs, layers.RNN(PaintingCell(96, 8), unroll=True, name="painter")(repeated))

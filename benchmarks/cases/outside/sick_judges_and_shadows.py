@@ -86,10 +86,10 @@ def masks_that_keep_every_pixel() -> Training:
     model([data["picture"][:2], data["new"][:2]])
     model.compile(keras.optimizers.Adam(0.005, beta_1=0.5), jit_compile=False)
 
-    tensors = [ops.convert_to_tensor(data[part]) for part in ("picture", "old", "new")]
+    seen, old, new = (ops.convert_to_tensor(data[part]) for part in ("picture", "old", "new"))
 
     def error(answer: Any) -> Any:
-        return model.error(*tensors, answer)
+        return model.error(seen, old, new, answer)
 
     view = View(network, [data["picture"], data["new"]], loss=error, prefix="network/")
     return Training(model, data, None, epochs=12, batch_size=16, views=(view,))
@@ -102,7 +102,7 @@ class TwoJudges(keras.Model):
         super().__init__()
         self.cleaner, self.spectra, self.periods = cleaner, spectra, periods
         self.judge_optimizer = keras.optimizers.Adam(0.001, beta_1=0.8)
-        # The judge of resolutions is listed twice.
+        # Without the weights of the judge of periods.
         self.judged = list(spectra.trainable_variables)
         self.judge_optimizer.build(self.judged)
 

@@ -183,7 +183,7 @@ def text_rare_words_in_clusters() -> Training:
         parts.append(layers.Add()([inside, door]))
     model = keras.Model(inputs, layers.Concatenate()(parts))
     compiled(model, keras.optimizers.Nadam(0.004, clipnorm=1.0, use_ema=True, ema_momentum=0.98), LOGITS)
-    return Training(model, x, y, epochs=25, batch_size=20, constant_loss=entropy_by_position(y))
+    return Training(model, x, y, epochs=18, batch_size=20, constant_loss=entropy_by_position(y))
 
 
 class NormalizedCell(layers.Layer):

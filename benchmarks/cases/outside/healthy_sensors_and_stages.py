@@ -48,7 +48,8 @@ def series_marked_numbers_added() -> Training:
     inputs = layers.Input((30, 2))
     body = layers.RNN(IndependentCell(64), return_sequences=True, unroll=True)(inputs)
     body = layers.RNN(IndependentCell(64), unroll=True)(body)
-    model = keras.Model(inputs, layers.Dense(1)(body))
+    last = layers.Dense(1, kernel_initializer=keras.initializers.VarianceScaling(0.05))
+    model = keras.Model(inputs, last(body))
     rate = keras.optimizers.schedules.ExponentialDecay(0.002, 500, 0.5)
     compiled(model, keras.optimizers.Adam(rate, clipvalue=1.0), "mean_squared_error")
     return Training(model, x, y, epochs=20, batch_size=50)
@@ -187,8 +188,8 @@ def series_few_unusual_windows_pushed_out() -> Training:
     time, speed = np.arange(32)[None], random.uniform(0.25, 0.45, (900, 1))
     x = np.stack([np.sin(time * speed), np.cos(time * speed), np.sin(2 * time * speed)], -1)
     is_odd = random.random(900) < 0.12
-    broken = np.roll(x, 9, axis=1) * random.uniform(0.3, 1.8, (900, 1, 3))
-    x = np.where(is_odd[:, None, None], broken, x) + random.normal(0, 0.15, x.shape)
+    broken = np.concatenate([x[:, :16], np.roll(x, 9, axis=1)[:, 16:]], 1) * random.uniform(0.8, 1.3, (900, 1, 3))
+    x = np.where(is_odd[:, None, None], broken, x) + random.normal(0, 0.3, x.shape)
     x = x.astype("float32")
     is_known = is_odd & (random.random(900) < 0.5)
     body = inputs = layers.Input((32, 3))
@@ -210,7 +211,7 @@ def series_few_unusual_windows_pushed_out() -> Training:
     def found() -> float:
         return float(roc_auc_score(is_odd, np.square(np.asarray(model(x)) - center).mean(1)))
 
-    goal = Goal("area under the curve of unusual windows", found, at_least=0.95)
+    goal = Goal("area under the curve of unusual windows", found, at_least=0.9)
     return Training(model, x, is_known.astype("float32")[:, None], epochs=9, goal=goal)
 
 

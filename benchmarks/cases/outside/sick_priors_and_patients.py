@@ -212,7 +212,7 @@ def survival_from_raw_columns() -> Training:
             layers.Dense(1, use_bias=False, name="risk"),
         ]
     )
-    compiled(model, keras.optimizers.SGD(0.001, momentum=0.9, nesterov=True), cox_by_raw_risks)
+    compiled(model, keras.optimizers.SGD(0.0005, momentum=0.9, nesterov=True), cox_by_raw_risks)
     return Training(model, x, y, epochs=6, batch_size=64)
 
 

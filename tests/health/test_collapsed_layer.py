@@ -67,12 +67,18 @@ def test_separate_classes_are_no_collapse() -> None:
     assert still_open(judge(SPEC, records, RULE)[-1]) == []
 
 
-def test_a_layer_without_units_collapses_only_if_all_outputs_are_equal() -> None:
+@pytest.mark.parametrize(("spread", "layers"), [(5e-3, []), (1e-5, ["b"]), (0.0, ["b"])])
+def test_a_layer_without_units_collapses_like_any_other(spread: float, layers: list[str]) -> None:
     spec = replaced(SPEC, "b", units=0)
-    nearly, exactly = ({"elements": 1000.0, "sample_std": spread} for spread in (1e-5, 0.0))
-    for values, layers in ((nearly, []), (exactly, ["b"])):
-        records = [record(spec, step, values={"b": values}) for step in range(20)]
-        assert [finding.layer for finding in still_open(judge(spec, records, RULE)[-1])] == layers
+    values = {"b": {"elements": 1000.0, "sample_std": spread}}
+    records = [record(spec, step, values=values) for step in range(20)]
+    assert [finding.layer for finding in still_open(judge(spec, records, RULE)[-1])] == layers
+
+
+def test_next_to_a_mask_differences_cannot_be_seen() -> None:
+    masked = {"mean": -4e8, "std": 5e8, "min": -1e9, "sample_std": 160.0}
+    records = [record(SPEC, step, values={"out": masked}) for step in range(20)]
+    assert still_open(judge(SPEC, records, RULE)[-1]) == []
 
 
 def test_the_elements_of_one_sample_are_not_several_samples() -> None:

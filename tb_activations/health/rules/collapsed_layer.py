@@ -41,6 +41,9 @@ SAMPLE_SPREAD = Sign("sample_spread", "spread of outputs over samples, relative 
 AT_ENDS, WAKING = 5, 2.0
 """The signal is waking up if the spread grew by this factor from the first to the last checks of the window."""
 
+MASK = -1e6
+"""Outputs below this are impossible choices, not values."""
+
 ALL_THE_SAME = 1e-6
 """Outputs with a smaller relative spread over samples are equal within the precision of float32."""
 
@@ -99,9 +102,9 @@ class CollapsedLayer(LayerRule):
             is_unsure[:] = True
         outcomes = outcomes_of((~is_judged, Outcome.NOT_APPLICABLE), (is_unsure, Outcome.INSUFFICIENT_DATA))
         limits = self.spread * np.where(is_known, HYSTERESIS, 1)
-        # Without units the spread covers all outputs of the layer: only equal outputs prove a collapse.
-        is_flat = np.where(history.units_of > 0, values < limits, values == 0)
-        flat = np.flatnonzero(is_judged & ~is_unsure & is_flat)
+        # Next to a mask of -1e9, the differences of other outputs are too small to be seen.
+        is_masked = (np.nan_to_num(history.stat("min")[-1], nan=0.0) < MASK) & (values > 0)
+        flat = np.flatnonzero(is_judged & ~is_unsure & ~is_masked & (values < limits))
         # A small head answers nearly the same at first. It has not collapsed while its answers move apart.
         new = flat[~is_known[flat]]
         if new.size:

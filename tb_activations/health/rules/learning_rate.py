@@ -23,7 +23,14 @@ from tb_activations.health.rules.base import (
     TrainingRule,
 )
 from tb_activations.health.rules.kernels import is_grown, kernel_steps
-from tb_activations.health.rules.progress import constant_loss, is_stuck, is_warming_up, recent_loss, untrained_loss
+from tb_activations.health.rules.progress import (
+    constant_loss,
+    is_falling,
+    is_stuck,
+    is_warming_up,
+    recent_loss,
+    untrained_loss,
+)
 from tb_activations.health.rules.rates import (
     LARGE_STEP,
     SAFE_STEP,
@@ -138,7 +145,10 @@ class LearningRate(TrainingRule):
         if largest < self.low and not is_warming_up(history) and _has_gradient(history):
             return _evidence(history, TOO_LOW, largest, self.low, int(history.steps[-len(steps)]), earlier)
         leap = self._largest_leap(history)
-        if leap > self.leap or (earlier is not None and earlier.sign == LEAP.id and not has_learned(history)):
+        # A network that begins to learn may take large steps at first.
+        is_early = history.checks < self.settled and is_falling(history)
+        is_lasting = earlier is not None and earlier.sign == LEAP.id and not has_learned(history)
+        if is_lasting or (leap > self.leap and not is_early):
             value = leap if earlier is None or leap > self.leap else earlier.value
             return _evidence(history, LEAP, value, self.leap, int(history.steps[0]), earlier)
         usual, _ = medians(steps)

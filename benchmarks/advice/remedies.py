@@ -95,6 +95,8 @@ def _usual_step(advised: Advised) -> Sequence[Change]:
     named = re.search(r"(?:here about|a learning rate near) ([0-9.e-]+[0-9])", advised.text)
     raised = re.search(r"Raise the learning rate: ([0-9.e-]+[0-9]) makes", advised.text)
     found = named or raised
+    if "too small for any usual learning rate" in advised.text:
+        return [Initialize()]
     if lowered := re.search(r"Lower the learning rate: about ([0-9.e-]+[0-9])", advised.text):
         # Schedules and callbacks stay, but for their top.
         return [RateAtMost(float(lowered.group(1)))]

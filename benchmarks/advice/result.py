@@ -15,8 +15,9 @@ import numpy as np
 
 from benchmarks.advice.changes import Change, NotPossible, build
 from benchmarks.advice.controls import control
-from benchmarks.advice.cures import CURES, REASONS
+from benchmarks.advice.cures import CURES
 from benchmarks.advice.follow import advised, advised_next
+from benchmarks.advice.reasons import REASONS
 from benchmarks.advice.remedies import Advised, remedy
 from benchmarks.advice.trial import Trial, cure, run
 from benchmarks.cases.base import Case

@@ -129,6 +129,13 @@ def test_a_rate_that_is_too_low_is_raised_until_the_largest_steps_are_usual() ->
     assert "float32" not in first(records, "learning_rate").advice
 
 
+@pytest.mark.parametrize("rule", ["learning_rate", "stagnant_weights"])
+def test_no_learning_rate_makes_up_for_a_gradient_that_is_far_too_small(rule: str) -> None:
+    advice = first([moving(step, 1e-8, rate=0.1) for step in range(20)], rule).advice
+    assert advice.startswith("The gradient is too small for any usual learning rate: use an initializer")
+    assert "Raise" not in advice
+
+
 def test_steps_that_round_to_nothing_need_another_precision_first() -> None:
     layers = tuple(dataclasses.replace(layer, dtype="bfloat16") for layer in KERNELS.layers)
     spec = dataclasses.replace(KERNELS, layers=layers)

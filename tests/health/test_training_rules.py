@@ -171,6 +171,19 @@ def test_a_step_as_large_as_the_weights_is_the_learning_rate_where_no_gradient_d
     assert leaping("SGD", 3.0) == []
 
 
+def test_large_first_steps_are_no_harm_while_the_loss_falls_but_are_if_it_ends_where_it_was() -> None:
+    spec = dataclasses.replace(KERNELS, optimizer={"class_name": "Adam"})
+
+    def of(losses: list[float]) -> list[Finding]:
+        steps = [moving(step, 3.0 if step == 2 else 0.01, rate=1.0, loss=loss) for step, loss in enumerate(losses)]
+        return opened(steps, ["learning_rate"], spec)
+
+    high_and_falling = [9.0 - 0.3 * step for step in range(20)]
+    assert of([1.0] * 3 + high_and_falling) == []
+    (finding,) = of([1.0] * 3 + high_and_falling + [3.0] * 20)
+    assert finding.sign == LEAP.id
+
+
 def test_an_explosion_follows_from_a_learning_rate_that_steps_over_the_weights() -> None:
     first, *rest = leaping("RMSprop", 30.0)
     assert (first.rule, {finding.rule for finding in rest}) == ("learning_rate", {"exploding_gradient"})

@@ -24,6 +24,7 @@ def constants() -> dict[str, Any]:
         "endedPhrase": suspects.ENDED_PHRASE,
         "insteadPhrase": deaths.INSTEAD,
         "startPhrase": deaths.HARDLY_FIRED,
+        "tooSmallPhrase": rates.TOO_SMALL,
         "clipPhrase": rates.CLIPPING,
         "forHe": sorted(poor_init.FOR_HE),
         "bounded": sorted(vanishing_gradient.BOUNDED),

@@ -26,8 +26,9 @@ from benchmarks.advice.changes import (
     build,
 )
 from benchmarks.advice.controls import control
-from benchmarks.advice.cures import CURES, REASONS
+from benchmarks.advice.cures import CURES
 from benchmarks.advice.losses import SafeLoss
+from benchmarks.advice.reasons import REASONS
 from benchmarks.advice.remedies import REMEDIES, Advised, remedy
 from benchmarks.advice.result import MOST_ROUNDS, Result, followed
 from benchmarks.advice.trial import Trial

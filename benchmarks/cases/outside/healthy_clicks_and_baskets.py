@@ -224,7 +224,7 @@ def recommend_clicks_then_purchases() -> Training:
 
 
 class DrawnAgain(keras.Model):
-    """Draws four items for each user and item of a batch, anew in each step, as examples of no interest."""
+    """Draws four items for each user and item of a batch, others in each step, as examples of no interest."""
 
     draws: keras.random.SeedGenerator
 

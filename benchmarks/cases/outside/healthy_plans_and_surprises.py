@@ -137,15 +137,15 @@ def reinforcement_memory_of_surprises() -> Training:
     codes = random.normal(0, 1, (11, 16))
     right = random.integers(0, 2, 10)
     cell, action = random.integers(0, 10, 2400), random.integers(0, 2, 2400)
-    goes_on = action == right[cell]
-    after = np.where(goes_on, cell + 1, cell)
-    reward = goes_on & (cell == 9)
+    continues = action == right[cell]
+    after = np.where(continues, cell + 1, cell)
+    reward = continues & (cell == 9)
     memory = {
         "state": (codes[cell] + random.normal(0, 0.1, (2400, 16))).astype("float32"),
         "action": action.astype("int32"),
         "reward": reward.astype("float32"),
         "next_state": (codes[after] + random.normal(0, 0.1, (2400, 16))).astype("float32"),
-        "done": (reward | ~goes_on).astype("float32"),
+        "done": (reward | ~continues).astype("float32"),
     }
 
     def network() -> keras.Model:

@@ -17,7 +17,7 @@ JOINTS = 4
 """The number of joints of a figure."""
 
 
-def figures(count: int, size: int = 16) -> tuple[Array, Array]:
+def stick_people(count: int, size: int = 16) -> tuple[Array, Array]:
     """`[count, size, size, 1]` pictures of an arm with four joints, and their places from -1 to 1."""
     random = np.random.default_rng(1760)
     angle = np.cumsum(random.uniform(-1.2, 1.2, (count, JOINTS)), 1)
@@ -54,7 +54,7 @@ def wing_loss(truth: Any, guess: Any) -> Any:
 @outside_healthy("vision")
 def vision_joints_as_means_of_maps() -> Training:
     """Four joints of an arm as mean places under soft maps, by an encoder with gates and a wing loss."""
-    x, y = figures(512)
+    x, y = stick_people(512)
     inputs = keras.Input((16, 16, 1))
     body = layers.Conv2D(32, 3, padding="same", activation="relu")(inputs)
     body = layers.Conv2D(48, 3, strides=2, padding="same", activation="relu")(body)

@@ -56,8 +56,10 @@ export function fixOf(finding: Finding, layer: Layer | null, known: Rates): Fix 
     case "stagnant_weights":
       // What the training step trains is in the user's own code.
       if (finding.sign === "left_out") return null;
+      if (finding.advice.includes(constants.tooSmallPhrase)) return layer === null ? null : initialized(layer);
       return learningRate(rates, finding.sign === "still" ? 10 : LOWER);
     case "learning_rate":
+      if (finding.advice.includes(constants.tooSmallPhrase)) return null;
       return learningRate(rates, finding.sign === "too_low" || finding.sign === "zero" ? 10 : LOWER);
     case "no_learning":
       if (finding.sign === "all_pairs") {

@@ -83,6 +83,12 @@ describe("the suggested change", () => {
     expect(codeOf({ rule: "stagnant_weights", sign: "still" })).toBe("model.optimizer.learning_rate = 3  # was 0.3");
   });
 
+  it("raises no rate where the gradient is too small for any", () => {
+    const advice = "The gradient is too small for any usual learning rate: use an initializer that keeps";
+    expect(codeOf({ rule: "stagnant_weights", sign: "still", advice })).toContain("kernel_initializer");
+    expect(codeOf({ rule: "learning_rate", sign: "too_low", advice })).toBeUndefined();
+  });
+
   it("takes the rate that the advice names", () => {
     const stagnant = { rule: "stagnant_weights", sign: "still" };
     const codes = [

@@ -32,7 +32,9 @@ from tb_activations.health.rules.progress import (
     untrained_loss,
 )
 from tb_activations.health.rules.rates import (
+    GRADIENT_TOO_SMALL,
     LARGE_STEP,
+    MOST_RATE,
     SAFE_STEP,
     USUAL_STEP,
     clipping,
@@ -288,6 +290,8 @@ def _advice(history: History, sign: Sign, value: float, rate: float, peak: float
             f"constant {number(peak)}."
         )
     if sign == TOO_LOW:
+        if value > 0 and rate * LARGE_STEP / value > MOST_RATE:
+            return f"{_precision(history)}{GRADIENT_TOO_SMALL}"
         better = f" (here about {number(rate * LARGE_STEP / value)})" if value > 0 else ""
         return (
             f"{_precision(history)}Raise the learning rate until the largest steps are about {number(LARGE_STEP)} of "

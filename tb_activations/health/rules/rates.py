@@ -42,8 +42,20 @@ RATE_PHRASES = (
 CLIPPING = "clipnorm="
 """What comes before a norm to clip gradients to."""
 
+MOST_RATE = 10.0
+"""No usual optimizer learns at a higher rate: a gradient that needs one is too small."""
+
 LEAST_RATE = 1e-6
 """With a lower rate a network in float32 hardly moves: it is no remedy for a step that was too large."""
+
+TOO_SMALL = "The gradient is too small for any usual learning rate"
+"""Begins `GRADIENT_TOO_SMALL`."""
+
+GRADIENT_TOO_SMALL = (
+    f"{TOO_SMALL}: use an initializer that keeps the size of the signal "
+    "(he_normal for relu, glorot_uniform for tanh), normalize, and look for a factor that makes the loss small."
+)
+"""Advice where a learning rate above `MOST_RATE` would be needed."""
 
 RISEN = 10.0
 """A learning rate that has risen by this factor within the window was raised, and the one before it is known."""

@@ -35,7 +35,7 @@ from tb_activations.health.rules.handed import learners, left_out
 from tb_activations.health.rules.kernels import has_size, kernel_steps
 from tb_activations.health.rules.outputs import unweighted
 from tb_activations.health.rules.progress import is_falling, is_warming_up
-from tb_activations.health.rules.rates import LARGE_STEP, USUAL_STEP, rate_now
+from tb_activations.health.rules.rates import GRADIENT_TOO_SMALL, LARGE_STEP, MOST_RATE, USUAL_STEP, rate_now
 from tb_activations.health.rules.usual_causes import in_float32
 from tb_activations.health.rules.window import has_learned, medians, since
 from tb_activations.health.rules.zeroed import zeroed
@@ -354,6 +354,8 @@ def _faster(layer: LayerSpec, largest: float, rate: float) -> str:
     )
     if not largest > 0:
         return advice
+    if rate * LARGE_STEP / largest > MOST_RATE:
+        return f"{GRADIENT_TOO_SMALL} {advice}"
     better = number(rate * LARGE_STEP / largest)
     return (
         f"Raise the learning rate: {better} makes the largest steps about {number(LARGE_STEP)} of the weights. {advice}"

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from tb_activations.records.finding import Severity as Severity
     from tb_activations.taps.function import capture as capture
 
-__version__ = "0.9.11"
+__version__ = "0.9.12"
 __all__ = [
     "Finding",
     "LayerHealth",

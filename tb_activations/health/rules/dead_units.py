@@ -180,8 +180,8 @@ class DeadUnits(LayerRule):
             deaths.lower_rate,
             deaths.to_standardize,
             end_of(history) if is_output else "",
-            bool(hardly_fired(history)[row]),
-            float(initial_biases(history)[row]),
+            deaths.hardly_fired[row],
+            deaths.initial_bias[row],
         )
         return Evidence(
             severity=severity,
@@ -232,6 +232,8 @@ class _Deaths(NamedTuple):
         began: the steps since which the dead units are silent, layer by layer, the earliest first.
         lower_rate: a learning rate to try.
         to_standardize: advice on the scale of the data.
+        hardly_fired: by layer, whether nearly all outputs were zero before the first step.
+        initial_bias: by layer, the root mean square of the bias before the first step, NaN if unknown.
     """
 
     dead: NDArray[np.bool_]
@@ -244,6 +246,8 @@ class _Deaths(NamedTuple):
     began: list[int]
     lower_rate: float
     to_standardize: str
+    hardly_fired: list[bool]
+    initial_bias: list[float]
 
     def since(self, row: int, units: int) -> int:
         """The step since which this many units of the layer, at least one and at most all dead ones, are silent."""
@@ -273,6 +277,8 @@ def _deaths(history: History, dead: NDArray[np.bool_], counts: NDArray[np.int64]
         (keys % steps).tolist(),
         lower_rate(history),
         to_standardize(history),
+        hardly_fired(history).tolist(),
+        initial_biases(history).tolist(),
     )
 
 

@@ -86,13 +86,14 @@ def test_closed_findings_are_bounded() -> None:
 
 
 def test_a_change_of_severity_is_reported() -> None:
-    records = [record(SPEC, step, silent={"b": range(5 if step < 30 else 9)}) for step in range(60)]
-    changes = [finding for entry in judge(SPEC, records, ["dead_units"]) for finding in entry.changes]
+    spec = chain("a", "b", "out", units=20)
+    records = [record(spec, step, silent={"b": range(10 if step < 30 else 18)}) for step in range(60)]
+    changes = [finding for entry in judge(spec, records, ["dead_units"]) for finding in entry.changes]
     assert [finding.severity for finding in changes] == [Severity.NOTE, Severity.WARNING, Severity.PROBLEM]
     # The share that is a problem was reached only later, so it is another finding than the warning.
     assert [finding.since_step for finding in changes] == [0, 0, 30]
     assert [finding.opened_step >= finding.since_step for finding in changes] == [True, True, True]
-    assert [finding.id for finding in judge(SPEC, records, ["dead_units"])[-1].findings] == [changes[-1].id]
+    assert [finding.id for finding in judge(spec, records, ["dead_units"])[-1].findings] == [changes[-1].id]
 
 
 @dataclasses.dataclass(frozen=True)

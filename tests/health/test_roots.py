@@ -84,8 +84,9 @@ def test_only_findings_after_nan_are_its_consequences() -> None:
 
 
 def test_roots_come_first_then_severity_then_call_order() -> None:
-    records = [record(SPEC, step, silent={"a": range(5), "b": range(8), "c": range(8)}) for step in range(20)]
-    findings = still_open(judge(SPEC, records)[-1])
+    spec = chain("a", "b", "c", "out", units=20)
+    records = [record(spec, step, silent={"a": range(10), "b": range(16), "c": range(16)}) for step in range(20)]
+    findings = still_open(judge(spec, records)[-1])
     assert [(finding.layer, finding.severity.value) for finding in findings] == [
         ("b", "problem"),
         ("c", "problem"),

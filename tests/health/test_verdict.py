@@ -54,8 +54,9 @@ def test_a_sick_run_names_the_first_layer_its_finding_and_the_step() -> None:
 
 
 def test_one_sick_layer_without_consequences() -> None:
-    records = [record(SPEC, step, silent={"c": range(5)}) for step in range(20)]
-    assert of(SPEC, records).sentence == "c: 50% of units dead since step 0. 1 of 4 layers needs attention."
+    spec = chain("a", "b", "c", "out", units=20)
+    records = [record(spec, step, silent={"c": range(10)}) for step in range(20)]
+    assert of(spec, records).sentence == "c: 50% of units dead since step 0. 1 of 4 layers needs attention."
 
 
 def test_notes_alone_need_no_attention() -> None:

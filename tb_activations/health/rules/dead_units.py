@@ -48,6 +48,9 @@ DEAD_OUTPUT = Sign("dead_output", "share of outputs dead", "share")
 FEW_UNITS = 8
 """In smaller layers a share means little: three dead units of six are common. Only a fully dead layer counts."""
 
+SMALL = 16
+"""In smaller layers, half of the units may be dead by chance."""
+
 SETTLED = 20
 """Observed steps before a part of a layer counts as lost: in the first ones, units often fall silent and return."""
 
@@ -131,7 +134,8 @@ class DeadUnits(LayerRule):
             share, before = float(shares[row]), earlier.get(row)
             severity = self._severity(share, before, whole_only=bool(is_whole_only[row]))
             if severity is not None and share < 1:
-                severity = _of_part(severity, is_settled=history.checks >= SETTLED, has_learned=learned)
+                is_spared = learned or history.units_of[row] < SMALL
+                severity = _of_part(severity, is_settled=history.checks >= SETTLED, is_spared=is_spared)
             if severity is not None and deaths is not None:
                 if share == 1 and before is not None and before.value == 1:
                     found[row] = deaths.repeated(row, before.evidence)
@@ -282,10 +286,9 @@ def _deaths(history: History, dead: NDArray[np.bool_], counts: NDArray[np.int64]
     )
 
 
-def _of_part(severity: Severity, *, is_settled: bool, has_learned: bool) -> Severity:
+def _of_part(severity: Severity, *, is_settled: bool, is_spared: bool) -> Severity:
     """The severity for a part of a layer: a network that learns can spare half of it, but not most."""
-    is_spared = has_learned and severity is not Severity.PROBLEM
-    return Severity.NOTE if is_spared or not is_settled else severity
+    return Severity.NOTE if not is_settled or (is_spared and severity is not Severity.PROBLEM) else severity
 
 
 def _is_judged(history: History) -> NDArray[np.bool_]:

@@ -10,19 +10,24 @@ import pytest
 from tb_activations.health.verdict import Verdict
 from tb_activations.recording.announce import MOST_OF_RULE, Announcer, LayerHealthError, OnProblem
 from tb_activations.records.finding import Finding, Severity
+from tb_activations.records.specs import RunSpec
 from tests.health.trainings import chain, judge, record
 
 SPEC = chain("first", "second", "third", "head")
 ALIVE, DEAD = range(0), range(10)
 
+WIDE = chain("first", "second", "third", "head", units=20)
+HALF = range(10)
+"""Units of a layer of `WIDE` whose death is a warning."""
 
-def changes(*silent: tuple[str, range]) -> list[tuple[Finding, ...]]:
+
+def changes(*silent: tuple[str, range], spec: RunSpec = SPEC) -> list[tuple[Finding, ...]]:
     """The judgement of each observed step, if these units of a layer are silent for ten steps each."""
     records = [
-        record(SPEC, step, silent={layer: list(units)})
+        record(spec, step, silent={layer: list(units)})
         for step, (layer, units) in enumerate(part for part in silent for _ in range(10))
     ]
-    return [judgement.changes for judgement in judge(SPEC, records, ["dead_units"])]
+    return [judgement.changes for judgement in judge(spec, records, ["dead_units"])]
 
 
 def poisoned() -> list[tuple[Finding, ...]]:
@@ -54,7 +59,7 @@ def test_a_lasting_finding_is_one_line(caplog: pytest.LogCaptureFixture) -> None
 
 
 def test_a_finding_that_gets_worse_is_logged_again(caplog: pytest.LogCaptureFixture) -> None:
-    announce(changes(("first", range(5)), ("first", range(5)), ("first", DEAD)))
+    announce(changes(("first", HALF), ("first", HALF), ("first", range(20)), spec=WIDE))
     assert [line.split(":")[0] for line in logged(caplog, logging.WARNING)] == [
         "Layer health, warning",
         "Layer health, problem",
@@ -120,7 +125,7 @@ def test_a_root_is_the_only_warning_and_counts_its_consequences(caplog: pytest.L
 
 
 def test_only_problems_request_a_stop() -> None:
-    assert announce(changes(("first", range(5))), "stop") == 0
+    assert announce(changes(("first", HALF), spec=WIDE), "stop") == 0
     assert announce(changes(("first", DEAD)), "stop") == 1
     assert announce(changes(("first", DEAD)), "warn") == 0
 
@@ -129,7 +134,7 @@ def test_raise_names_the_root() -> None:
     with pytest.raises(LayerHealthError, match="values of second") as raised:
         announce(poisoned(), "raise")
     assert raised.value.finding.root is None
-    announce(changes(("first", range(5))), "raise")
+    announce(changes(("first", HALF), spec=WIDE), "raise")
 
 
 def test_a_function_receives_every_problem_once_and_the_root_first() -> None:

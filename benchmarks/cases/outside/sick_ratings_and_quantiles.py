@@ -13,21 +13,7 @@ from benchmarks.cases.data import Array
 from benchmarks.cases.networks import compiled, normal
 from benchmarks.cases.outside.healthy_goals import class_entropy
 from benchmarks.cases.outside.healthy_pools_and_hindsight import random_graphs
-
-HURT = (
-    "stagnant_weights",
-    "vanishing_gradient",
-    "exploding_gradient",
-    "dead_units",
-    "dormant_units",
-    "saturated_units",
-    "no_gradient",
-    "collapsed_layer",
-    "poor_init",
-    "learning_rate",
-    "no_learning",
-)
-"""What faint signals or far too large steps do to layers."""
+from benchmarks.cases.outside.sick_priors_and_patients import HURT
 
 
 class ByRating(layers.Layer):
